@@ -1,0 +1,131 @@
+/* Lowering: graph to program. A program is the plan's records before placement: tensors with physical
+ * layout, constants as strided views of the model's data (copied only while being written), steps.
+ *
+ * Operators' lower functions use the first part; write/ and place/ read the struct below. */
+#ifndef KILN_COMPILER_LOWER_H
+#define KILN_COMPILER_LOWER_H
+
+#include "compiler/graph/graph.h"
+#include "compiler/ops/ops.h"
+
+typedef struct lowering lowering;
+
+/* ---- For operators' lower functions -------------------------------------------------------- */
+
+/* Physical dims of a tensor under its layout (batch placeholder kept), and where a logical axis
+ * lies among them. */
+void physical_dims(const tensor *t, int64_t out_dims[KILN_MAX_RANK]);
+uint32_t physical_axis(const tensor *t, uint32_t axis);
+/* The inverse: which logical axis lies at a physical position. */
+uint32_t logical_axis(const tensor *t, uint32_t position);
+
+/* The program's tensor for a graph tensor: an arena tensor, or a constant in t's own layout as it is
+ * (identical uses share one). KILN_PLAN_NONE for t == NULL. */
+uint32_t lower_tensor(lowering *l, tensor *t);
+/* Operand k of node n / output k. */
+uint32_t lower_input(lowering *l, const node *n, size_t k);
+uint32_t lower_output(lowering *l, const node *n, size_t k);
+
+/* A constant with `rank` dims whose element [i0, i1, ..] is source.data[sum i*strides] (strides in
+ * elements of source, which must be a constant tensor): permuted weights need no copy. The new
+ * constant is row-major with these dims. A NULL strides means dense row-major. */
+uint32_t lower_constant_view(lowering *l, tensor *source, uint32_t rank, const int64_t *dims,
+                             const int64_t *strides);
+/* A constant from a buffer (copied). */
+uint32_t lower_constant_data(lowering *l, const char *name, kiln_dtype dtype, uint32_t rank,
+                             const int64_t *dims, const void *data);
+/* Bias of `count` zeros when t is NULL, else t flattened. Rarely needed: bias operands may be
+ * KILN_PLAN_NONE. */
+
+/* A nameless arena tensor with logical dims and layout. */
+uint32_t lower_temporary(lowering *l, kiln_dtype dtype, uint32_t rank, const int64_t *dims,
+                         uint8_t layout);
+/* The same elements in the same physical order with other dims (row-major), e.g. to broadcast
+ * [C] as [1,1,1,C] or to drop a unit dim. No step is made. */
+uint32_t lower_reshaped(lowering *l, uint32_t tensor_id, uint32_t rank, const int64_t *dims);
+
+/* Output `view` is the same memory as `base` (same physical order of elements; dims may differ). No
+ * step is made unless base is a constant or graph input. */
+kiln_status lower_alias(lowering *l, const node *n, tensor *view, tensor *base);
+
+/* One kernel call; NULL operands allowed as KILN_PLAN_NONE where the kernel has optional ones. */
+kiln_status lower_step(lowering *l, const node *n, kiln_kernel kernel, const void *params,
+                       size_t params_bytes, size_t input_count, const uint32_t *inputs,
+                       size_t output_count, const uint32_t *outputs);
+
+/* output = x permuted / sliced / expanded: loops over output's physical dims, reading x at
+ * start + sum i*input_strides (dense physical elements of x). The common form of COPY. */
+kiln_status lower_copy(lowering *l, const node *n, uint32_t x, uint32_t output,
+                       const int64_t *input_strides, int64_t input_start);
+
+/* `output` = concatenation of the inputs along a physical axis (all of output's layout). Decides
+ * later, with lifetimes known, which inputs are written in place and which are copied. */
+kiln_status lower_concat(lowering *l, const node *n, size_t input_count, tensor *const *inputs,
+                         tensor *output, uint32_t physical_axis);
+/* `output` = the part of x at [start, start + output's size) of a physical axis. A view where
+ * readers allow it, else a copy. */
+kiln_status lower_slice(lowering *l, const node *n, tensor *x, tensor *output,
+                        uint32_t physical_axis, int64_t start);
+
+/* The graph whose node is being lowered, for node_fail. */
+graph *lower_graph(const lowering *l);
+/* KILN_OK, or what an earlier lower_ call that returned an id ran into (out of memory): return it at
+ * the end of a lower function; lower_step checks it too. */
+kiln_status lower_status(const lowering *l);
+
+/* ---- The program --------------------------------------------------------------------------- */
+
+typedef struct program_constant {
+    tensor *source;             /* NULL: data */
+    const void *data;           /* owned by the graph's pool */
+    int64_t strides[KILN_MAX_RANK]; /* elements of source */
+} program_constant;
+
+typedef struct program_tensor {
+    const char *name; /* NULL: temporary */
+    kiln_dtype dtype;
+    uint8_t rank, layout, place, batched;
+    uint32_t dims[KILN_MAX_RANK]; /* ONNX order, batch of one */
+    uint32_t storage;      /* ARENA; index into program.storages */
+    uint64_t slice_offset; /* bytes within the storage */
+    uint32_t row_stride;   /* elements */
+    program_constant constant; /* CONSTANT */
+    uint64_t weights_offset, checksum; /* set by write/ */
+} program_tensor;
+
+typedef struct program_step {
+    kiln_kernel kernel;
+    uint32_t flags;
+    const char *name, *origin;
+    uint8_t input_count, output_count;
+    uint32_t *operands; /* inputs, then outputs */
+    void *params;
+    size_t params_bytes;
+} program_step;
+
+typedef struct program_storage {
+    uint64_t bytes, offset;
+    uint32_t first_step, last_step;
+} program_storage;
+
+typedef struct program {
+    graph *source;
+    program_tensor *tensors;
+    size_t tensor_count, tensor_capacity;
+    program_step *steps;
+    size_t step_count, step_capacity;
+    program_storage *storages;
+    size_t storage_count, storage_capacity;
+    uint32_t *inputs, *outputs; /* tensor ids */
+    size_t input_count, output_count;
+    uint64_t arena_bytes, lower_bound_bytes, no_reuse_bytes;
+    const char *placement;
+    size_t copies, boundary_copies;
+    bool batchable;
+} program;
+
+/* Everything: steps, aliasing, in-place, storages with lifetimes. Placement is place/'s. Owned by the
+ * graph's pool. */
+kiln_status lower_graph_to_program(graph *g, program **out_program);
+
+#endif

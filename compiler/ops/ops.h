@@ -1,0 +1,91 @@
+/* The operator table: one row an ONNX operator (ours too, for what passes make).
+ *
+ * A row's functions see the node's inputs and outputs as graph tensors in ONNX semantics:
+ *   infer     sets every wanted output's dtype and shape from the inputs' (and from constants'
+ *             values), checks attributes and input dtypes, and refuses what is not supported with
+ *             node_fail(KILN_ERROR_UNSUPPORTED, "what was found; what is supported").
+ *   evaluate  computes the outputs from constant inputs: plain loops, double accumulators, written to
+ *             be obviously right. Outputs have shape and zeroed data. The fused clamp is the
+ *             caller's business.
+ *   lower     emits kernel calls (lower/lower.h). May assume infer succeeded and that inputs in
+ *             constant_inputs are constant.
+ * Only F32, I64 and BOOL tensors reach a row (i32 is imported as i64; f16, bf16, f64 data as f32);
+ * Cast alone sees F16 and I32 at the graph's boundary. A dtype that the operator cannot take is
+ * refused in infer with the type's name. */
+#ifndef KILN_COMPILER_OPS_H
+#define KILN_COMPILER_OPS_H
+
+#include "compiler/graph/graph.h"
+
+struct lowering;
+
+typedef enum op_layout {
+    OP_ROW_MAJOR = 0, /* all inputs and outputs row-major */
+    OP_CHANNELS_LAST, /* input 0 and output 0 (rank >= 3) channels-last; other runtime ones row-major */
+    OP_ANY,           /* output layout = layout of the runtime inputs of output's rank (all brought to
+                         the same one); lower handles both: axes are mapped by physical_axis() */
+    OP_VIEW           /* Reshape and kin: elements in row-major order keep their order */
+} op_layout;
+
+#define OP_ELEMENTWISE 1u /* output element i depends on input element i only (no broadcasting) */
+#define OP_CLAMPS 2u      /* lowers a fused clamp (node min/max) into its kernel */
+#define OP_NOT_ONNX 4u    /* made by passes; import refuses it */
+
+typedef struct op {
+    const char *name;
+    int min_opset; /* of the first version with these semantics that infer understands */
+    uint8_t min_inputs, max_inputs; /* 255: any number */
+    uint8_t min_outputs, max_outputs;
+    uint32_t constant_inputs; /* bit k: input k, if present, must be known at compile time */
+    op_layout layout;
+    uint32_t flags;
+    kiln_status (*infer)(graph *g, node *n);
+    kiln_status (*evaluate)(graph *g, node *n);
+    kiln_status (*lower)(struct lowering *l, node *n);
+} op;
+
+/* NULL: not in the table. */
+const op *op_find(const char *name);
+
+/* Groups of rows, one array a file of compiler/ops/, ended by a row with a NULL name. The table in
+ * table.c lists the groups. */
+extern const op ops_convolution[]; /* conv.c: Conv, ConvTranspose */
+extern const op ops_dense[];       /* dense.c: Gemm, MatMul */
+extern const op ops_pool[];        /* pool.c: MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool */
+extern const op ops_normalization[]; /* normalization.c: BatchNormalization, InstanceNormalization,
+                                        LayerNormalization, LRN, LpNormalization */
+extern const op ops_unary[];       /* unary.c: Relu .. Not, Clip, Dropout, Identity, Cast */
+extern const op ops_binary[];      /* binary.c: Add .. Or, Pow, PRelu, Min/Max/Sum/Mean, Where */
+extern const op ops_softmax[];     /* softmax.c: Softmax, LogSoftmax */
+extern const op ops_reduce[];      /* reduce.c: Reduce*, ArgMax, ArgMin, TopK */
+extern const op ops_movement[];    /* movement.c: Concat, Split, Slice, Pad, Transpose, Expand, Tile,
+                                      Gather, DepthToSpace, SpaceToDepth, ChannelShuffle (ours) */
+extern const op ops_view[];        /* view.c: Reshape, Flatten, Squeeze, Unsqueeze */
+extern const op ops_shape[];       /* shape.c: Shape, Size, Range, ConstantOfShape, Constant */
+extern const op ops_resize[];      /* resize.c: Resize, Upsample */
+
+/* ---- Shared by rows (support.c) ------------------------------------------------------------ */
+
+/* Multidirectional broadcast of all present inputs' shapes into out_dims. A dim that is GRAPH_BATCH
+ * broadcasts with 1 only (or itself). */
+kiln_status infer_broadcast(graph *g, node *n, uint32_t *out_rank, int64_t out_dims[KILN_MAX_RANK]);
+/* Refuses input k unless its dtype is one of the mask's (1u << KILN_F32 | ...). Absent is fine. */
+kiln_status require_dtype(const graph *g, const node *n, size_t k, uint32_t mask);
+/* Steps of a broadcast operand through out's dims: 0 where the operand's dim is 1 or missing. */
+void broadcast_strides(const tensor *operand, const tensor *out, int64_t strides[KILN_MAX_RANK]);
+/* Output 0 takes input 0's dtype and shape. */
+kiln_status infer_same(graph *g, node *n);
+
+/* Window geometry of Conv, ConvTranspose and pools with auto_pad, ceil_mode and defaults resolved.
+ * Index s runs over spatial dims (0 .. spatial-1). */
+typedef struct window {
+    uint32_t spatial; /* 1 .. 3 */
+    int64_t kernel[3], stride[3], dilation[3], pad_begin[3], pad_end[3];
+    int64_t output_padding[3]; /* ConvTranspose */
+    int64_t input[3], output[3];
+} window;
+/* kernel_dims: spatial dims of a weight, or NULL to read kernel_shape. */
+kiln_status window_of_node(graph *g, node *n, const int64_t *kernel_dims, bool transposed,
+                           window *out_window);
+
+#endif

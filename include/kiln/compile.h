@@ -1,0 +1,118 @@
+/* Kiln compiler: an ONNX file in, a plan file out. Library kilnc; needs protobuf-c.
+ * Thread-safe: no state is kept between calls. Errors as in kiln.h. */
+#ifndef KILN_COMPILE_H
+#define KILN_COMPILE_H
+
+#include <kiln/kiln.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The value of one tensor, dense row-major. */
+typedef struct kiln_value {
+    const char *name; /* graph input's name */
+    kiln_dtype dtype;
+    uint32_t rank;
+    uint32_t dims[KILN_MAX_RANK];
+    const void *data; /* NULL: only the shape is given */
+} kiln_value;
+
+typedef struct kiln_compile_options {
+    /* Shapes that settle open dimensions or replace fixed ones. An entry with data also settles
+     * the value of an input on which shapes depend (Reshape's shape, Slice's starts, ...); such an
+     * input is then no input of the plan. A dims[0] of KILN_BATCH leaves the batch to sessions. */
+    const kiln_value *inputs;
+    size_t input_count;
+    kiln_dtype weights;              /* KILN_F32 (default) or KILN_F16: storage type of weights */
+    const char *const *labels;       /* class labels, or NULL */
+    size_t label_count;
+    kiln_preprocess preprocess;      /* present = false: none is recorded */
+    bool no_fusion;                  /* skip optional passes: for finding a bug */
+    const char *dump_after;          /* name of a pass, or NULL: print the graph after it to `dump` */
+    void *dump;                      /* FILE *; NULL: none */
+} kiln_compile_options;
+
+#define KILN_BATCH 0u /* in kiln_value.dims[0]: chosen by the session */
+
+/* F32 weights, nothing else set. */
+KILN_API void kiln_compile_options_init(kiln_compile_options *out_options);
+
+/* Applies a named preset: "imagenet" (torchvision mean/std), "caffe" (BGR minus mean, 0..255),
+ * "tf" (-1..1), "none" (0..255). KILN_ERROR_ARGUMENT for another name. */
+KILN_API kiln_status kiln_preprocess_preset(const char *name, kiln_preprocess *out_preprocess);
+
+#define KILN_MAX_FUSIONS 24
+/* What the compiler did; filled by kiln_compile. Names are constants of the library. */
+typedef struct kiln_compile_report {
+    size_t operators_imported; /* nodes of the ONNX graph */
+    size_t operators_planned;  /* steps of the plan, copies of inputs and outputs included */
+    size_t fusion_count;
+    struct {
+        const char *pass;  /* "fold_batch_norm" */
+        size_t rewrites;   /* how often it applied */
+        size_t before, after; /* nodes */
+    } fusions[KILN_MAX_FUSIONS];
+    uint64_t plan_bytes;
+    uint64_t weights_bytes;           /* stored, identical ones once */
+    uint64_t arena_bytes;             /* batch 1 */
+    uint64_t arena_lower_bound_bytes; /* largest set of bytes live at one step */
+    uint64_t arena_no_reuse_bytes;    /* sum over all tensors */
+    const char *placement;            /* heuristic that won */
+    size_t copies;          /* steps that only move data inside the network */
+    size_t boundary_copies; /* steps that bring inputs in and outputs out */
+    bool batchable;
+    char note[256]; /* a warning for the user, or empty */
+} kiln_compile_report;
+
+/* Compiles onnx_path to plan_path. The plan is written beside its final name and renamed, so
+ * plan_path is either untouched or complete. out_report may be NULL. */
+KILN_API kiln_status kiln_compile(const char *onnx_path, const char *plan_path,
+                                  const kiln_compile_options *options,
+                                  kiln_compile_report *out_report, kiln_error *error);
+
+/* ---- Verification -------------------------------------------------------------------------- */
+
+typedef struct kiln_layer_difference {
+    const char *name;   /* tensor; valid during the callback */
+    const char *kernel; /* kernel of the step that wrote it */
+    double max_absolute; /* largest |plan - reference| */
+    double max_relative; /* max_absolute / max |reference| */
+    bool within;         /* under the tolerance */
+} kiln_layer_difference;
+
+typedef struct kiln_verify_options {
+    const kiln_compile_options *compile; /* NULL: defaults */
+    const char *plan_path;   /* an existing plan to check, or NULL: compile in a temporary file */
+    const char *data_folder; /* test_data_set layout (input_K.pb, output_K.pb), or NULL: seeded noise */
+    uint32_t threads;        /* 0 = 1 */
+    uint32_t batch;          /* for a batchable plan and no data; 0 = 1 */
+    uint64_t seed;           /* of the noise */
+    double layer_tolerance;  /* bound on max_relative for each layer; 0 = 1e-4 */
+    double relative;         /* bound on outputs: |ours - expected| <= relative * |expected| */
+    double absolute;         /*   + absolute */
+    double scaled;           /*   + scaled * max |expected|.   All 0: 1e-3, 0, 1e-4 */
+    bool outputs_only;       /* compare with the expected outputs only, no layer-by-layer check */
+    /* Called for each compared layer in order of execution, then for each output; may be NULL. */
+    void (*on_layer)(void *context, const kiln_layer_difference *difference);
+    void *context;
+} kiln_verify_options;
+
+typedef struct kiln_verify_report {
+    size_t layers_compared;
+    size_t outputs_compared;        /* against expected outputs */
+    double worst_layer_relative;
+    double worst_output_excess;     /* largest |ours - expected| / allowed; <= 1 is within */
+    char first_difference[128];     /* first layer out of tolerance, or empty */
+} kiln_verify_report;
+
+/* Runs the compiled plan beside the naive reference evaluator. Returns KILN_OK when everything is
+ * within tolerance, KILN_ERROR_MISMATCH with the first layer named when not, another status when
+ * it could not be run. */
+KILN_API kiln_status kiln_verify(const char *onnx_path, const kiln_verify_options *options,
+                                 kiln_verify_report *out_report, kiln_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

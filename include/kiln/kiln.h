@@ -1,0 +1,254 @@
+/* Kiln runtime: open a plan, create sessions, run them.
+ *
+ *   kiln_plan *plan = NULL;
+ *   kiln_session *session = NULL;
+ *   kiln_error error;
+ *   if (kiln_plan_open("net.plan", NULL, &plan, &error) != KILN_OK) { puts(error.message); ... }
+ *   if (kiln_session_create(plan, NULL, &session, &error) != KILN_OK) ...
+ *   kiln_session_run(session, 1, &input, 1, &output, 1, &error);
+ *
+ * Threads: a plan is immutable after opening and may be shared by any number of threads; a session
+ * belongs to one thread at a time. Nothing here prints, exits or aborts on bad input.
+ * Errors: every fallible function returns a kiln_status; when `error` is not NULL it receives the
+ * same status and one line of detail. On failure out_ parameters are set to NULL (or left as they
+ * were where the function says so), and nothing is leaked.
+ */
+#ifndef KILN_KILN_H
+#define KILN_KILN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define KILN_API __declspec(dllexport)
+#else
+#define KILN_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define KILN_VERSION "0.1.0"
+#define KILN_MAX_RANK 8
+
+/* ---- Status and errors --------------------------------------------------------------------- */
+
+typedef enum kiln_status {
+    KILN_OK = 0,
+    KILN_ERROR_ARGUMENT = 1,    /* a parameter of the call is wrong (NULL, out of range, bad shape) */
+    KILN_ERROR_IO = 2,          /* a file could not be opened, read, mapped or written */
+    KILN_ERROR_FORMAT = 3,      /* a file is damaged or is not what it should be */
+    KILN_ERROR_UNSUPPORTED = 4, /* valid, but outside what Kiln supports */
+    KILN_ERROR_MEMORY = 5,      /* out of memory, or over the caller's memory limit */
+    KILN_ERROR_MISMATCH = 6,    /* results differ from what was expected (kiln_verify) */
+    KILN_ERROR_INTERNAL = 7     /* XNNPACK or the system refused something that should work */
+} kiln_status;
+
+/* Detail of a failure. Owned by the caller; its content is written only on failure. */
+typedef struct kiln_error {
+    kiln_status status;
+    char message[512]; /* one line, no newline, always terminated */
+} kiln_error;
+
+/* A short constant English name: "ok", "bad argument", ... Never NULL. */
+KILN_API const char *kiln_status_name(kiln_status status);
+
+/* Writes status and a printf-formatted message into error (may be NULL); returns status. */
+KILN_API kiln_status kiln_fail(kiln_error *error, kiln_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ---- Types --------------------------------------------------------------------------------- */
+
+/* Element types of tensors. Computation is in f32, i64 and bool; f16 and i32 occur as the type of
+ * inputs and outputs, f16 also as the storage type of weights. Values are part of the plan format. */
+typedef enum kiln_dtype {
+    KILN_F32 = 1,
+    KILN_I64 = 2,
+    KILN_BOOL = 3, /* one byte, 0 or 1 */
+    KILN_F16 = 4,  /* IEEE 754 binary16 */
+    KILN_I32 = 5
+} kiln_dtype;
+
+/* Bytes of one element; 0 for a value that is not a kiln_dtype. */
+KILN_API size_t kiln_dtype_size(kiln_dtype dtype);
+/* "f32", "i64", ...; "?" for a value that is not a kiln_dtype. */
+KILN_API const char *kiln_dtype_name(kiln_dtype dtype);
+
+/* A borrowed run of bytes. */
+typedef struct kiln_span {
+    const void *data;
+    size_t size;
+} kiln_span;
+
+/* Memory for everything a plan or session owns, XNNPACK's operators excepted: XNNPACK takes one
+ * allocator for the whole process, at its first initialisation.
+ * allocate: at least `size` bytes aligned to `alignment` (a power of two), or NULL.
+ * release: takes what allocate returned (never NULL) and the same size. Both must be thread-safe
+ * if plans or sessions are created from several threads. */
+typedef struct kiln_allocator {
+    void *context;
+    void *(*allocate)(void *context, size_t size, size_t alignment);
+    void (*release)(void *context, void *pointer, size_t size);
+} kiln_allocator;
+
+/* Shape of one tensor as its user sees it: dimensions in ONNX order (images N,C,H,W), row-major,
+ * dense. */
+typedef struct kiln_tensor_info {
+    const char *name; /* owned by the plan */
+    kiln_dtype dtype;
+    uint32_t rank;
+    uint32_t dims[KILN_MAX_RANK];
+    bool batched; /* dims[0] is for a batch of one: a run with batch B has dims[0] * B */
+    size_t bytes; /* dense size for a batch of one */
+} kiln_tensor_info;
+
+/* ---- Plans --------------------------------------------------------------------------------- */
+
+typedef struct kiln_plan kiln_plan;
+
+typedef struct kiln_plan_options {
+    const kiln_allocator *allocator; /* NULL: malloc. Must outlive the plan. */
+    /* Checksums of the weights are verified when a session is created. Set this to skip that
+     * (structural sections are always verified). */
+    bool skip_weight_checksums;
+} kiln_plan_options;
+
+/* Opens a plan file: maps it and validates it wholly. `options` may be NULL for the defaults. */
+KILN_API kiln_status kiln_plan_open(const char *path, const kiln_plan_options *options,
+                                    kiln_plan **out_plan, kiln_error *error);
+
+/* The same from `length` bytes at `offset` of an open file (an Android asset). The descriptor is
+ * mapped, not kept: the caller may close it after the call. `offset` need not be page-aligned but
+ * must be a multiple of 4. */
+KILN_API kiln_status kiln_plan_open_fd(int descriptor, uint64_t offset, uint64_t length,
+                                       const kiln_plan_options *options, kiln_plan **out_plan,
+                                       kiln_error *error);
+
+/* The same from memory, without a copy: `bytes` must stay unchanged until kiln_plan_close, and be
+ * aligned to 8. */
+KILN_API kiln_status kiln_plan_open_memory(kiln_span bytes, const kiln_plan_options *options,
+                                           kiln_plan **out_plan, kiln_error *error);
+
+/* Releases the plan. NULL is allowed. Every session of the plan must have been destroyed. */
+KILN_API void kiln_plan_close(kiln_plan *plan);
+
+KILN_API size_t kiln_plan_input_count(const kiln_plan *plan);
+KILN_API size_t kiln_plan_output_count(const kiln_plan *plan);
+/* `index` must be below the count. */
+KILN_API kiln_status kiln_plan_input(const kiln_plan *plan, size_t index,
+                                     kiln_tensor_info *out_info);
+KILN_API kiln_status kiln_plan_output(const kiln_plan *plan, size_t index,
+                                      kiln_tensor_info *out_info);
+/* Whether a session may run more than one sample at a time. */
+KILN_API bool kiln_plan_is_batchable(const kiln_plan *plan);
+
+/* Class labels, in the order of the (last) output's classes; 0 when the plan has none. */
+KILN_API size_t kiln_plan_label_count(const kiln_plan *plan);
+/* NULL when index is out of range. Owned by the plan. */
+KILN_API const char *kiln_plan_label(const kiln_plan *plan, size_t index);
+
+/* Value of a metadata key ("producer", "source", ...), or NULL. Owned by the plan. */
+KILN_API const char *kiln_plan_metadata(const kiln_plan *plan, const char *key);
+
+/* How a picture becomes the input tensor: x = (pixel * scale[c]) + bias[c] with pixel in 0..255. */
+typedef enum kiln_resize_rule {
+    KILN_RESIZE_STRETCH = 0,    /* to the input's height and width, aspect ratio ignored */
+    KILN_RESIZE_CENTRE_CROP = 1 /* shorter side to input / crop_fraction, then the centre */
+} kiln_resize_rule;
+
+typedef struct kiln_preprocess {
+    bool present;         /* false: the plan does not say; all else is then the "none" preset */
+    bool bgr;             /* channel order of the tensor: false RGB, true BGR */
+    uint32_t resize;      /* kiln_resize_rule */
+    float crop_fraction;  /* 0.875 = 224 of 256 */
+    float scale[4];       /* per tensor channel */
+    float bias[4];        /* per tensor channel */
+} kiln_preprocess;
+
+KILN_API void kiln_plan_preprocess(const kiln_plan *plan, kiln_preprocess *out_preprocess);
+
+/* ---- Sessions ------------------------------------------------------------------------------ */
+
+typedef struct kiln_session kiln_session;
+
+typedef struct kiln_session_options {
+    uint32_t threads;      /* compute threads, the caller's included; 0 = 1 */
+    uint32_t max_batch;    /* largest batch of a run; 0 = 1 */
+    uint64_t memory_limit; /* refuse to create a session whose arena is larger; 0 = no limit */
+    bool profile;          /* measure each step (kiln_session_profile) */
+    const kiln_allocator *allocator; /* NULL: the plan's */
+} kiln_session_options;
+
+/* Fills in the defaults: 1 thread, batch 1, no limit. */
+KILN_API void kiln_session_options_init(kiln_session_options *out_options);
+
+/* Allocates the arena, packs the weights, sets up every kernel. All allocation happens here: a run
+ * allocates nothing. `options` may be NULL. The plan must outlive the session. */
+KILN_API kiln_status kiln_session_create(const kiln_plan *plan, const kiln_session_options *options,
+                                         kiln_session **out_session, kiln_error *error);
+/* NULL is allowed. */
+KILN_API void kiln_session_destroy(kiln_session *session);
+
+/* A caller-owned buffer of dense row-major elements in ONNX order. size is in bytes and must be
+ * exactly batch * kiln_tensor_info.bytes (bytes alone when the tensor is not batched). */
+typedef struct kiln_buffer {
+    void *data;
+    size_t size;
+} kiln_buffer;
+
+/* Runs the network on `batch` samples (1 .. max_batch). Buffers are in the order of the plan's
+ * inputs and outputs; inputs are not written to. */
+KILN_API kiln_status kiln_session_run(kiln_session *session, uint32_t batch,
+                                      const kiln_buffer *inputs, size_t input_count,
+                                      const kiln_buffer *outputs, size_t output_count,
+                                      kiln_error *error);
+
+/* Bytes of the arena at max_batch. */
+KILN_API size_t kiln_session_arena_bytes(const kiln_session *session);
+
+/* ---- Looking inside ------------------------------------------------------------------------ */
+
+typedef struct kiln_step_profile {
+    const char *name;   /* layer name; owned by the plan */
+    const char *kernel; /* "conv_2d", ... */
+    uint64_t nanoseconds; /* total over all runs since the session was created */
+    uint64_t runs;
+    uint64_t macs; /* multiply-accumulates for a batch of one */
+} kiln_step_profile;
+
+KILN_API size_t kiln_session_step_count(const kiln_session *session);
+/* All zeros but the names unless the session was created with profile = true. */
+KILN_API kiln_status kiln_session_profile(const kiln_session *session, size_t step,
+                                          kiln_step_profile *out_profile);
+
+/* Called after each step of a run, on the calling thread. Returning false ends the run early with
+ * KILN_OK; outputs are then incomplete. */
+typedef bool (*kiln_observer)(void *context, kiln_session *session, size_t step);
+/* NULL removes the observer. */
+KILN_API void kiln_session_observe(kiln_session *session, kiln_observer observer, void *context);
+
+/* Tensors written by a step. For use in an observer. */
+KILN_API size_t kiln_session_step_output_count(const kiln_session *session, size_t step);
+KILN_API kiln_status kiln_session_step_output(const kiln_session *session, size_t step,
+                                              size_t output, kiln_tensor_info *out_info);
+/* Copies that tensor, as it is now, to `buffer` as dense row-major elements in ONNX order
+ * (size as in kiln_session_run). Valid only inside an observer of that very step: arena memory is
+ * reused by later steps. */
+KILN_API kiln_status kiln_session_step_read(const kiln_session *session, size_t step, size_t output,
+                                            kiln_buffer buffer, kiln_error *error);
+
+/* Asks that each following run copies the intermediate tensor `name` to `buffer` when it has been
+ * computed. The buffer must hold max_batch samples and stay valid until the session is destroyed or
+ * the capture is replaced (same name) or removed (buffer.data == NULL). At most 16 captures. */
+KILN_API kiln_status kiln_session_capture(kiln_session *session, const char *name,
+                                          kiln_buffer buffer, kiln_error *error);
+/* Shape of an intermediate tensor by name. */
+KILN_API kiln_status kiln_plan_tensor(const kiln_plan *plan, const char *name,
+                                      kiln_tensor_info *out_info, kiln_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

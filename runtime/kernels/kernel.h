@@ -1,0 +1,110 @@
+/* The kernel table: one row a kernel of the plan format (kiln_kernel in plan_format.h).
+ *
+ *   check    at load, from the plan's records alone: operand counts, dtypes, dims, parameters. After
+ *            it, the kernel must be unable to read or write outside its operands whatever the data
+ *            holds (index tables are data: prepare checks those). Uses kernel_fail for messages.
+ *   prepare  at session creation: creates the XNNPACK operator, packs, checks constant tables. Calls
+ *            of ours need none (NULL).
+ *   bind     sets pointers and sizes for call->batch; called at creation for the maximum batch (the
+ *            only time it may allocate) and again when a run's batch differs. NULL: nothing to do.
+ *   run      computes. No allocation.
+ *   release  frees state. NULL: none.
+ */
+#ifndef KILN_RUNTIME_KERNEL_H
+#define KILN_RUNTIME_KERNEL_H
+
+#include <kiln/plan_format.h>
+#include <pthreadpool.h>
+
+#define KERNEL_MAX_OPERANDS 64 /* inputs + outputs of one step */
+
+/* One operand of a step, in physical terms. */
+typedef struct operand {
+    void *data; /* NULL during check; constants: valid from prepare on; arena: from bind on */
+    kiln_dtype dtype;
+    uint32_t rank;
+    size_t dims[KILN_MAX_RANK]; /* physical order, batch of one */
+    size_t row;        /* length of a row = dims[rank-1]; 1 for a scalar */
+    size_t rows;       /* product of the other dims, batch of one */
+    size_t row_stride; /* elements; = row when dense */
+    size_t elements;   /* rows * row */
+    bool batched;      /* dims[0] and rows are per sample */
+    bool constant;
+    uint8_t place;     /* kiln_plan_place */
+    uint8_t layout;    /* kiln_plan_layout */
+    const kiln_plan_tensor_record *record;
+} operand;
+
+/* One step of a session, or of a plan being checked. */
+typedef struct kernel_call {
+    const kiln_plan_step *step;
+    const char *name; /* layer name, for messages */
+    const void *params; /* params_bytes have been checked to be the traits' */
+    uint32_t input_count, output_count;
+    operand *inputs;  /* absent ones: dims all 0, record NULL */
+    operand *outputs;
+    uint32_t batch;   /* of the coming run */
+    uint32_t max_batch;
+    pthreadpool_t threadpool; /* NULL: one thread */
+    const kiln_allocator *allocator;
+    void *state;      /* the kernel's own */
+} kernel_call;
+
+typedef struct kernel {
+    kiln_kernel_traits traits;
+    uint8_t min_inputs, max_inputs, min_outputs, max_outputs; /* absent operands count */
+    kiln_status (*check)(const kernel_call *call, kiln_error *error);
+    kiln_status (*prepare)(kernel_call *call, kiln_error *error);
+    kiln_status (*bind)(kernel_call *call, kiln_error *error);
+    kiln_status (*run)(kernel_call *call, kiln_error *error);
+    void (*release)(kernel_call *call);
+} kernel;
+
+/* table.c: all rows, indexed by kiln_kernel. NULL when out of range. */
+const kernel *kernel_find(uint32_t kernel_id);
+
+/* Rows, one or more a file. */
+extern const kernel kernel_copy, kernel_cast;                       /* copy.c, cast.c */
+extern const kernel kernel_conv_2d, kernel_deconv_2d;               /* conv.c */
+extern const kernel kernel_fully_connected;                         /* fully_connected.c */
+extern const kernel kernel_max_pool_2d, kernel_average_pool_2d;     /* pool.c */
+extern const kernel kernel_global_average_pool;                     /* global_pool.c */
+extern const kernel kernel_pool_nd;                                 /* pool_nd.c */
+extern const kernel kernel_conv_nd;                                 /* conv_nd.c */
+extern const kernel kernel_unary, kernel_binary, kernel_prelu;      /* unary.c, binary.c, prelu.c */
+extern const kernel kernel_softmax, kernel_where, kernel_matmul;    /* softmax.c, where.c, matmul.c */
+extern const kernel kernel_reduce, kernel_arg_reduce, kernel_top_k; /* reduce.c, arg_reduce.c, top_k.c */
+extern const kernel kernel_instance_norm, kernel_layer_norm;        /* norm.c */
+extern const kernel kernel_lp_norm, kernel_lrn;                     /* norm.c */
+extern const kernel kernel_gather, kernel_remap;                    /* gather.c, remap.c */
+extern const kernel kernel_resample, kernel_resize_bilinear;        /* resample.c, resize_bilinear.c */
+
+/* ---- Helpers (support.c) ------------------------------------------------------------------- */
+
+/* "layer 'NAME' (conv_2d): " + message; KILN_ERROR_FORMAT. For check and prepare. */
+kiln_status kernel_fail(const kernel_call *call, kiln_error *error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+bool operand_present(const operand *o);
+/* Same rank, physical dims and batched flag. */
+bool operand_same_dims(const operand *a, const operand *b);
+/* rows * batch when batched, else rows. */
+size_t operand_rows(const operand *o, uint32_t batch);
+/* dims[0] * batch when batched and rank > 0, else dims[0]; other dims as they are. */
+size_t operand_dim(const operand *o, uint32_t dim, uint32_t batch);
+bool operand_is_dense(const operand *o);
+/* Images: channels-last of rank 3 (height 1) or 4. False when o is neither. */
+typedef struct image_dims {
+    size_t n, h, w, c; /* n per batch of one */
+} image_dims;
+bool operand_image(const operand *o, image_dims *out_dims);
+void *kernel_allocate(const kernel_call *call, size_t size); /* aligned to 64; NULL: none */
+void kernel_free(const kernel_call *call, void *pointer, size_t size);
+/* Strides (elements, row_stride applied) of o broadcast to out's physical dims, aligned at the end;
+ * 0 where broadcast. False when it does not broadcast (a dim differs and is not 1, or batch flags
+ * disagree: a batched operand needs a batched out and full rank). */
+bool operand_broadcast(const operand *o, const operand *out, size_t strides[KILN_MAX_RANK]);
+/* Splits [0, count) over the pool in ranges; body(context, begin, end). */
+void kernel_parallel(const kernel_call *call, size_t count, size_t grain, void *context,
+                     void (*body)(void *context, size_t begin, size_t end));
+
+#endif

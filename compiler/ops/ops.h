@@ -29,6 +29,7 @@ typedef enum op_layout {
 
 #define OP_ELEMENTWISE 1u /* output element i depends on input element i only (no broadcasting) */
 #define OP_CLAMPS 2u      /* lowers a fused clamp (node min/max) into its kernel */
+#define OP_SHAPE_ONLY 8u  /* evaluate reads the inputs' shapes, not their data (Shape, Size) */
 #define OP_NOT_ONNX 4u    /* made by passes; import refuses it */
 
 typedef struct op {

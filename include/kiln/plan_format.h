@@ -455,6 +455,32 @@ typedef struct kiln_resize_bilinear_params {
     uint32_t reserved;
 } kiln_resize_bilinear_params;
 
+/* ---- Reading an open plan's records -------------------------------------------------------- */
+
+/* The validated records of an open plan, owned by it. strings is the whole string section: the name
+ * of tensor t is strings + tensors[t].name. */
+typedef struct kiln_plan_view {
+    const kiln_plan_header *header;
+    const char *strings;
+    const kiln_plan_storage *storages;
+    const kiln_plan_tensor_record *tensors;
+    const uint32_t *operands;
+    const uint8_t *params;
+    const kiln_plan_step *steps;
+    const uint32_t *inputs, *outputs;
+    const kiln_plan_pair *metadata;
+    const uint32_t *labels;
+    const uint8_t *weights;
+    size_t storage_count, tensor_count, operand_count, step_count, input_count, output_count,
+        metadata_count, label_count;
+} kiln_plan_view;
+
+KILN_API void kiln_plan_inspect(const kiln_plan *plan, kiln_plan_view *out_view);
+/* Multiply-accumulates of one step for a batch of one; 0 for kernels that do none. */
+KILN_API uint64_t kiln_plan_step_macs(const kiln_plan *plan, size_t step);
+/* Dense size in bytes of the elements of a tensor as stored (constants) or for a batch of one. */
+KILN_API uint64_t kiln_plan_tensor_bytes(const kiln_plan_tensor_record *tensor);
+
 /* Sizes of the records are part of the format. */
 _Static_assert(sizeof(kiln_plan_section) == 24, "plan format");
 _Static_assert(sizeof(kiln_plan_header) == 56 + 24 * KILN_SECTION_COUNT + 8, "plan format");

@@ -1,0 +1,21 @@
+/* ONNX file to graph. The only module that knows protobuf. */
+#ifndef KILN_COMPILER_IMPORT_H
+#define KILN_COMPILER_IMPORT_H
+
+#include "compiler/graph/graph.h"
+#include <kiln/compile.h>
+
+/* Reads the model. Nodes are in the graph with their attributes; shapes of inputs and constants are
+ * set, the rest is left to inference. An open dims[0] of an input becomes GRAPH_BATCH when
+ * symbolic_batch, else 1; other open dims must be settled by `inputs` or are refused by name.
+ *
+ * Types: i32 data (and smaller integers in initializers) become i64; f16, bf16, f64 initializers
+ * become f32. Inputs and outputs declared f16 or i32 get a Cast node at the boundary. Graph inputs or
+ * outputs of other types are refused with the type's name.
+ *
+ * Values given in `inputs` replace an input only where an operator needs it at compile time
+ * (op->constant_inputs, traced back through the nodes between). */
+kiln_status import_model(const char *path, const kiln_value *inputs, size_t input_count,
+                         bool symbolic_batch, kiln_error *error, graph **out_graph);
+
+#endif

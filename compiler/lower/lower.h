@@ -41,7 +41,8 @@ uint32_t lower_constant_data(lowering *l, const char *name, kiln_dtype dtype, ui
 uint32_t lower_temporary(lowering *l, kiln_dtype dtype, uint32_t rank, const int64_t *dims,
                          uint8_t layout);
 /* The same elements in the same physical order with other dims (row-major), e.g. to broadcast
- * [C] as [1,1,1,C] or to drop a unit dim. No step is made. */
+ * [C] as [1,1,1,C] or to drop a unit dim. No step is made. A constant must be one whose elements lie
+ * as in its source (lower_tensor, lower_constant_data), not a permuted view. */
 uint32_t lower_reshaped(lowering *l, uint32_t tensor_id, uint32_t rank, const int64_t *dims);
 
 /* Output `view` is the same memory as `base` (same physical order of elements; dims may differ). No
@@ -97,7 +98,7 @@ typedef struct program_step {
     kiln_kernel kernel;
     uint32_t flags;
     const char *name, *origin;
-    uint8_t input_count, output_count;
+    uint32_t input_count, output_count;
     uint32_t *operands; /* inputs, then outputs */
     void *params;
     size_t params_bytes;

@@ -1,0 +1,302 @@
+/* Concatenation and splitting without copies.
+ *
+ * Along any axis a tensor is a matrix of `outer` rows, and the parts of a concatenation or split are
+ * columns of it. Parts that lie along the last physical dim can be written and read in place through
+ * a row stride; parts of a matrix of one row are contiguous. The rest is copied.
+ *
+ * Pseudo-steps are resolved last to first: where concatenations contain each other (DenseNet), the
+ * widest takes its parts first, and the narrower ones turn out to be columns of it. */
+#include "compiler/lower/lowering.h"
+
+#include <string.h>
+
+/* ---- Uses ---------------------------------------------------------------------------------- */
+
+static bool is_pseudo(const program_step *step) {
+    return (int)step->kernel >= KILN_KERNEL_COUNT;
+}
+
+kiln_status use_table_build(lowering *l, use_table *out_table) {
+    const program *p = l->p;
+    size_t total = 0;
+    for (size_t s = 0; s < p->step_count; s++) {
+        total += p->steps[s].input_count + p->steps[s].output_count;
+    }
+    out_table->first = graph_allocate(l->g, (p->tensor_count + 2) * sizeof *out_table->first);
+    out_table->uses = graph_allocate(l->g, (total + 1) * sizeof *out_table->uses);
+    if (out_table->first == NULL || out_table->uses == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    /* Counting sort by tensor: next[t] becomes the start of t's uses, and, once filled, their end. */
+    size_t *next = out_table->first + 1;
+    for (size_t s = 0; s < p->step_count; s++) {
+        const program_step *step = &p->steps[s];
+        for (uint32_t k = 0; k < step->input_count + step->output_count; k++) {
+            if (step->operands[k] != KILN_PLAN_NONE) {
+                next[step->operands[k] + 1]++;
+            }
+        }
+    }
+    for (size_t t = 1; t <= p->tensor_count; t++) {
+        next[t] += next[t - 1];
+    }
+    for (uint32_t s = 0; s < p->step_count; s++) {
+        const program_step *step = &p->steps[s];
+        for (uint32_t k = 0; k < step->input_count + step->output_count; k++) {
+            uint32_t id = step->operands[k];
+            if (id != KILN_PLAN_NONE) {
+                bool is_output = k >= step->input_count;
+                out_table->uses[next[id]++] = (tensor_use){
+                    s, (uint8_t)(is_output ? k - step->input_count : k), is_output};
+            }
+        }
+    }
+    return KILN_OK;
+}
+
+static bool copy_allows_strides(const program *p, const program_step *step, bool is_output) {
+    const kiln_copy_params *params = step->params;
+    const int64_t *strides = is_output ? params->output_strides : params->input_strides;
+    int64_t start = is_output ? params->output_start : params->input_start;
+    int64_t row = program_row(&p->tensors[step->operands[is_output ? 1 : 0]]);
+    int64_t reach = start % row;
+    for (uint32_t k = 0; k < params->rank; k++) {
+        if (params->dims[k] > 1 && strides[k] % row != 0) {
+            if (strides[k] < 0) {
+                return false;
+            }
+            reach += strides[k] * (params->dims[k] - 1);
+        }
+    }
+    return reach < row;
+}
+
+bool uses_allow_strides(const lowering *l, const use_table *table, uint32_t tensor_id) {
+    const program *p = l->p;
+    for (size_t u = table->first[tensor_id]; u < table->first[tensor_id + 1]; u++) {
+        const tensor_use *use = &table->uses[u];
+        const program_step *step = &p->steps[use->step];
+        if (is_pseudo(step)) {
+            /* A copy of its columns, should it come to that, runs over several rows at once. */
+            if (((const lower_columns *)step->params)->inner != 1) {
+                return false;
+            }
+            continue;
+        }
+        const kiln_kernel_traits *traits = kiln_kernel_describe(step->kernel);
+        uint32_t mask = use->is_output ? traits->strided_outputs : traits->strided_inputs;
+        if (use->operand >= 8 || (mask >> use->operand & 1) == 0) {
+            return false;
+        }
+        if (step->kernel == KILN_KERNEL_COPY && !copy_allows_strides(p, step, use->is_output)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- Sharing memory ------------------------------------------------------------------------ */
+
+/* Moves everything that lies in `part`'s memory to `offset` bytes into root's. With wide rows, every
+ * tensor concerned must follow row by row and be used by kernels that take a stride. */
+static bool move_memory(lowering *l, const use_table *table, uint32_t part, uint32_t root,
+                        uint64_t offset, uint32_t row_stride, bool contiguous) {
+    program *p = l->p;
+    for (uint32_t t = 0; t < p->tensor_count && !contiguous; t++) {
+        const memory *m = &l->memories[t];
+        if (m->root == part && p->tensors[t].place == KILN_PLACE_ARENA &&
+            (!m->row_wise || !uses_allow_strides(l, table, t))) {
+            return false;
+        }
+    }
+    for (uint32_t t = 0; t < p->tensor_count; t++) {
+        memory *m = &l->memories[t];
+        if (m->root == part && p->tensors[t].place == KILN_PLACE_ARENA) {
+            m->root = root;
+            m->offset += offset;
+            m->row_wise = m->row_wise && !contiguous;
+            m->row_stride = contiguous ? m->row_stride : row_stride;
+        }
+    }
+    return true;
+}
+
+static bool is_free_root(const lowering *l, uint32_t t) {
+    return l->p->tensors[t].place == KILN_PLACE_ARENA && l->memories[t].root == t;
+}
+
+/* One part as columns of the whole's memory: a shared memory, or false. */
+static bool share_columns(lowering *l, const use_table *table, uint32_t whole, uint32_t part,
+                          const lower_columns *columns, uint64_t start) {
+    const memory *w = &l->memories[whole];
+    const program_tensor *t = &l->p->tensors[whole];
+    uint64_t offset = w->offset + start * kiln_dtype_size(t->dtype);
+    bool one_row = columns->outer == 1 && !t->batched;
+    bool dense = w->row_stride == program_row(t);
+    uint32_t part_root = l->memories[part].root;
+    if (t->place != KILN_PLACE_ARENA || !is_free_root(l, part_root) || part_root == w->root ||
+        l->memories[part].offset != 0 ||
+        program_elements(&l->p->tensors[part]) != program_elements(&l->p->tensors[part_root])) {
+        return false;
+    }
+    if (one_row && dense) {
+        return move_memory(l, table, part_root, w->root, offset, 0, true);
+    }
+    bool last_axis = columns->inner == 1 && w->row_wise &&
+                     l->memories[part].row_wise;
+    return last_axis &&
+           move_memory(l, table, part_root, w->root, offset, w->row_stride, false);
+}
+
+/* Columns [start, start + width) of a whole as a tensor of its own, for a copy to or from it. */
+static uint32_t column_view(lowering *l, uint32_t whole, const lower_columns *columns,
+                            uint64_t start, uint64_t width) {
+    const program_tensor *t = &l->p->tensors[whole];
+    memory w = l->memories[whole];
+    size_t element = kiln_dtype_size(t->dtype);
+    uint32_t row = program_row(t);
+    bool batched = t->batched;
+    int64_t dims[2] = {(int64_t)columns->outer * (batched ? GRAPH_BATCH : 1), (int64_t)width};
+    uint32_t view = lower_temporary(l, t->dtype, 2, dims, KILN_ROW_MAJOR);
+    if (view != KILN_PLAN_NONE) {
+        uint32_t stride = columns->inner == 1 ? w.row_stride : (uint32_t)columns->width;
+        l->memories[view] = (memory){.root = w.root,
+                                     .offset = w.offset + start * element,
+                                     .row_stride = stride,
+                                     .row_wise = columns->inner == 1 && row == columns->width};
+    }
+    return view;
+}
+
+/* COPY of `width` columns of x, from column `start` on, to the dense or row-wise tensor y. */
+static kiln_status copy_columns(lowering *l, const program_step *origin, uint32_t x, uint32_t y,
+                                const lower_columns *columns, uint64_t start, uint64_t width) {
+    bool whole_rows = l->p->tensors[x].place != KILN_PLACE_ARENA &&
+                      (int)origin->kernel == LOWER_SLICE;
+    kiln_copy_params *params = graph_allocate(l->g, sizeof *params);
+    uint32_t *operands = graph_allocate(l->g, 2 * sizeof *operands);
+    if (params == NULL || operands == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    params->rank = 2;
+    params->batched = l->p->tensors[y].batched;
+    params->dims[0] = (uint32_t)columns->outer;
+    params->dims[1] = (uint32_t)width;
+    params->input_start = (int64_t)start;
+    params->input_strides[0] = (int64_t)(whole_rows ? columns->width : width);
+    params->output_strides[0] = (int64_t)width;
+    params->input_strides[1] = params->output_strides[1] = 1;
+    operands[0] = x;
+    operands[1] = y;
+    program_step step = {.kernel = KILN_KERNEL_COPY,
+                         .name = origin->name,
+                         .origin = origin->origin,
+                         .input_count = 1,
+                         .output_count = 1,
+                         .operands = operands,
+                         .params = params,
+                         .params_bytes = sizeof *params};
+    return lowering_add_step(l, &step);
+}
+
+/* ---- Resolving ----------------------------------------------------------------------------- */
+
+static uint64_t part_width(const lowering *l, uint32_t part, const lower_columns *columns) {
+    return program_elements(&l->p->tensors[part]) / columns->outer;
+}
+
+/* All parts already lie side by side in one memory: the whole is just a wider view of it. */
+static bool already_adjacent(lowering *l, const use_table *table, const program_step *step) {
+    const lower_columns *columns = step->params;
+    uint32_t whole = step->operands[step->input_count];
+    const memory *first = &l->memories[step->operands[0]];
+    size_t element = kiln_dtype_size(l->p->tensors[whole].dtype);
+    uint64_t start = 0;
+    if (columns->inner != 1 || first->root == step->operands[0] || !is_free_root(l, whole)) {
+        return false;
+    }
+    for (uint32_t k = 0; k < step->input_count; k++) {
+        uint32_t part = step->operands[k];
+        const memory *m = &l->memories[part];
+        if (l->p->tensors[part].place != KILN_PLACE_ARENA || m->root != first->root ||
+            !m->row_wise || m->row_stride != first->row_stride ||
+            m->offset != first->offset + start * element) {
+            return false;
+        }
+        start += program_row(&l->p->tensors[part]);
+    }
+    return move_memory(l, table, whole, first->root, first->offset, first->row_stride, false);
+}
+
+/* Marks in `shared` which parts need no copy. */
+static void share_parts(lowering *l, const use_table *table, const program_step *step,
+                        bool *shared) {
+    const lower_columns *columns = step->params;
+    bool is_concat = (int)step->kernel == LOWER_CONCAT;
+    uint32_t whole = step->operands[is_concat ? step->input_count : 0];
+    if (is_concat && already_adjacent(l, table, step)) {
+        memset(shared, true, step->input_count);
+        return;
+    }
+    uint64_t start = columns->start;
+    for (uint32_t k = 0; k < step->input_count; k++) {
+        uint32_t part = step->operands[is_concat ? k : 1];
+        shared[k] = share_columns(l, table, whole, part, columns, start);
+        start += part_width(l, part, columns);
+    }
+}
+
+/* A COPY for each part that got no shared memory. */
+static kiln_status emit_copies(lowering *l, const program_step *step, const bool *shared) {
+    const lower_columns *columns = step->params;
+    bool is_concat = (int)step->kernel == LOWER_CONCAT;
+    uint32_t whole = step->operands[is_concat ? step->input_count : 0];
+    uint64_t start = columns->start;
+    kiln_status status = KILN_OK;
+    for (uint32_t k = 0; k < step->input_count && status == KILN_OK; k++) {
+        uint32_t part = step->operands[is_concat ? k : 1];
+        uint64_t width = part_width(l, part, columns);
+        if (!shared[k] && l->p->tensors[whole].place != KILN_PLACE_ARENA) {
+            status = copy_columns(l, step, whole, part, columns, start, width);
+        } else if (!shared[k]) {
+            uint32_t view = column_view(l, whole, columns, start, width);
+            status = view == KILN_PLAN_NONE
+                         ? l->status
+                         : copy_columns(l, step, is_concat ? part : view, is_concat ? view : part,
+                                        columns, 0, width);
+        }
+        start += width;
+    }
+    return status;
+}
+
+kiln_status lowering_resolve_columns(lowering *l) {
+    program *p = l->p;
+    use_table table;
+    kiln_status status = use_table_build(l, &table);
+    size_t flags = 0;
+    for (size_t s = 0; s < p->step_count; s++) {
+        flags += p->steps[s].input_count;
+    }
+    bool *shared = graph_allocate(l->g, flags + 1);
+    if (status != KILN_OK || shared == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    size_t flag = flags;
+    for (size_t s = p->step_count; s-- > 0;) {
+        flag -= p->steps[s].input_count;
+        if (is_pseudo(&p->steps[s])) {
+            share_parts(l, &table, &p->steps[s], shared + flag);
+        }
+    }
+    const program_step *old = p->steps;
+    size_t old_count = p->step_count;
+    p->steps = NULL;
+    p->step_count = p->step_capacity = 0;
+    for (size_t s = 0; s < old_count && status == KILN_OK; s++) {
+        status = is_pseudo(&old[s]) ? emit_copies(l, &old[s], shared + flag)
+                                    : lowering_add_step(l, &old[s]);
+        flag += old[s].input_count;
+    }
+    return status;
+}

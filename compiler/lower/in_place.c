@@ -1,0 +1,125 @@
+/* Elementwise results take over the memory of an operand that nobody reads afterwards. */
+#include "compiler/lower/lowering.h"
+
+/* Bytes of the root that a tensor touches, per batch of one: [begin, end). Rows of a strided tensor
+ * are taken as one run when they are not columns of the same width. */
+typedef struct extent {
+    uint64_t begin, end;
+    uint64_t column, width, stride; /* bytes; stride 0: not columns */
+} extent;
+
+static extent extent_of(const lowering *l, uint32_t id) {
+    const program_tensor *t = &l->p->tensors[id];
+    const memory *m = &l->memories[id];
+    uint64_t element = kiln_dtype_size(t->dtype), row = program_row(t);
+    uint64_t rows = program_elements(t) / row;
+    extent e = {.begin = m->offset};
+    e.end = m->offset + ((rows - 1) * m->row_stride + row) * element;
+    if (m->row_stride > row) {
+        e.stride = m->row_stride * element;
+        e.column = m->offset % e.stride;
+        e.width = row * element;
+    }
+    return e;
+}
+
+static bool extents_overlap(const extent *a, const extent *b) {
+    if (a->end <= b->begin || b->end <= a->begin) {
+        return false;
+    }
+    if (a->stride != 0 && a->stride == b->stride) {
+        return a->column < b->column + b->width && b->column < a->column + a->width;
+    }
+    return true;
+}
+
+/* Tensors of each root, as lists. */
+typedef struct root_lists {
+    uint32_t *head, *next;
+} root_lists;
+
+static void move_to_root(lowering *l, root_lists *lists, uint32_t id, uint32_t root) {
+    l->memories[id].root = root;
+    lists->next[id] = lists->head[root];
+    lists->head[root] = id;
+}
+
+/* Is the memory of `id` free for the result of step s: no tensor that overlaps it, `id` included, is
+ * read or written after s, and none but `id` itself is an operand of s? */
+static bool is_last_use(const lowering *l, const use_table *table, const root_lists *lists,
+                        uint32_t id, uint32_t s) {
+    extent wanted = extent_of(l, id);
+    for (uint32_t t = lists->head[l->memories[id].root]; t != KILN_PLAN_NONE; t = lists->next[t]) {
+        extent e = extent_of(l, t);
+        size_t begin = table->first[t], end = table->first[t + 1];
+        if (begin == end || !extents_overlap(&wanted, &e)) {
+            continue;
+        }
+        uint32_t last = table->uses[end - 1].step;
+        if (last > s || (last == s && t != id)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool try_operand(lowering *l, const use_table *table, root_lists *lists, uint32_t s,
+                        uint32_t input, uint32_t output) {
+    program *p = l->p;
+    if (input == KILN_PLAN_NONE || p->tensors[input].place != KILN_PLACE_ARENA ||
+        !program_same_physical(&p->tensors[input], &p->tensors[output]) ||
+        !is_last_use(l, table, lists, input, s)) {
+        return false;
+    }
+    memory *in = &l->memories[input];
+    bool wide = in->row_stride > program_row(&p->tensors[input]);
+    for (uint32_t t = lists->head[output]; t != KILN_PLAN_NONE; t = lists->next[t]) {
+        if (wide && (!l->memories[t].row_wise || !uses_allow_strides(l, table, t))) {
+            return false;
+        }
+    }
+    uint32_t t = lists->head[output];
+    lists->head[output] = KILN_PLAN_NONE;
+    while (t != KILN_PLAN_NONE) {
+        uint32_t next = lists->next[t];
+        memory *m = &l->memories[t];
+        m->offset += in->offset;
+        m->row_stride = wide ? in->row_stride : m->row_stride;
+        m->row_wise = m->row_wise && in->row_wise;
+        move_to_root(l, lists, t, in->root);
+        t = next;
+    }
+    return true;
+}
+
+kiln_status lowering_share_in_place(lowering *l) {
+    program *p = l->p;
+    use_table table;
+    root_lists lists = {graph_allocate(l->g, (p->tensor_count + 1) * sizeof(uint32_t)),
+                        graph_allocate(l->g, (p->tensor_count + 1) * sizeof(uint32_t))};
+    if (lists.head == NULL || lists.next == NULL || use_table_build(l, &table) != KILN_OK) {
+        return KILN_ERROR_MEMORY;
+    }
+    for (uint32_t t = 0; t < p->tensor_count; t++) {
+        lists.head[t] = KILN_PLAN_NONE;
+    }
+    for (uint32_t t = 0; t < p->tensor_count; t++) {
+        if (p->tensors[t].place == KILN_PLACE_ARENA) {
+            move_to_root(l, &lists, t, l->memories[t].root);
+        }
+    }
+    for (uint32_t s = 0; s < p->step_count; s++) {
+        const program_step *step = &p->steps[s];
+        uint32_t output = step->operands[step->input_count];
+        uint8_t mask = kiln_kernel_describe(step->kernel)->in_place_inputs;
+        bool free_output = p->tensors[output].place == KILN_PLACE_ARENA &&
+                           l->memories[output].root == output;
+        for (uint32_t k = 0; k < step->input_count && k < 8 && free_output; k++) {
+            if ((mask >> k & 1) != 0 &&
+                try_operand(l, &table, &lists, s, step->operands[k], output)) {
+                break;
+            }
+        }
+    }
+    return KILN_OK;
+}

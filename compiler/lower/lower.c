@@ -1,0 +1,157 @@
+/* Graph to program: operators lower themselves one by one; then memory is shared where copies can be
+ * avoided, and what is left of it becomes storages with lifetimes. */
+#include "compiler/lower/lowering.h"
+
+#include <string.h>
+
+static kiln_status lower_nodes(lowering *l) {
+    graph *g = l->g;
+    for (size_t k = 0; k < g->node_count; k++) {
+        node *n = g->nodes[k];
+        l->current = n;
+        kiln_status status = n->op->lower(l, n);
+        if (status == KILN_OK) {
+            status = l->status;
+        }
+        if (status != KILN_OK) {
+            return status;
+        }
+    }
+    return KILN_OK;
+}
+
+static kiln_status lower_inputs(lowering *l) {
+    graph *g = l->g;
+    l->p->inputs = graph_allocate(g, (g->input_count + 1) * sizeof *l->p->inputs);
+    if (l->p->inputs == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    for (size_t k = 0; k < g->input_count; k++) {
+        l->p->inputs[k] = lower_tensor(l, g->inputs[k]);
+    }
+    l->p->input_count = g->input_count;
+    return l->status;
+}
+
+/* Each output is copied from the arena (or a constant, or an input) to the caller's buffer in ONNX
+ * order. */
+static kiln_status lower_outputs(lowering *l) {
+    graph *g = l->g;
+    l->p->outputs = graph_allocate(g, (g->output_count + 1) * sizeof *l->p->outputs);
+    if (l->p->outputs == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    for (size_t k = 0; k < g->output_count && l->status == KILN_OK; k++) {
+        tensor *t = g->outputs[k];
+        node copy = {.name = t->name, .origin = "output"};
+        uint32_t from = lower_tensor(l, t);
+        uint32_t to = lowering_add_tensor(l, t->name, t->dtype, t->rank, t->dims, KILN_ROW_MAJOR,
+                                          KILN_PLACE_OUTPUT);
+        if (l->status != KILN_OK) {
+            break;
+        }
+        int64_t dims[KILN_MAX_RANK], strides[KILN_MAX_RANK], stride = 1;
+        physical_dims(t, dims);
+        for (uint32_t position = t->rank; position-- > 0;) {
+            strides[logical_axis(t, position)] = stride;
+            int64_t dim = dims[position];
+            stride *= g->batch_symbolic && position == 0 && dim % GRAPH_BATCH == 0
+                          ? dim / GRAPH_BATCH
+                          : dim;
+        }
+        l->p->outputs[k] = to;
+        l->status = lower_copy(l, &copy, from, to, strides, 0);
+    }
+    l->p->output_count = g->output_count;
+    return l->status;
+}
+
+static void count_copies(program *p) {
+    for (size_t s = 0; s < p->step_count; s++) {
+        const program_step *step = &p->steps[s];
+        if (step->kernel != KILN_KERNEL_COPY) {
+            continue;
+        }
+        bool boundary = p->tensors[step->operands[0]].place == KILN_PLACE_INPUT ||
+                        p->tensors[step->operands[1]].place == KILN_PLACE_OUTPUT;
+        p->boundary_copies += boundary;
+        p->copies += !boundary;
+    }
+}
+
+/* The network's own final dense layers: walking back from the outputs through whatever is neither
+ * convolution nor pooling, the fully-connected steps met on the way. */
+static void mark_final_dense(program *p, uint32_t *producer) {
+    for (uint32_t t = 0; t < p->tensor_count; t++) {
+        producer[t] = KILN_PLAN_NONE;
+    }
+    for (uint32_t s = 0; s < p->step_count; s++) {
+        for (uint32_t k = 0; k < p->steps[s].output_count; k++) {
+            uint32_t id = p->steps[s].operands[p->steps[s].input_count + k];
+            if (id != KILN_PLAN_NONE) {
+                producer[id] = s;
+            }
+        }
+    }
+}
+
+static void walk_final_dense(lowering *l, uint32_t *producer) {
+    program *p = l->p;
+    for (size_t k = 0; k < p->output_count; k++) {
+        uint32_t id = p->outputs[k];
+        while (id != KILN_PLAN_NONE) {
+            uint32_t s = producer[id];
+            if (s == KILN_PLAN_NONE && l->memories[id].root != id) {
+                id = l->memories[id].root; /* a view of what another step wrote */
+                continue;
+            }
+            if (s == KILN_PLAN_NONE) {
+                break;
+            }
+            program_step *step = &p->steps[s];
+            bool dense = step->kernel == KILN_KERNEL_FULLY_CONNECTED;
+            bool between = step->kernel == KILN_KERNEL_COPY || step->kernel == KILN_KERNEL_CAST ||
+                           step->kernel == KILN_KERNEL_UNARY ||
+                           step->kernel == KILN_KERNEL_SOFTMAX ||
+                           step->kernel == KILN_KERNEL_PRELU;
+            if (!dense && !between) {
+                break;
+            }
+            step->flags |= dense ? KILN_STEP_FINAL_DENSE : 0;
+            id = step->operands[0];
+        }
+    }
+}
+
+kiln_status lower_graph_to_program(graph *g, program **out_program) {
+    for (size_t k = 0; k < g->tensor_count; k++) {
+        g->tensors[k]->mark = 0;
+    }
+    lowering l = {.g = g, .p = graph_allocate(g, sizeof *l.p)};
+    if (l.p == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    l.p->source = g;
+    l.p->batchable = g->batch_symbolic;
+    kiln_status (*const steps[])(lowering *) = {lower_inputs, lower_nodes, lower_outputs,
+                                                lowering_resolve_columns};
+    for (size_t k = 0; k < sizeof steps / sizeof *steps; k++) {
+        kiln_status status = steps[k](&l);
+        if (status != KILN_OK) {
+            return status;
+        }
+    }
+    uint32_t *producer = graph_allocate(g, (l.p->tensor_count + 1) * sizeof *producer);
+    if (producer == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    mark_final_dense(l.p, producer);
+    walk_final_dense(&l, producer);
+    count_copies(l.p);
+    kiln_status status = lowering_share_in_place(&l);
+    if (status == KILN_OK) {
+        status = lowering_make_storages(&l);
+    }
+    *out_program = l.p;
+    return status;
+}

@@ -1,0 +1,66 @@
+/* What the files of compiler/lower/ share and nobody else sees. */
+#ifndef KILN_COMPILER_LOWERING_H
+#define KILN_COMPILER_LOWERING_H
+
+#include "compiler/lower/lower.h"
+
+/* Where a tensor's elements lie, while storages are being decided. Every arena tensor lies in the
+ * memory of one root tensor (often itself). */
+typedef struct memory {
+    uint32_t root;       /* id of the tensor that owns the memory */
+    uint64_t offset;     /* bytes from the root's start, the same at any batch */
+    uint32_t row_stride; /* elements */
+    bool row_wise;       /* has as many rows as its root: may follow it into a wider row */
+} memory;
+
+/* Concatenations and slices stay open until all readers and writers are known; until then they are
+ * steps of these pseudo-kernels. */
+enum { LOWER_CONCAT = KILN_KERNEL_COUNT + 1, LOWER_SLICE };
+
+/* `outer` rows of `width` elements; the parts are columns of that matrix. */
+typedef struct lower_columns {
+    uint64_t outer, inner, width; /* elements; inner = elements of one step along the axis */
+    uint64_t start;               /* LOWER_SLICE: first column */
+} lower_columns;
+
+struct lowering {
+    graph *g;
+    program *p;
+    memory *memories; /* one a program tensor */
+    size_t memory_capacity;
+    const node *current;
+    kiln_status status;
+};
+
+/* program.c */
+uint32_t lowering_add_tensor(lowering *l, const char *name, kiln_dtype dtype, uint32_t rank,
+                             const int64_t *dims, uint8_t layout, uint8_t place);
+kiln_status lowering_add_step(lowering *l, const program_step *step);
+void program_physical_dims(const program_tensor *t, uint32_t out_dims[KILN_MAX_RANK]);
+uint32_t program_row(const program_tensor *t);      /* last physical dim, 1 for a scalar */
+uint64_t program_elements(const program_tensor *t); /* batch of one */
+uint64_t program_bytes(const program_tensor *t);
+bool program_same_physical(const program_tensor *a, const program_tensor *b);
+
+/* A tensor's uses, in order of steps. */
+typedef struct tensor_use {
+    uint32_t step;
+    uint8_t operand; /* index among the inputs, or among the outputs */
+    bool is_output;
+} tensor_use;
+typedef struct use_table {
+    tensor_use *uses;
+    size_t *first; /* tensor_count + 1 entries: uses of t are first[t] .. first[t+1] */
+} use_table;
+kiln_status use_table_build(lowering *l, use_table *out_table);
+/* May every use of the tensor live with strided rows? */
+bool uses_allow_strides(const lowering *l, const use_table *table, uint32_t tensor_id);
+
+/* columns.c: concatenations and slices become shared memory or COPY steps. */
+kiln_status lowering_resolve_columns(lowering *l);
+/* in_place.c: elementwise results take over an operand's memory. */
+kiln_status lowering_share_in_place(lowering *l);
+/* storage.c: roots become storages with lifetimes. */
+kiln_status lowering_make_storages(lowering *l);
+
+#endif

@@ -125,6 +125,8 @@ typedef struct program {
     bool batchable;
 } program;
 
+uint64_t program_elements(const program_tensor *t); /* batch of one */
+
 /* Everything: steps, aliasing, in-place, storages with lifetimes. Placement is place/'s. Owned by the
  * graph's pool. */
 kiln_status lower_graph_to_program(graph *g, program **out_program);

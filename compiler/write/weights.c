@@ -1,0 +1,303 @@
+/* The weights section. Constants are strided views of the model's data, often of a mapped file: they
+ * are streamed through one chunk (permuted, denormals flushed, narrowed to f16 where asked), and
+ * source pages are given back as they are consumed, so that a large model never lies in memory
+ * twice. */
+#include "compiler/write/writing.h"
+
+#define XXH_INLINE_ALL
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#define CHUNK_BYTES ((size_t)1 << 20)
+#define RELEASE_BYTES ((size_t)1 << 20) /* smaller constants are not worth a system call */
+
+/* ---- Elements ------------------------------------------------------------------------------ */
+
+/* Denormal weights slow arithmetic several times and change no result that matters. */
+static uint32_t flush_denormal(uint32_t bits) {
+    return (bits & 0x7f800000u) == 0 ? bits & 0x80000000u : bits;
+}
+
+/* Round to nearest even; beyond f16's range: its largest value. NaN stays NaN. */
+static uint16_t f16_from_f32_bits(uint32_t bits) {
+    uint32_t sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
+    if (magnitude > 0x7f800000u) {
+        return (uint16_t)(sign | 0x7e00u);
+    }
+    if (magnitude >= 0x477ff000u) {
+        return (uint16_t)(sign | 0x7bffu);
+    }
+    if (magnitude < 0x33000001u) {
+        return (uint16_t)sign;
+    }
+    uint32_t exponent = magnitude >> 23;
+    uint32_t mantissa = (magnitude & 0x7fffffu) | 0x800000u;
+    uint32_t shift = exponent < 113 ? 126 - exponent : 13; /* subnormal below 2^-14 */
+    uint32_t half = mantissa >> shift;
+    uint32_t rest = mantissa & ((1u << shift) - 1), middle = 1u << (shift - 1);
+    half += rest > middle || (rest == middle && (half & 1) != 0);
+    return (uint16_t)(sign | (exponent < 113 ? half : half + ((exponent - 113) << 10)));
+}
+
+static void gather_run(uint8_t *out, const uint8_t *source, size_t count, size_t stride_bytes,
+                       size_t element) {
+    if (stride_bytes == element) {
+        memcpy(out, source, count * element);
+    } else if (element == 4) {
+        for (size_t k = 0; k < count; k++) {
+            memcpy(out + 4 * k, source + k * stride_bytes, 4);
+        }
+    } else {
+        for (size_t k = 0; k < count; k++) {
+            memcpy(out + element * k, source + k * stride_bytes, element);
+        }
+    }
+}
+
+/* In place; returns the bytes that remain. */
+static size_t convert_run(uint8_t *run, size_t bytes, kiln_dtype dtype, kiln_dtype stored) {
+    if (dtype != KILN_F32) {
+        return bytes;
+    }
+    size_t count = bytes / 4;
+    uint32_t *words = (uint32_t *)(void *)run;
+    for (size_t k = 0; k < count; k++) {
+        words[k] = flush_denormal(words[k]);
+    }
+    if (stored != KILN_F16) {
+        return bytes;
+    }
+    for (size_t k = 0; k < count; k++) {
+        uint16_t half = f16_from_f32_bits(words[k]);
+        memcpy(run + 2 * k, &half, 2);
+    }
+    return count * 2;
+}
+
+/* ---- File ---------------------------------------------------------------------------------- */
+
+static kiln_status write_at(weight_writer *writer, const uint8_t *data, size_t size,
+                            uint64_t offset) {
+    while (size > 0) {
+        ssize_t written = pwrite(writer->file, data, size, (off_t)offset);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            return kiln_fail(writer->error, KILN_ERROR_IO, "%s: cannot write: %s", writer->path,
+                             strerror(errno));
+        }
+        data += written;
+        offset += (uint64_t)written;
+        size -= (size_t)written;
+    }
+    return KILN_OK;
+}
+
+static bool same_bytes(const weight_writer *writer, uint64_t a, uint64_t b, uint64_t size) {
+    uint8_t *left = writer->chunk, *right = writer->chunk + CHUNK_BYTES / 2;
+    for (uint64_t done = 0; done < size;) {
+        size_t part = size - done < CHUNK_BYTES / 2 ? (size_t)(size - done) : CHUNK_BYTES / 2;
+        if (pread(writer->file, left, part, (off_t)(writer->start + a + done)) != (ssize_t)part ||
+            pread(writer->file, right, part, (off_t)(writer->start + b + done)) != (ssize_t)part ||
+            memcmp(left, right, part) != 0) {
+            return false;
+        }
+        done += part;
+    }
+    return true;
+}
+
+/* ---- Streaming ----------------------------------------------------------------------------- */
+
+typedef struct stream {
+    weight_writer *writer;
+    XXH3_state_t *hash;
+    size_t filled;
+    kiln_dtype dtype, stored;
+    uint64_t position; /* in the file */
+} stream;
+
+static kiln_status flush_chunk(stream *s) {
+    size_t bytes = convert_run(s->writer->chunk, s->filled, s->dtype, s->stored);
+    XXH3_64bits_update(s->hash, s->writer->chunk, bytes);
+    kiln_status status = write_at(s->writer, s->writer->chunk, bytes, s->position);
+    s->position += bytes;
+    s->filled = 0;
+    return status;
+}
+
+static kiln_status stream_run(stream *s, const uint8_t *source, size_t count,
+                              size_t stride_bytes, size_t element) {
+    kiln_status status = KILN_OK;
+    while (count > 0 && status == KILN_OK) {
+        size_t room = (CHUNK_BYTES - s->filled) / element;
+        size_t part = count < room ? count : room;
+        gather_run(s->writer->chunk + s->filled, source, part, stride_bytes, element);
+        s->filled += part * element;
+        source += part * stride_bytes;
+        count -= part;
+        if (CHUNK_BYTES - s->filled < element) {
+            status = flush_chunk(s);
+        }
+    }
+    return status;
+}
+
+/* Adjacent dims that run through memory as one are merged, so that dense data is one run. */
+static uint32_t merge_dims(const program_tensor *t, size_t dims[KILN_MAX_RANK],
+                           size_t strides[KILN_MAX_RANK]) {
+    uint32_t rank = 0;
+    for (uint32_t k = 0; k < t->rank; k++) {
+        size_t dim = t->dims[k], stride = (size_t)t->constant.strides[k];
+        if (dim == 1) {
+            continue;
+        }
+        if (rank > 0 && strides[rank - 1] == stride * dim) {
+            dims[rank - 1] *= dim;
+            strides[rank - 1] = stride;
+        } else {
+            dims[rank] = dim;
+            strides[rank++] = stride;
+        }
+    }
+    if (rank == 0) {
+        dims[0] = strides[0] = 1;
+        rank = 1;
+    }
+    return rank;
+}
+
+static kiln_status stream_view(stream *s, const program_tensor *t) {
+    const uint8_t *data = t->constant.source->data;
+    size_t dims[KILN_MAX_RANK], strides[KILN_MAX_RANK], index[KILN_MAX_RANK] = {0};
+    size_t element = kiln_dtype_size(t->dtype), offset = 0;
+    uint32_t rank = merge_dims(t, dims, strides), last = rank - 1;
+    for (;;) {
+        kiln_status status = stream_run(s, data + offset * element, dims[last],
+                                        strides[last] * element, element);
+        if (status != KILN_OK) {
+            return status;
+        }
+        uint32_t k = last;
+        while (k > 0) {
+            k--;
+            offset += strides[k];
+            if (++index[k] < dims[k]) {
+                break;
+            }
+            offset -= strides[k] * dims[k];
+            index[k] = 0;
+            if (k == 0) {
+                return KILN_OK;
+            }
+        }
+        if (last == 0) {
+            return KILN_OK;
+        }
+    }
+}
+
+/* Pages of a mapped model that have been read are not needed again: every constant is written once. */
+static void release_source(const tensor *source) {
+    size_t bytes = (size_t)tensor_elements(source) * kiln_dtype_size(source->dtype);
+    if (source->owned != NULL || bytes < RELEASE_BYTES) {
+        return;
+    }
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t begin = ((uintptr_t)source->data + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)source->data + bytes) / page * page;
+    if (end > begin) {
+        (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+    }
+}
+
+static kiln_status pad_blob(weight_writer *writer) {
+    static const uint8_t zeros[KILN_PLAN_WEIGHT_ALIGNMENT];
+    size_t past = writer->position % KILN_PLAN_WEIGHT_ALIGNMENT;
+    size_t padding = past == 0 ? 0 : KILN_PLAN_WEIGHT_ALIGNMENT - past;
+    kiln_status status = write_at(writer, zeros, padding, writer->start + writer->position);
+    writer->position += padding;
+    return status;
+}
+
+kiln_status weight_writer_finish(weight_writer *writer) {
+    static const uint8_t zeros[KILN_PLAN_WEIGHT_ALIGNMENT];
+    kiln_status status =
+        write_at(writer, zeros, sizeof zeros, writer->start + writer->position);
+    writer->position += sizeof zeros;
+    return status;
+}
+
+static kiln_status remember(weight_writer *writer, uint64_t hash, uint64_t size,
+                            uint64_t offset) {
+    if (writer->count == writer->capacity) {
+        size_t capacity = writer->capacity == 0 ? 64 : writer->capacity * 2;
+        uint64_t *hashes = realloc(writer->hashes, capacity * sizeof *hashes);
+        writer->hashes = hashes != NULL ? hashes : writer->hashes;
+        uint64_t *sizes = realloc(writer->sizes, capacity * sizeof *sizes);
+        writer->sizes = sizes != NULL ? sizes : writer->sizes;
+        uint64_t *offsets = realloc(writer->offsets, capacity * sizeof *offsets);
+        writer->offsets = offsets != NULL ? offsets : writer->offsets;
+        if (hashes == NULL || sizes == NULL || offsets == NULL) {
+            return kiln_fail(writer->error, KILN_ERROR_MEMORY, "out of memory");
+        }
+        writer->capacity = capacity;
+    }
+    writer->hashes[writer->count] = hash;
+    writer->sizes[writer->count] = size;
+    writer->offsets[writer->count++] = offset;
+    return KILN_OK;
+}
+
+kiln_status weight_writer_add(weight_writer *writer, program_tensor *constant,
+                              kiln_dtype stored_dtype) {
+    if (writer->chunk == NULL && (writer->chunk = malloc(CHUNK_BYTES)) == NULL) {
+        return kiln_fail(writer->error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    XXH3_state_t *hash = XXH3_createState();
+    if (hash == NULL) {
+        return kiln_fail(writer->error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    XXH3_64bits_reset(hash);
+    stream s = {writer, hash, 0, constant->dtype, stored_dtype, writer->start + writer->position};
+    kiln_status status =
+        constant->constant.source != NULL
+            ? stream_view(&s, constant)
+            : stream_run(&s, constant->constant.data, (size_t)program_elements(constant),
+                         kiln_dtype_size(constant->dtype), kiln_dtype_size(constant->dtype));
+    if (status == KILN_OK && s.filled > 0) {
+        status = flush_chunk(&s);
+    }
+    constant->checksum = XXH3_64bits_digest(hash);
+    XXH3_freeState(hash);
+    if (status != KILN_OK) {
+        return status;
+    }
+    if (constant->constant.source != NULL) {
+        release_source(constant->constant.source);
+    }
+    uint64_t size = s.position - writer->start - writer->position;
+    for (size_t k = 0; k < writer->count; k++) {
+        if (writer->hashes[k] == constant->checksum && writer->sizes[k] == size &&
+            same_bytes(writer, writer->offsets[k], writer->position, size)) {
+            constant->weights_offset = writer->offsets[k];
+            return KILN_OK;
+        }
+    }
+    constant->weights_offset = writer->position;
+    status = remember(writer, constant->checksum, size, writer->position);
+    writer->position += size;
+    return status == KILN_OK ? pad_blob(writer) : status;
+}
+
+void weight_writer_free(weight_writer *writer) {
+    free(writer->hashes);
+    free(writer->sizes);
+    free(writer->offsets);
+    free(writer->chunk);
+}

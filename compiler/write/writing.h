@@ -1,0 +1,47 @@
+/* What the files of compiler/write/ share. */
+#ifndef KILN_COMPILER_WRITING_H
+#define KILN_COMPILER_WRITING_H
+
+#include "compiler/write/write.h"
+
+/* A growing run of bytes; memory problems are remembered and reported once. */
+typedef struct byte_buffer {
+    uint8_t *data;
+    size_t size, capacity;
+    bool failed;
+} byte_buffer;
+
+void buffer_append(byte_buffer *buffer, const void *data, size_t size);
+void buffer_pad(byte_buffer *buffer, size_t alignment);
+void buffer_free(byte_buffer *buffer);
+
+/* The strings section: each text once. Returns its offset; NULL and "" are 0. */
+typedef struct string_table {
+    byte_buffer bytes;
+    uint32_t *slots; /* open addressing; offset, 0 = empty */
+    size_t slot_count, used;
+} string_table;
+
+uint32_t string_table_add(string_table *table, const char *text);
+void string_table_free(string_table *table);
+
+/* The weights section, written first and in order, from file position `start`. */
+typedef struct weight_writer {
+    int file;
+    uint64_t start, position; /* position: from start */
+    uint64_t *hashes, *sizes, *offsets; /* of blobs written */
+    size_t count, capacity;
+    uint8_t *chunk;
+    const char *path;
+    kiln_error *error;
+} weight_writer;
+
+/* Streams one constant; sets its weights_offset and checksum. Elements are stored as stored_dtype
+ * (F32 constants may be stored as F16). An identical blob is stored once. */
+kiln_status weight_writer_add(weight_writer *writer, program_tensor *constant,
+                              kiln_dtype stored_dtype);
+/* The margin past the last constant that kernels may read. */
+kiln_status weight_writer_finish(weight_writer *writer);
+void weight_writer_free(weight_writer *writer);
+
+#endif

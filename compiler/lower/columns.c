@@ -1,8 +1,8 @@
 /* Concatenation and splitting without copies.
  *
- * Along any axis a tensor is a matrix of `outer` rows, and the parts of a concatenation or split are
- * columns of it. Parts that lie along the last physical dim can be written and read in place through
- * a row stride; parts of a matrix of one row are contiguous. The rest is copied.
+ * Along any axis a tensor is a matrix of `outer` rows, and the parts of a concatenation or split
+ * are columns of it. Parts that lie along the last physical dim can be written and read in place
+ * through a row stride; parts of a matrix of one row are contiguous. The rest is copied.
  *
  * Pseudo-steps are resolved last to first: where concatenations contain each other (DenseNet), the
  * widest takes its parts first, and the narrower ones turn out to be columns of it. */
@@ -27,7 +27,8 @@ kiln_status use_table_build(lowering *l, use_table *out_table) {
     if (out_table->first == NULL || out_table->uses == NULL) {
         return KILN_ERROR_MEMORY;
     }
-    /* Counting sort by tensor: next[t] becomes the start of t's uses, and, once filled, their end. */
+    /* Counting sort by tensor: next[t] becomes the start of t's uses, and, once filled, their end.
+     */
     size_t *next = out_table->first + 1;
     for (size_t s = 0; s < p->step_count; s++) {
         const program_step *step = &p->steps[s];
@@ -46,8 +47,8 @@ kiln_status use_table_build(lowering *l, use_table *out_table) {
             uint32_t id = step->operands[k];
             if (id != KILN_PLAN_NONE) {
                 bool is_output = k >= step->input_count;
-                out_table->uses[next[id]++] = (tensor_use){
-                    s, (uint8_t)(is_output ? k - step->input_count : k), is_output};
+                out_table->uses[next[id]++] =
+                    (tensor_use){s, (uint8_t)(is_output ? k - step->input_count : k), is_output};
             }
         }
     }
@@ -97,8 +98,8 @@ bool uses_allow_strides(const lowering *l, const use_table *table, uint32_t tens
 
 /* ---- Sharing memory ------------------------------------------------------------------------ */
 
-/* Moves everything that lies in `part`'s memory to `offset` bytes into root's. With wide rows, every
- * tensor concerned must follow row by row and be used by kernels that take a stride. */
+/* Moves everything that lies in `part`'s memory to `offset` bytes into root's. With wide rows,
+ * every tensor concerned must follow row by row and be used by kernels that take a stride. */
 static bool move_memory(lowering *l, const use_table *table, uint32_t part, uint32_t root,
                         uint64_t offset, uint32_t row_stride, bool contiguous) {
     program *p = l->p;
@@ -142,10 +143,8 @@ static bool share_columns(lowering *l, const use_table *table, uint32_t whole, u
     if (one_row && dense) {
         return move_memory(l, table, part_root, w->root, offset, 0, true);
     }
-    bool last_axis = columns->inner == 1 && w->row_wise &&
-                     l->memories[part].row_wise;
-    return last_axis &&
-           move_memory(l, table, part_root, w->root, offset, w->row_stride, false);
+    bool last_axis = columns->inner == 1 && w->row_wise && l->memories[part].row_wise;
+    return last_axis && move_memory(l, table, part_root, w->root, offset, w->row_stride, false);
 }
 
 /* Columns [start, start + width) of a whole as a tensor of its own, for a copy to or from it. */
@@ -171,8 +170,8 @@ static uint32_t column_view(lowering *l, uint32_t whole, const lower_columns *co
 /* COPY of `width` columns of x, from column `start` on, to the dense or row-wise tensor y. */
 static kiln_status copy_columns(lowering *l, const program_step *origin, uint32_t x, uint32_t y,
                                 const lower_columns *columns, uint64_t start, uint64_t width) {
-    bool whole_rows = l->p->tensors[x].place != KILN_PLACE_ARENA &&
-                      (int)origin->kernel == LOWER_SLICE;
+    bool whole_rows =
+        l->p->tensors[x].place != KILN_PLACE_ARENA && (int)origin->kernel == LOWER_SLICE;
     kiln_copy_params *params = graph_allocate(l->g, sizeof *params);
     uint32_t *operands = graph_allocate(l->g, 2 * sizeof *operands);
     if (params == NULL || operands == NULL) {

@@ -44,8 +44,8 @@ static void move_to_root(lowering *l, root_lists *lists, uint32_t id, uint32_t r
     lists->head[root] = id;
 }
 
-/* Is the memory of `id` free for the result of step s: no tensor that overlaps it, `id` included, is
- * read or written after s, and none but `id` itself is an operand of s? */
+/* Is the memory of `id` free for the result of step s: no tensor that overlaps it, `id` included,
+ * is read or written after s, and none but `id` itself is an operand of s? */
 static bool is_last_use(const lowering *l, const use_table *table, const root_lists *lists,
                         uint32_t id, uint32_t s) {
     extent wanted = extent_of(l, id);
@@ -112,8 +112,8 @@ kiln_status lowering_share_in_place(lowering *l) {
         const program_step *step = &p->steps[s];
         uint32_t output = step->operands[step->input_count];
         uint8_t mask = kiln_kernel_describe(step->kernel)->in_place_inputs;
-        bool free_output = p->tensors[output].place == KILN_PLACE_ARENA &&
-                           l->memories[output].root == output;
+        bool free_output =
+            p->tensors[output].place == KILN_PLACE_ARENA && l->memories[output].root == output;
         for (uint32_t k = 0; k < step->input_count && k < 8 && free_output; k++) {
             if ((mask >> k & 1) != 0 &&
                 try_operand(l, &table, &lists, s, step->operands[k], output)) {

@@ -1,5 +1,5 @@
-/* Graph to program: operators lower themselves one by one; then memory is shared where copies can be
- * avoided, and what is left of it becomes storages with lifetimes. */
+/* Graph to program: operators lower themselves one by one; then memory is shared where copies can
+ * be avoided, and what is left of it becomes storages with lifetimes. */
 #include "compiler/lower/lowering.h"
 
 #include <string.h>
@@ -112,8 +112,7 @@ static void walk_final_dense(lowering *l, uint32_t *producer) {
             bool dense = step->kernel == KILN_KERNEL_FULLY_CONNECTED;
             bool between = step->kernel == KILN_KERNEL_COPY || step->kernel == KILN_KERNEL_CAST ||
                            step->kernel == KILN_KERNEL_UNARY ||
-                           step->kernel == KILN_KERNEL_SOFTMAX ||
-                           step->kernel == KILN_KERNEL_PRELU;
+                           step->kernel == KILN_KERNEL_SOFTMAX || step->kernel == KILN_KERNEL_PRELU;
             if (!dense && !between) {
                 break;
             }

@@ -1,5 +1,6 @@
-/* Lowering: graph to program. A program is the plan's records before placement: tensors with physical
- * layout, constants as strided views of the model's data (copied only while being written), steps.
+/* Lowering: graph to program. A program is the plan's records before placement: tensors with
+ * physical layout, constants as strided views of the model's data (copied only while being
+ * written), steps.
  *
  * Operators' lower functions use the first part; write/ and place/ read the struct below. */
 #ifndef KILN_COMPILER_LOWER_H
@@ -19,8 +20,8 @@ uint32_t physical_axis(const tensor *t, uint32_t axis);
 /* The inverse: which logical axis lies at a physical position. */
 uint32_t logical_axis(const tensor *t, uint32_t position);
 
-/* The program's tensor for a graph tensor: an arena tensor, or a constant in t's own layout as it is
- * (identical uses share one). KILN_PLAN_NONE for t == NULL. */
+/* The program's tensor for a graph tensor: an arena tensor, or a constant in t's own layout as it
+ * is (identical uses share one). KILN_PLAN_NONE for t == NULL. */
 uint32_t lower_tensor(lowering *l, tensor *t);
 /* Operand k of node n / output k. */
 uint32_t lower_input(lowering *l, const node *n, size_t k);
@@ -41,8 +42,7 @@ uint32_t lower_constant_data(lowering *l, const char *name, kiln_dtype dtype, ui
 uint32_t lower_temporary(lowering *l, kiln_dtype dtype, uint32_t rank, const int64_t *dims,
                          uint8_t layout);
 /* The same elements in the same physical order with other dims (row-major), e.g. to broadcast
- * [C] as [1,1,1,C] or to drop a unit dim. No step is made. A constant must be one whose elements lie
- * as in its source (lower_tensor, lower_constant_data), not a permuted view. */
+ * [C] as [1,1,1,C] or to drop a unit dim. No step is made. */
 uint32_t lower_reshaped(lowering *l, uint32_t tensor_id, uint32_t rank, const int64_t *dims);
 
 /* Output `view` is the same memory as `base` (same physical order of elements; dims may differ). No
@@ -70,15 +70,19 @@ kiln_status lower_slice(lowering *l, const node *n, tensor *x, tensor *output,
 
 /* The graph whose node is being lowered, for node_fail. */
 graph *lower_graph(const lowering *l);
-/* KILN_OK, or what an earlier lower_ call that returned an id ran into (out of memory): return it at
- * the end of a lower function; lower_step checks it too. */
+/* KILN_OK, or what an earlier lower_ call that returned an id ran into (out of memory): return it
+ * at the end of a lower function; lower_step checks it too. */
 kiln_status lower_status(const lowering *l);
 
 /* ---- The program --------------------------------------------------------------------------- */
 
+/* Elements in order: source's at sum i*strides for i below dims (whatever the tensor's own dims).
+ */
 typedef struct program_constant {
-    tensor *source;             /* NULL: data */
-    const void *data;           /* owned by the graph's pool */
+    tensor *source;   /* NULL: data */
+    const void *data; /* dense; owned by the graph's pool */
+    uint32_t rank;
+    int64_t dims[KILN_MAX_RANK];
     int64_t strides[KILN_MAX_RANK]; /* elements of source */
 } program_constant;
 
@@ -86,11 +90,11 @@ typedef struct program_tensor {
     const char *name; /* NULL: temporary */
     kiln_dtype dtype;
     uint8_t rank, layout, place, batched;
-    uint32_t dims[KILN_MAX_RANK]; /* ONNX order, batch of one */
-    uint32_t storage;      /* ARENA; index into program.storages */
-    uint64_t slice_offset; /* bytes within the storage */
-    uint32_t row_stride;   /* elements */
-    program_constant constant; /* CONSTANT */
+    uint32_t dims[KILN_MAX_RANK];      /* ONNX order, batch of one */
+    uint32_t storage;                  /* ARENA; index into program.storages */
+    uint64_t slice_offset;             /* bytes within the storage */
+    uint32_t row_stride;               /* elements */
+    program_constant constant;         /* CONSTANT */
     uint64_t weights_offset, checksum; /* set by write/ */
 } program_tensor;
 
@@ -127,8 +131,8 @@ typedef struct program {
 
 uint64_t program_elements(const program_tensor *t); /* batch of one */
 
-/* Everything: steps, aliasing, in-place, storages with lifetimes. Placement is place/'s. Owned by the
- * graph's pool. */
+/* Everything: steps, aliasing, in-place, storages with lifetimes. Placement is place/'s. Owned by
+ * the graph's pool. */
 kiln_status lower_graph_to_program(graph *g, program **out_program);
 
 #endif

@@ -148,6 +148,18 @@ uint32_t lowering_add_tensor(lowering *l, const char *name, kiln_dtype dtype, ui
     return id;
 }
 
+static void set_view(program_constant *constant, tensor *source, uint32_t rank, const int64_t *dims,
+                     const int64_t *strides) {
+    constant->source = source;
+    constant->rank = rank;
+    int64_t dense = 1;
+    for (uint32_t k = rank; k-- > 0;) {
+        constant->dims[k] = dims[k];
+        constant->strides[k] = strides != NULL ? strides[k] : dense;
+        dense *= dims[k];
+    }
+}
+
 uint32_t lower_tensor(lowering *l, tensor *t) {
     if (t == NULL) {
         return KILN_PLAN_NONE;
@@ -166,13 +178,7 @@ uint32_t lower_tensor(lowering *l, tensor *t) {
         return id;
     }
     if (place == KILN_PLACE_CONSTANT) {
-        program_constant *constant = &l->p->tensors[id].constant;
-        constant->source = t;
-        int64_t stride = 1;
-        for (uint32_t k = t->rank; k-- > 0;) {
-            constant->strides[k] = stride;
-            stride *= t->dims[k];
-        }
+        set_view(&l->p->tensors[id].constant, t, t->rank, t->dims, NULL);
     }
     t->mark = id + 1;
     return id;
@@ -193,13 +199,7 @@ uint32_t lower_constant_view(lowering *l, tensor *source, uint32_t rank, const i
     if (id == KILN_PLAN_NONE) {
         return id;
     }
-    program_constant *constant = &l->p->tensors[id].constant;
-    constant->source = source;
-    int64_t dense = 1;
-    for (uint32_t k = rank; k-- > 0;) {
-        constant->strides[k] = strides != NULL ? strides[k] : dense;
-        dense *= dims[k];
-    }
+    set_view(&l->p->tensors[id].constant, source, rank, dims, strides);
     return id;
 }
 
@@ -229,10 +229,10 @@ uint32_t lower_temporary(lowering *l, kiln_dtype dtype, uint32_t rank, const int
  * rows agree. */
 static void share_memory(lowering *l, uint32_t view, uint32_t base) {
     const program_tensor *v = &l->p->tensors[view], *b = &l->p->tensors[base];
-    l->memories[view] = (memory){.root = l->memories[base].root,
-                                 .row_stride = v->row_stride,
-                                 .row_wise = program_row(v) == program_row(b) &&
-                                             l->memories[base].row_wise};
+    l->memories[view] =
+        (memory){.root = l->memories[base].root,
+                 .row_stride = v->row_stride,
+                 .row_wise = program_row(v) == program_row(b) && l->memories[base].row_wise};
 }
 
 /* ---- Steps --------------------------------------------------------------------------------- */
@@ -285,14 +285,11 @@ uint32_t lower_reshaped(lowering *l, uint32_t tensor_id, uint32_t rank, const in
         }
     }
     const program_tensor base = l->p->tensors[tensor_id];
-    if (base.place == KILN_PLACE_CONSTANT && base.constant.source == NULL) {
-        return lower_constant_data(l, base.name, base.dtype, rank, dims, base.constant.data);
-    }
-    if (base.place == KILN_PLACE_CONSTANT) {
-        return lower_constant_view(l, base.constant.source, rank, dims, NULL);
-    }
     uint32_t id = lowering_add_tensor(l, NULL, base.dtype, rank, dims, KILN_ROW_MAJOR, base.place);
-    if (id != KILN_PLAN_NONE) {
+    if (id != KILN_PLAN_NONE && base.place == KILN_PLACE_CONSTANT) {
+        l->p->tensors[id].name = base.name;
+        l->p->tensors[id].constant = base.constant;
+    } else if (id != KILN_PLAN_NONE) {
         share_memory(l, id, tensor_id);
     }
     return id;

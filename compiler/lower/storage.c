@@ -14,9 +14,8 @@ static kiln_status add_storages(lowering *l) {
     for (uint32_t t = 0; t < p->tensor_count; t++) {
         if (p->tensors[t].place == KILN_PLACE_ARENA && l->memories[t].root == t) {
             p->tensors[t].storage = (uint32_t)p->storage_count;
-            p->storages[p->storage_count++] =
-                (program_storage){.bytes = align_up(program_bytes(&p->tensors[t]), 64),
-                                  .first_step = UINT32_MAX};
+            p->storages[p->storage_count++] = (program_storage){
+                .bytes = align_up(program_bytes(&p->tensors[t]), 64), .first_step = UINT32_MAX};
         }
     }
     for (uint32_t t = 0; t < p->tensor_count; t++) {
@@ -64,8 +63,7 @@ static void drop_unused(program *p, uint32_t *renumbered) {
 
 kiln_status lowering_make_storages(lowering *l) {
     kiln_status status = add_storages(l);
-    uint32_t *renumbered =
-        graph_allocate(l->g, (l->p->storage_count + 1) * sizeof *renumbered);
+    uint32_t *renumbered = graph_allocate(l->g, (l->p->storage_count + 1) * sizeof *renumbered);
     if (status != KILN_OK || renumbered == NULL) {
         return KILN_ERROR_MEMORY;
     }

@@ -64,6 +64,7 @@ extern const op ops_movement[];    /* movement.c: Concat, Split, Slice, Pad, Tra
 extern const op ops_view[];        /* view.c: Reshape, Flatten, Squeeze, Unsqueeze */
 extern const op ops_shape[];       /* shape.c: Shape, Size, Range, ConstantOfShape, Constant */
 extern const op ops_resize[];      /* resize.c: Resize, Upsample */
+extern const op ops_layout[];      /* layout.c: Layout, FlattenChannelsLast (ours) */
 
 /* ---- Shared by rows (support.c) ------------------------------------------------------------ */
 

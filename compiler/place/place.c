@@ -1,5 +1,6 @@
-/* Several greedy orders, then a seeded hill climb on the order, the best kept. Greedy by size and by
- * breadth: Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020. */
+/* Several greedy orders, then a seeded hill climb on the order, the best kept. Greedy by size and
+ * by breadth: Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020.
+ */
 #include "compiler/place/place.h"
 
 #include <stdlib.h>
@@ -9,10 +10,10 @@
 
 typedef struct placement {
     const program *p;
-    uint32_t *order;    /* storages in order of placement */
-    uint64_t *offsets;  /* by storage */
-    uint32_t *placed;   /* storages placed so far, by offset */
-    uint64_t *breadth;  /* by storage: most bytes live at any of its steps */
+    uint32_t *order;   /* storages in order of placement */
+    uint64_t *offsets; /* by storage */
+    uint32_t *placed;  /* storages placed so far, by offset */
+    uint64_t *breadth; /* by storage: most bytes live at any of its steps */
 } placement;
 
 static bool lifetimes_meet(const program_storage *a, const program_storage *b) {
@@ -196,8 +197,8 @@ kiln_status place_program(program *p) {
     uint32_t *best_order = calloc(count + 1, sizeof *best_order);
     order_key *keys = calloc(count + 1, sizeof *keys);
     kiln_status status = KILN_ERROR_MEMORY;
-    if (work.order == NULL || work.offsets == NULL || work.placed == NULL ||
-        work.breadth == NULL || best_order == NULL || keys == NULL) {
+    if (work.order == NULL || work.offsets == NULL || work.placed == NULL || work.breadth == NULL ||
+        best_order == NULL || keys == NULL) {
         goto cleanup;
     }
     status = measure(p, work.breadth);

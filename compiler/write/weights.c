@@ -1,6 +1,6 @@
-/* The weights section. Constants are strided views of the model's data, often of a mapped file: they
- * are streamed through one chunk (permuted, denormals flushed, narrowed to f16 where asked), and
- * source pages are given back as they are consumed, so that a large model never lies in memory
+/* The weights section. Constants are strided views of the model's data, often of a mapped file:
+ * they are streamed through one chunk (permuted, denormals flushed, narrowed to f16 where asked),
+ * and source pages are given back as they are consumed, so that a large model never lies in memory
  * twice. */
 #include "compiler/write/writing.h"
 
@@ -131,8 +131,8 @@ static kiln_status flush_chunk(stream *s) {
     return status;
 }
 
-static kiln_status stream_run(stream *s, const uint8_t *source, size_t count,
-                              size_t stride_bytes, size_t element) {
+static kiln_status stream_run(stream *s, const uint8_t *source, size_t count, size_t stride_bytes,
+                              size_t element) {
     kiln_status status = KILN_OK;
     while (count > 0 && status == KILN_OK) {
         size_t room = (CHUNK_BYTES - s->filled) / element;
@@ -152,8 +152,8 @@ static kiln_status stream_run(stream *s, const uint8_t *source, size_t count,
 static uint32_t merge_dims(const program_tensor *t, size_t dims[KILN_MAX_RANK],
                            size_t strides[KILN_MAX_RANK]) {
     uint32_t rank = 0;
-    for (uint32_t k = 0; k < t->rank; k++) {
-        size_t dim = t->dims[k], stride = (size_t)t->constant.strides[k];
+    for (uint32_t k = 0; k < t->constant.rank; k++) {
+        size_t dim = (size_t)t->constant.dims[k], stride = (size_t)t->constant.strides[k];
         if (dim == 1) {
             continue;
         }
@@ -178,8 +178,8 @@ static kiln_status stream_view(stream *s, const program_tensor *t) {
     size_t element = kiln_dtype_size(t->dtype), offset = 0;
     uint32_t rank = merge_dims(t, dims, strides), last = rank - 1;
     for (;;) {
-        kiln_status status = stream_run(s, data + offset * element, dims[last],
-                                        strides[last] * element, element);
+        kiln_status status =
+            stream_run(s, data + offset * element, dims[last], strides[last] * element, element);
         if (status != KILN_OK) {
             return status;
         }
@@ -202,7 +202,8 @@ static kiln_status stream_view(stream *s, const program_tensor *t) {
     }
 }
 
-/* Pages of a mapped model that have been read are not needed again: every constant is written once. */
+/* Pages of a mapped model that have been read are not needed again: every constant is written once.
+ */
 static void release_source(const tensor *source) {
     size_t bytes = (size_t)tensor_elements(source) * kiln_dtype_size(source->dtype);
     if (source->owned != NULL || bytes < RELEASE_BYTES) {
@@ -227,14 +228,12 @@ static kiln_status pad_blob(weight_writer *writer) {
 
 kiln_status weight_writer_finish(weight_writer *writer) {
     static const uint8_t zeros[KILN_PLAN_WEIGHT_ALIGNMENT];
-    kiln_status status =
-        write_at(writer, zeros, sizeof zeros, writer->start + writer->position);
+    kiln_status status = write_at(writer, zeros, sizeof zeros, writer->start + writer->position);
     writer->position += sizeof zeros;
     return status;
 }
 
-static kiln_status remember(weight_writer *writer, uint64_t hash, uint64_t size,
-                            uint64_t offset) {
+static kiln_status remember(weight_writer *writer, uint64_t hash, uint64_t size, uint64_t offset) {
     if (writer->count == writer->capacity) {
         size_t capacity = writer->capacity == 0 ? 64 : writer->capacity * 2;
         uint64_t *hashes = realloc(writer->hashes, capacity * sizeof *hashes);

@@ -1,5 +1,5 @@
-/* The plan file: weights are streamed first, behind the room that the records need, then the records
- * and the header go in front of them. */
+/* The plan file: weights are streamed first, behind the room that the records need, then the
+ * records and the header go in front of them. */
 #include "compiler/write/writing.h"
 
 #define XXH_INLINE_ALL
@@ -18,8 +18,8 @@ typedef struct plan_writing {
     const kiln_compile_options *options;
     const char *path;
     kiln_error *error;
-    uint32_t *tensor_index;  /* plan's index of a program tensor, or NONE: not in use */
-    uint8_t *stored_dtype;   /* by program tensor */
+    uint32_t *tensor_index; /* plan's index of a program tensor, or NONE: not in use */
+    uint8_t *stored_dtype;  /* by program tensor */
     byte_buffer sections[KILN_SECTION_COUNT];
     string_table strings;
     kiln_plan_header header;
@@ -107,16 +107,15 @@ static kiln_status add_steps(plan_writing *w) {
                              step->name, step->input_count + step->output_count);
         }
         buffer_pad(params, 8);
-        kiln_plan_step record = {
-            .kernel = (uint16_t)step->kernel,
-            .input_count = (uint8_t)step->input_count,
-            .output_count = (uint8_t)step->output_count,
-            .flags = step->flags,
-            .name = string_table_add(&w->strings, step->name),
-            .origin = string_table_add(&w->strings, step->origin),
-            .first_operand = (uint32_t)(operands->size / sizeof(uint32_t)),
-            .params_offset = (uint32_t)params->size,
-            .params_bytes = (uint32_t)step->params_bytes};
+        kiln_plan_step record = {.kernel = (uint16_t)step->kernel,
+                                 .input_count = (uint8_t)step->input_count,
+                                 .output_count = (uint8_t)step->output_count,
+                                 .flags = step->flags,
+                                 .name = string_table_add(&w->strings, step->name),
+                                 .origin = string_table_add(&w->strings, step->origin),
+                                 .first_operand = (uint32_t)(operands->size / sizeof(uint32_t)),
+                                 .params_offset = (uint32_t)params->size,
+                                 .params_bytes = (uint32_t)step->params_bytes};
         buffer_append(params, step->params, step->params_bytes);
         for (uint32_t k = 0; k < step->input_count + step->output_count; k++) {
             uint32_t id = step->operands[k];
@@ -201,8 +200,8 @@ static kiln_status fill_sections(plan_writing *w) {
 static void lay_out_sections(plan_writing *w) {
     uint64_t offset = sizeof(kiln_plan_header);
     for (int k = 0; k < KILN_SECTION_COUNT; k++) {
-        uint64_t alignment = k == KILN_SECTION_WEIGHTS ? KILN_PLAN_PAGE_ALIGNMENT
-                                                       : KILN_PLAN_SECTION_ALIGNMENT;
+        uint64_t alignment =
+            k == KILN_SECTION_WEIGHTS ? KILN_PLAN_PAGE_ALIGNMENT : KILN_PLAN_SECTION_ALIGNMENT;
         offset = (offset + alignment - 1) / alignment * alignment;
         w->header.sections[k].offset = offset;
         w->header.sections[k].bytes = w->sections[k].size;
@@ -253,8 +252,8 @@ static kiln_status write_records(plan_writing *w) {
         status = kiln_fail(w->error, KILN_ERROR_MEMORY, "out of memory");
     } else if (ftruncate(w->weights.file, (off_t)header->file_bytes) != 0 ||
                pwrite(w->weights.file, front.data, front.size, 0) != (ssize_t)front.size) {
-        status = kiln_fail(w->error, KILN_ERROR_IO, "%s: cannot write: %s", w->path,
-                           strerror(errno));
+        status =
+            kiln_fail(w->error, KILN_ERROR_IO, "%s: cannot write: %s", w->path, strerror(errno));
     }
     buffer_free(&front);
     return status;
@@ -274,12 +273,12 @@ static kiln_status write_file(plan_writing *w, const char *temporary) {
         status = write_records(w);
     }
     if (close(w->weights.file) != 0 && status == KILN_OK) {
-        status = kiln_fail(w->error, KILN_ERROR_IO, "%s: cannot write: %s", w->path,
-                           strerror(errno));
+        status =
+            kiln_fail(w->error, KILN_ERROR_IO, "%s: cannot write: %s", w->path, strerror(errno));
     }
     if (status == KILN_OK && rename(temporary, w->path) != 0) {
-        status = kiln_fail(w->error, KILN_ERROR_IO, "%s: cannot rename: %s", w->path,
-                           strerror(errno));
+        status =
+            kiln_fail(w->error, KILN_ERROR_IO, "%s: cannot rename: %s", w->path, strerror(errno));
     }
     if (status != KILN_OK) {
         (void)unlink(temporary);

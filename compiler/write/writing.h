@@ -28,7 +28,7 @@ void string_table_free(string_table *table);
 /* The weights section, written first and in order, from file position `start`. */
 typedef struct weight_writer {
     int file;
-    uint64_t start, position; /* position: from start */
+    uint64_t start, position;           /* position: from start */
     uint64_t *hashes, *sizes, *offsets; /* of blobs written */
     size_t count, capacity;
     uint8_t *chunk;

@@ -1,0 +1,60 @@
+/* Batch normalisation at inference is a scale and a bias per channel: they go into the weights of
+ * the convolution or dense layer before it. What has none before it becomes explicit when lowered.
+ */
+#include "compiler/ops/ops.h"
+#include "compiler/passes/passes.h"
+#include "compiler/passes/scale_bias.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* scale = gamma / sqrt(var + epsilon), bias = beta - mean * scale  (Ioffe and Szegedy 2015). */
+static kiln_status fold(graph *g, node *bn, node *into, int64_t channels) {
+    float *scale = calloc((size_t)channels * 2, sizeof *scale);
+    if (scale == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    float *bias = scale + channels;
+    const float *gamma = tensor_f32(bn->inputs[1]), *beta = tensor_f32(bn->inputs[2]);
+    const float *mean = tensor_f32(bn->inputs[3]), *variance = tensor_f32(bn->inputs[4]);
+    double epsilon = node_float(bn, "epsilon", 1e-5f);
+    kiln_status status = KILN_ERROR_MEMORY;
+    if (gamma != NULL && beta != NULL && mean != NULL && variance != NULL) {
+        for (int64_t c = 0; c < channels; c++) {
+            double factor = gamma[c] / sqrt((double)variance[c] + epsilon);
+            scale[c] = (float)factor;
+            bias[c] = (float)(beta[c] - mean[c] * factor);
+        }
+        status = scale_weights(g, into, scale, bias);
+    }
+    free(scale);
+    return status;
+}
+
+kiln_status pass_fold_batch_norm(graph *g, size_t *inout_rewrites) {
+    for (size_t k = 0; k < g->node_count; k++) {
+        node *bn = g->nodes[k];
+        if (!node_is(bn, "BatchNormalization") || bn->input_count < 5) {
+            continue;
+        }
+        bool plain = node_int(bn, "training_mode", 0) == 0;
+        for (size_t i = 1; i < 5; i++) {
+            plain = plain && tensor_is_constant(bn->inputs[i]) && bn->inputs[i]->rank == 1;
+        }
+        for (size_t o = 1; o < bn->output_count; o++) {
+            plain = plain && (bn->outputs[o] == NULL || bn->outputs[o]->consumer_count == 0);
+        }
+        node *into = plain ? scalable_producer(bn->inputs[0]) : NULL;
+        int64_t channels = tensor_elements(bn->inputs[1]);
+        if (into == NULL || channels != bn->inputs[0]->dims[1]) {
+            continue;
+        }
+        kiln_status status = fold(g, bn, into, channels);
+        if (status != KILN_OK) {
+            return status;
+        }
+        absorb(g, into, bn);
+        ++*inout_rewrites;
+    }
+    return KILN_OK;
+}

@@ -1,0 +1,69 @@
+/* Mul and Add (Sub, Div) of per-channel constants go into the weights of what makes their operand.
+ */
+#include "compiler/ops/ops.h"
+#include "compiler/passes/passes.h"
+#include "compiler/passes/scale_bias.h"
+
+#include <stdlib.h>
+
+/* y = scale * x + bias, from the node and its constant operand; false when it has no such form. */
+static bool linear_form(const node *n, const tensor *constant, const float *values,
+                        int64_t channels, float *scale, float *bias) {
+    bool constant_right = n->inputs[1] == constant;
+    for (int64_t c = 0; c < channels; c++) {
+        scale[c] = 1.0f;
+        bias[c] = 0.0f;
+        if (node_is(n, "Add")) {
+            bias[c] = values[c];
+        } else if (node_is(n, "Sub")) {
+            scale[c] = constant_right ? 1.0f : -1.0f;
+            bias[c] = constant_right ? -values[c] : values[c];
+        } else if (node_is(n, "Mul")) {
+            scale[c] = values[c];
+        } else if (node_is(n, "Div") && constant_right && values[c] != 0.0f) {
+            scale[c] = 1.0f / values[c];
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+static kiln_status fold(graph *g, node *n, size_t *inout_rewrites) {
+    tensor *constant = NULL, *x = NULL;
+    if (n->dead ||
+        !(node_is(n, "Add") || node_is(n, "Sub") || node_is(n, "Mul") || node_is(n, "Div")) ||
+        !split_constant(n, &constant, &x) || x->rank < 2 || !tensor_same_shape(x, n->outputs[0])) {
+        return KILN_OK;
+    }
+    node *into = scalable_producer(x);
+    if (into == NULL) {
+        return KILN_OK;
+    }
+    int64_t channels = x->dims[1];
+    float *values = calloc((size_t)channels * 3, sizeof *values);
+    if (values == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    kiln_status status = KILN_OK;
+    if (channel_values(constant, x, values) &&
+        linear_form(n, constant, values, channels, values + channels, values + 2 * channels)) {
+        status = scale_weights(g, into, values + channels, values + 2 * channels);
+        if (status == KILN_OK) {
+            absorb(g, into, n);
+            ++*inout_rewrites;
+        }
+    }
+    free(values);
+    return status;
+}
+
+kiln_status pass_fold_scale_bias(graph *g, size_t *inout_rewrites) {
+    for (size_t k = 0; k < g->node_count; k++) {
+        kiln_status status = fold(g, g->nodes[k], inout_rewrites);
+        if (status != KILN_OK) {
+            return status;
+        }
+    }
+    return KILN_OK;
+}

@@ -1,0 +1,53 @@
+/* MatMul by a constant matrix becomes Gemm, and an Add of a constant vector after it its bias. */
+#include "compiler/ops/ops.h"
+#include "compiler/passes/passes.h"
+
+static bool is_bias(const tensor *t, const tensor *y) {
+    return tensor_is_constant(t) && t->dtype == KILN_F32 && t->rank >= 1 && t->rank <= 2 &&
+           tensor_elements(t) == y->dims[1] && t->dims[t->rank - 1] == y->dims[1];
+}
+
+static kiln_status add_bias(graph *g, node *n, node *add, tensor *bias) {
+    tensor **inputs = graph_allocate(g, 3 * sizeof *inputs);
+    if (inputs == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    inputs[0] = n->inputs[0];
+    inputs[1] = n->inputs[1];
+    inputs[2] = bias;
+    n->inputs = inputs;
+    n->input_count = 3;
+    absorb(g, n, add);
+    return graph_refresh(g);
+}
+
+kiln_status pass_fuse_matmul_bias(graph *g, size_t *inout_rewrites) {
+    for (size_t k = 0; k < g->node_count; k++) {
+        node *n = g->nodes[k];
+        bool rank_two = !n->dead && (node_is(n, "MatMul") || node_is(n, "Gemm")) &&
+                        n->inputs[0]->rank == 2 && n->inputs[1]->rank == 2 &&
+                        tensor_is_constant(n->inputs[1]) && !tensor_is_constant(n->inputs[0]);
+        if (!rank_two) {
+            continue;
+        }
+        kiln_status status = KILN_OK;
+        if (node_is(n, "MatMul")) {
+            n->op = op_find("Gemm");
+            ++*inout_rewrites;
+        }
+        tensor *y = n->outputs[0], *bias = NULL, *other = NULL;
+        node *add = tensor_single_consumer(y);
+        bool has_bias = n->input_count > 2 && n->inputs[2] != NULL;
+        if (status == KILN_OK && !has_bias && node_is(add, "Add") &&
+            split_constant(add, &bias, &other) && other == y && is_bias(bias, y) &&
+            tensor_same_shape(y, add->outputs[0])) {
+            status = add_bias(g, n, add, bias);
+            k = 0; /* the order has changed */
+            ++*inout_rewrites;
+        }
+        if (status != KILN_OK) {
+            return status;
+        }
+    }
+    return KILN_OK;
+}

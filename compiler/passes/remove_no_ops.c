@@ -1,0 +1,67 @@
+/* Identity, Dropout at inference, and reshapes, transposes, casts, pads, slices that change
+ * nothing. Their readers read the input instead. */
+#include "compiler/ops/ops.h"
+#include "compiler/passes/passes.h"
+
+#include <string.h>
+
+static const char *const removable[] = {"Identity",  "Dropout",   "Reshape", "Flatten", "Squeeze",
+                                        "Unsqueeze", "Transpose", "Cast",    "Expand",  "Tile"};
+
+static bool is_removable_kind(const node *n) {
+    for (size_t k = 0; k < sizeof removable / sizeof *removable; k++) {
+        if (node_is(n, removable[k])) {
+            return true;
+        }
+    }
+    return (node_is(n, "Concat") || node_is(n, "Sum") || node_is(n, "Mean") || node_is(n, "Max") ||
+            node_is(n, "Min")) &&
+           n->input_count == 1;
+}
+
+/* A transpose that keeps the shape may still move elements. */
+static bool keeps_order(const node *n) {
+    int64_t perm[KILN_MAX_RANK];
+    const tensor *x = n->inputs[0];
+    if (!node_is(n, "Transpose")) {
+        return true;
+    }
+    int count = node_ints(n, "perm", perm, KILN_MAX_RANK);
+    int64_t last = -1;
+    for (uint32_t k = 0; k < x->rank; k++) {
+        int64_t axis = count < 0 ? (int64_t)x->rank - 1 - k : perm[k];
+        if (axis < 0 || axis >= x->rank) {
+            return false;
+        }
+        if (x->dims[axis] != 1) {
+            if (axis < last) {
+                return false;
+            }
+            last = axis;
+        }
+    }
+    return true;
+}
+
+kiln_status pass_remove_no_ops(graph *g, size_t *inout_rewrites) {
+    for (size_t k = 0; k < g->node_count; k++) {
+        node *n = g->nodes[k];
+        if (n->dead || !is_removable_kind(n) || n->inputs[0] == NULL || n->outputs[0] == NULL) {
+            continue;
+        }
+        tensor *x = n->inputs[0], *y = n->outputs[0];
+        bool mask_wanted = n->output_count > 1 && n->outputs[1] != NULL &&
+                           (n->outputs[1]->consumer_count > 0 || n->outputs[1]->is_output);
+        if (y->is_output || mask_wanted || x->dtype != y->dtype || !tensor_same_shape(x, y) ||
+            !keeps_order(n)) {
+            continue;
+        }
+        kiln_status status = graph_replace_uses(g, y, x);
+        if (status != KILN_OK) {
+            return status;
+        }
+        n->dead = true;
+        ++*inout_rewrites;
+    }
+    return KILN_OK;
+}

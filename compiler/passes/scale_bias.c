@@ -1,0 +1,110 @@
+/* Scaling the weights of convolutions, dense layers and batch norms by output channel. */
+#include "compiler/passes/scale_bias.h"
+#include "compiler/ops/ops.h"
+#include "compiler/passes/passes.h"
+
+#include <math.h>
+
+static const char *const scalable[] = {"Conv", "ConvTranspose", "Gemm", "BatchNormalization"};
+
+/* Gemm's alpha, beta and broadcast C are left to the operator unless they are plain. */
+static bool is_plain_gemm(const node *n) {
+    const tensor *y = n->outputs[0];
+    bool bias = n->input_count < 3 || n->inputs[2] == NULL ||
+                (tensor_is_constant(n->inputs[2]) && tensor_elements(n->inputs[2]) == y->dims[1]);
+    return node_float(n, "alpha", 1.0f) == 1.0f && node_float(n, "beta", 1.0f) == 1.0f &&
+           node_int(n, "transA", 0) == 0 && bias;
+}
+
+node *scalable_producer(const tensor *t) {
+    node *n = NULL;
+    for (size_t k = 0; k < sizeof scalable / sizeof *scalable && n == NULL; k++) {
+        n = sole_producer(t, scalable[k]);
+    }
+    if (n == NULL || n->outputs[0] != t || t->dtype != KILN_F32 || n->min != -INFINITY ||
+        n->max != INFINITY) {
+        return NULL;
+    }
+    for (size_t k = 1; k < n->input_count; k++) {
+        if (n->inputs[k] != NULL && !tensor_is_constant(n->inputs[k])) {
+            return NULL;
+        }
+    }
+    if (node_is(n, "Gemm") && !is_plain_gemm(n)) {
+        return NULL;
+    }
+    if (node_is(n, "BatchNormalization") && node_int(n, "training_mode", 0) != 0) {
+        return NULL;
+    }
+    return n;
+}
+
+/* Weight element (a, b, rest) belongs to output channel: Conv a; ConvTranspose group(a) * B + b;
+ * Gemm a or b by transB; batch norm a. */
+static int64_t output_channel(const node *n, const tensor *w, int64_t a, int64_t b) {
+    if (node_is(n, "ConvTranspose")) {
+        int64_t groups = node_int(n, "group", 1);
+        return a / (w->dims[0] / groups) * w->dims[1] + b;
+    }
+    if (node_is(n, "Gemm") && node_int(n, "transB", 0) == 0) {
+        return b;
+    }
+    return a;
+}
+
+static tensor *scaled_weight(graph *g, const node *n, tensor *w, const float *scale) {
+    tensor *result = graph_add_constant(g, NULL, KILN_F32, w->rank, w->dims);
+    const float *from = tensor_f32(w);
+    if (result == NULL || from == NULL) {
+        return NULL;
+    }
+    float *to = result->owned;
+    int64_t second = w->rank > 1 ? w->dims[1] : 1;
+    int64_t rest = tensor_elements(w) / (w->dims[0] * second);
+    for (int64_t a = 0; a < w->dims[0]; a++) {
+        for (int64_t b = 0; b < second; b++) {
+            float factor = scale[output_channel(n, w, a, b)];
+            int64_t at = (a * second + b) * rest;
+            for (int64_t k = 0; k < rest; k++) {
+                to[at + k] = from[at + k] * factor;
+            }
+        }
+    }
+    return result;
+}
+
+static tensor *scaled_bias(graph *g, tensor *old, int64_t channels, const float *scale,
+                           const float *bias) {
+    tensor *result = graph_add_constant(g, NULL, KILN_F32, 1, &channels);
+    const float *from = old != NULL ? tensor_f32(old) : NULL;
+    if (result == NULL || (old != NULL && from == NULL)) {
+        return NULL;
+    }
+    float *to = result->owned;
+    for (int64_t c = 0; c < channels; c++) {
+        to[c] = (from != NULL ? from[c] : 0.0f) * scale[c] + bias[c];
+    }
+    return result;
+}
+
+/* Right for batch norm too: s * ((x - mean) * gamma + beta) + b = (x - mean) * (gamma s) + (beta s
+ * + b). */
+kiln_status scale_weights(graph *g, node *n, const float *scale, const float *bias) {
+    size_t count = n->input_count < 3 ? 3 : n->input_count;
+    tensor **inputs = graph_allocate(g, count * sizeof *inputs);
+    if (inputs == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    for (size_t k = 0; k < n->input_count; k++) {
+        inputs[k] = n->inputs[k];
+    }
+    int64_t channels = n->outputs[0]->dims[1];
+    inputs[1] = scaled_weight(g, n, inputs[1], scale);
+    inputs[2] = scaled_bias(g, inputs[2], channels, scale, bias);
+    if (inputs[1] == NULL || inputs[2] == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    n->inputs = inputs;
+    n->input_count = count;
+    return KILN_OK;
+}

@@ -1,0 +1,13 @@
+/* Folding y = scale[c] * x + bias[c] into the operator that makes x. */
+#ifndef KILN_COMPILER_SCALE_BIAS_H
+#define KILN_COMPILER_SCALE_BIAS_H
+
+#include "compiler/graph/graph.h"
+
+/* The convolution, transposed convolution, dense layer or batch norm that makes t and whose weights
+ * may be scaled: t has no other reader, no activation stands between, weights are constant. */
+node *scalable_producer(const tensor *t);
+/* Scales its weights and bias by output channel; values are per channel (dims[1] of its output). */
+kiln_status scale_weights(graph *g, node *n, const float *scale, const float *bias);
+
+#endif

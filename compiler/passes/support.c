@@ -1,0 +1,69 @@
+/* What several passes ask of nodes and constants. */
+#include "compiler/ops/ops.h"
+#include "compiler/passes/passes.h"
+
+#include <string.h>
+
+bool node_is(const node *n, const char *op_name) {
+    return n != NULL && !n->dead && strcmp(n->op->name, op_name) == 0;
+}
+
+node *sole_producer(const tensor *t, const char *op_name) {
+    bool sole = t != NULL && t->consumer_count == 1 && !t->is_output && t->producer != NULL;
+    return sole && node_is(t->producer, op_name) ? t->producer : NULL;
+}
+
+void absorb(graph *g, node *into, node *n) {
+    into->outputs[0] = n->outputs[0];
+    into->outputs[0]->producer = into;
+    const char *origin = graph_printf(g, "%s + %s", into->origin, n->origin);
+    into->origin = origin != NULL ? origin : into->origin;
+    n->dead = true;
+}
+
+bool channel_values(tensor *t, const tensor *like, float *out_values) {
+    if (!tensor_is_constant(t) || t->dtype != KILN_F32 || like->rank < 2 || t->rank > like->rank) {
+        return false;
+    }
+    int64_t channels = like->dims[1], count = tensor_elements(t);
+    uint32_t missing = like->rank - t->rank;
+    for (uint32_t k = 0; k < t->rank; k++) {
+        if (t->dims[k] != 1 && k + missing != 1) {
+            return false;
+        }
+    }
+    const float *values = tensor_f32(t);
+    if (values == NULL || (count != 1 && count != channels)) {
+        return false;
+    }
+    for (int64_t c = 0; c < channels; c++) {
+        out_values[c] = values[count == 1 ? 0 : c];
+    }
+    return true;
+}
+
+bool scalar_value(tensor *t, float *out_value) {
+    if (!tensor_is_constant(t) || t->dtype != KILN_F32 || tensor_elements(t) != 1) {
+        return false;
+    }
+    const float *value = tensor_f32(t);
+    if (value == NULL) {
+        return false;
+    }
+    *out_value = value[0];
+    return true;
+}
+
+bool split_constant(const node *n, tensor **out_constant, tensor **out_other) {
+    if (n->input_count != 2 || n->inputs[0] == NULL || n->inputs[1] == NULL) {
+        return false;
+    }
+    for (size_t k = 0; k < 2; k++) {
+        if (tensor_is_constant(n->inputs[k]) && !tensor_is_constant(n->inputs[1 - k])) {
+            *out_constant = n->inputs[k];
+            *out_other = n->inputs[1 - k];
+            return true;
+        }
+    }
+    return false;
+}

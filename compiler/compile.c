@@ -1,0 +1,137 @@
+/* kiln_compile: import, passes, lower, place, write. */
+#include "compiler/import/import.h"
+#include "compiler/lower/lower.h"
+#include "compiler/passes/passes.h"
+#include "compiler/place/place.h"
+#include "compiler/write/write.h"
+#include <kiln/compile.h>
+
+#include <stdio.h>
+#include <string.h>
+
+void kiln_compile_options_init(kiln_compile_options *out_options) {
+    *out_options = (kiln_compile_options){.weights = KILN_F32};
+}
+
+/* mean and deviation are per tensor channel, in units of pixel * unit. */
+static void set_statistics(kiln_preprocess *preprocess, double unit, const double mean[3],
+                           const double deviation[3]) {
+    for (int c = 0; c < 4; c++) {
+        int from = c < 3 ? c : 2;
+        preprocess->scale[c] = (float)(unit / deviation[from]);
+        preprocess->bias[c] = (float)(-mean[from] / deviation[from]);
+    }
+}
+
+kiln_status kiln_preprocess_preset(const char *name, kiln_preprocess *out_preprocess) {
+    static const struct {
+        const char *name;
+        bool bgr;
+        uint32_t resize;
+        double unit, mean[3], deviation[3];
+    } presets[] = {
+        /* torchvision.transforms' ImageNet statistics, RGB in 0..1 */
+        {"imagenet",
+         false,
+         KILN_RESIZE_CENTRE_CROP,
+         1.0 / 255.0,
+         {0.485, 0.456, 0.406},
+         {0.229, 0.224, 0.225}},
+        /* Keras' caffe mode: BGR in 0..255 minus the ImageNet mean */
+        {"caffe", true, KILN_RESIZE_CENTRE_CROP, 1.0, {103.939, 116.779, 123.68}, {1, 1, 1}},
+        /* Keras' tf mode: -1..1 */
+        {"tf", false, KILN_RESIZE_CENTRE_CROP, 1.0 / 127.5, {1, 1, 1}, {1, 1, 1}},
+        {"none", false, KILN_RESIZE_STRETCH, 1.0, {0, 0, 0}, {1, 1, 1}},
+    };
+    for (size_t k = 0; k < sizeof presets / sizeof *presets; k++) {
+        if (strcmp(name, presets[k].name) == 0) {
+            *out_preprocess = (kiln_preprocess){.present = true,
+                                                .bgr = presets[k].bgr,
+                                                .resize = presets[k].resize,
+                                                .crop_fraction = 0.875f};
+            set_statistics(out_preprocess, presets[k].unit, presets[k].mean, presets[k].deviation);
+            return KILN_OK;
+        }
+    }
+    return KILN_ERROR_ARGUMENT;
+}
+
+static void report_program(const program *p, kiln_compile_report *report) {
+    report->operators_planned = p->step_count;
+    report->arena_bytes = p->arena_bytes;
+    report->arena_lower_bound_bytes = p->lower_bound_bytes;
+    report->arena_no_reuse_bytes = p->no_reuse_bytes;
+    report->placement = p->placement;
+    report->copies = p->copies;
+    report->boundary_copies = p->boundary_copies;
+    report->batchable = p->batchable;
+}
+
+static kiln_status compile(const char *onnx_path, const char *plan_path,
+                           const kiln_compile_options *options, bool symbolic_batch,
+                           bool *out_was_symbolic, kiln_compile_report *report, kiln_error *error) {
+    graph *g = NULL;
+    program *p = NULL;
+    kiln_status status =
+        import_model(onnx_path, options->inputs, options->input_count, symbolic_batch, error, &g);
+    if (status != KILN_OK) {
+        return status;
+    }
+    *out_was_symbolic = g->batch_symbolic;
+    report->operators_imported = g->node_count;
+    status = passes_run(g, options, report);
+    if (status == KILN_OK) {
+        status = lower_graph_to_program(g, &p);
+    }
+    if (status == KILN_OK) {
+        status = place_program(p);
+    }
+    if (status == KILN_OK) {
+        report_program(p, report);
+        memcpy(report->note, g->note, sizeof report->note);
+        status = write_plan(p, plan_path, options, report, error);
+    }
+    if (status == KILN_ERROR_MEMORY && error != NULL && error->message[0] == '\0') {
+        status = kiln_fail(error, status, "%s: out of memory", onnx_path);
+    }
+    graph_free(g);
+    return status;
+}
+
+kiln_status kiln_compile(const char *onnx_path, const char *plan_path,
+                         const kiln_compile_options *options, kiln_compile_report *out_report,
+                         kiln_error *error) {
+    kiln_compile_options defaults;
+    kiln_compile_report report = {0};
+    kiln_error detail = {0};
+    bool was_symbolic = false;
+    if (onnx_path == NULL || plan_path == NULL) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "kiln_compile: no path");
+    }
+    kiln_compile_options_init(&defaults);
+    options = options != NULL ? options : &defaults;
+    if (options->weights != KILN_F32 && options->weights != KILN_F16) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "weights are stored as f32 or f16, not %s",
+                         kiln_dtype_name(options->weights));
+    }
+    kiln_status status =
+        compile(onnx_path, plan_path, options, true, &was_symbolic, &report, &detail);
+    if (status == KILN_ERROR_UNSUPPORTED && was_symbolic) {
+        /* The network may still be sound for one fixed batch. */
+        kiln_error reason = detail;
+        report = (kiln_compile_report){0};
+        detail = (kiln_error){0};
+        status = compile(onnx_path, plan_path, options, false, &was_symbolic, &report, &detail);
+        if (status == KILN_OK) {
+            snprintf(report.note, sizeof report.note, "batch fixed at 1: %.200s", reason.message);
+        }
+    }
+    if (status != KILN_OK) {
+        return kiln_fail(error, status, "%s",
+                         detail.message[0] != '\0' ? detail.message : kiln_status_name(status));
+    }
+    if (out_report != NULL) {
+        *out_report = report;
+    }
+    return KILN_OK;
+}

@@ -109,7 +109,7 @@ const char *graph_printf(graph *g, const char *format, ...) __attribute__((forma
 
 /* A new tensor; a NULL name, or one already taken with make_unique, gets a fresh name. NULL: memory. */
 tensor *graph_add_tensor(graph *g, const char *name, kiln_dtype dtype);
-tensor *graph_find_tensor(const graph *g, const char *name); /* NULL: none. Linear. */
+tensor *graph_find_tensor(const graph *g, const char *name); /* NULL: none */
 /* A constant with zeroed, owned, aligned data. dims may be NULL when rank is 0. */
 tensor *graph_add_constant(graph *g, const char *name, kiln_dtype dtype, uint32_t rank,
                            const int64_t *dims);

@@ -1,0 +1,95 @@
+/* One node at a time: shapes inferred, or outputs computed by the operator's naive evaluator. */
+#include "compiler/ops/ops.h"
+
+#include <math.h>
+
+static bool has_fused_clamp(const node *n) {
+    return n->min > -INFINITY || n->max < INFINITY;
+}
+
+kiln_status graph_infer_node(graph *g, node *n) {
+    for (size_t k = 0; k < n->input_count; k++) {
+        if (n->inputs[k] != NULL && !n->inputs[k]->shape_known) {
+            return node_fail(g, n, KILN_ERROR_INTERNAL, "input '%s' has no shape yet",
+                             n->inputs[k]->name);
+        }
+    }
+    kiln_status status = n->op->infer(g, n);
+    for (size_t k = 0; k < n->output_count && status == KILN_OK; k++) {
+        const tensor *t = n->outputs[k];
+        if (t != NULL && (!t->shape_known || kiln_dtype_size(t->dtype) == 0)) {
+            status = node_fail(g, n, KILN_ERROR_INTERNAL, "output '%s' was not inferred", t->name);
+        }
+    }
+    return status;
+}
+
+static bool depends_on_batch(const graph *g, const node *n) {
+    bool shape_only = (n->op->flags & OP_SHAPE_ONLY) != 0;
+    for (size_t k = 0; k < n->input_count; k++) {
+        const tensor *t = n->inputs[k];
+        if (t != NULL && (t->depends_on_batch || (shape_only && tensor_is_batched(g, t)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* NaN stays. */
+static void apply_clamp(const node *n, tensor *t) {
+    float *values = t->owned;
+    int64_t count = tensor_elements(t);
+    for (int64_t i = 0; i < count; i++) {
+        if (values[i] < n->min) {
+            values[i] = n->min;
+        } else if (values[i] > n->max) {
+            values[i] = n->max;
+        }
+    }
+}
+
+static kiln_status allocate_outputs(graph *g, node *n) {
+    bool batch = depends_on_batch(g, n);
+    for (size_t k = 0; k < n->output_count; k++) {
+        tensor *t = n->outputs[k];
+        if (t == NULL) {
+            continue;
+        }
+        if (!t->shape_known) {
+            return node_fail(g, n, KILN_ERROR_INTERNAL, "output '%s' has no shape yet", t->name);
+        }
+        kiln_status status = tensor_allocate(g, t);
+        if (status != KILN_OK) {
+            return status;
+        }
+        t->depends_on_batch = batch;
+    }
+    return KILN_OK;
+}
+
+kiln_status graph_evaluate_node(graph *g, node *n) {
+    bool shape_only = (n->op->flags & OP_SHAPE_ONLY) != 0;
+    for (size_t k = 0; k < n->input_count && !shape_only; k++) {
+        if (n->inputs[k] != NULL && !tensor_is_constant(n->inputs[k])) {
+            return node_fail(g, n, KILN_ERROR_INTERNAL, "input '%s' has no value yet",
+                             n->inputs[k]->name);
+        }
+    }
+    if (n->op->evaluate == NULL) {
+        return node_fail(g, n, KILN_ERROR_UNSUPPORTED, "cannot be computed at compile time");
+    }
+    kiln_status status = allocate_outputs(g, n);
+    if (status == KILN_OK) {
+        status = n->op->evaluate(g, n);
+    }
+    tensor *first = n->output_count > 0 ? n->outputs[0] : NULL;
+    if (status == KILN_OK && has_fused_clamp(n) && first != NULL && first->dtype == KILN_F32) {
+        apply_clamp(n, first);
+    }
+    for (size_t k = 0; k < n->output_count && status != KILN_OK; k++) {
+        if (n->outputs[k] != NULL) {
+            tensor_release(n->outputs[k]);
+        }
+    }
+    return status;
+}

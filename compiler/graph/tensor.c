@@ -1,0 +1,135 @@
+/* Tensors: shapes, and the elements of constants. */
+#include "compiler/graph/graph.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool tensor_is_constant(const tensor *t) {
+    return t != NULL && t->data != NULL;
+}
+
+int64_t tensor_elements(const tensor *t) {
+    int64_t count = 1;
+    for (uint32_t k = 0; k < t->rank; k++) {
+        count *= t->dims[k];
+    }
+    return count;
+}
+
+static bool is_batched_dim(int64_t dim) {
+    return dim > 0 && dim % GRAPH_BATCH == 0;
+}
+
+bool tensor_is_batched(const graph *g, const tensor *t) {
+    return g->batch_symbolic && t->shape_known && t->rank > 0 && is_batched_dim(t->dims[0]);
+}
+
+bool tensor_same_shape(const tensor *a, const tensor *b) {
+    return a->rank == b->rank &&
+           (a->rank == 0 || memcmp(a->dims, b->dims, a->rank * sizeof *a->dims) == 0);
+}
+
+/* ---- Elements ------------------------------------------------------------------------------ */
+
+static const void *aligned_data(tensor *t, size_t alignment) {
+    if ((uintptr_t)t->data % alignment != 0) {
+        size_t bytes = (size_t)tensor_elements(t) * kiln_dtype_size(t->dtype);
+        void *copy = malloc(bytes > 0 ? bytes : 1);
+        if (copy == NULL) {
+            return NULL;
+        }
+        memcpy(copy, t->data, bytes);
+        tensor_release(t);
+        t->data = t->owned = copy;
+    }
+    return t->data;
+}
+
+const float *tensor_f32(tensor *t) {
+    return aligned_data(t, _Alignof(float));
+}
+
+const int64_t *tensor_i64(tensor *t) {
+    return aligned_data(t, _Alignof(int64_t));
+}
+
+const uint8_t *tensor_bytes(tensor *t) {
+    return aligned_data(t, 8);
+}
+
+kiln_status tensor_allocate(const graph *g, tensor *t) {
+    size_t elements = (size_t)tensor_elements(t), size = kiln_dtype_size(t->dtype);
+    void *data = size == 0 || elements > SIZE_MAX / 16 / size
+                     ? NULL
+                     : calloc(elements > 0 ? elements : 1, size);
+    if (data == NULL) {
+        return graph_fail(g, KILN_ERROR_MEMORY, "no memory for tensor '%s' of %zu elements",
+                          t->name, elements);
+    }
+    tensor_release(t);
+    t->data = t->owned = data;
+    return KILN_OK;
+}
+
+void tensor_release(tensor *t) {
+    free(t->owned);
+    t->owned = NULL;
+    t->data = NULL;
+}
+
+/* ---- Shapes -------------------------------------------------------------------------------- */
+
+static kiln_status shape_fail(const graph *g, const node *n, const tensor *t, const char *what) {
+    return n != NULL ? node_fail(g, n, KILN_ERROR_UNSUPPORTED, "tensor '%s' has %s", t->name, what)
+                     : graph_fail(g, KILN_ERROR_UNSUPPORTED, "tensor '%s' has %s", t->name, what);
+}
+
+kiln_status tensor_set_shape(const graph *g, const node *n, tensor *t, uint32_t rank,
+                             const int64_t *dims) {
+    if (rank > KILN_MAX_RANK) {
+        return shape_fail(g, n, t, "more than 8 dimensions");
+    }
+    /* The limit is for one sample: a batch that is left open does not count. With it, elements stay
+     * below GRAPH_MAX_ELEMENTS * GRAPH_BATCH, within 63 bits. */
+    bool batched = g->batch_symbolic && rank > 0 && is_batched_dim(dims[0]);
+    int64_t room = GRAPH_MAX_ELEMENTS;
+    for (uint32_t k = 0; k < rank; k++) {
+        int64_t dim = k == 0 && batched ? dims[0] / GRAPH_BATCH : dims[k];
+        if (dim < 0) {
+            return shape_fail(g, n, t, "a negative dimension");
+        }
+        if (dim > room) {
+            return shape_fail(g, n, t, "more than 2^40 elements");
+        }
+        room = dim == 0 ? room : room / dim;
+    }
+    t->rank = rank;
+    for (uint32_t k = 0; k < KILN_MAX_RANK; k++) {
+        t->dims[k] = k < rank ? dims[k] : 0;
+    }
+    t->shape_known = true;
+    return KILN_OK;
+}
+
+const char *tensor_shape_text(const tensor *t, char *buffer, size_t size) {
+    if (!t->shape_known || t->rank == 0) {
+        snprintf(buffer, size, "%s", t->shape_known ? "scalar" : "?");
+        return buffer;
+    }
+    size_t used = 0;
+    for (uint32_t k = 0; k < t->rank && used < size; k++) {
+        const char *cross = k == 0 ? "" : "x";
+        int64_t dim = t->dims[k];
+        int length;
+        if (dim == GRAPH_BATCH) {
+            length = snprintf(buffer + used, size - used, "%sN", cross);
+        } else if (is_batched_dim(dim)) {
+            length = snprintf(buffer + used, size - used, "%s%lldN", cross,
+                              (long long)(dim / GRAPH_BATCH));
+        } else {
+            length = snprintf(buffer + used, size - used, "%s%lld", cross, (long long)dim);
+        }
+        used += length > 0 ? (size_t)length : 0;
+    }
+    return buffer;
+}

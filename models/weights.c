@@ -25,7 +25,7 @@ static double standard_normal(weights_stream *stream) {
     int64_t sum = 0;
     for (int part = 0; part < 4; part++)
         sum += (int64_t)(bits >> (16 * part) & 0xffff);
-    return (double)(sum - 2 * 65535) * scale;
+    return (double)(sum - 2 * INT64_C(65535)) * scale;
 }
 
 static double unit(weights_stream *stream) {

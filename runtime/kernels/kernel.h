@@ -1,12 +1,11 @@
 /* The kernel table: one row a kernel of the plan format (kiln_kernel in plan_format.h).
  *
- *   check    at load, from the plan's records alone: operand counts, dtypes, dims, parameters. After
- *            it, the kernel must be unable to read or write outside its operands whatever the data
- *            holds (index tables are data: prepare checks those). Uses kernel_fail for messages.
- *   prepare  at session creation: creates the XNNPACK operator, packs, checks constant tables. Calls
- *            of ours need none (NULL).
- *   bind     sets pointers and sizes for call->batch; called at creation for the maximum batch (the
- *            only time it may allocate) and again when a run's batch differs. NULL: nothing to do.
+ *   check    at load, from the plan's records alone: operand counts, dtypes, dims, parameters.
+ * After it, the kernel must be unable to read or write outside its operands whatever the data holds
+ * (index tables are data: prepare checks those). Uses kernel_fail for messages. prepare  at session
+ * creation: creates the XNNPACK operator, packs, checks constant tables. Calls of ours need none
+ * (NULL). bind     sets pointers and sizes for call->batch; called at creation for the maximum
+ * batch (the only time it may allocate) and again when a run's batch differs. NULL: nothing to do.
  *   run      computes. No allocation.
  *   release  frees state. NULL: none.
  */
@@ -24,30 +23,30 @@ typedef struct operand {
     kiln_dtype dtype;
     uint32_t rank;
     size_t dims[KILN_MAX_RANK]; /* physical order, batch of one */
-    size_t row;        /* length of a row = dims[rank-1]; 1 for a scalar */
-    size_t rows;       /* product of the other dims, batch of one */
-    size_t row_stride; /* elements; = row when dense */
-    size_t elements;   /* rows * row */
-    bool batched;      /* dims[0] and rows are per sample */
+    size_t row;                 /* length of a row = dims[rank-1]; 1 for a scalar */
+    size_t rows;                /* product of the other dims, batch of one */
+    size_t row_stride;          /* elements; = row when dense */
+    size_t elements;            /* rows * row */
+    bool batched;               /* dims[0] and rows are per sample */
     bool constant;
-    uint8_t place;     /* kiln_plan_place */
-    uint8_t layout;    /* kiln_plan_layout */
+    uint8_t place;  /* kiln_plan_place */
+    uint8_t layout; /* kiln_plan_layout */
     const kiln_plan_tensor_record *record;
 } operand;
 
 /* One step of a session, or of a plan being checked. */
 typedef struct kernel_call {
     const kiln_plan_step *step;
-    const char *name; /* layer name, for messages */
+    const char *name;   /* layer name, for messages */
     const void *params; /* params_bytes have been checked to be the traits' */
     uint32_t input_count, output_count;
-    operand *inputs;  /* absent ones: dims all 0, record NULL */
+    operand *inputs; /* absent ones: dims all 0, record NULL */
     operand *outputs;
-    uint32_t batch;   /* of the coming run */
+    uint32_t batch; /* of the coming run */
     uint32_t max_batch;
     pthreadpool_t threadpool; /* NULL: one thread */
     const kiln_allocator *allocator;
-    void *state;      /* the kernel's own */
+    void *state; /* the kernel's own */
 } kernel_call;
 
 typedef struct kernel {
@@ -58,26 +57,28 @@ typedef struct kernel {
     kiln_status (*bind)(kernel_call *call, kiln_error *error);
     kiln_status (*run)(kernel_call *call, kiln_error *error);
     void (*release)(kernel_call *call);
+    bool packs_constants; /* constants are not read any more after prepare */
 } kernel;
 
 /* table.c: all rows, indexed by kiln_kernel. NULL when out of range. */
 const kernel *kernel_find(uint32_t kernel_id);
 
 /* Rows, one or more a file. */
-extern const kernel kernel_copy, kernel_cast;                       /* copy.c, cast.c */
-extern const kernel kernel_conv_2d, kernel_deconv_2d;               /* conv.c */
-extern const kernel kernel_fully_connected;                         /* fully_connected.c */
-extern const kernel kernel_max_pool_2d, kernel_average_pool_2d;     /* pool.c */
-extern const kernel kernel_global_average_pool;                     /* global_pool.c */
-extern const kernel kernel_pool_nd;                                 /* pool_nd.c */
-extern const kernel kernel_conv_nd;                                 /* conv_nd.c */
-extern const kernel kernel_unary, kernel_binary, kernel_prelu;      /* unary.c, binary.c, prelu.c */
-extern const kernel kernel_softmax, kernel_where, kernel_matmul;    /* softmax.c, where.c, matmul.c */
-extern const kernel kernel_reduce, kernel_arg_reduce, kernel_top_k; /* reduce.c, arg_reduce.c, top_k.c */
-extern const kernel kernel_instance_norm, kernel_layer_norm;        /* norm.c */
-extern const kernel kernel_lp_norm, kernel_lrn;                     /* norm.c */
-extern const kernel kernel_gather, kernel_remap;                    /* gather.c, remap.c */
-extern const kernel kernel_resample, kernel_resize_bilinear;        /* resample.c, resize_bilinear.c */
+extern const kernel kernel_copy, kernel_cast;                    /* copy.c, cast.c */
+extern const kernel kernel_conv_2d, kernel_deconv_2d;            /* conv.c */
+extern const kernel kernel_fully_connected;                      /* fully_connected.c */
+extern const kernel kernel_max_pool_2d, kernel_average_pool_2d;  /* pool.c */
+extern const kernel kernel_global_average_pool;                  /* global_pool.c */
+extern const kernel kernel_pool_nd;                              /* pool_nd.c */
+extern const kernel kernel_conv_nd;                              /* conv_nd.c */
+extern const kernel kernel_unary, kernel_binary, kernel_prelu;   /* unary.c, binary.c, prelu.c */
+extern const kernel kernel_softmax, kernel_where, kernel_matmul; /* softmax.c, where.c, matmul.c */
+extern const kernel kernel_reduce, kernel_arg_reduce,
+    kernel_top_k;                                            /* reduce.c, arg_reduce.c, top_k.c */
+extern const kernel kernel_instance_norm, kernel_layer_norm; /* norm.c */
+extern const kernel kernel_lp_norm, kernel_lrn;              /* norm.c */
+extern const kernel kernel_gather, kernel_remap;             /* gather.c, remap.c */
+extern const kernel kernel_resample, kernel_resize_bilinear; /* resample.c, resize_bilinear.c */
 
 /* ---- Helpers (support.c) ------------------------------------------------------------------- */
 

@@ -1,0 +1,143 @@
+/* CONV_2D and DECONV_2D on XNNPACK. */
+#include "runtime/kernels/xnnpack.h"
+
+#define MAX_EXTENT 65536u /* of kernels, strides, paddings: far beyond any network's */
+
+static bool sane_parameters(const kiln_conv_params *p) {
+    const uint32_t positive[] = {p->stride_height, p->stride_width, p->dilation_height,
+                                 p->dilation_width, p->groups};
+    const uint32_t any[] = {p->padding_top,  p->padding_right,     p->padding_bottom,
+                            p->padding_left, p->adjustment_height, p->adjustment_width};
+    for (size_t k = 0; k < sizeof positive / sizeof *positive; k++) {
+        if (positive[k] == 0 || (positive[k] > MAX_EXTENT && positive[k] != p->groups)) {
+            return false;
+        }
+    }
+    for (size_t k = 0; k < sizeof any / sizeof *any; k++) {
+        if (any[k] > MAX_EXTENT) {
+            return false;
+        }
+    }
+    return p->min < p->max;
+}
+
+static kiln_status check_operands(const kernel_call *call, const kiln_conv_params *p,
+                                  image_dims *x_dims, image_dims *y_dims, kiln_error *error) {
+    const operand *x = &call->inputs[0], *w = &call->inputs[1], *y = &call->outputs[0];
+    bool bias = call->input_count > 2 && operand_present(&call->inputs[2]);
+    if (!operand_image(x, x_dims) || !operand_image(y, y_dims) || x->rank != y->rank ||
+        x->dtype != KILN_F32 || y->dtype != KILN_F32 || x->batched != y->batched ||
+        x_dims->n != y_dims->n) {
+        return kernel_fail(call, error, "input and output are not f32 images of one batch");
+    }
+    if (!w->constant || w->dtype != KILN_F32 || w->rank != 4 || w->dims[0] != y_dims->c ||
+        w->dims[0] % p->groups != 0 || w->dims[1] > MAX_EXTENT || w->dims[2] > MAX_EXTENT ||
+        w->dims[3] > SIZE_MAX / p->groups || w->dims[3] * p->groups != x_dims->c) {
+        return kernel_fail(call, error, "the weights do not fit the channels");
+    }
+    const operand *b = bias ? &call->inputs[2] : NULL;
+    if (bias && (!b->constant || b->dtype != KILN_F32 || b->rank != 1 || b->dims[0] != y_dims->c)) {
+        return kernel_fail(call, error, "the bias does not fit the channels");
+    }
+    return KILN_OK;
+}
+
+static uint64_t conv_output(uint64_t input, uint64_t before, uint64_t after, uint64_t kernel,
+                            uint64_t dilation, uint64_t stride) {
+    uint64_t padded = input + before + after, extent = (kernel - 1) * dilation + 1;
+    return padded < extent ? 0 : (padded - extent) / stride + 1;
+}
+
+static uint64_t deconv_output(uint64_t input, uint64_t before, uint64_t after, uint64_t kernel,
+                              uint64_t dilation, uint64_t stride, uint64_t adjustment) {
+    uint64_t full = stride * (input - 1) + adjustment + (kernel - 1) * dilation + 1;
+    return full <= before + after ? 0 : full - before - after;
+}
+
+static kiln_status check_conv(const kernel_call *call, kiln_error *error) {
+    const kiln_conv_params *p = call->params;
+    image_dims x, y;
+    if (!sane_parameters(p) || p->adjustment_height != 0 || p->adjustment_width != 0) {
+        return kernel_fail(call, error, "parameters out of range");
+    }
+    kiln_status status = check_operands(call, p, &x, &y, error);
+    const operand *w = &call->inputs[1];
+    if (status == KILN_OK && (conv_output(x.h, p->padding_top, p->padding_bottom, w->dims[1],
+                                          p->dilation_height, p->stride_height) != y.h ||
+                              conv_output(x.w, p->padding_left, p->padding_right, w->dims[2],
+                                          p->dilation_width, p->stride_width) != y.w)) {
+        status = kernel_fail(call, error, "the output's size does not follow from the input's");
+    }
+    return status;
+}
+
+static kiln_status check_deconv(const kernel_call *call, kiln_error *error) {
+    const kiln_conv_params *p = call->params;
+    image_dims x, y;
+    if (!sane_parameters(p) || p->adjustment_height >= p->stride_height ||
+        p->adjustment_width >= p->stride_width) {
+        return kernel_fail(call, error, "parameters out of range");
+    }
+    kiln_status status = check_operands(call, p, &x, &y, error);
+    const operand *w = &call->inputs[1];
+    if (status == KILN_OK &&
+        (deconv_output(x.h, p->padding_top, p->padding_bottom, w->dims[1], p->dilation_height,
+                       p->stride_height, p->adjustment_height) != y.h ||
+         deconv_output(x.w, p->padding_left, p->padding_right, w->dims[2], p->dilation_width,
+                       p->stride_width, p->adjustment_width) != y.w)) {
+        status = kernel_fail(call, error, "the output's size does not follow from the input's");
+    }
+    return status;
+}
+
+static kiln_status prepare_conv(kernel_call *call, kiln_error *error) {
+    return xnnpack_create_conv(call, call->params, false, error);
+}
+
+static kiln_status bind_conv(kernel_call *call, kiln_error *error) {
+    return xnnpack_setup_conv(call, call->params, false, error);
+}
+
+static kiln_status prepare_deconv(kernel_call *call, kiln_error *error) {
+    return xnnpack_create_conv(call, call->params, true, error);
+}
+
+static kiln_status bind_deconv(kernel_call *call, kiln_error *error) {
+    return xnnpack_setup_conv(call, call->params, true, error);
+}
+
+const kernel kernel_conv_2d = {
+    .traits = {.name = "conv_2d",
+               .runs_on = "XNNPACK",
+               .strided_inputs = 1,
+               .strided_outputs = 1,
+               .params_bytes = sizeof(kiln_conv_params)},
+    .min_inputs = 2,
+    .max_inputs = 3,
+    .min_outputs = 1,
+    .max_outputs = 1,
+    .check = check_conv,
+    .prepare = prepare_conv,
+    .bind = bind_conv,
+    .run = xnnpack_run,
+    .release = xnnpack_release,
+    .packs_constants = true,
+};
+
+const kernel kernel_deconv_2d = {
+    .traits = {.name = "deconv_2d",
+               .runs_on = "XNNPACK",
+               .strided_inputs = 1,
+               .strided_outputs = 1,
+               .params_bytes = sizeof(kiln_conv_params)},
+    .min_inputs = 2,
+    .max_inputs = 3,
+    .min_outputs = 1,
+    .max_outputs = 1,
+    .check = check_deconv,
+    .prepare = prepare_deconv,
+    .bind = bind_deconv,
+    .run = xnnpack_run,
+    .release = xnnpack_release,
+    .packs_constants = true,
+};

@@ -1,0 +1,105 @@
+/* MAX_POOL_2D and AVERAGE_POOL_2D on XNNPACK. */
+#include "runtime/kernels/xnnpack.h"
+
+#define MAX_EXTENT 65536u
+
+static bool sane_parameters(const kiln_pool_params *p, bool average) {
+    const uint32_t positive[] = {p->kernel_height, p->kernel_width,    p->stride_height,
+                                 p->stride_width,  p->dilation_height, p->dilation_width};
+    for (size_t k = 0; k < sizeof positive / sizeof *positive; k++) {
+        if (positive[k] == 0 || positive[k] > MAX_EXTENT) {
+            return false;
+        }
+    }
+    uint64_t tall = ((uint64_t)p->kernel_height - 1) * p->dilation_height + 1;
+    uint64_t wide = ((uint64_t)p->kernel_width - 1) * p->dilation_width + 1;
+    bool one = p->dilation_height == 1 && p->dilation_width == 1;
+    return p->min < p->max && (uint64_t)p->kernel_height * p->kernel_width > 1 &&
+           p->padding_top < tall && p->padding_bottom < tall && p->padding_left < wide &&
+           p->padding_right < wide && (!average || one);
+}
+
+static uint64_t output_size(uint64_t input, uint64_t before, uint64_t after, uint64_t kernel,
+                            uint64_t dilation, uint64_t stride) {
+    uint64_t padded = input + before + after, extent = (kernel - 1) * dilation + 1;
+    return padded < extent ? 0 : (padded - extent) / stride + 1;
+}
+
+static kiln_status check(const kernel_call *call, bool average, kiln_error *error) {
+    const kiln_pool_params *p = call->params;
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    image_dims in, out;
+    if (!sane_parameters(p, average)) {
+        return kernel_fail(call, error, "parameters out of range");
+    }
+    if (!operand_image(x, &in) || !operand_image(y, &out) || x->rank != y->rank ||
+        x->dtype != KILN_F32 || y->dtype != KILN_F32 || x->batched != y->batched || in.n != out.n ||
+        in.c != out.c) {
+        return kernel_fail(call, error, "input and output are not f32 images of one batch");
+    }
+    if (output_size(in.h, p->padding_top, p->padding_bottom, p->kernel_height, p->dilation_height,
+                    p->stride_height) != out.h ||
+        output_size(in.w, p->padding_left, p->padding_right, p->kernel_width, p->dilation_width,
+                    p->stride_width) != out.w) {
+        return kernel_fail(call, error, "the output's size does not follow from the input's");
+    }
+    return KILN_OK;
+}
+
+static kiln_status check_max(const kernel_call *call, kiln_error *error) {
+    return check(call, false, error);
+}
+
+static kiln_status check_average(const kernel_call *call, kiln_error *error) {
+    return check(call, true, error);
+}
+
+static kiln_status prepare_max(kernel_call *call, kiln_error *error) {
+    return xnnpack_create_pool(call, call->params, false, error);
+}
+
+static kiln_status prepare_average(kernel_call *call, kiln_error *error) {
+    return xnnpack_create_pool(call, call->params, true, error);
+}
+
+static kiln_status bind_max(kernel_call *call, kiln_error *error) {
+    return xnnpack_setup_pool(call, false, error);
+}
+
+static kiln_status bind_average(kernel_call *call, kiln_error *error) {
+    return xnnpack_setup_pool(call, true, error);
+}
+
+const kernel kernel_max_pool_2d = {
+    .traits = {.name = "max_pool_2d",
+               .runs_on = "XNNPACK",
+               .strided_inputs = 1,
+               .strided_outputs = 1,
+               .params_bytes = sizeof(kiln_pool_params)},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .min_outputs = 1,
+    .max_outputs = 1,
+    .check = check_max,
+    .prepare = prepare_max,
+    .bind = bind_max,
+    .run = xnnpack_run,
+    .release = xnnpack_release,
+};
+
+const kernel kernel_average_pool_2d = {
+    .traits = {.name = "average_pool_2d",
+               .runs_on = "XNNPACK",
+               .strided_inputs = 1,
+               .strided_outputs = 1,
+               .params_bytes = sizeof(kiln_pool_params)},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .min_outputs = 1,
+    .max_outputs = 1,
+    .check = check_average,
+    .prepare = prepare_average,
+    .bind = bind_average,
+    .run = xnnpack_run,
+    .release = xnnpack_release,
+};

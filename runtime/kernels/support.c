@@ -1,0 +1,109 @@
+/* What kernels ask of their operands. */
+#include "runtime/runtime.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+kiln_status kernel_fail(const kernel_call *call, kiln_error *error, const char *format, ...) {
+    char detail[400];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    const kiln_kernel_traits *traits = kiln_kernel_describe(call->step->kernel);
+    return kiln_fail(error, KILN_ERROR_FORMAT, "layer '%.80s' (%s): %s", call->name,
+                     traits != NULL ? traits->name : "?", detail);
+}
+
+bool operand_present(const operand *o) {
+    return o->record != NULL;
+}
+
+bool operand_same_dims(const operand *a, const operand *b) {
+    if (a->rank != b->rank || a->batched != b->batched) {
+        return false;
+    }
+    for (uint32_t k = 0; k < a->rank; k++) {
+        if (a->dims[k] != b->dims[k]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+size_t operand_rows(const operand *o, uint32_t batch) {
+    return o->batched ? o->rows * batch : o->rows;
+}
+
+size_t operand_dim(const operand *o, uint32_t dim, uint32_t batch) {
+    return dim == 0 && o->batched ? o->dims[0] * batch : o->dims[dim];
+}
+
+bool operand_is_dense(const operand *o) {
+    return o->row_stride == o->row;
+}
+
+bool operand_image(const operand *o, image_dims *out_dims) {
+    if (o->record == NULL || o->layout != KILN_CHANNELS_LAST || o->rank < 3 || o->rank > 4) {
+        return false;
+    }
+    bool line = o->rank == 3;
+    *out_dims = (image_dims){.n = o->dims[0],
+                             .h = line ? 1 : o->dims[1],
+                             .w = o->dims[line ? 1 : 2],
+                             .c = o->dims[o->rank - 1]};
+    return true;
+}
+
+void *kernel_allocate(const kernel_call *call, size_t size) {
+    return call->allocator->allocate(call->allocator->context, size == 0 ? 1 : size, 64);
+}
+
+void kernel_free(const kernel_call *call, void *pointer, size_t size) {
+    if (pointer != NULL) {
+        call->allocator->release(call->allocator->context, pointer, size == 0 ? 1 : size);
+    }
+}
+
+bool operand_broadcast(const operand *o, const operand *out, size_t strides[KILN_MAX_RANK]) {
+    if (o->rank > out->rank || (o->batched && (!out->batched || o->rank != out->rank))) {
+        return false;
+    }
+    uint32_t missing = out->rank - o->rank;
+    size_t stride = 1;
+    for (uint32_t k = out->rank; k-- > 0;) {
+        size_t dim = k < missing ? 1 : o->dims[k - missing];
+        /* An unbatched operand against a batched dim 0 must not have a dim of its own there. */
+        bool spread = dim == 1 && !(k == 0 && o->batched);
+        bool batch_differs = k == 0 && out->batched && !o->batched;
+        if (!spread && (dim != out->dims[k] || batch_differs)) {
+            return false;
+        }
+        strides[k] = spread ? 0 : stride;
+        stride = k + 1 == out->rank ? o->row_stride : stride * dim;
+    }
+    return true;
+}
+
+typedef struct range_task {
+    void *context;
+    void (*body)(void *context, size_t begin, size_t end);
+} range_task;
+
+static void run_range(void *context, size_t begin, size_t size) {
+    const range_task *task = context;
+    task->body(task->context, begin, begin + size);
+}
+
+void kernel_parallel(const kernel_call *call, size_t count, size_t grain, void *context,
+                     void (*body)(void *context, size_t begin, size_t end)) {
+    range_task task = {context, body};
+    if (count == 0) {
+        return;
+    }
+    size_t threads = pthreadpool_get_threads_count(call->threadpool);
+    size_t tile = (count + threads - 1) / threads;
+    tile = tile < grain ? grain : tile;
+    pthreadpool_parallelize_1d_tile_1d(call->threadpool, run_range, &task, count,
+                                       tile == 0 ? 1 : tile, PTHREADPOOL_FLAG_DISABLE_DENORMALS);
+}

@@ -1,0 +1,326 @@
+/* XNNPACK as of February 2022 (Debian 12): create, setup, run. */
+#include "runtime/kernels/xnnpack.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <xnnpack.h>
+
+_Static_assert(XNN_EXTRA_BYTES <= XNNPACK_MARGIN, "the arena's margin is too small");
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static enum xnn_status initialized = xnn_status_uninitialized;
+
+static void initialize(void) {
+    initialized = xnn_initialize(NULL);
+}
+
+kiln_status xnnpack_initialize(kiln_error *error) {
+    (void)pthread_once(&once, initialize);
+    if (initialized != xnn_status_success) {
+        return kiln_fail(error, KILN_ERROR_INTERNAL,
+                         "XNNPACK does not start on this machine (status %d); it needs a known "
+                         "processor and /proc",
+                         (int)initialized);
+    }
+    return KILN_OK;
+}
+
+static kiln_status check(const kernel_call *call, enum xnn_status status, const char *what,
+                         kiln_error *error) {
+    if (status == xnn_status_success) {
+        return KILN_OK;
+    }
+    return kiln_fail(
+        error, status == xnn_status_out_of_memory ? KILN_ERROR_MEMORY : KILN_ERROR_INTERNAL,
+        "layer '%.80s': XNNPACK could not %s (status %d)", call->name, what, (int)status);
+}
+
+kiln_status xnnpack_run(kernel_call *call, kiln_error *error) {
+    return check(call, xnn_run_operator(call->state, call->threadpool), "run", error);
+}
+
+void xnnpack_release(kernel_call *call) {
+    if (call->state != NULL) {
+        (void)xnn_delete_operator(call->state);
+        call->state = NULL;
+    }
+}
+
+static kiln_status created(kernel_call *call, enum xnn_status status, xnn_operator_t op,
+                           kiln_error *error) {
+    call->state = status == xnn_status_success ? op : NULL;
+    return check(call, status, "create the operator", error);
+}
+
+static const float *bias_of(const kernel_call *call) {
+    return call->input_count > 2 && operand_present(&call->inputs[2]) ? call->inputs[2].data : NULL;
+}
+
+/* ---- Images -------------------------------------------------------------------------------- */
+
+kiln_status xnnpack_create_conv(kernel_call *call, const kiln_conv_params *p, bool transposed,
+                                kiln_error *error) {
+    const operand *x = &call->inputs[0], *w = &call->inputs[1], *y = &call->outputs[0];
+    xnn_operator_t op = NULL;
+    size_t group_inputs = w->dims[3], group_outputs = w->dims[0] / p->groups;
+    uint32_t kernel_height = (uint32_t)w->dims[1], kernel_width = (uint32_t)w->dims[2];
+    enum xnn_status status;
+    if (transposed) {
+        status = xnn_create_deconvolution2d_nhwc_f32(
+            p->padding_top, p->padding_right, p->padding_bottom, p->padding_left, kernel_height,
+            kernel_width, p->stride_height, p->stride_width, p->dilation_height, p->dilation_width,
+            p->groups, group_inputs, group_outputs, x->row_stride, y->row_stride, w->data,
+            bias_of(call), p->min, p->max, 0, &op);
+    } else {
+        status = xnn_create_convolution2d_nhwc_f32(
+            p->padding_top, p->padding_right, p->padding_bottom, p->padding_left, kernel_height,
+            kernel_width, p->stride_height, p->stride_width, p->dilation_height, p->dilation_width,
+            p->groups, group_inputs, group_outputs, x->row_stride, y->row_stride, w->data,
+            bias_of(call), p->min, p->max, 0, &op);
+    }
+    return created(call, status, op, error);
+}
+
+kiln_status xnnpack_setup_conv(kernel_call *call, const kiln_conv_params *p, bool transposed,
+                               kiln_error *error) {
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    image_dims image;
+    (void)operand_image(x, &image);
+    size_t batch = operand_dim(x, 0, call->batch);
+    enum xnn_status status =
+        transposed ? xnn_setup_deconvolution2d_nhwc_f32(call->state, batch, image.h, image.w,
+                                                        p->adjustment_height, p->adjustment_width,
+                                                        x->data, y->data, call->threadpool)
+                   : xnn_setup_convolution2d_nhwc_f32(call->state, batch, image.h, image.w, x->data,
+                                                      y->data, call->threadpool);
+    return check(call, status, "set up the operator", error);
+}
+
+kiln_status xnnpack_create_pool(kernel_call *call, const kiln_pool_params *p, bool average,
+                                kiln_error *error) {
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    xnn_operator_t op = NULL;
+    enum xnn_status status =
+        average ? xnn_create_average_pooling2d_nhwc_f32(
+                      p->padding_top, p->padding_right, p->padding_bottom, p->padding_left,
+                      p->kernel_height, p->kernel_width, p->stride_height, p->stride_width, x->row,
+                      x->row_stride, y->row_stride, p->min, p->max, 0, &op)
+                : xnn_create_max_pooling2d_nhwc_f32(
+                      p->padding_top, p->padding_right, p->padding_bottom, p->padding_left,
+                      p->kernel_height, p->kernel_width, p->stride_height, p->stride_width,
+                      p->dilation_height, p->dilation_width, x->row, x->row_stride, y->row_stride,
+                      p->min, p->max, 0, &op);
+    return created(call, status, op, error);
+}
+
+kiln_status xnnpack_setup_pool(kernel_call *call, bool average, kiln_error *error) {
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    image_dims image;
+    (void)operand_image(x, &image);
+    size_t batch = operand_dim(x, 0, call->batch);
+    enum xnn_status status =
+        average ? xnn_setup_average_pooling2d_nhwc_f32(call->state, batch, image.h, image.w,
+                                                       x->data, y->data, call->threadpool)
+                : xnn_setup_max_pooling2d_nhwc_f32(call->state, batch, image.h, image.w, x->data,
+                                                   y->data, call->threadpool);
+    return check(call, status, "set up the operator", error);
+}
+
+kiln_status xnnpack_create_global_average_pool(kernel_call *call, float min, float max,
+                                               kiln_error *error) {
+    const operand *x = &call->inputs[0];
+    xnn_operator_t op = NULL;
+    enum xnn_status status =
+        xnn_create_global_average_pooling_nwc_f32(x->row, x->row_stride, x->row, min, max, 0, &op);
+    return created(call, status, op, error);
+}
+
+kiln_status xnnpack_setup_global_average_pool(kernel_call *call, kiln_error *error) {
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    size_t batch = operand_dim(x, 0, call->batch), width = x->rows / x->dims[0];
+    return check(call,
+                 xnn_setup_global_average_pooling_nwc_f32(call->state, batch, width, x->data,
+                                                          y->data, call->threadpool),
+                 "set up the operator", error);
+}
+
+kiln_status xnnpack_create_resize_bilinear(kernel_call *call, kiln_resize_mode mode,
+                                           kiln_error *error) {
+    static const uint32_t flags[] = {[KILN_RESIZE_HALF_PIXEL] = 0,
+                                     [KILN_RESIZE_ALIGN_CORNERS] = XNN_FLAG_ALIGN_CORNERS,
+                                     [KILN_RESIZE_ASYMMETRIC] = XNN_FLAG_TENSORFLOW_LEGACY_MODE};
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    xnn_operator_t op = NULL;
+    enum xnn_status status = xnn_create_resize_bilinear2d_nhwc_f32(x->row, x->row_stride,
+                                                                   y->row_stride, flags[mode], &op);
+    return created(call, status, op, error);
+}
+
+kiln_status xnnpack_setup_resize_bilinear(kernel_call *call, kiln_error *error) {
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    return check(call,
+                 xnn_setup_resize_bilinear2d_nhwc_f32(
+                     call->state, operand_dim(x, 0, call->batch), x->dims[1], x->dims[2],
+                     y->dims[1], y->dims[2], x->data, y->data, call->threadpool),
+                 "set up the operator", error);
+}
+
+/* ---- Rows ---------------------------------------------------------------------------------- */
+
+kiln_status xnnpack_create_fully_connected(kernel_call *call, float min, float max,
+                                           kiln_error *error) {
+    const operand *x = &call->inputs[0], *w = &call->inputs[1], *y = &call->outputs[0];
+    xnn_operator_t op = NULL;
+    enum xnn_status status =
+        xnn_create_fully_connected_nc_f32(w->dims[1], w->dims[0], x->row_stride, y->row_stride,
+                                          w->data, bias_of(call), min, max, 0, &op);
+    return created(call, status, op, error);
+}
+
+kiln_status xnnpack_create_softmax(kernel_call *call, kiln_error *error) {
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    xnn_operator_t op = NULL;
+    enum xnn_status status =
+        xnn_create_softmax_nc_f32(x->row, x->row_stride, y->row_stride, 0, &op);
+    return created(call, status, op, error);
+}
+
+kiln_status xnnpack_create_prelu(kernel_call *call, kiln_error *error) {
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    xnn_operator_t op = NULL;
+    enum xnn_status status =
+        xnn_create_prelu_nc_f32(x->row, x->row_stride, y->row_stride, call->inputs[1].data, 0, &op);
+    return created(call, status, op, error);
+}
+
+typedef enum xnn_status (*setup_rows)(xnn_operator_t op, size_t rows, const float *input,
+                                      float *output, pthreadpool_t threadpool);
+typedef enum xnn_status (*create_rows)(size_t channels, size_t input_stride, size_t output_stride,
+                                       uint32_t flags, xnn_operator_t *out_operator);
+
+/* NULL create: the operator has parameters of its own. */
+static const struct {
+    create_rows create;
+    setup_rows setup;
+} unary_rows[KILN_UNARY_COUNT] = {
+    [KILN_UNARY_CLAMP] = {NULL, xnn_setup_clamp_nc_f32},
+    [KILN_UNARY_LEAKY_RELU] = {NULL, xnn_setup_leaky_relu_nc_f32},
+    [KILN_UNARY_ELU] = {NULL, xnn_setup_elu_nc_f32},
+    [KILN_UNARY_SIGMOID] = {xnn_create_sigmoid_nc_f32, xnn_setup_sigmoid_nc_f32},
+    [KILN_UNARY_HARD_SWISH] = {xnn_create_hardswish_nc_f32, xnn_setup_hardswish_nc_f32},
+    [KILN_UNARY_SQRT] = {xnn_create_square_root_nc_f32, xnn_setup_square_root_nc_f32},
+    [KILN_UNARY_ABS] = {xnn_create_abs_nc_f32, xnn_setup_abs_nc_f32},
+    [KILN_UNARY_NEG] = {xnn_create_negate_nc_f32, xnn_setup_negate_nc_f32},
+    [KILN_UNARY_FLOOR] = {xnn_create_floor_nc_f32, xnn_setup_floor_nc_f32},
+    [KILN_UNARY_CEIL] = {xnn_create_ceiling_nc_f32, xnn_setup_ceiling_nc_f32},
+    [KILN_UNARY_ROUND] = {xnn_create_bankers_rounding_nc_f32, xnn_setup_bankers_rounding_nc_f32},
+    [KILN_UNARY_SQUARE] = {xnn_create_square_nc_f32, xnn_setup_square_nc_f32},
+};
+
+bool xnnpack_has_unary(const kiln_unary_params *p) {
+    if (p->op >= KILN_UNARY_COUNT || unary_rows[p->op].setup == NULL) {
+        return false;
+    }
+    switch (p->op) {
+    case KILN_UNARY_CLAMP:
+        return p->alpha < p->beta;
+    case KILN_UNARY_LEAKY_RELU:
+        return isfinite(p->alpha);
+    case KILN_UNARY_ELU:
+        return isnormal(p->alpha) && p->alpha > 0.0f;
+    default:
+        return true;
+    }
+}
+
+kiln_status xnnpack_create_unary(kernel_call *call, const kiln_unary_params *p, kiln_error *error) {
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    xnn_operator_t op = NULL;
+    enum xnn_status status;
+    switch (p->op) {
+    case KILN_UNARY_CLAMP:
+        status = xnn_create_clamp_nc_f32(x->row, x->row_stride, y->row_stride, p->alpha, p->beta, 0,
+                                         &op);
+        break;
+    case KILN_UNARY_LEAKY_RELU:
+        status =
+            xnn_create_leaky_relu_nc_f32(x->row, x->row_stride, y->row_stride, p->alpha, 0, &op);
+        break;
+    case KILN_UNARY_ELU:
+        status = xnn_create_elu_nc_f32(x->row, x->row_stride, y->row_stride, p->alpha, 0, &op);
+        break;
+    default:
+        status = unary_rows[p->op].create(x->row, x->row_stride, y->row_stride, 0, &op);
+    }
+    return created(call, status, op, error);
+}
+
+static setup_rows find_setup(const kernel_call *call) {
+    switch (call->step->kernel) {
+    case KILN_KERNEL_FULLY_CONNECTED:
+        return xnn_setup_fully_connected_nc_f32;
+    case KILN_KERNEL_SOFTMAX:
+        return xnn_setup_softmax_nc_f32;
+    case KILN_KERNEL_PRELU:
+        return xnn_setup_prelu_nc_f32;
+    default:
+        return unary_rows[((const kiln_unary_params *)call->params)->op].setup;
+    }
+}
+
+kiln_status xnnpack_setup_rows(kernel_call *call, kiln_error *error) {
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    size_t rows = operand_rows(x, call->batch);
+    return check(call, find_setup(call)(call->state, rows, x->data, y->data, call->threadpool),
+                 "set up the operator", error);
+}
+
+/* ---- Broadcasting -------------------------------------------------------------------------- */
+
+typedef enum xnn_status (*create_binary)(float min, float max, uint32_t flags,
+                                         xnn_operator_t *out_operator);
+typedef enum xnn_status (*create_bound)(uint32_t flags, xnn_operator_t *out_operator);
+typedef enum xnn_status (*setup_binary)(xnn_operator_t op, size_t a_rank, const size_t *a_dims,
+                                        size_t b_rank, const size_t *b_dims, const float *a,
+                                        const float *b, float *y, pthreadpool_t threadpool);
+
+static const struct {
+    create_binary create;
+    create_bound create_bound; /* minimum and maximum take no clamp */
+    setup_binary setup;
+} binary[KILN_BINARY_COUNT] = {
+    [KILN_BINARY_ADD] = {xnn_create_add_nd_f32, NULL, xnn_setup_add_nd_f32},
+    [KILN_BINARY_SUB] = {xnn_create_subtract_nd_f32, NULL, xnn_setup_subtract_nd_f32},
+    [KILN_BINARY_MUL] = {xnn_create_multiply_nd_f32, NULL, xnn_setup_multiply_nd_f32},
+    [KILN_BINARY_DIV] = {xnn_create_divide_nd_f32, NULL, xnn_setup_divide_nd_f32},
+    [KILN_BINARY_MIN] = {NULL, xnn_create_minimum_nd_f32, xnn_setup_minimum_nd_f32},
+    [KILN_BINARY_MAX] = {NULL, xnn_create_maximum_nd_f32, xnn_setup_maximum_nd_f32},
+};
+
+bool xnnpack_has_binary(kiln_binary_op op) {
+    return (size_t)op < KILN_BINARY_COUNT && binary[op].setup != NULL;
+}
+
+kiln_status xnnpack_create_binary(kernel_call *call, const kiln_binary_params *p,
+                                  kiln_error *error) {
+    xnn_operator_t op = NULL;
+    enum xnn_status status = binary[p->op].create != NULL
+                                 ? binary[p->op].create(p->min, p->max, 0, &op)
+                                 : binary[p->op].create_bound(0, &op);
+    return created(call, status, op, error);
+}
+
+kiln_status xnnpack_setup_binary(kernel_call *call, kiln_error *error) {
+    const kiln_binary_params *p = call->params;
+    size_t dims[2][XNN_MAX_TENSOR_DIMS] = {{0}};
+    for (int k = 0; k < 2; k++) {
+        for (uint32_t d = 0; d < call->inputs[k].rank; d++) {
+            dims[k][d] = operand_dim(&call->inputs[k], d, call->batch);
+        }
+    }
+    return check(call,
+                 binary[p->op].setup(call->state, call->inputs[0].rank, dims[0],
+                                     call->inputs[1].rank, dims[1], call->inputs[0].data,
+                                     call->inputs[1].data, call->outputs[0].data, call->threadpool),
+                 "set up the operator", error);
+}

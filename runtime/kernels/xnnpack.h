@@ -1,0 +1,53 @@
+/* The one door to XNNPACK. Kernels use these wrappers and never call XNNPACK itself, so that its
+ * API generations (create and setup until 2023; create, reshape and setup after) meet in xnnpack.c
+ * alone.
+ *
+ * A create function makes call->state, an operator that is run by xnnpack_run and freed by
+ * xnnpack_release. A setup function gives it sizes and pointers; it may be called again. */
+#ifndef KILN_RUNTIME_XNNPACK_H
+#define KILN_RUNTIME_XNNPACK_H
+
+#include "runtime/kernels/kernel.h"
+
+#define XNNPACK_MARGIN 16 /* bytes that operators may read past their inputs; never more */
+
+/* Once a process, from any thread. Fails where the processor is not recognised. */
+kiln_status xnnpack_initialize(kiln_error *error);
+
+kiln_status xnnpack_run(kernel_call *call, kiln_error *error);
+void xnnpack_release(kernel_call *call);
+
+/* Convolution, operands as CONV_2D and DECONV_2D have them. */
+kiln_status xnnpack_create_conv(kernel_call *call, const kiln_conv_params *params, bool transposed,
+                                kiln_error *error);
+kiln_status xnnpack_setup_conv(kernel_call *call, const kiln_conv_params *params, bool transposed,
+                               kiln_error *error);
+kiln_status xnnpack_create_fully_connected(kernel_call *call, float min, float max,
+                                           kiln_error *error);
+kiln_status xnnpack_create_pool(kernel_call *call, const kiln_pool_params *params, bool average,
+                                kiln_error *error);
+kiln_status xnnpack_setup_pool(kernel_call *call, bool average, kiln_error *error);
+kiln_status xnnpack_create_global_average_pool(kernel_call *call, float min, float max,
+                                               kiln_error *error);
+kiln_status xnnpack_setup_global_average_pool(kernel_call *call, kiln_error *error);
+kiln_status xnnpack_create_resize_bilinear(kernel_call *call, kiln_resize_mode mode,
+                                           kiln_error *error);
+kiln_status xnnpack_setup_resize_bilinear(kernel_call *call, kiln_error *error);
+kiln_status xnnpack_create_softmax(kernel_call *call, kiln_error *error);
+kiln_status xnnpack_create_prelu(kernel_call *call, kiln_error *error);
+
+/* Row-wise operators (fully connected, softmax, PReLU, unary): input 0's rows to output 0's. */
+kiln_status xnnpack_setup_rows(kernel_call *call, kiln_error *error);
+
+/* Has XNNPACK this operation? Then it can be created and set up by rows. */
+bool xnnpack_has_unary(const kiln_unary_params *params);
+kiln_status xnnpack_create_unary(kernel_call *call, const kiln_unary_params *params,
+                                 kiln_error *error);
+
+/* Dense f32 operands of at most 6 dims, broadcast. */
+bool xnnpack_has_binary(kiln_binary_op op);
+kiln_status xnnpack_create_binary(kernel_call *call, const kiln_binary_params *params,
+                                  kiln_error *error);
+kiln_status xnnpack_setup_binary(kernel_call *call, kiln_error *error);
+
+#endif

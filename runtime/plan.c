@@ -1,0 +1,253 @@
+/* Opening plans: from a path, a descriptor or memory; and what can be asked of one. */
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- Opening ------------------------------------------------------------------------------- */
+
+static kiln_status make_plan(const uint8_t *bytes, size_t size, void *mapping, size_t mapping_size,
+                             const kiln_plan_options *options, kiln_plan **out_plan,
+                             kiln_error *error) {
+    const kiln_allocator *allocator =
+        options != NULL && options->allocator != NULL ? options->allocator : default_allocator();
+    kiln_plan *plan = allocator->allocate(allocator->context, sizeof *plan, 16);
+    if (plan == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    *plan = (kiln_plan){.bytes = bytes,
+                        .size = size,
+                        .skip_weight_checksums = options != NULL && options->skip_weight_checksums,
+                        .allocator = *allocator};
+    kiln_status status = plan_validate(plan, error);
+    if (status != KILN_OK) {
+        kiln_plan_close(plan);
+        return status;
+    }
+    plan->mapping = mapping;
+    plan->mapping_size = mapping_size;
+    *out_plan = plan;
+    return KILN_OK;
+}
+
+kiln_status kiln_plan_open_memory(kiln_span bytes, const kiln_plan_options *options,
+                                  kiln_plan **out_plan, kiln_error *error) {
+    if (out_plan == NULL || bytes.data == NULL || (uintptr_t)bytes.data % 8 != 0) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "a plan in memory needs data aligned to 8 bytes");
+    }
+    *out_plan = NULL;
+    return make_plan(bytes.data, bytes.size, NULL, 0, options, out_plan, error);
+}
+
+/* Maps [offset, offset + length) of a file; the mapping begins at the page below. */
+static kiln_status map_plan(int descriptor, uint64_t offset, uint64_t length,
+                            const kiln_plan_options *options, kiln_plan **out_plan,
+                            kiln_error *error) {
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), before = offset % page;
+    if (length == 0 || length > SIZE_MAX - before || offset > INT64_MAX - length) {
+        return kiln_fail(error, KILN_ERROR_FORMAT, "not a plan: empty file");
+    }
+    size_t mapping_size = (size_t)(length + before);
+    void *mapping =
+        mmap(NULL, mapping_size, PROT_READ, MAP_PRIVATE, descriptor, (off_t)(offset - before));
+    if (mapping == MAP_FAILED) {
+        return kiln_fail(error, KILN_ERROR_IO, "cannot map: %s", strerror(errno));
+    }
+    kiln_status status = make_plan((const uint8_t *)mapping + before, (size_t)length, mapping,
+                                   mapping_size, options, out_plan, error);
+    if (status != KILN_OK) {
+        (void)munmap(mapping, mapping_size);
+    }
+    return status;
+}
+
+kiln_status kiln_plan_open_fd(int descriptor, uint64_t offset, uint64_t length,
+                              const kiln_plan_options *options, kiln_plan **out_plan,
+                              kiln_error *error) {
+    struct stat file;
+    if (out_plan == NULL || offset % 8 != 0) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "the plan's offset must be a multiple of 8");
+    }
+    *out_plan = NULL;
+    if (fstat(descriptor, &file) != 0) {
+        return kiln_fail(error, KILN_ERROR_IO, "descriptor %d: %s", descriptor, strerror(errno));
+    }
+    /* Reading past a file's end through a mapping is a signal, not an error: check here. */
+    if (!S_ISREG(file.st_mode) || offset > (uint64_t)file.st_size ||
+        length > (uint64_t)file.st_size - offset) {
+        return kiln_fail(error, KILN_ERROR_FORMAT,
+                         "descriptor %d: no regular file of %llu bytes from offset %llu",
+                         descriptor, (unsigned long long)length, (unsigned long long)offset);
+    }
+    return map_plan(descriptor, offset, length, options, out_plan, error);
+}
+
+kiln_status kiln_plan_open(const char *path, const kiln_plan_options *options, kiln_plan **out_plan,
+                           kiln_error *error) {
+    struct stat file;
+    if (path == NULL || out_plan == NULL) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "kiln_plan_open: no path");
+    }
+    *out_plan = NULL;
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+        return kiln_fail(error, KILN_ERROR_IO, "%s: %s", path, strerror(errno));
+    }
+    kiln_error detail = {0};
+    kiln_status status = KILN_OK;
+    if (fstat(descriptor, &file) != 0 || !S_ISREG(file.st_mode)) {
+        status = kiln_fail(&detail, KILN_ERROR_IO, "not a regular file");
+    } else {
+        status = map_plan(descriptor, 0, (uint64_t)file.st_size, options, out_plan, &detail);
+    }
+    (void)close(descriptor);
+    return status == KILN_OK ? KILN_OK : kiln_fail(error, status, "%s: %s", path, detail.message);
+}
+
+void kiln_plan_close(kiln_plan *plan) {
+    if (plan != NULL) {
+        kiln_allocator allocator = plan->allocator;
+        if (plan->mapping != NULL) {
+            (void)munmap(plan->mapping, plan->mapping_size);
+        }
+        allocator.release(allocator.context, plan, sizeof *plan);
+    }
+}
+
+/* ---- Asking -------------------------------------------------------------------------------- */
+
+uint64_t kiln_plan_tensor_bytes(const kiln_plan_tensor_record *tensor) {
+    uint64_t elements = 1;
+    for (uint32_t k = 0; k < tensor->rank; k++) {
+        elements *= tensor->dims[k];
+    }
+    return elements * kiln_dtype_size((kiln_dtype)tensor->stored_dtype);
+}
+
+void tensor_info(const kiln_plan_view *view, uint32_t tensor, kiln_tensor_info *out_info) {
+    const kiln_plan_tensor_record *record = &view->tensors[tensor];
+    *out_info = (kiln_tensor_info){.name = view->strings + record->name,
+                                   .dtype = (kiln_dtype)record->dtype,
+                                   .rank = record->rank,
+                                   .batched = record->batched != 0};
+    uint64_t elements = 1;
+    for (uint32_t k = 0; k < record->rank; k++) {
+        out_info->dims[k] = record->dims[k];
+        elements *= record->dims[k];
+    }
+    out_info->bytes = (size_t)(elements * kiln_dtype_size(out_info->dtype));
+}
+
+size_t kiln_plan_input_count(const kiln_plan *plan) {
+    return plan->view.input_count;
+}
+
+size_t kiln_plan_output_count(const kiln_plan *plan) {
+    return plan->view.output_count;
+}
+
+kiln_status kiln_plan_input(const kiln_plan *plan, size_t index, kiln_tensor_info *out_info) {
+    if (index >= plan->view.input_count) {
+        return KILN_ERROR_ARGUMENT;
+    }
+    tensor_info(&plan->view, plan->view.inputs[index], out_info);
+    return KILN_OK;
+}
+
+kiln_status kiln_plan_output(const kiln_plan *plan, size_t index, kiln_tensor_info *out_info) {
+    if (index >= plan->view.output_count) {
+        return KILN_ERROR_ARGUMENT;
+    }
+    tensor_info(&plan->view, plan->view.outputs[index], out_info);
+    return KILN_OK;
+}
+
+kiln_status kiln_plan_tensor(const kiln_plan *plan, const char *name, kiln_tensor_info *out_info,
+                             kiln_error *error) {
+    for (uint32_t t = 0; t < plan->view.tensor_count; t++) {
+        const kiln_plan_tensor_record *record = &plan->view.tensors[t];
+        if (record->place == KILN_PLACE_ARENA && name[0] != '\0' &&
+            strcmp(plan->view.strings + record->name, name) == 0) {
+            tensor_info(&plan->view, t, out_info);
+            return KILN_OK;
+        }
+    }
+    return kiln_fail(error, KILN_ERROR_ARGUMENT, "the plan has no intermediate tensor '%s'", name);
+}
+
+bool kiln_plan_is_batchable(const kiln_plan *plan) {
+    return plan->view.header->batchable != 0;
+}
+
+size_t kiln_plan_label_count(const kiln_plan *plan) {
+    return plan->view.label_count;
+}
+
+const char *kiln_plan_label(const kiln_plan *plan, size_t index) {
+    return index < plan->view.label_count ? plan->view.strings + plan->view.labels[index] : NULL;
+}
+
+const char *kiln_plan_metadata(const kiln_plan *plan, const char *key) {
+    for (size_t k = 0; k < plan->view.metadata_count; k++) {
+        if (strcmp(plan->view.strings + plan->view.metadata[k].key, key) == 0) {
+            return plan->view.strings + plan->view.metadata[k].value;
+        }
+    }
+    return NULL;
+}
+
+void kiln_plan_preprocess(const kiln_plan *plan, kiln_preprocess *out_preprocess) {
+    const kiln_plan_section *section = &plan->view.header->sections[KILN_SECTION_PREPROCESS];
+    *out_preprocess = (kiln_preprocess){.crop_fraction = 0.875f, .scale = {1, 1, 1, 1}};
+    if (section->bytes == 0) {
+        return;
+    }
+    kiln_plan_preprocess_record record;
+    memcpy(&record, plan->bytes + section->offset, sizeof record);
+    out_preprocess->present = true;
+    out_preprocess->bgr = record.bgr != 0;
+    out_preprocess->resize = record.resize;
+    out_preprocess->crop_fraction = record.crop_fraction;
+    memcpy(out_preprocess->scale, record.scale, sizeof record.scale);
+    memcpy(out_preprocess->bias, record.bias, sizeof record.bias);
+}
+
+void kiln_plan_inspect(const kiln_plan *plan, kiln_plan_view *out_view) {
+    *out_view = plan->view;
+}
+
+static uint64_t elements_of(const kiln_plan_tensor_record *t) {
+    return kiln_plan_tensor_bytes(t) / kiln_dtype_size((kiln_dtype)t->stored_dtype);
+}
+
+uint64_t kiln_plan_step_macs(const kiln_plan *plan, size_t step) {
+    const kiln_plan_view *v = &plan->view;
+    if (step >= v->step_count) {
+        return 0;
+    }
+    const kiln_plan_step *s = &v->steps[step];
+    const uint32_t *operands = v->operands + s->first_operand;
+    const kiln_plan_tensor_record *x = &v->tensors[operands[0]];
+    const kiln_plan_tensor_record *y = &v->tensors[operands[s->input_count]];
+    switch (s->kernel) {
+    case KILN_KERNEL_CONV_2D:
+    case KILN_KERNEL_CONV_ND: /* outputs x elements of one filter */
+        return elements_of(y) * (elements_of(&v->tensors[operands[1]]) / y->dims[1]);
+    case KILN_KERNEL_DECONV_2D: {
+        const kiln_plan_tensor_record *w = &v->tensors[operands[1]];
+        kiln_conv_params params;
+        memcpy(&params, v->params + s->params_offset, sizeof params);
+        return elements_of(x) * (elements_of(w) / (w->dims[3] * (uint64_t)params.groups));
+    }
+    case KILN_KERNEL_FULLY_CONNECTED:
+    case KILN_KERNEL_MATMUL:
+        return elements_of(y) * x->dims[x->rank - 1];
+    default:
+        return 0;
+    }
+}

@@ -1,0 +1,30 @@
+/* What the runtime's files share: an open plan and its sessions. */
+#ifndef KILN_RUNTIME_H
+#define KILN_RUNTIME_H
+
+#include "runtime/kernels/kernel.h"
+#include <kiln/plan_format.h>
+
+struct kiln_plan {
+    kiln_plan_view view;
+    const uint8_t *bytes;
+    size_t size;
+    void *mapping; /* NULL: the caller's memory */
+    size_t mapping_size;
+    bool skip_weight_checksums;
+    kiln_allocator allocator;
+};
+
+/* Checks the whole file; after it, everything in the view is trusted. */
+kiln_status plan_validate(kiln_plan *plan, kiln_error *error);
+/* The part of it that looks at steps. */
+kiln_status plan_validate_steps(const kiln_plan *plan, kiln_error *error);
+/* Fills one operand from a tensor record, data excepted. */
+void operand_describe(const kiln_plan_view *view, uint32_t tensor, operand *out_operand);
+/* One step as kernels see it; operands points to room for all of its operands. */
+void call_describe(const kiln_plan_view *view, size_t step, operand *operands,
+                   kernel_call *out_call);
+void tensor_info(const kiln_plan_view *view, uint32_t tensor, kiln_tensor_info *out_info);
+const kiln_allocator *default_allocator(void);
+
+#endif

@@ -1,0 +1,589 @@
+/* Sessions: an arena, packed weights, and the steps bound to them. */
+#include "runtime/kernels/xnnpack.h"
+#include "runtime/runtime.h"
+
+#define XXH_INLINE_ALL
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#define MAX_CAPTURES 16
+#define PACKED_RELEASE_BYTES ((size_t)1 << 16)
+
+typedef struct capture {
+    uint32_t tensor;
+    kiln_buffer buffer;
+} capture;
+
+typedef struct widened {
+    float *data;
+    size_t bytes;
+} widened;
+
+struct kiln_session {
+    const kiln_plan *plan;
+    kiln_allocator allocator;
+    kernel_call *calls;
+    operand *operands; /* of all calls, one after the other */
+    uint8_t *prepared; /* by step: prepare was called, so release must be */
+    uint8_t *verified; /* by tensor: constant's checksum was right */
+    widened *widened;  /* by tensor: f32 copies of f16 constants read at run time */
+    uint64_t *nanoseconds;
+    uint64_t runs;
+    uint8_t *arena;
+    size_t arena_bytes, arena_room;
+    pthreadpool_t threadpool;
+    uint32_t max_batch, bound_batch, batch;
+    bool profile;
+    kiln_observer observer;
+    void *observer_context;
+    size_t observed_step; /* step whose outputs may be read; SIZE_MAX: none */
+    capture captures[MAX_CAPTURES];
+    size_t capture_count;
+};
+
+void kiln_session_options_init(kiln_session_options *out_options) {
+    *out_options = (kiln_session_options){.threads = 1, .max_batch = 1};
+}
+
+static void *session_allocate(const kiln_session *s, size_t size) {
+    void *pointer = s->allocator.allocate(s->allocator.context, size == 0 ? 1 : size, 64);
+    if (pointer != NULL) {
+        memset(pointer, 0, size);
+    }
+    return pointer;
+}
+
+static void session_free(const kiln_session *s, void *pointer, size_t size) {
+    if (pointer != NULL) {
+        s->allocator.release(s->allocator.context, pointer, size == 0 ? 1 : size);
+    }
+}
+
+/* ---- Constants ----------------------------------------------------------------------------- */
+
+static float f32_from_f16(uint16_t half) {
+    uint32_t sign = (uint32_t)(half & 0x8000u) << 16, exponent = half >> 10 & 0x1fu;
+    uint32_t mantissa = half & 0x3ffu, bits;
+    if (exponent == 0) {
+        float value = (float)mantissa * 0x1p-24f;
+        return sign != 0 ? -value : value;
+    }
+    bits = sign | (exponent == 31 ? 0x7f800000u : (exponent + 112) << 23) | mantissa << 13;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static kiln_status verify_constant(kiln_session *s, uint32_t tensor, kiln_error *error) {
+    const kiln_plan_view *v = &s->plan->view;
+    const kiln_plan_tensor_record *t = &v->tensors[tensor];
+    if (!s->verified[tensor] && !s->plan->skip_weight_checksums) {
+        size_t bytes = (size_t)kiln_plan_tensor_bytes(t);
+        if (XXH3_64bits(v->weights + t->offset, bytes) != t->checksum) {
+            return kiln_fail(error, KILN_ERROR_FORMAT,
+                             "damaged plan: the checksum of weights '%.80s' does not match",
+                             v->strings + t->name);
+        }
+    }
+    s->verified[tensor] = 1;
+    return KILN_OK;
+}
+
+static kiln_status widen(kiln_session *s, uint32_t tensor, kiln_error *error) {
+    const kiln_plan_view *v = &s->plan->view;
+    const kiln_plan_tensor_record *t = &v->tensors[tensor];
+    widened *w = &s->widened[tensor];
+    size_t count = (size_t)kiln_plan_tensor_bytes(t) / 2;
+    w->bytes = count * sizeof(float) + XNNPACK_MARGIN;
+    w->data = session_allocate(s, w->bytes);
+    if (w->data == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    const uint16_t *halves = (const uint16_t *)(const void *)(v->weights + t->offset);
+    for (size_t k = 0; k < count; k++) {
+        w->data[k] = f32_from_f16(halves[k]);
+    }
+    return KILN_OK;
+}
+
+static kiln_status load_constants(kiln_session *s, kernel_call *call, kiln_error *error) {
+    const kiln_plan_view *v = &s->plan->view;
+    for (uint32_t k = 0; k < call->input_count; k++) {
+        operand *o = &call->inputs[k];
+        if (!o->constant) {
+            continue;
+        }
+        uint32_t tensor = (uint32_t)(o->record - v->tensors);
+        kiln_status status = verify_constant(s, tensor, error);
+        bool narrow = o->record->stored_dtype != o->record->dtype;
+        if (status == KILN_OK && narrow && s->widened[tensor].data == NULL) {
+            status = widen(s, tensor, error);
+        }
+        if (status != KILN_OK) {
+            return status;
+        }
+        /* Kernels only read constants; the operand's pointer is not const for the others' sake. */
+        const uint8_t *stored = v->weights + o->record->offset;
+        memcpy(&o->data, narrow ? (const void *)&s->widened[tensor].data : (const void *)&stored,
+               sizeof o->data);
+    }
+    return KILN_OK;
+}
+
+/* After packing, the plan's pages are not needed again: give them back, so that the weights are in
+ * memory once. */
+static void drop_constants(kiln_session *s, kernel_call *call) {
+    const kiln_plan_view *v = &s->plan->view;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (uint32_t k = 0; k < call->input_count; k++) {
+        operand *o = &call->inputs[k];
+        if (!o->constant) {
+            continue;
+        }
+        widened *w = &s->widened[o->record - v->tensors];
+        session_free(s, w->data, w->bytes);
+        *w = (widened){0};
+        o->data = NULL;
+        uintptr_t begin = (uintptr_t)(v->weights + o->record->offset);
+        uintptr_t end = (begin + (size_t)kiln_plan_tensor_bytes(o->record)) / page * page;
+        begin = (begin + page - 1) / page * page;
+        if (s->plan->mapping != NULL && end > begin && end - begin >= PACKED_RELEASE_BYTES) {
+            (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+        }
+    }
+}
+
+/* ---- Creating ------------------------------------------------------------------------------ */
+
+static kiln_status allocate_arena(kiln_session *s, uint64_t limit, kiln_error *error) {
+    uint64_t arena = s->plan->view.header->arena_bytes;
+    if (arena > (SIZE_MAX / 4) / s->max_batch || (limit != 0 && arena * s->max_batch > limit)) {
+        return kiln_fail(error, KILN_ERROR_MEMORY,
+                         "an arena of %llu bytes for a batch of %u is over the limit of %llu",
+                         (unsigned long long)arena * s->max_batch, s->max_batch,
+                         (unsigned long long)limit);
+    }
+    s->arena_bytes = (size_t)arena * s->max_batch;
+    s->arena_room = s->arena_bytes + KILN_ARENA_MARGIN;
+    s->arena = s->allocator.allocate(s->allocator.context, s->arena_room, KILN_ARENA_ALIGNMENT);
+    if (s->arena == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for an arena of %zu bytes",
+                         s->arena_bytes);
+    }
+    memset(s->arena + s->arena_bytes, 0, KILN_ARENA_MARGIN);
+    return KILN_OK;
+}
+
+static void point_into_arena(kiln_session *s, operand *o) {
+    if (operand_present(o) && o->place == KILN_PLACE_ARENA) {
+        const kiln_plan_storage *storage = &s->plan->view.storages[o->record->storage];
+        o->data = s->arena + storage->offset * s->max_batch + o->record->offset;
+    }
+}
+
+static kiln_status prepare_step(kiln_session *s, size_t step, kiln_error *error) {
+    kernel_call *call = &s->calls[step];
+    const kernel *row = kernel_find(call->step->kernel);
+    for (uint32_t k = 0; k < call->input_count + call->output_count; k++) {
+        point_into_arena(s, &call->inputs[k]);
+    }
+    kiln_status status = load_constants(s, call, error);
+    if (status == KILN_OK) {
+        s->prepared[step] = 1;
+        status = row->prepare != NULL ? row->prepare(call, error) : KILN_OK;
+    }
+    if (status == KILN_OK && row->bind != NULL) {
+        status = row->bind(call, error);
+    }
+    if (status == KILN_OK && row->packs_constants) {
+        drop_constants(s, call);
+    }
+    return status;
+}
+
+static kiln_status make_calls(kiln_session *s, kiln_error *error) {
+    const kiln_plan_view *v = &s->plan->view;
+    s->calls = session_allocate(s, v->step_count * sizeof *s->calls);
+    s->operands = session_allocate(s, v->operand_count * sizeof *s->operands);
+    s->prepared = session_allocate(s, v->step_count);
+    s->verified = session_allocate(s, v->tensor_count);
+    s->widened = session_allocate(s, v->tensor_count * sizeof *s->widened);
+    s->nanoseconds = session_allocate(s, v->step_count * sizeof *s->nanoseconds);
+    if (s->calls == NULL || s->operands == NULL || s->prepared == NULL || s->verified == NULL ||
+        s->widened == NULL || s->nanoseconds == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    for (size_t step = 0; step < v->step_count; step++) {
+        kernel_call *call = &s->calls[step];
+        call_describe(v, step, s->operands + v->steps[step].first_operand, call);
+        call->batch = call->max_batch = s->max_batch;
+        call->threadpool = s->threadpool;
+        call->allocator = &s->allocator;
+    }
+    s->bound_batch = s->max_batch;
+    for (size_t step = 0; step < v->step_count; step++) {
+        kiln_status status = prepare_step(s, step, error);
+        if (status != KILN_OK) {
+            return status;
+        }
+    }
+    return KILN_OK;
+}
+
+kiln_status kiln_session_create(const kiln_plan *plan, const kiln_session_options *options,
+                                kiln_session **out_session, kiln_error *error) {
+    kiln_session_options defaults;
+    kiln_session_options_init(&defaults);
+    options = options != NULL ? options : &defaults;
+    if (plan == NULL || out_session == NULL) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "kiln_session_create: no plan");
+    }
+    *out_session = NULL;
+    uint32_t max_batch = options->max_batch == 0 ? 1 : options->max_batch;
+    if (max_batch > 1 && !kiln_plan_is_batchable(plan)) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "the plan's batch is fixed; a maximum batch of %u is not possible",
+                         max_batch);
+    }
+    if (options->threads > 256 || max_batch > 65536) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "%u threads, batch %u: at most 256 and 65536",
+                         options->threads, max_batch);
+    }
+    kiln_status status = xnnpack_initialize(error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    kiln_allocator allocator = options->allocator != NULL ? *options->allocator : plan->allocator;
+    kiln_session *s = allocator.allocate(allocator.context, sizeof *s, 16);
+    if (s == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    *s = (kiln_session){.plan = plan,
+                        .allocator = allocator,
+                        .max_batch = max_batch,
+                        .profile = options->profile,
+                        .observed_step = SIZE_MAX};
+    if (options->threads > 1) {
+        s->threadpool = pthreadpool_create(options->threads);
+        if (s->threadpool == NULL) {
+            status =
+                kiln_fail(error, KILN_ERROR_MEMORY, "cannot start %u threads", options->threads);
+        }
+    }
+    if (status == KILN_OK) {
+        status = allocate_arena(s, options->memory_limit, error);
+    }
+    if (status == KILN_OK) {
+        status = make_calls(s, error);
+    }
+    if (status != KILN_OK) {
+        kiln_session_destroy(s);
+        return status;
+    }
+    *out_session = s;
+    return KILN_OK;
+}
+
+void kiln_session_destroy(kiln_session *s) {
+    if (s == NULL) {
+        return;
+    }
+    const kiln_plan_view *v = &s->plan->view;
+    for (size_t step = 0; s->calls != NULL && s->prepared != NULL && step < v->step_count; step++) {
+        const kernel *row = kernel_find(v->steps[step].kernel);
+        if (s->prepared[step] && row->release != NULL) {
+            row->release(&s->calls[step]);
+        }
+    }
+    for (size_t t = 0; s->widened != NULL && t < v->tensor_count; t++) {
+        session_free(s, s->widened[t].data, s->widened[t].bytes);
+    }
+    session_free(s, s->calls, v->step_count * sizeof *s->calls);
+    session_free(s, s->operands, v->operand_count * sizeof *s->operands);
+    session_free(s, s->prepared, v->step_count);
+    session_free(s, s->verified, v->tensor_count);
+    session_free(s, s->widened, v->tensor_count * sizeof *s->widened);
+    session_free(s, s->nanoseconds, v->step_count * sizeof *s->nanoseconds);
+    session_free(s, s->arena, s->arena_room);
+    if (s->threadpool != NULL) {
+        pthreadpool_destroy(s->threadpool);
+    }
+    kiln_allocator allocator = s->allocator;
+    allocator.release(allocator.context, s, sizeof *s);
+}
+
+/* ---- Running ------------------------------------------------------------------------------- */
+
+static kiln_status check_buffers(const kiln_session *s, const char *kind, uint32_t batch,
+                                 const uint32_t *tensors, size_t expected,
+                                 const kiln_buffer *buffers, size_t count, kiln_error *error) {
+    if (count != expected || (count > 0 && buffers == NULL)) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "%zu %ss given; the plan has %zu", count, kind,
+                         expected);
+    }
+    for (size_t k = 0; k < count; k++) {
+        kiln_tensor_info info;
+        tensor_info(&s->plan->view, tensors[k], &info);
+        size_t bytes = info.bytes * (info.batched ? batch : 1);
+        if (buffers[k].data == NULL || buffers[k].size != bytes) {
+            return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                             "%s '%.80s' has %zu bytes; %zu expected for a batch of %u", kind,
+                             info.name, buffers[k].data == NULL ? 0 : buffers[k].size, bytes,
+                             batch);
+        }
+    }
+    return KILN_OK;
+}
+
+static void *find_buffer(const kiln_session *s, const operand *o, const kiln_buffer *inputs,
+                         const kiln_buffer *outputs) {
+    const kiln_plan_view *v = &s->plan->view;
+    bool is_input = o->place == KILN_PLACE_INPUT;
+    const uint32_t *tensors = is_input ? v->inputs : v->outputs;
+    size_t count = is_input ? v->input_count : v->output_count;
+    for (size_t k = 0; k < count; k++) {
+        if (&v->tensors[tensors[k]] == o->record) {
+            return is_input ? inputs[k].data : outputs[k].data;
+        }
+    }
+    return NULL;
+}
+
+/* Steps at the boundary read and write the caller's buffers of this run. */
+static kiln_status point_at_buffers(kiln_session *s, const kiln_buffer *inputs,
+                                    const kiln_buffer *outputs, kiln_error *error) {
+    for (size_t step = 0; step < s->plan->view.step_count; step++) {
+        kernel_call *call = &s->calls[step];
+        if (call->step->kernel != KILN_KERNEL_COPY && call->step->kernel != KILN_KERNEL_CAST) {
+            continue;
+        }
+        for (uint32_t k = 0; k < call->input_count + call->output_count; k++) {
+            operand *o = &call->inputs[k];
+            if (operand_present(o) &&
+                (o->place == KILN_PLACE_INPUT || o->place == KILN_PLACE_OUTPUT)) {
+                o->data = find_buffer(s, o, inputs, outputs);
+                if (o->data == NULL) {
+                    return kiln_fail(error, KILN_ERROR_FORMAT,
+                                     "layer '%.80s' uses an input or output that is not listed",
+                                     call->name);
+                }
+            }
+        }
+    }
+    return KILN_OK;
+}
+
+static kiln_status bind_batch(kiln_session *s, uint32_t batch, kiln_error *error) {
+    if (batch == s->bound_batch) {
+        return KILN_OK;
+    }
+    s->bound_batch = 0; /* until all steps agree */
+    for (size_t step = 0; step < s->plan->view.step_count; step++) {
+        kernel_call *call = &s->calls[step];
+        const kernel *row = kernel_find(call->step->kernel);
+        call->batch = batch;
+        kiln_status status = row->bind != NULL ? row->bind(call, error) : KILN_OK;
+        if (status != KILN_OK) {
+            return status;
+        }
+    }
+    s->bound_batch = batch;
+    return KILN_OK;
+}
+
+static uint64_t now(void) {
+    struct timespec time;
+    (void)clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+/* Captures and the observer. False ends the run. */
+static bool after_step(kiln_session *s, size_t step) {
+    const kernel_call *call = &s->calls[step];
+    s->observed_step = step;
+    for (size_t c = 0; c < s->capture_count; c++) {
+        for (uint32_t k = 0; k < call->output_count; k++) {
+            const operand *o = &call->outputs[k];
+            if (operand_present(o) &&
+                (uint32_t)(o->record - s->plan->view.tensors) == s->captures[c].tensor) {
+                kiln_buffer buffer = s->captures[c].buffer;
+                kiln_tensor_info info;
+                tensor_info(&s->plan->view, s->captures[c].tensor, &info);
+                buffer.size = info.bytes * (info.batched ? s->batch : 1);
+                (void)kiln_session_step_read(s, step, k, buffer, NULL);
+            }
+        }
+    }
+    bool go_on = s->observer == NULL || s->observer(s->observer_context, s, step);
+    s->observed_step = SIZE_MAX;
+    return go_on;
+}
+
+static kiln_status run_steps(kiln_session *s, kiln_error *error) {
+    for (size_t step = 0; step < s->plan->view.step_count; step++) {
+        kernel_call *call = &s->calls[step];
+        uint64_t begin = s->profile ? now() : 0;
+        kiln_status status = kernel_find(call->step->kernel)->run(call, error);
+        if (status != KILN_OK) {
+            return status;
+        }
+        if (s->profile) {
+            s->nanoseconds[step] += now() - begin;
+        }
+        bool watched = s->observer != NULL || s->capture_count > 0;
+        if (watched && !after_step(s, step)) {
+            break;
+        }
+    }
+    return KILN_OK;
+}
+
+kiln_status kiln_session_run(kiln_session *s, uint32_t batch, const kiln_buffer *inputs,
+                             size_t input_count, const kiln_buffer *outputs, size_t output_count,
+                             kiln_error *error) {
+    if (s == NULL || batch == 0 || batch > s->max_batch) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "batch %u; the session takes 1 to %u", batch,
+                         s == NULL ? 0 : s->max_batch);
+    }
+    const kiln_plan_view *v = &s->plan->view;
+    kiln_status status =
+        check_buffers(s, "input", batch, v->inputs, v->input_count, inputs, input_count, error);
+    if (status == KILN_OK) {
+        status = check_buffers(s, "output", batch, v->outputs, v->output_count, outputs,
+                               output_count, error);
+    }
+    if (status == KILN_OK) {
+        status = bind_batch(s, batch, error);
+    }
+    if (status == KILN_OK) {
+        status = point_at_buffers(s, inputs, outputs, error);
+    }
+    if (status != KILN_OK) {
+        return status;
+    }
+    s->batch = batch;
+    s->runs++;
+    return run_steps(s, error);
+}
+
+size_t kiln_session_arena_bytes(const kiln_session *s) {
+    return s->arena_bytes;
+}
+
+/* ---- Looking inside ------------------------------------------------------------------------ */
+
+size_t kiln_session_step_count(const kiln_session *s) {
+    return s->plan->view.step_count;
+}
+
+kiln_status kiln_session_profile(const kiln_session *s, size_t step,
+                                 kiln_step_profile *out_profile) {
+    if (step >= s->plan->view.step_count) {
+        return KILN_ERROR_ARGUMENT;
+    }
+    *out_profile =
+        (kiln_step_profile){.name = s->calls[step].name,
+                            .kernel = kiln_kernel_describe(s->calls[step].step->kernel)->name,
+                            .nanoseconds = s->nanoseconds[step],
+                            .runs = s->profile ? s->runs : 0,
+                            .macs = kiln_plan_step_macs(s->plan, step)};
+    return KILN_OK;
+}
+
+void kiln_session_observe(kiln_session *s, kiln_observer observer, void *context) {
+    s->observer = observer;
+    s->observer_context = context;
+}
+
+size_t kiln_session_step_output_count(const kiln_session *s, size_t step) {
+    return step < s->plan->view.step_count ? s->calls[step].output_count : 0;
+}
+
+kiln_status kiln_session_step_output(const kiln_session *s, size_t step, size_t output,
+                                     kiln_tensor_info *out_info) {
+    if (output >= kiln_session_step_output_count(s, step) ||
+        !operand_present(&s->calls[step].outputs[output])) {
+        return KILN_ERROR_ARGUMENT;
+    }
+    const operand *o = &s->calls[step].outputs[output];
+    tensor_info(&s->plan->view, (uint32_t)(o->record - s->plan->view.tensors), out_info);
+    return KILN_OK;
+}
+
+/* Rows of `row` elements to ONNX order: channels-last pixels are spread over the channels' planes.
+ */
+static void read_operand(const operand *o, uint32_t batch, uint8_t *out) {
+    size_t size = kiln_dtype_size(o->dtype), rows = operand_rows(o, batch);
+    size_t samples = o->rank == 0 ? 1 : operand_dim(o, 0, batch), pixels = rows / samples;
+    const uint8_t *data = o->data;
+    for (size_t r = 0; r < rows; r++) {
+        const uint8_t *from = data + r * o->row_stride * size;
+        if (o->layout != KILN_CHANNELS_LAST) {
+            memcpy(out + r * o->row * size, from, o->row * size);
+            continue;
+        }
+        size_t sample = r / pixels, pixel = r % pixels;
+        for (size_t c = 0; c < o->row; c++) {
+            memcpy(out + ((sample * o->row + c) * pixels + pixel) * size, from + c * size, size);
+        }
+    }
+}
+
+kiln_status kiln_session_step_read(const kiln_session *s, size_t step, size_t output,
+                                   kiln_buffer buffer, kiln_error *error) {
+    kiln_tensor_info info;
+    if (step != s->observed_step || kiln_session_step_output(s, step, output, &info) != KILN_OK) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "step %zu, output %zu cannot be read now: only by an observer of the step",
+                         step, output);
+    }
+    size_t bytes = info.bytes * (info.batched ? s->batch : 1);
+    if (buffer.data == NULL || buffer.size != bytes) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "tensor '%.80s' has %zu bytes, the buffer %zu",
+                         info.name, bytes, buffer.size);
+    }
+    read_operand(&s->calls[step].outputs[output], s->batch, buffer.data);
+    return KILN_OK;
+}
+
+kiln_status kiln_session_capture(kiln_session *s, const char *name, kiln_buffer buffer,
+                                 kiln_error *error) {
+    const kiln_plan_view *v = &s->plan->view;
+    uint32_t tensor = 0;
+    while (tensor < v->tensor_count &&
+           (v->tensors[tensor].place != KILN_PLACE_ARENA || name[0] == '\0' ||
+            strcmp(v->strings + v->tensors[tensor].name, name) != 0)) {
+        tensor++;
+    }
+    if (tensor == v->tensor_count) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "the plan has no intermediate tensor '%s'",
+                         name);
+    }
+    kiln_tensor_info info;
+    tensor_info(v, tensor, &info);
+    size_t bytes = info.bytes * (info.batched ? s->max_batch : 1);
+    if (buffer.data != NULL && buffer.size < bytes) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "tensor '%.80s' needs a buffer of %zu bytes, not %zu", name, bytes,
+                         buffer.size);
+    }
+    size_t at = 0;
+    while (at < s->capture_count && s->captures[at].tensor != tensor) {
+        at++;
+    }
+    if (buffer.data == NULL) {
+        if (at < s->capture_count) {
+            s->captures[at] = s->captures[--s->capture_count];
+        }
+        return KILN_OK;
+    }
+    if (at == MAX_CAPTURES) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "at most %d captures", MAX_CAPTURES);
+    }
+    s->captures[at] = (capture){tensor, buffer};
+    s->capture_count += at == s->capture_count;
+    return KILN_OK;
+}

@@ -1,0 +1,68 @@
+/* Statuses, element types, the default allocator. */
+#include "runtime/runtime.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+const char *kiln_status_name(kiln_status status) {
+    static const char *const names[] = {"ok",         "bad argument",  "input/output error",
+                                        "bad format", "unsupported",   "out of memory",
+                                        "mismatch",   "internal error"};
+    size_t index = (size_t)status;
+    return index < sizeof names / sizeof *names ? names[index] : "unknown status";
+}
+
+kiln_status kiln_fail(kiln_error *error, kiln_status status, const char *format, ...) {
+    if (error != NULL) {
+        va_list arguments;
+        error->status = status;
+        va_start(arguments, format);
+        (void)vsnprintf(error->message, sizeof error->message, format, arguments);
+        va_end(arguments);
+        for (char *c = error->message; *c != '\0'; c++) {
+            if (*c == '\n' || *c == '\r') {
+                *c = ' ';
+            }
+        }
+    }
+    return status;
+}
+
+static const struct {
+    const char *name;
+    size_t size;
+} dtypes[] = {
+    [KILN_F32] = {"f32", 4}, [KILN_I64] = {"i64", 8}, [KILN_BOOL] = {"bool", 1},
+    [KILN_F16] = {"f16", 2}, [KILN_I32] = {"i32", 4},
+};
+
+static bool is_dtype(kiln_dtype dtype) {
+    return dtype >= KILN_F32 && dtype <= KILN_I32;
+}
+
+size_t kiln_dtype_size(kiln_dtype dtype) {
+    return is_dtype(dtype) ? dtypes[dtype].size : 0;
+}
+
+const char *kiln_dtype_name(kiln_dtype dtype) {
+    return is_dtype(dtype) ? dtypes[dtype].name : "?";
+}
+
+static void *allocate(void *context, size_t size, size_t alignment) {
+    (void)context;
+    void *pointer = NULL;
+    alignment = alignment < sizeof(void *) ? sizeof(void *) : alignment;
+    return posix_memalign(&pointer, alignment, size) == 0 ? pointer : NULL;
+}
+
+static void release(void *context, void *pointer, size_t size) {
+    (void)context;
+    (void)size;
+    free(pointer);
+}
+
+const kiln_allocator *default_allocator(void) {
+    static const kiln_allocator allocator = {NULL, allocate, release};
+    return &allocator;
+}

@@ -1,0 +1,310 @@
+/* The one function that looks at an untrusted plan: plan_validate. Everything else trusts what
+ * passed here. In order: header and sections, strings, tensors, storages, steps. */
+#include "runtime/runtime.h"
+
+#define XXH_INLINE_ALL
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#define MAX_ELEMENTS ((uint64_t)1 << 40)
+
+static kiln_status fail(kiln_error *error, const char *what) {
+    return kiln_fail(error, KILN_ERROR_FORMAT, "damaged plan: %s", what);
+}
+
+/* ---- Header and sections ------------------------------------------------------------------- */
+
+static kiln_status check_header(const kiln_plan *plan, kiln_error *error) {
+    const kiln_plan_header *h = (const kiln_plan_header *)(const void *)plan->bytes;
+    if (plan->size < sizeof *h || memcmp(h->magic, KILN_PLAN_MAGIC, sizeof h->magic) != 0) {
+        return kiln_fail(error, KILN_ERROR_FORMAT, "not a Kiln plan");
+    }
+    if (h->version != KILN_PLAN_VERSION) {
+        return kiln_fail(error, KILN_ERROR_FORMAT, "plan format version %u; this runtime reads %u",
+                         h->version, KILN_PLAN_VERSION);
+    }
+    if (h->header_bytes != sizeof *h ||
+        h->checksum != XXH3_64bits(h, offsetof(kiln_plan_header, checksum))) {
+        return fail(error, "the header's checksum does not match");
+    }
+    if (h->file_bytes != plan->size) {
+        return kiln_fail(error, KILN_ERROR_FORMAT,
+                         "damaged plan: %llu bytes where its header says %llu",
+                         (unsigned long long)plan->size, (unsigned long long)h->file_bytes);
+    }
+    bool arena = h->arena_bytes % KILN_ARENA_ALIGNMENT == 0 && h->arena_bytes <= MAX_ELEMENTS * 8;
+    return arena && h->batchable <= 1 ? KILN_OK : fail(error, "the header's arena");
+}
+
+static const size_t record_bytes[KILN_SECTION_COUNT] = {
+    [KILN_SECTION_STRINGS] = 1,
+    [KILN_SECTION_STORAGES] = sizeof(kiln_plan_storage),
+    [KILN_SECTION_TENSORS] = sizeof(kiln_plan_tensor_record),
+    [KILN_SECTION_OPERANDS] = sizeof(uint32_t),
+    [KILN_SECTION_PARAMS] = 1,
+    [KILN_SECTION_STEPS] = sizeof(kiln_plan_step),
+    [KILN_SECTION_INPUTS] = sizeof(uint32_t),
+    [KILN_SECTION_OUTPUTS] = sizeof(uint32_t),
+    [KILN_SECTION_METADATA] = sizeof(kiln_plan_pair),
+    [KILN_SECTION_LABELS] = sizeof(uint32_t),
+    [KILN_SECTION_PREPROCESS] = sizeof(kiln_plan_preprocess_record),
+    [KILN_SECTION_WEIGHTS] = 1,
+};
+
+static kiln_status check_sections(const kiln_plan *plan, kiln_error *error) {
+    const kiln_plan_header *h = (const kiln_plan_header *)(const void *)plan->bytes;
+    uint64_t end = sizeof *h;
+    for (int k = 0; k < KILN_SECTION_COUNT; k++) {
+        const kiln_plan_section *s = &h->sections[k];
+        bool sound = s->offset % KILN_PLAN_SECTION_ALIGNMENT == 0 && s->offset >= end &&
+                     s->offset <= plan->size && s->bytes <= plan->size - s->offset &&
+                     s->bytes % record_bytes[k] == 0 && s->bytes / record_bytes[k] < UINT32_MAX;
+        if (k == KILN_SECTION_WEIGHTS) {
+            sound = s->offset >= end && s->offset <= plan->size &&
+                    s->bytes == plan->size - s->offset && s->checksum == 0 &&
+                    s->offset % KILN_PLAN_PAGE_ALIGNMENT == 0;
+        }
+        if (!sound) {
+            return fail(error, "a section lies outside the file");
+        }
+        if (k != KILN_SECTION_WEIGHTS &&
+            s->checksum != XXH3_64bits(plan->bytes + s->offset, (size_t)s->bytes)) {
+            return fail(error, "a section's checksum does not match");
+        }
+        end = s->offset + s->bytes;
+    }
+    bool one = h->sections[KILN_SECTION_PREPROCESS].bytes <= sizeof(kiln_plan_preprocess_record);
+    return one ? KILN_OK : fail(error, "several preprocess records");
+}
+
+static const void *section_data(const kiln_plan *plan, int kind, size_t *out_count) {
+    const kiln_plan_section *s = &plan->view.header->sections[kind];
+    *out_count = (size_t)(s->bytes / record_bytes[kind]);
+    return plan->bytes + s->offset;
+}
+
+static void set_view(kiln_plan *plan) {
+    kiln_plan_view *v = &plan->view;
+    size_t bytes;
+    v->header = (const kiln_plan_header *)(const void *)plan->bytes;
+    v->strings = section_data(plan, KILN_SECTION_STRINGS, &bytes);
+    v->storages = section_data(plan, KILN_SECTION_STORAGES, &v->storage_count);
+    v->tensors = section_data(plan, KILN_SECTION_TENSORS, &v->tensor_count);
+    v->operands = section_data(plan, KILN_SECTION_OPERANDS, &v->operand_count);
+    v->params = section_data(plan, KILN_SECTION_PARAMS, &bytes);
+    v->steps = section_data(plan, KILN_SECTION_STEPS, &v->step_count);
+    v->inputs = section_data(plan, KILN_SECTION_INPUTS, &v->input_count);
+    v->outputs = section_data(plan, KILN_SECTION_OUTPUTS, &v->output_count);
+    v->metadata = section_data(plan, KILN_SECTION_METADATA, &v->metadata_count);
+    v->labels = section_data(plan, KILN_SECTION_LABELS, &v->label_count);
+    v->weights = section_data(plan, KILN_SECTION_WEIGHTS, &bytes);
+}
+
+static uint64_t section_bytes(const kiln_plan *plan, int kind) {
+    return plan->view.header->sections[kind].bytes;
+}
+
+/* ---- Strings, storages, tensors ------------------------------------------------------------ */
+
+static kiln_status check_strings(const kiln_plan *plan, kiln_error *error) {
+    const kiln_plan_view *v = &plan->view;
+    uint64_t size = section_bytes(plan, KILN_SECTION_STRINGS);
+    bool sound = size >= 1 && v->strings[0] == '\0' && v->strings[size - 1] == '\0';
+    for (size_t k = 0; k < v->metadata_count && sound; k++) {
+        sound = v->metadata[k].key < size && v->metadata[k].value < size;
+    }
+    for (size_t k = 0; k < v->label_count && sound; k++) {
+        sound = v->labels[k] < size;
+    }
+    for (size_t k = 0; k < v->tensor_count && sound; k++) {
+        sound = v->tensors[k].name < size;
+    }
+    for (size_t k = 0; k < v->step_count && sound; k++) {
+        sound = v->steps[k].name < size && v->steps[k].origin < size;
+    }
+    return sound ? KILN_OK : fail(error, "a string lies outside the strings");
+}
+
+typedef struct storage_event {
+    uint32_t step, storage;
+    bool ends;
+} storage_event;
+
+static int compare_events(const void *a, const void *b) {
+    const storage_event *x = a, *y = b;
+    if (x->step != y->step) {
+        return x->step < y->step ? -1 : 1;
+    }
+    if (x->ends != y->ends) {
+        return x->ends ? 1 : -1;
+    }
+    return x->storage < y->storage ? -1 : x->storage > y->storage;
+}
+
+/* Sweeps over the steps with the live storages sorted by offset; a new one must fit between its
+ * neighbours. Returns false on overlap. */
+static bool sweep(const kiln_plan_view *v, const storage_event *events, uint32_t *live) {
+    size_t count = 0;
+    for (size_t e = 0; e < v->storage_count * 2; e++) {
+        uint32_t id = events[e].storage;
+        const kiln_plan_storage *s = &v->storages[id];
+        size_t low = 0, high = count;
+        while (low < high) {
+            size_t middle = (low + high) / 2;
+            if (v->storages[live[middle]].offset < s->offset) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        if (events[e].ends) {
+            memmove(&live[low], &live[low + 1], (count - low - 1) * sizeof *live);
+            count--;
+            continue;
+        }
+        const kiln_plan_storage *before = low > 0 ? &v->storages[live[low - 1]] : NULL;
+        const kiln_plan_storage *after = low < count ? &v->storages[live[low]] : NULL;
+        if ((before != NULL && before->offset + before->bytes > s->offset) ||
+            (after != NULL && s->offset + s->bytes > after->offset)) {
+            return false;
+        }
+        memmove(&live[low + 1], &live[low], (count - low) * sizeof *live);
+        live[low] = id;
+        count++;
+    }
+    return true;
+}
+
+static kiln_status check_storages(const kiln_plan *plan, kiln_error *error) {
+    const kiln_plan_view *v = &plan->view;
+    uint64_t arena = v->header->arena_bytes;
+    for (size_t k = 0; k < v->storage_count; k++) {
+        const kiln_plan_storage *s = &v->storages[k];
+        bool sound = s->offset % KILN_ARENA_ALIGNMENT == 0 && s->bytes > 0 &&
+                     s->bytes % KILN_ARENA_ALIGNMENT == 0 && s->offset <= arena &&
+                     s->bytes <= arena - s->offset && s->first_step <= s->last_step &&
+                     s->last_step < v->step_count;
+        if (!sound) {
+            return fail(error, "a storage lies outside the arena");
+        }
+    }
+    const kiln_allocator *a = &plan->allocator;
+    size_t event_bytes = (v->storage_count * 2 + 1) * sizeof(storage_event);
+    size_t live_bytes = (v->storage_count + 1) * sizeof(uint32_t);
+    storage_event *events = a->allocate(a->context, event_bytes, 16);
+    uint32_t *live = a->allocate(a->context, live_bytes, 16);
+    kiln_status status = KILN_ERROR_MEMORY;
+    if (events != NULL && live != NULL) {
+        for (uint32_t k = 0; k < v->storage_count; k++) {
+            events[2 * k] = (storage_event){v->storages[k].first_step, k, false};
+            events[2 * k + 1] = (storage_event){v->storages[k].last_step, k, true};
+        }
+        qsort(events, v->storage_count * 2, sizeof *events, compare_events);
+        status = sweep(v, events, live) ? KILN_OK : fail(error, "storages overlap");
+    } else {
+        (void)kiln_fail(error, status, "out of memory");
+    }
+    if (events != NULL) {
+        a->release(a->context, events, event_bytes);
+    }
+    if (live != NULL) {
+        a->release(a->context, live, live_bytes);
+    }
+    return status;
+}
+
+static bool check_dims(const kiln_plan_tensor_record *t, uint64_t *out_elements) {
+    uint64_t elements = 1;
+    for (uint32_t k = 0; k < KILN_MAX_RANK; k++) {
+        if ((t->dims[k] != 0) != (k < t->rank)) {
+            return false;
+        }
+        if (k < t->rank) {
+            if (t->dims[k] > INT32_MAX || elements > MAX_ELEMENTS / t->dims[k]) {
+                return false;
+            }
+            elements *= t->dims[k];
+        }
+    }
+    *out_elements = elements;
+    return true;
+}
+
+static bool check_tensor(const kiln_plan *plan, const kiln_plan_tensor_record *t) {
+    const kiln_plan_view *v = &plan->view;
+    uint64_t elements;
+    size_t size = kiln_dtype_size((kiln_dtype)t->dtype);
+    if (t->rank > KILN_MAX_RANK || size == 0 || t->layout > KILN_CHANNELS_LAST ||
+        t->place > KILN_PLACE_OUTPUT || t->batched > 1 || !check_dims(t, &elements) ||
+        (t->layout == KILN_CHANNELS_LAST && t->rank < 3) ||
+        (t->batched && (t->rank == 0 || v->header->batchable == 0))) {
+        return false;
+    }
+    uint64_t row = t->rank == 0                      ? 1
+                   : t->layout == KILN_CHANNELS_LAST ? t->dims[1]
+                                                     : t->dims[t->rank - 1];
+    uint64_t reach = (elements / row - 1) * t->row_stride + row; /* elements from first to last */
+    bool stored =
+        t->stored_dtype == t->dtype ||
+        (t->place == KILN_PLACE_CONSTANT && t->dtype == KILN_F32 && t->stored_dtype == KILN_F16);
+    if (!stored || t->row_stride < row || t->offset % size != 0) {
+        return false;
+    }
+    if (t->place == KILN_PLACE_ARENA) {
+        uint64_t bytes = t->storage < v->storage_count ? v->storages[t->storage].bytes : 0;
+        /* With a batch of B the storage is B times as large, and rows go on at the same stride. */
+        bool batches = t->batched == 0 || elements / row * t->row_stride <= bytes / size;
+        return batches && t->offset <= bytes && reach <= (bytes - t->offset) / size;
+    }
+    bool dense = t->row_stride == row && t->storage == KILN_PLAN_NONE;
+    if (t->place == KILN_PLACE_CONSTANT) {
+        uint64_t bytes = elements * kiln_dtype_size((kiln_dtype)t->stored_dtype);
+        uint64_t room = section_bytes(plan, KILN_SECTION_WEIGHTS);
+        return dense && t->batched == 0 && t->layout == KILN_ROW_MAJOR &&
+               t->offset % KILN_PLAN_WEIGHT_ALIGNMENT == 0 &&
+               room >= KILN_PLAN_WEIGHT_ALIGNMENT && /* the margin behind the last */
+               t->offset <= room - KILN_PLAN_WEIGHT_ALIGNMENT &&
+               bytes <= room - KILN_PLAN_WEIGHT_ALIGNMENT - t->offset;
+    }
+    return dense && t->offset == 0 && t->layout == KILN_ROW_MAJOR;
+}
+
+static kiln_status check_tensors(const kiln_plan *plan, kiln_error *error) {
+    const kiln_plan_view *v = &plan->view;
+    for (size_t k = 0; k < v->tensor_count; k++) {
+        if (!check_tensor(plan, &v->tensors[k])) {
+            return kiln_fail(error, KILN_ERROR_FORMAT, "damaged plan: tensor %zu ('%.80s')", k,
+                             v->strings + v->tensors[k].name);
+        }
+    }
+    for (size_t k = 0; k < v->input_count; k++) {
+        if (v->inputs[k] >= v->tensor_count || v->tensors[v->inputs[k]].place != KILN_PLACE_INPUT) {
+            return fail(error, "the list of inputs");
+        }
+    }
+    for (size_t k = 0; k < v->output_count; k++) {
+        if (v->outputs[k] >= v->tensor_count ||
+            v->tensors[v->outputs[k]].place != KILN_PLACE_OUTPUT) {
+            return fail(error, "the list of outputs");
+        }
+    }
+    return KILN_OK;
+}
+
+kiln_status plan_validate(kiln_plan *plan, kiln_error *error) {
+    kiln_status (*const records[])(const kiln_plan *, kiln_error *) = {
+        check_strings, check_storages, check_tensors, plan_validate_steps};
+    kiln_status status = check_header(plan, error);
+    if (status == KILN_OK) {
+        status = check_sections(plan, error);
+    }
+    if (status != KILN_OK) {
+        return status;
+    }
+    set_view(plan);
+    for (size_t k = 0; k < sizeof records / sizeof *records && status == KILN_OK; k++) {
+        status = records[k](plan, error);
+    }
+    return status;
+}

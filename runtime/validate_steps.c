@@ -1,0 +1,223 @@
+/* Steps of an untrusted plan: operands, places, strides, overlaps, order, and each kernel's own
+ * check. Tensors and storages have been checked before. */
+#include "runtime/runtime.h"
+
+#include <string.h>
+
+void operand_describe(const kiln_plan_view *view, uint32_t tensor, operand *out_operand) {
+    *out_operand = (operand){0};
+    if (tensor == KILN_PLAN_NONE) {
+        return;
+    }
+    const kiln_plan_tensor_record *t = &view->tensors[tensor];
+    operand *o = out_operand;
+    o->record = t;
+    o->dtype = (kiln_dtype)t->dtype;
+    o->rank = t->rank;
+    o->batched = t->batched != 0;
+    o->constant = t->place == KILN_PLACE_CONSTANT;
+    o->place = t->place;
+    o->layout = t->layout;
+    for (uint32_t k = 0; k < t->rank; k++) {
+        o->dims[k] = t->dims[k];
+    }
+    if (t->layout == KILN_CHANNELS_LAST) {
+        for (uint32_t k = 1; k + 1 < t->rank; k++) {
+            o->dims[k] = t->dims[k + 1];
+        }
+        o->dims[t->rank - 1] = t->dims[1];
+    }
+    o->row = t->rank == 0 ? 1 : o->dims[t->rank - 1];
+    o->rows = 1;
+    for (uint32_t k = 0; k + 1 < t->rank; k++) {
+        o->rows *= o->dims[k];
+    }
+    o->elements = o->rows * o->row;
+    o->row_stride = t->row_stride;
+}
+
+void call_describe(const kiln_plan_view *view, size_t step, operand *operands,
+                   kernel_call *out_call) {
+    const kiln_plan_step *s = &view->steps[step];
+    uint32_t count = (uint32_t)s->input_count + s->output_count;
+    for (uint32_t k = 0; k < count; k++) {
+        operand_describe(view, view->operands[s->first_operand + k], &operands[k]);
+    }
+    *out_call = (kernel_call){.step = s,
+                              .name = view->strings + s->name,
+                              .params = view->params + s->params_offset,
+                              .input_count = s->input_count,
+                              .output_count = s->output_count,
+                              .inputs = operands,
+                              .outputs = operands + s->input_count,
+                              .batch = 1,
+                              .max_batch = 1};
+}
+
+/* ---- One step ------------------------------------------------------------------------------ */
+
+static bool check_shape_of_step(const kiln_plan *plan, const kiln_plan_step *s) {
+    const kiln_plan_view *v = &plan->view;
+    const kernel *row = kernel_find(s->kernel);
+    uint64_t params = v->header->sections[KILN_SECTION_PARAMS].bytes;
+    uint32_t count = (uint32_t)s->input_count + s->output_count;
+    if (row == NULL || s->input_count < row->min_inputs || s->input_count > row->max_inputs ||
+        s->output_count < row->min_outputs || s->output_count > row->max_outputs ||
+        count > KERNEL_MAX_OPERANDS || s->params_offset % 8 != 0 ||
+        s->params_bytes != row->traits.params_bytes || s->params_offset > params ||
+        s->params_bytes > params - s->params_offset || s->first_operand > v->operand_count ||
+        count > v->operand_count - s->first_operand) {
+        return false;
+    }
+    for (uint32_t k = 0; k < count; k++) {
+        uint32_t id = v->operands[s->first_operand + k];
+        if (id >= v->tensor_count && id != KILN_PLAN_NONE) {
+            return false;
+        }
+    }
+    return s->input_count >= 1 && s->output_count >= 1;
+}
+
+/* The first inputs and the first output that a kernel needs are there, in allowed places. */
+static kiln_status check_places(const kernel_call *call, const kernel *row, kiln_error *error) {
+    bool boundary =
+        call->step->kernel == KILN_KERNEL_COPY || call->step->kernel == KILN_KERNEL_CAST;
+    for (uint32_t k = 0; k < call->input_count; k++) {
+        const operand *o = &call->inputs[k];
+        bool strided = k < 8 && (row->traits.strided_inputs >> k & 1) != 0;
+        if (!operand_present(o)) {
+            if (k < row->min_inputs) {
+                return kernel_fail(call, error, "input %u is absent", k);
+            }
+        } else if (o->place == KILN_PLACE_OUTPUT || (o->place == KILN_PLACE_INPUT && !boundary) ||
+                   (!strided && !operand_is_dense(o))) {
+            return kernel_fail(call, error, "input %u lies where the kernel cannot read", k);
+        }
+    }
+    for (uint32_t k = 0; k < call->output_count; k++) {
+        const operand *o = &call->outputs[k];
+        bool strided = k < 8 && (row->traits.strided_outputs >> k & 1) != 0;
+        if (!operand_present(o)) {
+            if (k == 0 || k < row->min_outputs) {
+                return kernel_fail(call, error, "output %u is absent", k);
+            }
+        } else if (o->constant || o->place == KILN_PLACE_INPUT ||
+                   (o->place == KILN_PLACE_OUTPUT && !boundary) ||
+                   (!strided && !operand_is_dense(o))) {
+            return kernel_fail(call, error, "output %u lies where the kernel cannot write", k);
+        }
+    }
+    return KILN_OK;
+}
+
+/* Bytes within the storage; columns when rows are strided. */
+static bool overlaps(const operand *a, const operand *b) {
+    if (!operand_present(a) || !operand_present(b) || a->place != KILN_PLACE_ARENA ||
+        b->place != KILN_PLACE_ARENA || a->record->storage != b->record->storage) {
+        return false;
+    }
+    size_t a_size = kiln_dtype_size(a->dtype), b_size = kiln_dtype_size(b->dtype);
+    uint64_t a_begin = a->record->offset, b_begin = b->record->offset;
+    uint64_t a_end = a_begin + ((a->rows - 1) * a->row_stride + a->row) * a_size;
+    uint64_t b_end = b_begin + ((b->rows - 1) * b->row_stride + b->row) * b_size;
+    /* Batched tensors go on, sample after sample, to the storage's end. */
+    bool batched = a->batched || b->batched;
+    if (!batched && (a_end <= b_begin || b_end <= a_begin)) {
+        return false;
+    }
+    uint64_t stride = a->row_stride * a_size;
+    if (stride != b->row_stride * b_size) {
+        return true;
+    }
+    uint64_t a_column = a_begin % stride, b_column = b_begin % stride;
+    bool in_rows = a_column + a->row * a_size <= stride && b_column + b->row * b_size <= stride;
+    return !in_rows ||
+           (a_column < b_column + b->row * b_size && b_column < a_column + a->row * a_size);
+}
+
+static bool same_memory(const operand *a, const operand *b) {
+    return a->record->storage == b->record->storage && a->record->offset == b->record->offset &&
+           a->row_stride == b->row_stride && a->dtype == b->dtype && operand_same_dims(a, b);
+}
+
+static kiln_status check_overlaps(const kernel_call *call, const kernel *row, kiln_error *error) {
+    for (uint32_t o = 0; o < call->output_count; o++) {
+        for (uint32_t k = 0; k < call->input_count; k++) {
+            bool in_place = o == 0 && k < 8 && (row->traits.in_place_inputs >> k & 1) != 0;
+            if (overlaps(&call->outputs[o], &call->inputs[k]) &&
+                !(in_place && same_memory(&call->outputs[o], &call->inputs[k]))) {
+                return kernel_fail(call, error, "output %u overlaps input %u", o, k);
+            }
+        }
+        for (uint32_t k = 0; k < o; k++) {
+            if (overlaps(&call->outputs[o], &call->outputs[k])) {
+                return kernel_fail(call, error, "outputs %u and %u overlap", o, k);
+            }
+        }
+    }
+    return KILN_OK;
+}
+
+/* ---- All steps ----------------------------------------------------------------------------- */
+
+/* Uses lie within the storage's steps, and a storage is written before it is read. */
+static kiln_status check_order(const kiln_plan_view *v, const kernel_call *call, uint32_t step,
+                               uint8_t *written, kiln_error *error) {
+    for (uint32_t k = 0; k < call->input_count + call->output_count; k++) {
+        const operand *o = &call->inputs[k];
+        if (!operand_present(o) || o->place != KILN_PLACE_ARENA) {
+            continue;
+        }
+        const kiln_plan_storage *s = &v->storages[o->record->storage];
+        if (step < s->first_step || step > s->last_step) {
+            return kernel_fail(call, error, "operand %u is used outside its storage's steps", k);
+        }
+        if (k < call->input_count && !written[o->record->storage]) {
+            return kernel_fail(call, error, "input %u is read before it is written", k);
+        }
+    }
+    for (uint32_t k = 0; k < call->output_count; k++) {
+        const operand *o = &call->outputs[k];
+        if (operand_present(o) && o->place == KILN_PLACE_ARENA) {
+            written[o->record->storage] = 1;
+        }
+    }
+    return KILN_OK;
+}
+
+static kiln_status check_step(const kiln_plan *plan, uint32_t step, uint8_t *written,
+                              kiln_error *error) {
+    const kiln_plan_view *v = &plan->view;
+    operand operands[KERNEL_MAX_OPERANDS];
+    kernel_call call;
+    if (!check_shape_of_step(plan, &v->steps[step])) {
+        return kiln_fail(error, KILN_ERROR_FORMAT, "damaged plan: step %u", step);
+    }
+    call_describe(v, step, operands, &call);
+    call.allocator = &plan->allocator;
+    const kernel *row = kernel_find(v->steps[step].kernel);
+    kiln_status status = check_places(&call, row, error);
+    if (status == KILN_OK) {
+        status = check_overlaps(&call, row, error);
+    }
+    if (status == KILN_OK) {
+        status = check_order(v, &call, step, written, error);
+    }
+    return status == KILN_OK ? row->check(&call, error) : status;
+}
+
+kiln_status plan_validate_steps(const kiln_plan *plan, kiln_error *error) {
+    const kiln_allocator *a = &plan->allocator;
+    size_t count = plan->view.storage_count + 1;
+    uint8_t *written = a->allocate(a->context, count, 16);
+    if (written == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    memset(written, 0, count);
+    kiln_status status = KILN_OK;
+    for (uint32_t s = 0; s < plan->view.step_count && status == KILN_OK; s++) {
+        status = check_step(plan, s, written, error);
+    }
+    a->release(a->context, written, count);
+    return status;
+}

@@ -1,4 +1,5 @@
 /* Sessions: an arena, packed weights, and the steps bound to them. */
+#include "runtime/half.h"
 #include "runtime/kernels/xnnpack.h"
 #include "runtime/runtime.h"
 
@@ -63,19 +64,6 @@ static void session_free(const kiln_session *s, void *pointer, size_t size) {
 }
 
 /* ---- Constants ----------------------------------------------------------------------------- */
-
-static float f32_from_f16(uint16_t half) {
-    uint32_t sign = (uint32_t)(half & 0x8000u) << 16, exponent = half >> 10 & 0x1fu;
-    uint32_t mantissa = half & 0x3ffu, bits;
-    if (exponent == 0) {
-        float value = (float)mantissa * 0x1p-24f;
-        return sign != 0 ? -value : value;
-    }
-    bits = sign | (exponent == 31 ? 0x7f800000u : (exponent + 112) << 23) | mantissa << 13;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
 
 static kiln_status verify_constant(kiln_session *s, uint32_t tensor, kiln_error *error) {
     const kiln_plan_view *v = &s->plan->view;

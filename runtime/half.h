@@ -1,0 +1,43 @@
+/* IEEE 754 binary16 to and from f32. */
+#ifndef KILN_HALF_H
+#define KILN_HALF_H
+
+#include <stdint.h>
+#include <string.h>
+
+static inline float f32_from_f16(uint16_t half) {
+    uint32_t sign = (uint32_t)(half & 0x8000u) << 16, exponent = half >> 10 & 0x1fu;
+    uint32_t mantissa = half & 0x3ffu;
+    if (exponent == 0) {
+        float value = (float)mantissa * 0x1p-24f;
+        return sign != 0 ? -value : value;
+    }
+    uint32_t bits = sign | (exponent == 31 ? 0x7f800000u : (exponent + 112) << 23) | mantissa << 13;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* Round to nearest even; IEEE overflow to infinity. */
+static inline uint16_t f16_from_f32(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    uint32_t sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
+    if (magnitude > 0x7f800000u) {
+        return (uint16_t)(sign | 0x7e00u);
+    }
+    if (magnitude >= 0x477ff000u) {
+        return (uint16_t)(sign | 0x7c00u);
+    }
+    if (magnitude <= 0x33000000u) {
+        return (uint16_t)sign;
+    }
+    uint32_t exponent = magnitude >> 23, mantissa = (magnitude & 0x7fffffu) | 0x800000u;
+    uint32_t shift = exponent < 113 ? 126 - exponent : 13;
+    uint32_t half = mantissa >> shift, rest = mantissa & ((1u << shift) - 1);
+    uint32_t middle = 1u << (shift - 1);
+    half += rest > middle || (rest == middle && (half & 1) != 0);
+    return (uint16_t)(sign | (exponent < 113 ? half : half + ((exponent - 113) << 10)));
+}
+
+#endif

@@ -1,0 +1,67 @@
+/* ARG_REDUCE: position of the largest or smallest value along one dim. */
+#include "runtime/kernels/axis.h"
+
+typedef struct arg_task {
+    const kernel_call *call;
+    axis_view view;
+} arg_task;
+
+static kiln_status check(const kernel_call *call, kiln_error *error) {
+    const kiln_arg_reduce_params *p = call->params;
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    if (!axis_is_sound(x, p->axis) || p->minimum > 1 || p->select_last > 1) {
+        return kernel_fail(call, error, "parameters out of range");
+    }
+    if ((x->dtype != KILN_F32 && x->dtype != KILN_I64) || y->dtype != KILN_I64 ||
+        x->batched != y->batched || y->elements != x->elements / x->dims[p->axis] ||
+        (x->batched && y->dims[0] != x->dims[0])) {
+        return kernel_fail(call, error, "the output does not fit the input");
+    }
+    return KILN_OK;
+}
+
+#define FIND_BEST(type)                                                                            \
+    do {                                                                                           \
+        const type *x = (const type *)task->call->inputs[0].data + start;                          \
+        for (size_t k = 1; k < v.size; k++) {                                                      \
+            type value = x[k * v.inner], found = x[best * v.inner];                                \
+            bool better = p->minimum ? value < found : value > found;                              \
+            best = better || (p->select_last && value == found) ? k : best;                        \
+        }                                                                                          \
+    } while (0)
+
+static void arg_range(void *context, size_t begin, size_t end) {
+    const arg_task *task = context;
+    const kiln_arg_reduce_params *p = task->call->params;
+    axis_view v = task->view;
+    for (size_t column = begin; column < end; column++) {
+        size_t start = column / v.inner * v.size * v.inner + column % v.inner, best = 0;
+        if (task->call->inputs[0].dtype == KILN_F32) {
+            FIND_BEST(float);
+        } else {
+            FIND_BEST(int64_t);
+        }
+        ((int64_t *)task->call->outputs[0].data)[column] = (int64_t)best;
+    }
+}
+
+static kiln_status run(kernel_call *call, kiln_error *error) {
+    (void)error;
+    const kiln_arg_reduce_params *p = call->params;
+    arg_task task = {call, axis_of(&call->inputs[0], p->axis, call->batch)};
+    kernel_parallel(call, task.view.outer * task.view.inner, 1 + 4096 / task.view.size, &task,
+                    arg_range);
+    return KILN_OK;
+}
+
+const kernel kernel_arg_reduce = {
+    .traits = {.name = "arg_reduce",
+               .runs_on = "Kiln",
+               .params_bytes = sizeof(kiln_arg_reduce_params)},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .min_outputs = 1,
+    .max_outputs = 1,
+    .check = check,
+    .run = run,
+};

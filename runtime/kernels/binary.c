@@ -1,0 +1,179 @@
+/* BINARY: XNNPACK for dense f32 arithmetic, else plain C with broadcast rows. */
+#include "runtime/kernels/broadcast.h"
+#include "runtime/kernels/xnnpack.h"
+
+#include <math.h>
+
+#define XNNPACK_MAX_RANK 6
+
+static bool on_xnnpack(const kernel_call *call) {
+    const kiln_binary_params *p = call->params;
+    const operand *y = &call->outputs[0];
+    bool clamps = p->min != -INFINITY || p->max != INFINITY;
+    bool bound = p->op == KILN_BINARY_MIN || p->op == KILN_BINARY_MAX;
+    if (y->dtype != KILN_F32 || y->rank > XNNPACK_MAX_RANK || !operand_is_dense(y) ||
+        !xnnpack_has_binary((kiln_binary_op)p->op) || (bound && clamps)) {
+        return false;
+    }
+    return operand_is_dense(&call->inputs[0]) && operand_is_dense(&call->inputs[1]);
+}
+
+static bool is_comparison(uint32_t op) {
+    return op == KILN_BINARY_EQUAL || op == KILN_BINARY_LESS || op == KILN_BINARY_GREATER;
+}
+
+static bool takes_dtype(uint32_t op, kiln_dtype dtype) {
+    switch (op) {
+    case KILN_BINARY_PRELU:
+        return dtype == KILN_F32;
+    case KILN_BINARY_AND:
+    case KILN_BINARY_OR:
+        return dtype == KILN_BOOL;
+    case KILN_BINARY_EQUAL:
+        return dtype == KILN_F32 || dtype == KILN_I64 || dtype == KILN_BOOL;
+    default:
+        return dtype == KILN_F32 || dtype == KILN_I64;
+    }
+}
+
+static kiln_status check(const kernel_call *call, kiln_error *error) {
+    const kiln_binary_params *p = call->params;
+    const operand *a = &call->inputs[0], *b = &call->inputs[1], *y = &call->outputs[0];
+    if (p->op >= KILN_BINARY_COUNT || !(p->min < p->max)) {
+        return kernel_fail(call, error, "parameters out of range");
+    }
+    kiln_dtype result = is_comparison(p->op) ? KILN_BOOL : a->dtype;
+    if (a->dtype != b->dtype || y->dtype != result || !takes_dtype(p->op, a->dtype)) {
+        return kernel_fail(call, error, "element types do not fit the function");
+    }
+    if (!broadcast_fits(call, 2)) {
+        return kernel_fail(call, error, "the operands do not broadcast to the output");
+    }
+    return KILN_OK;
+}
+
+static kiln_status prepare(kernel_call *call, kiln_error *error) {
+    return on_xnnpack(call) ? xnnpack_create_binary(call, call->params, error) : KILN_OK;
+}
+
+static kiln_status bind(kernel_call *call, kiln_error *error) {
+    return on_xnnpack(call) ? xnnpack_setup_binary(call, error) : KILN_OK;
+}
+
+/* ---- Plain C ------------------------------------------------------------------------------- */
+
+#define EACH(op, type, result, expression)                                                         \
+    case op:                                                                                       \
+        for (size_t k = 0; k < count; k++) {                                                       \
+            type a = ((const type *)inputs[0])[k * steps[0]];                                      \
+            type b = ((const type *)inputs[1])[k * steps[1]];                                      \
+            ((result *)output)[k] = (result)(expression);                                          \
+        }                                                                                          \
+        break;
+
+static void float_row(const void *context, const void *const *inputs, const size_t *steps,
+                      void *output, size_t count) {
+    const kiln_binary_params *p = context;
+    switch (p->op) {
+        EACH(KILN_BINARY_ADD, float, float, a + b)
+        EACH(KILN_BINARY_SUB, float, float, a - b)
+        EACH(KILN_BINARY_MUL, float, float, a *b)
+        EACH(KILN_BINARY_DIV, float, float, a / b)
+        EACH(KILN_BINARY_POW, float, float, powf(a, b))
+        EACH(KILN_BINARY_MIN, float, float, isnan(a) || a < b ? a : b)
+        EACH(KILN_BINARY_MAX, float, float, isnan(a) || a > b ? a : b)
+        EACH(KILN_BINARY_PRELU, float, float, a < 0.0f ? a * b : a)
+        EACH(KILN_BINARY_EQUAL, float, uint8_t, a == b)
+        EACH(KILN_BINARY_LESS, float, uint8_t, a < b)
+        EACH(KILN_BINARY_GREATER, float, uint8_t, a > b)
+    default:
+        break;
+    }
+    if (!is_comparison(p->op) && (p->min != -INFINITY || p->max != INFINITY)) {
+        float *y = output;
+        for (size_t k = 0; k < count; k++) {
+            y[k] = y[k] < p->min ? p->min : y[k] > p->max ? p->max : y[k];
+        }
+    }
+}
+
+static int64_t divide(int64_t a, int64_t b) {
+    if (b == 0) {
+        return 0;
+    }
+    return b == -1 ? (int64_t)(0 - (uint64_t)a) : a / b;
+}
+
+/* Wraps around; a negative exponent truncates towards zero. */
+static int64_t power(int64_t a, int64_t b) {
+    if (b < 0) {
+        return a == 1 ? 1 : a == -1 ? (b % 2 == 0 ? 1 : -1) : 0;
+    }
+    uint64_t result = 1, base = (uint64_t)a;
+    for (uint64_t bits = (uint64_t)b; bits != 0; bits >>= 1) {
+        result *= (bits & 1) != 0 ? base : 1;
+        base *= base;
+    }
+    return (int64_t)result;
+}
+
+static void integer_row(const void *context, const void *const *inputs, const size_t *steps,
+                        void *output, size_t count) {
+    const kiln_binary_params *p = context;
+    switch (p->op) {
+        EACH(KILN_BINARY_ADD, int64_t, int64_t, (uint64_t)a + (uint64_t)b)
+        EACH(KILN_BINARY_SUB, int64_t, int64_t, (uint64_t)a - (uint64_t)b)
+        EACH(KILN_BINARY_MUL, int64_t, int64_t, (uint64_t)a * (uint64_t)b)
+        EACH(KILN_BINARY_DIV, int64_t, int64_t, divide(a, b))
+        EACH(KILN_BINARY_POW, int64_t, int64_t, power(a, b))
+        EACH(KILN_BINARY_MIN, int64_t, int64_t, a < b ? a : b)
+        EACH(KILN_BINARY_MAX, int64_t, int64_t, a > b ? a : b)
+        EACH(KILN_BINARY_EQUAL, int64_t, uint8_t, a == b)
+        EACH(KILN_BINARY_LESS, int64_t, uint8_t, a < b)
+        EACH(KILN_BINARY_GREATER, int64_t, uint8_t, a > b)
+    default:
+        break;
+    }
+}
+
+static void bool_row(const void *context, const void *const *inputs, const size_t *steps,
+                     void *output, size_t count) {
+    const kiln_binary_params *p = context;
+    switch (p->op) {
+        EACH(KILN_BINARY_AND, uint8_t, uint8_t, a != 0 && b != 0)
+        EACH(KILN_BINARY_OR, uint8_t, uint8_t, a != 0 || b != 0)
+        EACH(KILN_BINARY_EQUAL, uint8_t, uint8_t, (a != 0) == (b != 0))
+    default:
+        break;
+    }
+}
+
+static kiln_status run(kernel_call *call, kiln_error *error) {
+    if (on_xnnpack(call)) {
+        return xnnpack_run(call, error);
+    }
+    kiln_dtype dtype = call->inputs[0].dtype;
+    broadcast_run(call, 2, call->params,
+                  dtype == KILN_F32   ? float_row
+                  : dtype == KILN_I64 ? integer_row
+                                      : bool_row);
+    return KILN_OK;
+}
+
+const kernel kernel_binary = {
+    .traits = {.name = "binary",
+               .runs_on = "XNNPACK/Kiln",
+               .strided_inputs = 3,
+               .strided_outputs = 1,
+               .in_place_inputs = 3,
+               .params_bytes = sizeof(kiln_binary_params)},
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .min_outputs = 1,
+    .max_outputs = 1,
+    .check = check,
+    .prepare = prepare,
+    .bind = bind,
+    .run = run,
+    .release = xnnpack_release,
+};

@@ -1,0 +1,279 @@
+/* COPY: n-dimensional strided copies. Loops are sorted so that writes go forward, merged where they
+ * run on, and the two innermost are worked in tiles, which makes transposes (NCHW to NHWC)
+ * cache-friendly. */
+#include "runtime/kernels/kernel.h"
+
+#include <string.h>
+
+#define TILE 16
+
+typedef struct copy_loop {
+    size_t count;
+    ptrdiff_t in, out; /* elements */
+} copy_loop;
+
+typedef struct copy_plan {
+    const uint8_t *x;
+    uint8_t *y;
+    size_t size; /* of an element */
+    uint32_t rank;
+    copy_loop loops[KILN_MAX_RANK + 2]; /* the last two are the tile's */
+} copy_plan;
+
+/* ---- Check --------------------------------------------------------------------------------- */
+
+/* Each element of y is written exactly once: the loops, by output stride, are a dense numbering. */
+static bool covers_output(const kiln_copy_params *p, const operand *y) {
+    bool used[KILN_MAX_RANK] = {false};
+    uint64_t expected = 1;
+    for (uint32_t round = 0; round < p->rank; round++) {
+        uint32_t found = p->rank;
+        for (uint32_t k = 0; k < p->rank && found == p->rank; k++) {
+            if (!used[k] && (p->dims[k] == 1 || p->output_strides[k] == (int64_t)expected)) {
+                found = k;
+            }
+        }
+        if (found == p->rank) {
+            return false;
+        }
+        used[found] = true;
+        expected *= p->dims[found];
+        if (expected > y->elements) {
+            return false;
+        }
+    }
+    return expected == y->elements && p->output_start == 0;
+}
+
+/* All positions read lie in x; within one sample for the loops after a batched one. */
+static bool stays_inside(const kiln_copy_params *p, const operand *x) {
+    int64_t elements = (int64_t)x->elements, room = elements;
+    uint32_t first = 0;
+    if (p->batched) {
+        int64_t stride = p->input_strides[0];
+        if (!x->batched ? stride != 0
+                        : stride <= 0 || elements % stride != 0 ||
+                              elements / stride != (int64_t)p->dims[0]) {
+            return false;
+        }
+        room = x->batched ? stride : elements;
+        first = 1;
+    }
+    int64_t low = p->input_start, high = p->input_start;
+    if (low < 0 || low >= room) {
+        return false;
+    }
+    for (uint32_t k = first; k < p->rank; k++) {
+        int64_t stride = p->input_strides[k], steps = (int64_t)p->dims[k] - 1;
+        if (steps == 0) {
+            continue;
+        }
+        if (stride > room / steps || stride < -(room / steps)) {
+            return false;
+        }
+        low += stride < 0 ? stride * steps : 0;
+        high += stride > 0 ? stride * steps : 0;
+        if (low < 0 || high >= room) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* With strided rows, a loop stays in a row or steps by whole rows. */
+static bool follows_rows(const operand *o, uint32_t rank, const uint32_t *dims,
+                         const int64_t *strides, int64_t start) {
+    int64_t row = (int64_t)o->row, reach = start % row;
+    for (uint32_t k = 0; k < rank && !operand_is_dense(o); k++) {
+        if (dims[k] > 1 && strides[k] % row != 0) {
+            if (strides[k] < 0 || strides[k] > row / ((int64_t)dims[k] - 1)) {
+                return false;
+            }
+            reach += strides[k] * ((int64_t)dims[k] - 1);
+        }
+    }
+    return reach < row;
+}
+
+static kiln_status check(const kernel_call *call, kiln_error *error) {
+    const kiln_copy_params *p = call->params;
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    bool sound = p->rank >= 1 && p->rank <= KILN_MAX_RANK && p->batched <= 1 &&
+                 x->dtype == y->dtype && y->batched == (p->batched != 0) &&
+                 (!x->batched || p->batched);
+    for (uint32_t k = 0; k < p->rank && sound; k++) {
+        sound = p->dims[k] > 0;
+    }
+    if (!sound || !covers_output(p, y) || !stays_inside(p, x)) {
+        return kernel_fail(call, error, "the loops do not fit the tensors");
+    }
+    if (p->batched && (int64_t)p->dims[0] * p->output_strides[0] != (int64_t)y->elements) {
+        return kernel_fail(call, error, "loop 0 does not step by samples");
+    }
+    if (!follows_rows(x, p->rank, p->dims, p->input_strides, p->input_start) ||
+        !follows_rows(y, p->rank, p->dims, p->output_strides, 0)) {
+        return kernel_fail(call, error, "a loop crosses strided rows");
+    }
+    return KILN_OK;
+}
+
+/* ---- Plan ---------------------------------------------------------------------------------- */
+
+/* A position in dense elements, in elements of memory. */
+static ptrdiff_t to_memory(const operand *o, int64_t position) {
+    if (operand_is_dense(o)) {
+        return (ptrdiff_t)position;
+    }
+    int64_t row = (int64_t)o->row;
+    return (ptrdiff_t)(position % row == 0 ? position / row * (int64_t)o->row_stride : position);
+}
+
+static void sort_loops(copy_plan *plan) {
+    for (uint32_t k = 1; k < plan->rank; k++) {
+        copy_loop loop = plan->loops[k];
+        uint32_t at = k;
+        while (at > 0 && plan->loops[at - 1].out < loop.out) {
+            plan->loops[at] = plan->loops[at - 1];
+            at--;
+        }
+        plan->loops[at] = loop;
+    }
+}
+
+static void merge_loops(copy_plan *plan) {
+    uint32_t rank = 0;
+    for (uint32_t k = 0; k < plan->rank; k++) {
+        copy_loop loop = plan->loops[k];
+        copy_loop *last = rank > 0 ? &plan->loops[rank - 1] : NULL;
+        if (last != NULL && last->in == loop.in * (ptrdiff_t)loop.count &&
+            last->out == loop.out * (ptrdiff_t)loop.count) {
+            *last = (copy_loop){last->count * loop.count, loop.in, loop.out};
+        } else {
+            plan->loops[rank++] = loop;
+        }
+    }
+    plan->rank = rank;
+}
+
+static void make_plan(const kernel_call *call, copy_plan *plan) {
+    const kiln_copy_params *p = call->params;
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    plan->size = kiln_dtype_size(x->dtype);
+    plan->rank = 0;
+    for (uint32_t k = 0; k < p->rank; k++) {
+        size_t count = p->dims[k] * (size_t)(k == 0 && p->batched ? call->batch : 1);
+        if (count > 1) {
+            plan->loops[plan->rank++] = (copy_loop){count, to_memory(x, p->input_strides[k]),
+                                                    to_memory(y, p->output_strides[k])};
+        }
+    }
+    sort_loops(plan);
+    merge_loops(plan);
+    while (plan->rank < 2) {
+        memmove(plan->loops + 1, plan->loops, plan->rank * sizeof *plan->loops);
+        plan->loops[0] = (copy_loop){1, 0, 0};
+        plan->rank++;
+    }
+    int64_t row = (int64_t)x->row, start = p->input_start;
+    ptrdiff_t begin = to_memory(x, start - start % row) + (ptrdiff_t)(start % row);
+    plan->x = (const uint8_t *)x->data + begin * (ptrdiff_t)plan->size;
+    plan->y = y->data;
+}
+
+/* ---- Run ----------------------------------------------------------------------------------- */
+
+#define DEFINE_TILES(type)                                                                         \
+    static void tiles_##type(const type *x, type *y, size_t rows, copy_loop outer,                 \
+                             copy_loop inner) {                                                    \
+        for (size_t r0 = 0; r0 < rows; r0 += TILE) {                                               \
+            size_t r1 = r0 + TILE < rows ? r0 + TILE : rows;                                       \
+            for (size_t c0 = 0; c0 < inner.count; c0 += TILE) {                                    \
+                size_t c1 = c0 + TILE < inner.count ? c0 + TILE : inner.count;                     \
+                for (size_t r = r0; r < r1; r++) {                                                 \
+                    const type *from = x + (ptrdiff_t)r * outer.in;                                \
+                    type *to = y + (ptrdiff_t)r * outer.out;                                       \
+                    for (size_t c = c0; c < c1; c++) {                                             \
+                        to[(ptrdiff_t)c * inner.out] = from[(ptrdiff_t)c * inner.in];              \
+                    }                                                                              \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }
+
+DEFINE_TILES(uint8_t)
+DEFINE_TILES(uint16_t)
+DEFINE_TILES(uint32_t)
+DEFINE_TILES(uint64_t)
+
+static void copy_rows(const copy_plan *plan, const uint8_t *x, uint8_t *y, size_t rows) {
+    copy_loop outer = plan->loops[plan->rank - 2], inner = plan->loops[plan->rank - 1];
+    if (inner.in == 1 && inner.out == 1) {
+        for (size_t r = 0; r < rows; r++) {
+            memcpy(y + (ptrdiff_t)r * outer.out * (ptrdiff_t)plan->size,
+                   x + (ptrdiff_t)r * outer.in * (ptrdiff_t)plan->size, inner.count * plan->size);
+        }
+        return;
+    }
+    switch (plan->size) {
+    case 1:
+        tiles_uint8_t(x, y, rows, outer, inner);
+        break;
+    case 2:
+        tiles_uint16_t((const void *)x, (void *)y, rows, outer, inner);
+        break;
+    case 4:
+        tiles_uint32_t((const void *)x, (void *)y, rows, outer, inner);
+        break;
+    default:
+        tiles_uint64_t((const void *)x, (void *)y, rows, outer, inner);
+        break;
+    }
+}
+
+/* Units [begin, end): each a step of the second innermost loop. */
+static void copy_units(void *context, size_t begin, size_t end) {
+    const copy_plan *plan = context;
+    const copy_loop *row_loop = &plan->loops[plan->rank - 2];
+    while (begin < end) {
+        size_t first = begin % row_loop->count, rest = begin / row_loop->count;
+        size_t rows = row_loop->count - first;
+        rows = rows < end - begin ? rows : end - begin;
+        ptrdiff_t in = (ptrdiff_t)first * row_loop->in, out = (ptrdiff_t)first * row_loop->out;
+        for (uint32_t k = plan->rank - 2; k-- > 0;) {
+            ptrdiff_t index = (ptrdiff_t)(rest % plan->loops[k].count);
+            rest /= plan->loops[k].count;
+            in += index * plan->loops[k].in;
+            out += index * plan->loops[k].out;
+        }
+        copy_rows(plan, plan->x + in * (ptrdiff_t)plan->size, plan->y + out * (ptrdiff_t)plan->size,
+                  rows);
+        begin += rows;
+    }
+}
+
+static kiln_status run(kernel_call *call, kiln_error *error) {
+    (void)error;
+    copy_plan plan;
+    make_plan(call, &plan);
+    size_t units = 1;
+    for (uint32_t k = 0; k + 1 < plan.rank; k++) {
+        units *= plan.loops[k].count;
+    }
+    size_t grain = 1 + 16384 / plan.loops[plan.rank - 1].count;
+    kernel_parallel(call, units, grain, &plan, copy_units);
+    return KILN_OK;
+}
+
+const kernel kernel_copy = {
+    .traits = {.name = "copy",
+               .runs_on = "Kiln",
+               .strided_inputs = 1,
+               .strided_outputs = 1,
+               .params_bytes = sizeof(kiln_copy_params)},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .min_outputs = 1,
+    .max_outputs = 1,
+    .check = check,
+    .run = run,
+};

@@ -1,0 +1,281 @@
+/* INSTANCE_NORM, LAYER_NORM, LP_NORM, LRN, plain C with double accumulators. */
+#include "runtime/kernels/axis.h"
+
+#include <math.h>
+
+static bool all_f32(const kernel_call *call) {
+    for (uint32_t k = 0; k < call->input_count + call->output_count; k++) {
+        if (operand_present(&call->inputs[k]) && call->inputs[k].dtype != KILN_F32) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const float *optional_data(const operand *operands, uint32_t count, uint32_t k) {
+    return k < count && operand_present(&operands[k]) ? operands[k].data : NULL;
+}
+
+/* ---- Instance norm ------------------------------------------------------------------------- */
+
+static kiln_status check_instance(const kernel_call *call, kiln_error *error) {
+    const kiln_instance_norm_params *p = call->params;
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    if (!isfinite(p->epsilon)) {
+        return kernel_fail(call, error, "parameters out of range");
+    }
+    bool sound = all_f32(call) && operand_same_dims(x, y) && x->layout == KILN_CHANNELS_LAST &&
+                 y->layout == KILN_CHANNELS_LAST;
+    for (uint32_t k = 1; k < 3; k++) {
+        sound = sound && call->inputs[k].elements == x->row && !call->inputs[k].batched;
+    }
+    return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
+}
+
+/* Units: channels of samples. */
+static void instance_range(void *context, size_t begin, size_t end) {
+    const kernel_call *call = context;
+    const kiln_instance_norm_params *p = call->params;
+    const operand *x = &call->inputs[0];
+    size_t channels = x->row, pixels = x->rows / x->dims[0];
+    for (size_t unit = begin; unit < end; unit++) {
+        size_t c = unit % channels, start = unit / channels * pixels * channels + c;
+        const float *from = (const float *)x->data + start;
+        float *to = (float *)call->outputs[0].data + start;
+        double sum = 0.0, squares = 0.0;
+        for (size_t k = 0; k < pixels; k++) {
+            sum += (double)from[k * channels];
+        }
+        double mean = sum / (double)pixels;
+        for (size_t k = 0; k < pixels; k++) {
+            double d = (double)from[k * channels] - mean;
+            squares += d * d;
+        }
+        double factor = (double)((const float *)call->inputs[1].data)[c] /
+                        sqrt(squares / (double)pixels + (double)p->epsilon);
+        double bias = (double)((const float *)call->inputs[2].data)[c];
+        for (size_t k = 0; k < pixels; k++) {
+            to[k * channels] = (float)(((double)from[k * channels] - mean) * factor + bias);
+        }
+    }
+}
+
+static kiln_status run_instance(kernel_call *call, kiln_error *error) {
+    (void)error;
+    const operand *x = &call->inputs[0];
+    kernel_parallel(call, operand_dim(x, 0, call->batch) * x->row, 1, call, instance_range);
+    return KILN_OK;
+}
+
+/* ---- Layer norm ---------------------------------------------------------------------------- */
+
+static size_t normalized_size(const kernel_call *call) {
+    const kiln_layer_norm_params *p = call->params;
+    const operand *x = &call->inputs[0];
+    size_t size = 1;
+    for (uint32_t k = x->rank - p->axes; k < x->rank; k++) {
+        size *= x->dims[k];
+    }
+    return size;
+}
+
+static kiln_status check_layer(const kernel_call *call, kiln_error *error) {
+    const kiln_layer_norm_params *p = call->params;
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    if (!isfinite(p->epsilon) || p->axes == 0 || p->axes > x->rank ||
+        (x->batched && p->axes == x->rank)) {
+        return kernel_fail(call, error, "parameters out of range");
+    }
+    size_t size = normalized_size(call);
+    bool sound = all_f32(call) && operand_same_dims(x, y) && x->layout == KILN_ROW_MAJOR &&
+                 y->layout == KILN_ROW_MAJOR;
+    for (uint32_t k = 1; k < call->input_count; k++) {
+        const operand *o = &call->inputs[k];
+        sound = sound && (!operand_present(o) || (o->elements == size && !o->batched));
+    }
+    for (uint32_t k = 1; k < call->output_count; k++) {
+        const operand *o = &call->outputs[k];
+        sound = sound && (!operand_present(o) ||
+                          (o->elements == x->elements / size && o->batched == x->batched));
+    }
+    return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
+}
+
+static void layer_range(void *context, size_t begin, size_t end) {
+    const kernel_call *call = context;
+    const kiln_layer_norm_params *p = call->params;
+    size_t size = normalized_size(call);
+    const float *scale = call->inputs[1].data;
+    const float *bias = optional_data(call->inputs, call->input_count, 2);
+    for (size_t r = begin; r < end; r++) {
+        const float *from = (const float *)call->inputs[0].data + r * size;
+        float *to = (float *)call->outputs[0].data + r * size;
+        double sum = 0.0, squares = 0.0;
+        for (size_t k = 0; k < size; k++) {
+            sum += (double)from[k];
+        }
+        double mean = sum / (double)size;
+        for (size_t k = 0; k < size; k++) {
+            double d = (double)from[k] - mean;
+            squares += d * d;
+        }
+        double inverse = 1.0 / sqrt(squares / (double)size + (double)p->epsilon);
+        for (size_t k = 0; k < size; k++) {
+            double value = ((double)from[k] - mean) * inverse * (double)scale[k];
+            to[k] = (float)(bias != NULL ? value + (double)bias[k] : value);
+        }
+        if (call->output_count > 1 && operand_present(&call->outputs[1])) {
+            ((float *)call->outputs[1].data)[r] = (float)mean;
+        }
+        if (call->output_count > 2 && operand_present(&call->outputs[2])) {
+            ((float *)call->outputs[2].data)[r] = (float)inverse;
+        }
+    }
+}
+
+static kiln_status run_layer(kernel_call *call, kiln_error *error) {
+    (void)error;
+    const operand *x = &call->inputs[0];
+    size_t size = normalized_size(call);
+    size_t rows = operand_rows(x, call->batch) * x->row / size;
+    kernel_parallel(call, rows, 1 + 2048 / size, call, layer_range);
+    return KILN_OK;
+}
+
+/* ---- Lp norm ------------------------------------------------------------------------------- */
+
+typedef struct lp_task {
+    const kernel_call *call;
+    axis_view view;
+} lp_task;
+
+static kiln_status check_lp(const kernel_call *call, kiln_error *error) {
+    const kiln_lp_norm_params *p = call->params;
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    if (!axis_is_sound(x, p->axis) || p->p < 1 || p->p > 2) {
+        return kernel_fail(call, error, "parameters out of range");
+    }
+    bool sound = all_f32(call) && operand_same_dims(x, y);
+    return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
+}
+
+static void lp_range(void *context, size_t begin, size_t end) {
+    const lp_task *task = context;
+    const kiln_lp_norm_params *p = task->call->params;
+    axis_view v = task->view;
+    for (size_t column = begin; column < end; column++) {
+        size_t start = column / v.inner * v.size * v.inner + column % v.inner;
+        const float *from = (const float *)task->call->inputs[0].data + start;
+        float *to = (float *)task->call->outputs[0].data + start;
+        double norm = 0.0;
+        for (size_t k = 0; k < v.size; k++) {
+            double value = (double)from[k * v.inner];
+            norm += p->p == 1 ? fabs(value) : value * value;
+        }
+        norm = p->p == 1 ? norm : sqrt(norm);
+        for (size_t k = 0; k < v.size; k++) {
+            to[k * v.inner] = norm > 0.0 ? (float)((double)from[k * v.inner] / norm) : 0.0f;
+        }
+    }
+}
+
+static kiln_status run_lp(kernel_call *call, kiln_error *error) {
+    (void)error;
+    const kiln_lp_norm_params *p = call->params;
+    lp_task task = {call, axis_of(&call->inputs[0], p->axis, call->batch)};
+    kernel_parallel(call, task.view.outer * task.view.inner, 1 + 2048 / task.view.size, &task,
+                    lp_range);
+    return KILN_OK;
+}
+
+/* ---- LRN ----------------------------------------------------------------------------------- */
+
+static kiln_status check_lrn(const kernel_call *call, kiln_error *error) {
+    const kiln_lrn_params *p = call->params;
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    if (p->size == 0 || p->size > 65536 || !isfinite(p->alpha) || !isfinite(p->beta) ||
+        !isfinite(p->bias)) {
+        return kernel_fail(call, error, "parameters out of range");
+    }
+    bool sound = all_f32(call) && operand_same_dims(x, y) && x->layout == KILN_CHANNELS_LAST &&
+                 y->layout == KILN_CHANNELS_LAST;
+    return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
+}
+
+/* The sum over the window slides along the channels, in double: what enters is added, what leaves
+ * is subtracted. */
+static void lrn_range(void *context, size_t begin, size_t end) {
+    const kernel_call *call = context;
+    const kiln_lrn_params *p = call->params;
+    size_t channels = call->inputs[0].row, before = (p->size - 1) / 2, after = p->size / 2;
+    for (size_t r = begin; r < end; r++) {
+        const float *x = (const float *)call->inputs[0].data + r * channels;
+        float *y = (float *)call->outputs[0].data + r * channels;
+        double sum = 0.0;
+        for (size_t c = 0; c < channels && c < after; c++) {
+            sum += (double)x[c] * (double)x[c];
+        }
+        for (size_t c = 0; c < channels; c++) {
+            if (c + after < channels) {
+                sum += (double)x[c + after] * (double)x[c + after];
+            }
+            if (c > before) {
+                sum -= (double)x[c - before - 1] * (double)x[c - before - 1];
+            }
+            double base = (double)p->bias + (double)p->alpha / (double)p->size * fmax(sum, 0.0);
+            y[c] = (float)((double)x[c] * (p->beta == 0.75f ? 1.0 / (sqrt(base) * sqrt(sqrt(base)))
+                                                            : pow(base, -(double)p->beta)));
+        }
+    }
+}
+
+static kiln_status run_lrn(kernel_call *call, kiln_error *error) {
+    (void)error;
+    const operand *x = &call->inputs[0];
+    kernel_parallel(call, operand_rows(x, call->batch), 1 + 512 / x->row, call, lrn_range);
+    return KILN_OK;
+}
+
+const kernel kernel_instance_norm = {
+    .traits = {.name = "instance_norm",
+               .runs_on = "Kiln",
+               .params_bytes = sizeof(kiln_instance_norm_params)},
+    .min_inputs = 3,
+    .max_inputs = 3,
+    .min_outputs = 1,
+    .max_outputs = 1,
+    .check = check_instance,
+    .run = run_instance,
+};
+
+const kernel kernel_layer_norm = {
+    .traits = {.name = "layer_norm",
+               .runs_on = "Kiln",
+               .params_bytes = sizeof(kiln_layer_norm_params)},
+    .min_inputs = 2,
+    .max_inputs = 3,
+    .min_outputs = 1,
+    .max_outputs = 3,
+    .check = check_layer,
+    .run = run_layer,
+};
+
+const kernel kernel_lp_norm = {
+    .traits = {.name = "lp_norm", .runs_on = "Kiln", .params_bytes = sizeof(kiln_lp_norm_params)},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .min_outputs = 1,
+    .max_outputs = 1,
+    .check = check_lp,
+    .run = run_lp,
+};
+
+const kernel kernel_lrn = {
+    .traits = {.name = "lrn", .runs_on = "Kiln", .params_bytes = sizeof(kiln_lrn_params)},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .min_outputs = 1,
+    .max_outputs = 1,
+    .check = check_lrn,
+    .run = run_lrn,
+};

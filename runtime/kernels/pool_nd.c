@@ -1,0 +1,156 @@
+/* POOL_ND: the pools that XNNPACK has not. Plain C, all channels of a pixel at a time. */
+#include "runtime/kernels/window.h"
+
+#include <math.h>
+
+typedef struct pool_task {
+    const kernel_call *call;
+    window_axis axes[3];
+} pool_task;
+
+static bool make_task(const kernel_call *call, pool_task *task) {
+    const kiln_pool_nd_params *p = call->params;
+    task->call = call;
+    return window_axes(&call->inputs[0], &call->outputs[0], p->kernel, p->stride, p->dilation,
+                       p->padding_begin, p->padding_end, task->axes);
+}
+
+static kiln_status check(const kernel_call *call, kiln_error *error) {
+    const kiln_pool_nd_params *p = call->params;
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    bool indices = call->output_count > 1 && operand_present(&call->outputs[1]);
+    pool_task task;
+    bool sound = x->dtype == KILN_F32 && y->dtype == KILN_F32 && x->rank >= 3 && x->rank <= 5 &&
+                 x->rank == y->rank && x->layout == KILN_CHANNELS_LAST &&
+                 y->layout == KILN_CHANNELS_LAST && x->batched == y->batched &&
+                 x->dims[0] == y->dims[0] && x->row == y->row;
+    if (sound && indices) {
+        const operand *i = &call->outputs[1];
+        sound = p->kind == KILN_POOL_MAX && i->dtype == KILN_I64 && i->batched == y->batched &&
+                i->elements == y->elements && operand_is_dense(i) && i->rank == y->rank &&
+                i->record->dims[0] == y->record->dims[0];
+    }
+    if (!sound) {
+        return kernel_fail(call, error, "the operands do not fit");
+    }
+    if (p->kind > KILN_POOL_AVERAGE || p->count_include_pad > 1 || p->storage_order > 1 ||
+        !(p->min < p->max) || !make_task(call, &task)) {
+        return kernel_fail(call, error, "parameters out of range");
+    }
+    return KILN_OK;
+}
+
+/* Index in the dense ONNX-ordered tensor [N,C,D,H,W]; storage_order 1 counts H fastest. */
+static int64_t onnx_index(const pool_task *task, size_t sample, size_t channel,
+                          const size_t at[3]) {
+    const kiln_pool_nd_params *p = task->call->params;
+    const window_axis *a = task->axes;
+    size_t plane = a[0].in * a[1].in * a[2].in;
+    size_t pixel = p->storage_order == 0 ? (at[0] * a[1].in + at[1]) * a[2].in + at[2]
+                                         : (at[2] * a[1].in + at[1]) * a[0].in + at[0];
+    return (int64_t)((sample * task->call->inputs[0].row + channel) * plane + pixel);
+}
+
+/* Where channel c of output pixel r lies in the indices, which may be of either layout. */
+static size_t index_slot(const operand *indices, size_t pixels, size_t r, size_t c) {
+    const operand *o = indices;
+    size_t channels = o->record->dims[1];
+    return o->layout == KILN_CHANNELS_LAST ? r * channels + c
+                                           : (r / pixels * channels + c) * pixels + r % pixels;
+}
+
+static void start_pixel(const kiln_pool_nd_params *p, float *y, size_t channels) {
+    for (size_t c = 0; c < channels; c++) {
+        y[c] = p->kind == KILN_POOL_MAX ? -INFINITY : 0.0f;
+    }
+}
+
+static void add_tap(const pool_task *task, const float *x, float *y, int64_t *indices,
+                    size_t pixels, size_t r, size_t sample, const size_t at[3]) {
+    const kiln_pool_nd_params *p = task->call->params;
+    size_t channels = task->call->inputs[0].row;
+    if (p->kind == KILN_POOL_AVERAGE) {
+        for (size_t c = 0; c < channels; c++) {
+            y[c] += x[c];
+        }
+        return;
+    }
+    for (size_t c = 0; c < channels; c++) {
+        if (indices != NULL && (x[c] > y[c] || y[c] == -INFINITY)) {
+            indices[index_slot(&task->call->outputs[1], pixels, r, c)] =
+                onnx_index(task, sample, c, at);
+        }
+        y[c] = x[c] > y[c] || isnan(x[c]) ? x[c] : y[c];
+    }
+}
+
+/* Taps of a window that count for the average's divisor along one axis. */
+static size_t counted(const window_axis *a, size_t o, bool include_pad) {
+    size_t count = 0;
+    for (size_t k = 0; k < a->kernel; k++) {
+        size_t at = o * a->stride + k * a->dilation;
+        bool inside = window_position(a, o, k) != SIZE_MAX;
+        count += include_pad ? at < a->pad_begin + a->in + a->pad_end : inside;
+    }
+    return count;
+}
+
+static void pool_pixel(const pool_task *task, size_t r) {
+    const kernel_call *call = task->call;
+    const kiln_pool_nd_params *p = call->params;
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    const window_axis *a = task->axes;
+    size_t pixels = a[0].out * a[1].out * a[2].out, sample = r / pixels, pixel = r % pixels;
+    size_t o[3] = {pixel / (a[1].out * a[2].out), pixel / a[2].out % a[1].out, pixel % a[2].out};
+    bool with_indices = call->output_count > 1 && operand_present(&call->outputs[1]);
+    int64_t *indices = with_indices ? call->outputs[1].data : NULL;
+    float *out = (float *)y->data + r * y->row_stride;
+    start_pixel(p, out, x->row);
+    for (size_t taps = 0; taps < a[0].kernel * a[1].kernel * a[2].kernel; taps++) {
+        size_t at[3] = {window_position(&a[0], o[0], taps / (a[1].kernel * a[2].kernel)),
+                        window_position(&a[1], o[1], taps / a[2].kernel % a[1].kernel),
+                        window_position(&a[2], o[2], taps % a[2].kernel)};
+        if (at[0] != SIZE_MAX && at[1] != SIZE_MAX && at[2] != SIZE_MAX) {
+            size_t from = ((sample * a[0].in + at[0]) * a[1].in + at[1]) * a[2].in + at[2];
+            add_tap(task, (const float *)x->data + from * x->row_stride, out, indices, pixels, r,
+                    sample, at);
+        }
+    }
+    size_t divisor = 1;
+    for (int k = 0; k < 3 && p->kind == KILN_POOL_AVERAGE; k++) {
+        divisor *= counted(&a[k], o[k], p->count_include_pad != 0);
+    }
+    float scale = divisor == 0 ? 0.0f : 1.0f / (float)divisor;
+    for (size_t c = 0; c < x->row; c++) {
+        float value = p->kind == KILN_POOL_AVERAGE ? out[c] * scale : out[c];
+        out[c] = value < p->min ? p->min : value > p->max ? p->max : value;
+    }
+}
+
+static void pool_range(void *context, size_t begin, size_t end) {
+    for (size_t r = begin; r < end; r++) {
+        pool_pixel(context, r);
+    }
+}
+
+static kiln_status run(kernel_call *call, kiln_error *error) {
+    (void)error;
+    pool_task task;
+    (void)make_task(call, &task);
+    kernel_parallel(call, operand_rows(&call->outputs[0], call->batch), 8, &task, pool_range);
+    return KILN_OK;
+}
+
+const kernel kernel_pool_nd = {
+    .traits = {.name = "pool_nd",
+               .runs_on = "Kiln",
+               .strided_inputs = 1,
+               .strided_outputs = 1,
+               .params_bytes = sizeof(kiln_pool_nd_params)},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .min_outputs = 1,
+    .max_outputs = 2,
+    .check = check,
+    .run = run,
+};

@@ -1,0 +1,145 @@
+/* REMAP: each dim of the output takes its index into the input from a table. */
+#include "runtime/kernels/kernel.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct remap_task {
+    const kernel_call *call;
+    const int64_t *tables[KILN_MAX_RANK]; /* NULL: identity (the batch) */
+    size_t strides[KILN_MAX_RANK];        /* of x, elements */
+    uint64_t fill;                        /* the bits of one element */
+    bool last_is_identity;
+} remap_task;
+
+/* Tables of all dims but a batched dim 0, one after the other. */
+static size_t table_entries(const kernel_call *call) {
+    const operand *y = &call->outputs[0];
+    size_t entries = 0;
+    for (uint32_t k = y->batched ? 1 : 0; k < y->rank; k++) {
+        entries += y->dims[k];
+    }
+    return entries;
+}
+
+static kiln_status check(const kernel_call *call, kiln_error *error) {
+    const kiln_remap_params *p = call->params;
+    const operand *x = &call->inputs[0], *t = &call->inputs[1], *y = &call->outputs[0];
+    if (isnan(p->fill) || p->rank != y->rank || p->batched > 1) {
+        return kernel_fail(call, error, "parameters out of range");
+    }
+    bool sound = x->dtype == y->dtype && x->rank == y->rank && x->rank > 0 &&
+                 x->batched == y->batched && y->batched == (p->batched != 0) && t->constant &&
+                 t->dtype == KILN_I64 && t->elements == table_entries(call) &&
+                 (!x->batched || x->dims[0] == y->dims[0]);
+    return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
+}
+
+static kiln_status prepare(kernel_call *call, kiln_error *error) {
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    const int64_t *table = call->inputs[1].data;
+    for (uint32_t k = y->batched ? 1 : 0; k < y->rank; k++) {
+        for (size_t i = 0; i < y->dims[k]; i++) {
+            if (table[i] < -1 || table[i] >= (int64_t)x->dims[k]) {
+                return kernel_fail(call, error, "an index lies outside the input");
+            }
+        }
+        table += y->dims[k];
+    }
+    return KILN_OK;
+}
+
+static uint64_t fill_bits(kiln_dtype dtype, double fill) {
+    uint64_t bits = 0;
+    float f = (float)fill;
+    int64_t i = fill >= 9.2e18 ? INT64_MAX : fill <= -9.2e18 ? INT64_MIN : (int64_t)fill;
+    switch (dtype) {
+    case KILN_F32:
+        memcpy(&bits, &f, sizeof f);
+        break;
+    case KILN_BOOL:
+        bits = fill != 0.0;
+        break;
+    default:
+        memcpy(&bits, &i, sizeof i);
+        break;
+    }
+    return bits;
+}
+
+#define REMAP_ROW(type)                                                                            \
+    do {                                                                                           \
+        const type *from = (const type *)x->data + base;                                           \
+        type *to = (type *)y->data + r * y->row;                                                   \
+        for (size_t c = 0; c < y->row; c++) {                                                      \
+            to[c] = outside || table[c] < 0 ? (type)task->fill : from[table[c]];                   \
+        }                                                                                          \
+    } while (0)
+
+static void remap_rows(void *context, size_t begin, size_t end) {
+    const remap_task *task = context;
+    const operand *x = &task->call->inputs[0], *y = &task->call->outputs[0];
+    const int64_t *table = task->tables[y->rank - 1];
+    size_t size = kiln_dtype_size(x->dtype);
+    for (size_t r = begin; r < end; r++) {
+        size_t rest = r, base = 0;
+        bool outside = false;
+        for (uint32_t k = y->rank - 1; k-- > 0;) {
+            size_t dim = k == 0 ? SIZE_MAX : y->dims[k], index = rest % dim;
+            rest /= dim;
+            int64_t from = task->tables[k] == NULL ? (int64_t)index : task->tables[k][index];
+            outside = outside || from < 0;
+            base += from < 0 ? 0 : (size_t)from * task->strides[k];
+        }
+        if (table == NULL) { /* rank 1 and batched: rows are samples */
+            memcpy((uint8_t *)y->data + r * y->row * size,
+                   (const uint8_t *)x->data + r * x->row * size, y->row * size);
+        } else if (task->last_is_identity && !outside) {
+            memcpy((uint8_t *)y->data + r * y->row * size, (const uint8_t *)x->data + base * size,
+                   y->row * size);
+        } else if (size == 1) {
+            REMAP_ROW(uint8_t);
+        } else if (size == 2) {
+            REMAP_ROW(uint16_t);
+        } else if (size == 4) {
+            REMAP_ROW(uint32_t);
+        } else {
+            REMAP_ROW(uint64_t);
+        }
+    }
+}
+
+static kiln_status run(kernel_call *call, kiln_error *error) {
+    (void)error;
+    const kiln_remap_params *p = call->params;
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    remap_task task = {.call = call, .fill = fill_bits(x->dtype, p->fill)};
+    const int64_t *table = call->inputs[1].data;
+    size_t stride = 1;
+    for (uint32_t k = y->batched ? 1 : 0; k < y->rank; k++) {
+        task.tables[k] = table;
+        table += y->dims[k];
+    }
+    for (uint32_t k = x->rank; k-- > 0;) {
+        task.strides[k] = stride;
+        stride *= x->dims[k];
+    }
+    const int64_t *last = task.tables[y->rank - 1];
+    task.last_is_identity = last != NULL && y->row == x->row;
+    for (size_t c = 0; c < y->row && task.last_is_identity; c++) {
+        task.last_is_identity = last[c] == (int64_t)c;
+    }
+    kernel_parallel(call, operand_rows(y, call->batch), 1 + 4096 / y->row, &task, remap_rows);
+    return KILN_OK;
+}
+
+const kernel kernel_remap = {
+    .traits = {.name = "remap", .runs_on = "Kiln", .params_bytes = sizeof(kiln_remap_params)},
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .min_outputs = 1,
+    .max_outputs = 1,
+    .check = check,
+    .prepare = prepare,
+    .run = run,
+};

@@ -1,0 +1,54 @@
+/* WHERE: a choice between two operands, element by element, with broadcasting. */
+#include "runtime/kernels/broadcast.h"
+
+#define EACH(type)                                                                                 \
+    for (size_t k = 0; k < count; k++) {                                                           \
+        bool choice = ((const uint8_t *)inputs[0])[k * steps[0]] != 0;                             \
+        const type *from = inputs[choice ? 1 : 2];                                                 \
+        ((type *)output)[k] = from[k * steps[choice ? 1 : 2]];                                     \
+    }                                                                                              \
+    break;
+
+static void choose_row(const void *context, const void *const *inputs, const size_t *steps,
+                       void *output, size_t count) {
+    switch (*(const size_t *)context) {
+    case 1:
+        EACH(uint8_t)
+    case 2:
+        EACH(uint16_t)
+    case 4:
+        EACH(uint32_t)
+    default:
+        EACH(uint64_t)
+    }
+}
+
+static kiln_status check(const kernel_call *call, kiln_error *error) {
+    const operand *y = &call->outputs[0];
+    if (call->inputs[0].dtype != KILN_BOOL || call->inputs[1].dtype != y->dtype ||
+        call->inputs[2].dtype != y->dtype || !broadcast_fits(call, 3)) {
+        return kernel_fail(call, error, "the operands do not fit the output");
+    }
+    return KILN_OK;
+}
+
+static kiln_status run(kernel_call *call, kiln_error *error) {
+    (void)error;
+    size_t size = kiln_dtype_size(call->outputs[0].dtype);
+    broadcast_run(call, 3, &size, choose_row);
+    return KILN_OK;
+}
+
+const kernel kernel_where = {
+    .traits = {.name = "where",
+               .runs_on = "Kiln",
+               .strided_inputs = 7,
+               .strided_outputs = 1,
+               .params_bytes = sizeof(kiln_where_params)},
+    .min_inputs = 3,
+    .max_inputs = 3,
+    .min_outputs = 1,
+    .max_outputs = 1,
+    .check = check,
+    .run = run,
+};

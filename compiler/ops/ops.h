@@ -4,14 +4,12 @@
  *   infer     sets every wanted output's dtype and shape from the inputs' (and from constants'
  *             values), checks attributes and input dtypes, and refuses what is not supported with
  *             node_fail(KILN_ERROR_UNSUPPORTED, "what was found; what is supported").
- *   evaluate  computes the outputs from constant inputs: plain loops, double accumulators, written to
- *             be obviously right. Outputs have shape and zeroed data. The fused clamp is the
- *             caller's business.
- *   lower     emits kernel calls (lower/lower.h). May assume infer succeeded and that inputs in
- *             constant_inputs are constant.
- * Only F32, I64 and BOOL tensors reach a row (i32 is imported as i64; f16, bf16, f64 data as f32);
- * Cast alone sees F16 and I32 at the graph's boundary. A dtype that the operator cannot take is
- * refused in infer with the type's name. */
+ *   evaluate  computes the outputs from constant inputs: plain loops, double accumulators, written
+ * to be obviously right. Outputs have shape and zeroed data. The fused clamp is the caller's
+ * business. lower     emits kernel calls (lower/lower.h). May assume infer succeeded and that
+ * inputs in constant_inputs are constant. Only F32, I64 and BOOL tensors reach a row (i32 is
+ * imported as i64; f16, bf16, f64 data as f32); Cast alone sees F16 and I32 at the graph's
+ * boundary. A dtype that the operator cannot take is refused in infer with the type's name. */
 #ifndef KILN_COMPILER_OPS_H
 #define KILN_COMPILER_OPS_H
 
@@ -21,10 +19,11 @@ struct lowering;
 
 typedef enum op_layout {
     OP_ROW_MAJOR = 0, /* all inputs and outputs row-major */
-    OP_CHANNELS_LAST, /* input 0 and output 0 (rank >= 3) channels-last; other runtime ones row-major */
-    OP_ANY,           /* output layout = layout of the runtime inputs of output's rank (all brought to
-                         the same one); lower handles both: axes are mapped by physical_axis() */
-    OP_VIEW           /* Reshape and kin: elements in row-major order keep their order */
+    OP_CHANNELS_LAST, /* input 0 and output 0 (rank >= 3) channels-last; other runtime ones
+                         row-major */
+    OP_ANY, /* output layout = layout of the runtime inputs of output's rank (all brought to
+               the same one); lower handles both: axes are mapped by physical_axis() */
+    OP_VIEW /* Reshape and kin: elements in row-major order keep their order */
 } op_layout;
 
 #define OP_ELEMENTWISE 1u /* output element i depends on input element i only (no broadcasting) */
@@ -52,19 +51,25 @@ const op *op_find(const char *name);
  * table.c lists the groups. */
 extern const op ops_convolution[]; /* conv.c: Conv, ConvTranspose */
 extern const op ops_dense[];       /* dense.c: Gemm, MatMul */
-extern const op ops_pool[];        /* pool.c: MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool */
+extern const op ops_pool[]; /* pool.c: MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool */
 extern const op ops_normalization[]; /* normalization.c: BatchNormalization, InstanceNormalization,
                                         LayerNormalization, LRN, LpNormalization */
-extern const op ops_unary[];       /* unary.c: Relu .. Not, Clip, Dropout, Identity, Cast */
-extern const op ops_binary[];      /* binary.c: Add .. Or, Pow, PRelu, Min/Max/Sum/Mean, Where */
-extern const op ops_softmax[];     /* softmax.c: Softmax, LogSoftmax */
-extern const op ops_reduce[];      /* reduce.c: Reduce*, ArgMax, ArgMin, TopK */
-extern const op ops_movement[];    /* movement.c: Concat, Split, Slice, Pad, Transpose, Expand, Tile,
-                                      Gather, DepthToSpace, SpaceToDepth, ChannelShuffle (ours) */
-extern const op ops_view[];        /* view.c: Reshape, Flatten, Squeeze, Unsqueeze */
-extern const op ops_shape[];       /* shape.c: Shape, Size, Range, ConstantOfShape, Constant */
-extern const op ops_resize[];      /* resize.c: Resize, Upsample */
-extern const op ops_layout[];      /* layout.c: Layout, FlattenChannelsLast (ours) */
+extern const op ops_unary[];         /* unary.c: Relu .. Not, Clip, Dropout, Identity */
+extern const op ops_cast[];          /* cast.c: Cast */
+extern const op ops_binary[];        /* binary.c: Add .. Or, Pow, PRelu, Min/Max/Sum/Mean, Where */
+extern const op ops_softmax[];       /* softmax.c: Softmax, LogSoftmax */
+extern const op ops_reduce[];        /* reduce.c: Reduce* */
+extern const op ops_select[];        /* select.c: ArgMax, ArgMin, TopK */
+extern const op ops_concat[];        /* concat.c: Concat, Split */
+extern const op ops_slice[];         /* slice.c: Slice */
+extern const op ops_pad[];           /* pad.c: Pad */
+extern const op ops_rearrange[];     /* rearrange.c: Transpose, Expand, Tile, DepthToSpace,
+                                        SpaceToDepth, ChannelShuffle (ours) */
+extern const op ops_gather[];        /* gather.c: Gather */
+extern const op ops_view[];          /* view.c: Reshape, Flatten, Squeeze, Unsqueeze */
+extern const op ops_shape[];         /* shape.c: Shape, Size, Range, ConstantOfShape, Constant */
+extern const op ops_resize[];        /* resize.c: Resize, Upsample */
+extern const op ops_layout[];        /* layout.c: Layout, FlattenChannelsLast (ours) */
 
 /* ---- Shared by rows (support.c) ------------------------------------------------------------ */
 
@@ -89,5 +94,7 @@ typedef struct window {
 /* kernel_dims: spatial dims of a weight, or NULL to read kernel_shape. */
 kiln_status window_of_node(graph *g, node *n, const int64_t *kernel_dims, bool transposed,
                            window *out_window);
+/* The same window with three spatial dims: the missing ones, in front, are of size 1. */
+window window_volume(const window *w);
 
 #endif

@@ -1,0 +1,468 @@
+/* Elementwise functions of two and more tensors with multidirectional broadcasting, PRelu, Where.
+ */
+#include "compiler/ops/support.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct binary_spec {
+    const char *name;
+    kiln_binary_op kernel;
+    uint32_t dtypes;
+    bool compares; /* result is bool */
+} binary_spec;
+
+static const binary_spec specs[] = {
+    {"Add", KILN_BINARY_ADD, MASK_NUMBERS, false},
+    {"Sub", KILN_BINARY_SUB, MASK_NUMBERS, false},
+    {"Mul", KILN_BINARY_MUL, MASK_NUMBERS, false},
+    {"Div", KILN_BINARY_DIV, MASK_NUMBERS, false},
+    {"Pow", KILN_BINARY_POW, MASK_NUMBERS, false},
+    {"PRelu", KILN_BINARY_PRELU, MASK_F32, false},
+    {"Min", KILN_BINARY_MIN, MASK_NUMBERS, false},
+    {"Max", KILN_BINARY_MAX, MASK_NUMBERS, false},
+    {"Sum", KILN_BINARY_ADD, MASK_NUMBERS, false},
+    {"Mean", KILN_BINARY_ADD, MASK_F32, false},
+    {"Equal", KILN_BINARY_EQUAL, MASK_ALL, true},
+    {"Less", KILN_BINARY_LESS, MASK_NUMBERS, true},
+    {"Greater", KILN_BINARY_GREATER, MASK_NUMBERS, true},
+    {"And", KILN_BINARY_AND, MASK_BOOL, false},
+    {"Or", KILN_BINARY_OR, MASK_BOOL, false},
+};
+
+static const binary_spec *spec_of(const node *n) {
+    const binary_spec *spec = specs;
+    while (strcmp(spec->name, n->op->name) != 0) {
+        spec++;
+    }
+    return spec;
+}
+
+/* ---- Inference ----------------------------------------------------------------------------- */
+
+/* Operand 1 as seen with other dims; its data, if any, stays where it is. */
+static kiln_status reshape_constant(graph *g, node *n, size_t k, uint32_t rank,
+                                    const int64_t *dims) {
+    tensor *old = n->inputs[k];
+    if (!tensor_is_constant(old)) {
+        return node_fail(g, n, KILN_ERROR_UNSUPPORTED,
+                         "operand '%s' broadcast by axis must be "
+                         "constant",
+                         old->name);
+    }
+    tensor *t = graph_add_tensor(g, NULL, old->dtype);
+    if (t == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    t->data = tensor_bytes(old);
+    t->depends_on_batch = old->depends_on_batch;
+    kiln_status status = tensor_set_shape(g, n, t, rank, dims);
+    return status == KILN_OK ? node_set_input(g, n, k, t) : status;
+}
+
+/* Before opset 7, broadcast=1 aligned operand 1 with operand 0 at `axis`. */
+static kiln_status align_at_axis(graph *g, node *n) {
+    const tensor *a = n->inputs[0], *b = n->inputs[1];
+    int64_t axis = node_int(n, "axis", (int64_t)a->rank - b->rank), dims[KILN_MAX_RANK];
+    if (g->opset >= 7 || node_int(n, "broadcast", 0) == 0 || tensor_elements(b) == 1) {
+        return KILN_OK;
+    }
+    axis += axis < 0 ? a->rank : 0;
+    if (axis < 0 || axis + b->rank > a->rank) {
+        return node_fail(g, n, KILN_ERROR_FORMAT, "axis %lld", (long long)axis);
+    }
+    uint32_t rank = a->rank - (uint32_t)axis;
+    for (uint32_t k = 0; k < rank; k++) {
+        dims[k] = k < b->rank ? b->dims[k] : 1;
+    }
+    return rank == b->rank ? KILN_OK : reshape_constant(g, n, 1, rank, dims);
+}
+
+/* A slope for each channel is often given as [C], which does not broadcast as the standard has it.
+ */
+static kiln_status align_slope(graph *g, node *n) {
+    const tensor *x = n->inputs[0], *slope = n->inputs[1];
+    int64_t dims[KILN_MAX_RANK];
+    bool per_channel = slope->rank == 1 && x->rank > 2 && slope->dims[0] == x->dims[1] &&
+                       (g->opset < 7 || slope->dims[0] != x->dims[x->rank - 1]);
+    if (!per_channel || slope->dims[0] == 1) {
+        return KILN_OK;
+    }
+    for (uint32_t k = 0; k < x->rank - 1; k++) {
+        dims[k] = k == 0 ? slope->dims[0] : 1;
+    }
+    return reshape_constant(g, n, 1, x->rank - 1, dims);
+}
+
+/* Pow takes an exponent of another type. */
+static kiln_status align_exponent(graph *g, node *n) {
+    tensor *b = n->inputs[1];
+    if (n->inputs[0]->dtype == b->dtype) {
+        return KILN_OK;
+    }
+    const op *cast = op_find("Cast");
+    tensor *y = graph_add_tensor(g, NULL, n->inputs[0]->dtype);
+    if (y == NULL || cast == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    if (!tensor_is_constant(b)) {
+        return node_fail(g, n, KILN_ERROR_UNSUPPORTED, "a run-time exponent of type %s",
+                         kiln_dtype_name(b->dtype));
+    }
+    kiln_status status = tensor_set_shape(g, n, y, b->rank, b->dims);
+    status = status == KILN_OK ? tensor_allocate(g, y) : status;
+    for (int64_t k = 0; status == KILN_OK && k < tensor_elements(b); k++) {
+        if (y->dtype == KILN_F32) {
+            ((float *)y->owned)[k] = (float)tensor_i64(b)[k];
+        } else {
+            float exponent = tensor_f32(b)[k];
+            if (!(fabsf(exponent) < 1e6f) || truncf(exponent) != exponent) {
+                return node_fail(g, n, KILN_ERROR_UNSUPPORTED, "an integer to the power of %g",
+                                 (double)exponent);
+            }
+            ((int64_t *)y->owned)[k] = (int64_t)exponent;
+        }
+    }
+    return status == KILN_OK ? node_set_input(g, n, 1, y) : status;
+}
+
+static kiln_status infer_binary(graph *g, node *n) {
+    const binary_spec *spec = spec_of(n);
+    int64_t dims[KILN_MAX_RANK];
+    uint32_t rank;
+    kiln_status status = KILN_OK;
+    for (size_t k = 0; k < n->input_count && status == KILN_OK; k++) {
+        status = n->inputs[k] != NULL
+                     ? require_dtype(g, n, k, spec->dtypes)
+                     : node_fail(g, n, KILN_ERROR_FORMAT, "input %zu is missing", k);
+    }
+    if (status == KILN_OK && n->input_count == 2) {
+        status = align_at_axis(g, n);
+    }
+    if (status == KILN_OK && spec->kernel == KILN_BINARY_POW) {
+        status = align_exponent(g, n);
+    }
+    if (status == KILN_OK && spec->kernel == KILN_BINARY_PRELU) {
+        status = align_slope(g, n);
+    }
+    if (status == KILN_OK) {
+        status = require_same_dtype(g, n, 0);
+    }
+    if (status == KILN_OK) {
+        status = infer_broadcast(g, n, &rank, dims);
+    }
+    if (status != KILN_OK) {
+        return status;
+    }
+    n->outputs[0]->dtype = spec->compares ? KILN_BOOL : n->inputs[0]->dtype;
+    status = tensor_set_shape(g, n, n->outputs[0], rank, dims);
+    if (status == KILN_OK && spec->kernel == KILN_BINARY_PRELU &&
+        !tensor_same_shape(n->inputs[0], n->outputs[0])) {
+        return node_fail(g, n, KILN_ERROR_FORMAT, "the slope does not broadcast to the input");
+    }
+    return status;
+}
+
+/* ---- Evaluation ---------------------------------------------------------------------------- */
+
+static float float_result(kiln_binary_op op, double a, double b) {
+    switch (op) {
+    case KILN_BINARY_ADD:
+        return (float)(a + b);
+    case KILN_BINARY_SUB:
+        return (float)(a - b);
+    case KILN_BINARY_MUL:
+        return (float)(a * b);
+    case KILN_BINARY_DIV:
+        return (float)(a / b);
+    case KILN_BINARY_POW:
+        return (float)pow(a, b);
+    case KILN_BINARY_MIN:
+        return (float)(isnan(a) || a < b ? a : b);
+    case KILN_BINARY_MAX:
+        return (float)(isnan(a) || a > b ? a : b);
+    default:
+        return (float)(a < 0 ? a * b : a);
+    }
+}
+
+static int64_t integer_power(int64_t a, int64_t b) {
+    if (b < 0) {
+        return a == 1 ? 1 : a == -1 ? (b % 2 == 0 ? 1 : -1) : 0;
+    }
+    uint64_t result = 1;
+    for (uint64_t base = (uint64_t)a, bits = (uint64_t)b; bits != 0; bits >>= 1, base *= base) {
+        result *= (bits & 1) != 0 ? base : 1;
+    }
+    return (int64_t)result;
+}
+
+static int64_t integer_result(kiln_binary_op op, int64_t a, int64_t b) {
+    uint64_t x = (uint64_t)a, y = (uint64_t)b;
+    switch (op) {
+    case KILN_BINARY_ADD:
+        return (int64_t)(x + y);
+    case KILN_BINARY_SUB:
+        return (int64_t)(x - y);
+    case KILN_BINARY_MUL:
+        return (int64_t)(x * y);
+    case KILN_BINARY_DIV:
+        return b == 0 ? 0 : b == -1 ? (int64_t)(0 - x) : a / b;
+    case KILN_BINARY_POW:
+        return integer_power(a, b);
+    case KILN_BINARY_MIN:
+        return a < b ? a : b;
+    default:
+        return a > b ? a : b;
+    }
+}
+
+static bool comparison(kiln_binary_op op, double a, double b) {
+    return op == KILN_BINARY_EQUAL ? a == b : op == KILN_BINARY_LESS ? a < b : a > b;
+}
+
+static void store_result(const binary_spec *spec, const tensor *a, const void *a_data, int64_t ia,
+                         const void *b_data, int64_t ib, void *y, int64_t k) {
+    kiln_binary_op op = spec->kernel;
+    if (a->dtype == KILN_F32) {
+        float u = ((const float *)a_data)[ia], v = ((const float *)b_data)[ib];
+        if (spec->compares) {
+            ((uint8_t *)y)[k] = comparison(op, (double)u, (double)v);
+        } else {
+            ((float *)y)[k] = float_result(op, (double)u, (double)v);
+        }
+    } else if (a->dtype == KILN_I64) {
+        int64_t u = ((const int64_t *)a_data)[ia], v = ((const int64_t *)b_data)[ib];
+        if (spec->compares) {
+            ((uint8_t *)y)[k] = op == KILN_BINARY_EQUAL  ? u == v
+                                : op == KILN_BINARY_LESS ? u < v
+                                                         : u > v;
+        } else {
+            ((int64_t *)y)[k] = integer_result(op, u, v);
+        }
+    } else {
+        bool u = ((const uint8_t *)a_data)[ia] != 0, v = ((const uint8_t *)b_data)[ib] != 0;
+        ((uint8_t *)y)[k] = op == KILN_BINARY_AND ? u && v : op == KILN_BINARY_OR ? u || v : u == v;
+    }
+}
+
+/* y = f(a, b), a of y's shape when `running` (the variadic operators' intermediate results). */
+static void evaluate_pair(const node *n, tensor *a, bool running, tensor *b, tensor *y) {
+    const binary_spec *spec = spec_of(n);
+    int64_t a_strides[KILN_MAX_RANK], b_strides[KILN_MAX_RANK], index[KILN_MAX_RANK];
+    const void *a_data = running ? y->owned : tensor_bytes(a), *b_data = tensor_bytes(b);
+    broadcast_strides(running ? y : a, y, a_strides);
+    broadcast_strides(b, y, b_strides);
+    bool plain = (running || tensor_same_shape(a, y)) && tensor_same_shape(b, y);
+    for (int64_t k = 0; k < tensor_elements(y); k++) {
+        int64_t ia = k, ib = k;
+        if (!plain) {
+            index_of(y, k, index);
+            ia = dot_index(y->rank, index, a_strides);
+            ib = dot_index(y->rank, index, b_strides);
+        }
+        store_result(spec, running ? y : a, a_data, ia, b_data, ib, y->owned, k);
+    }
+}
+
+static void evaluate_single(tensor *x, tensor *y) {
+    memcpy(y->owned, tensor_bytes(x), (size_t)tensor_elements(x) * kiln_dtype_size(x->dtype));
+}
+
+static kiln_status evaluate_binary(graph *g, node *n) {
+    (void)g;
+    tensor *y = n->outputs[0];
+    if (n->input_count == 1) {
+        evaluate_single(n->inputs[0], y);
+    }
+    for (size_t k = 1; k < n->input_count; k++) {
+        evaluate_pair(n, n->inputs[0], k > 1, n->inputs[k], y);
+    }
+    if (strcmp(n->op->name, "Mean") == 0) {
+        for (int64_t k = 0; k < tensor_elements(y); k++) {
+            ((float *)y->owned)[k] /= (float)n->input_count;
+        }
+    }
+    return KILN_OK;
+}
+
+/* ---- Lowering ------------------------------------------------------------------------------ */
+
+/* Full-rank dims of t in out's physical order, and t's strides by them. */
+static uint32_t broadcast_view(const tensor *t, const tensor *out, int64_t dims[KILN_MAX_RANK],
+                               int64_t strides[KILN_MAX_RANK]) {
+    int64_t dense[KILN_MAX_RANK];
+    uint32_t missing = out->rank - t->rank, wide = 0;
+    dense_strides(t->rank, t->dims, dense);
+    for (uint32_t position = 0; position < out->rank; position++) {
+        uint32_t axis = logical_axis(out, position);
+        dims[position] = axis < missing ? 1 : t->dims[axis - missing];
+        strides[position] = axis < missing ? 0 : dense[axis - missing];
+        wide += dims[position] != 1;
+    }
+    return wide;
+}
+
+uint32_t lower_broadcast(lowering *l, const node *n, tensor *t, const tensor *out) {
+    int64_t dims[KILN_MAX_RANK], strides[KILN_MAX_RANK];
+    bool constant = tensor_is_constant(t);
+    if (out->layout == KILN_ROW_MAJOR || (!constant && t->rank == out->rank)) {
+        return lower_tensor(l, t);
+    }
+    uint32_t wide = broadcast_view(t, out, dims, strides);
+    if (constant) {
+        return lower_constant_view(l, t, out->rank, dims, strides);
+    }
+    if (wide <= 1) {
+        return lower_reshaped(l, lower_tensor(l, t), out->rank, dims);
+    }
+    uint32_t moved = lower_temporary(l, t->dtype, out->rank, dims, KILN_ROW_MAJOR);
+    kiln_status status = moved == KILN_PLAN_NONE
+                             ? lower_status(l)
+                             : lower_copy(l, n, lower_tensor(l, t), moved, strides, 0);
+    return status == KILN_OK ? moved : KILN_PLAN_NONE;
+}
+
+static kiln_status emit(lowering *l, const node *n, kiln_binary_op op, uint32_t a, uint32_t b,
+                        uint32_t y, bool last) {
+    kiln_binary_params params = {
+        .op = op, .min = last ? n->min : -INFINITY, .max = last ? n->max : INFINITY};
+    const uint32_t inputs[2] = {a, b};
+    return lower_step(l, n, KILN_KERNEL_BINARY, &params, sizeof params, 2, inputs, 1, &y);
+}
+
+/* One slope a channel, channels being the last physical dim. */
+static bool is_channel_slope(tensor *slope, const tensor *x) {
+    int64_t dims[KILN_MAX_RANK], strides[KILN_MAX_RANK], physical[KILN_MAX_RANK];
+    if (!tensor_is_constant(slope) || x->rank < 2) {
+        return false;
+    }
+    physical_dims(x, physical);
+    uint32_t wide = broadcast_view(slope, x, dims, strides);
+    return wide == 1 && dims[x->rank - 1] == physical[x->rank - 1] && dims[x->rank - 1] > 1;
+}
+
+static kiln_status lower_prelu(lowering *l, node *n) {
+    tensor *x = n->inputs[0], *slope = n->inputs[1];
+    if (!is_channel_slope(slope, n->outputs[0])) {
+        return emit(l, n, KILN_BINARY_PRELU, lower_tensor(l, x),
+                    lower_broadcast(l, n, slope, n->outputs[0]), lower_output(l, n, 0), true);
+    }
+    int64_t channels = tensor_elements(slope);
+    kiln_prelu_params params = {0};
+    uint32_t inputs[2] = {lower_tensor(l, x), lower_constant_view(l, slope, 1, &channels, NULL)};
+    uint32_t y = lower_output(l, n, 0);
+    return lower_step(l, n, KILN_KERNEL_PRELU, &params, sizeof params, 2, inputs, 1, &y);
+}
+
+static kiln_status lower_binary(lowering *l, node *n) {
+    const binary_spec *spec = spec_of(n);
+    tensor *out = n->outputs[0];
+    bool mean = strcmp(n->op->name, "Mean") == 0;
+    if (n->input_count == 1) {
+        return lower_alias(l, n, out, n->inputs[0]);
+    }
+    uint32_t a = lower_broadcast(l, n, n->inputs[0], out);
+    for (size_t k = 1; k < n->input_count; k++) {
+        bool last = k + 1 == n->input_count && !mean;
+        uint32_t b = lower_broadcast(l, n, n->inputs[k], out);
+        uint32_t y = last ? lower_tensor(l, out)
+                          : lower_temporary(l, out->dtype, out->rank, out->dims, out->layout);
+        kiln_status status =
+            lower_status(l) == KILN_OK ? emit(l, n, spec->kernel, a, b, y, last) : lower_status(l);
+        if (status != KILN_OK) {
+            return status;
+        }
+        a = y;
+    }
+    if (!mean) {
+        return KILN_OK;
+    }
+    float share = 1.0f / (float)n->input_count;
+    uint32_t b = lower_constant_data(l, NULL, KILN_F32, 0, NULL, &share);
+    return emit(l, n, KILN_BINARY_MUL, a, b, lower_tensor(l, out), true);
+}
+
+/* ---- Where --------------------------------------------------------------------------------- */
+
+static kiln_status infer_where(graph *g, node *n) {
+    int64_t dims[KILN_MAX_RANK];
+    uint32_t rank;
+    kiln_status status = require_dtype(g, n, 0, MASK_BOOL);
+    if (status == KILN_OK) {
+        status = require_same_dtype(g, n, 1);
+    }
+    if (status == KILN_OK) {
+        status = infer_broadcast(g, n, &rank, dims);
+    }
+    if (status != KILN_OK) {
+        return status;
+    }
+    n->outputs[0]->dtype = n->inputs[1]->dtype;
+    return tensor_set_shape(g, n, n->outputs[0], rank, dims);
+}
+
+static kiln_status evaluate_where(graph *g, node *n) {
+    (void)g;
+    tensor *y = n->outputs[0];
+    int64_t strides[3][KILN_MAX_RANK], index[KILN_MAX_RANK];
+    const uint8_t *data[3];
+    size_t size = kiln_dtype_size(y->dtype);
+    for (size_t k = 0; k < 3; k++) {
+        broadcast_strides(n->inputs[k], y, strides[k]);
+        data[k] = tensor_bytes(n->inputs[k]);
+    }
+    for (int64_t k = 0; k < tensor_elements(y); k++) {
+        index_of(y, k, index);
+        size_t from = data[0][dot_index(y->rank, index, strides[0])] != 0 ? 1 : 2;
+        memcpy((uint8_t *)y->owned + (size_t)k * size,
+               data[from] + (size_t)dot_index(y->rank, index, strides[from]) * size, size);
+    }
+    return KILN_OK;
+}
+
+static kiln_status lower_where(lowering *l, node *n) {
+    kiln_where_params params = {0};
+    uint32_t inputs[3], y = lower_output(l, n, 0);
+    for (size_t k = 0; k < 3; k++) {
+        inputs[k] = lower_broadcast(l, n, n->inputs[k], n->outputs[0]);
+    }
+    return lower_step(l, n, KILN_KERNEL_WHERE, &params, sizeof params, 3, inputs, 1, &y);
+}
+
+#define ROW(op_name, opset, most, extra, lowering_function)                                        \
+    {                                                                                              \
+        .name = op_name, .min_opset = opset, .min_inputs = (most) == 2 ? 2 : 1,                    \
+        .max_inputs = most, .min_outputs = 1, .max_outputs = 1, .layout = OP_ANY, .flags = extra,  \
+        .infer = infer_binary, .evaluate = evaluate_binary, .lower = lowering_function             \
+    }
+
+const op ops_binary[] = {
+    ROW("Add", 6, 2, OP_CLAMPS, lower_binary),
+    ROW("Sub", 6, 2, OP_CLAMPS, lower_binary),
+    ROW("Mul", 6, 2, OP_CLAMPS, lower_binary),
+    ROW("Div", 6, 2, OP_CLAMPS, lower_binary),
+    ROW("Pow", 1, 2, 0, lower_binary),
+    ROW("PRelu", 6, 2, 0, lower_prelu),
+    ROW("Min", 6, 255, 0, lower_binary),
+    ROW("Max", 6, 255, 0, lower_binary),
+    ROW("Sum", 6, 255, OP_CLAMPS, lower_binary),
+    ROW("Mean", 6, 255, 0, lower_binary),
+    ROW("Equal", 1, 2, 0, lower_binary),
+    ROW("Less", 1, 2, 0, lower_binary),
+    ROW("Greater", 1, 2, 0, lower_binary),
+    ROW("And", 1, 2, 0, lower_binary),
+    ROW("Or", 1, 2, 0, lower_binary),
+    {.name = "Where",
+     .min_opset = 9,
+     .min_inputs = 3,
+     .max_inputs = 3,
+     .min_outputs = 1,
+     .max_outputs = 1,
+     .layout = OP_ANY,
+     .infer = infer_where,
+     .evaluate = evaluate_where,
+     .lower = lower_where},
+    {.name = NULL},
+};

@@ -1,0 +1,37 @@
+/* What operator rows share beyond ops.h: indices, strides, batches, lowering by axes. */
+#ifndef KILN_COMPILER_OPS_SUPPORT_H
+#define KILN_COMPILER_OPS_SUPPORT_H
+
+#include "compiler/lower/lower.h"
+#include "compiler/ops/ops.h"
+
+#define MASK_F32 (1u << KILN_F32)
+#define MASK_NUMBERS (1u << KILN_F32 | 1u << KILN_I64)
+#define MASK_BOOL (1u << KILN_BOOL)
+#define MASK_ALL (MASK_NUMBERS | MASK_BOOL)
+
+/* All present inputs from `from` on have one dtype. */
+kiln_status require_same_dtype(const graph *g, const node *n, size_t from);
+
+void index_of(const tensor *t, int64_t element, int64_t out_index[KILN_MAX_RANK]);
+int64_t dot_index(uint32_t rank, const int64_t *index, const int64_t *strides);
+void dense_strides(uint32_t rank, const int64_t *dims, int64_t strides[KILN_MAX_RANK]);
+
+bool is_batched_axis(const graph *g, const tensor *t, uint32_t axis);
+/* KILN_ERROR_UNSUPPORTED when the axis is the batch: the compiler then fixes the batch. */
+kiln_status refuse_batch(const graph *g, const node *n, const tensor *t, uint32_t axis);
+
+/* A dim for a batch of one. */
+int64_t sample_dim(const lowering *l, int64_t dim);
+/* Strides of a tensor's dense physical elements by its logical axes. */
+void physical_strides(const lowering *l, const tensor *t, int64_t out_by_axis[KILN_MAX_RANK]);
+/* lower_copy with strides given by y's logical axes. */
+kiln_status lower_by_axes(lowering *l, const node *n, tensor *x, tensor *y,
+                          const int64_t strides_by_axis[KILN_MAX_RANK], int64_t start);
+/* For operators that exist at compile time only. */
+kiln_status lower_unfoldable(lowering *l, node *n);
+
+/* Operand t of a broadcasting operator in the physical order of `out` (binary.c). */
+uint32_t lower_broadcast(lowering *l, const node *n, tensor *t, const tensor *out);
+
+#endif

@@ -1,0 +1,21 @@
+/* The operator table: all groups of rows. */
+#include "compiler/ops/ops.h"
+
+#include <string.h>
+
+static const op *const groups[] = {
+    ops_convolution, ops_dense,  ops_pool,   ops_normalization, ops_unary,  ops_cast, ops_binary,
+    ops_softmax,     ops_reduce, ops_select, ops_concat,        ops_slice,  ops_pad,  ops_rearrange,
+    ops_gather,      ops_view,   ops_shape,  ops_resize,        ops_layout,
+};
+
+const op *op_find(const char *name) {
+    for (size_t group = 0; group < sizeof groups / sizeof *groups; group++) {
+        for (const op *row = groups[group]; row->name != NULL; row++) {
+            if (strcmp(row->name, name) == 0) {
+                return row;
+            }
+        }
+    }
+    return NULL;
+}

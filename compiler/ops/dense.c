@@ -1,0 +1,398 @@
+/* Gemm and MatMul. */
+#include "compiler/ops/support.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static kiln_status require_floats(graph *g, node *n) {
+    kiln_status status = KILN_OK;
+    for (size_t k = 0; k < n->input_count && status == KILN_OK; k++) {
+        status = require_dtype(g, n, k, MASK_F32);
+    }
+    return status;
+}
+
+/* ---- Gemm ---------------------------------------------------------------------------------- */
+
+typedef struct gemm_shape {
+    int64_t m, n, k;
+    bool trans_a, trans_b;
+    float alpha, beta;
+    tensor *c; /* NULL: none */
+} gemm_shape;
+
+static kiln_status read_gemm(const graph *g, const node *n, gemm_shape *s) {
+    const tensor *a = n->inputs[0], *b = n->inputs[1];
+    if (a->rank != 2 || b->rank != 2) {
+        return node_fail(g, n, KILN_ERROR_UNSUPPORTED, "operands of ranks %u and %u; supported: 2",
+                         a->rank, b->rank);
+    }
+    *s = (gemm_shape){.trans_a = node_int(n, "transA", 0) != 0,
+                      .trans_b = node_int(n, "transB", 0) != 0,
+                      .alpha = node_float(n, "alpha", 1.0f),
+                      .beta = node_float(n, "beta", 1.0f),
+                      .c = n->input_count > 2 ? n->inputs[2] : NULL};
+    s->m = a->dims[s->trans_a ? 1 : 0];
+    s->k = a->dims[s->trans_a ? 0 : 1];
+    s->n = b->dims[s->trans_b ? 0 : 1];
+    if (b->dims[s->trans_b ? 1 : 0] != s->k) {
+        return node_fail(g, n, KILN_ERROR_FORMAT, "the matrices' inner sizes are %lld and %lld",
+                         (long long)s->k, (long long)b->dims[s->trans_b ? 1 : 0]);
+    }
+    const tensor *c = s->c;
+    for (uint32_t d = 0; c != NULL && d < c->rank; d++) {
+        int64_t wanted = d + 1 == c->rank ? s->n : s->m;
+        if (c->rank > 2 || (c->dims[d] != 1 && c->dims[d] != wanted)) {
+            return node_fail(g, n, KILN_ERROR_FORMAT, "C does not broadcast to %lld x %lld",
+                             (long long)s->m, (long long)s->n);
+        }
+    }
+    return KILN_OK;
+}
+
+static kiln_status infer_gemm(graph *g, node *n) {
+    gemm_shape s;
+    kiln_status status = require_floats(g, n);
+    if (status == KILN_OK) {
+        status = read_gemm(g, n, &s);
+    }
+    if (status != KILN_OK) {
+        return status;
+    }
+    int64_t dims[2] = {s.m, s.n};
+    n->outputs[0]->dtype = KILN_F32;
+    return tensor_set_shape(g, n, n->outputs[0], 2, dims);
+}
+
+/* y[m][n] += a[m][k] * b[k][n], b's element (k, n) at k * bk + n * bn. */
+static void multiply(const float *a, int64_t am, int64_t ak, const float *b, int64_t bk, int64_t bn,
+                     double *row, int64_t m, int64_t n, int64_t depth) {
+    memset(row, 0, (size_t)n * sizeof *row);
+    if (bn == 1) {
+        for (int64_t k = 0; k < depth; k++) {
+            double factor = (double)a[m * am + k * ak];
+            for (int64_t j = 0; j < n; j++) {
+                row[j] += factor * (double)b[k * bk + j];
+            }
+        }
+        return;
+    }
+    for (int64_t j = 0; j < n; j++) {
+        double sum[4] = {0};
+        for (int64_t k = 0; k < depth; k++) {
+            sum[k & 3] += (double)a[m * am + k * ak] * (double)b[k * bk + j * bn];
+        }
+        row[j] = sum[0] + sum[1] + sum[2] + sum[3];
+    }
+}
+
+static kiln_status evaluate_gemm(graph *g, node *n) {
+    gemm_shape s;
+    kiln_status status = read_gemm(g, n, &s);
+    int64_t strides[KILN_MAX_RANK] = {0};
+    if (status != KILN_OK) {
+        return status;
+    }
+    double *row = malloc((size_t)s.n * sizeof *row);
+    if (row == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    if (s.c != NULL) {
+        broadcast_strides(s.c, n->outputs[0], strides);
+    }
+    for (int64_t m = 0; m < s.m; m++) {
+        multiply(tensor_f32(n->inputs[0]), s.trans_a ? 1 : s.k, s.trans_a ? s.m : 1,
+                 tensor_f32(n->inputs[1]), s.trans_b ? 1 : s.n, s.trans_b ? s.k : 1, row, m, s.n,
+                 s.k);
+        for (int64_t j = 0; j < s.n; j++) {
+            double c = s.c != NULL ? (double)tensor_f32(s.c)[m * strides[0] + j * strides[1]] : 0;
+            ((float *)n->outputs[0]->owned)[m * s.n + j] =
+                (float)((double)s.alpha * row[j] + (s.c != NULL ? (double)s.beta * c : 0));
+        }
+    }
+    free(row);
+    return KILN_OK;
+}
+
+/* ---- Lowering to a fully-connected layer --------------------------------------------------- */
+
+/* B as [N][K]. channels_last_input = {C, P}: x's columns are pixels of C channels, B's are channels
+ * of P pixels (passes/flatten_channels_last.c). */
+static uint32_t lower_weight(lowering *l, const node *n, tensor *b, const gemm_shape *s) {
+    int64_t by_n = s->trans_b ? s->k : 1, by_k = s->trans_b ? 1 : s->n, split[2];
+    int64_t merged[2] = {s->n, s->k};
+    if (node_ints(n, "channels_last_input", split, 2) == 2) {
+        int64_t dims[3] = {s->n, split[1], split[0]};
+        int64_t strides[3] = {by_n, by_k, split[1] * by_k};
+        uint32_t view = lower_constant_view(l, b, 3, dims, strides);
+        return view == KILN_PLAN_NONE ? view : lower_reshaped(l, view, 2, merged);
+    }
+    int64_t strides[2] = {by_n, by_k};
+    return lower_constant_view(l, b, 2, merged, strides);
+}
+
+/* A copy of t times factor; t itself when the factor is 1. */
+static tensor *scaled(lowering *l, tensor *t, float factor) {
+    if (factor == 1.0f) {
+        return t;
+    }
+    tensor *result = graph_add_constant(lower_graph(l), NULL, KILN_F32, t->rank, t->dims);
+    const float *from = tensor_f32(t);
+    for (int64_t k = 0; result != NULL && from != NULL && k < tensor_elements(t); k++) {
+        ((float *)result->owned)[k] = from[k] * factor;
+    }
+    return from != NULL ? result : NULL;
+}
+
+static bool is_column_bias(const tensor *c, const gemm_shape *s) {
+    return c == NULL || (tensor_is_constant(c) && (c->rank < 2 || c->dims[0] == 1) &&
+                         (tensor_elements(c) == s->n || tensor_elements(c) == 1));
+}
+
+static uint32_t lower_bias(lowering *l, const gemm_shape *s) {
+    if (s->c == NULL) {
+        return KILN_PLAN_NONE;
+    }
+    tensor *c = scaled(l, s->c, s->beta);
+    int64_t dims = s->n, stride = tensor_elements(s->c) == 1 ? 0 : 1;
+    return c == NULL ? KILN_PLAN_NONE : lower_constant_view(l, c, 1, &dims, &stride);
+}
+
+static kiln_status lower_fully_connected(lowering *l, node *n, uint32_t x, const gemm_shape *s) {
+    tensor *b = scaled(l, n->inputs[1], s->alpha);
+    if (b == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    kiln_fully_connected_params params = {n->min, n->max};
+    uint32_t inputs[3] = {x, lower_weight(l, n, b, s), lower_bias(l, s)};
+    uint32_t y = lower_output(l, n, 0);
+    return lower_step(l, n, KILN_KERNEL_FULLY_CONNECTED, &params, sizeof params, 3, inputs, 1, &y);
+}
+
+/* ---- Lowering in general ------------------------------------------------------------------- */
+
+static uint32_t transposed(lowering *l, const node *n, uint32_t x, const int64_t dims[2]) {
+    int64_t turned[2] = {dims[1], dims[0]};
+    int64_t strides[2] = {1, sample_dim(l, dims[1])};
+    uint32_t y = lower_temporary(l, KILN_F32, 2, turned, KILN_ROW_MAJOR);
+    if (y == KILN_PLAN_NONE || lower_copy(l, n, x, y, strides, 0) != KILN_OK) {
+        return KILN_PLAN_NONE;
+    }
+    return y;
+}
+
+static kiln_status emit_binary(lowering *l, node *n, kiln_binary_op op, uint32_t a, uint32_t b,
+                               uint32_t y, bool last) {
+    kiln_binary_params params = {
+        .op = op, .min = last ? n->min : -INFINITY, .max = last ? n->max : INFINITY};
+    uint32_t inputs[2] = {a, b};
+    return lower_step(l, n, KILN_KERNEL_BINARY, &params, sizeof params, 2, inputs, 1, &y);
+}
+
+/* alpha * (a b) + beta * C, a step each. */
+static kiln_status lower_in_steps(lowering *l, node *n, uint32_t a, const gemm_shape *s) {
+    tensor *y = n->outputs[0];
+    bool scales = s->alpha != 1.0f, adds = s->c != NULL;
+    uint32_t b = lower_input(l, n, 1), out = lower_tensor(l, y);
+    if (s->trans_b && !tensor_is_constant(n->inputs[1])) {
+        b = transposed(l, n, b, n->inputs[1]->dims);
+    } else if (s->trans_b) {
+        int64_t dims[2] = {s->k, s->n}, strides[2] = {1, s->k};
+        b = lower_constant_view(l, n->inputs[1], 2, dims, strides);
+    }
+    kiln_matmul_params params = {scales || adds ? -INFINITY : n->min,
+                                 scales || adds ? INFINITY : n->max};
+    uint32_t inputs[2] = {a, b};
+    uint32_t product =
+        scales || adds ? lower_temporary(l, KILN_F32, 2, y->dims, KILN_ROW_MAJOR) : out;
+    kiln_status status =
+        lower_step(l, n, KILN_KERNEL_MATMUL, &params, sizeof params, 2, inputs, 1, &product);
+    if (status == KILN_OK && scales) {
+        uint32_t alpha = lower_constant_data(l, NULL, KILN_F32, 0, NULL, &s->alpha);
+        uint32_t to = adds ? lower_temporary(l, KILN_F32, 2, y->dims, KILN_ROW_MAJOR) : out;
+        status = emit_binary(l, n, KILN_BINARY_MUL, product, alpha, to, !adds);
+        product = to;
+    }
+    if (status != KILN_OK || !adds) {
+        return status;
+    }
+    uint32_t c = lower_tensor(l, s->c);
+    if (s->beta != 1.0f) {
+        uint32_t beta = lower_constant_data(l, NULL, KILN_F32, 0, NULL, &s->beta);
+        uint32_t to = lower_temporary(l, KILN_F32, s->c->rank, s->c->dims, KILN_ROW_MAJOR);
+        status = emit_binary(l, n, KILN_BINARY_MUL, c, beta, to, false);
+        c = to;
+    }
+    return status == KILN_OK ? emit_binary(l, n, KILN_BINARY_ADD, product, c, out, true) : status;
+}
+
+static kiln_status lower_gemm(lowering *l, node *n) {
+    gemm_shape s;
+    kiln_status status = read_gemm(lower_graph(l), n, &s);
+    if (status != KILN_OK) {
+        return status;
+    }
+    uint32_t a = lower_input(l, n, 0);
+    if (s.trans_a) {
+        a = transposed(l, n, a, n->inputs[0]->dims);
+    }
+    if (tensor_is_constant(n->inputs[1]) && is_column_bias(s.c, &s)) {
+        return lower_fully_connected(l, n, a, &s);
+    }
+    return lower_in_steps(l, n, a, &s);
+}
+
+/* ---- MatMul -------------------------------------------------------------------------------- */
+
+/* Both operands as matrices: [K] is [1][K] on the left and [K][1] on the right. */
+static uint32_t as_matrix(const tensor *t, bool right, int64_t dims[KILN_MAX_RANK]) {
+    if (t->rank > 1) {
+        memcpy(dims, t->dims, t->rank * sizeof *dims);
+        return t->rank;
+    }
+    dims[0] = right ? t->dims[0] : 1;
+    dims[1] = right ? 1 : t->dims[0];
+    return 2;
+}
+
+typedef struct matmul_shape {
+    uint32_t a_rank, b_rank, rank;
+    int64_t a[KILN_MAX_RANK], b[KILN_MAX_RANK], y[KILN_MAX_RANK]; /* as matrices */
+} matmul_shape;
+
+static kiln_status read_matmul(const graph *g, const node *n, matmul_shape *s) {
+    const tensor *a = n->inputs[0], *b = n->inputs[1];
+    if (a->rank == 0 || b->rank == 0) {
+        return node_fail(g, n, KILN_ERROR_FORMAT, "an operand is a scalar");
+    }
+    s->a_rank = as_matrix(a, false, s->a);
+    s->b_rank = as_matrix(b, true, s->b);
+    s->rank = s->a_rank > s->b_rank ? s->a_rank : s->b_rank;
+    if (s->a[s->a_rank - 1] != s->b[s->b_rank - 2]) {
+        return node_fail(g, n, KILN_ERROR_FORMAT, "the matrices' inner sizes are %lld and %lld",
+                         (long long)s->a[s->a_rank - 1], (long long)s->b[s->b_rank - 2]);
+    }
+    for (uint32_t k = 0; k + 2 < s->rank; k++) {
+        int64_t u = k + s->a_rank < s->rank ? 1 : s->a[k + s->a_rank - s->rank];
+        int64_t v = k + s->b_rank < s->rank ? 1 : s->b[k + s->b_rank - s->rank];
+        if (u != v && u != 1 && v != 1) {
+            return node_fail(g, n, KILN_ERROR_FORMAT, "leading dimensions %lld and %lld",
+                             (long long)u, (long long)v);
+        }
+        s->y[k] = u == 1 ? v : u;
+    }
+    s->y[s->rank - 2] = s->a[s->a_rank - 2];
+    s->y[s->rank - 1] = s->b[s->b_rank - 1];
+    return KILN_OK;
+}
+
+static kiln_status infer_matmul(graph *g, node *n) {
+    matmul_shape s;
+    kiln_status status = require_floats(g, n);
+    if (status == KILN_OK) {
+        status = read_matmul(g, n, &s);
+    }
+    if (status != KILN_OK) {
+        return status;
+    }
+    int64_t dims[KILN_MAX_RANK];
+    uint32_t rank = 0;
+    for (uint32_t k = 0; k < s.rank; k++) {
+        bool dropped = (k + 2 == s.rank && n->inputs[0]->rank == 1) ||
+                       (k + 1 == s.rank && n->inputs[1]->rank == 1);
+        if (!dropped) {
+            dims[rank++] = s.y[k];
+        }
+    }
+    n->outputs[0]->dtype = KILN_F32;
+    return tensor_set_shape(g, n, n->outputs[0], rank, dims);
+}
+
+/* Start of the matrix of an operand that belongs to the index-th matrix of the result. */
+static int64_t matrix_start(const matmul_shape *s, const int64_t *dims, uint32_t rank,
+                            int64_t index) {
+    int64_t stride = dims[rank - 2] * dims[rank - 1], start = 0;
+    for (uint32_t k = s->rank - 2; k-- > 0;) {
+        int64_t at = index % s->y[k];
+        index /= s->y[k];
+        if (k + rank >= s->rank) {
+            int64_t dim = dims[k + rank - s->rank];
+            start += dim == 1 ? 0 : at * stride;
+            stride *= dim;
+        }
+    }
+    return start;
+}
+
+static kiln_status evaluate_matmul(graph *g, node *n) {
+    matmul_shape s;
+    kiln_status status = read_matmul(g, n, &s);
+    if (status != KILN_OK) {
+        return status;
+    }
+    int64_t m = s.y[s.rank - 2], columns = s.y[s.rank - 1], depth = s.a[s.a_rank - 1];
+    double *row = malloc((size_t)columns * sizeof *row);
+    if (row == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    for (int64_t k = 0; k < tensor_elements(n->outputs[0]) / columns; k++) {
+        int64_t matrix = k / m;
+        multiply(tensor_f32(n->inputs[0]) + matrix_start(&s, s.a, s.a_rank, matrix), depth, 1,
+                 tensor_f32(n->inputs[1]) + matrix_start(&s, s.b, s.b_rank, matrix), columns, 1,
+                 row, k % m, columns, depth);
+        for (int64_t j = 0; j < columns; j++) {
+            ((float *)n->outputs[0]->owned)[k * columns + j] = (float)row[j];
+        }
+    }
+    free(row);
+    return KILN_OK;
+}
+
+static uint32_t lower_matrix(lowering *l, tensor *t, uint32_t rank, const int64_t *dims) {
+    uint32_t id = lower_tensor(l, t);
+    return t->rank == rank || id == KILN_PLAN_NONE ? id : lower_reshaped(l, id, rank, dims);
+}
+
+static kiln_status lower_matmul(lowering *l, node *n) {
+    matmul_shape s;
+    tensor *a = n->inputs[0], *b = n->inputs[1], *y = n->outputs[0];
+    kiln_status status = read_matmul(lower_graph(l), n, &s);
+    if (status != KILN_OK) {
+        return status;
+    }
+    if (tensor_is_constant(b) && b->rank == 2 && a->rank >= 2 && !tensor_is_constant(a)) {
+        gemm_shape shape = {.n = b->dims[1], .k = b->dims[0], .alpha = 1.0f, .beta = 1.0f};
+        return lower_fully_connected(l, n, lower_tensor(l, a), &shape);
+    }
+    kiln_matmul_params params = {n->min, n->max};
+    uint32_t inputs[2] = {lower_matrix(l, a, s.a_rank, s.a), lower_matrix(l, b, s.b_rank, s.b)};
+    uint32_t out = lower_matrix(l, y, s.rank, s.y);
+    return lower_step(l, n, KILN_KERNEL_MATMUL, &params, sizeof params, 2, inputs, 1, &out);
+}
+
+const op ops_dense[] = {
+    {.name = "Gemm",
+     .min_opset = 6,
+     .min_inputs = 2,
+     .max_inputs = 3,
+     .min_outputs = 1,
+     .max_outputs = 1,
+     .layout = OP_ROW_MAJOR,
+     .flags = OP_CLAMPS,
+     .infer = infer_gemm,
+     .evaluate = evaluate_gemm,
+     .lower = lower_gemm},
+    {.name = "MatMul",
+     .min_opset = 1,
+     .min_inputs = 2,
+     .max_inputs = 2,
+     .min_outputs = 1,
+     .max_outputs = 1,
+     .layout = OP_ROW_MAJOR,
+     .flags = OP_CLAMPS,
+     .infer = infer_matmul,
+     .evaluate = evaluate_matmul,
+     .lower = lower_matmul},
+    {.name = NULL},
+};

@@ -1,0 +1,248 @@
+/* MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool. */
+#include "compiler/ops/support.h"
+
+#include <math.h>
+#include <string.h>
+
+static bool is_max(const node *n) {
+    return strcmp(n->op->name, "MaxPool") == 0 || strcmp(n->op->name, "GlobalMaxPool") == 0;
+}
+
+static tensor *indices_of(const node *n) {
+    return n->output_count > 1 ? n->outputs[1] : NULL;
+}
+
+/* ---- Inference ----------------------------------------------------------------------------- */
+
+static kiln_status infer_pool(graph *g, node *n) {
+    const tensor *x = n->inputs[0];
+    window w;
+    int64_t dims[KILN_MAX_RANK];
+    kiln_status status = require_dtype(g, n, 0, MASK_F32);
+    if (status == KILN_OK) {
+        status = window_of_node(g, n, NULL, false, &w);
+    }
+    if (status != KILN_OK) {
+        return status;
+    }
+    dims[0] = x->dims[0];
+    dims[1] = x->dims[1];
+    memcpy(dims + 2, w.output, w.spatial * sizeof *dims);
+    for (size_t k = 0; k < n->output_count && status == KILN_OK; k++) {
+        if (n->outputs[k] != NULL) {
+            n->outputs[k]->dtype = k == 0 ? KILN_F32 : KILN_I64;
+            status = tensor_set_shape(g, n, n->outputs[k], x->rank, dims);
+        }
+    }
+    return status;
+}
+
+static kiln_status infer_global(graph *g, node *n) {
+    const tensor *x = n->inputs[0];
+    int64_t dims[KILN_MAX_RANK];
+    kiln_status status = require_dtype(g, n, 0, MASK_F32);
+    if (status == KILN_OK && x->rank < 3) {
+        status = node_fail(g, n, KILN_ERROR_UNSUPPORTED,
+                           "an input of rank %u; supported: 3 and more", x->rank);
+    }
+    for (uint32_t k = 0; k < x->rank; k++) {
+        dims[k] = k < 2 ? x->dims[k] : 1;
+    }
+    n->outputs[0]->dtype = KILN_F32;
+    return status == KILN_OK ? tensor_set_shape(g, n, n->outputs[0], x->rank, dims) : status;
+}
+
+/* ---- Evaluation ---------------------------------------------------------------------------- */
+
+typedef struct pool_result {
+    double value;
+    int64_t best[3]; /* position of a maximum */
+} pool_result;
+
+/* One window; v has three spatial dims. */
+static pool_result pool_window(const node *n, const window *v, const float *x, const int64_t o[3]) {
+    bool max = is_max(n), include_pad = node_int(n, "count_include_pad", 0) != 0;
+    pool_result result = {.value = max ? -INFINITY : 0, .best = {-1, -1, -1}};
+    int64_t counted = 0;
+    for (int64_t k = 0; k < v->kernel[0] * v->kernel[1] * v->kernel[2]; k++) {
+        int64_t tap[3] = {k / (v->kernel[1] * v->kernel[2]), k / v->kernel[2] % v->kernel[1],
+                          k % v->kernel[2]};
+        int64_t at[3];
+        bool inside = true, padded = true;
+        for (int s = 0; s < 3; s++) {
+            at[s] = o[s] * v->stride[s] + tap[s] * v->dilation[s] - v->pad_begin[s];
+            inside = inside && at[s] >= 0 && at[s] < v->input[s];
+            padded = padded && at[s] < v->input[s] + v->pad_end[s];
+        }
+        counted += include_pad ? padded : inside;
+        if (!inside) {
+            continue;
+        }
+        double value = (double)x[(at[0] * v->input[1] + at[1]) * v->input[2] + at[2]];
+        if (!max) {
+            result.value += value;
+        } else if (value > result.value || isnan(value) || result.best[0] < 0) {
+            result.value = value;
+            memcpy(result.best, at, sizeof at);
+        }
+    }
+    if (!max) {
+        result.value = counted > 0 ? result.value / (double)counted : 0;
+    }
+    return result;
+}
+
+static void pool_planes(const node *n, const window *v, tensor *x, int64_t *indices) {
+    int64_t in = v->input[0] * v->input[1] * v->input[2];
+    int64_t out = v->output[0] * v->output[1] * v->output[2];
+    bool column_major = node_int(n, "storage_order", 0) != 0;
+    for (int64_t k = 0; k < x->dims[0] * x->dims[1] * out; k++) {
+        int64_t plane = k / out, p = k % out;
+        int64_t o[3] = {p / (v->output[1] * v->output[2]), p / v->output[2] % v->output[1],
+                        p % v->output[2]};
+        pool_result r = pool_window(n, v, tensor_f32(x) + plane * in, o);
+        ((float *)n->outputs[0]->owned)[k] = (float)r.value;
+        if (indices != NULL) {
+            int64_t row_major = (r.best[0] * v->input[1] + r.best[1]) * v->input[2] + r.best[2];
+            int64_t turned = (r.best[2] * v->input[1] + r.best[1]) * v->input[0] + r.best[0];
+            indices[k] = plane * in + (column_major ? turned : row_major);
+        }
+    }
+}
+
+static kiln_status evaluate_pool(graph *g, node *n) {
+    window w;
+    kiln_status status = window_of_node(g, n, NULL, false, &w);
+    if (status == KILN_OK) {
+        window v = window_volume(&w);
+        pool_planes(n, &v, n->inputs[0], indices_of(n) != NULL ? indices_of(n)->owned : NULL);
+    }
+    return status;
+}
+
+static kiln_status evaluate_global(graph *g, node *n) {
+    (void)g;
+    tensor *x = n->inputs[0];
+    int64_t planes = x->dims[0] * x->dims[1], pixels = tensor_elements(x) / planes;
+    for (int64_t k = 0; k < planes; k++) {
+        const float *from = tensor_f32(x) + k * pixels;
+        double sum = 0, maximum = -INFINITY;
+        for (int64_t p = 0; p < pixels; p++) {
+            sum += (double)from[p];
+            maximum = (double)from[p] > maximum || isnan(from[p]) ? (double)from[p] : maximum;
+        }
+        ((float *)n->outputs[0]->owned)[k] = (float)(is_max(n) ? maximum : sum / (double)pixels);
+    }
+    return KILN_OK;
+}
+
+/* ---- Lowering ------------------------------------------------------------------------------ */
+
+static int64_t extent(const window *w, uint32_t s) {
+    return (w->kernel[s] - 1) * w->dilation[s] + 1;
+}
+
+/* Padding at the end such that the output's size follows from it: ceil_mode may need more than pads
+ * say, floor mode less. */
+static int64_t exact_end(const window *w, uint32_t s) {
+    return (w->output[s] - 1) * w->stride[s] + extent(w, s) - w->input[s] - w->pad_begin[s];
+}
+
+/* Can XNNPACK's pool do it? Padding must be smaller than the window; an average's divisor counts no
+ * padding. */
+static bool fits_xnnpack(const node *n, const window *w) {
+    int64_t taps = 1;
+    bool fits = w->spatial <= 2 && indices_of(n) == NULL, padded = false;
+    for (uint32_t s = 0; s < w->spatial; s++) {
+        int64_t end = exact_end(w, s);
+        taps *= w->kernel[s];
+        padded = padded || w->pad_begin[s] > 0 || end > 0;
+        fits = fits && w->pad_begin[s] < extent(w, s) && end < extent(w, s) &&
+               w->kernel[s] <= 65536 && w->stride[s] <= 65536;
+        /* A window wholly in the padding has no maximum and no divisor. */
+        fits = fits && (w->output[s] - 1) * w->stride[s] < w->input[s] + w->pad_begin[s];
+        fits = fits && (is_max(n) || w->dilation[s] == 1);
+    }
+    bool plain = is_max(n) || !padded || node_int(n, "count_include_pad", 0) == 0;
+    return fits && plain && taps > 1;
+}
+
+static kiln_status lower_2d(lowering *l, node *n, const window *w) {
+    bool line = w->spatial == 1;
+    uint32_t x = line ? 0 : 1;
+    kiln_pool_params params = {.kernel_height = line ? 1 : (uint32_t)w->kernel[0],
+                               .kernel_width = (uint32_t)w->kernel[x],
+                               .stride_height = line ? 1 : (uint32_t)w->stride[0],
+                               .stride_width = (uint32_t)w->stride[x],
+                               .dilation_height = line ? 1 : (uint32_t)w->dilation[0],
+                               .dilation_width = (uint32_t)w->dilation[x],
+                               .padding_top = line ? 0 : (uint32_t)w->pad_begin[0],
+                               .padding_left = (uint32_t)w->pad_begin[x],
+                               .min = n->min,
+                               .max = n->max};
+    int64_t bottom = line ? 0 : exact_end(w, 0), right = exact_end(w, x);
+    params.padding_bottom = bottom > 0 ? (uint32_t)bottom : 0;
+    params.padding_right = right > 0 ? (uint32_t)right : 0;
+    uint32_t from = lower_input(l, n, 0), to = lower_output(l, n, 0);
+    return lower_step(l, n, is_max(n) ? KILN_KERNEL_MAX_POOL_2D : KILN_KERNEL_AVERAGE_POOL_2D,
+                      &params, sizeof params, 1, &from, 1, &to);
+}
+
+static kiln_status lower_nd(lowering *l, node *n, const window *w) {
+    kiln_pool_nd_params params = {
+        .kind = is_max(n) ? KILN_POOL_MAX : KILN_POOL_AVERAGE,
+        .count_include_pad = !is_max(n) && node_int(n, "count_include_pad", 0) != 0,
+        .storage_order = is_max(n) && node_int(n, "storage_order", 0) != 0,
+        .min = n->min,
+        .max = n->max};
+    for (uint32_t s = 0; s < w->spatial; s++) {
+        params.kernel[s] = (uint32_t)w->kernel[s];
+        params.stride[s] = (uint32_t)w->stride[s];
+        params.dilation[s] = (uint32_t)w->dilation[s];
+        params.padding_begin[s] = (uint32_t)w->pad_begin[s];
+        params.padding_end[s] = (uint32_t)w->pad_end[s];
+    }
+    uint32_t from = lower_input(l, n, 0);
+    uint32_t to[2] = {lower_output(l, n, 0), lower_output(l, n, 1)};
+    return lower_step(l, n, KILN_KERNEL_POOL_ND, &params, sizeof params, 1, &from,
+                      to[1] != KILN_PLAN_NONE ? 2 : 1, to);
+}
+
+static kiln_status lower_pool(lowering *l, node *n) {
+    window w;
+    kiln_status status = window_of_node(lower_graph(l), n, NULL, false, &w);
+    if (status != KILN_OK) {
+        return status;
+    }
+    return fits_xnnpack(n, &w) ? lower_2d(l, n, &w) : lower_nd(l, n, &w);
+}
+
+static kiln_status lower_global(lowering *l, node *n) {
+    tensor *x = n->inputs[0];
+    uint32_t from = lower_tensor(l, x), to = lower_output(l, n, 0);
+    if (!is_max(n)) {
+        kiln_global_pool_params params = {n->min, n->max};
+        return lower_step(l, n, KILN_KERNEL_GLOBAL_AVERAGE_POOL, &params, sizeof params, 1, &from,
+                          1, &to);
+    }
+    kiln_reduce_params params = {.op = KILN_REDUCE_MAX, .min = n->min, .max = n->max};
+    for (uint32_t axis = 2; axis < x->rank; axis++) {
+        params.mask |= 1u << physical_axis(x, axis);
+    }
+    return lower_step(l, n, KILN_KERNEL_REDUCE, &params, sizeof params, 1, &from, 1, &to);
+}
+
+#define ROW(op_name, outputs, suffix)                                                              \
+    {                                                                                              \
+        .name = op_name, .min_opset = 1, .min_inputs = 1, .max_inputs = 1, .min_outputs = 1,       \
+        .max_outputs = outputs, .layout = OP_CHANNELS_LAST, .flags = OP_CLAMPS,                    \
+        .infer = infer_##suffix, .evaluate = evaluate_##suffix, .lower = lower_##suffix            \
+    }
+
+const op ops_pool[] = {
+    ROW("MaxPool", 2, pool),
+    ROW("AveragePool", 1, pool),
+    ROW("GlobalAveragePool", 1, global),
+    ROW("GlobalMaxPool", 1, global),
+    {.name = NULL},
+};

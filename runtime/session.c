@@ -1,7 +1,7 @@
 /* Sessions: an arena, packed weights, and the steps bound to them. */
-#include "runtime/half.h"
 #include "runtime/kernels/xnnpack.h"
 #include "runtime/runtime.h"
+#include <kiln/half.h>
 
 #define XXH_INLINE_ALL
 #include <string.h>
@@ -92,7 +92,7 @@ static kiln_status widen(kiln_session *s, uint32_t tensor, kiln_error *error) {
     }
     const uint16_t *halves = (const uint16_t *)(const void *)(v->weights + t->offset);
     for (size_t k = 0; k < count; k++) {
-        w->data[k] = f32_from_f16(halves[k]);
+        w->data[k] = kiln_f32_from_f16(halves[k]);
     }
     return KILN_OK;
 }

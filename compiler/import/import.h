@@ -10,8 +10,8 @@
  * symbolic_batch, else 1; other open dims must be settled by `inputs` or are refused by name.
  *
  * Types: i32 data (and smaller integers in initializers) become i64; f16, bf16, f64 initializers
- * become f32. Inputs and outputs declared f16 or i32 get a Cast node at the boundary. Graph inputs or
- * outputs of other types are refused with the type's name.
+ * become f32. Inputs and outputs declared f16 or i32 get a Cast node at the boundary. Graph inputs
+ * or outputs of other types are refused with the type's name.
  *
  * Values given in `inputs` replace an input only where an operator needs it at compile time
  * (op->constant_inputs, traced back through the nodes between). */

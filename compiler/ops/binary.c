@@ -41,7 +41,7 @@ static const binary_spec *spec_of(const node *n) {
 
 /* ---- Inference ----------------------------------------------------------------------------- */
 
-/* Operand 1 as seen with other dims; its data, if any, stays where it is. */
+/* Constant operand k with other dims. */
 static kiln_status reshape_constant(graph *g, node *n, size_t k, uint32_t rank,
                                     const int64_t *dims) {
     tensor *old = n->inputs[k];
@@ -51,14 +51,14 @@ static kiln_status reshape_constant(graph *g, node *n, size_t k, uint32_t rank,
                          "constant",
                          old->name);
     }
-    tensor *t = graph_add_tensor(g, NULL, old->dtype);
+    tensor *t = graph_add_constant(g, NULL, old->dtype, rank, dims);
     if (t == NULL) {
         return KILN_ERROR_MEMORY;
     }
-    t->data = tensor_bytes(old);
+    memcpy(t->owned, tensor_bytes(old),
+           (size_t)tensor_elements(t) * kiln_dtype_size(t->dtype));
     t->depends_on_batch = old->depends_on_batch;
-    kiln_status status = tensor_set_shape(g, n, t, rank, dims);
-    return status == KILN_OK ? node_set_input(g, n, k, t) : status;
+    return node_set_input(g, n, k, t);
 }
 
 /* Before opset 7, broadcast=1 aligned operand 1 with operand 0 at `axis`. */

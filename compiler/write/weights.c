@@ -3,6 +3,7 @@
  * and source pages are given back as they are consumed, so that a large model never lies in memory
  * twice. */
 #include "compiler/write/writing.h"
+#include <kiln/half.h>
 
 #define XXH_INLINE_ALL
 #include <errno.h>
@@ -22,25 +23,12 @@ static uint32_t flush_denormal(uint32_t bits) {
     return (bits & 0x7f800000u) == 0 ? bits & 0x80000000u : bits;
 }
 
-/* Round to nearest even; beyond f16's range: its largest value. NaN stays NaN. */
-static uint16_t f16_from_f32_bits(uint32_t bits) {
-    uint32_t sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
-    if (magnitude > 0x7f800000u) {
-        return (uint16_t)(sign | 0x7e00u);
-    }
-    if (magnitude >= 0x477ff000u) {
-        return (uint16_t)(sign | 0x7bffu);
-    }
-    if (magnitude < 0x33000001u) {
-        return (uint16_t)sign;
-    }
-    uint32_t exponent = magnitude >> 23;
-    uint32_t mantissa = (magnitude & 0x7fffffu) | 0x800000u;
-    uint32_t shift = exponent < 113 ? 126 - exponent : 13; /* subnormal below 2^-14 */
-    uint32_t half = mantissa >> shift;
-    uint32_t rest = mantissa & ((1u << shift) - 1), middle = 1u << (shift - 1);
-    half += rest > middle || (rest == middle && (half & 1) != 0);
-    return (uint16_t)(sign | (exponent < 113 ? half : half + ((exponent - 113) << 10)));
+/* Weights beyond f16's range become its largest value, not infinity. */
+static uint16_t narrow(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    value = value > 65504.0f ? 65504.0f : value < -65504.0f ? -65504.0f : value;
+    return kiln_f16_from_f32(value);
 }
 
 static void gather_run(uint8_t *out, const uint8_t *source, size_t count, size_t stride_bytes,
@@ -72,7 +60,7 @@ static size_t convert_run(uint8_t *run, size_t bytes, kiln_dtype dtype, kiln_dty
         return bytes;
     }
     for (size_t k = 0; k < count; k++) {
-        uint16_t half = f16_from_f32_bits(words[k]);
+        uint16_t half = narrow(words[k]);
         memcpy(run + 2 * k, &half, 2);
     }
     return count * 2;

@@ -1,6 +1,6 @@
 /* CAST between any two element types, through a chunk of f32 or i64. */
-#include "runtime/half.h"
 #include "runtime/kernels/kernel.h"
+#include <kiln/half.h>
 
 #include <math.h>
 
@@ -31,7 +31,7 @@ static void load(const operand *o, size_t at, size_t count, float *floats, int64
             floats[k] = ((const float *)o->data)[at + k];
             break;
         case KILN_F16:
-            floats[k] = f32_from_f16(((const uint16_t *)o->data)[at + k]);
+            floats[k] = kiln_f32_from_f16(((const uint16_t *)o->data)[at + k]);
             break;
         case KILN_I64:
             integers[k] = ((const int64_t *)o->data)[at + k];
@@ -55,7 +55,7 @@ static void store(const operand *o, size_t at, size_t count, const float *floats
             break;
         case KILN_F16:
             ((uint16_t *)o->data)[at + k] =
-                f16_from_f32(from_float ? floats[k] : (float)integers[k]);
+                kiln_f16_from_f32(from_float ? floats[k] : (float)integers[k]);
             break;
         case KILN_I64:
             ((int64_t *)o->data)[at + k] =

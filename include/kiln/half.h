@@ -1,11 +1,11 @@
-/* IEEE 754 binary16 to and from f32. */
+/* IEEE 754 binary16 to and from f32, for machines and compilers without it. */
 #ifndef KILN_HALF_H
 #define KILN_HALF_H
 
 #include <stdint.h>
 #include <string.h>
 
-static inline float f32_from_f16(uint16_t half) {
+static inline float kiln_f32_from_f16(uint16_t half) {
     uint32_t sign = (uint32_t)(half & 0x8000u) << 16, exponent = half >> 10 & 0x1fu;
     uint32_t mantissa = half & 0x3ffu;
     if (exponent == 0) {
@@ -19,7 +19,7 @@ static inline float f32_from_f16(uint16_t half) {
 }
 
 /* Round to nearest even; IEEE overflow to infinity. */
-static inline uint16_t f16_from_f32(float value) {
+static inline uint16_t kiln_f16_from_f32(float value) {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
     uint32_t sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;

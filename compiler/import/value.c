@@ -1,0 +1,274 @@
+/* Values in files: NumPy's .npy (numpy.lib.format, version 1 to 3) and ONNX TensorProto. */
+#include "compiler/import/importing.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- One block ----------------------------------------------------------------------------- */
+
+/* A value, its data and its name, to be released at once. */
+static kiln_value *allocate_value(const char *name, kiln_dtype dtype, uint32_t rank,
+                                  const int64_t *dims, size_t *out_bytes) {
+    size_t elements = 1, header = (sizeof(kiln_value) + 63) / 64 * 64;
+    for (uint32_t k = 0; k < rank; k++) {
+        if (dims[k] < 0 || dims[k] > UINT32_MAX ||
+            (dims[k] > 0 && elements > SIZE_MAX / 16 / (size_t)dims[k])) {
+            return NULL;
+        }
+        elements *= (size_t)dims[k];
+    }
+    *out_bytes = elements * kiln_dtype_size(dtype);
+    uint8_t *block = calloc(1, header + *out_bytes + strlen(name) + 1);
+    if (block == NULL) {
+        return NULL;
+    }
+    kiln_value *value = (void *)block;
+    char *text = (char *)block + header + *out_bytes;
+    memcpy(text, name, strlen(name) + 1);
+    *value = (kiln_value){.name = text, .dtype = dtype, .rank = rank, .data = block + header};
+    for (uint32_t k = 0; k < rank; k++) {
+        value->dims[k] = (uint32_t)dims[k];
+    }
+    return value;
+}
+
+void kiln_value_free(kiln_value *value) {
+    free(value);
+}
+
+static void *data_of(kiln_value *value) {
+    return (uint8_t *)value + (sizeof(kiln_value) + 63) / 64 * 64;
+}
+
+/* ---- TensorProto --------------------------------------------------------------------------- */
+
+/* f16 and i32 keep their type: they are what a model's input or output may be. */
+static bool is_kept(const Onnx__TensorProto *p, kiln_dtype *out_dtype) {
+    bool half = p->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16;
+    *out_dtype = half ? KILN_F16 : KILN_I32;
+    return half || p->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__INT32;
+}
+
+static void copy_kept(const Onnx__TensorProto *p, const tensor *t, kiln_value *value,
+                      size_t bytes) {
+    if (p->has_raw_data) {
+        memcpy(data_of(value), p->raw_data.data, bytes);
+        return;
+    }
+    for (int64_t k = 0; k < tensor_elements(t); k++) {
+        if (value->dtype == KILN_F16) {
+            ((uint16_t *)data_of(value))[k] = (uint16_t)p->int32_data[k];
+        } else {
+            ((int32_t *)data_of(value))[k] = p->int32_data[k];
+        }
+    }
+}
+
+static kiln_status load_proto(const char *path, kiln_span file, kiln_value **out_value,
+                              kiln_error *error) {
+    importing im = {.folder = "."};
+    Onnx__TensorProto *p = onnx__tensor_proto__unpack(NULL, file.size, file.data);
+    kiln_status status =
+        p != NULL ? graph_create(path, error, &im.g)
+                  : kiln_fail(error, KILN_ERROR_FORMAT, "%s: not a serialised TensorProto", path);
+    if (status != KILN_OK) {
+        if (p != NULL) {
+            onnx__tensor_proto__free_unpacked(p, NULL);
+        }
+        return status;
+    }
+    tensor t = {.name = p->name != NULL ? p->name : ""};
+    bool external = p->has_data_location && p->data_location != 0;
+    status = external ? kiln_fail(error, KILN_ERROR_UNSUPPORTED, "%s: external data", path)
+                      : import_tensor_proto(&im, p, (kiln_span){NULL, 0}, &t);
+    if (status == KILN_OK) {
+        kiln_dtype kept;
+        bool keeps = is_kept(p, &kept);
+        size_t bytes;
+        *out_value = allocate_value(t.name, keeps ? kept : t.dtype, t.rank, t.dims, &bytes);
+        if (*out_value == NULL) {
+            status = kiln_fail(error, KILN_ERROR_MEMORY, "%s: out of memory", path);
+        } else if (keeps) {
+            copy_kept(p, &t, *out_value, bytes);
+        } else if (bytes > 0) {
+            memcpy(data_of(*out_value), t.data, bytes);
+        }
+    }
+    onnx__tensor_proto__free_unpacked(p, NULL);
+    graph_free(im.g);
+    return status;
+}
+
+/* ---- .npy ---------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *descr;
+    size_t size;
+    kiln_dtype dtype;
+} npy_types[] = {{"<f4", 4, KILN_F32}, {"<f8", 8, KILN_F32}, {"<f2", 2, KILN_F16},
+                 {"<i4", 4, KILN_I32}, {"<i8", 8, KILN_I64}, {"|b1", 1, KILN_BOOL},
+                 {"|u1", 1, KILN_I64}};
+
+/* The text after 'key': in the header's dictionary; NULL when it is not there. */
+static const char *after_key(const char *header, const char *key) {
+    const char *at = strstr(header, key);
+    at = at != NULL ? strchr(at, ':') : NULL;
+    while (at != NULL && (*at == ':' || *at == ' ')) {
+        at++;
+    }
+    return at;
+}
+
+static int parse_shape(const char *text, int64_t dims[KILN_MAX_RANK]) {
+    int rank = 0;
+    if (text == NULL || *text++ != '(') {
+        return -1;
+    }
+    while (*text != ')') {
+        char *end;
+        if (*text == ',' || *text == ' ') {
+            text++;
+            continue;
+        }
+        long long dim = isdigit((unsigned char)*text) ? strtoll(text, &end, 10) : -1;
+        if (dim < 0 || rank == KILN_MAX_RANK) {
+            return -1;
+        }
+        dims[rank++] = dim;
+        text = end;
+    }
+    return rank;
+}
+
+static void copy_npy(size_t type, const uint8_t *from, size_t count, void *to) {
+    for (size_t k = 0; k < count; k++) {
+        if (strcmp(npy_types[type].descr, "<f8") == 0) {
+            double wide;
+            memcpy(&wide, from + 8 * k, 8);
+            ((float *)to)[k] = (float)wide;
+        } else {
+            ((int64_t *)to)[k] = from[k];
+        }
+    }
+}
+
+static kiln_status load_npy(const char *path, kiln_span file, kiln_value **out_value,
+                            kiln_error *error) {
+    const uint8_t *bytes = file.data;
+    size_t before = file.size > 6 && bytes[6] == 1 ? 10 : 12, header = 0;
+    if (file.size > before) {
+        header = (size_t)bytes[8] | (size_t)bytes[9] << 8;
+        header |= before == 12 ? (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24 : 0;
+    }
+    char text[512] = "";
+    if (file.size <= before || header > file.size - before || header >= sizeof text) {
+        return kiln_fail(error, KILN_ERROR_FORMAT, "%s: damaged .npy header", path);
+    }
+    memcpy(text, bytes + before, header);
+    text[header] = '\0';
+    const char *descr = after_key(text, "'descr'"), *order = after_key(text, "'fortran_order'");
+    int64_t dims[KILN_MAX_RANK];
+    int rank = parse_shape(after_key(text, "'shape'"), dims);
+    size_t type = 0, types = sizeof npy_types / sizeof *npy_types, bytes_needed;
+    while (type < types && (descr == NULL || strncmp(descr + 1, npy_types[type].descr, 3) != 0)) {
+        type++;
+    }
+    if (rank < 0 || type == types || order == NULL || strncmp(order, "False", 5) != 0) {
+        return kiln_fail(
+            error, KILN_ERROR_UNSUPPORTED,
+            "%s: supported arrays: f4, f8, f2, i4, i8, b1, u1, little-endian, C order, "
+            "up to %d dimensions",
+            path, KILN_MAX_RANK);
+    }
+    kiln_value *value =
+        allocate_value("", npy_types[type].dtype, (uint32_t)rank, dims, &bytes_needed);
+    size_t count = value != NULL ? bytes_needed / kiln_dtype_size(value->dtype) : 0;
+    size_t left = file.size - before - header;
+    if (value == NULL || count > left / npy_types[type].size) {
+        kiln_value_free(value);
+        return kiln_fail(error, KILN_ERROR_FORMAT, "%s: fewer bytes than its shape needs", path);
+    }
+    const uint8_t *data = bytes + before + header;
+    if (npy_types[type].size == kiln_dtype_size(value->dtype) && bytes_needed > 0) {
+        memcpy(data_of(value), data, bytes_needed);
+    } else {
+        copy_npy(type, data, count, data_of(value));
+    }
+    *out_value = value;
+    return KILN_OK;
+}
+
+/* ---- Loading and saving -------------------------------------------------------------------- */
+
+kiln_status kiln_value_load(const char *path, kiln_value **out_value, kiln_error *error) {
+    mapped_file *files = NULL;
+    kiln_span file;
+    *out_value = NULL;
+    kiln_status status = files_map(&files, path, error, &file);
+    if (status == KILN_OK) {
+        bool npy = file.size >= 6 && memcmp(file.data, "\x93NUMPY", 6) == 0;
+        status =
+            npy ? load_npy(path, file, out_value, error) : load_proto(path, file, out_value, error);
+    }
+    files_unmap(files);
+    return status;
+}
+
+/* numpy.lib.format version 1.0: the header is padded so that the data begin at a multiple of 64. */
+static int npy_header(const kiln_value *value, char *out, size_t size) {
+    static const char *const descr[] = {[KILN_F32] = "<f4",
+                                        [KILN_I64] = "<i8",
+                                        [KILN_BOOL] = "|b1",
+                                        [KILN_F16] = "<f2",
+                                        [KILN_I32] = "<i4"};
+    int used = snprintf(out, size, "{'descr': '%s', 'fortran_order': False, 'shape': (",
+                        descr[value->dtype]);
+    for (uint32_t k = 0; k < value->rank; k++) {
+        used += snprintf(out + used, size - (size_t)used, "%u,%s", value->dims[k],
+                         k + 1 < value->rank ? " " : "");
+    }
+    used += snprintf(out + used, size - (size_t)used, "), }");
+    while ((used + 11) % 64 != 0) {
+        out[used++] = ' ';
+    }
+    out[used++] = '\n';
+    return used;
+}
+
+static bool write_npy(const kiln_value *value, FILE *file) {
+    char header[512];
+    int length = npy_header(value, header, sizeof header);
+    uint8_t front[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
+    size_t bytes = kiln_dtype_size(value->dtype);
+    front[8] = (uint8_t)(length & 0xff);
+    front[9] = (uint8_t)(length >> 8);
+    for (uint32_t k = 0; k < value->rank; k++) {
+        bytes *= value->dims[k];
+    }
+    return fwrite(front, 1, sizeof front, file) == sizeof front &&
+           fwrite(header, 1, (size_t)length, file) == (size_t)length &&
+           fwrite(value->data, 1, bytes, file) == bytes && fflush(file) == 0;
+}
+
+kiln_status kiln_value_save_npy(const kiln_value *value, const char *path, kiln_error *error) {
+    size_t size = strlen(path) + 32;
+    char *temporary = malloc(size);
+    if (temporary == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "%s: out of memory", path);
+    }
+    snprintf(temporary, size, "%s.%ld.tmp", path, (long)getpid());
+    FILE *file = fopen(temporary, "wb");
+    bool written = file != NULL && write_npy(value, file);
+    written = (file == NULL || fclose(file) == 0) && written;
+    kiln_status status = KILN_OK;
+    if (!written || rename(temporary, path) != 0) {
+        status = kiln_fail(error, KILN_ERROR_IO, "%s: cannot write: %s", path, strerror(errno));
+        (void)unlink(temporary);
+    }
+    free(temporary);
+    return status;
+}

@@ -106,9 +106,11 @@ static void add_weights(builder *b, const char *name, const char *suffix, const 
         if (__builtin_mul_overflow(added.elements, dims[i], &added.elements))
             fail(b, "%s: too many weights", out);
     }
+    if (length >= BUILDER_NAME)
+        fail(b, "%s: name too long", out);
     added.name = strdup(out);
-    if (added.name == NULL || length >= BUILDER_NAME)
-        fail(b, "%s: %s", out, added.name == NULL ? "out of memory" : "name too long");
+    if (added.name == NULL)
+        fail(b, "out of memory");
     else
         b->initializers[b->initializer_count++] = added;
     b->weights += added.elements;

@@ -379,7 +379,7 @@ static FILE *open_beside(const char *path, char **out_name) {
     struct stat existing;
     *out_name = NULL;
     if (stat(path, &existing) == 0 && !S_ISREG(existing.st_mode)) { /* rename would replace it */
-        errno = EINVAL;
+        errno = EEXIST;
         return NULL;
     }
     if (asprintf(out_name, "%s.XXXXXX", path) < 0) {

@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const kiln_value *given_value(const importing *im, const char *name) {
+/* By name, or, for a value without one, by position among the inputs. */
+static const kiln_value *given_value(const importing *im, const char *name, size_t position) {
     for (size_t k = 0; k < im->input_count; k++) {
-        if (strcmp(im->inputs[k].name, name) == 0) {
+        const char *given = im->inputs[k].name;
+        if (strcmp(given, name) == 0 || (given[0] == '\0' && k == position)) {
             return &im->inputs[k];
         }
     }
@@ -188,7 +190,7 @@ static kiln_status make_input(importing *im, const Onnx__ValueInfoProto *p) {
     if (t == NULL) {
         return KILN_ERROR_MEMORY;
     }
-    const kiln_value *value = given_value(im, p->name);
+    const kiln_value *value = given_value(im, p->name, im->g->input_count);
     const Onnx__TensorShapeProto *shape = p->type->tensor_type->shape;
     status = value != NULL ? shape_from_value(im, value, shape, t)
                            : shape_from_model(im, p->name, shape, t);
@@ -354,7 +356,8 @@ static kiln_status check_names(importing *im) {
             snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "",
                      im->g->inputs[i]->name);
         }
-        if (t == NULL || (!t->is_input && t->producer != NULL)) {
+        if (im->inputs[k].name[0] != '\0' &&
+            (t == NULL || (!t->is_input && t->producer != NULL))) {
             return graph_fail(im->g, KILN_ERROR_ARGUMENT, "there is no input '%s'; inputs: %s",
                               im->inputs[k].name, names);
         }
@@ -369,7 +372,7 @@ kiln_status bind_values(importing *im) {
     mark_needed(g);
     for (size_t k = 0; k < g->input_count && status == KILN_OK; k++) {
         tensor *t = g->inputs[k];
-        const kiln_value *value = given_value(im, t->name);
+        const kiln_value *value = given_value(im, t->name, k);
         if (t->mark != 0 && value != NULL && value->data != NULL) {
             status = bind_value(im, t, value);
         } else {

@@ -368,7 +368,10 @@ static kiln_status finish_graph(importing *im, kiln_span bytes) {
         return graph_fail(im->g, KILN_ERROR_UNSUPPORTED, "operators that are not supported: %s",
                           im->unknown);
     }
-    kiln_status status = graph_refresh(im->g);
+    kiln_status status = check_opset(im);
+    if (status == KILN_OK) {
+        status = graph_refresh(im->g);
+    }
     if (status == KILN_OK) {
         status = check_order(im);
     }
@@ -397,9 +400,6 @@ kiln_status import_model(const char *path, const kiln_value *inputs, size_t inpu
     im.g->file_context = im.files;
     if (status == KILN_OK) {
         status = read_model(&im, model, &bytes);
-    }
-    if (status == KILN_OK) {
-        status = check_opset(&im);
     }
     if (status == KILN_OK) {
         status = each_field(&im, bytes, GRAPH_INITIALIZER, import_initializer);

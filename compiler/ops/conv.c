@@ -46,7 +46,7 @@ static kiln_status check_operands(graph *g, node *n, bool transposed, int64_t *o
 
 static kiln_status infer(graph *g, node *n, bool transposed) {
     const tensor *x = n->inputs[0], *w = n->inputs[1];
-    int64_t channels, dims[KILN_MAX_RANK];
+    int64_t channels = 0, dims[KILN_MAX_RANK];
     window win;
     kiln_status status = check_operands(g, n, transposed, &channels);
     if (status == KILN_OK) {

@@ -203,7 +203,9 @@ static double source_coordinate(const resize_parameters *p, uint32_t axis, int64
     double scale = p->scale[axis];
     const char *mode = p->coordinates;
     if (strcmp(mode, "align_corners") == 0) {
-        return out == 1 ? 0 : x * (double)(in - 1) / (double)(out - 1);
+        /* The resized length counts the fraction that is cut off. */
+        double length = scale * (double)in;
+        return out == 1 || length == 1 ? 0 : x * (double)(in - 1) / (length - 1);
     }
     if (strcmp(mode, "asymmetric") == 0) {
         return x / scale;

@@ -149,6 +149,10 @@ static void resolve_transposed(auto_pad mode, const int64_t *output_shape, windo
     bool same = mode == AUTO_PAD_SAME_UPPER || mode == AUTO_PAD_SAME_LOWER;
     if (output_shape != NULL || same) {
         w->output[s] = output_shape != NULL ? output_shape[s] : w->input[s] * w->stride[s];
+        if (w->output[s] > full) { /* negative padding: rows of nothing but bias at the end */
+            w->output_padding[s] += w->output[s] - full;
+            full = w->output[s];
+        }
         split_padding(w, s, full - w->output[s], mode == AUTO_PAD_SAME_UPPER);
         return;
     }

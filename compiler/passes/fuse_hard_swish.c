@@ -82,7 +82,7 @@ static kiln_status fuse_node(graph *g, node *n, size_t *inout_rewrites) {
     }
     ++*inout_rewrites;
     kiln_status status = rewrite(g, n, to, x);
-    if (status == KILN_OK && sum == n->inputs[0]) {
+    if (status == KILN_OK && node_is(n, "HardSigmoid")) {
         status = node_set_float(g, n, "alpha", 1.0f / 6.0f);
         if (status == KILN_OK) {
             status = node_set_float(g, n, "beta", 0.5f);

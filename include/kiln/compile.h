@@ -100,7 +100,7 @@ typedef struct kiln_verify_options {
     double layer_tolerance;  /* bound on max_relative for each layer; 0 = 1e-4 */
     double relative;         /* bound on outputs: |ours - expected| <= relative * |expected| */
     double absolute;         /*   + absolute */
-    double scaled;           /*   + scaled * max |expected|.   All 0: 1e-3, 1e-7, 1e-4 */
+    double scaled;           /*   + scaled * max |expected|.   All 0: 1e-3, 2.5e-7, 1e-4 */
     bool outputs_only;       /* compare with the expected outputs only, no layer-by-layer check */
     /* Called for each compared layer in order of execution, then for each output; may be NULL. */
     void (*on_layer)(void *context, const kiln_layer_difference *difference);

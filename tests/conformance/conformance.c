@@ -77,7 +77,7 @@ static result verify_model(const char *model) {
 }
 
 static result run_case(const char *folder) {
-    char model[1024], data[1100];
+    char model[1100], data[1200];
     snprintf(model, sizeof model, "%s/model.onnx", folder);
     result r = verify_model(model);
     for (int set = 0; r.outcome == PASSED; set++) {

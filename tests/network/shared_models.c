@@ -37,7 +37,7 @@ int main(int argc, char **argv) {
     int count = argc > 1 ? scandir(argv[1], &entries, NULL, alphasort) : -1;
     for (int k = 0; k < count; k++) {
         const char *name = entries[k]->d_name;
-        char model[1024], data[1024];
+        char model[5000], data[5000];
         snprintf(model, sizeof model, "%s/%s/model.onnx", argv[1], name);
         snprintf(data, sizeof data, "%s/%s/test_data_set_0", argv[1], name);
         bool chosen = argc < 3 || strcmp(argv[2], name) == 0;

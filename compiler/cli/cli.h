@@ -1,0 +1,67 @@
+/* What the subcommands share. */
+#ifndef KILN_COMPILER_CLI_H
+#define KILN_COMPILER_CLI_H
+
+#include <kiln/compile.h>
+#include <kiln/plan_format.h>
+#include <stdio.h>
+
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_MISMATCH = 3 };
+
+typedef struct command {
+    const char *name, *summary, *help;
+    int (*run)(int argc, char **argv); /* argv[0] is the command's name */
+} command;
+
+extern const command command_compile, command_inspect, command_run, command_verify, command_bench;
+
+/* "kiln: MESSAGE" on stderr; returns EXIT_FAILED. */
+int fail(const kiln_error *error);
+/* "kiln: MESSAGE", and where to read more; returns EXIT_USAGE. */
+int usage(const command *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Help on stdout; returns 0. */
+int show_help(const command *c);
+/* What getopt_long could not place. */
+int usage_of_option(const command *c, int option, char **argv);
+
+/* "12.3 MiB". buffer is returned. */
+const char *human_bytes(uint64_t bytes, char *buffer, size_t size);
+/* "1x3x224x224"; a batched tensor begins with N (or N*2). */
+const char *shape_text(const uint32_t *dims, uint32_t rank, bool batched, char *buffer,
+                       size_t size);
+/* A text as a JSON string, quotes included. */
+void json_string(FILE *out, const char *text);
+/* A double as JSON: null where it is not finite. */
+void json_number(FILE *out, double value);
+/* The same for text in HTML. */
+void html_text(FILE *out, const char *text);
+
+/* A file written beside its final name; file_commit renames it, file_abandon removes it. */
+typedef struct output_file {
+    FILE *file;
+    const char *path;
+    char temporary[4096];
+} output_file;
+kiln_status file_begin(output_file *out, const char *path, kiln_error *error);
+kiln_status file_commit(output_file *out, kiln_error *error);
+
+/* A line that is rewritten while long work goes on, when stderr is a terminal. */
+void progress_show(const char *what, size_t done, size_t total);
+void progress_clear(void);
+
+/* --input NAME=1x3x224x224, NAME=Nx3x224x224, NAME=@FILE. Values live until given_free. */
+#define MAX_GIVEN 64
+typedef struct given_inputs {
+    kiln_value values[MAX_GIVEN];
+    kiln_value *loaded[MAX_GIVEN];
+    char *names[MAX_GIVEN];
+    size_t count;
+} given_inputs;
+kiln_status given_add(given_inputs *given, const char *argument, kiln_error *error);
+void given_free(given_inputs *given);
+
+/* A whole number from low to high; false when text is none. */
+bool parse_number(const char *text, unsigned long low, unsigned long high, unsigned long *out);
+bool parse_real(const char *text, double *out);
+
+#endif

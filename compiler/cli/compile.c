@@ -1,0 +1,300 @@
+/* kiln compile. */
+#include "compiler/cli/cli.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help_text[] =
+    "usage: kiln compile MODEL.onnx [-o MODEL.plan] [options]\n\n"
+    "Compiles an ONNX network: folds constants and batch norms, fuses operators, lays tensors out\n"
+    "for XNNPACK, plans the memory and writes one plan file. Without -o the plan gets the model's\n"
+    "name with .plan in its place.\n\n"
+    "  -o FILE               where to write the plan\n"
+    "  --input NAME=SHAPE    settle an input's shape: 1x3x224x224, or Nx3x224x224 to leave the "
+    "batch\n"
+    "                        to whoever runs the plan\n"
+    "  --input NAME=@FILE    settle an input's value (.npy, .pb) on which shapes depend\n"
+    "  --weights f32|f16     how weights are stored (f16 halves the file; computation stays f32)\n"
+    "  --labels FILE         class labels, one a line\n"
+    "  --preprocess PRESET   how pictures become the input: imagenet (torchvision), caffe, tf, "
+    "none\n"
+    "  --mean R,G,B          with --std, --scale: x = (pixel * scale - mean) / std, pixel 0..255\n"
+    "  --std R,G,B           (default 1,1,1)\n"
+    "  --scale S             (default 1; 0.00392157 for statistics in 0..1)\n"
+    "  --bgr                 channels in the order blue, green, red\n"
+    "  --resize RULE         stretch, or centre-crop (keeps the aspect ratio)\n"
+    "  --crop-fraction F     with centre-crop: 0.875 takes 224 of 256\n"
+    "  --no-fusion           only what is needed to run: for finding a fault\n"
+    "  --dump-after PASS     print the graph after a pass\n"
+    "  --json                what was done, as JSON\n"
+    "  -q                    print nothing\n\n"
+    "Examples:\n"
+    "  kiln compile vgg16.onnx --preprocess imagenet --labels imagenet.txt\n"
+    "  kiln compile detector.onnx -o det.plan --input image=1x3x320x320\n";
+
+enum {
+    OPT_INPUT = 256,
+    OPT_WEIGHTS,
+    OPT_LABELS,
+    OPT_PREPROCESS,
+    OPT_MEAN,
+    OPT_STD,
+    OPT_SCALE,
+    OPT_BGR,
+    OPT_RESIZE,
+    OPT_CROP,
+    OPT_NO_FUSION,
+    OPT_DUMP,
+    OPT_JSON
+};
+
+static const struct option long_options[] = {
+    {"input", required_argument, NULL, OPT_INPUT},
+    {"weights", required_argument, NULL, OPT_WEIGHTS},
+    {"labels", required_argument, NULL, OPT_LABELS},
+    {"preprocess", required_argument, NULL, OPT_PREPROCESS},
+    {"mean", required_argument, NULL, OPT_MEAN},
+    {"std", required_argument, NULL, OPT_STD},
+    {"scale", required_argument, NULL, OPT_SCALE},
+    {"bgr", no_argument, NULL, OPT_BGR},
+    {"resize", required_argument, NULL, OPT_RESIZE},
+    {"crop-fraction", required_argument, NULL, OPT_CROP},
+    {"no-fusion", no_argument, NULL, OPT_NO_FUSION},
+    {"dump-after", required_argument, NULL, OPT_DUMP},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"help", no_argument, NULL, 'h'},
+    {0}};
+
+typedef struct compile_call {
+    kiln_compile_options options;
+    given_inputs given;
+    const char *model, *plan;
+    char *default_plan, **labels;
+    double mean[3], deviation[3], scale;
+    bool statistics, json, quiet, help;
+} compile_call;
+
+/* ---- Options ------------------------------------------------------------------------------- */
+
+static bool parse_three(const char *text, double out[3]) {
+    int used = 0;
+    return sscanf(text, "%lf,%lf,%lf%n", &out[0], &out[1], &out[2], &used) == 3 &&
+           text[used] == '\0';
+}
+
+static kiln_status load_labels(compile_call *c, const char *path, kiln_error *error) {
+    FILE *file = fopen(path, "r");
+    char *line = NULL;
+    size_t room = 0, capacity = 0;
+    if (file == NULL) {
+        return kiln_fail(error, KILN_ERROR_IO, "%s: cannot open", path);
+    }
+    while (getline(&line, &room, file) >= 0) {
+        line[strcspn(line, "\r\n")] = '\0';
+        if (c->options.label_count == capacity) {
+            capacity = capacity == 0 ? 64 : capacity * 2;
+            char **grown = realloc(c->labels, capacity * sizeof *grown);
+            if (grown == NULL) {
+                break;
+            }
+            c->labels = grown;
+        }
+        c->labels[c->options.label_count++] = strdup(line);
+    }
+    free(line);
+    (void)fclose(file);
+    c->options.labels = (const char *const *)c->labels;
+    return c->options.label_count > 0
+               ? KILN_OK
+               : kiln_fail(error, KILN_ERROR_FORMAT, "%s: no labels in it", path);
+}
+
+/* 0: understood; else the exit status. */
+static int take_option(compile_call *c, int option, const char *value, char **argv) {
+    kiln_error error;
+    kiln_preprocess *pre = &c->options.preprocess;
+    double number = 0;
+    switch (option) {
+    case 'o':
+        c->plan = value;
+        return 0;
+    case 'q':
+        c->quiet = true;
+        return 0;
+    case 'h':
+        c->help = true;
+        return 0;
+    case OPT_JSON:
+        c->json = true;
+        return 0;
+    case OPT_INPUT:
+        return given_add(&c->given, value, &error) == KILN_OK ? 0 : fail(&error);
+    case OPT_LABELS:
+        return load_labels(c, value, &error) == KILN_OK ? 0 : fail(&error);
+    case OPT_WEIGHTS:
+        c->options.weights = strcmp(value, "f16") == 0 ? KILN_F16 : KILN_F32;
+        return strcmp(value, "f16") == 0 || strcmp(value, "f32") == 0
+                   ? 0
+                   : usage(&command_compile, "--weights %s: f32 or f16", value);
+    case OPT_PREPROCESS:
+        return kiln_preprocess_preset(value, pre) == KILN_OK
+                   ? 0
+                   : usage(&command_compile, "--preprocess %s: imagenet, caffe, tf or none", value);
+    case OPT_MEAN:
+    case OPT_STD:
+        c->statistics = true;
+        return parse_three(value, option == OPT_MEAN ? c->mean : c->deviation)
+                   ? 0
+                   : usage(&command_compile, "'%s' is not three numbers, as 0.5,0.5,0.5", value);
+    case OPT_SCALE:
+        c->statistics = true;
+        return parse_real(value, &c->scale)
+                   ? 0
+                   : usage(&command_compile, "--scale %s: not a number", value);
+    case OPT_BGR:
+        pre->bgr = pre->present = true;
+        return 0;
+    case OPT_RESIZE:
+        pre->present = true;
+        pre->resize = strcmp(value, "stretch") == 0 ? KILN_RESIZE_STRETCH : KILN_RESIZE_CENTRE_CROP;
+        return strcmp(value, "stretch") == 0 || strcmp(value, "centre-crop") == 0
+                   ? 0
+                   : usage(&command_compile, "--resize %s: stretch or centre-crop", value);
+    case OPT_CROP:
+        pre->crop_fraction = parse_real(value, &number) ? (float)number : 0.0f;
+        return number > 0 && number <= 1
+                   ? 0
+                   : usage(&command_compile, "--crop-fraction %s: above 0, at most 1", value);
+    case OPT_NO_FUSION:
+        c->options.no_fusion = true;
+        return 0;
+    case OPT_DUMP:
+        c->options.dump_after = value;
+        c->options.dump = stdout;
+        return 0;
+    default:
+        return usage_of_option(&command_compile, option, argv);
+    }
+}
+
+static void apply_statistics(compile_call *c) {
+    kiln_preprocess *pre = &c->options.preprocess;
+    if (pre->crop_fraction == 0.0f) {
+        pre->crop_fraction = 0.875f;
+    }
+    bool unset = pre->scale[0] == 0.0f;
+    for (int channel = 0; channel < 4 && (c->statistics || (pre->present && unset)); channel++) {
+        int from = channel < 3 ? channel : 2;
+        pre->present = true;
+        pre->scale[channel] = (float)(c->scale / c->deviation[from]);
+        pre->bias[channel] = (float)(-c->mean[from] / c->deviation[from]);
+    }
+}
+
+static int default_plan(compile_call *c) {
+    size_t length = strlen(c->model);
+    size_t stem = length > 5 && strcmp(c->model + length - 5, ".onnx") == 0 ? length - 5 : length;
+    c->default_plan = malloc(stem + 6);
+    if (c->default_plan == NULL) {
+        return EXIT_FAILED;
+    }
+    memcpy(c->default_plan, c->model, stem);
+    memcpy(c->default_plan + stem, ".plan", 6);
+    c->plan = c->default_plan;
+    return 0;
+}
+
+/* ---- Report -------------------------------------------------------------------------------- */
+
+static void print_json(const compile_call *c, const kiln_compile_report *r) {
+    printf("{\"model\": ");
+    json_string(stdout, c->model);
+    printf(", \"plan\": ");
+    json_string(stdout, c->plan);
+    printf(", \"operators_imported\": %zu, \"operators_planned\": %zu, \"fused\": {",
+           r->operators_imported, r->operators_planned);
+    for (size_t k = 0; k < r->fusion_count; k++) {
+        printf("%s\"%s\": %zu", k > 0 ? ", " : "", r->fusions[k].pass, r->fusions[k].rewrites);
+    }
+    printf("}, \"plan_bytes\": %llu, \"weights_bytes\": %llu, \"arena_bytes\": %llu, "
+           "\"arena_lower_bound_bytes\": %llu, \"arena_no_reuse_bytes\": %llu, \"placement\": ",
+           (unsigned long long)r->plan_bytes, (unsigned long long)r->weights_bytes,
+           (unsigned long long)r->arena_bytes, (unsigned long long)r->arena_lower_bound_bytes,
+           (unsigned long long)r->arena_no_reuse_bytes);
+    json_string(stdout, r->placement);
+    printf(", \"copies\": %zu, \"boundary_copies\": %zu, \"batchable\": %s, \"note\": ", r->copies,
+           r->boundary_copies, r->batchable ? "true" : "false");
+    json_string(stdout, r->note);
+    printf("}\n");
+}
+
+static void print_report(const compile_call *c, const kiln_compile_report *r) {
+    char a[32], b[32], d[32];
+    printf("%s -> %s\n", c->model, c->plan);
+    printf("  operators  %zu imported, %zu kernel calls planned\n", r->operators_imported,
+           r->operators_planned);
+    for (size_t k = 0; k < r->fusion_count; k++) {
+        printf("    %-22s %5zu rewrites  %5zu -> %zu operators\n", r->fusions[k].pass,
+               r->fusions[k].rewrites, r->fusions[k].before, r->fusions[k].after);
+    }
+    printf("  weights    %s in a plan of %s\n", human_bytes(r->weights_bytes, a, sizeof a),
+           human_bytes(r->plan_bytes, b, sizeof b));
+    printf("  arena      %s (lower bound %s, without reuse %s; %s)\n",
+           human_bytes(r->arena_bytes, a, sizeof a),
+           human_bytes(r->arena_lower_bound_bytes, b, sizeof b),
+           human_bytes(r->arena_no_reuse_bytes, d, sizeof d), r->placement);
+    printf("  copies     %zu inside the network, %zu at its boundary\n", r->copies,
+           r->boundary_copies);
+    printf("  batch      %s\n", r->batchable ? "chosen at run time" : "fixed");
+    if (r->note[0] != '\0') {
+        printf("  note       %s\n", r->note);
+    }
+}
+
+static int compile(compile_call *c) {
+    kiln_compile_report report;
+    kiln_error error;
+    int status = c->plan == NULL ? default_plan(c) : 0;
+    apply_statistics(c);
+    c->options.inputs = c->given.values;
+    c->options.input_count = c->given.count;
+    if (status != 0) {
+        return status;
+    }
+    if (kiln_compile(c->model, c->plan, &c->options, &report, &error) != KILN_OK) {
+        return fail(&error);
+    }
+    if (c->json) {
+        print_json(c, &report);
+    } else if (!c->quiet) {
+        print_report(c, &report);
+    }
+    return 0;
+}
+
+static int run(int argc, char **argv) {
+    compile_call c = {.deviation = {1, 1, 1}, .scale = 1};
+    int status = 0, option;
+    kiln_compile_options_init(&c.options);
+    while (status == 0 && (option = getopt_long(argc, argv, ":o:qh", long_options, NULL)) != -1) {
+        status = take_option(&c, option, optarg, argv);
+    }
+    if (status == 0 && c.help) {
+        status = show_help(&command_compile);
+    } else if (status == 0 && argc - optind != 1) {
+        status = usage(&command_compile, "expected one model, got %d", argc - optind);
+    } else if (status == 0) {
+        c.model = argv[optind];
+        status = compile(&c);
+    }
+    for (size_t k = 0; k < c.options.label_count; k++) {
+        free(c.labels[k]);
+    }
+    free(c.labels);
+    free(c.default_plan);
+    given_free(&c.given);
+    return status;
+}
+
+const command command_compile = {"compile", "compile an ONNX model to a plan", help_text, run};

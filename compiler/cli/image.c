@@ -1,0 +1,130 @@
+/* Pictures from files: finds out the format, refuses what is too large. The decoders are in
+ * image_jpeg.c, image_png.c and image_pnm.c. */
+#include "compiler/cli/image.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Well over any picture within the pixel limit. */
+#define MAX_FILE_BYTES ((size_t)1 << 30)
+
+static const struct {
+    const char *name;
+    const char *magic;
+    size_t offset, length;
+    kiln_status (*decode)(kiln_span bytes, image *out_image, kiln_error *error);
+} formats[] = {
+    {"JPEG", "\xff\xd8\xff", 0, 3, image_decode_jpeg},
+    {"PNG", "\x89PNG\r\n\x1a\n", 0, 8, image_decode_png},
+    {"PGM", "P5", 0, 2, image_decode_pnm},
+    {"PPM", "P6", 0, 2, image_decode_pnm},
+    /* Recognised only to say what it is. */
+    {"GIF", "GIF8", 0, 4, NULL},
+    {"BMP", "BM", 0, 2, NULL},
+    {"WebP", "WEBP", 8, 4, NULL},
+    {"TIFF", "II*\0", 0, 4, NULL},
+    {"TIFF", "MM\0*", 0, 4, NULL},
+    {"HEIC or AVIF", "ftyp", 4, 4, NULL},
+    {"text PNM", "P2", 0, 2, NULL},
+    {"text PNM", "P3", 0, 2, NULL},
+};
+
+kiln_status image_allocate(image *out_image, uint64_t width, uint64_t height, kiln_error *error) {
+    if (width == 0 || height == 0) {
+        return kiln_fail(error, KILN_ERROR_FORMAT, "the picture is empty");
+    }
+    if (width > IMAGE_MAX_SIDE || height > IMAGE_MAX_SIDE || width * height > IMAGE_MAX_PIXELS) {
+        return kiln_fail(error, KILN_ERROR_UNSUPPORTED,
+                         "%llux%llu pixels is too large: at most %u a side and %u million in all",
+                         (unsigned long long)width, (unsigned long long)height, IMAGE_MAX_SIDE,
+                         IMAGE_MAX_PIXELS / 1000000u);
+    }
+    uint8_t *rgb = malloc((size_t)(width * height * 3));
+    if (rgb == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    *out_image = (image){.width = (uint32_t)width, .height = (uint32_t)height, .rgb = rgb};
+    return KILN_OK;
+}
+
+void image_free(image *picture) {
+    free(picture->rgb);
+    *picture = (image){0};
+}
+
+kiln_status image_decode(kiln_span bytes, image *out_image, kiln_error *error) {
+    *out_image = (image){0};
+    for (size_t k = 0; k < sizeof formats / sizeof *formats; k++) {
+        size_t end = formats[k].offset + formats[k].length;
+        if (bytes.size >= end && memcmp((const uint8_t *)bytes.data + formats[k].offset,
+                                        formats[k].magic, formats[k].length) == 0) {
+            if (formats[k].decode == NULL) {
+                return kiln_fail(error, KILN_ERROR_UNSUPPORTED,
+                                 "%s pictures are not read; JPEG, PNG, PGM and PPM are",
+                                 formats[k].name);
+            }
+            kiln_status status = formats[k].decode(bytes, out_image, error);
+            if (status != KILN_OK) {
+                image_free(out_image);
+            }
+            return status;
+        }
+    }
+    return kiln_fail(error, KILN_ERROR_FORMAT, "not a JPEG, PNG, PGM or PPM picture");
+}
+
+static kiln_status read_file(FILE *file, uint8_t **out_data, size_t *out_size, kiln_error *error) {
+    struct stat information;
+    if (fstat(fileno(file), &information) != 0 || S_ISDIR(information.st_mode)) {
+        return kiln_fail(error, KILN_ERROR_IO, "not a file");
+    }
+    size_t capacity = 1 << 16, size = 0;
+    uint8_t *data = malloc(capacity);
+    while (data != NULL) {
+        size += fread(data + size, 1, capacity - size, file);
+        if (size < capacity) {
+            break;
+        }
+        if (capacity >= MAX_FILE_BYTES) {
+            free(data);
+            return kiln_fail(error, KILN_ERROR_UNSUPPORTED, "the file is larger than 1 GiB");
+        }
+        capacity *= 2;
+        uint8_t *larger = realloc(data, capacity);
+        if (larger == NULL) {
+            free(data);
+        }
+        data = larger;
+    }
+    if (data == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    if (ferror(file)) {
+        free(data);
+        return kiln_fail(error, KILN_ERROR_IO, "cannot read: %s", strerror(errno));
+    }
+    *out_data = data;
+    *out_size = size;
+    return KILN_OK;
+}
+
+kiln_status image_load(const char *path, image *out_image, kiln_error *error) {
+    kiln_error detail = {0};
+    uint8_t *data = NULL;
+    size_t size = 0;
+    *out_image = (image){0};
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        return kiln_fail(error, KILN_ERROR_IO, "%s: %s", path, strerror(errno));
+    }
+    kiln_status status = read_file(file, &data, &size, &detail);
+    if (status == KILN_OK) {
+        status = image_decode((kiln_span){data, size}, out_image, &detail);
+    }
+    free(data);
+    (void)fclose(file);
+    return status == KILN_OK ? KILN_OK : kiln_fail(error, status, "%s: %s", path, detail.message);
+}

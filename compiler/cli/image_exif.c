@@ -1,0 +1,75 @@
+/* Cameras write pictures as the sensor lies and note in EXIF how to turn them. */
+#include "compiler/cli/image.h"
+
+#include <string.h>
+
+#define TAG_ORIENTATION 0x0112u
+
+typedef struct tiff {
+    const uint8_t *data;
+    size_t size;
+    bool big_endian;
+} tiff;
+
+static uint32_t read16(const tiff *t, size_t at) {
+    if (at + 2 > t->size) {
+        return 0;
+    }
+    uint32_t a = t->data[at], b = t->data[at + 1];
+    return t->big_endian ? a << 8 | b : b << 8 | a;
+}
+
+static uint32_t read32(const tiff *t, size_t at) {
+    uint32_t a = read16(t, at), b = read16(t, at + 2);
+    return t->big_endian ? a << 16 | b : b << 16 | a;
+}
+
+/* EXIF 2.3, section 4.5: "Exif\0\0", then a TIFF header and its first directory. */
+unsigned image_exif_orientation(kiln_span marker) {
+    const uint8_t *data = marker.data;
+    if (marker.size < 14 || memcmp(data, "Exif\0\0", 6) != 0) {
+        return 1;
+    }
+    tiff t = {data + 6, marker.size - 6, data[6] == 'M'};
+    size_t directory = read32(&t, 4);
+    uint32_t entries = read16(&t, directory);
+    for (size_t k = 0; k < entries; k++) {
+        size_t entry = directory + 2 + k * 12;
+        if (entry + 12 > t.size) {
+            break;
+        }
+        if (read16(&t, entry) == TAG_ORIENTATION) {
+            uint32_t orientation = read16(&t, entry + 8);
+            return orientation >= 1 && orientation <= 8 ? orientation : 1;
+        }
+    }
+    return 1;
+}
+
+kiln_status image_orient(image *inout_image, unsigned orientation, kiln_error *error) {
+    if (orientation == 1) {
+        return KILN_OK;
+    }
+    /* 5..8 swap rows and columns; the others mirror. Which source pixel (x, y) goes to (u, v): */
+    bool transposed = orientation >= 5;
+    bool mirror_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+    bool mirror_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+    const image from = *inout_image;
+    image to = {0};
+    kiln_status status = image_allocate(&to, transposed ? from.height : from.width,
+                                        transposed ? from.width : from.height, error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    for (size_t v = 0; v < to.height; v++) {
+        for (size_t u = 0; u < to.width; u++) {
+            size_t x = transposed ? v : u, y = transposed ? u : v;
+            x = mirror_x ? from.width - 1 - x : x;
+            y = mirror_y ? from.height - 1 - y : y;
+            memcpy(to.rgb + (v * to.width + u) * 3, from.rgb + (y * from.width + x) * 3, 3);
+        }
+    }
+    image_free(inout_image);
+    *inout_image = to;
+    return KILN_OK;
+}

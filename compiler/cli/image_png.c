@@ -1,0 +1,88 @@
+/* PNG through libpng: any bit depth, palette, gray, interlaced; to 8-bit RGB. */
+#include "compiler/cli/image.h"
+
+#include <png.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_CHUNK_BYTES (64u << 20)
+
+typedef struct source {
+    kiln_span rest;
+    kiln_error *error;
+    png_bytep *rows; /* owned; here so that it survives a jump */
+} source;
+
+static void on_error(png_structp png, png_const_charp message) {
+    const source *from = png_get_error_ptr(png);
+    kiln_fail(from->error, KILN_ERROR_FORMAT, "PNG: %s", message);
+    png_longjmp(png, 1);
+}
+
+static void on_warning(png_structp png, png_const_charp message) {
+    (void)png;
+    (void)message;
+}
+
+static void read_bytes(png_structp png, png_bytep out, size_t size) {
+    source *from = png_get_io_ptr(png);
+    if (size > from->rest.size) {
+        png_error(png, "the file is cut short");
+    }
+    memcpy(out, from->rest.data, size);
+    from->rest.data = (const uint8_t *)from->rest.data + size;
+    from->rest.size -= size;
+}
+
+static void expect_rgb8(png_structp png, png_infop info) {
+    png_set_expand(png);
+    png_set_scale_16(png);
+    png_set_gray_to_rgb(png);
+    png_set_strip_alpha(png);
+    (void)png_set_interlace_handling(png);
+    png_read_update_info(png, info);
+}
+
+/* Everything that may jump. Nothing here owns memory across a jump but what lies in *from and
+ * *out_image. */
+static kiln_status decode(png_structp png, png_infop info, source *from, image *out_image) {
+    if (setjmp(png_jmpbuf(png)) != 0) {
+        return KILN_ERROR_FORMAT;
+    }
+    png_set_read_fn(png, from, read_bytes);
+    /* Larger pictures are refused by image_allocate, with our own words. */
+    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+    png_set_chunk_malloc_max(png, MAX_CHUNK_BYTES);
+    png_read_info(png, info);
+    uint32_t width = png_get_image_width(png, info), height = png_get_image_height(png, info);
+    kiln_status status = image_allocate(out_image, width, height, from->error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    expect_rgb8(png, info);
+    if (png_get_rowbytes(png, info) != (size_t)width * 3) {
+        png_error(png, "unexpected pixel format");
+    }
+    from->rows = malloc(height * sizeof *from->rows);
+    if (from->rows == NULL) {
+        return kiln_fail(from->error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    for (size_t y = 0; y < height; y++) {
+        from->rows[y] = out_image->rgb + y * width * 3;
+    }
+    png_read_image(png, from->rows);
+    png_read_end(png, NULL);
+    return KILN_OK;
+}
+
+kiln_status image_decode_png(kiln_span bytes, image *out_image, kiln_error *error) {
+    source from = {.rest = bytes, .error = error};
+    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &from, on_error, on_warning);
+    png_infop info = png != NULL ? png_create_info_struct(png) : NULL;
+    kiln_status status = info != NULL ? decode(png, info, &from, out_image)
+                                      : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    png_destroy_read_struct(&png, &info, NULL);
+    free(from.rows);
+    return status;
+}

@@ -1,0 +1,265 @@
+/* kiln inspect: the plan as a table, JSON, a Graphviz graph or a page. */
+#include "compiler/cli/inspect.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help_text[] =
+    "usage: kiln inspect PLAN [--json | --dot | --html FILE]\n\n"
+    "Shows what a plan holds: its layers with kernel, output shape, parameters, multiply-\n"
+    "accumulates and place in the arena, like Keras's model.summary(); inputs, outputs, labels.\n"
+    "\"Runs on\" says whether XNNPACK has the kernel or plain C of ours.\n\n"
+    "  --json        everything, as JSON\n"
+    "  --dot         the graph for Graphviz: kiln inspect --dot net.plan | dot -Tsvg > net.svg\n"
+    "  --html FILE   one page with the table and a picture of the arena over time\n";
+
+uint64_t step_parameters(const kiln_plan_view *v, const kiln_plan_step *s) {
+    uint64_t parameters = 0;
+    for (uint32_t k = 0; k < s->input_count; k++) {
+        uint32_t id = v->operands[s->first_operand + k];
+        if (id != KILN_PLAN_NONE && v->tensors[id].place == KILN_PLACE_CONSTANT &&
+            v->tensors[id].dtype == KILN_F32) {
+            parameters += kiln_plan_tensor_bytes(&v->tensors[id]) /
+                          kiln_dtype_size((kiln_dtype)v->tensors[id].stored_dtype);
+        }
+    }
+    return parameters;
+}
+
+const kiln_plan_tensor_record *step_output(const kiln_plan_view *v, const kiln_plan_step *s) {
+    return &v->tensors[v->operands[s->first_operand + s->input_count]];
+}
+
+uint64_t arena_offset(const kiln_plan_view *v, const kiln_plan_tensor_record *t) {
+    return v->storages[t->storage].offset + t->offset;
+}
+
+static void print_tensors(const kiln_plan *plan, const char *kind, size_t count,
+                          kiln_status (*get)(const kiln_plan *, size_t, kiln_tensor_info *)) {
+    for (size_t k = 0; k < count; k++) {
+        kiln_tensor_info info;
+        char shape[96];
+        (void)get(plan, k, &info);
+        printf("%-8s %-28s %-5s %s\n", kind, info.name, kiln_dtype_name(info.dtype),
+               shape_text(info.dims, info.rank, info.batched, shape, sizeof shape));
+    }
+}
+
+static void print_preprocess(const kiln_plan *plan) {
+    kiln_preprocess p;
+    kiln_plan_preprocess(plan, &p);
+    if (p.present) {
+        printf("pictures %s, %s; x = pixel * (%g, %g, %g) + (%g, %g, %g)\n", p.bgr ? "BGR" : "RGB",
+               p.resize == KILN_RESIZE_STRETCH ? "stretched" : "centre crop", (double)p.scale[0],
+               (double)p.scale[1], (double)p.scale[2], (double)p.bias[0], (double)p.bias[1],
+               (double)p.bias[2]);
+    }
+}
+
+static void print_row(const kiln_plan *plan, const kiln_plan_view *v, size_t step) {
+    const kiln_plan_step *s = &v->steps[step];
+    const kiln_plan_tensor_record *y = step_output(v, s);
+    const kiln_kernel_traits *traits = kiln_kernel_describe(s->kernel);
+    char shape[96], offset[24] = "-";
+    if (y->place == KILN_PLACE_ARENA) {
+        snprintf(offset, sizeof offset, "%llu", (unsigned long long)arena_offset(v, y));
+    }
+    printf("%-30.30s %-19s %-18s %11llu %14llu %11s  %s%s\n", v->strings + s->name, traits->name,
+           shape_text(y->dims, y->rank, y->batched != 0, shape, sizeof shape),
+           (unsigned long long)step_parameters(v, s),
+           (unsigned long long)kiln_plan_step_macs(plan, step), offset, traits->runs_on,
+           (s->flags & KILN_STEP_FINAL_DENSE) != 0 ? " (final dense)" : "");
+}
+
+static void print_table(const kiln_plan *plan, const kiln_plan_view *v) {
+    uint64_t parameters = 0, macs = 0;
+    char a[32], b[32], c[32];
+    for (size_t k = 0; k < v->metadata_count; k++) {
+        printf("%-8s %s\n", v->strings + v->metadata[k].key, v->strings + v->metadata[k].value);
+    }
+    print_tensors(plan, "input", v->input_count, kiln_plan_input);
+    print_tensors(plan, "output", v->output_count, kiln_plan_output);
+    print_preprocess(plan);
+    if (v->label_count > 0) {
+        printf("labels   %zu: %s ... %s\n", v->label_count, kiln_plan_label(plan, 0),
+               kiln_plan_label(plan, v->label_count - 1));
+    }
+    printf("\n%-30s %-19s %-18s %11s %14s %11s  %s\n", "Layer", "Kernel", "Output", "Parameters",
+           "MACs", "Arena", "Runs on");
+    for (size_t k = 0; k < v->step_count; k++) {
+        print_row(plan, v, k);
+        parameters += step_parameters(v, &v->steps[k]);
+        macs += kiln_plan_step_macs(plan, k);
+    }
+    printf("\n%zu kernel calls, %llu parameters, %.3f G multiply-accumulates\n", v->step_count,
+           (unsigned long long)parameters, (double)macs / 1e9);
+    printf("arena %s (lower bound %s, without reuse %s)%s\n",
+           human_bytes(v->header->arena_bytes, a, sizeof a),
+           human_bytes(v->header->lower_bound_bytes, b, sizeof b),
+           human_bytes(v->header->no_reuse_bytes, c, sizeof c),
+           v->header->batchable != 0 ? " for each sample of a batch" : "");
+}
+
+/* ---- JSON ---------------------------------------------------------------------------------- */
+
+static void json_shape(const uint32_t *dims, uint32_t rank) {
+    putchar('[');
+    for (uint32_t k = 0; k < rank; k++) {
+        printf("%s%u", k > 0 ? ", " : "", dims[k]);
+    }
+    putchar(']');
+}
+
+static void json_tensors(const kiln_plan *plan, const char *kind, size_t count,
+                         kiln_status (*get)(const kiln_plan *, size_t, kiln_tensor_info *)) {
+    printf("\"%s\": [", kind);
+    for (size_t k = 0; k < count; k++) {
+        kiln_tensor_info info;
+        (void)get(plan, k, &info);
+        printf("%s{\"name\": ", k > 0 ? ", " : "");
+        json_string(stdout, info.name);
+        printf(", \"type\": \"%s\", \"batched\": %s, \"shape\": ", kiln_dtype_name(info.dtype),
+               info.batched ? "true" : "false");
+        json_shape(info.dims, info.rank);
+        putchar('}');
+    }
+    printf("], ");
+}
+
+static void print_json(const kiln_plan *plan, const kiln_plan_view *v) {
+    printf("{\"metadata\": {");
+    for (size_t k = 0; k < v->metadata_count; k++) {
+        printf("%s", k > 0 ? ", " : "");
+        json_string(stdout, v->strings + v->metadata[k].key);
+        printf(": ");
+        json_string(stdout, v->strings + v->metadata[k].value);
+    }
+    printf("}, ");
+    json_tensors(plan, "inputs", v->input_count, kiln_plan_input);
+    json_tensors(plan, "outputs", v->output_count, kiln_plan_output);
+    printf("\"labels\": [");
+    for (size_t k = 0; k < v->label_count; k++) {
+        printf("%s", k > 0 ? ", " : "");
+        json_string(stdout, kiln_plan_label(plan, k));
+    }
+    printf("], \"arena_bytes\": %llu, \"arena_lower_bound_bytes\": %llu, "
+           "\"arena_no_reuse_bytes\": %llu, \"layers\": [",
+           (unsigned long long)v->header->arena_bytes,
+           (unsigned long long)v->header->lower_bound_bytes,
+           (unsigned long long)v->header->no_reuse_bytes);
+    for (size_t k = 0; k < v->step_count; k++) {
+        const kiln_plan_step *s = &v->steps[k];
+        const kiln_plan_tensor_record *y = step_output(v, s);
+        printf("%s{\"name\": ", k > 0 ? ", " : "");
+        json_string(stdout, v->strings + s->name);
+        printf(", \"origin\": ");
+        json_string(stdout, v->strings + s->origin);
+        printf(", \"kernel\": \"%s\", \"runs_on\": \"%s\", \"final_dense\": %s, \"shape\": ",
+               kiln_kernel_describe(s->kernel)->name, kiln_kernel_describe(s->kernel)->runs_on,
+               (s->flags & KILN_STEP_FINAL_DENSE) != 0 ? "true" : "false");
+        json_shape(y->dims, y->rank);
+        printf(", \"parameters\": %llu, \"macs\": %llu, \"arena_offset\": ",
+               (unsigned long long)step_parameters(v, s),
+               (unsigned long long)kiln_plan_step_macs(plan, k));
+        if (y->place == KILN_PLACE_ARENA) {
+            printf("%llu}", (unsigned long long)arena_offset(v, y));
+        } else {
+            printf("null}");
+        }
+    }
+    printf("]}\n");
+}
+
+/* ---- Graphviz ------------------------------------------------------------------------------ */
+
+/* An edge from the last step that wrote into an operand's storage (or from an input). */
+static kiln_status print_dot(const kiln_plan_view *v, kiln_error *error) {
+    size_t *writer = calloc(v->storage_count + 1, sizeof *writer);
+    if (writer == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    printf("digraph plan {\n  node [shape=box, fontname=\"sans-serif\", fontsize=10];\n");
+    for (size_t k = 0; k < v->step_count; k++) {
+        const kiln_plan_step *s = &v->steps[k];
+        const kiln_plan_tensor_record *y = step_output(v, s);
+        char shape[96], label[400];
+        snprintf(label, sizeof label, "%.200s\n%s\n%s", v->strings + s->name,
+                 kiln_kernel_describe(s->kernel)->name,
+                 shape_text(y->dims, y->rank, y->batched != 0, shape, sizeof shape));
+        printf("  s%zu [label=", k);
+        for (char *c = label; *c != '\0'; c++) {
+            *c = *c == '\n' ? '\t' : *c;
+        }
+        /* JSON's escapes are Graphviz's too, but for the line break. */
+        putchar('"');
+        for (const char *c = label; *c != '\0'; c++) {
+            if (*c == '\t') {
+                printf("\\n");
+            } else {
+                printf(*c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
+            }
+        }
+        printf("\"];\n");
+        for (uint32_t i = 0; i < s->input_count; i++) {
+            uint32_t id = v->operands[s->first_operand + i];
+            bool arena = id != KILN_PLAN_NONE && v->tensors[id].place == KILN_PLACE_ARENA;
+            if (arena && writer[v->tensors[id].storage] > 0) {
+                printf("  s%zu -> s%zu;\n", writer[v->tensors[id].storage] - 1, k);
+            }
+        }
+        for (uint32_t o = 0; o < s->output_count; o++) {
+            uint32_t id = v->operands[s->first_operand + s->input_count + o];
+            if (id != KILN_PLAN_NONE && v->tensors[id].place == KILN_PLACE_ARENA) {
+                writer[v->tensors[id].storage] = k + 1;
+            }
+        }
+    }
+    printf("}\n");
+    free(writer);
+    return KILN_OK;
+}
+
+static int run(int argc, char **argv) {
+    static const struct option long_options[] = {{"json", no_argument, NULL, 'j'},
+                                                 {"dot", no_argument, NULL, 'd'},
+                                                 {"html", required_argument, NULL, 'w'},
+                                                 {"help", no_argument, NULL, 'h'},
+                                                 {0}};
+    const char *html = NULL;
+    int option, form = 't';
+    while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+        if (option == 'h') {
+            return show_help(&command_inspect);
+        }
+        if (option != 'j' && option != 'd' && option != 'w') {
+            return usage_of_option(&command_inspect, option, argv);
+        }
+        html = option == 'w' ? optarg : html;
+        form = option;
+    }
+    if (argc - optind != 1) {
+        return usage(&command_inspect, "expected one plan, got %d", argc - optind);
+    }
+    kiln_plan *plan = NULL;
+    kiln_error error;
+    kiln_status status = kiln_plan_open(argv[optind], NULL, &plan, &error);
+    if (status != KILN_OK) {
+        return fail(&error);
+    }
+    kiln_plan_view view;
+    kiln_plan_inspect(plan, &view);
+    if (form == 'w') {
+        status = inspect_html(plan, &view, argv[optind], html, &error);
+    } else if (form == 'd') {
+        status = print_dot(&view, &error);
+    } else if (form == 'j') {
+        print_json(plan, &view);
+    } else {
+        print_table(plan, &view);
+    }
+    kiln_plan_close(plan);
+    return status == KILN_OK ? 0 : fail(&error);
+}
+
+const command command_inspect = {"inspect", "show a plan's layers and memory", help_text, run};

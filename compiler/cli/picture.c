@@ -1,0 +1,86 @@
+#include "compiler/cli/picture.h"
+#include "compiler/cli/elements.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+kiln_status picture_layout_of(const kiln_tensor_info *info, picture_layout *out_layout,
+                              kiln_error *error) {
+    const uint32_t *dims = info->dims;
+    uint32_t count = 1;
+    if (info->rank == 4) {
+        count = *dims++;
+    }
+    if (info->rank == 4 || info->rank == 3) {
+        if (dims[0] == 1 || dims[0] == 3) {
+            *out_layout = (picture_layout){count, dims[0], dims[1], dims[2], false};
+            return KILN_OK;
+        }
+        if (dims[2] == 1 || dims[2] == 3) {
+            *out_layout = (picture_layout){count, dims[2], dims[0], dims[1], true};
+            return KILN_OK;
+        }
+    }
+    return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                     "input '%s' does not take pictures (of 1 or 3 channels): give it a file with "
+                     "--input",
+                     info->name);
+}
+
+static uint32_t clamp_side(double side, uint32_t least) {
+    return side < least ? least : side > UINT32_MAX ? UINT32_MAX : (uint32_t)side;
+}
+
+/* As torchvision's Resize and CenterCrop: the side that needs the larger factor becomes exactly
+ * size / crop_fraction, the other keeps the aspect ratio (rounded down). */
+resize_window picture_window(const image *picture, const picture_layout *layout,
+                             const kiln_preprocess *preprocess) {
+    uint32_t width = layout->width, height = layout->height;
+    resize_window window = {width, height, 0, 0, width, height};
+    double fraction = preprocess->crop_fraction;
+    if (preprocess->resize != KILN_RESIZE_CENTRE_CROP || !(fraction > 0 && fraction <= 1)) {
+        return window;
+    }
+    double across = round(width / fraction) / picture->width;
+    double down = round(height / fraction) / picture->height;
+    double factor = across > down ? across : down;
+    /* The small addition keeps the exact side from being rounded down. */
+    window.full_width = clamp_side(floor(picture->width * factor + 1e-6), width);
+    window.full_height = clamp_side(floor(picture->height * factor + 1e-6), height);
+    window.left = (window.full_width - width) / 2;
+    window.top = (window.full_height - height) / 2;
+    return window;
+}
+
+static void store_pixels(const float *rgb, const picture_layout *layout,
+                         const kiln_preprocess *preprocess, kiln_dtype dtype, size_t index,
+                         void *data) {
+    size_t channels = layout->channels, pixels = (size_t)layout->width * layout->height;
+    for (size_t p = 0; p < pixels; p++) {
+        const float *pixel = rgb + p * 3;
+        for (size_t c = 0; c < channels; c++) {
+            double value = channels == 1 ? 0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2]
+                                         : (double)pixel[preprocess->bgr ? 2 - c : c];
+            size_t at = layout->channels_last ? p * channels + c : c * pixels + p;
+            element_set(data, dtype, index * channels * pixels + at,
+                        value * (double)preprocess->scale[c] + (double)preprocess->bias[c]);
+        }
+    }
+}
+
+kiln_status picture_to_tensor(const image *picture, const picture_layout *layout,
+                              const kiln_preprocess *preprocess, kiln_dtype dtype, size_t index,
+                              void *data, kiln_error *error) {
+    size_t pixels = (size_t)layout->width * layout->height;
+    float *rgb = pixels <= SIZE_MAX / (3 * sizeof *rgb) ? malloc(pixels * 3 * sizeof *rgb) : NULL;
+    if (rgb == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    resize_window window = picture_window(picture, layout, preprocess);
+    kiln_status status = image_resize(picture, &window, rgb, error);
+    if (status == KILN_OK) {
+        store_pixels(rgb, layout, preprocess, dtype, index, data);
+    }
+    free(rgb);
+    return status;
+}

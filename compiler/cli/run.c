@@ -1,0 +1,385 @@
+/* kiln run: pictures or arrays in, scores or arrays out. */
+#include "compiler/cli/cli.h"
+#include "compiler/cli/elements.h"
+#include "compiler/cli/picture.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char help_text[] =
+    "usage: kiln run PLAN IMAGE... [options]\n"
+    "       kiln run PLAN --input NAME=FILE.npy|FILE.pb ... [options]\n\n"
+    "Runs a plan. Pictures (JPEG, PNG, PGM, PPM) are resized and normalised as the plan says, and\n"
+    "the best classes are printed; arrays go in as they are.\n\n"
+    "  --input NAME=FILE     data of one input; repeat for several\n"
+    "  --output DIR          write every output to DIR as .npy\n"
+    "  --top K               how many classes to print (default 5)\n"
+    "  --threads N           compute threads (default 1)\n"
+    "  --preprocess PRESET   imagenet, caffe, tf or none, instead of what the plan says\n"
+    "  --json                results as JSON\n\n"
+    "Example: kiln run mobilenet.plan cat.jpg dog.png --top 3\n";
+
+enum { OPT_INPUT = 256, OPT_OUTPUT, OPT_TOP, OPT_THREADS, OPT_PREPROCESS, OPT_JSON };
+
+typedef struct run_call {
+    given_inputs given;
+    const char *output_folder;
+    unsigned long top, threads;
+    kiln_preprocess preprocess;
+    bool has_preset, json;
+    kiln_plan *plan;
+    kiln_session *session;
+    kiln_buffer *in, *out;
+    size_t inputs, outputs, results;
+} run_call;
+
+/* ---- Buffers ------------------------------------------------------------------------------- */
+
+static kiln_status allocate(run_call *c, uint32_t batch, kiln_error *error) {
+    c->inputs = kiln_plan_input_count(c->plan);
+    c->outputs = kiln_plan_output_count(c->plan);
+    c->in = calloc(c->inputs + 1, sizeof *c->in);
+    c->out = calloc(c->outputs + 1, sizeof *c->out);
+    bool good = c->in != NULL && c->out != NULL;
+    for (size_t k = 0; good && k < c->inputs + c->outputs; k++) {
+        kiln_tensor_info info;
+        bool input = k < c->inputs;
+        kiln_buffer *b = input ? &c->in[k] : &c->out[k - c->inputs];
+        (void)(input ? kiln_plan_input(c->plan, k, &info)
+                     : kiln_plan_output(c->plan, k - c->inputs, &info));
+        b->size = info.bytes * (info.batched ? batch : 1);
+        b->data = calloc(1, b->size + 1);
+        good = b->data != NULL;
+    }
+    kiln_session_options options;
+    kiln_session_options_init(&options);
+    options.threads = (uint32_t)c->threads;
+    options.max_batch = batch;
+    return good ? kiln_session_create(c->plan, &options, &c->session, error)
+                : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+}
+
+static void release(run_call *c) {
+    for (size_t k = 0; c->in != NULL && k < c->inputs; k++) {
+        free(c->in[k].data);
+    }
+    for (size_t k = 0; c->out != NULL && k < c->outputs; k++) {
+        free(c->out[k].data);
+    }
+    free(c->in);
+    free(c->out);
+    kiln_session_destroy(c->session);
+    kiln_plan_close(c->plan);
+    given_free(&c->given);
+}
+
+/* ---- Outputs ------------------------------------------------------------------------------- */
+
+static kiln_status save_outputs(const run_call *c, uint32_t batch, const char *prefix,
+                                kiln_error *error) {
+    if (mkdir(c->output_folder, 0777) != 0 && errno != EEXIST) {
+        return kiln_fail(error, KILN_ERROR_IO, "%s: cannot create: %s", c->output_folder,
+                         strerror(errno));
+    }
+    for (size_t k = 0; k < c->outputs; k++) {
+        kiln_tensor_info info;
+        char name[256], path[4096];
+        (void)kiln_plan_output(c->plan, k, &info);
+        snprintf(name, sizeof name, "%s%s%s", prefix, prefix[0] != '\0' ? "." : "", info.name);
+        for (char *at = name; *at != '\0'; at++) {
+            *at = *at == '/' || *at == ':' || *at == '\\' ? '_' : *at;
+        }
+        snprintf(path, sizeof path, "%s/%s.npy", c->output_folder, name);
+        kiln_value value = {
+            .name = info.name, .dtype = info.dtype, .rank = info.rank, .data = c->out[k].data};
+        memcpy(value.dims, info.dims, sizeof info.dims);
+        value.dims[0] *= info.batched ? batch : 1;
+        kiln_status status = kiln_value_save_npy(&value, path, error);
+        if (status != KILN_OK) {
+            return status;
+        }
+        if (!c->json) {
+            printf("%s\n", path);
+        }
+    }
+    return KILN_OK;
+}
+
+typedef struct score {
+    double value;
+    size_t index;
+} score;
+
+static int by_value(const void *a, const void *b) {
+    const score *x = a, *y = b;
+    return x->value > y->value ? -1 : x->value < y->value ? 1 : x->index < y->index ? -1 : 1;
+}
+
+/* Probabilities: all in 0..1 and summing to one. */
+static bool is_distribution(const score *scores, size_t count) {
+    double sum = 0;
+    for (size_t k = 0; k < count; k++) {
+        if (!(scores[k].value >= 0 && scores[k].value <= 1)) {
+            return false;
+        }
+        sum += scores[k].value;
+    }
+    return fabs(sum - 1) < 1e-3;
+}
+
+static void print_scores(run_call *c, const char *picture, const score *scores, size_t count,
+                         bool distribution) {
+    size_t top = c->top < count ? c->top : count;
+    if (c->json) {
+        printf("%s{\"image\": ", c->results++ > 0 ? ",\n " : "[");
+        json_string(stdout, picture);
+        printf(", \"top\": [");
+    } else {
+        printf("%s\n", picture);
+    }
+    for (size_t k = 0; k < top; k++) {
+        const char *label = kiln_plan_label(c->plan, scores[k].index);
+        if (c->json) {
+            printf("%s{\"class\": %zu, \"label\": ", k > 0 ? ", " : "", scores[k].index);
+            json_string(stdout, label != NULL ? label : "");
+            printf(", \"%s\": ", distribution ? "probability" : "score");
+            json_number(stdout, scores[k].value);
+            putchar('}');
+        } else {
+            printf("  %-11s %9.4f  class %zu%s%s\n", distribution ? "probability" : "score",
+                   scores[k].value, scores[k].index, label != NULL ? " " : "",
+                   label != NULL ? label : "");
+        }
+    }
+    if (c->json) {
+        printf("]}");
+    }
+}
+
+/* The classes are the last output's elements. */
+static kiln_status rank_classes(run_call *c, const char *picture, kiln_error *error) {
+    kiln_tensor_info info;
+    (void)kiln_plan_output(c->plan, c->outputs - 1, &info);
+    size_t count = element_count(&info);
+    score *scores = calloc(count + 1, sizeof *scores);
+    if (scores == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    for (size_t k = 0; k < count; k++) {
+        scores[k] = (score){element_get(c->out[c->outputs - 1].data, info.dtype, k), k};
+    }
+    bool distribution = is_distribution(scores, count);
+    qsort(scores, count, sizeof *scores, by_value);
+    print_scores(c, picture, scores, count, distribution);
+    free(scores);
+    return KILN_OK;
+}
+
+/* ---- Running ------------------------------------------------------------------------------- */
+
+static kiln_status run_picture(run_call *c, const char *path, kiln_error *error) {
+    kiln_tensor_info info;
+    picture_layout layout;
+    image picture = {0};
+    (void)kiln_plan_input(c->plan, 0, &info);
+    kiln_status status = picture_layout_of(&info, &layout, error);
+    if (status == KILN_OK && (c->inputs != 1 || layout.count != 1)) {
+        status = kiln_fail(error, KILN_ERROR_ARGUMENT,
+                           "the plan does not take one picture: give it files with --input");
+    }
+    if (status == KILN_OK) {
+        status = image_load(path, &picture, error);
+    }
+    if (status == KILN_OK) {
+        status = picture_to_tensor(&picture, &layout, &c->preprocess, info.dtype, 0, c->in[0].data,
+                                   error);
+    }
+    image_free(&picture);
+    if (status == KILN_OK) {
+        status = kiln_session_run(c->session, 1, c->in, c->inputs, c->out, c->outputs, error);
+    }
+    if (status == KILN_OK) {
+        status = rank_classes(c, path, error);
+    }
+    if (status == KILN_OK && c->output_folder != NULL) {
+        const char *slash = strrchr(path, '/');
+        status = save_outputs(c, 1, slash != NULL ? slash + 1 : path, error);
+    }
+    return status;
+}
+
+static kiln_status run_pictures(run_call *c, char **paths, int count, kiln_error *error) {
+    if (!c->has_preset) {
+        kiln_plan_preprocess(c->plan, &c->preprocess);
+        if (!c->preprocess.present) {
+            fprintf(stderr, "kiln: the plan does not say how pictures are normalised; "
+                            "pixels go in as 0..255 (see --preprocess)\n");
+        }
+    }
+    kiln_status status = allocate(c, 1, error);
+    for (int k = 0; k < count && status == KILN_OK; k++) {
+        status = run_picture(c, paths[k], error);
+    }
+    if (c->json && c->results > 0) {
+        printf("]\n");
+    }
+    return status;
+}
+
+static const kiln_value *value_of(const run_call *c, const char *name) {
+    for (size_t k = 0; k < c->given.count; k++) {
+        if (strcmp(c->given.values[k].name, name) == 0) {
+            return &c->given.values[k];
+        }
+    }
+    return NULL;
+}
+
+static size_t elements_of(const kiln_value *value) {
+    size_t elements = 1;
+    for (uint32_t k = 0; k < value->rank; k++) {
+        elements *= value->dims[k];
+    }
+    return elements;
+}
+
+static kiln_status batch_of(const run_call *c, uint32_t *out_batch, kiln_error *error) {
+    *out_batch = 1;
+    for (size_t k = 0; k < kiln_plan_input_count(c->plan); k++) {
+        kiln_tensor_info info;
+        char wanted[96], found[96];
+        (void)kiln_plan_input(c->plan, k, &info);
+        const kiln_value *value = value_of(c, info.name);
+        if (value == NULL) {
+            return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                             "no data for input '%s': give --input %s=FILE", info.name, info.name);
+        }
+        size_t one = element_count(&info), given = elements_of(value);
+        size_t batch = info.batched && one > 0 && given % one == 0 ? given / one : 1;
+        if (given != one * batch || batch == 0 || batch > 65536) {
+            return kiln_fail(error, KILN_ERROR_ARGUMENT, "input '%s' is %s, the file holds %s",
+                             info.name,
+                             shape_text(info.dims, info.rank, info.batched, wanted, sizeof wanted),
+                             shape_text(value->dims, value->rank, false, found, sizeof found));
+        }
+        *out_batch = info.batched ? (uint32_t)batch : *out_batch;
+    }
+    return KILN_OK;
+}
+
+static kiln_status run_arrays(run_call *c, kiln_error *error) {
+    uint32_t batch;
+    kiln_status status = batch_of(c, &batch, error);
+    for (size_t k = 0; k < c->given.count && status == KILN_OK; k++) {
+        bool known = false;
+        for (size_t i = 0; i < kiln_plan_input_count(c->plan); i++) {
+            kiln_tensor_info info;
+            (void)kiln_plan_input(c->plan, i, &info);
+            known = known || strcmp(info.name, c->given.values[k].name) == 0;
+        }
+        if (!known) {
+            status = kiln_fail(error, KILN_ERROR_ARGUMENT, "the plan has no input '%s'",
+                               c->given.values[k].name);
+        }
+    }
+    if (status == KILN_OK) {
+        status = allocate(c, batch, error);
+    }
+    for (size_t k = 0; k < c->inputs && status == KILN_OK; k++) {
+        kiln_tensor_info info;
+        (void)kiln_plan_input(c->plan, k, &info);
+        const kiln_value *value = value_of(c, info.name);
+        for (size_t i = 0; i < elements_of(value); i++) {
+            element_set(c->in[k].data, info.dtype, i, element_get(value->data, value->dtype, i));
+        }
+    }
+    if (status == KILN_OK) {
+        status = kiln_session_run(c->session, batch, c->in, c->inputs, c->out, c->outputs, error);
+    }
+    if (status == KILN_OK && c->output_folder != NULL) {
+        return save_outputs(c, batch, "", error);
+    }
+    return status == KILN_OK ? rank_classes(c, "(first sample)", error) : status;
+}
+
+/* ---- Options ------------------------------------------------------------------------------- */
+
+static int take_option(run_call *c, int option, const char *value, char **argv) {
+    kiln_error error;
+    char file[4200];
+    const char *equals = value != NULL ? strchr(value, '=') : NULL;
+    switch (option) {
+    case OPT_INPUT:
+        if (equals == NULL) {
+            return usage(&command_run, "--input %s: expected NAME=FILE", value);
+        }
+        snprintf(file, sizeof file, "%.*s=@%s", (int)(equals - value), value,
+                 equals + (equals[1] == '@' ? 2 : 1));
+        return given_add(&c->given, file, &error) == KILN_OK ? 0 : fail(&error);
+    case OPT_OUTPUT:
+        c->output_folder = value;
+        return 0;
+    case OPT_TOP:
+        return parse_number(value, 1, 100000, &c->top)
+                   ? 0
+                   : usage(&command_run, "--top %s: a number from 1 on", value);
+    case OPT_THREADS:
+        return parse_number(value, 1, 256, &c->threads)
+                   ? 0
+                   : usage(&command_run, "--threads %s: a number from 1 to 256", value);
+    case OPT_PREPROCESS:
+        c->has_preset = true;
+        return kiln_preprocess_preset(value, &c->preprocess) == KILN_OK
+                   ? 0
+                   : usage(&command_run, "--preprocess %s: imagenet, caffe, tf or none", value);
+    case OPT_JSON:
+        c->json = true;
+        return 0;
+    default:
+        return usage_of_option(&command_run, option, argv);
+    }
+}
+
+static int run(int argc, char **argv) {
+    static const struct option long_options[] = {
+        {"input", required_argument, NULL, OPT_INPUT},
+        {"output", required_argument, NULL, OPT_OUTPUT},
+        {"top", required_argument, NULL, OPT_TOP},
+        {"threads", required_argument, NULL, OPT_THREADS},
+        {"preprocess", required_argument, NULL, OPT_PREPROCESS},
+        {"json", no_argument, NULL, OPT_JSON},
+        {"help", no_argument, NULL, 'h'},
+        {0}};
+    run_call c = {.top = 5, .threads = 1};
+    int status = 0, option;
+    kiln_error error = {0};
+    while (status == 0 && (option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+        if (option == 'h') {
+            return show_help(&command_run);
+        }
+        status = take_option(&c, option, optarg, argv);
+    }
+    int pictures = argc - optind - 1;
+    if (status == 0 && (pictures < 0 || (pictures == 0) == (c.given.count == 0))) {
+        status = usage(&command_run, "expected a plan, and pictures or --input");
+    }
+    if (status == 0) {
+        kiln_status result = kiln_plan_open(argv[optind], NULL, &c.plan, &error);
+        if (result == KILN_OK) {
+            result = pictures > 0 ? run_pictures(&c, argv + optind + 1, pictures, &error)
+                                  : run_arrays(&c, &error);
+        }
+        if (result == KILN_OK && c.json && pictures == 0 && c.results > 0) {
+            printf("]\n");
+        }
+        status = result == KILN_OK ? 0 : fail(&error);
+    }
+    release(&c);
+    return status;
+}
+
+const command command_run = {"run", "run a plan on pictures or arrays", help_text, run};

@@ -1,0 +1,235 @@
+/* Messages, numbers, JSON, files: what subcommands share. */
+#include "compiler/cli/cli.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int fail(const kiln_error *error) {
+    progress_clear();
+    fprintf(stderr, "kiln: %s\n", error->message);
+    return EXIT_FAILED;
+}
+
+int usage(const command *c, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "kiln %s: ", c->name);
+    (void)vfprintf(stderr, format, arguments);
+    fprintf(stderr, " (see: kiln help %s)\n", c->name);
+    va_end(arguments);
+    return EXIT_USAGE;
+}
+
+int show_help(const command *c) {
+    fputs(c->help, stdout);
+    return 0;
+}
+
+int usage_of_option(const command *c, int option, char **argv) {
+    extern int optind;
+    return usage(c, option == ':' ? "option %s needs a value" : "unknown option %s",
+                 argv[optind - 1]);
+}
+
+const char *human_bytes(uint64_t bytes, char *buffer, size_t size) {
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+    while (value >= 1024 && unit < 4) {
+        value /= 1024;
+        unit++;
+    }
+    snprintf(buffer, size, unit == 0 ? "%.0f %s" : "%.2f %s", value, units[unit]);
+    return buffer;
+}
+
+const char *shape_text(const uint32_t *dims, uint32_t rank, bool batched, char *buffer,
+                       size_t size) {
+    size_t used = 0;
+    buffer[0] = '\0';
+    for (uint32_t k = 0; k < rank && used < size; k++) {
+        const char *times = k > 0 ? "x" : "";
+        int written;
+        if (k == 0 && batched) {
+            written = dims[0] == 1 ? snprintf(buffer, size, "N")
+                                   : snprintf(buffer, size, "N*%u", dims[0]);
+        } else {
+            written = snprintf(buffer + used, size - used, "%s%u", times, dims[k]);
+        }
+        used += written > 0 ? (size_t)written : 0;
+    }
+    if (rank == 0) {
+        snprintf(buffer, size, "scalar");
+    }
+    return buffer;
+}
+
+void json_string(FILE *out, const char *text) {
+    fputc('"', out);
+    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
+        if (*c == '"' || *c == '\\') {
+            fprintf(out, "\\%c", *c);
+        } else if (*c < 0x20) {
+            fprintf(out, "\\u%04x", *c);
+        } else {
+            fputc(*c, out);
+        }
+    }
+    fputc('"', out);
+}
+
+void json_number(FILE *out, double value) {
+    if (isfinite(value)) {
+        fprintf(out, "%.9g", value);
+    } else {
+        fputs("null", out);
+    }
+}
+
+void html_text(FILE *out, const char *text) {
+    for (; *text != '\0'; text++) {
+        switch (*text) {
+        case '<':
+            fputs("&lt;", out);
+            break;
+        case '>':
+            fputs("&gt;", out);
+            break;
+        case '&':
+            fputs("&amp;", out);
+            break;
+        case '"':
+            fputs("&quot;", out);
+            break;
+        default:
+            fputc(*text, out);
+        }
+    }
+}
+
+/* ---- Files --------------------------------------------------------------------------------- */
+
+kiln_status file_begin(output_file *out, const char *path, kiln_error *error) {
+    out->path = path;
+    int length =
+        snprintf(out->temporary, sizeof out->temporary, "%s.%ld.tmp", path, (long)getpid());
+    out->file =
+        length > 0 && (size_t)length < sizeof out->temporary ? fopen(out->temporary, "wb") : NULL;
+    return out->file != NULL
+               ? KILN_OK
+               : kiln_fail(error, KILN_ERROR_IO, "%s: cannot create: %s", path, strerror(errno));
+}
+
+kiln_status file_commit(output_file *out, kiln_error *error) {
+    bool good = ferror(out->file) == 0 && fflush(out->file) == 0;
+    good = fclose(out->file) == 0 && good;
+    if (good && rename(out->temporary, out->path) == 0) {
+        return KILN_OK;
+    }
+    kiln_status status =
+        kiln_fail(error, KILN_ERROR_IO, "%s: cannot write: %s", out->path, strerror(errno));
+    (void)unlink(out->temporary);
+    return status;
+}
+
+/* ---- Progress ------------------------------------------------------------------------------ */
+
+void progress_show(const char *what, size_t done, size_t total) {
+    if (isatty(STDERR_FILENO) == 0 || total == 0) {
+        return;
+    }
+    char bar[31];
+    size_t filled = done * 30 / total;
+    memset(bar, ' ', 30);
+    memset(bar, '=', filled);
+    bar[30] = '\0';
+    fprintf(stderr, "\r%s [%s] %zu/%zu", what, bar, done, total);
+}
+
+void progress_clear(void) {
+    if (isatty(STDERR_FILENO) != 0) {
+        fputs("\r\033[K", stderr);
+    }
+}
+
+/* ---- Arguments ----------------------------------------------------------------------------- */
+
+bool parse_number(const char *text, unsigned long low, unsigned long high, unsigned long *out) {
+    char *end;
+    errno = 0;
+    *out = strtoul(text, &end, 10);
+    return end != text && *end == '\0' && text[0] != '-' && errno == 0 && *out >= low &&
+           *out <= high;
+}
+
+bool parse_real(const char *text, double *out) {
+    char *end;
+    *out = strtod(text, &end);
+    return end != text && *end == '\0' && isfinite(*out);
+}
+
+/* "1x3x224x224" or "Nx3x224x224". */
+static bool parse_shape(const char *text, kiln_value *value) {
+    while (value->rank < KILN_MAX_RANK) {
+        char *end;
+        if (value->rank == 0 && (text[0] == 'N' || text[0] == 'n')) {
+            value->dims[0] = KILN_BATCH;
+            end = (char *)(uintptr_t)(text + 1);
+        } else {
+            unsigned long dim = strtoul(text, &end, 10);
+            if (end == text || dim == 0 || dim > INT32_MAX) {
+                return false;
+            }
+            value->dims[value->rank] = (uint32_t)dim;
+        }
+        value->rank++;
+        if (*end == '\0') {
+            return true;
+        }
+        if (*end != 'x' && *end != ',') {
+            return false;
+        }
+        text = end + 1;
+    }
+    return false;
+}
+
+kiln_status given_add(given_inputs *given, const char *argument, kiln_error *error) {
+    const char *equals = strchr(argument, '=');
+    if (given->count == MAX_GIVEN || equals == NULL || equals == argument) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "--input %s: expected NAME=1x3x224x224 or NAME=@FILE, at most %d of them",
+                         argument, MAX_GIVEN);
+    }
+    size_t k = given->count;
+    given->names[k] = strndup(argument, (size_t)(equals - argument));
+    if (given->names[k] == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    given->count++;
+    given->values[k] = (kiln_value){.name = given->names[k], .dtype = KILN_F32};
+    if (equals[1] == '@') {
+        kiln_status status = kiln_value_load(equals + 2, &given->loaded[k], error);
+        if (status == KILN_OK) {
+            given->values[k] = *given->loaded[k];
+            given->values[k].name = given->names[k];
+        }
+        return status;
+    }
+    return parse_shape(equals + 1, &given->values[k])
+               ? KILN_OK
+               : kiln_fail(error, KILN_ERROR_ARGUMENT,
+                           "--input %s: '%s' is no shape such as 1x3x224x224 or Nx3x224x224",
+                           argument, equals + 1);
+}
+
+void given_free(given_inputs *given) {
+    for (size_t k = 0; k < given->count; k++) {
+        kiln_value_free(given->loaded[k]);
+        free(given->names[k]);
+    }
+}

@@ -124,8 +124,12 @@ static void add_node(builder *b, const char *operator_type, const char *layer,
                      const char *const *inputs, size_t input_count,
                      const encode_attribute *attributes, size_t attribute_count, tensor *y) {
     char name[2 * BUILDER_NAME];
-    snprintf(name, sizeof(name), "/%s%s%s%s_%zu", b->scope, layer, *layer != '\0' ? "/" : "",
-             operator_type, b->node_count++);
+    snprintf(name, sizeof(name), "/%s%s", b->scope, layer);
+    size_t length = strlen(name);
+    if (name[length - 1] == '.')
+        name[--length] = '\0';
+    snprintf(name + length, sizeof(name) - length, "%s%s_%zu", length > 1 ? "/" : "", operator_type,
+             b->node_count++);
     if (b->next_is_output) {
         snprintf(y->name, sizeof(y->name), "output");
         b->output = (encode_value){"output",
@@ -133,10 +137,8 @@ static void add_node(builder *b, const char *operator_type, const char *layer,
                                     (int64_t)y->height, (int64_t)y->width},
                                    y->height > 0 ? 4 : 2};
         b->next_is_output = false;
-    } else {
-        int length = snprintf(y->name, sizeof(y->name), "%s_output_0", name);
-        if (length >= (int)sizeof(y->name))
-            fail(b, "%s: name too long", name);
+    } else if (snprintf(y->name, sizeof(y->name), "%s_output_0", name) >= (int)sizeof(y->name)) {
+        fail(b, "%s: name too long", name);
     }
     encode_append_node(&b->nodes, &(encode_node){.operator_type = operator_type,
                                                  .name = name,

@@ -64,7 +64,7 @@ sources() {
 }
 
 check_format() {
-    sources | xargs -0 clang-format --dry-run -Werror
+    sources | xargs -0 clang-format --dry-run -Werror --ferror-limit=1
 }
 
 # Every file that the release build compiles, generated ones apart; each file once.

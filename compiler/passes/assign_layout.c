@@ -38,8 +38,10 @@ static kiln_status ensure(layout_pass *p, node *n, size_t k, uint8_t layout) {
         memcpy(other->dims, t->dims, sizeof t->dims);
         other->shape_known = true;
         other->layout = layout;
-        node *made = graph_insert_node(p->g, p->position, p->layout_op, NULL, 1, &t, 1, &other);
-        if (made == NULL) {
+        const char *name =
+            graph_printf(p->g, "%s as %s", t->name, layout == KILN_ROW_MAJOR ? "NCHW" : "NHWC");
+        if (name == NULL ||
+            graph_insert_node(p->g, p->position, p->layout_op, name, 1, &t, 1, &other) == NULL) {
             return KILN_ERROR_MEMORY;
         }
         p->position++;

@@ -1,0 +1,42 @@
+#!/bin/bash
+# The command line as its user has it: compile, inspect in every form, run on a picture and on an array,
+# verify, bench.
+#   end_to_end.sh KILN GENERATOR PICTURE
+set -euo pipefail
+kiln=$1 generator=$2 picture=$3
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+trap 'echo "FAILED in line $LINENO"' ERR
+
+$generator mobilenetv2 -o net.onnx --width 0.25 --size 96 --classes 4 >/dev/null
+printf 'ash\nbirch\n"oak"\n<elm>\n' >labels.txt
+$picture scene.png
+$kiln compile net.onnx --labels labels.txt --preprocess imagenet --json >compile.json
+for field in operators_imported operators_planned fused plan_bytes weights_bytes arena_bytes \
+    arena_lower_bound_bytes arena_no_reuse_bytes copies; do
+    grep -q "\"$field\": " compile.json
+done
+$kiln inspect net.plan | grep -q 'fully_connected.*(final dense)'
+$kiln inspect net.plan --json | grep -q '"labels": \["ash", "birch", "\\"oak\\"", "<elm>"\]'
+$kiln inspect net.plan --dot | grep -q 's0 -> s1'
+$kiln inspect net.plan --html page.html
+grep -q '<svg' page.html && ! grep -q 'src=' page.html
+
+$kiln run net.plan scene.png --top 4 --output out >run.txt
+for label in ash birch '"oak"' '<elm>'; do grep -q -- "$label" run.txt; done
+test -s out/scene.png.output.npy
+$kiln run net.plan scene.png --json | grep -q '"score": '
+$kiln verify net.onnx --batch 3 --threads 2 | grep -q 'within tolerance'
+$kiln verify net.onnx --plan net.plan --json | grep -q '"ok": true'
+# f16 weights: half the size, still close; and too far for a tight tolerance, which has its own status.
+$kiln compile net.onnx -o half.plan --weights f16 -q
+test $(($(stat -c %s half.plan) * 10)) -lt $(($(stat -c %s net.plan) * 7))
+$kiln verify net.onnx --weights f16 --layer-tolerance 0.02 | grep -q 'within tolerance'
+status=0
+$kiln verify net.onnx --weights f16 --layer-tolerance 1e-6 >/dev/null 2>mismatch || status=$?
+test $status -eq 3
+grep -q 'is the first out of tolerance' mismatch
+$kiln bench net.plan --threads 1,2 --runs 3 --profile --json | grep -q '"threads": 2'
+$kiln help compile | grep -q -- '--preprocess'
+echo '1 passed, 0 failed'

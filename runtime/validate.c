@@ -196,9 +196,10 @@ static kiln_status check_storages(const kiln_plan *plan, kiln_error *error) {
     uint32_t *live = a->allocate(a->context, live_bytes, 16);
     kiln_status status = KILN_ERROR_MEMORY;
     if (events != NULL && live != NULL) {
+        storage_event *event = events;
         for (uint32_t k = 0; k < v->storage_count; k++) {
-            events[2 * k] = (storage_event){v->storages[k].first_step, k, false};
-            events[2 * k + 1] = (storage_event){v->storages[k].last_step, k, true};
+            *event++ = (storage_event){v->storages[k].first_step, k, false};
+            *event++ = (storage_event){v->storages[k].last_step, k, true};
         }
         qsort(events, v->storage_count * 2, sizeof *events, compare_events);
         status = sweep(v, events, live) ? KILN_OK : fail(error, "storages overlap");

@@ -78,9 +78,15 @@ typedef struct compile_call {
 /* ---- Options ------------------------------------------------------------------------------- */
 
 static bool parse_three(const char *text, double out[3]) {
-    int used = 0;
-    return sscanf(text, "%lf,%lf,%lf%n", &out[0], &out[1], &out[2], &used) == 3 &&
-           text[used] == '\0';
+    for (int k = 0; k < 3; k++) {
+        char *end = NULL;
+        out[k] = strtod(text, &end);
+        if (end == text || *end != (k < 2 ? ',' : '\0')) {
+            return false;
+        }
+        text = end + 1;
+    }
+    return true;
 }
 
 static kiln_status load_labels(compile_call *c, const char *path, kiln_error *error) {

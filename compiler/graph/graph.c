@@ -95,13 +95,20 @@ tensor *graph_add_tensor(graph *g, const char *name, kiln_dtype dtype) {
     t->name = unique;
     t->dtype = dtype;
     tensor **tensors = pool_grow(g->pool, g->tensors, g->tensor_count, &g->tensor_capacity);
+    g->tensors = tensors != NULL ? tensors : g->tensors;
     if (tensors == NULL || !pool_enter(g->pool, t)) {
         graph_fail(g, KILN_ERROR_MEMORY, "out of memory");
         return NULL;
     }
-    g->tensors = tensors;
     g->tensors[g->tensor_count++] = t;
     return t;
+}
+
+void graph_swap_names(graph *g, tensor *a, tensor *b) {
+    const char *name = a->name;
+    pool_swap(g->pool, a, b);
+    a->name = b->name;
+    b->name = name;
 }
 
 tensor *graph_find_tensor(const graph *g, const char *name) {

@@ -1,6 +1,6 @@
 /* The compiler's graph: ONNX semantics (dims in ONNX order, row-major constants), free of protobuf.
- * Import makes it, passes rewrite it, lower reads it. Everything is owned by the graph and freed with
- * it. One graph is used by one thread. */
+ * Import makes it, passes rewrite it, lower reads it. Everything is owned by the graph and freed
+ * with it. One graph is used by one thread. */
 #ifndef KILN_COMPILER_GRAPH_H
 #define KILN_COMPILER_GRAPH_H
 
@@ -8,12 +8,12 @@
 #include <kiln/plan_format.h>
 #include <stdio.h>
 
-/* While shapes are inferred the batch, when it is left to sessions, is this prime. A dims[0] that is
- * a multiple of it is "batched"; a multiple anywhere else means that the network mixes the batch with
- * other dims, and the compiler falls back to a batch of one. */
+/* While shapes are inferred the batch, when it is left to sessions, is this prime. A dims[0] that
+ * is a multiple of it is "batched"; a multiple anywhere else means that the network mixes the batch
+ * with other dims, and the compiler falls back to a batch of one. */
 #define GRAPH_BATCH ((int64_t)99991)
 
-#define GRAPH_MAX_ELEMENTS ((int64_t)1 << 40) /* of one tensor; larger is refused */
+#define GRAPH_MAX_ELEMENTS ((int64_t)1 << 40)    /* of one tensor; larger is refused */
 #define GRAPH_MAX_FOLDED_BYTES ((size_t)1 << 30) /* of one folded constant */
 
 struct op;
@@ -26,16 +26,17 @@ typedef struct tensor {
     int64_t dims[KILN_MAX_RANK];
     bool shape_known;
     /* A constant's elements, or NULL when they are known only at run time. May be unaligned while
-     * they lie in a mapped file: readers go through tensor_f32() / tensor_i64() / tensor_bytes(). */
+     * they lie in a mapped file: readers go through tensor_f32() / tensor_i64() / tensor_bytes().
+     */
     const void *data;
-    void *owned;          /* = data when the graph must free() it */
-    bool depends_on_batch; /* a constant computed from the batch's placeholder */
-    uint8_t layout;        /* kiln_plan_layout; set by the layout pass */
-    struct node *producer; /* NULL for graph inputs and initializers */
+    void *owned;             /* = data when the graph must free() it */
+    bool depends_on_batch;   /* a constant computed from the batch's placeholder */
+    uint8_t layout;          /* kiln_plan_layout; set by the layout pass */
+    struct node *producer;   /* NULL for graph inputs and initializers */
     struct node **consumers; /* one entry a use; valid after graph_refresh */
     size_t consumer_count, consumer_capacity;
-    bool is_input, is_output; /* of the graph */
-    size_t mark;           /* scratch of whoever walks the graph */
+    bool is_input, is_output;     /* of the graph */
+    size_t mark;                  /* scratch of whoever walks the graph */
     struct tensor *bound_by_name; /* reserved for import */
 } tensor;
 
@@ -77,21 +78,21 @@ typedef struct node {
 } node;
 
 typedef struct graph {
-    const char *file;  /* path of the model, for messages */
-    int64_t opset;     /* of the default ONNX domain */
-    node **nodes;      /* in topological order */
+    const char *file; /* path of the model, for messages */
+    int64_t opset;    /* of the default ONNX domain */
+    node **nodes;     /* in topological order */
     size_t node_count, node_capacity;
     tensor **tensors;
     size_t tensor_count, tensor_capacity;
-    tensor **inputs;   /* initializers not included */
+    tensor **inputs; /* initializers not included */
     size_t input_count;
     tensor **outputs;
     size_t output_count;
-    bool batch_symbolic; /* some input's dims[0] is GRAPH_BATCH */
-    kiln_error *error;   /* may be NULL */
-    const char *producer; /* "pytorch 1.10", for metadata */
-    char note[256];       /* warning for the user */
-    struct pool *pool;    /* memory of everything above */
+    bool batch_symbolic;                 /* some input's dims[0] is GRAPH_BATCH */
+    kiln_error *error;                   /* may be NULL */
+    const char *producer;                /* "pytorch 1.10", for metadata */
+    char note[256];                      /* warning for the user */
+    struct pool *pool;                   /* memory of everything above */
     void (*release_file)(void *context); /* unmaps what constants point into */
     void *file_context;
 } graph;
@@ -101,15 +102,18 @@ typedef struct graph {
 kiln_status graph_create(const char *file, kiln_error *error, graph **out_graph);
 void graph_free(graph *g);
 
-/* Zeroed memory that lives as long as the graph; NULL (and the graph's error set) when there is none.
- * graph_strdup / graph_printf likewise. */
+/* Zeroed memory that lives as long as the graph; NULL (and the graph's error set) when there is
+ * none. graph_strdup / graph_printf likewise. */
 void *graph_allocate(graph *g, size_t size);
 const char *graph_strdup(graph *g, const char *text);
 const char *graph_printf(graph *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* A new tensor; a NULL name, or one already taken with make_unique, gets a fresh name. NULL: memory. */
+/* A new tensor; a NULL name, or one already taken with make_unique, gets a fresh name. NULL:
+ * memory. */
 tensor *graph_add_tensor(graph *g, const char *name, kiln_dtype dtype);
 tensor *graph_find_tensor(const graph *g, const char *name); /* NULL: none */
+/* Each takes the other's name. Names are never changed otherwise: they are indexed. */
+void graph_swap_names(graph *g, tensor *a, tensor *b);
 /* A constant with zeroed, owned, aligned data. dims may be NULL when rank is 0. */
 tensor *graph_add_constant(graph *g, const char *name, kiln_dtype dtype, uint32_t rank,
                            const int64_t *dims);
@@ -134,12 +138,13 @@ kiln_status graph_fail(const graph *g, kiln_status status, const char *format, .
 kiln_status graph_refresh(graph *g);
 /* Points one input elsewhere, keeping consumer lists right. */
 kiln_status node_set_input(graph *g, node *n, size_t k, tensor *t);
-/* All consumers of `from` read `to` instead. Where `from` is a graph output it stays one, so callers
- * check is_output first. */
+/* All consumers of `from` read `to` instead. Where `from` is a graph output it stays one, so
+ * callers check is_output first. */
 kiln_status graph_replace_uses(graph *g, tensor *from, tensor *to);
 /* The only consumer of t, when t is not a graph output and has exactly one use; else NULL. */
 node *tensor_single_consumer(const tensor *t);
-/* Checks order, producers, shapes, dtypes: a pass's bug shows here (debug builds, after each pass). */
+/* Checks order, producers, shapes, dtypes: a pass's bug shows here (debug builds, after each pass).
+ */
 kiln_status graph_validate(const graph *g);
 /* Text form, one node a line. */
 void graph_dump(const graph *g, FILE *out);
@@ -150,8 +155,8 @@ bool tensor_is_constant(const tensor *t); /* false for NULL */
 int64_t tensor_elements(const tensor *t); /* product of dims; 1 for a scalar */
 bool tensor_is_batched(const graph *g, const tensor *t);
 bool tensor_same_shape(const tensor *a, const tensor *b);
-/* Aligned view of a constant's elements (copies once into owned memory if the file's are unaligned).
- * NULL: out of memory. t must be a constant of that dtype. */
+/* Aligned view of a constant's elements (copies once into owned memory if the file's are
+ * unaligned). NULL: out of memory. t must be a constant of that dtype. */
 const float *tensor_f32(tensor *t);
 const int64_t *tensor_i64(tensor *t);
 const uint8_t *tensor_bytes(tensor *t); /* any dtype, aligned to 8 */
@@ -176,7 +181,8 @@ kiln_status node_set_int(graph *g, node *n, const char *name, int64_t value);
 kiln_status node_set_float(graph *g, node *n, const char *name, float value);
 kiln_status node_set_ints(graph *g, node *n, const char *name, const int64_t *values, size_t count);
 /* Negative axes count from the end; checks the range. */
-kiln_status node_axis(const graph *g, const node *n, int64_t axis, uint32_t rank, uint32_t *out_axis);
+kiln_status node_axis(const graph *g, const node *n, int64_t axis, uint32_t rank,
+                      uint32_t *out_axis);
 /* Values of a constant i64 input; count at most capacity. -1 when absent or not constant. */
 int node_input_ints(const node *n, size_t k, int64_t *out, int capacity);
 

@@ -150,3 +150,10 @@ bool pool_enter(pool *p, tensor *t) {
     p->used_slots++;
     return true;
 }
+
+void pool_swap(pool *p, tensor *a, tensor *b) {
+    tensor **slot_a = find_slot(p->slots, p->slot_count, a->name);
+    tensor **slot_b = find_slot(p->slots, p->slot_count, b->name);
+    *slot_a = b;
+    *slot_b = a;
+}

@@ -21,6 +21,9 @@ tensor *pool_find(const pool *p, const char *name);
 /* Enters a tensor whose name is not there yet. False: out of memory. */
 bool pool_enter(pool *p, tensor *t);
 
+/* The slots of two tensors, both entered, trade places: for swapping their names. */
+void pool_swap(pool *p, tensor *a, tensor *b);
+
 /* Room for one more pointer in a pool array: the array itself, or a copy twice as large. NULL: out
  * of memory. */
 void *pool_grow(pool *p, void *items, size_t count, size_t *inout_capacity);

@@ -1,8 +1,10 @@
-/* AttributeProto to attribute. */
+/* AttributeProto to attribute. Tensors are not unpacked with it: they may be large. */
 #include "compiler/import/importing.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { NODE_ATTRIBUTE = 5, ATTRIBUTE_TENSOR_FIELD = 5 };
 
 static const char *copy_text(importing *im, const ProtobufCBinaryData *text) {
     char *copy = graph_allocate(im->g, text->len + 1);
@@ -13,11 +15,11 @@ static const char *copy_text(importing *im, const ProtobufCBinaryData *text) {
 }
 
 /* Older exporters leave the type out: what is there tells. */
-static Onnx__AttributeProto__AttributeType type_of(const Onnx__AttributeProto *p) {
+static Onnx__AttributeProto__AttributeType type_of(const Onnx__AttributeProto *p, kiln_span t) {
     if (p->has_type && p->type != ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED) {
         return p->type;
     }
-    return p->t != NULL      ? ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR
+    return t.data != NULL    ? ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR
            : p->has_g        ? ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH
            : p->n_ints > 0   ? ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS
            : p->n_floats > 0 ? ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS
@@ -26,20 +28,25 @@ static Onnx__AttributeProto__AttributeType type_of(const Onnx__AttributeProto *p
                              : ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT;
 }
 
-/* A tensor of the attribute's own: it is no value of the graph. */
-static kiln_status read_tensor(importing *im, const node *n, const Onnx__AttributeProto *p,
-                               attribute *a) {
-    if (p->t == NULL) {
-        return node_fail(im->g, n, KILN_ERROR_FORMAT, "attribute '%s' has no tensor", a->name);
-    }
-    a->type = ATTRIBUTE_TENSOR;
+/* A tensor of the attribute's own, which is no value of the graph. Its data are copied to the pool:
+ * nobody would free what an aligned view of the file's may need. */
+static kiln_status read_tensor(importing *im, const node *n, kiln_span message, attribute *a) {
+    tensor t = {.name = graph_printf(im->g, "%s.%s", n->name, a->name)};
     a->t = graph_allocate(im->g, sizeof *a->t);
-    if (a->t == NULL) {
-        return KILN_ERROR_MEMORY;
+    kiln_status status =
+        a->t != NULL && t.name != NULL ? import_tensor(im, message, &t) : KILN_ERROR_MEMORY;
+    if (status != KILN_OK) {
+        return status;
     }
-    a->t->name = graph_printf(im->g, "%s.%s", n->name, a->name);
-    return a->t->name != NULL ? import_tensor_proto(im, p->t, (kiln_span){NULL, 0}, a->t)
-                              : KILN_ERROR_MEMORY;
+    size_t bytes = (size_t)tensor_elements(&t) * kiln_dtype_size(t.dtype);
+    void *copy = graph_allocate(im->g, bytes + 1);
+    if (copy != NULL && bytes > 0) {
+        memcpy(copy, t.data, bytes);
+    }
+    tensor_release(&t);
+    t.data = copy;
+    *a->t = t;
+    return copy != NULL ? KILN_OK : KILN_ERROR_MEMORY;
 }
 
 static kiln_status read_lists(importing *im, const Onnx__AttributeProto *p, attribute *a) {
@@ -58,17 +65,9 @@ static kiln_status read_lists(importing *im, const Onnx__AttributeProto *p, attr
     return KILN_OK;
 }
 
-static kiln_status read_attribute(importing *im, const node *n, const Onnx__AttributeProto *p,
-                                  attribute *a) {
-    a->name = graph_strdup(im->g, p->name != NULL ? p->name : "");
-    if (a->name == NULL) {
-        return KILN_ERROR_MEMORY;
-    }
-    if (p->ref_attr_name != NULL && p->ref_attr_name[0] != '\0') {
-        return node_fail(im->g, n, KILN_ERROR_UNSUPPORTED,
-                         "attribute '%s' refers to a function's attribute", a->name);
-    }
-    switch (type_of(p)) {
+static kiln_status read_value(importing *im, const node *n, const Onnx__AttributeProto *p,
+                              kiln_span t, attribute *a) {
+    switch (type_of(p, t)) {
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT:
         a->type = ATTRIBUTE_INT;
         a->i = p->i;
@@ -82,7 +81,10 @@ static kiln_status read_attribute(importing *im, const node *n, const Onnx__Attr
         a->s = copy_text(im, &p->s);
         return a->s != NULL ? KILN_OK : KILN_ERROR_MEMORY;
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR:
-        return read_tensor(im, n, p, a);
+        a->type = ATTRIBUTE_TENSOR;
+        return t.data != NULL ? KILN_OK
+                              : node_fail(im->g, n, KILN_ERROR_FORMAT,
+                                          "attribute '%s' has no tensor", a->name);
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS:
         a->type = ATTRIBUTE_INTS;
         return read_lists(im, p, a);
@@ -98,17 +100,94 @@ static kiln_status read_attribute(importing *im, const node *n, const Onnx__Attr
     }
 }
 
-kiln_status import_attributes(importing *im, const Onnx__NodeProto *proto, node *n) {
-    n->attributes = graph_allocate(im->g, (proto->n_attribute + 1) * sizeof *n->attributes);
+/* Everything but a tensor's content, whose message is returned. */
+static kiln_status read_attribute(importing *im, const node *n, kiln_span message, attribute *a,
+                                  kiln_span *out_tensor) {
+    size_t size = 0;
+    uint8_t *bare = wire_without(message, ATTRIBUTE_TENSOR_FIELD, &size, out_tensor);
+    Onnx__AttributeProto *p = bare != NULL ? onnx__attribute_proto__unpack(NULL, size, bare) : NULL;
+    free(bare);
+    if (p == NULL) {
+        return node_fail(im->g, n, KILN_ERROR_FORMAT, "an attribute is damaged");
+    }
+    a->name = graph_strdup(im->g, p->name != NULL ? p->name : "");
+    kiln_status status = a->name != NULL ? KILN_OK : KILN_ERROR_MEMORY;
+    if (status == KILN_OK && p->ref_attr_name != NULL && p->ref_attr_name[0] != '\0') {
+        status = node_fail(im->g, n, KILN_ERROR_UNSUPPORTED,
+                           "attribute '%s' refers to a function's attribute", a->name);
+    }
+    if (status == KILN_OK) {
+        status = read_value(im, n, p, *out_tensor, a);
+    }
+    onnx__attribute_proto__free_unpacked(p, NULL);
+    return status;
+}
+
+static bool next_attribute(kiln_span *inout_rest, wire_field *out_field) {
+    bool sound = true;
+    while (wire_next(inout_rest, out_field, &sound)) {
+        if (out_field->number == NODE_ATTRIBUTE && out_field->type == WIRE_BYTES) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t count_attributes(kiln_span node_message) {
+    wire_field field;
+    size_t count = 0;
+    while (next_attribute(&node_message, &field)) {
+        count++;
+    }
+    return count;
+}
+
+kiln_status import_attributes(importing *im, kiln_span node_message, node *n) {
+    wire_field field;
+    n->attributes = graph_allocate(im->g, count_attributes(node_message) * sizeof *n->attributes);
     if (n->attributes == NULL) {
         return KILN_ERROR_MEMORY;
     }
-    for (size_t k = 0; k < proto->n_attribute; k++) {
-        kiln_status status = read_attribute(im, n, proto->attribute[k], &n->attributes[k]);
+    while (next_attribute(&node_message, &field)) {
+        kiln_span message;
+        attribute *a = &n->attributes[n->attribute_count++];
+        kiln_status status = read_attribute(im, n, field.bytes, a, &message);
+        if (status == KILN_OK && a->type == ATTRIBUTE_TENSOR) {
+            status = read_tensor(im, n, message, a);
+        }
         if (status != KILN_OK) {
             return status;
         }
-        n->attribute_count++;
     }
     return KILN_OK;
+}
+
+kiln_status import_constant_value(importing *im, kiln_span node_message, const node *n, tensor *t) {
+    wire_field field;
+    kiln_span message;
+    attribute *a = graph_allocate(im->g, sizeof *a);
+    if (a == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    if (count_attributes(node_message) != 1 || !next_attribute(&node_message, &field)) {
+        return node_fail(im->g, n, KILN_ERROR_FORMAT, "expected one attribute");
+    }
+    kiln_status status = read_attribute(im, n, field.bytes, a, &message);
+    if (status != KILN_OK || a->type == ATTRIBUTE_TENSOR) {
+        return status == KILN_OK ? import_tensor(im, message, t) : status;
+    }
+    const int64_t count = (int64_t)a->count;
+    t->data = a->type == ATTRIBUTE_INT      ? (const void *)&a->i
+              : a->type == ATTRIBUTE_FLOAT  ? (const void *)&a->f
+              : a->type == ATTRIBUTE_INTS   ? (const void *)a->ints
+              : a->type == ATTRIBUTE_FLOATS ? (const void *)a->floats
+                                            : NULL;
+    if (t->data == NULL) {
+        return node_fail(im->g, n, KILN_ERROR_UNSUPPORTED,
+                         "attribute '%s'; supported: value, value_float(s), value_int(s)", a->name);
+    }
+    bool integer = a->type == ATTRIBUTE_INT || a->type == ATTRIBUTE_INTS;
+    bool list = a->type == ATTRIBUTE_INTS || a->type == ATTRIBUTE_FLOATS;
+    t->dtype = integer ? KILN_I64 : KILN_F32;
+    return tensor_set_shape(im->g, n, t, list ? 1 : 0, &count);
 }

@@ -27,14 +27,18 @@ enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
 
 typedef struct wire_field {
     uint32_t number, type;
-    uint64_t value;  /* WIRE_VARINT */
     kiln_span bytes; /* WIRE_BYTES */
     kiln_span whole; /* tag included */
 } wire_field;
 
 /* Takes one field off the front. False at the end, and when what follows is no field: then
- * *out_sound is false. */
-bool wire_next(kiln_span *inout_rest, wire_field *out_field, bool *out_sound);
+ * *inout_sound becomes false. */
+bool wire_next(kiln_span *inout_rest, wire_field *out_field, bool *inout_sound);
+
+/* A copy of a message without its fields `number`, to be freed by the caller; *out_removed is the
+ * content of the last one (data NULL: there was none), which stays where it lies. NULL: the message
+ * is damaged, or there is no memory. */
+uint8_t *wire_without(kiln_span message, uint32_t number, size_t *out_size, kiln_span *out_removed);
 
 /* ---- One import ---------------------------------------------------------------------------- */
 
@@ -42,30 +46,56 @@ typedef struct importing {
     graph *g;
     mapped_file *files;
     const char *folder; /* of the model: external data lie in it */
+    kiln_span model;
     const kiln_value *inputs;
     size_t input_count;
     bool symbolic_batch;
     char unknown[256]; /* operators that are not in the table */
 } importing;
 
+/* nodes.c */
+kiln_status import_node(importing *im, kiln_span message);
+/* order.c: every operand is defined, and defined before it is read; reorders nodes if need be. */
+kiln_status import_order(importing *im);
+
+/* attributes.c */
+kiln_status import_attributes(importing *im, kiln_span node_message, node *n);
+/* A Constant node's only attribute becomes the tensor's value; n is for messages. */
+kiln_status import_constant_value(importing *im, kiln_span node_message, const node *n, tensor *t);
+
+/* boundary.c: graph inputs and outputs, one message each; g->inputs and g->outputs have room. */
+kiln_status import_input(importing *im, kiln_span message);
+kiln_status import_output(importing *im, kiln_span message);
+/* A cast at the graph's boundary, appended to the nodes. */
+kiln_status add_boundary_cast(importing *im, tensor *from, tensor *to);
+/* The type inside the graph of values of a type at its boundary. */
+kiln_dtype inner_dtype(kiln_dtype dtype);
+
+/* bind.c: values and shapes given by the caller. */
+kiln_status check_given(const importing *im);
+/* By name, or, for a value without one, by position among the inputs. NULL: not given. */
+const kiln_value *given_value(const importing *im, const char *name, size_t position);
+/* Given values that are needed when compiling become constants; other inputs get their casts. */
+kiln_status bind_inputs(importing *im);
+
+/* ---- Tensors ------------------------------------------------------------------------------- */
+
 /* "float16", "uint8": the name of an ONNX element type. */
 const char *onnx_type_name(int32_t type);
-/* The element type inside the graph of data of an ONNX type; false: not supported. */
-bool dtype_of_onnx(int32_t type, kiln_dtype *out_dtype);
 
-/* Fills t from a TensorProto: shape, dtype, data. `raw` are its raw_data bytes where they lie in a
- * file that stays mapped, else NULL data. t is registered with the graph or not, as the caller
- * likes: memory comes from the graph's pool. */
+/* Fills t from a TensorProto: shape, dtype, data. `raw` are its raw_data where they lie in a file
+ * that stays mapped, and then f32 and i64 elements stay there; with NULL data the proto's own are
+ * copied. Copies are t->owned. */
 kiln_status import_tensor_proto(importing *im, const Onnx__TensorProto *proto, kiln_span raw,
                                 tensor *t);
-/* The same from the message's bytes, which stay mapped: raw data are not copied. The tensor is made
- * and entered in the graph under its name. */
+/* The same from the message's bytes, which stay mapped. */
+kiln_status import_tensor(importing *im, kiln_span message, tensor *t);
+/* A new tensor of the graph, under its own name. */
 kiln_status import_initializer(importing *im, kiln_span message);
 
-kiln_status import_attributes(importing *im, const Onnx__NodeProto *proto, node *n);
-/* Graph inputs: shapes, boundary casts, given values. */
-kiln_status import_input(importing *im, kiln_span message);
-kiln_status import_outputs(importing *im, const kiln_span *messages, size_t count);
-kiln_status bind_values(importing *im);
+/* external_data.c: the bytes that a TensorProto with external data means. `needed` is the size that
+ * its shape asks for: what lies behind it belongs to others when no length is given. */
+kiln_status import_external_data(importing *im, const Onnx__TensorProto *proto, const tensor *t,
+                                 size_t needed, kiln_span *out_raw);
 
 #endif

@@ -3,23 +3,23 @@
 #include "compiler/import/importing.h"
 #include <kiln/half.h>
 
-#include <limits.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { RAW_DATA_FIELD = 9 };
 
 const char *onnx_type_name(int32_t type) {
-    static const char *const names[] = {"undefined",  "float",   "uint8",  "int8",   "uint16",
-                                        "int16",      "int32",   "int64",  "string", "bool",
-                                        "float16",    "double",  "uint32", "uint64", "complex64",
-                                        "complex128", "bfloat16"};
+    static const char *const names[] = {
+        "undefined",      "float",      "uint8",          "int8",       "uint16",   "int16",
+        "int32",          "int64",      "string",         "bool",       "float16",  "double",
+        "uint32",         "uint64",     "complex64",      "complex128", "bfloat16", "float8e4m3fn",
+        "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz", "uint4",      "int4",     "float4e2m1"};
     return type >= 0 && (size_t)type < sizeof names / sizeof *names ? names[type]
                                                                     : "an unknown type";
 }
 
-bool dtype_of_onnx(int32_t type, kiln_dtype *out_dtype) {
+/* The element type inside the graph of data of an ONNX type; false: not supported. */
+static bool dtype_of_onnx(int32_t type, kiln_dtype *out_dtype) {
     switch (type) {
     case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT:
     case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16:
@@ -87,7 +87,7 @@ static float float_from_raw(int32_t type, const uint8_t *raw) {
         return f32_from_bf16(half);
     default:
         memcpy(&wide, raw, 8);
-        return (float)fmin(fmax(wide, -INFINITY), INFINITY);
+        return (float)wide;
     }
 }
 
@@ -102,13 +102,15 @@ static int64_t integer_from_raw(int32_t type, const uint8_t *raw) {
     return (int64_t)(is_signed && (bits & sign) != 0 ? bits | ~(sign * 2 - 1) : bits);
 }
 
-static void convert_raw(int32_t type, const uint8_t *raw, size_t count, tensor *t, void *out) {
+static void convert_raw(int32_t type, const uint8_t *raw, size_t count, tensor *t) {
     size_t size = raw_size(type);
     for (size_t k = 0; k < count; k++) {
         if (t->dtype == KILN_F32) {
-            ((float *)out)[k] = float_from_raw(type, raw + k * size);
+            ((float *)t->owned)[k] = float_from_raw(type, raw + k * size);
+        } else if (t->dtype == KILN_I64) {
+            ((int64_t *)t->owned)[k] = integer_from_raw(type, raw + k * size);
         } else {
-            ((int64_t *)out)[k] = integer_from_raw(type, raw + k * size);
+            ((uint8_t *)t->owned)[k] = raw[k] != 0;
         }
     }
 }
@@ -138,7 +140,7 @@ static void copy_typed(const Onnx__TensorProto *p, size_t count, void *out) {
             ((float *)out)[k] = p->float_data[k];
             break;
         case ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE:
-            ((float *)out)[k] = (float)fmin(fmax(p->double_data[k], -INFINITY), INFINITY);
+            ((float *)out)[k] = (float)p->double_data[k];
             break;
         case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16:
             ((float *)out)[k] = kiln_f32_from_f16((uint16_t)p->int32_data[k]);
@@ -163,93 +165,56 @@ static void copy_typed(const Onnx__TensorProto *p, size_t count, void *out) {
     }
 }
 
-/* ---- External data ------------------------------------------------------------------------- */
-
-/* A path below the model's folder: relative, without "..", and, links resolved, still inside. */
-static kiln_status external_path(const importing *im, const tensor *t, const char *location,
-                                 char *out_path) {
-    char joined[PATH_MAX], folder[PATH_MAX];
-    bool leaves = location[0] == '/' || location[0] == '\0' || strcmp(location, "..") == 0 ||
-                  strncmp(location, "../", 3) == 0 || strstr(location, "/../") != NULL;
-    if (leaves ||
-        snprintf(joined, sizeof joined, "%s/%s", im->folder, location) >= (int)sizeof joined) {
-        return graph_fail(im->g, KILN_ERROR_FORMAT,
-                          "external data '%s' of '%s' lie outside the model's folder", location,
-                          t->name);
-    }
-    if (realpath(joined, out_path) == NULL || realpath(im->folder, folder) == NULL) {
-        return graph_fail(im->g, KILN_ERROR_IO, "external data file '%s' of '%s' is missing",
-                          location, t->name);
-    }
-    size_t length = strcmp(folder, "/") == 0 ? 0 : strlen(folder);
-    if (strncmp(folder, out_path, length) != 0 || out_path[length] != '/') {
-        return graph_fail(im->g, KILN_ERROR_FORMAT,
-                          "external data '%s' of '%s' lie outside the model's folder", location,
-                          t->name);
-    }
-    return KILN_OK;
-}
-
-static bool read_number(const char *text, uint64_t *out_value) {
-    char *end;
-    unsigned long long value = strtoull(text, &end, 10);
-    *out_value = value;
-    return end != text && *end == '\0' && text[0] != '-';
-}
-
-static kiln_status external_data(importing *im, const Onnx__TensorProto *p, const tensor *t,
-                                 kiln_span *out_raw) {
-    const char *location = NULL;
-    uint64_t offset = 0, length = UINT64_MAX;
-    for (size_t k = 0; k < p->n_external_data; k++) {
-        const char *key = p->external_data[k]->key, *value = p->external_data[k]->value;
-        bool sound = key != NULL && value != NULL;
-        if (sound && strcmp(key, "location") == 0) {
-            location = value;
-        } else if (sound && strcmp(key, "offset") == 0) {
-            sound = read_number(value, &offset);
-        } else if (sound && strcmp(key, "length") == 0) {
-            sound = read_number(value, &length);
-        }
-        if (!sound) {
-            return graph_fail(im->g, KILN_ERROR_FORMAT, "tensor '%s': damaged external data",
-                              t->name);
-        }
-    }
-    char path[PATH_MAX];
-    kiln_span file;
-    kiln_status status = external_path(im, t, location != NULL ? location : "", path);
-    if (status == KILN_OK) {
-        status = files_map(&im->files, path, im->g->error, &file);
-        im->g->file_context = im->files;
-    }
-    if (status != KILN_OK) {
-        return status;
-    }
-    if (offset > file.size || (length != UINT64_MAX && length > file.size - offset)) {
-        return graph_fail(im->g, KILN_ERROR_FORMAT,
-                          "tensor '%s': external data end at byte %llu, the file at %zu", t->name,
-                          (unsigned long long)(offset + (length == UINT64_MAX ? 0 : length)),
-                          file.size);
-    }
-    *out_raw = (kiln_span){(const uint8_t *)file.data + offset,
-                           length == UINT64_MAX ? file.size - offset : (size_t)length};
-    return KILN_OK;
-}
-
 /* ---- Tensors ------------------------------------------------------------------------------- */
 
 static kiln_status set_shape(importing *im, const Onnx__TensorProto *p, tensor *t) {
-    int64_t dims[KILN_MAX_RANK];
     if (p->n_dims > KILN_MAX_RANK) {
         return graph_fail(im->g, KILN_ERROR_UNSUPPORTED,
                           "tensor '%s' has %zu dimensions; at most %d", t->name, p->n_dims,
                           KILN_MAX_RANK);
     }
-    for (size_t k = 0; k < p->n_dims; k++) {
-        dims[k] = p->dims[k];
+    return tensor_set_shape(im->g, NULL, t, (uint32_t)p->n_dims, p->dims);
+}
+
+/* f32 and i64 can stay as they lie in the file; bools only when they are all 0 or 1. */
+static bool is_usable_as_it_is(int32_t type, kiln_span raw) {
+    const uint8_t *bytes = raw.data;
+    if (type == ONNX__TENSOR_PROTO__DATA_TYPE__BOOL) {
+        for (size_t k = 0; k < raw.size; k++) {
+            if (bytes[k] > 1) {
+                return false;
+            }
+        }
+        return true;
     }
-    return tensor_set_shape(im->g, NULL, t, (uint32_t)p->n_dims, dims);
+    return type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT ||
+           type == ONNX__TENSOR_PROTO__DATA_TYPE__INT64;
+}
+
+static kiln_status count_fail(importing *im, const tensor *t, size_t found, const char *unit,
+                              size_t expected) {
+    return graph_fail(im->g, KILN_ERROR_FORMAT,
+                      "tensor '%s' holds %zu %s where its shape needs %zu", t->name, found, unit,
+                      expected);
+}
+
+static kiln_status take_raw(importing *im, int32_t type, kiln_span raw, bool stays, tensor *t) {
+    size_t count = (size_t)tensor_elements(t), size = raw_size(type);
+    if (raw.size != count * size) {
+        return count_fail(im, t, raw.size, "bytes", count * size);
+    }
+    bool as_it_is = is_usable_as_it_is(type, raw);
+    if (stays && as_it_is && count > 0) {
+        t->data = raw.data;
+        return KILN_OK;
+    }
+    kiln_status status = tensor_allocate(im->g, t);
+    if (status == KILN_OK && as_it_is && count > 0) {
+        memcpy(t->owned, raw.data, raw.size);
+    } else if (status == KILN_OK) {
+        convert_raw(type, raw.data, count, t);
+    }
+    return status;
 }
 
 kiln_status import_tensor_proto(importing *im, const Onnx__TensorProto *p, kiln_span raw,
@@ -259,91 +224,70 @@ kiln_status import_tensor_proto(importing *im, const Onnx__TensorProto *p, kiln_
                           onnx_type_name(p->data_type));
     }
     kiln_status status = set_shape(im, p, t);
-    bool external =
-        p->has_data_location && p->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
-    if (status == KILN_OK && external) {
-        status = external_data(im, p, t, &raw);
-    }
     if (status != KILN_OK) {
         return status;
     }
-    bool in_file = raw.data != NULL;
-    if (!in_file && p->has_raw_data) {
+    size_t count = (size_t)tensor_elements(t);
+    if (p->has_data_location && p->data_location != ONNX__TENSOR_PROTO__DATA_LOCATION__DEFAULT) {
+        status = import_external_data(im, p, t, count * raw_size(p->data_type), &raw);
+        return status == KILN_OK ? take_raw(im, p->data_type, raw, true, t) : status;
+    }
+    if (raw.data != NULL) {
+        return take_raw(im, p->data_type, raw, true, t);
+    }
+    if (p->has_raw_data) {
         raw = (kiln_span){p->raw_data.data, p->raw_data.len};
+        return take_raw(im, p->data_type, raw, false, t);
     }
-    size_t count = (size_t)tensor_elements(t), size = raw_size(p->data_type);
-    bool is_raw = in_file || p->has_raw_data;
-    size_t found = is_raw ? raw.size / size : typed_count(p);
-    bool whole = is_raw && !external ? raw.size == count * size : found == count;
-    if (!whole && !(external && found > count)) {
-        return graph_fail(im->g, KILN_ERROR_FORMAT,
-                          "tensor '%s' holds %zu elements where its shape has %zu", t->name, found,
-                          count);
+    if (typed_count(p) != count) {
+        return count_fail(im, t, typed_count(p), "elements", count);
     }
-    bool as_is = size == kiln_dtype_size(t->dtype) &&
-                 (p->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT ||
-                  p->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__INT64 ||
-                  p->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__BOOL);
-    if (in_file && as_is && count > 0) {
-        t->data = raw.data;
-        return KILN_OK;
+    status = tensor_allocate(im->g, t);
+    if (status == KILN_OK) {
+        copy_typed(p, count, t->owned);
     }
-    void *data = graph_allocate(im->g, count * kiln_dtype_size(t->dtype) + 1);
-    if (data == NULL) {
-        return KILN_ERROR_MEMORY;
-    }
-    if (is_raw && as_is && count > 0) {
-        memcpy(data, raw.data, count * size);
-    } else if (is_raw) {
-        convert_raw(p->data_type, raw.data, count, t, data);
-    } else {
-        copy_typed(p, count, data);
-    }
-    t->data = data;
-    return KILN_OK;
+    return status;
 }
 
-/* The message without its raw data, for protobuf-c, which would copy them; they stay where they
- * are. Its size: */
-static size_t stripped_size(kiln_span message, bool *out_sound) {
-    wire_field field;
+/* protobuf-c would copy the raw data: it gets the message without them. */
+static Onnx__TensorProto *unpack_tensor(importing *im, kiln_span message, const char *name,
+                                        kiln_span *out_raw) {
     size_t size = 0;
-    while (wire_next(&message, &field, out_sound)) {
-        bool raw = field.number == RAW_DATA_FIELD && field.type == WIRE_BYTES;
-        size += raw ? 0 : field.whole.size;
+    uint8_t *bare = wire_without(message, RAW_DATA_FIELD, &size, out_raw);
+    Onnx__TensorProto *p = bare != NULL ? onnx__tensor_proto__unpack(NULL, size, bare) : NULL;
+    free(bare);
+    if (p == NULL) {
+        graph_fail(im->g, KILN_ERROR_FORMAT, "%s is damaged", name);
     }
-    return size;
+    return p;
+}
+
+kiln_status import_tensor(importing *im, kiln_span message, tensor *t) {
+    kiln_span raw;
+    Onnx__TensorProto *p = unpack_tensor(im, message, t->name, &raw);
+    if (p == NULL) {
+        return KILN_ERROR_FORMAT;
+    }
+    kiln_status status = import_tensor_proto(im, p, raw, t);
+    onnx__tensor_proto__free_unpacked(p, NULL);
+    return status;
 }
 
 kiln_status import_initializer(importing *im, kiln_span message) {
-    kiln_span raw = {NULL, 0};
-    bool sound = true;
-    size_t size = stripped_size(message, &sound), used = 0;
-    uint8_t *stripped = sound ? malloc(size + 1) : NULL;
-    wire_field field;
-    while (stripped != NULL && wire_next(&message, &field, &sound)) {
-        if (field.number == RAW_DATA_FIELD && field.type == WIRE_BYTES) {
-            raw = field.bytes;
-        } else {
-            memcpy(stripped + used, field.whole.data, field.whole.size);
-            used += field.whole.size;
-        }
+    kiln_span raw;
+    Onnx__TensorProto *p = unpack_tensor(im, message, "an initializer", &raw);
+    if (p == NULL) {
+        return KILN_ERROR_FORMAT;
     }
-    Onnx__TensorProto *proto =
-        stripped != NULL ? onnx__tensor_proto__unpack(NULL, size, stripped) : NULL;
-    free(stripped);
-    if (proto == NULL) {
-        return graph_fail(im->g, KILN_ERROR_FORMAT, "an initializer is damaged");
-    }
-    const char *name = proto->name != NULL ? proto->name : "";
+    const char *name = p->name != NULL ? p->name : "";
     kiln_status status = KILN_OK;
     if (name[0] == '\0' || graph_find_tensor(im->g, name) != NULL) {
         status = graph_fail(im->g, KILN_ERROR_FORMAT,
                             "initializer '%s' is defined twice or has no name", name);
     } else {
         tensor *t = graph_add_tensor(im->g, name, KILN_F32);
-        status = t != NULL ? import_tensor_proto(im, proto, raw, t) : KILN_ERROR_MEMORY;
+        status = t != NULL ? import_tensor_proto(im, p, raw, t) : KILN_ERROR_MEMORY;
     }
-    onnx__tensor_proto__free_unpacked(proto, NULL);
+    onnx__tensor_proto__free_unpacked(p, NULL);
     return status;
 }

@@ -10,26 +10,36 @@
 
 /* ---- One block ----------------------------------------------------------------------------- */
 
-/* A value, its data and its name, to be released at once. */
-static kiln_value *allocate_value(const char *name, kiln_dtype dtype, uint32_t rank,
-                                  const int64_t *dims, size_t *out_bytes) {
-    size_t elements = 1, header = (sizeof(kiln_value) + 63) / 64 * 64;
+#define HEADER_BYTES ((sizeof(kiln_value) + 63) / 64 * 64)
+
+static bool count_elements(uint32_t rank, const int64_t *dims, size_t *out_count) {
+    *out_count = 1;
     for (uint32_t k = 0; k < rank; k++) {
         if (dims[k] < 0 || dims[k] > UINT32_MAX ||
-            (dims[k] > 0 && elements > SIZE_MAX / 16 / (size_t)dims[k])) {
-            return NULL;
+            (dims[k] > 0 && *out_count > SIZE_MAX / 16 / (size_t)dims[k])) {
+            return false;
         }
-        elements *= (size_t)dims[k];
+        *out_count *= (size_t)dims[k];
     }
-    *out_bytes = elements * kiln_dtype_size(dtype);
-    uint8_t *block = calloc(1, header + *out_bytes + strlen(name) + 1);
+    return true;
+}
+
+/* A value, its data and its name, to be released at once. NULL: no memory. */
+static kiln_value *allocate_value(const char *name, kiln_dtype dtype, uint32_t rank,
+                                  const int64_t *dims, size_t *out_bytes) {
+    size_t count;
+    if (!count_elements(rank, dims, &count)) {
+        return NULL;
+    }
+    *out_bytes = count * kiln_dtype_size(dtype);
+    uint8_t *block = calloc(1, HEADER_BYTES + *out_bytes + strlen(name) + 1);
     if (block == NULL) {
         return NULL;
     }
     kiln_value *value = (void *)block;
-    char *text = (char *)block + header + *out_bytes;
+    char *text = (char *)block + HEADER_BYTES + *out_bytes;
     memcpy(text, name, strlen(name) + 1);
-    *value = (kiln_value){.name = text, .dtype = dtype, .rank = rank, .data = block + header};
+    *value = (kiln_value){.name = text, .dtype = dtype, .rank = rank, .data = block + HEADER_BYTES};
     for (uint32_t k = 0; k < rank; k++) {
         value->dims[k] = (uint32_t)dims[k];
     }
@@ -41,7 +51,7 @@ void kiln_value_free(kiln_value *value) {
 }
 
 static void *data_of(kiln_value *value) {
-    return (uint8_t *)value + (sizeof(kiln_value) + 63) / 64 * 64;
+    return (uint8_t *)value + HEADER_BYTES;
 }
 
 /* ---- TensorProto --------------------------------------------------------------------------- */
@@ -55,7 +65,7 @@ static bool is_kept(const Onnx__TensorProto *p, kiln_dtype *out_dtype) {
 
 static void copy_kept(const Onnx__TensorProto *p, const tensor *t, kiln_value *value,
                       size_t bytes) {
-    if (p->has_raw_data) {
+    if (p->has_raw_data && bytes > 0) {
         memcpy(data_of(value), p->raw_data.data, bytes);
         return;
     }
@@ -98,6 +108,7 @@ static kiln_status load_proto(const char *path, kiln_span file, kiln_value **out
             memcpy(data_of(*out_value), t.data, bytes);
         }
     }
+    tensor_release(&t);
     onnx__tensor_proto__free_unpacked(p, NULL);
     graph_free(im.g);
     return status;
@@ -145,10 +156,15 @@ static int parse_shape(const char *text, int64_t dims[KILN_MAX_RANK]) {
 }
 
 static void copy_npy(size_t type, const uint8_t *from, size_t count, void *to) {
+    size_t size = npy_types[type].size;
     for (size_t k = 0; k < count; k++) {
-        if (strcmp(npy_types[type].descr, "<f8") == 0) {
+        if (npy_types[type].dtype == KILN_BOOL) {
+            ((uint8_t *)to)[k] = from[k] != 0;
+        } else if (size == kiln_dtype_size(npy_types[type].dtype)) {
+            memcpy((uint8_t *)to + k * size, from + k * size, size);
+        } else if (size == sizeof(double)) {
             double wide;
-            memcpy(&wide, from + 8 * k, 8);
+            memcpy(&wide, from + k * size, size);
             ((float *)to)[k] = (float)wide;
         } else {
             ((int64_t *)to)[k] = from[k];
@@ -156,25 +172,40 @@ static void copy_npy(size_t type, const uint8_t *from, size_t count, void *to) {
     }
 }
 
+/* The text of a header, without what stands before it; *out_data is what comes after it. */
+static bool read_npy_header(kiln_span file, char *out_text, size_t text_size, kiln_span *out_data) {
+    const uint8_t *bytes = file.data;
+    if (file.size < 12) {
+        return false;
+    }
+    /* Version 1 has a length of two bytes, later ones of four. */
+    size_t before = bytes[6] == 1 ? 10 : 12;
+    size_t length = (size_t)bytes[8] | (size_t)bytes[9] << 8;
+    if (before == 12) {
+        length |= (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
+    }
+    if (length > file.size - before || length >= text_size) {
+        return false;
+    }
+    memcpy(out_text, bytes + before, length);
+    out_text[length] = '\0';
+    *out_data = (kiln_span){bytes + before + length, file.size - before - length};
+    return true;
+}
+
 static kiln_status load_npy(const char *path, kiln_span file, kiln_value **out_value,
                             kiln_error *error) {
-    const uint8_t *bytes = file.data;
-    size_t before = file.size > 6 && bytes[6] == 1 ? 10 : 12, header = 0;
-    if (file.size > before) {
-        header = (size_t)bytes[8] | (size_t)bytes[9] << 8;
-        header |= before == 12 ? (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24 : 0;
-    }
-    char text[512] = "";
-    if (file.size <= before || header > file.size - before || header >= sizeof text) {
+    char text[1024];
+    kiln_span data;
+    if (!read_npy_header(file, text, sizeof text, &data)) {
         return kiln_fail(error, KILN_ERROR_FORMAT, "%s: damaged .npy header", path);
     }
-    memcpy(text, bytes + before, header);
-    text[header] = '\0';
     const char *descr = after_key(text, "'descr'"), *order = after_key(text, "'fortran_order'");
     int64_t dims[KILN_MAX_RANK];
     int rank = parse_shape(after_key(text, "'shape'"), dims);
-    size_t type = 0, types = sizeof npy_types / sizeof *npy_types, bytes_needed;
-    while (type < types && (descr == NULL || strncmp(descr + 1, npy_types[type].descr, 3) != 0)) {
+    size_t type = 0, types = sizeof npy_types / sizeof *npy_types, bytes = 0;
+    while (type < types &&
+           (descr == NULL || *descr != '\'' || strncmp(descr + 1, npy_types[type].descr, 3) != 0)) {
         type++;
     }
     if (rank < 0 || type == types || order == NULL || strncmp(order, "False", 5) != 0) {
@@ -184,21 +215,15 @@ static kiln_status load_npy(const char *path, kiln_span file, kiln_value **out_v
             "up to %d dimensions",
             path, KILN_MAX_RANK);
     }
-    kiln_value *value =
-        allocate_value("", npy_types[type].dtype, (uint32_t)rank, dims, &bytes_needed);
-    size_t count = value != NULL ? bytes_needed / kiln_dtype_size(value->dtype) : 0;
-    size_t left = file.size - before - header;
-    if (value == NULL || count > left / npy_types[type].size) {
-        kiln_value_free(value);
+    size_t count, room = data.size / npy_types[type].size;
+    if (!count_elements((uint32_t)rank, dims, &count) || count > room) {
         return kiln_fail(error, KILN_ERROR_FORMAT, "%s: fewer bytes than its shape needs", path);
     }
-    const uint8_t *data = bytes + before + header;
-    if (npy_types[type].size == kiln_dtype_size(value->dtype) && bytes_needed > 0) {
-        memcpy(data_of(value), data, bytes_needed);
-    } else {
-        copy_npy(type, data, count, data_of(value));
+    *out_value = allocate_value("", npy_types[type].dtype, (uint32_t)rank, dims, &bytes);
+    if (*out_value == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "%s: out of memory", path);
     }
-    *out_value = value;
+    copy_npy(type, data.data, count, data_of(*out_value));
     return KILN_OK;
 }
 
@@ -255,6 +280,9 @@ static bool write_npy(const kiln_value *value, FILE *file) {
 }
 
 kiln_status kiln_value_save_npy(const kiln_value *value, const char *path, kiln_error *error) {
+    if (value->rank > KILN_MAX_RANK || kiln_dtype_size(value->dtype) == 0 || value->data == NULL) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "%s: not a value to save", path);
+    }
     size_t size = strlen(path) + 32;
     char *temporary = malloc(size);
     if (temporary == NULL) {

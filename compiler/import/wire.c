@@ -2,6 +2,9 @@
  * would copy every byte string; a model's weights are to stay where they are. */
 #include "compiler/import/importing.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 static bool read_varint(const uint8_t **inout_at, const uint8_t *end, uint64_t *out_value) {
     uint64_t value = 0;
     for (uint32_t shift = 0; shift < 64 && *inout_at < end; shift += 7) {
@@ -18,8 +21,10 @@ static bool read_varint(const uint8_t **inout_at, const uint8_t *end, uint64_t *
 static bool read_content(const uint8_t **inout_at, const uint8_t *end, wire_field *field) {
     size_t left = (size_t)(end - *inout_at);
     switch (field->type) {
-    case WIRE_VARINT:
-        return read_varint(inout_at, end, &field->value);
+    case WIRE_VARINT: {
+        uint64_t skipped;
+        return read_varint(inout_at, end, &skipped);
+    }
     case WIRE_64:
         *inout_at += left < 8 ? 0 : 8;
         return left >= 8;
@@ -40,7 +45,7 @@ static bool read_content(const uint8_t **inout_at, const uint8_t *end, wire_fiel
     }
 }
 
-bool wire_next(kiln_span *inout_rest, wire_field *out_field, bool *out_sound) {
+bool wire_next(kiln_span *inout_rest, wire_field *out_field, bool *inout_sound) {
     const uint8_t *start = inout_rest->data, *at = start, *end = start + inout_rest->size;
     uint64_t tag;
     if (inout_rest->size == 0) {
@@ -48,16 +53,41 @@ bool wire_next(kiln_span *inout_rest, wire_field *out_field, bool *out_sound) {
     }
     *out_field = (wire_field){0};
     if (!read_varint(&at, end, &tag) || tag >> 3 == 0 || tag >> 3 > 0x1fffffff) {
-        *out_sound = false;
+        *inout_sound = false;
         return false;
     }
     out_field->number = (uint32_t)(tag >> 3);
     out_field->type = (uint32_t)(tag & 7);
     if (!read_content(&at, end, out_field)) {
-        *out_sound = false;
+        *inout_sound = false;
         return false;
     }
     out_field->whole = (kiln_span){start, (size_t)(at - start)};
     *inout_rest = (kiln_span){at, (size_t)(end - at)};
     return true;
+}
+
+uint8_t *wire_without(kiln_span message, uint32_t number, size_t *out_size,
+                      kiln_span *out_removed) {
+    wire_field field;
+    bool sound = true;
+    size_t size = 0, used = 0;
+    *out_removed = (kiln_span){NULL, 0};
+    for (kiln_span rest = message; wire_next(&rest, &field, &sound);) {
+        size += field.number == number ? 0 : field.whole.size;
+    }
+    uint8_t *copy = sound ? malloc(size + 1) : NULL;
+    if (copy == NULL) {
+        return NULL;
+    }
+    for (kiln_span rest = message; wire_next(&rest, &field, &sound);) {
+        if (field.number != number) {
+            memcpy(copy + used, field.whole.data, field.whole.size);
+            used += field.whole.size;
+        } else if (field.type == WIRE_BYTES) {
+            *out_removed = field.bytes;
+        }
+    }
+    *out_size = size;
+    return copy;
 }

@@ -55,8 +55,7 @@ static kiln_status reshape_constant(graph *g, node *n, size_t k, uint32_t rank,
     if (t == NULL) {
         return KILN_ERROR_MEMORY;
     }
-    memcpy(t->owned, tensor_bytes(old),
-           (size_t)tensor_elements(t) * kiln_dtype_size(t->dtype));
+    memcpy(t->owned, tensor_bytes(old), (size_t)tensor_elements(t) * kiln_dtype_size(t->dtype));
     t->depends_on_batch = old->depends_on_batch;
     return node_set_input(g, n, k, t);
 }

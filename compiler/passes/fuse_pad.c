@@ -93,7 +93,7 @@ static kiln_status fuse(graph *g, node *pad_node, size_t *inout_rewrites) {
     if (n == NULL || n->inputs[0] != pad_node->outputs[0] || !read_pad(pad_node, &pad)) {
         return KILN_OK;
     }
-    uint32_t spatial = pad_node->inputs[0]->rank - 2;
+    size_t spatial = (size_t)pad_node->inputs[0]->rank - 2;
     int64_t pads[2 * KILN_MAX_RANK] = {0};
     if (pad_node->inputs[0]->rank < 3) {
         return KILN_OK;
@@ -103,7 +103,7 @@ static kiln_status fuse(graph *g, node *pad_node, size_t *inout_rewrites) {
         !make_explicit(n)) {
         return KILN_OK;
     }
-    for (uint32_t s = 0; s < spatial; s++) {
+    for (size_t s = 0; s < spatial; s++) {
         pads[s] += pad.begin[s + 2];
         pads[spatial + s] += pad.end[s + 2];
     }

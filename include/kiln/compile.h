@@ -18,9 +18,9 @@ typedef struct kiln_value {
     const void *data; /* NULL: only the shape is given */
 } kiln_value;
 
-/* Reads a value from FILE.npy (NumPy: <f4 <f8 <f2 <i4 <i8 |b1 |u1, C order) or FILE.pb (a serialised
- * ONNX TensorProto). f64, bf16 become f32, integers of other widths i64 (i32 and f16 stay). name is
- * the TensorProto's, or "". One block: release with kiln_value_free. */
+/* Reads a value from FILE.npy (NumPy: <f4 <f8 <f2 <i4 <i8 |b1 |u1, C order) or FILE.pb (a
+ * serialised ONNX TensorProto). f64, bf16 become f32, integers of other widths i64 (i32 and f16
+ * stay). name is the TensorProto's, or "". One block: release with kiln_value_free. */
 KILN_API kiln_status kiln_value_load(const char *path, kiln_value **out_value, kiln_error *error);
 KILN_API void kiln_value_free(kiln_value *value); /* NULL is allowed */
 /* Writes FILE.npy (temporary file, then renamed). */
@@ -33,13 +33,13 @@ typedef struct kiln_compile_options {
      * input is then no input of the plan. A dims[0] of KILN_BATCH leaves the batch to sessions. */
     const kiln_value *inputs;
     size_t input_count;
-    kiln_dtype weights;              /* KILN_F32 (default) or KILN_F16: storage type of weights */
-    const char *const *labels;       /* class labels, or NULL */
+    kiln_dtype weights;        /* KILN_F32 (default) or KILN_F16: storage type of weights */
+    const char *const *labels; /* class labels, or NULL */
     size_t label_count;
-    kiln_preprocess preprocess;      /* present = false: none is recorded */
-    bool no_fusion;                  /* skip optional passes: for finding a bug */
-    const char *dump_after;          /* name of a pass, or NULL: print the graph after it to `dump` */
-    void *dump;                      /* FILE *; NULL: none */
+    kiln_preprocess preprocess; /* present = false: none is recorded */
+    bool no_fusion;             /* skip optional passes: for finding a bug */
+    const char *dump_after;     /* name of a pass, or NULL: print the graph after it to `dump` */
+    void *dump;                 /* FILE *; NULL: none */
 } kiln_compile_options;
 
 #define KILN_BATCH 0u /* in kiln_value.dims[0]: chosen by the session */
@@ -58,8 +58,8 @@ typedef struct kiln_compile_report {
     size_t operators_planned;  /* steps of the plan, copies of inputs and outputs included */
     size_t fusion_count;
     struct {
-        const char *pass;  /* "fold_batch_norm" */
-        size_t rewrites;   /* how often it applied */
+        const char *pass;     /* "fold_batch_norm" */
+        size_t rewrites;      /* how often it applied */
         size_t before, after; /* nodes */
     } fusions[KILN_MAX_FUSIONS];
     uint64_t plan_bytes;
@@ -68,8 +68,8 @@ typedef struct kiln_compile_report {
     uint64_t arena_lower_bound_bytes; /* largest set of bytes live at one step */
     uint64_t arena_no_reuse_bytes;    /* sum over all tensors */
     const char *placement;            /* heuristic that won */
-    size_t copies;          /* steps that only move data inside the network */
-    size_t boundary_copies; /* steps that bring inputs in and outputs out */
+    size_t copies;                    /* steps that only move data inside the network */
+    size_t boundary_copies;           /* steps that bring inputs in and outputs out */
     bool batchable;
     char note[256]; /* a warning for the user, or empty */
 } kiln_compile_report;
@@ -83,8 +83,8 @@ KILN_API kiln_status kiln_compile(const char *onnx_path, const char *plan_path,
 /* ---- Verification -------------------------------------------------------------------------- */
 
 typedef struct kiln_layer_difference {
-    const char *name;   /* tensor; valid during the callback */
-    const char *kernel; /* kernel of the step that wrote it */
+    const char *name;    /* tensor; valid during the callback */
+    const char *kernel;  /* kernel of the step that wrote it */
     double max_absolute; /* largest |plan - reference| */
     double max_relative; /* max_absolute / max |reference| */
     bool within;         /* under the tolerance */
@@ -92,16 +92,17 @@ typedef struct kiln_layer_difference {
 
 typedef struct kiln_verify_options {
     const kiln_compile_options *compile; /* NULL: defaults */
-    const char *plan_path;   /* an existing plan to check, or NULL: compile in a temporary file */
-    const char *data_folder; /* test_data_set layout (input_K.pb, output_K.pb), or NULL: seeded noise */
-    uint32_t threads;        /* 0 = 1 */
-    uint32_t batch;          /* for a batchable plan and no data; 0 = 1 */
-    uint64_t seed;           /* of the noise */
-    double layer_tolerance;  /* bound on max_relative for each layer; 0 = 1e-4 */
-    double relative;         /* bound on outputs: |ours - expected| <= relative * |expected| */
-    double absolute;         /*   + absolute */
-    double scaled;           /*   + scaled * max |expected|.   All 0: 1e-3, 2.5e-7, 1e-4 */
-    bool outputs_only;       /* compare with the expected outputs only, no layer-by-layer check */
+    const char *plan_path; /* an existing plan to check, or NULL: compile in a temporary file */
+    const char
+        *data_folder; /* test_data_set layout (input_K.pb, output_K.pb), or NULL: seeded noise */
+    uint32_t threads; /* 0 = 1 */
+    uint32_t batch;   /* for a batchable plan and no data; 0 = 1 */
+    uint64_t seed;    /* of the noise */
+    double layer_tolerance; /* bound on max_relative for each layer; 0 = 1e-4 */
+    double relative;        /* bound on outputs: |ours - expected| <= relative * |expected| */
+    double absolute;        /*   + absolute */
+    double scaled;          /*   + scaled * max |expected|.   All 0: 1e-3, 2.5e-7, 1e-4 */
+    bool outputs_only;      /* compare with the expected outputs only, no layer-by-layer check */
     /* Called for each compared layer in order of execution, then for each output; may be NULL. */
     void (*on_layer)(void *context, const kiln_layer_difference *difference);
     void *context;
@@ -109,10 +110,10 @@ typedef struct kiln_verify_options {
 
 typedef struct kiln_verify_report {
     size_t layers_compared;
-    size_t outputs_compared;        /* against expected outputs */
+    size_t outputs_compared; /* against expected outputs */
     double worst_layer_relative;
-    double worst_output_excess;     /* largest |ours - expected| / allowed; <= 1 is within */
-    char first_difference[128];     /* first layer out of tolerance, or empty */
+    double worst_output_excess; /* largest |ours - expected| / allowed; <= 1 is within */
+    char first_difference[128]; /* first layer out of tolerance, or empty */
 } kiln_verify_report;
 
 /* Runs the compiled plan beside the naive reference evaluator. Returns KILN_OK when everything is

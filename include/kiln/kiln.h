@@ -37,9 +37,9 @@ extern "C" {
 
 typedef enum kiln_status {
     KILN_OK = 0,
-    KILN_ERROR_ARGUMENT = 1,    /* a parameter of the call is wrong (NULL, out of range, bad shape) */
-    KILN_ERROR_IO = 2,          /* a file could not be opened, read, mapped or written */
-    KILN_ERROR_FORMAT = 3,      /* a file is damaged or is not what it should be */
+    KILN_ERROR_ARGUMENT = 1, /* a parameter of the call is wrong (NULL, out of range, bad shape) */
+    KILN_ERROR_IO = 2,       /* a file could not be opened, read, mapped or written */
+    KILN_ERROR_FORMAT = 3,   /* a file is damaged or is not what it should be */
     KILN_ERROR_UNSUPPORTED = 4, /* valid, but outside what Kiln supports */
     KILN_ERROR_MEMORY = 5,      /* out of memory, or over the caller's memory limit */
     KILN_ERROR_MISMATCH = 6,    /* results differ from what was expected (kiln_verify) */
@@ -62,7 +62,8 @@ KILN_API kiln_status kiln_fail(kiln_error *error, kiln_status status, const char
 /* ---- Types --------------------------------------------------------------------------------- */
 
 /* Element types of tensors. Computation is in f32, i64 and bool; f16 and i32 occur as the type of
- * inputs and outputs, f16 also as the storage type of weights. Values are part of the plan format. */
+ * inputs and outputs, f16 also as the storage type of weights. Values are part of the plan format.
+ */
 typedef enum kiln_dtype {
     KILN_F32 = 1,
     KILN_I64 = 2,
@@ -159,12 +160,12 @@ typedef enum kiln_resize_rule {
 } kiln_resize_rule;
 
 typedef struct kiln_preprocess {
-    bool present;         /* false: the plan does not say; all else is then the "none" preset */
-    bool bgr;             /* channel order of the tensor: false RGB, true BGR */
-    uint32_t resize;      /* kiln_resize_rule */
-    float crop_fraction;  /* 0.875 = 224 of 256 */
-    float scale[4];       /* per tensor channel */
-    float bias[4];        /* per tensor channel */
+    bool present;        /* false: the plan does not say; all else is then the "none" preset */
+    bool bgr;            /* channel order of the tensor: false RGB, true BGR */
+    uint32_t resize;     /* kiln_resize_rule */
+    float crop_fraction; /* 0.875 = 224 of 256 */
+    float scale[4];      /* per tensor channel */
+    float bias[4];       /* per tensor channel */
 } kiln_preprocess;
 
 KILN_API void kiln_plan_preprocess(const kiln_plan *plan, kiln_preprocess *out_preprocess);
@@ -211,8 +212,8 @@ KILN_API size_t kiln_session_arena_bytes(const kiln_session *session);
 /* ---- Looking inside ------------------------------------------------------------------------ */
 
 typedef struct kiln_step_profile {
-    const char *name;   /* layer name; owned by the plan */
-    const char *kernel; /* "conv_2d", ... */
+    const char *name;     /* layer name; owned by the plan */
+    const char *kernel;   /* "conv_2d", ... */
     uint64_t nanoseconds; /* total over all runs since the session was created */
     uint64_t runs;
     uint64_t macs; /* multiply-accumulates for a batch of one */

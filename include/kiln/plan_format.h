@@ -5,12 +5,12 @@
  * Physical order. A tensor's `dims` are in ONNX order. Its elements lie in physical order:
  *   KILN_ROW_MAJOR      as dims say
  *   KILN_CHANNELS_LAST  dims[1] (channels) moved to the end: N,C,H,W is stored N,H,W,C (rank >= 3)
- * The last physical dimension is a row. Rows lie `row_stride` elements apart; a tensor is dense when
- * row_stride equals the row's length. A slice of channels of a wider tensor is thus a tensor with a
- * row_stride: concatenation and split along channels need no copy.
+ * The last physical dimension is a row. Rows lie `row_stride` elements apart; a tensor is dense
+ * when row_stride equals the row's length. A slice of channels of a wider tensor is thus a tensor
+ * with a row_stride: concatenation and split along channels need no copy.
  *
- * Batch. A tensor with batched = 1 has dims[0] for a batch of one. In a session with maximum batch B
- * a storage is B times as large and lies at B times its offset; slice_offset does not scale.
+ * Batch. A tensor with batched = 1 has dims[0] for a batch of one. In a session with maximum batch
+ * B a storage is B times as large and lies at B times its offset; slice_offset does not scale.
  */
 #ifndef KILN_PLAN_FORMAT_H
 #define KILN_PLAN_FORMAT_H
@@ -32,23 +32,23 @@ extern "C" {
 #define KILN_ARENA_MARGIN 128u
 
 typedef enum kiln_plan_section_kind {
-    KILN_SECTION_STRINGS = 0,    /* zero-terminated UTF-8, addressed by byte offset; begins with "" */
-    KILN_SECTION_STORAGES = 1,   /* kiln_plan_storage[] */
-    KILN_SECTION_TENSORS = 2,    /* kiln_plan_tensor_record[] */
-    KILN_SECTION_OPERANDS = 3,   /* uint32_t[]: tensor indices, addressed by steps */
-    KILN_SECTION_PARAMS = 4,     /* parameter blocks of steps, 8-byte aligned */
-    KILN_SECTION_STEPS = 5,      /* kiln_plan_step[] in order of execution */
-    KILN_SECTION_INPUTS = 6,     /* uint32_t[]: tensors with place INPUT */
-    KILN_SECTION_OUTPUTS = 7,    /* uint32_t[]: tensors with place OUTPUT */
-    KILN_SECTION_METADATA = 8,   /* kiln_plan_pair[] */
-    KILN_SECTION_LABELS = 9,     /* uint32_t[]: strings */
-    KILN_SECTION_PREPROCESS = 10,/* one kiln_plan_preprocess_record, or empty */
-    KILN_SECTION_WEIGHTS = 11,   /* bytes of constants; last in the file */
+    KILN_SECTION_STRINGS = 0,  /* zero-terminated UTF-8, addressed by byte offset; begins with "" */
+    KILN_SECTION_STORAGES = 1, /* kiln_plan_storage[] */
+    KILN_SECTION_TENSORS = 2,  /* kiln_plan_tensor_record[] */
+    KILN_SECTION_OPERANDS = 3, /* uint32_t[]: tensor indices, addressed by steps */
+    KILN_SECTION_PARAMS = 4,   /* parameter blocks of steps, 8-byte aligned */
+    KILN_SECTION_STEPS = 5,    /* kiln_plan_step[] in order of execution */
+    KILN_SECTION_INPUTS = 6,   /* uint32_t[]: tensors with place INPUT */
+    KILN_SECTION_OUTPUTS = 7,  /* uint32_t[]: tensors with place OUTPUT */
+    KILN_SECTION_METADATA = 8, /* kiln_plan_pair[] */
+    KILN_SECTION_LABELS = 9,   /* uint32_t[]: strings */
+    KILN_SECTION_PREPROCESS = 10, /* one kiln_plan_preprocess_record, or empty */
+    KILN_SECTION_WEIGHTS = 11,    /* bytes of constants; last in the file */
     KILN_SECTION_COUNT = 12
 } kiln_plan_section_kind;
 
 typedef struct kiln_plan_section {
-    uint64_t offset;   /* from the file's start, aligned to 64 (weights: 16384) */
+    uint64_t offset; /* from the file's start, aligned to 64 (weights: 16384) */
     uint64_t bytes;
     uint64_t checksum; /* XXH3-64 of the bytes; for WEIGHTS 0: each constant has its own */
 } kiln_plan_section;
@@ -56,15 +56,15 @@ typedef struct kiln_plan_section {
 typedef struct kiln_plan_header {
     char magic[8];
     uint32_t version;
-    uint32_t header_bytes;  /* sizeof(kiln_plan_header) */
+    uint32_t header_bytes; /* sizeof(kiln_plan_header) */
     uint64_t file_bytes;
-    uint64_t arena_bytes;   /* batch 1, margin not included */
+    uint64_t arena_bytes; /* batch 1, margin not included */
     uint64_t lower_bound_bytes;
     uint64_t no_reuse_bytes;
-    uint32_t batchable;     /* 1: the batch is the session's choice */
+    uint32_t batchable; /* 1: the batch is the session's choice */
     uint32_t reserved;
     kiln_plan_section sections[KILN_SECTION_COUNT];
-    uint64_t checksum;      /* XXH3-64 of all header bytes before this field */
+    uint64_t checksum; /* XXH3-64 of all header bytes before this field */
 } kiln_plan_header;
 
 /* A block of the arena and the steps (inclusive) during which it is in use. Two storages whose step
@@ -79,7 +79,8 @@ typedef struct kiln_plan_storage {
 typedef enum kiln_plan_place {
     KILN_PLACE_ARENA = 0,
     KILN_PLACE_CONSTANT = 1,
-    KILN_PLACE_INPUT = 2, /* the caller's buffer: row-major, dense; read by COPY and CAST steps only */
+    KILN_PLACE_INPUT =
+        2, /* the caller's buffer: row-major, dense; read by COPY and CAST steps only */
     KILN_PLACE_OUTPUT = 3 /* the caller's buffer: row-major, dense; written by COPY and CAST only */
 } kiln_plan_place;
 
@@ -94,13 +95,13 @@ typedef struct kiln_plan_tensor_record {
     uint8_t place;        /* kiln_plan_place */
     uint8_t batched;
     uint16_t reserved;
-    uint32_t storage;     /* ARENA: index of the storage, else KILN_PLAN_NONE */
-    uint32_t row_stride;  /* elements */
+    uint32_t storage;    /* ARENA: index of the storage, else KILN_PLAN_NONE */
+    uint32_t row_stride; /* elements */
     uint32_t reserved2;
     uint32_t dims[KILN_MAX_RANK]; /* ONNX order; 0 past rank; none is 0 */
-    uint64_t offset;      /* ARENA: slice_offset in bytes within the storage, at any batch;
-                             CONSTANT: in the weights section, multiple of 64; else 0 */
-    uint64_t checksum;    /* CONSTANT: XXH3-64 of the stored bytes; else 0 */
+    uint64_t offset;              /* ARENA: slice_offset in bytes within the storage, at any batch;
+                                     CONSTANT: in the weights section, multiple of 64; else 0 */
+    uint64_t checksum;            /* CONSTANT: XXH3-64 of the stored bytes; else 0 */
 } kiln_plan_tensor_record;
 
 typedef struct kiln_plan_pair {
@@ -116,17 +117,18 @@ typedef struct kiln_plan_preprocess_record {
     float bias[4];
 } kiln_plan_preprocess_record;
 
-/* One kernel call. operands[first_operand ...] are input_count inputs, then output_count outputs. */
+/* One kernel call. operands[first_operand ...] are input_count inputs, then output_count outputs.
+ */
 typedef struct kiln_plan_step {
-    uint16_t kernel;       /* kiln_kernel */
+    uint16_t kernel; /* kiln_kernel */
     uint8_t input_count;
     uint8_t output_count;
-    uint32_t flags;        /* KILN_STEP_* */
-    uint32_t name;         /* string: layer name */
-    uint32_t origin;       /* string: ONNX operators it stands for, "Conv + BatchNormalization" */
+    uint32_t flags;  /* KILN_STEP_* */
+    uint32_t name;   /* string: layer name */
+    uint32_t origin; /* string: ONNX operators it stands for, "Conv + BatchNormalization" */
     uint32_t first_operand;
-    uint32_t params_offset;/* multiple of 8, in the params section */
-    uint32_t params_bytes; /* exactly the size of the kernel's parameter struct */
+    uint32_t params_offset; /* multiple of 8, in the params section */
+    uint32_t params_bytes;  /* exactly the size of the kernel's parameter struct */
     uint32_t reserved;
 } kiln_plan_step;
 
@@ -170,12 +172,12 @@ typedef enum kiln_kernel {
  * (row_stride > row length) only where the mask says so. In place: output 0 may be the same memory
  * (same storage, offset, row_stride) as that input, whose physical dims are then the same. */
 typedef struct kiln_kernel_traits {
-    const char *name;          /* "conv_2d" */
-    const char *runs_on;       /* "XNNPACK", "Kiln" (plain C of ours) or "XNNPACK/Kiln" */
+    const char *name;    /* "conv_2d" */
+    const char *runs_on; /* "XNNPACK", "Kiln" (plain C of ours) or "XNNPACK/Kiln" */
     uint8_t strided_inputs;
     uint8_t strided_outputs;
     uint8_t in_place_inputs;
-    uint32_t params_bytes;     /* size of its parameter struct */
+    uint32_t params_bytes; /* size of its parameter struct */
 } kiln_kernel_traits;
 
 /* NULL when kernel is not a kiln_kernel. */
@@ -186,10 +188,10 @@ KILN_API const kiln_kernel_traits *kiln_kernel_describe(uint32_t kernel);
  * not, as the kernel pleases. Every struct's size is a multiple of 8. */
 
 /* COPY: an n-dimensional strided copy between two tensors of one dtype. For each index (i0, i1, ..)
- * below dims: y[sum i*output_strides] = x[input_start + sum i*input_strides], where positions are in
- * dense physical elements of each tensor (row strides are applied by the kernel: a loop must then
- * stay in a row or step by whole rows). With batched = 1, loop 0 runs over dims[0] * batch, and
- * strides of loop 0 are whole samples (or 0). Every element of y is written. Transpose, slice,
+ * below dims: y[sum i*output_strides] = x[input_start + sum i*input_strides], where positions are
+ * in dense physical elements of each tensor (row strides are applied by the kernel: a loop must
+ * then stay in a row or step by whole rows). With batched = 1, loop 0 runs over dims[0] * batch,
+ * and strides of loop 0 are whole samples (or 0). Every element of y is written. Transpose, slice,
  * expand, tile, layout conversion, depth-to-space. Transposed copies are worked in blocks. */
 typedef struct kiln_copy_params {
     uint32_t rank; /* 1 .. 8 */
@@ -202,13 +204,14 @@ typedef struct kiln_copy_params {
 } kiln_copy_params;
 
 /* CAST: y = (dtype of y) x, element by element, same dims and layout. Any pair of dtypes. To bool:
- * x != 0. f32 to integers: truncation, saturating; NaN gives 0. f32 to f16: round to nearest even. */
+ * x != 0. f32 to integers: truncation, saturating; NaN gives 0. f32 to f16: round to nearest even.
+ */
 typedef struct kiln_cast_params {
     uint64_t reserved;
 } kiln_cast_params;
 
-/* CONV_2D: x channels-last f32 of rank 3 (N,C,W: height 1) or 4; inputs x, weight [O][KH][KW][C/groups]
- * (constant, row-major, rank 4), optional bias [O] (constant). Zero padding.
+/* CONV_2D: x channels-last f32 of rank 3 (N,C,W: height 1) or 4; inputs x, weight
+ * [O][KH][KW][C/groups] (constant, row-major, rank 4), optional bias [O] (constant). Zero padding.
  * DECONV_2D: the same with weight [O][KH][KW][C/groups], O = all output channels, group-major;
  * padding is taken from the output; adjustment adds rows/columns at bottom/right; adjustment <
  * stride. Output height = stride*(H-1) + adjustment + dilation*(KH-1) + 1 - top - bottom. */
@@ -231,8 +234,8 @@ typedef struct kiln_conv_nd_params {
     float min, max;
 } kiln_conv_nd_params;
 
-/* FULLY_CONNECTED: x [..., K] (row-major; rows = product of the other dims), weight [N][K] constant,
- * optional bias [N] constant, y [..., N]. */
+/* FULLY_CONNECTED: x [..., K] (row-major; rows = product of the other dims), weight [N][K]
+ * constant, optional bias [N] constant, y [..., N]. */
 typedef struct kiln_fully_connected_params {
     float min, max;
 } kiln_fully_connected_params;
@@ -270,11 +273,11 @@ typedef struct kiln_global_pool_params {
 
 /* UNARY: y = f(x), x and y of the same physical dims. */
 typedef enum kiln_unary_op {
-    KILN_UNARY_CLAMP = 0,        /* min(max(x, alpha), beta): Relu, Relu6, Clip */
-    KILN_UNARY_LEAKY_RELU = 1,   /* x < 0 ? alpha*x : x */
-    KILN_UNARY_ELU = 2,          /* x < 0 ? alpha*(exp(x)-1) : x */
-    KILN_UNARY_SELU = 3,         /* beta * (x < 0 ? alpha*(exp(x)-1) : x) */
-    KILN_UNARY_CELU = 4,         /* max(0,x) + min(0, alpha*(exp(x/alpha)-1)) */
+    KILN_UNARY_CLAMP = 0,      /* min(max(x, alpha), beta): Relu, Relu6, Clip */
+    KILN_UNARY_LEAKY_RELU = 1, /* x < 0 ? alpha*x : x */
+    KILN_UNARY_ELU = 2,        /* x < 0 ? alpha*(exp(x)-1) : x */
+    KILN_UNARY_SELU = 3,       /* beta * (x < 0 ? alpha*(exp(x)-1) : x) */
+    KILN_UNARY_CELU = 4,       /* max(0,x) + min(0, alpha*(exp(x/alpha)-1)) */
     KILN_UNARY_SIGMOID = 5,
     KILN_UNARY_HARD_SIGMOID = 6, /* max(0, min(1, alpha*x + beta)) */
     KILN_UNARY_HARD_SWISH = 7,   /* x * max(0, min(1, x/6 + 1/2)) */
@@ -288,15 +291,15 @@ typedef enum kiln_unary_op {
     KILN_UNARY_SQRT = 15,
     KILN_UNARY_EXP = 16,
     KILN_UNARY_LOG = 17,
-    KILN_UNARY_ABS = 18,         /* f32, i64 */
-    KILN_UNARY_NEG = 19,         /* f32, i64 */
+    KILN_UNARY_ABS = 18, /* f32, i64 */
+    KILN_UNARY_NEG = 19, /* f32, i64 */
     KILN_UNARY_RECIPROCAL = 20,
     KILN_UNARY_FLOOR = 21,
     KILN_UNARY_CEIL = 22,
-    KILN_UNARY_ROUND = 23,       /* half to even */
-    KILN_UNARY_SIGN = 24,        /* f32, i64 */
-    KILN_UNARY_NOT = 25,         /* bool */
-    KILN_UNARY_SWISH = 26,       /* x * sigmoid(alpha * x) */
+    KILN_UNARY_ROUND = 23, /* half to even */
+    KILN_UNARY_SIGN = 24,  /* f32, i64 */
+    KILN_UNARY_NOT = 25,   /* bool */
+    KILN_UNARY_SWISH = 26, /* x * sigmoid(alpha * x) */
     KILN_UNARY_SQUARE = 27,
     KILN_UNARY_COUNT = 28
 } kiln_unary_op;
@@ -306,8 +309,8 @@ typedef struct kiln_unary_params {
     uint32_t reserved;
 } kiln_unary_params;
 
-/* BINARY: y = clamp(f(a, b)), numpy broadcasting over physical dims aligned at the end. Operands may
- * be constants. a and b have one dtype; y has it too, or bool for comparisons. */
+/* BINARY: y = clamp(f(a, b)), numpy broadcasting over physical dims aligned at the end. Operands
+ * may be constants. a and b have one dtype; y has it too, or bool for comparisons. */
 typedef enum kiln_binary_op {
     KILN_BINARY_ADD = 0, /* f32, i64 */
     KILN_BINARY_SUB = 1,
@@ -316,11 +319,11 @@ typedef enum kiln_binary_op {
     KILN_BINARY_POW = 4, /* f32, i64 */
     KILN_BINARY_MIN = 5,
     KILN_BINARY_MAX = 6,
-    KILN_BINARY_PRELU = 7,   /* f32: a < 0 ? a*b : a */
-    KILN_BINARY_EQUAL = 8,   /* f32, i64, bool -> bool */
-    KILN_BINARY_LESS = 9,    /* f32, i64 -> bool */
+    KILN_BINARY_PRELU = 7, /* f32: a < 0 ? a*b : a */
+    KILN_BINARY_EQUAL = 8, /* f32, i64, bool -> bool */
+    KILN_BINARY_LESS = 9,  /* f32, i64 -> bool */
     KILN_BINARY_GREATER = 10,
-    KILN_BINARY_AND = 11,    /* bool -> bool */
+    KILN_BINARY_AND = 11, /* bool -> bool */
     KILN_BINARY_OR = 12,
     KILN_BINARY_COUNT = 13
 } kiln_binary_op;
@@ -346,8 +349,8 @@ typedef struct kiln_where_params {
     uint64_t reserved;
 } kiln_where_params;
 
-/* MATMUL: a [..., M, K] x b [..., K, N], f32, row-major, leading dims broadcast, both ranks >= 2. y =
- * clamp(a b); y's rank = max rank. Operands may be constants. */
+/* MATMUL: a [..., M, K] x b [..., K, N], f32, row-major, leading dims broadcast, both ranks >= 2. y
+ * = clamp(a b); y's rank = max rank. Operands may be constants. */
 typedef struct kiln_matmul_params {
     float min, max;
 } kiln_matmul_params;
@@ -396,8 +399,8 @@ typedef struct kiln_instance_norm_params {
 } kiln_instance_norm_params;
 
 /* LAYER_NORM: x dense row-major, normalised over its last `axes` dims; inputs x, scale (those dims'
- * elements; may be runtime), optional bias; outputs y, optional mean, optional 1/sqrt(var + eps), one
- * value a row. */
+ * elements; may be runtime), optional bias; outputs y, optional mean, optional 1/sqrt(var + eps),
+ * one value a row. */
 typedef struct kiln_layer_norm_params {
     uint32_t axes;
     float epsilon;
@@ -417,17 +420,17 @@ typedef struct kiln_lrn_params {
 } kiln_lrn_params;
 
 /* GATHER along physical dim `axis` of a dense x by i64 indices (runtime; negative counts from the
- * end; out of range is clamped). y's physical dims: x[:axis] + indices + x[axis+1:]. Element size is
- * any. axis is not a batched dim 0. */
+ * end; out of range is clamped). y's physical dims: x[:axis] + indices + x[axis+1:]. Element size
+ * is any. axis is not a batched dim 0. */
 typedef struct kiln_gather_params {
     uint32_t axis;
     uint32_t reserved;
 } kiln_gather_params;
 
-/* REMAP: each physical dim of y takes its index into x from a table: y[i0,i1,..] = x[t0[i0],t1[i1],..];
- * an entry of -1 gives `fill`. Input 1: the tables, one after the other for physical dims 0..rank-1,
- * constant i64; a batched dim 0 has no table (identity). x and y have one dtype and rank. Pad (all
- * modes), nearest Resize, Tile, Gather with constant indices. */
+/* REMAP: each physical dim of y takes its index into x from a table: y[i0,i1,..] =
+ * x[t0[i0],t1[i1],..]; an entry of -1 gives `fill`. Input 1: the tables, one after the other for
+ * physical dims 0..rank-1, constant i64; a batched dim 0 has no table (identity). x and y have one
+ * dtype and rank. Pad (all modes), nearest Resize, Tile, Gather with constant indices. */
 typedef struct kiln_remap_params {
     uint32_t rank;
     uint32_t batched;

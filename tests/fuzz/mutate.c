@@ -4,6 +4,7 @@
  *
  *   mutate onnx|plan COUNT GENERATOR [FIRST-SEED] */
 #include "tests/fuzz/exercise.h"
+#include "tests/scratch.h"
 
 #include <kiln/compile.h>
 
@@ -27,7 +28,9 @@ typedef struct subject {
 } subject;
 
 static char folder[] = "/tmp/kiln-fuzz-XXXXXX";
-static unsigned long current_seed;
+/* Formatted before the case is tried: signal handlers may not. */
+static char current_case[32];
+static size_t current_case_length;
 
 static void on_alarm(int signal_number) {
     (void)signal_number;
@@ -210,9 +213,7 @@ static bool try_model(const uint8_t *bytes, size_t size) {
 }
 
 static void on_abort(int signal_number) {
-    char text[64];
-    int length = snprintf(text, sizeof text, "seed %lu\n", current_seed);
-    (void)!write(STDERR_FILENO, text, (size_t)length);
+    (void)!write(STDERR_FILENO, current_case, current_case_length);
     (void)signal(signal_number, SIG_DFL);
     (void)raise(signal_number);
 }
@@ -236,7 +237,8 @@ int main(int argc, char **argv) {
         const subject *s = &subjects[seed % made];
         uint64_t state = seed * 7919 + 1;
         uint8_t *copy = aligned_alloc(64, (s->size + 63) / 64 * 64);
-        current_seed = seed;
+        current_case_length =
+            (size_t)snprintf(current_case, sizeof current_case, "seed %lu\n", seed);
         memcpy(copy, s->bytes, s->size);
         size_t size = mutate(&state, copy, s->size, plans);
         (void)alarm(CASE_SECONDS);
@@ -255,9 +257,7 @@ int main(int argc, char **argv) {
     for (size_t k = 0; k < made; k++) {
         free(subjects[k].bytes);
     }
-    char command[96];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    (void)!system(command);
+    (void)scratch_remove(folder);
     printf("%lu mutations of %zu files: %zu ran, %lu clean errors\n", count, made, ran,
            count - ran);
     return made == NETWORKS && ran > 0 && ran < count ? 0 : 1;

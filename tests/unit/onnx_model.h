@@ -5,6 +5,7 @@
 
 #include "compiler/import/import.h"
 #include "onnx.pb-c.h"
+#include "tests/scratch.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -191,9 +192,7 @@ static inline void make_folder(void) {
 static inline void remove_folder(void) {
     graph_free(m.g);
     m.g = NULL;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", m.folder);
-    ck_assert_int_eq(system(command), 0);
+    ck_assert(scratch_remove(m.folder));
 }
 
 /* Writes the model and imports it. */

@@ -1,0 +1,168 @@
+/* What the caller gives: values that operators need when compiling become constants. Then the
+ * inputs that are left get the casts from their types to the graph's. */
+#include "compiler/import/importing.h"
+#include "compiler/ops/ops.h"
+#include <kiln/half.h>
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- What was given ------------------------------------------------------------------------ */
+
+static const char *name_of(const kiln_value *value) {
+    return value->name != NULL ? value->name : "";
+}
+
+const kiln_value *given_value(const importing *im, const char *name, size_t position) {
+    for (size_t k = 0; k < im->input_count; k++) {
+        const char *given = name_of(&im->inputs[k]);
+        if (strcmp(given, name) == 0 || (given[0] == '\0' && k == position)) {
+            return &im->inputs[k];
+        }
+    }
+    return NULL;
+}
+
+kiln_status check_given(const importing *im) {
+    for (size_t k = 0; k < im->input_count; k++) {
+        const kiln_value *value = &im->inputs[k];
+        if (value->rank > KILN_MAX_RANK) {
+            return graph_fail(im->g, KILN_ERROR_ARGUMENT,
+                              "input '%s' was given %u dimensions; at most %d", name_of(value),
+                              value->rank, KILN_MAX_RANK);
+        }
+    }
+    return KILN_OK;
+}
+
+/* Initializers may be named too, though they keep their values: older models list them as inputs.
+ */
+static kiln_status check_names(const importing *im) {
+    const graph *g = im->g;
+    for (size_t k = 0; k < im->input_count; k++) {
+        const char *name = name_of(&im->inputs[k]);
+        const tensor *t = graph_find_tensor(g, name);
+        if (name[0] == '\0' || (t != NULL && (t->is_input || t->producer == NULL))) {
+            continue;
+        }
+        char names[300] = "";
+        for (size_t i = 0, used = 0; i < g->input_count && used < sizeof names; i++) {
+            int length = snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "",
+                                  g->inputs[i]->name);
+            used += length > 0 ? (size_t)length : 0;
+        }
+        return graph_fail(g, KILN_ERROR_ARGUMENT, "there is no input '%s'; inputs: %s", name,
+                          names);
+    }
+    return KILN_OK;
+}
+
+/* ---- Constants ----------------------------------------------------------------------------- */
+
+/* Marks (tensor->mark = 1) what operators must know when compiling, traced back to the inputs. */
+static void mark_needed(graph *g) {
+    for (size_t k = 0; k < g->tensor_count; k++) {
+        g->tensors[k]->mark = 0;
+    }
+    for (size_t k = g->node_count; k-- > 0;) {
+        const node *n = g->nodes[k];
+        bool needed = false;
+        for (size_t o = 0; o < n->output_count; o++) {
+            needed = needed || (n->outputs[o] != NULL && n->outputs[o]->mark != 0);
+        }
+        needed = needed && (n->op->flags & OP_SHAPE_ONLY) == 0;
+        for (size_t i = 0; i < n->input_count; i++) {
+            bool slot = i < 32 && (n->op->constant_inputs >> i & 1) != 0;
+            if (n->inputs[i] != NULL && (slot || needed)) {
+                n->inputs[i]->mark = 1;
+            }
+        }
+    }
+}
+
+static void copy_value(const kiln_value *value, tensor *t) {
+    size_t count = (size_t)tensor_elements(t);
+    for (size_t k = 0; k < count; k++) {
+        switch (value->dtype) {
+        case KILN_F16:
+            ((float *)t->owned)[k] = kiln_f32_from_f16(((const uint16_t *)value->data)[k]);
+            break;
+        case KILN_I32:
+            ((int64_t *)t->owned)[k] = ((const int32_t *)value->data)[k];
+            break;
+        case KILN_I64:
+            ((int64_t *)t->owned)[k] = ((const int64_t *)value->data)[k];
+            break;
+        case KILN_F32:
+            ((float *)t->owned)[k] = ((const float *)value->data)[k];
+            break;
+        case KILN_BOOL:
+            ((uint8_t *)t->owned)[k] = ((const uint8_t *)value->data)[k] != 0;
+            break;
+        }
+    }
+}
+
+static kiln_status bind_value(importing *im, tensor *t, const kiln_value *value) {
+    kiln_dtype dtype = inner_dtype(t->dtype);
+    if (inner_dtype(value->dtype) != dtype) {
+        return graph_fail(im->g, KILN_ERROR_ARGUMENT, "input '%s' is of type %s; %s was given",
+                          t->name, kiln_dtype_name(t->dtype), kiln_dtype_name(value->dtype));
+    }
+    t->dtype = dtype;
+    t->is_input = false;
+    kiln_status status = tensor_allocate(im->g, t);
+    if (status == KILN_OK) {
+        copy_value(value, t);
+    }
+    return status;
+}
+
+/* ---- Inputs -------------------------------------------------------------------------------- */
+
+/* Who reads an f16 or i32 input reads its cast instead. */
+static kiln_status cast_input(importing *im, tensor *t) {
+    if (t->dtype == inner_dtype(t->dtype)) {
+        return KILN_OK;
+    }
+    tensor *inner = graph_add_tensor(im->g, t->name, inner_dtype(t->dtype));
+    if (inner == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    kiln_status status = graph_replace_uses(im->g, t, inner);
+    return status == KILN_OK ? add_boundary_cast(im, t, inner) : status;
+}
+
+/* The nodes from `first` on move to the front, where inputs are read. */
+static kiln_status move_to_front(graph *g, size_t first) {
+    size_t moved = g->node_count - first;
+    node **copy = graph_allocate(g, g->node_count * sizeof(node *));
+    if (copy == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    if (moved > 0) {
+        memcpy(copy, g->nodes + first, moved * sizeof(node *));
+        memcpy(copy + moved, g->nodes, first * sizeof(node *));
+        memcpy(g->nodes, copy, g->node_count * sizeof(node *));
+    }
+    return KILN_OK;
+}
+
+kiln_status bind_inputs(importing *im) {
+    graph *g = im->g;
+    kiln_status status = check_names(im);
+    size_t kept = 0, computing = g->node_count;
+    mark_needed(g);
+    for (size_t k = 0; k < g->input_count && status == KILN_OK; k++) {
+        tensor *t = g->inputs[k];
+        const kiln_value *value = given_value(im, t->name, k);
+        if (t->mark != 0 && value != NULL && value->data != NULL) {
+            status = bind_value(im, t, value);
+        } else {
+            status = cast_input(im, t);
+            g->inputs[kept++] = t;
+        }
+    }
+    g->input_count = kept;
+    return status == KILN_OK ? move_to_front(g, computing) : status;
+}

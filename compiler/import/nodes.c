@@ -1,0 +1,161 @@
+/* NodeProto to node. Constant nodes become constants. */
+#include "compiler/import/importing.h"
+#include "compiler/ops/ops.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { NODE_ATTRIBUTE = 5 };
+
+/* ---- Operands ------------------------------------------------------------------------------ */
+
+/* The tensors of names, made when first met; "" is an operand left out. */
+static kiln_status tensors_of_names(importing *im, char *const *names, size_t count,
+                                    tensor ***out_tensors) {
+    tensor **tensors = graph_allocate(im->g, count * sizeof(tensor *));
+    for (size_t k = 0; tensors != NULL && k < count; k++) {
+        if (names[k][0] == '\0') {
+            continue;
+        }
+        tensors[k] = graph_find_tensor(im->g, names[k]);
+        if (tensors[k] == NULL) {
+            tensors[k] = graph_add_tensor(im->g, names[k], KILN_F32);
+        }
+        if (tensors[k] == NULL) {
+            return KILN_ERROR_MEMORY;
+        }
+    }
+    *out_tensors = tensors;
+    return tensors != NULL ? KILN_OK : KILN_ERROR_MEMORY;
+}
+
+/* Operands left out at the end are as good as not there. */
+static size_t trimmed(char *const *names, size_t count) {
+    while (count > 0 && names[count - 1][0] == '\0') {
+        count--;
+    }
+    return count;
+}
+
+static kiln_status check_counts(importing *im, const node *n) {
+    const op *row = n->op;
+    if (n->input_count < row->min_inputs ||
+        (row->max_inputs != 255 && n->input_count > row->max_inputs) ||
+        n->output_count < row->min_outputs ||
+        (row->max_outputs != 255 && n->output_count > row->max_outputs)) {
+        return node_fail(im->g, n, KILN_ERROR_FORMAT,
+                         "%zu inputs and %zu outputs; expected %u to %u and %u to %u",
+                         n->input_count, n->output_count, row->min_inputs, row->max_inputs,
+                         row->min_outputs, row->max_outputs);
+    }
+    return KILN_OK;
+}
+
+/* Nobody else may have made an output. Marks those seen, for one that stands twice in the list. */
+static kiln_status claim_outputs(importing *im, const node *n) {
+    for (size_t k = 0; k < n->output_count; k++) {
+        tensor *t = n->outputs[k];
+        if (t != NULL && (t->producer != NULL || t->is_input || t->data != NULL || t->mark != 0)) {
+            return node_fail(im->g, n, KILN_ERROR_FORMAT, "tensor '%s' is defined twice", t->name);
+        }
+        if (t != NULL) {
+            t->mark = 1;
+        }
+    }
+    return KILN_OK;
+}
+
+/* ---- Nodes --------------------------------------------------------------------------------- */
+
+/* Unknown operators are collected, to be named all at once; what does not fit is left out. */
+static void note_unknown(importing *im, const char *domain, const char *name) {
+    char text[80];
+    size_t used = strlen(im->unknown);
+    snprintf(text, sizeof text, "%s%s%s", domain, domain[0] != '\0' ? "." : "", name);
+    size_t length = strlen(text);
+    for (const char *at = im->unknown; *at != '\0'; at += strspn(at, ", ")) {
+        size_t next = strcspn(at, ",");
+        if (next == length && memcmp(at, text, length) == 0) {
+            return;
+        }
+        at += next;
+    }
+    if (used + length + 3 < sizeof im->unknown) {
+        snprintf(im->unknown + used, sizeof im->unknown - used, "%s%s", used > 0 ? ", " : "", text);
+    }
+}
+
+static kiln_status add_node(importing *im, kiln_span message, const node *draft) {
+    kiln_status status = check_counts(im, draft);
+    bool versioned = im->g->opset > 0; /* a model without a version is refused later */
+    if (status == KILN_OK && versioned && im->g->opset < draft->op->min_opset) {
+        status = node_fail(im->g, draft, KILN_ERROR_UNSUPPORTED, "opset %lld; supported from %d",
+                           (long long)im->g->opset, draft->op->min_opset);
+    }
+    if (status == KILN_OK) {
+        status = claim_outputs(im, draft);
+    }
+    if (status != KILN_OK) {
+        return status;
+    }
+    node *n = graph_add_node(im->g, draft->op, draft->name, draft->input_count, draft->inputs,
+                             draft->output_count, draft->outputs);
+    return n != NULL ? import_attributes(im, message, n) : KILN_ERROR_MEMORY;
+}
+
+static kiln_status add_constant(importing *im, kiln_span message, const node *draft) {
+    if (draft->input_count != 0 || draft->output_count != 1) {
+        return node_fail(im->g, draft, KILN_ERROR_FORMAT, "expected no inputs and one output");
+    }
+    kiln_status status = claim_outputs(im, draft);
+    return status == KILN_OK ? import_constant_value(im, message, draft, draft->outputs[0])
+                             : status;
+}
+
+/* The node without its attributes, which stay in the file until they are wanted. */
+static kiln_status import_operator(importing *im, kiln_span message, const Onnx__NodeProto *p,
+                                   const op *row) {
+    node draft = {.op = row,
+                  .name = p->name != NULL ? p->name : "",
+                  .input_count = trimmed(p->input, p->n_input),
+                  .output_count = trimmed(p->output, p->n_output)};
+    if (draft.name[0] == '\0' && draft.output_count > 0) {
+        draft.name = p->output[0];
+    }
+    kiln_status status = tensors_of_names(im, p->input, draft.input_count, &draft.inputs);
+    if (status == KILN_OK) {
+        status = tensors_of_names(im, p->output, draft.output_count, &draft.outputs);
+    }
+    if (status != KILN_OK) {
+        return status;
+    }
+    return strcmp(row->name, "Constant") == 0 ? add_constant(im, message, &draft)
+                                              : add_node(im, message, &draft);
+}
+
+static kiln_status import_known(importing *im, kiln_span message, const Onnx__NodeProto *p) {
+    static const op constant = {.name = "Constant"};
+    bool own = p->domain == NULL || p->domain[0] == '\0' || strcmp(p->domain, "ai.onnx") == 0;
+    const op *row = strcmp(p->op_type, constant.name) == 0 ? &constant : op_find(p->op_type);
+    if (own && row != NULL && (row->flags & OP_NOT_ONNX) == 0) {
+        return import_operator(im, message, p, row);
+    }
+    note_unknown(im, own ? "" : p->domain, p->op_type);
+    return KILN_OK;
+}
+
+kiln_status import_node(importing *im, kiln_span message) {
+    size_t size = 0;
+    kiln_span attributes;
+    uint8_t *bare = wire_without(message, NODE_ATTRIBUTE, &size, &attributes);
+    Onnx__NodeProto *p = bare != NULL ? onnx__node_proto__unpack(NULL, size, bare) : NULL;
+    bool sound = p != NULL && p->op_type != NULL && p->op_type[0] != '\0';
+    kiln_status status =
+        sound ? import_known(im, message, p)
+              : graph_fail(im->g, KILN_ERROR_FORMAT, "a node is damaged or has no operator");
+    free(bare);
+    if (p != NULL) {
+        onnx__node_proto__free_unpacked(p, NULL);
+    }
+    return status;
+}

@@ -1,0 +1,184 @@
+/* Import at its edges: what real or damaged files hold and the rules rarely meet. */
+#include "tests/unit/onnx_model.h"
+
+#include <math.h>
+
+static void small_model(void) {
+    model_begin(13);
+    model_input("x", FLOAT, "1 3");
+    model_output("y", FLOAT);
+    model_node("Relu", "x", "y");
+}
+
+START_TEST(refuses_a_node_without_an_operator) {
+    small_model();
+    model_node("", "x", "z");
+    REFUSED(KILN_ERROR_FORMAT, "node");
+}
+END_TEST
+
+START_TEST(refuses_an_operator_with_a_long_name) {
+    static char name[400];
+    memset(name, 'a', sizeof name - 1);
+    small_model();
+    model_node(name, "x", "z");
+    REFUSED(KILN_ERROR_UNSUPPORTED, "aaaa");
+}
+END_TEST
+
+START_TEST(names_operators_that_end_alike) {
+    small_model();
+    model_node("LongFoo", "x", "a");
+    model_node("Foo", "x", "b");
+    REFUSED(KILN_ERROR_UNSUPPORTED, "LongFoo, Foo");
+}
+END_TEST
+
+START_TEST(refuses_one_tensor_twice_in_a_node) {
+    model_begin(13);
+    model_input("x", FLOAT, "1 4");
+    model_output("y", FLOAT);
+    model_node("Split", "x", "y y");
+    REFUSED(KILN_ERROR_FORMAT, "'y'", "twice");
+}
+END_TEST
+
+START_TEST(refuses_an_output_listed_twice) {
+    small_model();
+    model_output("y", FLOAT);
+    REFUSED(KILN_ERROR_FORMAT, "'y'", "twice");
+}
+END_TEST
+
+START_TEST(finds_cast_outputs_by_name) {
+    model_begin(13);
+    model_input("x", FLOAT, "1 3");
+    model_output("y", FLOAT16);
+    model_node("Relu", "x", "y");
+    import_fine();
+    ck_assert_ptr_eq(found("y"), m.g->outputs[0]);
+    ck_assert_ptr_eq(found(m.g->nodes[0]->outputs[0]->name), m.g->nodes[0]->outputs[0]);
+}
+END_TEST
+
+START_TEST(keeps_nan_of_doubles) {
+    double value = NAN;
+    int64_t one = 1;
+    small_model();
+    set_raw(model_initializer("w", DOUBLE, 1, &one), &value, 8);
+    import_fine();
+    ck_assert(isnan(tensor_f32(found("w"))[0]));
+}
+END_TEST
+
+START_TEST(normalises_bools) {
+    uint8_t values[] = {7, 0};
+    int64_t two = 2;
+    small_model();
+    set_raw(model_initializer("w", BOOL, 1, &two), values, 2);
+    import_fine();
+    ck_assert_uint_eq(tensor_bytes(found("w"))[0], 1);
+}
+END_TEST
+
+START_TEST(merges_pieces_of_a_graph) {
+    Onnx__ModelProto tail;
+    Onnx__GraphProto graph;
+    small_model();
+    model_pack();
+    size_t size = m.size;
+    onnx__model_proto__init(&tail);
+    onnx__graph_proto__init(&graph);
+    tail.graph = &graph;
+    graph.n_node = 1;
+    graph.node = m.node_list;
+    m.node_list[0] = &m.nodes[0];
+    split("z", &m.outputs_of[0]);
+    size += onnx__model_proto__pack(&tail, m.bytes + size);
+    write_bytes(m.path, m.bytes, size);
+    ck_assert_int_eq(import_model(m.path, NULL, 0, true, &m.error, &m.g), KILN_OK);
+    ck_assert_uint_eq(m.g->node_count, 2);
+}
+END_TEST
+
+START_TEST(accepts_i32_for_i64) {
+    const int32_t shape[] = {3, 4};
+    const kiln_value value = {
+        .name = "shape", .dtype = KILN_I32, .rank = 1, .dims = {2}, .data = shape};
+    model_begin(13);
+    model_input("x", FLOAT, "2 6");
+    model_input("shape", INT64, "2");
+    model_output("y", FLOAT);
+    model_node("Reshape", "x shape", "y");
+    ck_assert_int_eq(import_with(&value, 1, true), KILN_OK);
+    ck_assert_int_eq(tensor_i64(found("shape"))[1], 4);
+}
+END_TEST
+
+START_TEST(checks_given_values) {
+    small_model();
+    kiln_value value = {.name = NULL, .dtype = KILN_F32, .rank = 2, .dims = {5, 3}};
+    ck_assert_int_eq(import_with(&value, 1, true), KILN_OK);
+    ck_assert_int_eq(found("x")->dims[0], 5);
+    value.rank = 9;
+    ASSERT_REFUSED(import_with(&value, 1, true), KILN_ERROR_ARGUMENT, "9 dimensions");
+}
+END_TEST
+
+START_TEST(refuses_operators_newer_than_the_opset) {
+    small_model();
+    model_node("HardSwish", "x", "z");
+    REFUSED(KILN_ERROR_UNSUPPORTED, "HardSwish", "opset 13", "14");
+}
+END_TEST
+
+START_TEST(frees_views_of_attributes) {
+    float value[] = {3};
+    int64_t one = 1;
+    Onnx__TensorProto t;
+    for (size_t shift = 0; shift < 4; shift++) {
+        small_model();
+        m.model.producer_name = &"abc"[shift % 4];
+        Onnx__AttributeProto *a = model_attribute(model_node("ConstantOfShape", "x", "z"), "value",
+                                                  ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR);
+        onnx__tensor_proto__init(&t);
+        t.has_data_type = true;
+        t.data_type = FLOAT;
+        t.n_dims = 1;
+        t.dims = &one;
+        set_raw(&t, value, sizeof value);
+        a->t = &t;
+        import_fine();
+        ck_assert(tensor_f32(node_attribute(m.g->nodes[1], "value")->t)[0] == 3.0f);
+    }
+}
+END_TEST
+
+/* A header may ask for more than the file has, without memory being spent on it. */
+START_TEST(refuses_a_huge_array) {
+    static const char file[] = "\x93NUMPY\x01\x00\x48\x00{'descr': '<f4', 'fortran_order': False, "
+                               "'shape': (4000000000, 40000), }           ";
+    kiln_value *value = NULL;
+    write_bytes(in_folder("v.npy"), file, sizeof file - 1);
+    ck_assert_int_eq(kiln_value_load(in_folder("v.npy"), &value, &m.error), KILN_ERROR_FORMAT);
+    ck_assert_ptr_null(value);
+}
+END_TEST
+
+int main(void) {
+    const TTest *const tests[] = {refuses_a_node_without_an_operator,
+                                  refuses_an_operator_with_a_long_name,
+                                  names_operators_that_end_alike,
+                                  refuses_one_tensor_twice_in_a_node,
+                                  refuses_an_output_listed_twice,
+                                  finds_cast_outputs_by_name,
+                                  keeps_nan_of_doubles,
+                                  normalises_bools,
+                                  merges_pieces_of_a_graph,
+                                  accepts_i32_for_i64,
+                                  checks_given_values,
+                                  refuses_operators_newer_than_the_opset,
+                                  frees_views_of_attributes,
+                                  refuses_a_huge_array};
+    return run_tests("import edges", tests, sizeof tests / sizeof *tests);
+}

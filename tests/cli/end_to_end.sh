@@ -9,6 +9,14 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 trap 'echo "FAILED in line $LINENO"' ERR
 
+# says TEXT COMMAND...: all of the output is read, so that the command never writes to a closed pipe.
+says() {
+    local text=$1
+    shift
+    "$@" >said.txt
+    grep -q -- "$text" said.txt
+}
+
 $generator mobilenetv2 -o net.onnx --width 0.25 --size 96 --classes 4 >/dev/null
 printf 'ash\nbirch\n"oak"\n<elm>\n' >labels.txt
 $picture scene.png
@@ -17,26 +25,26 @@ for field in operators_imported operators_planned fused plan_bytes weights_bytes
     arena_lower_bound_bytes arena_no_reuse_bytes copies; do
     grep -q "\"$field\": " compile.json
 done
-$kiln inspect net.plan | grep -q 'fully_connected.*(final dense)'
-$kiln inspect net.plan --json | grep -q '"labels": \["ash", "birch", "\\"oak\\"", "<elm>"\]'
-$kiln inspect net.plan --dot | grep -q 's0 -> s1'
+says 'fully_connected.*(final dense)' $kiln inspect net.plan
+says '"labels": \["ash", "birch", "\\"oak\\"", "<elm>"\]' $kiln inspect net.plan --json
+says 's0 -> s1' $kiln inspect net.plan --dot
 $kiln inspect net.plan --html page.html
 grep -q '<svg' page.html && ! grep -q 'src=' page.html
 
 $kiln run net.plan scene.png --top 4 --output out >run.txt
 for label in ash birch '"oak"' '<elm>'; do grep -q -- "$label" run.txt; done
 test -s out/scene.png.output.npy
-$kiln run net.plan scene.png --json | grep -q '"score": '
-$kiln verify net.onnx --batch 3 --threads 2 | grep -q 'within tolerance'
-$kiln verify net.onnx --plan net.plan --json | grep -q '"ok": true'
+says '"score": ' $kiln run net.plan scene.png --json
+says 'within tolerance' $kiln verify net.onnx --batch 3 --threads 2
+says '"ok": true' $kiln verify net.onnx --plan net.plan --json
 # f16 weights: half the size, still close; and too far for a tight tolerance, which has its own status.
 $kiln compile net.onnx -o half.plan --weights f16 -q
 test $(($(stat -c %s half.plan) * 10)) -lt $(($(stat -c %s net.plan) * 7))
-$kiln verify net.onnx --weights f16 --layer-tolerance 0.02 | grep -q 'within tolerance'
+says 'within tolerance' $kiln verify net.onnx --weights f16 --layer-tolerance 0.02
 status=0
 $kiln verify net.onnx --weights f16 --layer-tolerance 1e-6 >/dev/null 2>mismatch || status=$?
 test $status -eq 3
 grep -q 'is the first out of tolerance' mismatch
-$kiln bench net.plan --threads 1,2 --runs 3 --profile --json | grep -q '"threads": 2'
-$kiln help compile | grep -q -- '--preprocess'
+says '"threads": 2' $kiln bench net.plan --threads 1,2 --runs 3 --profile --json
+says '--preprocess' $kiln help compile
 echo '1 passed, 0 failed'

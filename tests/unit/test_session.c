@@ -74,6 +74,13 @@ static const float input[8] = {3, 5, 1, 2, 1, 1, 1, 1};
 /* relu: c0 = (2, 3), c1 = (2, 3) -> flat (2,3,2,3): sum 10, 2 - 3 + 2 - 3 = -2. Ones: (0,0,2,2). */
 static const float expected[4] = {10, -2, 4, 0};
 
+/* Small whole numbers: exact. */
+static void check_floats(const float *found, const float *wanted, size_t count) {
+    for (size_t k = 0; k < count; k++) {
+        ck_assert_float_eq(found[k], wanted[k]);
+    }
+}
+
 static void run_and_check(const kiln_plan *plan, uint32_t threads) {
     kiln_session_options options;
     kiln_session *session = NULL;
@@ -84,9 +91,10 @@ static void run_and_check(const kiln_plan *plan, uint32_t threads) {
                   error.message);
     for (uint32_t batch = 1; batch <= 2; batch++) {
         float output[4] = {0};
-        kiln_buffer in = {(void *)(uintptr_t)input, 16 * batch}, out = {output, 8 * batch};
+        size_t read = batch * 4 * sizeof(float), written = batch * 2 * sizeof(float);
+        kiln_buffer in = {(void *)(uintptr_t)input, read}, out = {output, written};
         ck_assert_int_eq(kiln_session_run(session, batch, &in, 1, &out, 1, &error), KILN_OK);
-        ck_assert_int_eq(memcmp(output, expected, 8 * batch), 0);
+        check_floats(output, expected, batch * 2);
     }
     kiln_session_destroy(session);
 }
@@ -166,7 +174,7 @@ START_TEST(captures_and_observes) {
         kiln_session_capture(session, "relu", (kiln_buffer){relu, sizeof relu}, &error), KILN_OK);
     ck_assert_int_eq(kiln_session_run(session, 1, &in, 1, &out, 1, &error), KILN_OK);
     /* ONNX order: channel 0's pixels, then channel 1's. */
-    ck_assert_int_eq(memcmp(relu, (float[]){2, 3, 2, 3}, sizeof relu), 0);
+    check_floats(relu, (float[]){2, 3, 2, 3}, 4);
     kiln_session_observe(session, count_steps, &seen);
     ck_assert_int_eq(kiln_session_run(session, 1, &in, 1, &out, 1, &error), KILN_OK);
     ck_assert_uint_eq(seen, 2);

@@ -158,7 +158,7 @@ static kiln_status import_nodes(importing *im) {
     kiln_status status = each_part(im, GRAPH_NODE, import_node);
     if (status == KILN_OK && im->unknown[0] != '\0') {
         status = graph_fail(im->g, KILN_ERROR_UNSUPPORTED, "operators that are not supported: %s",
-                            im->unknown);
+                            im->unknown + strlen(", "));
     }
     if (status == KILN_OK) {
         status = check_opset(im);

@@ -67,21 +67,22 @@ static kiln_status claim_outputs(importing *im, const node *n) {
 
 /* ---- Nodes --------------------------------------------------------------------------------- */
 
-/* Unknown operators are collected, to be named all at once; what does not fit is left out. */
-static void note_unknown(importing *im, const char *domain, const char *name) {
-    char text[80];
-    size_t used = strlen(im->unknown);
-    snprintf(text, sizeof text, "%s%s%s", domain, domain[0] != '\0' ? "." : "", name);
-    size_t length = strlen(text);
-    for (const char *at = im->unknown; *at != '\0'; at += strspn(at, ", ")) {
-        size_t next = strcspn(at, ",");
-        if (next == length && memcmp(at, text, length) == 0) {
-            return;
-        }
-        at += next;
+/* Unknown operators are collected, each with its first node, to be named all at once: ", Foo (node
+ * 'a'), Bar (node 'b')". What does not fit is left out. */
+static void note_unknown(importing *im, const Onnx__NodeProto *p, bool own) {
+    char text[160];
+    const char *name = p->name != NULL && p->name[0] != '\0' ? p->name
+                       : p->n_output > 0                     ? p->output[0]
+                                                             : "";
+    int length = snprintf(text, sizeof text, ", %.40s%s%.40s (", own ? "" : p->domain,
+                          own ? "" : ".", p->op_type);
+    if (strstr(im->unknown, text) != NULL) {
+        return;
     }
-    if (used + length + 3 < sizeof im->unknown) {
-        snprintf(im->unknown + used, sizeof im->unknown - used, "%s%s", used > 0 ? ", " : "", text);
+    snprintf(text + length, sizeof text - (size_t)length, "node '%.50s')", name);
+    size_t used = strlen(im->unknown);
+    if (used + strlen(text) < sizeof im->unknown) {
+        memcpy(im->unknown + used, text, strlen(text) + 1);
     }
 }
 
@@ -140,7 +141,7 @@ static kiln_status import_known(importing *im, kiln_span message, const Onnx__No
     if (own && row != NULL && (row->flags & OP_NOT_ONNX) == 0) {
         return import_operator(im, message, p, row);
     }
-    note_unknown(im, own ? "" : p->domain, p->op_type);
+    note_unknown(im, p, own);
     return KILN_OK;
 }
 

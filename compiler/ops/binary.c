@@ -94,34 +94,26 @@ static kiln_status align_slope(graph *g, node *n) {
     return reshape_constant(g, n, 1, x->rank - 1, dims);
 }
 
-/* Pow takes an exponent of another type. */
+/* Pow takes an exponent of another type: a constant is converted here, where that is exact. */
 static kiln_status align_exponent(graph *g, node *n) {
     tensor *b = n->inputs[1];
-    if (n->inputs[0]->dtype == b->dtype) {
+    if (n->inputs[0]->dtype == b->dtype || !tensor_is_constant(b)) {
         return KILN_OK;
     }
-    const op *cast = op_find("Cast");
     tensor *y = graph_add_tensor(g, NULL, n->inputs[0]->dtype);
-    if (y == NULL || cast == NULL) {
-        return KILN_ERROR_MEMORY;
-    }
-    if (!tensor_is_constant(b)) {
-        return node_fail(g, n, KILN_ERROR_UNSUPPORTED, "a run-time exponent of type %s",
-                         kiln_dtype_name(b->dtype));
-    }
-    kiln_status status = tensor_set_shape(g, n, y, b->rank, b->dims);
+    kiln_status status =
+        y != NULL ? tensor_set_shape(g, n, y, b->rank, b->dims) : KILN_ERROR_MEMORY;
     status = status == KILN_OK ? tensor_allocate(g, y) : status;
     for (int64_t k = 0; status == KILN_OK && k < tensor_elements(b); k++) {
         if (y->dtype == KILN_F32) {
             ((float *)y->owned)[k] = (float)tensor_i64(b)[k];
-        } else {
-            float exponent = tensor_f32(b)[k];
-            if (!(fabsf(exponent) < 1e6f) || truncf(exponent) != exponent) {
-                return node_fail(g, n, KILN_ERROR_UNSUPPORTED, "an integer to the power of %g",
-                                 (double)exponent);
-            }
-            ((int64_t *)y->owned)[k] = (int64_t)exponent;
+            continue;
         }
+        float exponent = tensor_f32(b)[k];
+        if (!(fabsf(exponent) < 1e6f) || truncf(exponent) != exponent) {
+            return KILN_OK;
+        }
+        ((int64_t *)y->owned)[k] = (int64_t)exponent;
     }
     return status == KILN_OK ? node_set_input(g, n, 1, y) : status;
 }
@@ -145,7 +137,7 @@ static kiln_status infer_binary(graph *g, node *n) {
     if (status == KILN_OK && spec->kernel == KILN_BINARY_PRELU) {
         status = align_slope(g, n);
     }
-    if (status == KILN_OK) {
+    if (status == KILN_OK && spec->kernel != KILN_BINARY_POW) {
         status = require_same_dtype(g, n, 0);
     }
     if (status == KILN_OK) {
@@ -265,6 +257,29 @@ static void evaluate_pair(const node *n, tensor *a, bool running, tensor *b, ten
     }
 }
 
+static double number_at(const tensor *t, const void *data, int64_t k) {
+    return t->dtype == KILN_F32 ? (double)((const float *)data)[k]
+                                : (double)((const int64_t *)data)[k];
+}
+
+/* Base and exponent of different types: computed in floating point. */
+static void evaluate_mixed_pow(tensor *a, tensor *b, tensor *y) {
+    int64_t a_strides[KILN_MAX_RANK], b_strides[KILN_MAX_RANK], index[KILN_MAX_RANK];
+    const void *a_data = tensor_bytes(a), *b_data = tensor_bytes(b);
+    broadcast_strides(a, y, a_strides);
+    broadcast_strides(b, y, b_strides);
+    for (int64_t k = 0; k < tensor_elements(y); k++) {
+        index_of(y, k, index);
+        float result = (float)pow(number_at(a, a_data, dot_index(y->rank, index, a_strides)),
+                                  number_at(b, b_data, dot_index(y->rank, index, b_strides)));
+        if (y->dtype == KILN_F32) {
+            ((float *)y->owned)[k] = result;
+        } else {
+            ((int64_t *)y->owned)[k] = integer_of_float(result);
+        }
+    }
+}
+
 static void evaluate_single(tensor *x, tensor *y) {
     memcpy(y->owned, tensor_bytes(x), (size_t)tensor_elements(x) * kiln_dtype_size(x->dtype));
 }
@@ -274,6 +289,9 @@ static kiln_status evaluate_binary(graph *g, node *n) {
     tensor *y = n->outputs[0];
     if (n->input_count == 1) {
         evaluate_single(n->inputs[0], y);
+    } else if (n->inputs[0]->dtype != n->inputs[1]->dtype) {
+        evaluate_mixed_pow(n->inputs[0], n->inputs[1], y);
+        return KILN_OK;
     }
     for (size_t k = 1; k < n->input_count; k++) {
         evaluate_pair(n, n->inputs[0], k > 1, n->inputs[k], y);
@@ -383,6 +401,42 @@ static kiln_status lower_binary(lowering *l, node *n) {
     return emit(l, n, KILN_BINARY_MUL, a, b, lower_tensor(l, out), true);
 }
 
+static kiln_status lower_conversion(lowering *l, const node *n, uint32_t x, uint32_t y) {
+    kiln_cast_params params = {0};
+    return lower_step(l, n, KILN_KERNEL_CAST, &params, sizeof params, 1, &x, 1, &y);
+}
+
+/* An operand of Pow as f32. */
+static uint32_t lower_as_float(lowering *l, const node *n, tensor *t) {
+    uint32_t x = lower_tensor(l, t);
+    if (t->dtype == KILN_F32) {
+        return x;
+    }
+    uint32_t y = lower_temporary(l, KILN_F32, t->rank, t->dims, t->layout);
+    return lower_conversion(l, n, x, y) == KILN_OK ? y : KILN_PLAN_NONE;
+}
+
+/* Base and exponent of different types, not both constant. */
+static kiln_status lower_pow(lowering *l, node *n) {
+    tensor *base = n->inputs[0], *exponent = n->inputs[1], *out = n->outputs[0];
+    if (base->dtype == exponent->dtype) {
+        return lower_binary(l, n);
+    }
+    bool views = out->layout == KILN_ROW_MAJOR ||
+                 (tensor_same_shape(base, out) && tensor_same_shape(exponent, out));
+    if (!views) {
+        return node_fail(lower_graph(l), n, KILN_ERROR_UNSUPPORTED,
+                         "a broadcast exponent of another type than the base");
+    }
+    uint32_t a = lower_as_float(l, n, base), b = lower_as_float(l, n, exponent);
+    if (out->dtype == KILN_F32) {
+        return emit(l, n, KILN_BINARY_POW, a, b, lower_tensor(l, out), true);
+    }
+    uint32_t y = lower_temporary(l, KILN_F32, out->rank, out->dims, out->layout);
+    kiln_status status = emit(l, n, KILN_BINARY_POW, a, b, y, false);
+    return status == KILN_OK ? lower_conversion(l, n, y, lower_tensor(l, out)) : status;
+}
+
 /* ---- Where --------------------------------------------------------------------------------- */
 
 static kiln_status infer_where(graph *g, node *n) {
@@ -442,7 +496,7 @@ const op ops_binary[] = {
     ROW("Sub", 6, 2, OP_CLAMPS, lower_binary),
     ROW("Mul", 6, 2, OP_CLAMPS, lower_binary),
     ROW("Div", 6, 2, OP_CLAMPS, lower_binary),
-    ROW("Pow", 1, 2, 0, lower_binary),
+    ROW("Pow", 1, 2, 0, lower_pow),
     ROW("PRelu", 6, 2, 0, lower_prelu),
     ROW("Min", 6, 255, 0, lower_binary),
     ROW("Max", 6, 255, 0, lower_binary),

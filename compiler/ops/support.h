@@ -31,6 +31,8 @@ kiln_status lower_by_axes(lowering *l, const node *n, tensor *x, tensor *y,
 /* For operators that exist at compile time only. */
 kiln_status lower_unfoldable(lowering *l, node *n);
 
+/* Truncated as Cast does; out of range: the nearest (cast.c). */
+int64_t integer_of_float(float value);
 /* Operand t of a broadcasting operator in the physical order of `out` (binary.c). */
 uint32_t lower_broadcast(lowering *l, const node *n, tensor *t, const tensor *out);
 

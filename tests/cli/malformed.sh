@@ -44,7 +44,7 @@ refuses 1 'cannot create' x.plan "$kiln" compile good.onnx -o no/such/folder/x.p
 refuses 1 'no pass' x.plan "$kiln" compile good.onnx -o x.plan --dump-after nothing
 # An operator, a dimension's name and a weight's place, changed in the file's bytes.
 sed 's/Concat/Foobar/g' good.onnx >operator.onnx
-refuses 1 'operators that are not supported: Foobar' x.plan "$kiln" compile operator.onnx -o x.plan
+refuses 1 "operators that are not supported: Foobar (node '" x.plan "$kiln" compile operator.onnx -o x.plan
 refuses 1 'not a Kiln plan' - "$kiln" inspect good.onnx
 head -c 5000 good.plan >cut.plan
 refuses 1 'damaged plan' - "$kiln" inspect cut.plan

@@ -30,7 +30,7 @@ START_TEST(names_operators_that_end_alike) {
     small_model();
     model_node("LongFoo", "x", "a");
     model_node("Foo", "x", "b");
-    REFUSED(KILN_ERROR_UNSUPPORTED, "LongFoo, Foo");
+    REFUSED(KILN_ERROR_UNSUPPORTED, "LongFoo (node 'a'), Foo (node 'b')");
 }
 END_TEST
 

@@ -80,7 +80,7 @@ release=$?
 step "clang debug" build debug-clang debug clang
 step "gcc asan" build asan asan gcc
 asan=$?
-[ $release -eq 0 ] && run_tests release -LE 'peer|slow'
+[ $release -eq 0 ] && run_tests release -LE peer
 [ $asan -eq 0 ] && run_tests asan -L 'unit|conformance|fuzz'
 step formatting check_format
 [ $release -eq 0 ] && step clang-tidy check_tidy

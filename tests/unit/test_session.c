@@ -89,11 +89,12 @@ static void run_and_check(const kiln_plan *plan, uint32_t threads) {
     options.max_batch = 2;
     ck_assert_msg(kiln_session_create(plan, &options, &session, &error) == KILN_OK, "%s",
                   error.message);
-    for (uint32_t batch = 1; batch <= 2; batch++) {
+    for (size_t batch = 1; batch <= 2; batch++) {
         float output[4] = {0};
         size_t read = batch * 4 * sizeof(float), written = batch * 2 * sizeof(float);
         kiln_buffer in = {(void *)(uintptr_t)input, read}, out = {output, written};
-        ck_assert_int_eq(kiln_session_run(session, batch, &in, 1, &out, 1, &error), KILN_OK);
+        ck_assert_int_eq(kiln_session_run(session, (uint32_t)batch, &in, 1, &out, 1, &error),
+                         KILN_OK);
         check_floats(output, expected, batch * 2);
     }
     kiln_session_destroy(session);

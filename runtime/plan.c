@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -30,6 +31,28 @@ static kiln_status make_plan(const uint8_t *bytes, size_t size, void *mapping, s
     }
     plan->mapping = mapping;
     plan->mapping_size = mapping_size;
+    *out_plan = plan;
+    return KILN_OK;
+}
+
+kiln_status plan_open_owned(void *bytes, size_t size, const kiln_plan *weights_of,
+                            kiln_plan **out_plan, kiln_error *error) {
+    const kiln_allocator *allocator = default_allocator();
+    kiln_plan *plan = allocator->allocate(allocator->context, sizeof *plan, 16);
+    if (plan == NULL) {
+        free(bytes);
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    *plan = (kiln_plan){.bytes = bytes,
+                        .size = size,
+                        .weights_of = weights_of,
+                        .owned = bytes,
+                        .allocator = *allocator};
+    kiln_status status = plan_validate(plan, error);
+    if (status != KILN_OK) {
+        kiln_plan_close(plan);
+        return status;
+    }
     *out_plan = plan;
     return KILN_OK;
 }
@@ -115,6 +138,7 @@ void kiln_plan_close(kiln_plan *plan) {
         if (plan->mapping != NULL) {
             (void)munmap(plan->mapping, plan->mapping_size);
         }
+        free(plan->owned);
         allocator.release(allocator.context, plan, sizeof *plan);
     }
 }

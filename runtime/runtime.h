@@ -11,10 +11,16 @@ struct kiln_plan {
     size_t size;
     void *mapping; /* NULL: the caller's memory */
     size_t mapping_size;
+    const struct kiln_plan *weights_of; /* constants are that plan's; NULL: our own */
+    void *owned;                        /* bytes to free() when closed */
     bool skip_weight_checksums;
     kiln_allocator allocator;
 };
 
+/* A plan over bytes from malloc, freed with it (and on failure). Without weights_of, as any plan.
+ */
+kiln_status plan_open_owned(void *bytes, size_t size, const kiln_plan *weights_of,
+                            kiln_plan **out_plan, kiln_error *error);
 /* Checks the whole file; after it, everything in the view is trusted. */
 kiln_status plan_validate(kiln_plan *plan, kiln_error *error);
 /* The part of it that looks at steps. */

@@ -98,10 +98,13 @@ static void set_view(kiln_plan *plan) {
     v->outputs = section_data(plan, KILN_SECTION_OUTPUTS, &v->output_count);
     v->metadata = section_data(plan, KILN_SECTION_METADATA, &v->metadata_count);
     v->labels = section_data(plan, KILN_SECTION_LABELS, &v->label_count);
-    v->weights = section_data(plan, KILN_SECTION_WEIGHTS, &bytes);
+    v->weights = plan->weights_of != NULL ? plan->weights_of->view.weights
+                                          : section_data(plan, KILN_SECTION_WEIGHTS, &bytes);
 }
 
 static uint64_t section_bytes(const kiln_plan *plan, int kind) {
+    bool borrowed = kind == KILN_SECTION_WEIGHTS && plan->weights_of != NULL;
+    plan = borrowed ? plan->weights_of : plan;
     return plan->view.header->sections[kind].bytes;
 }
 

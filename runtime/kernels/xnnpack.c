@@ -177,6 +177,37 @@ kiln_status xnnpack_create_fully_connected(kernel_call *call, float min, float m
     return created(call, status, op, error);
 }
 
+static kiln_status check_product(enum xnn_status status, kiln_error *error) {
+    if (status == xnn_status_success) {
+        return KILN_OK;
+    }
+    return kiln_fail(error,
+                     status == xnn_status_out_of_memory ? KILN_ERROR_MEMORY : KILN_ERROR_INTERNAL,
+                     "XNNPACK could not multiply matrices (status %d)", (int)status);
+}
+
+kiln_status xnnpack_create_product(size_t k, size_t n, const float *b, bool b_by_k,
+                                   void **out_operator, kiln_error *error) {
+    xnn_operator_t op = NULL;
+    enum xnn_status status = xnn_create_fully_connected_nc_f32(
+        k, n, k, n, b, NULL, -INFINITY, INFINITY, b_by_k ? XNN_FLAG_TRANSPOSE_WEIGHTS : 0, &op);
+    *out_operator = op;
+    return check_product(status, error);
+}
+
+kiln_status xnnpack_run_product(void *operator_, size_t m, const float *a, float *y,
+                                pthreadpool_t pool, kiln_error *error) {
+    enum xnn_status status = xnn_setup_fully_connected_nc_f32(operator_, m, a, y, pool);
+    return check_product(status == xnn_status_success ? xnn_run_operator(operator_, pool) : status,
+                         error);
+}
+
+void xnnpack_delete_product(void *operator_) {
+    if (operator_ != NULL) {
+        (void)xnn_delete_operator(operator_);
+    }
+}
+
 kiln_status xnnpack_create_softmax(kernel_call *call, kiln_error *error) {
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
     xnn_operator_t op = NULL;

@@ -1,0 +1,268 @@
+/* Kiln training: replaces the last dense layers of a network by a head of one's own and trains it.
+ *
+ *   kiln_train_options options;
+ *   kiln_train_options_init(&options);
+ *   options.class_count = 5;
+ *   options.class_names = names;
+ *   kiln_trainer_create(backbone, &options, &trainer, &error);
+ *   for each picture: kiln_trainer_add_sample(trainer, KILN_TRAINING, input, label, &error);
+ *   kiln_trainer_fit(trainer, NULL, &error);
+ *   kiln_trainer_save(trainer, "faces.plan", &error);
+ *
+ * The network up to the cut is frozen: it runs once a sample, what it computes there (the sample's
+ * features) is kept, and the head is trained on features. The saved plan is the frozen part and the
+ * trained head: an ordinary plan.
+ *
+ * Threads: a trainer belongs to one thread at a time; it computes on options.threads of them.
+ * Errors: as in kiln.h. A trainer whose function failed may still be used or destroyed.
+ * Reproducible: the same samples in the same order, options and machine give the same bits, on any
+ * number of threads.
+ */
+#ifndef KILN_TRAIN_H
+#define KILN_TRAIN_H
+
+#include <kiln/kiln.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- The head ------------------------------------------------------------------------------ */
+
+typedef enum kiln_activation {
+    KILN_ACTIVATION_LINEAR = 0,
+    KILN_ACTIVATION_RELU = 1,
+    KILN_ACTIVATION_TANH = 2,
+    KILN_ACTIVATION_SIGMOID = 3,
+    KILN_ACTIVATION_SOFTMAX = 4, /* of the last layer only */
+    /* Of the last layer only: softmax of scale * cosine of the angle between features and a class's
+     * weights; no bias (normalised softmax, for embeddings of faces). */
+    KILN_ACTIVATION_COSINE = 5
+} kiln_activation;
+
+/* One dense layer: y = activation(W dropout(x) + b). */
+typedef struct kiln_head_layer {
+    uint32_t units; /* 0 in the last layer: the number of classes */
+    kiln_activation activation;
+    float dropout;  /* rate of inputs dropped while training, 0 <= rate < 1 */
+    float l2;       /* adds l2 * sum of squared weights to the loss (as Keras does); 0: none */
+    float max_norm; /* largest norm of the weights of a unit; 0: no limit */
+} kiln_head_layer;
+
+#define KILN_MAX_HEAD_LAYERS 8
+
+typedef struct kiln_head {
+    uint32_t count;
+    kiln_head_layer layers[KILN_MAX_HEAD_LAYERS];
+} kiln_head;
+
+/* Reads a head from text: layers from input to output, divided by commas.
+ *   256:relu      a dense layer of 256 units; also tanh, sigmoid, linear
+ *   dropout:0.5   before the next dense layer
+ *   l2:1e-4  maxnorm:3    of the dense layer that stands before
+ *   softmax       the last layer, a unit a class; also cosine, sigmoid, linear, tanh, relu
+ * e.g. "256:relu,dropout:0.5,softmax". */
+KILN_API kiln_status kiln_head_parse(const char *text, kiln_head *out_head, kiln_error *error);
+
+/* ---- Options ------------------------------------------------------------------------------- */
+
+typedef enum kiln_loss {
+    KILN_LOSS_CROSS_ENTROPY = 0,      /* head ends in softmax or cosine */
+    KILN_LOSS_MEAN_SQUARED_ERROR = 1, /* of the outputs against 1 for the class, 0 for the rest */
+    /* Additive angular margin, Deng et al., 2019 (arXiv 1801.07698): cosine heads only. */
+    KILN_LOSS_ARCFACE = 2
+} kiln_loss;
+
+/* Formulas, with g the gradient and t the step from 1:
+ *   SGD      v = momentum*v + g; w -= rate * (nesterov ? g + momentum*v : v)
+ *   RMSPROP  s = rho*s + (1-rho)*g^2; w -= rate * g / (sqrt(s) + epsilon)
+ *   ADAM     m = beta1*m + (1-beta1)*g; s = beta2*s + (1-beta2)*g^2;
+ *            w -= rate * (m/(1-beta1^t)) / (sqrt(s/(1-beta2^t)) + epsilon)
+ *   ADAMW    the same after w -= rate * weight_decay * w (biases too, as PyTorch does) */
+typedef enum kiln_optimizer {
+    KILN_OPTIMIZER_SGD = 0,
+    KILN_OPTIMIZER_RMSPROP = 1,
+    KILN_OPTIMIZER_ADAM = 2,
+    KILN_OPTIMIZER_ADAMW = 3
+} kiln_optimizer;
+
+typedef enum kiln_schedule {
+    KILN_SCHEDULE_CONSTANT = 0,
+    KILN_SCHEDULE_STEP = 1,    /* times schedule_factor every schedule_epochs */
+    KILN_SCHEDULE_COSINE = 2,  /* from learning_rate to 0 over all epochs, batch by batch */
+    KILN_SCHEDULE_PLATEAU = 3, /* times schedule_factor after schedule_epochs without a lower
+                                  validation loss (training loss when there is none) */
+    KILN_SCHEDULE_COUNT = 4
+} kiln_schedule;
+
+typedef struct kiln_train_options {
+    uint32_t class_count;           /* at least 2 */
+    const char *const *class_names; /* the labels of the trained plan; NULL: none */
+
+    kiln_head head;     /* default: one softmax layer */
+    const char *cut;    /* name of the tensor that feeds the head; NULL: what feeds the network's
+                           own final dense layers, else its output before softmax */
+    uint32_t fine_tune; /* instead of `head`: keep the network's last N dense layers and train on
+                           from their weights; the last one is new if its size does not fit */
+    /* Features are shifted and scaled to mean 0, variance 1 over the training samples; the saved
+     * head contains that. Not with cosine heads. */
+    bool standardize;
+
+    kiln_loss loss;
+    float label_smoothing; /* of cross-entropy: 0 <= e < 1; targets 1-e+e/C and e/C */
+    float arc_margin;      /* radians; 0.5 */
+    float cosine_scale;    /* 0: chosen by the number of classes (Wang et al. 2018, CosFace) */
+    bool balance_classes;  /* weigh samples by total / (classes * samples of the class) */
+
+    kiln_optimizer optimizer;
+    float learning_rate;
+    float momentum; /* SGD */
+    bool nesterov;
+    float rho;          /* RMSprop */
+    float beta1, beta2; /* Adam */
+    float epsilon;
+    float weight_decay; /* AdamW */
+
+    kiln_schedule schedule;
+    uint32_t schedule_epochs;
+    float schedule_factor;
+    uint32_t warmup_epochs; /* the rate rises linearly to learning_rate, batch by batch */
+
+    uint32_t epochs;
+    uint32_t batch_size;
+    bool shuffle;
+    uint32_t patience; /* stop after so many epochs without a lower validation loss; 0: never */
+    bool restore_best; /* end with the weights of the lowest validation loss */
+    uint64_t seed;     /* of initial weights, order and dropout */
+    uint32_t threads;  /* 0 = 1 */
+
+    /* Without a backbone: what a sample is (dims without the batch), and how a picture becomes one;
+     * both are stored in the plan. */
+    uint32_t input_rank;
+    uint32_t input_dims[KILN_MAX_RANK];
+    const kiln_preprocess *preprocess; /* NULL: the backbone's */
+} kiln_train_options;
+
+/* Defaults: softmax head, standardized features, cross-entropy, Adam at 0.001 (beta 0.9, 0.999,
+ * epsilon 1e-7), 30 epochs of batches of 32, shuffled, best weights restored, 1 thread, seed 1. */
+KILN_API void kiln_train_options_init(kiln_train_options *out_options);
+
+/* ---- Training ------------------------------------------------------------------------------ */
+
+typedef struct kiln_trainer kiln_trainer;
+
+/* backbone: the pretrained network, or NULL to train the head alone on raw inputs. It must outlive
+ * the trainer. Options are copied, class names included. */
+KILN_API kiln_status kiln_trainer_create(const kiln_plan *backbone,
+                                         const kiln_train_options *options,
+                                         kiln_trainer **out_trainer, kiln_error *error);
+/* NULL is allowed. */
+KILN_API void kiln_trainer_destroy(kiln_trainer *trainer);
+
+/* Numbers of one sample's features, f32. */
+KILN_API size_t kiln_trainer_feature_count(const kiln_trainer *trainer);
+/* The tensor that feeds the head; "" without a backbone. Owned by the trainer. */
+KILN_API const char *kiln_trainer_cut(const kiln_trainer *trainer);
+
+/* Runs the frozen part on `count` samples. `input`: count * the input's kiln_tensor_info.bytes, in
+ * the input's own type; out_features: count * feature_count numbers. */
+KILN_API kiln_status kiln_trainer_extract(kiln_trainer *trainer, size_t count, kiln_span input,
+                                          float *out_features, kiln_error *error);
+
+typedef enum kiln_split { KILN_TRAINING = 0, KILN_VALIDATION = 1 } kiln_split;
+
+/* Adds one sample by its features, or by its input, which is run here. Copies what it needs. */
+KILN_API kiln_status kiln_trainer_add_features(kiln_trainer *trainer, kiln_split split,
+                                               const float *features, uint32_t label,
+                                               kiln_error *error);
+KILN_API kiln_status kiln_trainer_add_sample(kiln_trainer *trainer, kiln_split split,
+                                             kiln_span input, uint32_t label, kiln_error *error);
+KILN_API size_t kiln_trainer_sample_count(const kiln_trainer *trainer, kiln_split split);
+
+/* Means over an epoch. Loss and accuracy are taken while training (dropout on, weights changing),
+ * as Keras does. Validation figures are NaN when there are no validation samples. */
+typedef struct kiln_epoch {
+    uint32_t epoch; /* from 1 */
+    float loss, accuracy;
+    float validation_loss, validation_accuracy;
+    float learning_rate; /* of its last batch */
+    float seconds;
+} kiln_epoch;
+
+typedef struct kiln_train_callbacks {
+    void *context;
+    /* After each batch (of `batches` in the epoch), with the epoch's means so far. Non-zero: stop
+     * now. May be NULL. */
+    int (*batch)(void *context, uint32_t epoch, size_t batch, size_t batches, float loss,
+                 float accuracy);
+    /* After each epoch; kiln_trainer_checkpoint may be called in it. Non-zero: stop. May be NULL.
+     */
+    int (*epoch)(void *context, const kiln_epoch *epoch);
+} kiln_train_callbacks;
+
+/* Trains up to options.epochs (continues after kiln_trainer_resume). `callbacks` may be NULL. A
+ * loss that is not finite ends it with KILN_ERROR_ARGUMENT; the weights are then the best so far.
+ */
+KILN_API kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_train_callbacks *callbacks,
+                                      kiln_error *error);
+
+/* Epochs so far; owned by the trainer, valid until it is next used. */
+KILN_API size_t kiln_trainer_history(const kiln_trainer *trainer, const kiln_epoch **out_epochs);
+/* The epoch whose weights the trainer has after fit (restore_best), from 1; 0: none yet. */
+KILN_API uint32_t kiln_trainer_best_epoch(const kiln_trainer *trainer);
+
+/* Class scores (probabilities for softmax and cosine heads) of samples, by their features:
+ * count * class_count numbers. */
+KILN_API kiln_status kiln_trainer_predict(kiln_trainer *trainer, const float *features,
+                                          size_t count, float *out_scores, kiln_error *error);
+
+/* Temperature scaling (Guo et al. 2017, arXiv 1706.04599): divides the logits by the temperature
+ * that makes validation samples likeliest, so that a probability says how often it is right.
+ * Changes no decision. Without validation samples, or for outputs that are no softmax: 1, nothing
+ * done. */
+KILN_API kiln_status kiln_trainer_calibrate(kiln_trainer *trainer, float *out_temperature,
+                                            kiln_error *error);
+
+/* ---- Layers -------------------------------------------------------------------------------- */
+
+typedef struct kiln_dense_info {
+    size_t inputs, units;
+    kiln_activation activation;
+    float dropout;
+    float *weights; /* [units][inputs]; owned by the trainer; may be written to between calls */
+    float *biases;  /* [units]; NULL for cosine heads */
+} kiln_dense_info;
+
+KILN_API size_t kiln_trainer_layer_count(const kiln_trainer *trainer);
+KILN_API kiln_status kiln_trainer_layer(const kiln_trainer *trainer, size_t layer,
+                                        kiln_dense_info *out_info);
+
+/* ---- Files --------------------------------------------------------------------------------- */
+
+/* Writes the frozen part and the head as a plan, to a temporary file that is then renamed. */
+KILN_API kiln_status kiln_trainer_save(kiln_trainer *trainer, const char *path, kiln_error *error);
+/* The same to memory: *out_bytes is released with free(). */
+KILN_API kiln_status kiln_trainer_save_memory(kiln_trainer *trainer, void **out_bytes,
+                                              size_t *out_size, kiln_error *error);
+/* Metadata for the plan (kiln_plan_metadata). A key set again is replaced. Copied. */
+KILN_API kiln_status kiln_trainer_describe(kiln_trainer *trainer, const char *key,
+                                           const char *value, kiln_error *error);
+
+/* The state of training (weights, optimizer, history), so that it goes on bit-identically in a
+ * trainer that has been created with the same options and given the same samples; anything else is
+ * refused. Written to a temporary file that is then renamed. */
+KILN_API kiln_status kiln_trainer_checkpoint(const kiln_trainer *trainer, const char *path,
+                                             kiln_error *error);
+KILN_API kiln_status kiln_trainer_resume(kiln_trainer *trainer, const char *path,
+                                         kiln_error *error);
+
+/* The plan's first steps, up to the tensor `cut` (NULL: as in kiln_train_options), as a plan of its
+ * own whose output is the features, for embeddings. It reads the weights of `plan`, which must
+ * outlive it. */
+KILN_API kiln_status kiln_plan_cut(const kiln_plan *plan, const char *cut, kiln_plan **out_plan,
+                                   kiln_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,244 @@
+/* The state of training: kept in memory (the best weights) and in files (checkpoints).
+ *
+ * A checkpoint holds, in this order: magic, a fingerprint of options and samples, the progress, the
+ * history, then every layer's weights, biases, moments, then the best weights, and the XXH3-64 of
+ * all that. It is read by the machine that wrote it, so numbers lie as they do in memory. */
+#include "runtime/train/bytes.h"
+#include "runtime/train/trainer.h"
+
+#define XXH_INLINE_ALL
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <xxhash.h>
+
+#define MAGIC "KILNCKP1"
+
+/* ---- Best weights -------------------------------------------------------------------------- */
+
+size_t weights_count(const network *net) {
+    size_t count = 0;
+    for (size_t k = 0; k < net->count; k++) {
+        const dense *d = &net->layers[k];
+        count += d->inputs * d->units + (d->biases != NULL ? d->units : 0);
+    }
+    return count;
+}
+
+static float *copy_layer(float *best, const dense *d, bool keep) {
+    size_t weights = d->inputs * d->units, biases = d->biases != NULL ? d->units : 0;
+    memcpy(keep ? best : d->weights, keep ? d->weights : best, weights * sizeof(float));
+    if (biases > 0) {
+        float *rest = best + weights;
+        memcpy(keep ? rest : d->biases, keep ? d->biases : rest, biases * sizeof(float));
+    }
+    return best + weights + biases;
+}
+
+void weights_keep(kiln_trainer *t) {
+    float *at = t->best;
+    for (size_t k = 0; at != NULL && k < t->net.count; k++) {
+        at = copy_layer(at, &t->net.layers[k], true);
+    }
+}
+
+void weights_restore(kiln_trainer *t) {
+    float *at = t->best;
+    for (size_t k = 0; at != NULL && k < t->net.count; k++) {
+        at = copy_layer(at, &t->net.layers[k], false);
+    }
+}
+
+/* ---- What a checkpoint is of --------------------------------------------------------------- */
+
+/* What decides about the course of training; not the number of epochs, which may be raised (but
+ * under a cosine schedule). */
+static uint64_t fingerprint(const kiln_trainer *t) {
+    kiln_train_options o;
+    memset(&o, 0, sizeof o);
+    const kiln_train_options *from = &t->options;
+    o.class_count = from->class_count;
+    o.standardize = from->standardize;
+    o.loss = from->loss;
+    o.label_smoothing = from->label_smoothing;
+    o.arc_margin = from->arc_margin;
+    o.cosine_scale = from->cosine_scale;
+    o.balance_classes = from->balance_classes;
+    o.optimizer = from->optimizer;
+    o.learning_rate = from->learning_rate;
+    o.momentum = from->momentum;
+    o.nesterov = from->nesterov;
+    o.rho = from->rho;
+    o.beta1 = from->beta1;
+    o.beta2 = from->beta2;
+    o.epsilon = from->epsilon;
+    o.weight_decay = from->weight_decay;
+    o.schedule = from->schedule;
+    o.schedule_epochs = from->schedule_epochs;
+    o.schedule_factor = from->schedule_factor;
+    o.warmup_epochs = from->warmup_epochs;
+    o.epochs = from->schedule == KILN_SCHEDULE_COSINE ? from->epochs : 0;
+    o.batch_size = from->batch_size;
+    o.shuffle = from->shuffle;
+    o.fine_tune = from->fine_tune;
+    o.seed = from->seed;
+    memcpy(&o.head, &from->head, sizeof o.head);
+    uint64_t hash = XXH3_64bits_withSeed(&o, sizeof o, t->feature_count);
+    for (int k = 0; k < 2; k++) {
+        const sample_set *s = &t->samples[k];
+        hash = XXH3_64bits_withSeed(s->features, s->count * t->feature_count * sizeof(float), hash);
+        hash = XXH3_64bits_withSeed(s->labels, s->count * sizeof(uint32_t), hash);
+    }
+    return hash;
+}
+
+/* ---- Reading and writing in one order ------------------------------------------------------ */
+
+/* take: moves `size` bytes between the checkpoint and memory. */
+typedef struct transfer {
+    FILE *file;
+    XXH3_state_t *hash;
+    bool writing, failed;
+} transfer;
+
+static void take(transfer *x, void *data, size_t size) {
+    if (x->failed || size == 0 || data == NULL) {
+        return;
+    }
+    size_t moved = x->writing ? fwrite(data, 1, size, x->file) : fread(data, 1, size, x->file);
+    x->failed = moved != size;
+    if (x->hash != NULL) {
+        XXH3_64bits_update(x->hash, data, size);
+    }
+}
+
+static void take_state(transfer *x, kiln_trainer *t) {
+    take(x, t->history, t->progress.epochs * sizeof *t->history);
+    for (size_t k = 0; k < t->net.count; k++) {
+        dense *d = &t->net.layers[k];
+        take(x, d->weights, d->inputs * d->units * sizeof(float));
+        take(x, d->biases, d->units * sizeof(float));
+        for (int m = 0; m < 2; m++) {
+            take(x, d->moments[m], d->inputs * d->units * sizeof(float));
+            take(x, d->bias_moments[m], d->units * sizeof(float));
+        }
+    }
+    take(x, t->best, weights_count(&t->net) * sizeof(float));
+}
+
+static size_t state_bytes(const kiln_trainer *t) {
+    size_t moments = optimizer_moments(&t->options), bytes = weights_count(&t->net);
+    for (size_t k = 0; k < t->net.count; k++) {
+        const dense *d = &t->net.layers[k];
+        bytes += moments * (d->inputs + 1) * d->units;
+        bytes += d->inputs * d->units + (d->biases != NULL ? d->units : 0);
+    }
+    return bytes * sizeof(float) + t->progress.epochs * sizeof *t->history;
+}
+
+kiln_status kiln_trainer_checkpoint(const kiln_trainer *trainer, const char *path,
+                                    kiln_error *error) {
+    kiln_trainer copy = *trainer; /* shallow: writing changes nothing */
+    file_sink sink;
+    kiln_status status = file_sink_open(&sink, path, error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    transfer x = {sink.file, XXH3_createState(), true, false};
+    char magic[8] = MAGIC;
+    uint64_t print = fingerprint(trainer), digest = 0;
+    if (x.hash == NULL) {
+        status = kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return file_sink_close(&sink, status, error);
+    }
+    XXH3_64bits_reset(x.hash);
+    take(&x, magic, sizeof magic);
+    take(&x, &print, sizeof print);
+    take(&x, &copy.progress, sizeof copy.progress);
+    take_state(&x, &copy);
+    digest = XXH3_64bits_digest(x.hash);
+    take(&x, &digest, sizeof digest);
+    XXH3_freeState(x.hash);
+    if (x.failed) {
+        status = kiln_fail(error, KILN_ERROR_IO, "%s: cannot write: %s", path, strerror(errno));
+    }
+    return file_sink_close(&sink, status, error);
+}
+
+static kiln_status check_file(const char *path, FILE *file, kiln_trainer *t, progress *out_progress,
+                              kiln_error *error) {
+    struct stat about;
+    char magic[8];
+    uint64_t print;
+    progress p;
+    transfer x = {file, NULL, false, false};
+    take(&x, magic, sizeof magic);
+    take(&x, &print, sizeof print);
+    take(&x, &p, sizeof p);
+    if (x.failed || memcmp(magic, MAGIC, sizeof magic) != 0 || fstat(fileno(file), &about) != 0) {
+        return kiln_fail(error, KILN_ERROR_FORMAT, "%s: not a checkpoint", path);
+    }
+    if (print != fingerprint(t)) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "%s: this checkpoint is of other data or options", path);
+    }
+    if (p.epochs > t->options.epochs) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "%s: this checkpoint is of epoch %u; training was to end after %u", path,
+                         p.epochs, t->options.epochs);
+    }
+    t->progress.epochs = p.epochs;
+    size_t bytes = sizeof magic + sizeof print + sizeof p + state_bytes(t) + sizeof(uint64_t);
+    t->progress.epochs = 0;
+    *out_progress = p;
+    return (uint64_t)about.st_size == bytes
+               ? KILN_OK
+               : kiln_fail(error, KILN_ERROR_FORMAT, "%s: a damaged checkpoint", path);
+}
+
+/* The whole file's checksum, before anything of the trainer is overwritten. */
+static bool checksum_matches(FILE *file) {
+    uint8_t chunk[8192 + 8];
+    XXH3_state_t *hash = XXH3_createState();
+    size_t held = 0;
+    uint64_t stored;
+    if (hash == NULL || fseek(file, 0, SEEK_SET) != 0) {
+        XXH3_freeState(hash);
+        return false;
+    }
+    XXH3_64bits_reset(hash);
+    for (size_t got = 1; got > 0;) {
+        got = fread(chunk + held, 1, sizeof chunk - held, file);
+        held += got;
+        size_t sure = held > 8 ? held - 8 : 0; /* the last 8 bytes are the checksum */
+        XXH3_64bits_update(hash, chunk, sure);
+        memmove(chunk, chunk + sure, held - sure);
+        held -= sure;
+    }
+    memcpy(&stored, chunk, sizeof stored);
+    bool good = held == 8 && XXH3_64bits_digest(hash) == stored;
+    XXH3_freeState(hash);
+    return good;
+}
+
+kiln_status kiln_trainer_resume(kiln_trainer *t, const char *path, kiln_error *error) {
+    FILE *file = fopen(path, "rb");
+    progress p = {0};
+    if (file == NULL) {
+        return kiln_fail(error, KILN_ERROR_IO, "%s: %s", path, strerror(errno));
+    }
+    kiln_status status = check_file(path, file, t, &p, error);
+    if (status == KILN_OK && !checksum_matches(file)) {
+        status = kiln_fail(error, KILN_ERROR_FORMAT, "%s: a damaged checkpoint", path);
+    }
+    if (status == KILN_OK) {
+        long start = (long)(sizeof(uint64_t) * 2 + sizeof p);
+        transfer x = {file, NULL, false, fseek(file, start, SEEK_SET) != 0};
+        t->progress = p;
+        take_state(&x, t);
+        status = x.failed ? kiln_fail(error, KILN_ERROR_IO, "%s: cannot read", path) : KILN_OK;
+    }
+    (void)fclose(file);
+    return status;
+}

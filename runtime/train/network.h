@@ -1,0 +1,123 @@
+/* The head as a small network of dense layers: forward, loss, backward, update. Knows nothing of
+ * plans, files or epochs. Built in double precision by the gradient test (KILN_TRAIN_REAL). */
+#ifndef KILN_RUNTIME_NETWORK_H
+#define KILN_RUNTIME_NETWORK_H
+
+#include <kiln/train.h>
+#include <pthreadpool.h>
+
+#ifndef KILN_TRAIN_REAL
+#define KILN_TRAIN_REAL float
+#define KILN_TRAIN_XNNPACK 1
+#endif
+typedef KILN_TRAIN_REAL real;
+
+/* ---- Random numbers (random.c) ------------------------------------------------------------- */
+
+/* Counted, not drawn: number `index` of stream `stream` (splitmix64, Steele et al. 2014), so that a
+ * resumed run needs no state. */
+uint64_t random_bits(uint64_t seed, uint64_t stream, uint64_t index);
+/* In [0, 1), 24 bits. */
+float random_uniform(uint64_t seed, uint64_t stream, uint64_t index);
+/* A permutation of 0 .. count-1 (Fisher and Yates). */
+void random_order(uint64_t seed, uint64_t stream, uint32_t *out_order, size_t count);
+
+/* ---- Matrix products (products.c) ---------------------------------------------------------- */
+
+/* y[m][n] = sum over k of a[m][k] b, where b lies as [n][k] or, with b_by_k, as [k][n]. b is
+ * packed; a, the larger of the two, is read as it lies. */
+typedef struct product {
+    size_t k, n;
+    const real *b;
+    bool b_by_k;
+    pthreadpool_t pool;
+    void *packed; /* XNNPACK's operator; NULL in double precision */
+} product;
+kiln_status product_create(size_t k, size_t n, const real *b, bool b_by_k, pthreadpool_t pool,
+                           product *out_product, kiln_error *error);
+/* Any number of rows m at a time. */
+kiln_status product_run(const product *p, size_t m, const real *a, real *y, kiln_error *error);
+void product_destroy(product *p);
+/* Both at once. */
+kiln_status product_once(size_t m, size_t k, size_t n, const real *a, const real *b, bool b_by_k,
+                         real *y, pthreadpool_t pool, kiln_error *error);
+
+/* ---- Optimizer (optimizer.c) --------------------------------------------------------------- */
+
+typedef struct update {
+    kiln_optimizer optimizer;
+    real rate, momentum, rho, beta1, beta2, epsilon, decay;
+    real correction1, correction2; /* 1 - beta^t */
+    bool nesterov;
+} update;
+
+/* How many numbers of state a weight has. */
+size_t optimizer_moments(const kiln_train_options *options);
+update optimizer_update(const kiln_train_options *options, real rate, uint64_t step);
+/* w -= ... for `count` weights with gradients g and state m, s (unused ones may be NULL). */
+void optimizer_apply(const update *u, size_t count, real *w, const real *g, real *m, real *s);
+
+/* ---- Layers (dense.c) ---------------------------------------------------------------------- */
+
+/* Samples lie in columns, [features][batch], but for the network's input, which lies as it is
+ * gathered: [batch][features]. So weights, [units][inputs], are the large operand of every product
+ * and are never packed. */
+typedef struct dense {
+    size_t inputs, units;
+    kiln_activation activation;
+    real dropout, l2, max_norm;
+    real scale; /* cosine heads */
+    real *weights, *biases;
+    real *moments[2], *bias_moments[2];
+    /* Of the batch at hand. */
+    const real *multiplied; /* what the weights were multiplied by: the layer below's output, the
+                               network's input [batch][inputs], or `input` */
+    real *input;            /* a copy, after dropout or of length 1; NULL when neither is needed */
+    real *output;           /* after the activation; the last layer: logits, then scores */
+    real *delta;            /* d loss / d (W x + b) */
+    uint8_t *kept;          /* dropout's mask, as input lies; NULL without dropout */
+    real *unit_weights, *weight_norms, *input_norms; /* cosine heads */
+} dense;
+
+typedef struct network {
+    dense layers[KILN_MAX_HEAD_LAYERS];
+    size_t count;
+    size_t batch; /* the largest */
+    pthreadpool_t pool;
+    real *rows; /* scratch: gradients of some rows of weights, or transposed weights */
+    size_t row_room;
+    uint64_t seed;
+    kiln_loss loss;
+    real label_smoothing, arc_margin;
+} network;
+
+/* Layers of the head on `features` inputs; weights by Glorot's uniform rule from the seed. */
+kiln_status network_create(const kiln_train_options *options, size_t features, pthreadpool_t pool,
+                           network *out_network, kiln_error *error);
+void network_destroy(network *net);
+
+/* Scores of `count` samples, [count][features], to columns of the last layer's output. `step` is
+ * the stream of dropout; training false: none. Leaves logits: network_scores finishes. */
+kiln_status network_forward(network *net, const real *features, size_t count, bool training,
+                            uint64_t step, kiln_error *error);
+/* Logits to scores, in place in the last layer's output. */
+void network_scores(network *net, size_t count);
+
+typedef struct batch_result {
+    double loss; /* sum over samples, weighted; regularisation not included */
+    size_t correct;
+} batch_result;
+
+/* Loss against labels; turns logits into scores and sets the last layer's delta (gradient of the
+ * mean over count). weights: by class, or NULL. (loss.c) */
+batch_result network_loss(network *net, const uint32_t *labels, const real *class_weights,
+                          size_t count);
+/* Sum of the layers' l2 terms. */
+double network_penalty(const network *net);
+/* From the last layer's delta: updates every layer. */
+kiln_status network_backward(network *net, size_t count, const update *u, kiln_error *error);
+
+/* loss.c: softmax over the rows of each column of z [classes][count]; writes scores over it. */
+void softmax_columns(real *z, size_t classes, size_t count);
+
+#endif

@@ -1,0 +1,138 @@
+/* The samples of a trainer: kept as added, standardised when gathered into a batch. */
+#include "runtime/train/trainer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tgmath.h>
+
+static kiln_status grow(sample_set *set, size_t feature_count, kiln_error *error) {
+    size_t capacity = set->capacity == 0 ? 64 : set->capacity * 2;
+    if (capacity > UINT32_MAX || capacity > SIZE_MAX / sizeof(float) / (feature_count + 1)) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "too many samples");
+    }
+    float *features = realloc(set->features, capacity * feature_count * sizeof(float));
+    set->features = features != NULL ? features : set->features;
+    uint32_t *labels = realloc(set->labels, capacity * sizeof(uint32_t));
+    set->labels = labels != NULL ? labels : set->labels;
+    if (features == NULL || labels == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for %zu samples of %zu features",
+                         capacity, feature_count);
+    }
+    set->capacity = capacity;
+    return KILN_OK;
+}
+
+kiln_status kiln_trainer_add_features(kiln_trainer *t, kiln_split split, const float *features,
+                                      uint32_t label, kiln_error *error) {
+    sample_set *set = &t->samples[split == KILN_VALIDATION];
+    if (label >= t->options.class_count) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "label %u of %u classes", label,
+                         t->options.class_count);
+    }
+    for (size_t k = 0; k < t->feature_count; k++) {
+        if (!isfinite(features[k])) {
+            return kiln_fail(error, KILN_ERROR_ARGUMENT, "feature %zu of a sample is not finite",
+                             k);
+        }
+    }
+    kiln_status status = set->count == set->capacity ? grow(set, t->feature_count, error) : KILN_OK;
+    if (status == KILN_OK) {
+        memcpy(set->features + set->count * t->feature_count, features,
+               t->feature_count * sizeof(float));
+        set->labels[set->count++] = label;
+    }
+    return status;
+}
+
+size_t kiln_trainer_sample_count(const kiln_trainer *t, kiln_split split) {
+    return t->samples[split == KILN_VALIDATION].count;
+}
+
+/* ---- Before training ----------------------------------------------------------------------- */
+
+/* In one pass over the samples, in double: features can be many and samples few. */
+static kiln_status measure_features(kiln_trainer *t, kiln_error *error) {
+    const sample_set *set = &t->samples[KILN_TRAINING];
+    size_t features = t->feature_count;
+    double *sums = calloc(features * 2, sizeof *sums), variance = 0;
+    if (sums == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    for (size_t n = 0; n < set->count; n++) {
+        for (size_t k = 0; k < features; k++) {
+            double x = (double)set->features[n * features + k];
+            sums[k] += x;
+            sums[features + k] += x * x;
+        }
+    }
+    double count = (double)set->count;
+    for (size_t k = 0; k < features; k++) {
+        sums[k] /= count;
+        sums[features + k] = fmax(0, sums[features + k] / count - sums[k] * sums[k]);
+        variance += sums[features + k] / (double)features;
+    }
+    /* A feature that hardly varies stays small instead of becoming noise. */
+    double floor = variance > 0 ? variance * 1e-2 : 1;
+    for (size_t k = 0; k < features; k++) {
+        t->shift[k] = (real)-sums[k];
+        t->scale[k] = (real)(1 / sqrt(sums[features + k] + floor));
+    }
+    free(sums);
+    return KILN_OK;
+}
+
+static kiln_status weigh_classes(kiln_trainer *t, kiln_error *error) {
+    const sample_set *set = &t->samples[KILN_TRAINING];
+    size_t classes = t->options.class_count;
+    size_t *counts = calloc(classes, sizeof *counts);
+    t->class_weights = t->class_weights != NULL ? t->class_weights : calloc(classes, sizeof(real));
+    if (counts == NULL || t->class_weights == NULL) {
+        free(counts);
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    for (size_t n = 0; n < set->count; n++) {
+        counts[set->labels[n]]++;
+    }
+    for (size_t c = 0; c < classes; c++) {
+        t->class_weights[c] = counts[c] == 0 ? 0 : (real)set->count / (real)(classes * counts[c]);
+    }
+    free(counts);
+    return KILN_OK;
+}
+
+kiln_status samples_prepare(kiln_trainer *t, kiln_error *error) {
+    size_t count = t->samples[KILN_TRAINING].count;
+    if (count == 0) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "there are no training samples");
+    }
+    free(t->order);
+    t->order = malloc(count * sizeof *t->order);
+    if (t->order == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    for (size_t k = 0; k < count; k++) {
+        t->order[k] = (uint32_t)k;
+    }
+    kiln_status status = t->shift != NULL ? measure_features(t, error) : KILN_OK;
+    return status == KILN_OK && t->options.balance_classes ? weigh_classes(t, error) : status;
+}
+
+void samples_gather(kiln_trainer *t, const float *features, const uint32_t *order, size_t first,
+                    size_t count) {
+    size_t size = t->feature_count;
+    for (size_t n = 0; n < count; n++) {
+        size_t from = order != NULL ? order[first + n] : first + n;
+        const float *x = features + from * size;
+        real *out = t->batch + n * size;
+        if (t->shift == NULL) {
+            for (size_t k = 0; k < size; k++) {
+                out[k] = (real)x[k];
+            }
+        } else {
+            for (size_t k = 0; k < size; k++) {
+                out[k] = ((real)x[k] + t->shift[k]) * t->scale[k];
+            }
+        }
+    }
+}

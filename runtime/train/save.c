@@ -1,0 +1,242 @@
+/* The trained plan: the frozen part, then the head as kernel calls. */
+#include "runtime/train/bytes.h"
+#include "runtime/train/parts.h"
+#include "runtime/train/trainer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Weights of the plan, kept until it is written. */
+typedef struct saving {
+    kiln_trainer *t;
+    plan_parts parts;
+    float *weights[KILN_MAX_HEAD_LAYERS], *biases[KILN_MAX_HEAD_LAYERS];
+} saving;
+
+/* Denormals slow arithmetic and change no result that matters. */
+static float flushed(float x) {
+    return fabsf(x) < 1.17549435e-38f ? 0 : x;
+}
+
+/* Standardisation, y = W ((x + shift) * scale) + b, becomes part of the first layer; a cosine
+ * layer's weights get length `scale`. */
+static kiln_status make_weights(saving *s, size_t layer, kiln_error *error) {
+    const kiln_trainer *t = s->t;
+    const dense *d = &t->net.layers[layer];
+    bool cosine = d->activation == KILN_ACTIVATION_COSINE;
+    bool standardized = layer == 0 && t->shift != NULL;
+    float *w = s->weights[layer] = malloc((d->inputs * d->units + 1) * sizeof *w);
+    float *b = s->biases[layer] = calloc(d->units, sizeof *b);
+    if (w == NULL || b == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    for (size_t u = 0; u < d->units; u++) {
+        const float *from = d->weights + u * d->inputs;
+        double bias = d->biases != NULL ? (double)d->biases[u] : 0, squares = 0;
+        for (size_t k = 0; k < d->inputs; k++) {
+            squares += (double)from[k] * (double)from[k];
+        }
+        double factor = cosine && squares > 0 ? (double)d->scale / sqrt(squares) : 1;
+        for (size_t k = 0; k < d->inputs; k++) {
+            double weight = (double)from[k] * factor;
+            weight *= standardized ? (double)t->scale[k] : 1;
+            bias += standardized ? weight * (double)t->shift[k] : 0;
+            w[u * d->inputs + k] = flushed((float)weight);
+        }
+        b[u] = flushed((float)bias);
+    }
+    return KILN_OK;
+}
+
+static uint32_t add_unary(saving *s, uint32_t x, uint32_t size, kiln_unary_op op,
+                          const char *name) {
+    static const kiln_plan_step step = {
+        .kernel = KILN_KERNEL_UNARY, .input_count = 1, .output_count = 1};
+    kiln_unary_params params = {.op = op};
+    uint32_t y = parts_arena_tensor(&s->parts, name, size), operands[2] = {x, y};
+    parts_step(&s->parts, &step, name, op == KILN_UNARY_TANH ? "Tanh" : "Sigmoid", &params,
+               sizeof params, operands);
+    return y;
+}
+
+static uint32_t add_row_step(saving *s, kiln_kernel kernel, uint32_t x, uint32_t size,
+                             const void *params, size_t params_bytes, const char *name,
+                             const char *origin) {
+    kiln_plan_step step = {.kernel = (uint16_t)kernel, .input_count = 1, .output_count = 1};
+    uint32_t y = parts_arena_tensor(&s->parts, name, size), operands[2] = {x, y};
+    parts_step(&s->parts, &step, name, origin, params, params_bytes, operands);
+    return y;
+}
+
+static uint32_t add_dense(saving *s, size_t layer, uint32_t x, const char *name) {
+    static const kiln_plan_step step = {.kernel = KILN_KERNEL_FULLY_CONNECTED,
+                                        .input_count = 3,
+                                        .output_count = 1,
+                                        .flags = KILN_STEP_FINAL_DENSE};
+    const dense *d = &s->t->net.layers[layer];
+    char text[64];
+    bool relu = d->activation == KILN_ACTIVATION_RELU;
+    kiln_fully_connected_params params = {relu ? 0.0f : -INFINITY, INFINITY};
+    uint32_t operands[4] = {x};
+    snprintf(text, sizeof text, "%s.weight", name);
+    operands[1] = parts_constant(&s->parts, text, 2, (uint32_t)d->units, (uint32_t)d->inputs,
+                                 s->weights[layer]);
+    snprintf(text, sizeof text, "%s.bias", name);
+    operands[2] = parts_constant(&s->parts, text, 1, (uint32_t)d->units, 0, s->biases[layer]);
+    operands[3] = parts_arena_tensor(&s->parts, name, (uint32_t)d->units);
+    parts_step(&s->parts, &step, name, relu ? "Gemm + Relu" : "Gemm", &params, sizeof params,
+               operands);
+    return operands[3];
+}
+
+static uint32_t add_layer(saving *s, size_t layer, uint32_t x) {
+    const dense *d = &s->t->net.layers[layer];
+    uint32_t units = (uint32_t)d->units;
+    char name[32];
+    snprintf(name, sizeof name, "head.%zu", layer + 1);
+    if (d->activation == KILN_ACTIVATION_COSINE) {
+        kiln_lp_norm_params norm = {.axis = 1, .p = 2};
+        x = add_row_step(s, KILN_KERNEL_LP_NORM, x, (uint32_t)d->inputs, &norm, sizeof norm,
+                         "head.normalized", "LpNormalization");
+    }
+    uint32_t y = add_dense(s, layer, x, name);
+    switch (d->activation) {
+    case KILN_ACTIVATION_TANH:
+        return add_unary(s, y, units, KILN_UNARY_TANH, "head.tanh");
+    case KILN_ACTIVATION_SIGMOID:
+        return add_unary(s, y, units, KILN_UNARY_SIGMOID, "head.sigmoid");
+    case KILN_ACTIVATION_SOFTMAX:
+    case KILN_ACTIVATION_COSINE: {
+        kiln_softmax_params softmax = {.axis = 1};
+        return add_row_step(s, KILN_KERNEL_SOFTMAX, y, units, &softmax, sizeof softmax,
+                            "head.softmax", "Softmax");
+    }
+    default:
+        return y;
+    }
+}
+
+/* ---- The frozen part ----------------------------------------------------------------------- */
+
+/* Without a backbone: the input as it is, as one row. */
+static uint32_t add_raw_input(saving *s) {
+    const kiln_train_options *o = &s->t->options;
+    s->parts.batchable = 1;
+    kiln_plan_tensor_record input = {.name = parts_string(&s->parts, "input"),
+                                     .dtype = KILN_F32,
+                                     .stored_dtype = KILN_F32,
+                                     .rank = (uint8_t)(o->input_rank + 1),
+                                     .place = KILN_PLACE_INPUT,
+                                     .batched = 1,
+                                     .storage = KILN_PLAN_NONE,
+                                     .row_stride = o->input_dims[o->input_rank - 1],
+                                     .dims = {1}};
+    memcpy(input.dims + 1, o->input_dims, o->input_rank * sizeof(uint32_t));
+    uint32_t index = parts_tensor(&s->parts, &input, NULL);
+    parts_append(&s->parts, KILN_SECTION_INPUTS, &index, sizeof index);
+    uint32_t count = (uint32_t)s->t->feature_count;
+    uint32_t row = parts_arena_tensor(&s->parts, "features", count);
+    kiln_plan_tensor_record view = *parts_tensor_at(&s->parts, row);
+    view.rank = input.rank;
+    view.row_stride = input.row_stride;
+    memcpy(view.dims, input.dims, sizeof view.dims);
+    uint32_t shaped = parts_tensor(&s->parts, &view, NULL);
+    static const kiln_plan_step step = {
+        .kernel = KILN_KERNEL_COPY, .input_count = 1, .output_count = 1};
+    kiln_copy_params params = {.rank = 2,
+                               .batched = 1,
+                               .dims = {count / input.row_stride, input.row_stride},
+                               .input_strides = {input.row_stride, 1},
+                               .output_strides = {input.row_stride, 1}};
+    uint32_t operands[2] = {index, shaped};
+    parts_step(&s->parts, &step, "input as a row", "Flatten", &params, sizeof params, operands);
+    return row;
+}
+
+static kiln_status add_frozen(saving *s, uint32_t *out_features, kiln_error *error) {
+    uint32_t count;
+    if (s->t->backbone == NULL) {
+        *out_features = add_raw_input(s);
+        return KILN_OK;
+    }
+    uint32_t grafted = graft_steps(&s->parts, s->t->backbone, s->t->cut_tensor);
+    return s->parts.failed ? KILN_OK
+                           : graft_features(&s->parts, grafted, out_features, &count, error);
+}
+
+/* ---- Descriptions -------------------------------------------------------------------------- */
+
+static void add_descriptions(saving *s) {
+    const kiln_trainer *t = s->t;
+    const char *source = t->backbone != NULL ? kiln_plan_metadata(t->backbone, "source") : NULL;
+    parts_metadata(&s->parts, "compiler", "kiln " KILN_VERSION);
+    parts_metadata(&s->parts, "source", source != NULL ? source : "trained from scratch");
+    parts_metadata(&s->parts, "task", "classification");
+    parts_metadata(&s->parts, "cut", t->cut);
+    for (size_t k = 0; k < t->description_count; k++) {
+        parts_metadata(&s->parts, t->descriptions[k].key, t->descriptions[k].value);
+    }
+    for (uint32_t k = 0; k < t->options.class_count && t->class_names != NULL; k++) {
+        uint32_t label = parts_string(&s->parts, t->class_names[k]);
+        parts_append(&s->parts, KILN_SECTION_LABELS, &label, sizeof label);
+    }
+    parts_preprocess(&s->parts, &t->preprocess);
+}
+
+static kiln_status write_trained(kiln_trainer *t, parts_sink write, void *context,
+                                 kiln_error *error) {
+    saving s = {.t = t};
+    uint32_t x = 0;
+    kiln_status status = KILN_OK;
+    for (size_t k = 0; k < t->net.count && status == KILN_OK; k++) {
+        status = make_weights(&s, k, error);
+    }
+    if (status == KILN_OK) {
+        status = add_frozen(&s, &x, error);
+    }
+    if (status == KILN_OK && !s.parts.failed) {
+        for (size_t k = 0; k < t->net.count; k++) {
+            x = add_layer(&s, k, x);
+        }
+        uint32_t output = parts_output_tensor(&s.parts, "scores", t->options.class_count);
+        parts_copy_rows(&s.parts, "scores", x, output, t->options.class_count);
+        add_descriptions(&s);
+    }
+    if (status == KILN_OK) {
+        status = parts_finish(&s.parts, NULL, write, context, error);
+    }
+    parts_free(&s.parts);
+    for (size_t k = 0; k < KILN_MAX_HEAD_LAYERS; k++) {
+        free(s.weights[k]);
+        free(s.biases[k]);
+    }
+    return status;
+}
+
+kiln_status kiln_trainer_save(kiln_trainer *t, const char *path, kiln_error *error) {
+    file_sink sink;
+    kiln_status status = file_sink_open(&sink, path, error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    kiln_error detail = {0};
+    status = write_trained(t, file_sink_write, &sink, &detail);
+    if (status != KILN_OK) {
+        (void)kiln_fail(error, status, "%s: %s", path, detail.message);
+    }
+    return file_sink_close(&sink, status, error);
+}
+
+kiln_status kiln_trainer_save_memory(kiln_trainer *t, void **out_bytes, size_t *out_size,
+                                     kiln_error *error) {
+    byte_sink sink = {0};
+    kiln_status status = write_trained(t, byte_sink_write, &sink, error);
+    if (status != KILN_OK) {
+        free(sink.data);
+        sink = (byte_sink){0};
+    }
+    *out_bytes = sink.data;
+    *out_size = sink.size;
+    return status;
+}

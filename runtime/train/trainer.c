@@ -1,0 +1,372 @@
+/* The trainer: creating, feeding, asking. The loop is fit.c. */
+#include "runtime/train/trainer.h"
+#include "runtime/kernels/xnnpack.h"
+#include "runtime/train/head.h"
+#include "runtime/train/parts.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXTRACT_BATCH 16
+
+/* ---- Creating ------------------------------------------------------------------------------ */
+
+static kiln_status out_of_memory(kiln_error *error) {
+    return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+}
+
+static kiln_status copy_options(kiln_trainer *t, const kiln_train_options *options,
+                                kiln_error *error) {
+    t->options = *options;
+    t->options.cut = NULL;
+    t->options.class_names = NULL;
+    t->options.preprocess = NULL;
+    t->options.threads = options->threads == 0 ? 1 : options->threads;
+    if (options->class_names != NULL) {
+        t->class_names = calloc(options->class_count, sizeof *t->class_names);
+        for (uint32_t k = 0; t->class_names != NULL && k < options->class_count; k++) {
+            t->class_names[k] = strdup(options->class_names[k]);
+            if (t->class_names[k] == NULL) {
+                return out_of_memory(error);
+            }
+        }
+    }
+    return options->class_names == NULL || t->class_names != NULL ? KILN_OK : out_of_memory(error);
+}
+
+static kiln_status check_input(const kiln_trainer *t, kiln_error *error) {
+    const kiln_train_options *o = &t->options;
+    uint64_t count = 1;
+    bool sound = o->input_rank >= 1 && o->input_rank < KILN_MAX_RANK;
+    for (uint32_t k = 0; sound && k < o->input_rank; k++) {
+        sound = o->input_dims[k] > 0 && count * o->input_dims[k] < 1u << 28;
+        count *= o->input_dims[k];
+    }
+    return sound ? KILN_OK
+                 : kiln_fail(error, KILN_ERROR_ARGUMENT,
+                             "training without a backbone needs the shape of a sample");
+}
+
+static kiln_status cut_backbone(kiln_trainer *t, const char *cut, kiln_error *error) {
+    kiln_tensor_info features;
+    kiln_status status = t->options.fine_tune > 0
+                             ? fine_tune_head(t, error)
+                             : graft_find_cut(t->backbone, cut, &t->cut_tensor, error);
+    if (status == KILN_OK && t->backbone->view.input_count != 1) {
+        status = kiln_fail(error, KILN_ERROR_UNSUPPORTED,
+                           "the backbone has %zu inputs; training needs one",
+                           t->backbone->view.input_count);
+    }
+    if (status == KILN_OK) {
+        status = plan_cut_at(t->backbone, t->cut_tensor, &t->frozen, error);
+    }
+    if (status != KILN_OK) {
+        return status;
+    }
+    (void)kiln_plan_output(t->frozen, 0, &features);
+    t->feature_count = features.dims[1];
+    const kiln_plan_view *v = &t->backbone->view;
+    t->cut = strdup(v->strings + v->tensors[t->cut_tensor].name);
+    return t->cut != NULL ? KILN_OK : out_of_memory(error);
+}
+
+static kiln_status find_features(kiln_trainer *t, const kiln_train_options *options,
+                                 kiln_error *error) {
+    if (t->backbone != NULL) {
+        kiln_plan_preprocess(t->backbone, &t->preprocess);
+    }
+    if (options->preprocess != NULL) {
+        t->preprocess = *options->preprocess;
+        t->preprocess.present = true;
+    }
+    if (t->backbone != NULL) {
+        return cut_backbone(t, options->cut, error);
+    }
+    kiln_status status = check_input(t, error);
+    t->feature_count = 1;
+    for (uint32_t k = 0; status == KILN_OK && k < t->options.input_rank; k++) {
+        t->feature_count *= t->options.input_dims[k];
+    }
+    t->cut = strdup("");
+    return status == KILN_OK && t->cut == NULL ? out_of_memory(error) : status;
+}
+
+static kiln_status allocate_buffers(kiln_trainer *t, kiln_error *error) {
+    size_t batch = t->options.batch_size, features = t->feature_count;
+    const kiln_head *head = &t->options.head;
+    bool cosine = head->layers[head->count - 1].activation == KILN_ACTIVATION_COSINE;
+    bool standardize = t->options.standardize && !cosine && t->options.fine_tune == 0;
+    t->batch = malloc(batch * features * sizeof(real) + XNNPACK_MARGIN);
+    t->batch_labels = malloc(batch * sizeof *t->batch_labels);
+    t->history = calloc(t->options.epochs, sizeof *t->history);
+    t->best = calloc(weights_count(&t->net), sizeof(float));
+    if (standardize) {
+        t->shift = calloc(features, sizeof(real));
+        t->scale = calloc(features, sizeof(real));
+        for (size_t k = 0; t->scale != NULL && k < features; k++) {
+            t->scale[k] = 1;
+        }
+    }
+    bool good = t->batch != NULL && t->batch_labels != NULL && t->history != NULL &&
+                t->best != NULL && (!standardize || (t->shift != NULL && t->scale != NULL));
+    return good ? KILN_OK : out_of_memory(error);
+}
+
+kiln_status kiln_trainer_create(const kiln_plan *backbone, const kiln_train_options *options,
+                                kiln_trainer **out_trainer, kiln_error *error) {
+    *out_trainer = NULL;
+    kiln_status status = options_check(options, error);
+    kiln_trainer *t = status == KILN_OK ? calloc(1, sizeof *t) : NULL;
+    if (t == NULL) {
+        return status == KILN_OK ? out_of_memory(error) : status;
+    }
+    t->backbone = backbone;
+    t->progress.rate_factor = 1;
+    status = copy_options(t, options, error);
+    if (status == KILN_OK) {
+        status = xnnpack_initialize(error);
+    }
+    if (status == KILN_OK) {
+        status = find_features(t, options, error);
+    }
+    if (status == KILN_OK && t->options.threads > 1) {
+        t->pool = pthreadpool_create(t->options.threads);
+        status = t->pool != NULL ? KILN_OK
+                                 : kiln_fail(error, KILN_ERROR_INTERNAL, "cannot create %u threads",
+                                             t->options.threads);
+    }
+    if (status == KILN_OK) {
+        status = network_create(&t->options, t->feature_count, t->pool, &t->net, error);
+    }
+    if (status == KILN_OK) {
+        status = allocate_buffers(t, error);
+    }
+    if (status == KILN_OK && t->options.fine_tune > 0) {
+        fine_tune_weights(t);
+    }
+    if (status != KILN_OK) {
+        kiln_trainer_destroy(t);
+        return status;
+    }
+    *out_trainer = t;
+    return KILN_OK;
+}
+
+void kiln_trainer_destroy(kiln_trainer *t) {
+    if (t == NULL) {
+        return;
+    }
+    kiln_session_destroy(t->session);
+    kiln_plan_close(t->frozen);
+    network_destroy(&t->net);
+    if (t->pool != NULL) {
+        pthreadpool_destroy(t->pool);
+    }
+    for (uint32_t k = 0; t->class_names != NULL && k < t->options.class_count; k++) {
+        free(t->class_names[k]);
+    }
+    for (size_t k = 0; k < t->description_count; k++) {
+        free(t->descriptions[k].key);
+        free(t->descriptions[k].value);
+    }
+    void *owned[] = {t->class_names,
+                     t->descriptions,
+                     t->cut,
+                     t->samples[0].features,
+                     t->samples[0].labels,
+                     t->samples[1].features,
+                     t->samples[1].labels,
+                     t->shift,
+                     t->scale,
+                     t->batch,
+                     t->batch_labels,
+                     t->class_weights,
+                     t->order,
+                     t->history,
+                     t->best,
+                     t};
+    for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) {
+        free(owned[k]);
+    }
+}
+
+/* ---- Features ------------------------------------------------------------------------------ */
+
+size_t kiln_trainer_feature_count(const kiln_trainer *t) {
+    return t->feature_count;
+}
+
+const char *kiln_trainer_cut(const kiln_trainer *t) {
+    return t->cut;
+}
+
+static kiln_status open_session(kiln_trainer *t, kiln_error *error) {
+    kiln_session_options options;
+    kiln_session_options_init(&options);
+    options.threads = t->options.threads;
+    options.max_batch = kiln_plan_is_batchable(t->frozen) ? EXTRACT_BATCH : 1;
+    t->session_batch = options.max_batch;
+    return kiln_session_create(t->frozen, &options, &t->session, error);
+}
+
+kiln_status kiln_trainer_extract(kiln_trainer *t, size_t count, kiln_span input,
+                                 float *out_features, kiln_error *error) {
+    if (t->backbone == NULL) {
+        if (input.size != count * t->feature_count * sizeof(float)) {
+            return kiln_fail(error, KILN_ERROR_ARGUMENT, "a sample is %zu numbers of f32",
+                             t->feature_count);
+        }
+        memcpy(out_features, input.data, input.size);
+        return KILN_OK;
+    }
+    kiln_tensor_info info;
+    (void)kiln_plan_input(t->frozen, 0, &info);
+    if (input.size != count * info.bytes) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "%zu bytes for %zu samples of %zu", input.size,
+                         count, info.bytes);
+    }
+    kiln_status status = t->session == NULL ? open_session(t, error) : KILN_OK;
+    for (size_t at = 0; at < count && status == KILN_OK; at += t->session_batch) {
+        size_t batch = count - at < t->session_batch ? count - at : t->session_batch;
+        const uint8_t *from = (const uint8_t *)input.data + at * info.bytes;
+        kiln_buffer in = {(void *)(uintptr_t)from, batch * info.bytes};
+        kiln_buffer out = {out_features + at * t->feature_count,
+                           batch * t->feature_count * sizeof(float)};
+        status = kiln_session_run(t->session, (uint32_t)batch, &in, 1, &out, 1, error);
+    }
+    return status;
+}
+
+kiln_status kiln_trainer_add_sample(kiln_trainer *t, kiln_split split, kiln_span input,
+                                    uint32_t label, kiln_error *error) {
+    float *features = malloc(t->feature_count * sizeof *features);
+    if (features == NULL) {
+        return out_of_memory(error);
+    }
+    kiln_status status = kiln_trainer_extract(t, 1, input, features, error);
+    if (status == KILN_OK) {
+        status = kiln_trainer_add_features(t, split, features, label, error);
+    }
+    free(features);
+    return status;
+}
+
+/* ---- Scores -------------------------------------------------------------------------------- */
+
+kiln_status kiln_trainer_predict(kiln_trainer *t, const float *features, size_t count,
+                                 float *out_scores, kiln_error *error) {
+    const dense *last = &t->net.layers[t->net.count - 1];
+    for (size_t at = 0; at < count; at += t->net.batch) {
+        size_t batch = count - at < t->net.batch ? count - at : t->net.batch;
+        samples_gather(t, features, NULL, at, batch);
+        kiln_status status = network_forward(&t->net, t->batch, batch, false, 0, error);
+        if (status != KILN_OK) {
+            return status;
+        }
+        network_scores(&t->net, batch);
+        for (size_t n = 0; n < batch; n++) {
+            for (size_t c = 0; c < last->units; c++) {
+                out_scores[(at + n) * last->units + c] = (float)last->output[c * batch + n];
+            }
+        }
+    }
+    return KILN_OK;
+}
+
+/* Mean negative log likelihood of validation samples at a temperature, from probabilities: their
+ * logarithms are logits up to a constant. */
+static double likelihood(const float *scores, const uint32_t *labels, size_t count, size_t classes,
+                         double temperature) {
+    double total = 0;
+    for (size_t n = 0; n < count; n++) {
+        double sum = 0, label = 0;
+        for (size_t c = 0; c < classes; c++) {
+            double logit = log(fmax((double)scores[n * classes + c], 1e-30)) / temperature;
+            sum += exp(logit);
+            label = c == labels[n] ? logit : label;
+        }
+        total += log(sum) - label;
+    }
+    return total / (double)count;
+}
+
+static void divide_logits(dense *last, real temperature) {
+    last->scale /= temperature;
+    for (size_t k = 0;
+         last->activation == KILN_ACTIVATION_SOFTMAX && k < last->inputs * last->units; k++) {
+        last->weights[k] /= temperature;
+    }
+    for (size_t k = 0; last->biases != NULL && k < last->units; k++) {
+        last->biases[k] /= temperature;
+    }
+}
+
+kiln_status kiln_trainer_calibrate(kiln_trainer *t, float *out_temperature, kiln_error *error) {
+    const sample_set *set = &t->samples[KILN_VALIDATION];
+    dense *last = &t->net.layers[t->net.count - 1];
+    bool softmax =
+        last->activation == KILN_ACTIVATION_SOFTMAX || last->activation == KILN_ACTIVATION_COSINE;
+    *out_temperature = 1;
+    if (set->count == 0 || !softmax) {
+        return KILN_OK;
+    }
+    float *scores = malloc(set->count * last->units * sizeof *scores);
+    if (scores == NULL) {
+        return out_of_memory(error);
+    }
+    kiln_status status = kiln_trainer_predict(t, set->features, set->count, scores, error);
+    double best = 1, least = INFINITY;
+    /* A grid is fine enough: 5 % a step. Few samples, all right, would ask for 0: bounded. */
+    for (double temperature = 0.25; status == KILN_OK && temperature < 8; temperature *= 1.05) {
+        double value = likelihood(scores, set->labels, set->count, last->units, temperature);
+        best = value < least ? temperature : best;
+        least = value < least ? value : least;
+    }
+    free(scores);
+    if (status == KILN_OK) {
+        divide_logits(last, (real)best);
+        *out_temperature = (float)best;
+    }
+    return status;
+}
+
+/* ---- Layers and descriptions --------------------------------------------------------------- */
+
+size_t kiln_trainer_layer_count(const kiln_trainer *t) {
+    return t->net.count;
+}
+
+kiln_status kiln_trainer_layer(const kiln_trainer *t, size_t layer, kiln_dense_info *out_info) {
+    if (layer >= t->net.count) {
+        return KILN_ERROR_ARGUMENT;
+    }
+    const dense *d = &t->net.layers[layer];
+    *out_info = (kiln_dense_info){d->inputs,         d->units,   d->activation,
+                                  (float)d->dropout, d->weights, d->biases};
+    return KILN_OK;
+}
+
+kiln_status kiln_trainer_describe(kiln_trainer *t, const char *key, const char *value,
+                                  kiln_error *error) {
+    size_t at = 0;
+    while (at < t->description_count && strcmp(t->descriptions[at].key, key) != 0) {
+        at++;
+    }
+    char *copy = strdup(value);
+    if (copy != NULL && at < t->description_count) {
+        free(t->descriptions[at].value);
+        t->descriptions[at].value = copy;
+        return KILN_OK;
+    }
+    description *grown = realloc(t->descriptions, (at + 1) * sizeof *grown);
+    t->descriptions = grown != NULL ? grown : t->descriptions;
+    char *name = strdup(key);
+    if (copy == NULL || grown == NULL || name == NULL) {
+        free(copy);
+        free(name);
+        return out_of_memory(error);
+    }
+    t->descriptions[t->description_count++] = (description){name, copy};
+    return KILN_OK;
+}

@@ -13,7 +13,8 @@ typedef struct command {
     int (*run)(int argc, char **argv); /* argv[0] is the command's name */
 } command;
 
-extern const command command_compile, command_inspect, command_run, command_verify, command_bench;
+extern const command command_compile, command_inspect, command_run, command_verify, command_bench,
+    command_train, command_evaluate, command_classify, command_embed, command_compare;
 
 /* "kiln: MESSAGE" on stderr; returns EXIT_FAILED. */
 int fail(const kiln_error *error);

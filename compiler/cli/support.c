@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 int fail(const kiln_error *error) {
@@ -139,6 +140,8 @@ kiln_status file_commit(output_file *out, kiln_error *error) {
 /* ---- Progress ------------------------------------------------------------------------------ */
 
 void progress_show(const char *what, size_t done, size_t total) {
+    static time_t start;
+    start = done == 0 || start == 0 ? time(NULL) : start;
     if (isatty(STDERR_FILENO) == 0 || total == 0) {
         return;
     }
@@ -148,6 +151,10 @@ void progress_show(const char *what, size_t done, size_t total) {
     memset(bar, '=', filled);
     bar[30] = '\0';
     fprintf(stderr, "\r%s [%s] %zu/%zu", what, bar, done, total);
+    double passed = difftime(time(NULL), start);
+    if (done > 0 && passed >= 2) {
+        fprintf(stderr, ", %.0f s left ", passed * (double)(total - done) / (double)done);
+    }
 }
 
 void progress_clear(void) {

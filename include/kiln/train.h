@@ -178,6 +178,10 @@ KILN_API kiln_status kiln_trainer_add_features(kiln_trainer *trainer, kiln_split
 KILN_API kiln_status kiln_trainer_add_sample(kiln_trainer *trainer, kiln_split split,
                                              kiln_span input, uint32_t label, kiln_error *error);
 KILN_API size_t kiln_trainer_sample_count(const kiln_trainer *trainer, kiln_split split);
+/* What was added, in order: [count][feature_count] numbers and count labels. Owned by the trainer,
+ * valid until a sample is added. */
+KILN_API void kiln_trainer_samples(const kiln_trainer *trainer, kiln_split split,
+                                   const float **out_features, const uint32_t **out_labels);
 
 /* Means over an epoch. Loss and accuracy are taken while training (dropout on, weights changing),
  * as Keras does. Validation figures are NaN when there are no validation samples. */

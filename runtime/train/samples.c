@@ -49,6 +49,13 @@ size_t kiln_trainer_sample_count(const kiln_trainer *t, kiln_split split) {
     return t->samples[split == KILN_VALIDATION].count;
 }
 
+void kiln_trainer_samples(const kiln_trainer *t, kiln_split split, const float **out_features,
+                          const uint32_t **out_labels) {
+    const sample_set *set = &t->samples[split == KILN_VALIDATION];
+    *out_features = set->features;
+    *out_labels = set->labels;
+}
+
 /* ---- Before training ----------------------------------------------------------------------- */
 
 /* In one pass over the samples, in double: features can be many and samples few. */

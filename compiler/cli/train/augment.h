@@ -1,0 +1,22 @@
+/* Seeded variants of a picture, so that few pictures teach more. */
+#ifndef KILN_CLI_TRAIN_AUGMENT_H
+#define KILN_CLI_TRAIN_AUGMENT_H
+
+#include "compiler/cli/image.h"
+
+enum {
+    AUGMENT_FLIP = 1,   /* left and right, every other variant */
+    AUGMENT_SHIFT = 2,  /* up to 10 % of the sides, and 10 % larger or smaller */
+    AUGMENT_ROTATE = 4, /* up to 15 degrees */
+    AUGMENT_LIGHT = 8,  /* brightness and contrast, up to 25 % */
+    AUGMENT_NOISE = 16, /* normal noise, up to 8 of 255 */
+    AUGMENT_ALL = 31
+};
+
+/* "flip,shift,rotate,light,noise" or "all". */
+kiln_status augment_parse(const char *text, unsigned *out_kinds, kiln_error *error);
+/* The same seed gives the same variant. Release *out_image with image_free. */
+kiln_status augment_picture(const image *picture, unsigned kinds, uint64_t seed, image *out_image,
+                            kiln_error *error);
+
+#endif

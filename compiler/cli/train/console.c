@@ -1,0 +1,104 @@
+/* What training prints, in the manner of Keras. */
+#include "compiler/cli/cli.h"
+#include "compiler/cli/train/training.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *activation_name(kiln_activation a) {
+    static const char *const names[] = {"linear", "relu", "tanh", "sigmoid", "softmax", "cosine"};
+    return (unsigned)a < sizeof names / sizeof *names ? names[a] : "?";
+}
+
+static void print_notes(const char *title, const data_note *notes, size_t count) {
+    for (size_t k = 0; k < count && k < 10; k++) {
+        fprintf(stderr, "kiln: %s: %s\n", title, notes[k].text);
+    }
+    if (count > 10) {
+        fprintf(stderr, "kiln: %s: and %zu more\n", title, count - 10);
+    }
+}
+
+void console_notes(const data_set *data) {
+    print_notes("skipped", data->skipped, data->skipped_count);
+    print_notes("warning", data->warnings, data->warning_count);
+}
+
+void console_summary(const training *t) {
+    size_t parameters = 0;
+    printf("Data     %s: %zu classes, %zu training and %zu validation samples", t->data_path,
+           t->data.class_count, kiln_trainer_sample_count(t->trainer, KILN_TRAINING),
+           kiln_trainer_sample_count(t->trainer, KILN_VALIDATION));
+    printf(t->source.variants > 0 ? " (training ones in %u variants)\n" : "\n",
+           t->source.variants + 1);
+    if (t->backbone != NULL) {
+        printf("Network  %s, frozen up to '%s': %zu features", t->backbone_path,
+               kiln_trainer_cut(t->trainer), kiln_trainer_feature_count(t->trainer));
+        if (t->features.computed > 0) {
+            double rate = (double)t->features.computed / fmax(t->features.seconds, 1e-9);
+            printf("; %zu computed in %.1f s (%.1f a second)", t->features.computed,
+                   t->features.seconds, rate);
+        }
+        printf("; %zu from the cache\n", t->features.cached);
+    }
+    printf("\n%-10s %-10s %10s %10s %9s %12s\n", "Layer", "activation", "inputs", "units",
+           "dropout", "parameters");
+    for (size_t k = 0; k < kiln_trainer_layer_count(t->trainer); k++) {
+        kiln_dense_info info;
+        (void)kiln_trainer_layer(t->trainer, k, &info);
+        size_t own = info.units * info.inputs + (info.biases != NULL ? info.units : 0);
+        printf("dense %-4zu %-10s %10zu %10zu %9.2f %12zu\n", k + 1,
+               activation_name(info.activation), info.inputs, info.units, (double)info.dropout,
+               own);
+        parameters += own;
+    }
+    printf("%67s\n%55s %11zu\n\n", "", "trainable:", parameters);
+}
+
+/* ---- While training ------------------------------------------------------------------------ */
+
+static int show_batch(void *context, uint32_t epoch, size_t batch, size_t batches, float loss,
+                      float accuracy) {
+    const training *t = context;
+    char bar[26];
+    if (t->quiet || t->json || isatty(STDOUT_FILENO) == 0 || (batch % 8 != 0 && batch < batches)) {
+        return 0;
+    }
+    size_t filled = batch * 25 / batches;
+    memset(bar, '.', 25);
+    memset(bar, '=', filled);
+    bar[25] = '\0';
+    printf("\rEpoch %u/%u  %zu/%zu [%s] loss: %.4f - accuracy: %.4f\033[K", epoch,
+           t->options.epochs, batch, batches, bar, (double)loss, (double)accuracy);
+    (void)fflush(stdout);
+    return 0;
+}
+
+static int show_epoch(void *context, const kiln_epoch *e) {
+    training *t = context;
+    kiln_error error;
+    if (!t->quiet && !t->json) {
+        printf("%sEpoch %u/%u - %.2fs - loss: %.4f - accuracy: %.4f",
+               isatty(STDOUT_FILENO) != 0 ? "\r\033[K" : "", e->epoch, t->options.epochs,
+               (double)e->seconds, (double)e->loss, (double)e->accuracy);
+        if (isfinite(e->validation_loss)) {
+            printf(" - val_loss: %.4f - val_accuracy: %.4f", (double)e->validation_loss,
+                   (double)e->validation_accuracy);
+        }
+        printf(t->options.schedule != KILN_SCHEDULE_CONSTANT ? " - lr: %.2e\n" : "\n",
+               (double)e->learning_rate);
+        (void)fflush(stdout);
+    }
+    if (t->checkpoint_path != NULL &&
+        kiln_trainer_checkpoint(t->trainer, t->checkpoint_path, &error) != KILN_OK) {
+        fprintf(stderr, "kiln: warning: no checkpoint: %s\n", error.message);
+        t->checkpoint_path = NULL;
+    }
+    return 0;
+}
+
+kiln_train_callbacks console_callbacks(training *t) {
+    return (kiln_train_callbacks){.context = t, .batch = show_batch, .epoch = show_epoch};
+}

@@ -1,0 +1,166 @@
+/* Data sets: opening, counting, skipping. */
+#include "compiler/cli/train/data.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+kiln_status data_add(data_set *data, const data_item *item, kiln_error *error) {
+    if (data->count == data->capacity) {
+        size_t capacity = data->capacity == 0 ? 256 : data->capacity * 2;
+        data_item *grown = realloc(data->items, capacity * sizeof *grown);
+        if (grown == NULL) {
+            return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        }
+        data->items = grown;
+        data->capacity = capacity;
+    }
+    data->items[data->count++] = *item;
+    return KILN_OK;
+}
+
+kiln_status data_add_class(data_set *data, const char *name, kiln_error *error) {
+    if (data->class_count == data->class_capacity) {
+        size_t capacity = data->class_capacity == 0 ? 16 : data->class_capacity * 2;
+        char **grown = realloc(data->classes, capacity * sizeof *grown);
+        if (grown == NULL) {
+            return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        }
+        data->classes = grown;
+        data->class_capacity = capacity;
+    }
+    data->classes[data->class_count] = strdup(name);
+    return data->classes[data->class_count++] != NULL
+               ? KILN_OK
+               : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+}
+
+void data_note_add(data_note **notes, size_t *count, const char *format, ...) {
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    data_note *grown = realloc(*notes, (*count + 1) * sizeof *grown);
+    if (grown != NULL) {
+        *notes = grown;
+        grown[*count].text = strdup(text);
+        *count += grown[*count].text != NULL;
+    }
+}
+
+kiln_status data_skip(data_set *data, size_t item, const char *why, bool strict,
+                      kiln_error *error) {
+    if (strict) {
+        return kiln_fail(error, KILN_ERROR_FORMAT, "%s", why);
+    }
+    data_note_add(&data->skipped, &data->skipped_count, "%s", why);
+    free(data->items[item].path);
+    memmove(&data->items[item], &data->items[item + 1],
+            (data->count - item - 1) * sizeof *data->items);
+    data->count--;
+    return KILN_OK;
+}
+
+size_t data_count(const data_set *data, bool validation) {
+    size_t count = 0;
+    for (size_t k = 0; k < data->count; k++) {
+        count += data->items[k].validation == validation;
+    }
+    return count;
+}
+
+static void free_notes(data_note *notes, size_t count) {
+    for (size_t k = 0; k < count; k++) {
+        free(notes[k].text);
+    }
+    free(notes);
+}
+
+void data_free(data_set *data) {
+    for (size_t k = 0; k < data->count; k++) {
+        free(data->items[k].path);
+    }
+    for (size_t k = 0; k < data->class_count; k++) {
+        free(data->classes[k]);
+    }
+    free_notes(data->skipped, data->skipped_count);
+    free_notes(data->warnings, data->warning_count);
+    free(data->items);
+    free(data->classes);
+    free(data->values);
+    *data = (data_set){0};
+}
+
+/* ---- Opening ------------------------------------------------------------------------------- */
+
+static bool find_class(const data_set *data, const char *name, uint32_t *out_label) {
+    for (size_t k = 0; k < data->class_count; k++) {
+        if (strcmp(data->classes[k], name) == 0) {
+            *out_label = (uint32_t)k;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A second folder with the same classes, all of it for validation. */
+static kiln_status add_validation_folder(data_set *data, const char *path, bool strict,
+                                         kiln_error *error) {
+    data_set more = {0};
+    kiln_status status = data_open_folder(path, strict, &more, error);
+    for (size_t k = 0; k < more.count && status == KILN_OK; k++) {
+        data_item item = more.items[k];
+        if (!find_class(data, more.classes[item.label], &item.label)) {
+            status = kiln_fail(error, KILN_ERROR_ARGUMENT,
+                               "%s: class '%s' is not among the training data's", path,
+                               more.classes[item.label]);
+            break;
+        }
+        item.validation = true;
+        status = data_add(data, &item, error);
+        more.items[k].path = NULL; /* moved */
+    }
+    for (size_t k = 0; k < more.skipped_count; k++) {
+        data_note_add(&data->skipped, &data->skipped_count, "%s", more.skipped[k].text);
+    }
+    data_free(&more);
+    return status;
+}
+
+kiln_status data_open(const char *path, const data_options *options, data_set *out_data,
+                      kiln_error *error) {
+    struct stat about;
+    *out_data = (data_set){0};
+    if (stat(path, &about) != 0) {
+        return kiln_fail(error, KILN_ERROR_IO, "%s: %s", path, strerror(errno));
+    }
+    kiln_status status = KILN_OK;
+    if (S_ISDIR(about.st_mode)) {
+        status = data_open_folder(path, options->strict, out_data, error);
+    } else if (data_is_array(path)) {
+        status = data_open_arrays(path, out_data, error);
+    } else {
+        status = kiln_fail(error, KILN_ERROR_ARGUMENT,
+                           "%s: expected a folder with a sub-folder for each class, an IDX file "
+                           "of images, or a .npy array",
+                           path);
+    }
+    if (status == KILN_OK && options->validation_path != NULL) {
+        status =
+            out_data->values != NULL
+                ? kiln_fail(error, KILN_ERROR_ARGUMENT,
+                            "--validation-data is for folders; use --validation FRACTION")
+                : add_validation_folder(out_data, options->validation_path, options->strict, error);
+    }
+    if (status == KILN_OK) {
+        status = data_split(out_data, options, error);
+    }
+    if (status != KILN_OK) {
+        data_free(out_data);
+    }
+    return status;
+}

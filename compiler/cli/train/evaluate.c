@@ -1,0 +1,198 @@
+/* kiln evaluate: how good a classifier is on labelled pictures. */
+#include "compiler/cli/cli.h"
+#include "compiler/cli/train/features.h"
+#include "compiler/cli/train/metrics.h"
+#include "compiler/cli/train/scorer.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help_text[] =
+    "usage: kiln evaluate PLAN DATA [options]\n\n"
+    "Runs a classifier on labelled data and tells accuracy, top-5 accuracy, precision, recall and "
+    "F1\n"
+    "of each class, and what is confused. DATA is as in kiln train: a folder with a sub-folder "
+    "for\n"
+    "each class, named as the plan's labels; an IDX file of images; or a .npy array.\n\n"
+    "  --matrix            the confusion matrix, too\n"
+    "  --preprocess PRESET imagenet, caffe, tf or none, instead of what the plan says\n"
+    "  --strict            a file that is no picture is an error, not skipped\n"
+    "  --threads N         compute threads (default 1)\n"
+    "  --json              the result as JSON\n\n"
+    "Example: kiln evaluate faces.plan test/\n";
+
+typedef struct evaluate_call {
+    scorer_options options;
+    bool matrix, strict, json;
+    scorer scorer;
+    data_set data;
+    uint32_t *labels; /* of the plan, by the data's class */
+    char **names;
+    metrics results;
+} evaluate_call;
+
+/* The plan's class of each of the data's. */
+static kiln_status match_classes(evaluate_call *c, kiln_error *error) {
+    size_t classes = c->scorer.count;
+    c->labels = calloc(c->data.class_count + 1, sizeof *c->labels);
+    if (c->labels == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    for (size_t k = 0; k < c->data.class_count; k++) {
+        size_t at = 0;
+        while (at < classes && strcmp(c->names[at], c->data.classes[k]) != 0) {
+            at++;
+        }
+        bool numbered = at == classes && kiln_plan_label_count(c->scorer.plan) == 0;
+        if (at == classes && (!numbered || k >= classes)) {
+            return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                             "class '%s' is not among the plan's %zu labels", c->data.classes[k],
+                             classes);
+        }
+        c->labels[k] = (uint32_t)(numbered ? k : at);
+    }
+    return KILN_OK;
+}
+
+static kiln_status score_item(evaluate_call *c, const feature_source *source, size_t item,
+                              float *scores, kiln_error *error) {
+    kiln_status status = features_input(source, &c->data, item, 0, c->scorer.tensor, error);
+    kiln_buffer in = {c->scorer.tensor, c->scorer.input.bytes},
+                out = {scores, c->scorer.output.bytes};
+    return status == KILN_OK ? kiln_session_run(c->scorer.session, 1, &in, 1, &out, 1, error)
+                             : status;
+}
+
+static kiln_status evaluate(evaluate_call *c, char **words, kiln_error *error) {
+    data_options split = {.strict = c->strict};
+    kiln_status status = scorer_open(words[0], &c->options, &c->scorer, error);
+    if (status == KILN_OK && c->scorer.output.dtype != KILN_F32) {
+        status = kiln_fail(error, KILN_ERROR_UNSUPPORTED, "%s: scores are not f32", words[0]);
+    }
+    if (status == KILN_OK) {
+        status = scorer_names(&c->scorer, &c->names, error);
+    }
+    if (status == KILN_OK) {
+        status = data_open(words[1], &split, &c->data, error);
+    }
+    if (status == KILN_OK) {
+        status = match_classes(c, error);
+    }
+    if (status == KILN_OK) {
+        status = metrics_create(c->scorer.count, &c->results, error);
+    }
+    float *scores = malloc((c->scorer.count + 1) * sizeof *scores);
+    feature_source source = {.input = c->scorer.input, .preprocess = c->scorer.preprocess};
+    for (size_t k = 0; status == KILN_OK && scores != NULL && k < c->data.count;) {
+        kiln_error problem;
+        if (score_item(c, &source, k, scores, &problem) != KILN_OK) {
+            status = data_skip(&c->data, k, problem.message, c->strict, error);
+            continue;
+        }
+        metrics_add(&c->results, scores, c->labels[c->data.items[k].label]);
+        progress_show("evaluating", ++k, c->data.count);
+    }
+    progress_clear();
+    free(scores);
+    return status;
+}
+
+static void print_matrix(const evaluate_call *c) {
+    const metrics *m = &c->results;
+    printf("\n%-16s", "is \\ taken for");
+    for (size_t p = 0; p < m->classes; p++) {
+        printf(" %6.6s", c->names[p]);
+    }
+    putchar('\n');
+    for (size_t a = 0; a < m->classes; a++) {
+        printf("%-16.16s", c->names[a]);
+        for (size_t p = 0; p < m->classes; p++) {
+            printf(" %6u", m->confusion[a * m->classes + p]);
+        }
+        putchar('\n');
+    }
+}
+
+static void print_result(const evaluate_call *c) {
+    const char *const *names = (const char *const *)c->names;
+    if (c->json) {
+        printf("{\"skipped\": %zu, ", c->data.skipped_count);
+        metrics_json(&c->results, names, stdout);
+        printf("}\n");
+        return;
+    }
+    for (size_t k = 0; k < c->data.skipped_count; k++) {
+        fprintf(stderr, "kiln: skipped: %s\n", c->data.skipped[k].text);
+    }
+    metrics_print(&c->results, names, stdout);
+    if (c->matrix) {
+        print_matrix(c);
+    }
+}
+
+enum { OPT_MATRIX = 256, OPT_PREPROCESS, OPT_STRICT, OPT_THREADS, OPT_JSON };
+
+static int take_option(evaluate_call *c, int option, const char *value, char **argv) {
+    unsigned long threads;
+    switch (option) {
+    case OPT_MATRIX:
+        c->matrix = true;
+        return 0;
+    case OPT_PREPROCESS:
+        c->options.preset = value;
+        return 0;
+    case OPT_STRICT:
+        c->strict = true;
+        return 0;
+    case OPT_THREADS:
+        if (!parse_number(value, 1, 256, &threads)) {
+            return usage(&command_evaluate, "--threads %s: a number from 1 to 256", value);
+        }
+        c->options.threads = (uint32_t)threads;
+        return 0;
+    case OPT_JSON:
+        c->json = true;
+        return 0;
+    default:
+        return usage_of_option(&command_evaluate, option, argv);
+    }
+}
+
+static int run(int argc, char **argv) {
+    static const struct option long_options[] = {
+        {"matrix", no_argument, NULL, OPT_MATRIX},
+        {"preprocess", required_argument, NULL, OPT_PREPROCESS},
+        {"strict", no_argument, NULL, OPT_STRICT},
+        {"threads", required_argument, NULL, OPT_THREADS},
+        {"json", no_argument, NULL, OPT_JSON},
+        {"help", no_argument, NULL, 'h'},
+        {0}};
+    evaluate_call c = {.options = {.threads = 1}};
+    kiln_error error = {0};
+    int status = 0, option;
+    while (status == 0 && (option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+        if (option == 'h') {
+            return show_help(&command_evaluate);
+        }
+        status = take_option(&c, option, optarg, argv);
+    }
+    if (status == 0 && argc - optind != 2) {
+        status = usage(&command_evaluate, "expected a plan and data");
+    }
+    if (status == 0) {
+        status = evaluate(&c, argv + optind, &error) == KILN_OK ? 0 : fail(&error);
+    }
+    if (status == 0) {
+        print_result(&c);
+    }
+    scorer_free_names(c.names, c.scorer.count);
+    scorer_close(&c.scorer);
+    data_free(&c.data);
+    metrics_free(&c.results);
+    free(c.labels);
+    return status;
+}
+
+const command command_evaluate = {"evaluate", "measure a classifier on labelled data", help_text,
+                                  run};

@@ -1,0 +1,38 @@
+/* From data to features: decodes, augments, runs the frozen network, by way of the cache. */
+#ifndef KILN_CLI_TRAIN_FEATURES_H
+#define KILN_CLI_TRAIN_FEATURES_H
+
+#include "compiler/cli/picture.h"
+#include "compiler/cli/train/data.h"
+
+#include <kiln/train.h>
+
+typedef struct feature_source {
+    kiln_trainer *trainer;
+    const kiln_plan *backbone; /* NULL: from scratch */
+    kiln_tensor_info input;
+    kiln_preprocess preprocess;
+    unsigned augment;  /* AUGMENT_* */
+    uint32_t variants; /* of each training picture, besides itself */
+    uint64_t seed;
+    bool use_cache;
+    const char *cache_folder; /* NULL: the user's */
+    bool strict;
+    bool quiet; /* no progress */
+} feature_source;
+
+typedef struct feature_report {
+    size_t computed, cached;
+    double seconds; /* spent on computing */
+} feature_report;
+
+/* The network's input for one item; *inout_data may be rank 3 or a row. */
+kiln_status features_input(const feature_source *source, const data_set *data, size_t item,
+                           uint64_t variant, void *out_input, kiln_error *error);
+/* Adds every item's features to the trainer. Items that cannot be decoded are skipped. Validation
+ * items' features are also kept in the order of the items, in *out_validation (from malloc; may be
+ * NULL when not wanted). */
+kiln_status features_add(const feature_source *source, data_set *data, feature_report *out_report,
+                         kiln_error *error);
+
+#endif

@@ -1,0 +1,187 @@
+/* Plans that take one picture. */
+#include "compiler/cli/train/scorer.h"
+#include "compiler/cli/elements.h"
+#include <kiln/compile.h>
+#include <kiln/train.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+kiln_status choose_preprocess(const kiln_plan *plan, const char *preset,
+                              kiln_preprocess *out_preprocess, kiln_error *error) {
+    kiln_plan_preprocess(plan, out_preprocess);
+    if (preset != NULL) {
+        uint32_t resize = out_preprocess->resize;
+        bool present = out_preprocess->present;
+        kiln_status status = kiln_preprocess_preset(preset, out_preprocess);
+        out_preprocess->resize = present ? resize : out_preprocess->resize;
+        return status == KILN_OK
+                   ? KILN_OK
+                   : kiln_fail(error, KILN_ERROR_ARGUMENT,
+                               "--preprocess %s: imagenet, caffe, tf or none", preset);
+    }
+    return out_preprocess->present
+               ? KILN_OK
+               : kiln_fail(error, KILN_ERROR_ARGUMENT,
+                           "the plan does not say how pictures are normalised: compile it with "
+                           "--preprocess, or give --preprocess here");
+}
+
+kiln_status scorer_open(const char *path, const scorer_options *options, scorer *out_scorer,
+                        kiln_error *error) {
+    scorer *s = out_scorer;
+    *s = (scorer){0};
+    kiln_status status = kiln_plan_open(path, NULL, &s->plan, error);
+    if (status == KILN_OK) {
+        status = choose_preprocess(s->plan, options->preset, &s->preprocess, error);
+    }
+    if (status == KILN_OK && options->features) {
+        status = kiln_plan_cut(s->plan, options->cut, &s->cut, error);
+    }
+    const kiln_plan *used = s->cut != NULL ? s->cut : s->plan;
+    if (status == KILN_OK && kiln_plan_input_count(used) != 1) {
+        status = kiln_fail(error, KILN_ERROR_ARGUMENT, "%s: the network takes more than a picture",
+                           path);
+    }
+    if (status == KILN_OK) {
+        kiln_session_options session;
+        kiln_session_options_init(&session);
+        session.threads = options->threads;
+        (void)kiln_plan_input(used, 0, &s->input);
+        (void)kiln_plan_output(used, kiln_plan_output_count(used) - 1, &s->output);
+        status = picture_layout_of(&s->input, &s->layout, error);
+        if (status == KILN_OK) {
+            status = kiln_session_create(used, &session, &s->session, error);
+        }
+    }
+    if (status == KILN_OK) {
+        s->count = element_count(&s->output);
+        s->tensor = malloc(s->input.bytes + 1);
+        status = s->tensor != NULL ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    if (status == KILN_OK && kiln_plan_output_count(used) != 1) {
+        status = kiln_fail(error, KILN_ERROR_ARGUMENT, "%s: the network has several outputs", path);
+    }
+    if (status != KILN_OK) {
+        scorer_close(s);
+    }
+    return status;
+}
+
+void scorer_close(scorer *s) {
+    kiln_session_destroy(s->session);
+    kiln_plan_close(s->cut);
+    kiln_plan_close(s->plan);
+    free(s->tensor);
+    *s = (scorer){0};
+}
+
+kiln_status scorer_run_image(scorer *s, const image *picture, float *out, kiln_error *error) {
+    kiln_status status =
+        picture_to_tensor(picture, &s->layout, &s->preprocess, s->input.dtype, 0, s->tensor, error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    void *raw = malloc(s->output.bytes + 1);
+    kiln_buffer in = {s->tensor, s->input.bytes}, result = {raw, s->output.bytes};
+    status = raw != NULL ? kiln_session_run(s->session, 1, &in, 1, &result, 1, error)
+                         : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    for (size_t k = 0; status == KILN_OK && k < s->count; k++) {
+        out[k] = (float)element_get(raw, s->output.dtype, k);
+    }
+    free(raw);
+    return status;
+}
+
+kiln_status scorer_run(scorer *s, const char *path, float *out, kiln_error *error) {
+    image picture = {0};
+    kiln_status status = image_load(path, &picture, error);
+    if (status == KILN_OK) {
+        status = scorer_run_image(s, &picture, out, error);
+    }
+    image_free(&picture);
+    return status;
+}
+
+kiln_status scorer_names(const scorer *s, char ***out_names, kiln_error *error) {
+    char **names = calloc(s->count + 1, sizeof *names);
+    bool good = names != NULL;
+    for (size_t k = 0; good && k < s->count; k++) {
+        char text[32];
+        const char *label = kiln_plan_label(s->plan, k);
+        snprintf(text, sizeof text, "class %zu", k);
+        names[k] = strdup(label != NULL ? label : text);
+        good = names[k] != NULL;
+    }
+    *out_names = names;
+    return good ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+}
+
+void scorer_free_names(char **names, size_t count) {
+    for (size_t k = 0; names != NULL && k < count; k++) {
+        free(names[k]);
+    }
+    free(names);
+}
+
+/* ---- Similarity ---------------------------------------------------------------------------- */
+
+double cosine_similarity(const float *a, const float *b, size_t count) {
+    double ab = 0, aa = 0, bb = 0;
+    for (size_t k = 0; k < count; k++) {
+        ab += (double)a[k] * (double)b[k];
+        aa += (double)a[k] * (double)a[k];
+        bb += (double)b[k] * (double)b[k];
+    }
+    return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0;
+}
+
+typedef struct pair_similarity {
+    double value;
+    bool same;
+} pair_similarity;
+
+static int by_similarity(const void *a, const void *b) {
+    double x = ((const pair_similarity *)a)->value, y = ((const pair_similarity *)b)->value;
+    return x < y ? -1 : x > y;
+}
+
+/* Goes up through the similarities: what lies below is called different. */
+static void best_cut(const pair_similarity *pairs, size_t count, size_t same, double *out_threshold,
+                     double *out_accuracy) {
+    size_t same_below = 0, different_below = 0, different = count - same;
+    *out_accuracy = 0;
+    for (size_t k = 0; k + 1 < count; k++) {
+        same_below += pairs[k].same;
+        different_below += !pairs[k].same;
+        double right = (double)(same - same_below) / (double)same / 2 +
+                       (double)different_below / (double)different / 2;
+        if (right > *out_accuracy) {
+            *out_accuracy = right;
+            *out_threshold = (pairs[k].value + pairs[k + 1].value) / 2;
+        }
+    }
+}
+
+bool choose_threshold(const float *features, size_t count, size_t size, const uint32_t *labels,
+                      double *out_threshold, double *out_accuracy) {
+    count = count > 1000 ? 1000 : count; /* half a million pairs tell enough */
+    pair_similarity *pairs = malloc((count * count / 2 + 1) * sizeof *pairs);
+    size_t found = 0, same = 0;
+    for (size_t a = 0; pairs != NULL && a < count; a++) {
+        for (size_t b = a + 1; b < count; b++) {
+            double value = cosine_similarity(features + a * size, features + b * size, size);
+            pairs[found] = (pair_similarity){value, labels[a] == labels[b]};
+            same += pairs[found++].same;
+        }
+    }
+    bool possible = same > 0 && same < found;
+    if (possible) {
+        qsort(pairs, found, sizeof *pairs, by_similarity);
+        best_cut(pairs, found, same, out_threshold, out_accuracy);
+    }
+    free(pairs);
+    return possible;
+}

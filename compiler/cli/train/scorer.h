@@ -1,0 +1,45 @@
+/* A plan that takes one picture and gives one row of numbers. */
+#ifndef KILN_CLI_TRAIN_SCORER_H
+#define KILN_CLI_TRAIN_SCORER_H
+
+#include "compiler/cli/picture.h"
+
+typedef struct scorer {
+    kiln_plan *plan, *cut; /* cut: with features, else NULL */
+    kiln_session *session;
+    kiln_tensor_info input, output;
+    picture_layout layout;
+    kiln_preprocess preprocess;
+    void *tensor;
+    size_t count; /* numbers of the output */
+} scorer;
+
+typedef struct scorer_options {
+    bool features;      /* the features that feed the final dense layers, instead of the output */
+    const char *cut;    /* a layer of that; NULL: the default */
+    const char *preset; /* normalisation; NULL: as the plan says */
+    uint32_t threads;
+} scorer_options;
+
+kiln_status scorer_open(const char *path, const scorer_options *options, scorer *out_scorer,
+                        kiln_error *error);
+void scorer_close(scorer *s);
+/* out: s->count numbers. */
+kiln_status scorer_run(scorer *s, const char *picture, float *out, kiln_error *error);
+kiln_status scorer_run_image(scorer *s, const image *picture, float *out, kiln_error *error);
+/* Labels of the plan, or "class K" where it has none; from malloc, the texts too. */
+kiln_status scorer_names(const scorer *s, char ***out_names, kiln_error *error);
+void scorer_free_names(char **names, size_t count);
+
+/* Cosine of the angle between two rows; 0 where one is all zeros. */
+double cosine_similarity(const float *a, const float *b, size_t count);
+/* Of pairs of samples, the similarity that best tells those of one class from the others (most
+ * pairs right, both kinds weighing the same). False: no pairs of both kinds. */
+bool choose_threshold(const float *features, size_t count, size_t size, const uint32_t *labels,
+                      double *out_threshold, double *out_accuracy);
+
+/* How pictures become input: the preset, else the plan's; an error when neither says. */
+kiln_status choose_preprocess(const kiln_plan *plan, const char *preset,
+                              kiln_preprocess *out_preprocess, kiln_error *error);
+
+#endif

@@ -1,0 +1,12 @@
+/* Small pictures inside a page. */
+#ifndef KILN_CLI_TRAIN_THUMBNAIL_H
+#define KILN_CLI_TRAIN_THUMBNAIL_H
+
+#include "compiler/cli/train/data.h"
+
+#include <stdio.h>
+
+/* An <img> whose source is the item's picture as a JPEG data URI; nothing when it has none. */
+void thumbnail_write(const data_set *data, size_t item, FILE *out);
+
+#endif

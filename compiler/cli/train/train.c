@@ -1,0 +1,273 @@
+/* kiln train: the order of things. Options are train_options.c. */
+#include "compiler/cli/cli.h"
+#include "compiler/cli/train/scorer.h"
+#include "compiler/cli/train/train_options.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- Network and trainer ------------------------------------------------------------------- */
+
+/* Without a backbone the samples' own shape is the input, or the size that was asked for. */
+static kiln_status scratch_input(training *t, kiln_error *error) {
+    kiln_train_options *o = &t->options;
+    bool pictures = t->data.values == NULL;
+    kiln_preprocess *p = &t->source.preprocess;
+    if (t->data.values != NULL) {
+        o->input_rank = t->data.rank;
+        memcpy(o->input_dims, t->data.dims, sizeof o->input_dims);
+    } else {
+        o->input_rank = 3;
+        o->input_dims[0] = t->gray ? 1 : 3;
+        o->input_dims[1] = (uint32_t)t->input_height;
+        o->input_dims[2] = (uint32_t)t->input_width;
+    }
+    bool images =
+        pictures || (o->input_rank == 3 && (o->input_dims[0] == 1 || o->input_dims[0] == 3));
+    float scale = 1.0f / 255;
+    *p = (kiln_preprocess){.present = images,
+                           .resize = KILN_RESIZE_STRETCH,
+                           .crop_fraction = 1,
+                           .scale = {scale, scale, scale, scale}};
+    if (t->preset != NULL && kiln_preprocess_preset(t->preset, p) != KILN_OK) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "--preprocess %s: imagenet, caffe, tf or none",
+                         t->preset);
+    }
+    t->source.input = (kiln_tensor_info){
+        .name = "input", .dtype = KILN_F32, .rank = o->input_rank, .batched = true};
+    memcpy(t->source.input.dims, o->input_dims, sizeof o->input_dims);
+    t->source.input.bytes = sizeof(float);
+    for (uint32_t k = 0; k < o->input_rank; k++) {
+        t->source.input.bytes *= o->input_dims[k];
+    }
+    o->preprocess = images ? p : NULL;
+    o->standardize = false;
+    return KILN_OK;
+}
+
+static kiln_status open_backbone(training *t, kiln_error *error) {
+    picture_layout layout;
+    kiln_status status = kiln_plan_open(t->backbone_path, NULL, &t->backbone, error);
+    if (status == KILN_OK && kiln_plan_input_count(t->backbone) != 1) {
+        status = kiln_fail(error, KILN_ERROR_ARGUMENT, "%s: the network takes more than a picture",
+                           t->backbone_path);
+    }
+    if (status == KILN_OK) {
+        (void)kiln_plan_input(t->backbone, 0, &t->source.input);
+        status = picture_layout_of(&t->source.input, &layout, error);
+    }
+    if (status == KILN_OK) {
+        status = choose_preprocess(t->backbone, t->preset, &t->source.preprocess, error);
+        t->options.preprocess = &t->source.preprocess;
+    }
+    return status;
+}
+
+static kiln_status make_trainer(training *t, kiln_error *error) {
+    kiln_status status = t->scratch ? scratch_input(t, error) : open_backbone(t, error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    t->options.class_count = (uint32_t)t->data.class_count;
+    t->options.class_names = (const char *const *)t->data.classes;
+    t->source.backbone = t->backbone;
+    t->source.seed = t->options.seed;
+    t->source.strict = t->split.strict;
+    t->source.quiet = t->quiet || t->json;
+    status = kiln_trainer_create(t->backbone, &t->options, &t->trainer, error);
+    t->source.trainer = t->trainer;
+    return status;
+}
+
+/* ---- After training ------------------------------------------------------------------------ */
+
+static kiln_status measure(training *t, kiln_error *error) {
+    const float *features;
+    const uint32_t *labels;
+    size_t count = kiln_trainer_sample_count(t->trainer, KILN_VALIDATION);
+    size_t classes = t->data.class_count;
+    kiln_trainer_samples(t->trainer, KILN_VALIDATION, &features, &labels);
+    t->scores = malloc((count * classes + 1) * sizeof *t->scores);
+    if (t->scores == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    kiln_status status = metrics_create(classes, &t->results, error);
+    if (status == KILN_OK) {
+        status = kiln_trainer_predict(t->trainer, features, count, t->scores, error);
+    }
+    for (size_t k = 0; k < count && status == KILN_OK; k++) {
+        metrics_add(&t->results, t->scores + k * classes, labels[k]);
+    }
+    double accuracy;
+    t->has_threshold = status == KILN_OK &&
+                       choose_threshold(features, count, kiln_trainer_feature_count(t->trainer),
+                                        labels, &t->same_threshold, &accuracy);
+    return status;
+}
+
+static kiln_status describe(training *t, kiln_error *error) {
+    char text[64];
+    kiln_status status = KILN_OK;
+    snprintf(text, sizeof text, "%.6g", (double)t->temperature);
+    status = kiln_trainer_describe(t->trainer, "temperature", text, error);
+    if (status == KILN_OK && t->results.count > 0) {
+        snprintf(text, sizeof text, "%.4f", metrics_accuracy(&t->results));
+        status = kiln_trainer_describe(t->trainer, "validation_accuracy", text, error);
+    }
+    if (status == KILN_OK && t->has_threshold) {
+        snprintf(text, sizeof text, "%.6f", t->same_threshold);
+        status = kiln_trainer_describe(t->trainer, "same_threshold", text, error);
+    }
+    return status;
+}
+
+static void print_json(const training *t, double baseline) {
+    const kiln_epoch *history;
+    size_t epochs = kiln_trainer_history(t->trainer, &history);
+    printf("{\"plan\": ");
+    json_string(stdout, t->plan_path);
+    printf(", \"training_samples\": %zu, \"features\": %zu, \"computed\": %zu, \"cached\": %zu, "
+           "\"feature_seconds\": %.3f, \"epochs\": %zu, \"best_epoch\": %u, \"seconds\": %.3f, "
+           "\"temperature\": %.4g, \"skipped\": %zu, \"baseline_accuracy\": ",
+           kiln_trainer_sample_count(t->trainer, KILN_TRAINING),
+           kiln_trainer_feature_count(t->trainer), t->features.computed, t->features.cached,
+           t->features.seconds, epochs, kiln_trainer_best_epoch(t->trainer), t->seconds,
+           (double)t->temperature, t->data.skipped_count);
+    json_number(stdout, baseline);
+    printf(", \"validation\": {");
+    metrics_json(&t->results, (const char *const *)t->data.classes, stdout);
+    printf("}, \"history\": [");
+    for (size_t k = 0; k < epochs; k++) {
+        printf("%s{\"epoch\": %u, \"loss\": ", k > 0 ? ", " : "", history[k].epoch);
+        json_number(stdout, (double)history[k].loss);
+        printf(", \"accuracy\": ");
+        json_number(stdout, (double)history[k].accuracy);
+        printf(", \"val_loss\": ");
+        json_number(stdout, (double)history[k].validation_loss);
+        printf(", \"val_accuracy\": ");
+        json_number(stdout, (double)history[k].validation_accuracy);
+        putchar('}');
+    }
+    printf("]}\n");
+}
+
+static void print_result(const training *t, double baseline) {
+    if (t->json) {
+        print_json(t, baseline);
+        return;
+    }
+    if (t->results.count > 0) {
+        printf("\nvalidation, epoch %u:\n", kiln_trainer_best_epoch(t->trainer));
+        metrics_print(&t->results, (const char *const *)t->data.classes, stdout);
+        if (isfinite(baseline)) {
+            printf("baseline %.4f (nearest neighbour by raw pixels)\n", baseline);
+        }
+    }
+    printf("%s written; try: kiln classify %s PICTURE\n", t->plan_path, t->plan_path);
+}
+
+/* ---- The order ----------------------------------------------------------------------------- */
+
+static double seconds_now(void) {
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static kiln_status fit(training *t, kiln_error *error) {
+    kiln_train_callbacks callbacks = console_callbacks(t);
+    kiln_status status =
+        t->resume ? kiln_trainer_resume(t->trainer, t->checkpoint_path, error) : KILN_OK;
+    if (status == KILN_OK) {
+        const kiln_epoch *history;
+        size_t done = kiln_trainer_history(t->trainer, &history);
+        if (done > 0 && !t->quiet && !t->json) {
+            printf("resumed after epoch %zu\n", done);
+        }
+        double start = seconds_now();
+        status = kiln_trainer_fit(t->trainer, &callbacks, error);
+        t->seconds = seconds_now() - start;
+    }
+    if (status == KILN_OK && t->calibrate) {
+        status = kiln_trainer_calibrate(t->trainer, &t->temperature, error);
+    }
+    return status;
+}
+
+static kiln_status save(training *t, kiln_error *error) {
+    kiln_status status = measure(t, error);
+    if (status == KILN_OK) {
+        status = describe(t, error);
+    }
+    if (status == KILN_OK) {
+        status = kiln_trainer_save(t->trainer, t->plan_path, error);
+    }
+    if (status == KILN_OK && t->history_path != NULL) {
+        status = history_write(t, t->history_path, error);
+    }
+    if (status == KILN_OK && t->report_path != NULL) {
+        status = report_write(t, t->report_path, error);
+    }
+    if (status == KILN_OK && !t->keep_checkpoint && t->checkpoint_path != NULL) {
+        (void)unlink(t->checkpoint_path);
+    }
+    return status;
+}
+
+static kiln_status train(training *t, kiln_error *error) {
+    double baseline = NAN;
+    kiln_status status = data_open(t->data_path, &t->split, &t->data, error);
+    if (status == KILN_OK) {
+        status = make_trainer(t, error);
+    }
+    if (status == KILN_OK) {
+        status = features_add(&t->source, &t->data, &t->features, error);
+    }
+    if (status == KILN_OK && !t->quiet) {
+        console_notes(&t->data);
+        if (!t->json) {
+            console_summary(t);
+        }
+    }
+    if (status == KILN_OK && t->baseline) {
+        status = baseline_accuracy(&t->data, &baseline, error);
+    }
+    if (status == KILN_OK) {
+        status = fit(t, error);
+    }
+    if (status == KILN_OK) {
+        status = save(t, error);
+    }
+    if (status == KILN_OK && !t->quiet) {
+        print_result(t, baseline);
+    }
+    return status;
+}
+
+static void release(training *t) {
+    kiln_trainer_destroy(t->trainer);
+    kiln_plan_close(t->backbone);
+    data_free(&t->data);
+    metrics_free(&t->results);
+    free(t->scores);
+    free(t->default_checkpoint);
+}
+
+static int run(int argc, char **argv) {
+    training t = {0};
+    kiln_error error = {0};
+    int status = train_options_read(&t, argc, argv);
+    if (status != TRAIN_OPTIONS_READ) {
+        release(&t);
+        return status;
+    }
+    status = train(&t, &error) == KILN_OK ? 0 : fail(&error);
+    release(&t);
+    return status;
+}
+
+const command command_train = {"train", "train a classifier on your own pictures", train_help_text,
+                               run};

@@ -1,0 +1,48 @@
+/* What the files of `kiln train` share. */
+#ifndef KILN_CLI_TRAIN_TRAINING_H
+#define KILN_CLI_TRAIN_TRAINING_H
+
+#include "compiler/cli/train/features.h"
+#include "compiler/cli/train/metrics.h"
+
+typedef struct training {
+    const char *backbone_path, *data_path, *plan_path; /* backbone: NULL from scratch */
+    const char *history_path, *report_path, *checkpoint_path, *preset, *head;
+    char *default_checkpoint;
+    kiln_train_options options;
+    data_options split;
+    unsigned long input_width, input_height;
+    bool gray, scratch, resume, keep_checkpoint, baseline, calibrate, json, quiet;
+
+    kiln_plan *backbone;
+    data_set data;
+    feature_source source;
+    feature_report features;
+    kiln_trainer *trainer;
+    metrics results; /* on validation samples */
+    float *scores;   /* of validation samples, [count][classes] */
+    float temperature;
+    double seconds; /* of fit */
+    double same_threshold;
+    bool has_threshold;
+} training;
+
+/* ---- console.c ----------------------------------------------------------------------------- */
+
+/* What will be trained on what, and the head as Keras's summary() shows it. */
+void console_summary(const training *t);
+kiln_train_callbacks console_callbacks(training *t);
+void console_notes(const data_set *data);
+
+/* ---- report.c, history.c ------------------------------------------------------------------- */
+
+kiln_status history_write(const training *t, const char *path, kiln_error *error);
+/* One self-contained page: curves, confusion matrix, worst mistakes, classes. */
+kiln_status report_write(const training *t, const char *path, kiln_error *error);
+
+/* ---- baseline.c ---------------------------------------------------------------------------- */
+
+/* Accuracy on the validation items of the nearest training item by raw gray pixels, 32x32. */
+kiln_status baseline_accuracy(const data_set *data, double *out_accuracy, kiln_error *error);
+
+#endif

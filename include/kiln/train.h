@@ -144,7 +144,7 @@ typedef struct kiln_train_options {
 } kiln_train_options;
 
 /* Defaults: softmax head, standardized features, cross-entropy, Adam at 0.001 (beta 0.9, 0.999,
- * epsilon 1e-7), 30 epochs of batches of 32, shuffled, best weights restored, 1 thread, seed 1. */
+ * epsilon 1e-7), 100 epochs of batches of 32, shuffled, best weights restored, 1 thread, seed 1. */
 KILN_API void kiln_train_options_init(kiln_train_options *out_options);
 
 /* ---- Training ------------------------------------------------------------------------------ */

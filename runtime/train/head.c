@@ -19,7 +19,7 @@ void kiln_train_options_init(kiln_train_options *out_options) {
         .weight_decay = 0.01f,
         .schedule_epochs = 10,
         .schedule_factor = 0.1f,
-        .epochs = 30,
+        .epochs = 100,
         .batch_size = 32,
         .shuffle = true,
         .restore_best = true,

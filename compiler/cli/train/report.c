@@ -18,6 +18,7 @@ static const char style[] =
     ".mistakes{display:flex;flex-wrap:wrap;gap:1em}\n"
     "figure{margin:0;width:128px;font-size:.85em}figure img{width:128px;display:block;"
     "border-radius:4px}\n"
+    ".wide{overflow-x:auto}.matrix{font-size:.8em}\n"
     ".matrix td,.matrix th{padding:.2em .45em;text-align:center;min-width:1.6em}\n"
     ".matrix th{font-weight:400;background:none;text-align:right}\n"
     ".turned{writing-mode:vertical-rl;transform:rotate(180deg);max-height:11em}\n"
@@ -185,7 +186,7 @@ static void write_cell(FILE *out, uint32_t count, size_t support, bool right) {
 static void write_matrix(const training *t, FILE *out) {
     const metrics *m = &t->results;
     fprintf(out, "<h2>Confusion matrix</h2>\n<p>A row a class, a column what it was taken "
-                 "for.</p>\n<table class=\"matrix\"><tr><th></th>");
+                 "for.</p>\n<div class=\"wide\"><table class=\"matrix\"><tr><th></th>");
     for (size_t c = 0; c < m->classes; c++) {
         fprintf(out, "<th><div class=\"turned\">");
         html_text(out, t->data.classes[c]);
@@ -202,7 +203,7 @@ static void write_matrix(const training *t, FILE *out) {
         }
         fprintf(out, "</tr>\n");
     }
-    fprintf(out, "</table>\n");
+    fprintf(out, "</table></div>\n");
 }
 
 /* ---- Mistakes ------------------------------------------------------------------------------ */

@@ -54,7 +54,7 @@ const char train_help_text[] =
     "  --schedule NAME           constant (default), step, cosine, plateau\n"
     "  --schedule-epochs N       of step and plateau (default 10), --schedule-factor F (0.1)\n"
     "  --warmup N                epochs in which the rate rises\n"
-    "  --epochs N                default 30           --batch-size N    default 32\n"
+    "  --epochs N                default 100          --batch-size N    default 32\n"
     "  --patience N              stop after N epochs without a lower validation loss\n"
     "  --last-weights            end with the last weights, not the best\n"
     "  --seed N                  default 1            --threads N       default 1\n"

@@ -1,0 +1,160 @@
+#!/bin/bash
+# Training as its user has it: a network from scratch, then its hidden layer as a frozen network, on
+# drawn people; wrong use; a run that is killed again and again.
+#   train.sh KILN FACES
+set -uo pipefail
+kiln=$1 faces=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+export XDG_CACHE_HOME=$work/cache
+passed=0 failed=0
+
+check() { # NAME COMMAND...
+    local name=$1
+    shift
+    if "$@" >out 2>err; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf 'FAILED: %s: %s\n' "$name" "$*"
+        cat out err
+    fi
+}
+# told NAME TEXT: by the last command that was checked.
+told() {
+    if grep -q -- "$2" out err; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf 'FAILED: %s: no "%s" in:\n' "$1" "$2"
+        cat out err
+    fi
+}
+holds() { # NAME COMMAND...: about files
+    local name=$1
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf 'FAILED: %s: %s\n' "$name" "$*"
+    fi
+}
+refuses() { # STATUS TEXT COMMAND...
+    local wanted=$1 text=$2 status
+    shift 2
+    "$@" >out 2>err
+    status=$?
+    if [ $status -eq "$wanted" ] && grep -q -- "$text" err && ! ls -- *.tmp >/dev/null 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf 'FAILED (status %s, expected %s and "%s"): %s\n' "$status" "$wanted" "$text" "$*"
+        cat err
+    fi
+}
+# at_least FILE FIELD NUMBER: the first such field of a JSON file.
+at_least() {
+    sed -n "s/.*\"validation\": {.*\"$2\": \([0-9.]*\).*/\1/p" "$1" | awk -v least="$3" '{ exit !($1 >= least) }'
+}
+
+"$faces" -o people --people 6 --pictures 16 --size 48 --seed 5 >/dev/null || exit 1
+"$faces" -o strangers --people 6 --pictures 4 --size 48 --seed 5 --first-picture 40 >/dev/null
+scratch=(--from-scratch --input-size 24x24 --head 48:relu,softmax --epochs 60)
+
+# A network from scratch, with everything that it writes.
+check 'train from scratch' "$kiln" train "${scratch[@]}" people -o base.plan --report report.html --history history.csv --baseline
+told 'console' 'Epoch 60/60 - .* - loss: .* - accuracy: .* - val_loss: .* - val_accuracy: '
+told 'summary' 'trainable: '
+holds 'report' grep -q '<polyline' report.html
+holds 'report is whole' grep -q '</html>' report.html
+holds 'history' [ "$(wc -l <history.csv)" -eq 61 ]
+holds 'no checkpoint left' [ ! -e base.plan.checkpoint ]
+"$kiln" train "${scratch[@]}" people -o again.plan --json >first.json 2>/dev/null
+holds 'accuracy' at_least first.json accuracy 0.5
+holds 'the same seed, the same plan' cmp base.plan again.plan
+"$kiln" train "${scratch[@]}" people -o again.plan -q --threads 2
+holds 'any threads, the same plan' cmp base.plan again.plan
+
+# Its hidden layer as a frozen network.
+check 'train on a network' "$kiln" train base.plan people -o faces.plan --cut head.1
+told 'features are computed' '96 computed'
+check 'train again' "$kiln" train base.plan people -o faces.plan --cut head.1 --augment flip,light --variants 2
+told 'features are cached' '96 from the cache'
+check 'fine-tune' "$kiln" train base.plan people -o tuned.plan --fine-tune 1 --optimizer adamw --schedule cosine --warmup 2 -q
+check 'cosine head' "$kiln" train base.plan people -o cosine.plan --cut head.1 --head cosine --loss arcface --margin 0.2 -q
+check 'classify' "$kiln" classify faces.plan people/ada/00.png people/bruno/01.png
+told 'labels' 'people/ada/00.png: [a-z]* (0\.'
+check 'reject' "$kiln" classify faces.plan people/ada/00.png --reject 1 --top 3 --json
+told 'unknown' '"label": "unknown"'
+check 'evaluate' "$kiln" evaluate faces.plan strangers --matrix
+told 'evaluation' 'accuracy 0\.[0-9]* ([0-9]* of 24)'
+check 'embed' "$kiln" embed faces.plan people/ada/0*.png --normalize -o rows.npy
+check 'compare' "$kiln" compare faces.plan people/ada/00.png people/bruno/00.png
+told 'similarity' 'similarity -\{0,1\}0\.[0-9]*: \(same\|different\)'
+check 'inspect' "$kiln" inspect faces.plan
+told 'the trained head' 'head.softmax'
+
+# Wrong use.
+mkdir -p one/ada bad/ada bad/bruno empty
+cp people/ada/0*.png one/ada
+cp people/ada/0*.png bad/ada
+cp people/bruno/0*.png bad/bruno
+: >bad/ada/zero.jpg
+head -c 500 people/ada/00.png >bad/ada/cut.png
+printf 'P6 4000000000 4000000000 255\n' >bad/bruno/huge.ppm
+ln -s . bad/bruno/loop
+refuses 1 'one class only' "$kiln" train "${scratch[@]}" one -o x.plan
+refuses 1 'no sub-folders' "$kiln" train "${scratch[@]}" empty -o x.plan
+refuses 1 'No such file' "$kiln" train "${scratch[@]}" nothing -o x.plan
+refuses 2 'learning-rate nan' "$kiln" train "${scratch[@]}" people -o x.plan --learning-rate nan
+refuses 1 'learning rate -1' "$kiln" train "${scratch[@]}" people -o x.plan --learning-rate -1
+refuses 1 'lower the learning rate' "$kiln" train --from-scratch --head 8:linear,linear --loss mse --optimizer sgd --learning-rate 9e5 people -o x.plan
+refuses 1 "no layer 'nothing'" "$kiln" train base.plan people -o x.plan --cut nothing
+refuses 2 'expected relu, tanh, sigmoid or linear' "$kiln" train base.plan people -o x.plan --head 10
+refuses 2 'see: kiln help' "$kiln" train base.plan people
+refuses 1 'No such file' "$kiln" train base.plan people -o x.plan --resume --checkpoint none
+refuses 1 'zero.jpg' "$kiln" train "${scratch[@]}" bad -o x.plan --strict
+holds 'nothing was written' [ ! -e x.plan ]
+check 'bad files are skipped' "$kiln" train "${scratch[@]}" bad -o bad.plan
+told 'zero bytes' 'skipped: bad/ada/zero.jpg: empty'
+told 'truncated' 'skipped: .*cut.png'
+told 'huge' 'skipped: .*huge.ppm'
+told 'a loop of links' 'skipped: .*loop'
+if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
+    mkdir locked && cp -r people/* locked/ && chmod 700 locked/ada && chmod 755 "$work" locked
+    refuses 1 'locked/ada: Permission denied' setpriv --reuid=65534 --clear-groups "$kiln" evaluate base.plan locked
+fi
+
+# Killed at any moment: the plan is the old one or the new one, and a resumed run ends as one that
+# was never disturbed.
+long=(--from-scratch --input-size 24x24 --head 64:tanh,dropout:0.2,softmax --epochs 200 people)
+"$kiln" train "${long[@]}" -o whole.plan -q || failed=$((failed + 1))
+cp base.plan victim.plan
+kills=0
+for k in $(seq 50); do
+    resume=()
+    [ -e victim.plan.checkpoint ] && resume=(--resume)
+    "$kiln" train "${long[@]}" -o victim.plan "${resume[@]}" -q 2>killed.err &
+    sleep "0.$(printf '%03d' $((k * 7 % 90 + 5)))"
+    kill -9 $! 2>/dev/null && kills=$((kills + 1))
+    wait $! 2>/dev/null
+    if ! cmp -s victim.plan base.plan && ! cmp -s victim.plan whole.plan; then
+        failed=$((failed + 1))
+        printf 'FAILED: after kill %s the plan is neither the old one nor the new one\n' "$k"
+        break
+    fi
+    if cmp -s victim.plan whole.plan; then # done: begin again
+        cp base.plan victim.plan
+        rm -f victim.plan.checkpoint
+    fi
+done
+resume=()
+[ -e victim.plan.checkpoint ] && resume=(--resume)
+check 'resumed to the end' "$kiln" train "${long[@]}" -o victim.plan "${resume[@]}" -q
+holds 'as if never killed' cmp victim.plan whole.plan
+holds 'some runs were killed' [ $kills -gt 10 ]
+
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 45 ]

@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const command *const commands[] = {
-    &command_compile, &command_inspect,  &command_run,      &command_verify, &command_bench,
-    &command_train,   &command_evaluate, &command_classify, &command_embed,  &command_compare};
+static const command *const commands[] = {&command_compile,  &command_inspect,  &command_run,
+                                          &command_verify,   &command_bench,    &command_train,
+                                          &command_evaluate, &command_classify, &command_embed,
+                                          &command_compare,  &command_export};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static const command *find(const char *name) {

@@ -1,0 +1,60 @@
+/* What the files of compiler/export/ share. */
+#ifndef KILN_COMPILER_EXPORTING_H
+#define KILN_COMPILER_EXPORTING_H
+
+#include "compiler/export/model.h"
+#include <kiln/plan_format.h>
+
+/* What lies in a storage now: tensors and the ONNX values that hold them. */
+typedef struct written {
+    uint32_t tensor;
+    const char *value;
+} written;
+
+typedef struct exporting {
+    onnx_model model;
+    kiln_plan_view v;
+    written *memory; /* newest last */
+    size_t memory_count, memory_capacity;
+    const char **taken; /* names of values */
+    size_t taken_count, taken_capacity;
+    const kiln_plan_step *step;
+    kiln_error *error;
+} exporting;
+
+/* ---- values.c ------------------------------------------------------------------------------ */
+
+/* The ONNX value of a tensor that a step reads, put together from what was written: views, slices
+ * and concatenations in memory become Reshape, Slice and Concat. NULL: it cannot be told (the error
+ * is set). Constants become initializers. */
+const char *value_of(exporting *x, uint32_t tensor);
+/* Tells that a step wrote `tensor`. */
+void value_written(exporting *x, uint32_t tensor, const char *value);
+/* A name for the value of a tensor, not used before. */
+const char *value_name(exporting *x, uint32_t tensor);
+/* Elements of a constant as f32, in physical order; from malloc. NULL: memory. */
+float *constant_floats(exporting *x, uint32_t tensor);
+size_t elements_of(const kiln_plan_tensor_record *t);
+/* Dims in physical order. */
+void record_dims(const kiln_plan_tensor_record *t, int64_t out[KILN_MAX_RANK]);
+/* `value` reshaped; dims[0] is kept as it is at run time when batched. */
+const char *reshaped(exporting *x, const char *value, size_t rank, const int64_t *dims,
+                     bool batched);
+const char *transposed(exporting *x, const char *value, size_t rank, const int64_t *order,
+                       const char *name);
+/* An operand of a step that broadcasts in physical order, for use in ONNX's order. */
+const char *broadcast_value(exporting *x, uint32_t tensor, const kiln_plan_tensor_record *out);
+
+/* ---- kernels.c, copies.c ------------------------------------------------------------------- */
+
+uint32_t step_operand(const exporting *x, uint32_t k);
+const kiln_plan_tensor_record *step_tensor(const exporting *x, uint32_t k);
+kiln_status export_fail(exporting *x, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* One step: its nodes. */
+kiln_status export_step(exporting *x);
+kiln_status export_copy(exporting *x);
+/* Writes the step's first output: `value`, clamped. */
+kiln_status finish_clamped(exporting *x, const char *value, float min, float max);
+
+#endif

@@ -1,0 +1,314 @@
+/* Building and writing an ONNX model with protobuf-c's structures. */
+#include "compiler/export/model.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_BYTES ((size_t)INT32_MAX) /* protobuf's limit */
+
+void model_init(onnx_model *m) {
+    *m = (onnx_model){0};
+    onnx__model_proto__init(&m->model);
+    onnx__graph_proto__init(&m->graph);
+}
+
+void model_free(onnx_model *m) {
+    for (size_t k = 0; k < m->owned_count; k++) {
+        free(m->owned[k]);
+    }
+    free(m->owned);
+    *m = (onnx_model){0};
+}
+
+void *model_allocate(onnx_model *m, size_t size) {
+    static max_align_t fallback[64];
+    if (m->owned_count == m->owned_capacity) {
+        size_t capacity = m->owned_capacity == 0 ? 256 : m->owned_capacity * 2;
+        void **grown = realloc(m->owned, capacity * sizeof *grown);
+        m->failed = m->failed || grown == NULL;
+        m->owned = grown != NULL ? grown : m->owned;
+        m->owned_capacity = grown != NULL ? capacity : m->owned_capacity;
+    }
+    void *block = m->owned_count < m->owned_capacity ? calloc(1, size + 1) : NULL;
+    if (block != NULL) {
+        m->owned[m->owned_count++] = block;
+        return block;
+    }
+    m->failed = true;
+    return size <= sizeof fallback ? fallback : NULL;
+}
+
+const char *model_text(onnx_model *m, const char *format, ...) {
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    length = length < 0 ? 0 : length >= (int)sizeof text ? (int)sizeof text - 1 : length;
+    char *copy = model_allocate(m, (size_t)length + 1);
+    memcpy(copy, text, (size_t)length);
+    return copy;
+}
+
+/* protobuf-c wants arrays of pointers to what is not const. */
+static char *plain(const char *text) {
+    return (char *)(uintptr_t)text;
+}
+
+/* One more place at the end of an array of pointers. */
+static void append(onnx_model *m, void *array, size_t *count, size_t *capacity, void *item) {
+    void **items = *(void ***)array;
+    if (*count == *capacity) {
+        size_t larger = *capacity == 0 ? 16 : *capacity * 2;
+        void **grown = model_allocate(m, larger * sizeof *grown);
+        if (grown == NULL || m->failed) {
+            m->failed = true;
+            return;
+        }
+        if (*count > 0) {
+            memcpy(grown, items, *count * sizeof *grown);
+        }
+        *capacity = larger;
+        *(void ***)array = items = grown;
+    }
+    items[(*count)++] = item;
+}
+
+/* ---- Nodes --------------------------------------------------------------------------------- */
+
+const char *model_node(onnx_model *m, const char *op_type, const char *name, size_t count,
+                       const char *const *inputs, Onnx__NodeProto **out_node) {
+    Onnx__NodeProto *node = model_allocate(m, sizeof *node);
+    onnx__node_proto__init(node);
+    name = name != NULL ? name : model_text(m, "kiln_%zu", m->names++);
+    node->op_type = plain(op_type);
+    node->name = plain(model_text(m, "%s/%s", name, op_type));
+    node->n_input = count;
+    node->input = model_allocate(m, (count + 1) * sizeof(char *));
+    for (size_t k = 0; k < count; k++) {
+        node->input[k] = plain(inputs[k] != NULL ? inputs[k] : "");
+    }
+    node->n_output = 1;
+    node->output = model_allocate(m, sizeof(char *));
+    node->output[0] = plain(name);
+    node->attribute = model_allocate(m, 12 * sizeof *node->attribute);
+    append(m, &m->graph.node, &m->graph.n_node, &m->node_capacity, node);
+    if (out_node != NULL) {
+        *out_node = node;
+    }
+    return name;
+}
+
+static Onnx__AttributeProto *add_attribute(onnx_model *m, Onnx__NodeProto *node, const char *name,
+                                           Onnx__AttributeProto__AttributeType type) {
+    Onnx__AttributeProto *a = model_allocate(m, sizeof *a);
+    onnx__attribute_proto__init(a);
+    a->name = plain(name);
+    a->has_type = 1;
+    a->type = type;
+    node->attribute[node->n_attribute++] = a; /* rows give at most 12 */
+    return a;
+}
+
+void model_int(onnx_model *m, Onnx__NodeProto *node, const char *name, int64_t value) {
+    Onnx__AttributeProto *a =
+        add_attribute(m, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT);
+    a->has_i = 1;
+    a->i = value;
+}
+
+void model_float(onnx_model *m, Onnx__NodeProto *node, const char *name, float value) {
+    Onnx__AttributeProto *a =
+        add_attribute(m, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT);
+    a->has_f = 1;
+    a->f = value;
+}
+
+void model_ints(onnx_model *m, Onnx__NodeProto *node, const char *name, size_t count,
+                const int64_t *values) {
+    Onnx__AttributeProto *a =
+        add_attribute(m, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS);
+    a->n_ints = count;
+    a->ints = model_allocate(m, (count + 1) * sizeof *a->ints);
+    memcpy(a->ints, values, count * sizeof *a->ints);
+}
+
+/* ---- Initializers -------------------------------------------------------------------------- */
+
+static void *add_initializer(onnx_model *m, const char **inout_name, int32_t type, size_t element,
+                             size_t rank, const int64_t *dims) {
+    Onnx__TensorProto *t = model_allocate(m, sizeof *t);
+    size_t count = 1;
+    onnx__tensor_proto__init(t);
+    *inout_name = *inout_name != NULL ? *inout_name : model_text(m, "kiln_%zu", m->names++);
+    t->name = plain(*inout_name);
+    t->has_data_type = 1;
+    t->data_type = type;
+    t->n_dims = rank;
+    t->dims = model_allocate(m, (rank + 1) * sizeof *t->dims);
+    for (size_t k = 0; k < rank; k++) {
+        t->dims[k] = dims[k];
+        count *= (size_t)dims[k];
+    }
+    t->has_raw_data = 1;
+    t->raw_data.len = count * element;
+    t->raw_data.data = model_allocate(m, count * element);
+    append(m, &m->graph.initializer, &m->graph.n_initializer, &m->initializer_capacity, t);
+    return t->raw_data.data;
+}
+
+float *model_floats_room(onnx_model *m, const char **inout_name, size_t rank, const int64_t *dims) {
+    return add_initializer(m, inout_name, ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, sizeof(float), rank,
+                           dims);
+}
+
+const char *model_floats(onnx_model *m, const char *name, size_t rank, const int64_t *dims,
+                         const float *data) {
+    float *room = model_floats_room(m, &name, rank, dims);
+    size_t count = 1;
+    for (size_t k = 0; k < rank; k++) {
+        count *= (size_t)dims[k];
+    }
+    if (!m->failed) {
+        memcpy(room, data, count * sizeof *data);
+    }
+    return name;
+}
+
+const char *model_integers(onnx_model *m, size_t count, const int64_t *values) {
+    const char *name = NULL;
+    int64_t dims = (int64_t)count;
+    void *room =
+        add_initializer(m, &name, ONNX__TENSOR_PROTO__DATA_TYPE__INT64, sizeof *values, 1, &dims);
+    if (!m->failed) {
+        memcpy(room, values, count * sizeof *values);
+    }
+    return name;
+}
+
+/* ---- Ends and metadata --------------------------------------------------------------------- */
+
+static int32_t onnx_type(kiln_dtype dtype) {
+    switch (dtype) {
+    case KILN_I64:
+        return ONNX__TENSOR_PROTO__DATA_TYPE__INT64;
+    case KILN_BOOL:
+        return ONNX__TENSOR_PROTO__DATA_TYPE__BOOL;
+    case KILN_F16:
+        return ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16;
+    case KILN_I32:
+        return ONNX__TENSOR_PROTO__DATA_TYPE__INT32;
+    default:
+        return ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
+    }
+}
+
+void model_end(onnx_model *m, bool input, const char *name, kiln_dtype dtype, size_t rank,
+               const uint32_t *dims, bool batched) {
+    Onnx__ValueInfoProto *value = model_allocate(m, sizeof *value);
+    Onnx__TypeProto *type = model_allocate(m, sizeof *type);
+    Onnx__TypeProto__Tensor *tensor = model_allocate(m, sizeof *tensor);
+    Onnx__TensorShapeProto *shape = model_allocate(m, sizeof *shape);
+    onnx__value_info_proto__init(value);
+    onnx__type_proto__init(type);
+    onnx__type_proto__tensor__init(tensor);
+    onnx__tensor_shape_proto__init(shape);
+    value->name = plain(name);
+    value->type = type;
+    type->value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
+    type->tensor_type = tensor;
+    tensor->has_elem_type = 1;
+    tensor->elem_type = onnx_type(dtype);
+    tensor->shape = shape;
+    shape->n_dim = rank;
+    shape->dim = model_allocate(m, (rank + 1) * sizeof *shape->dim);
+    for (size_t k = 0; k < rank; k++) {
+        Onnx__TensorShapeProto__Dimension *dim = model_allocate(m, sizeof *dim);
+        onnx__tensor_shape_proto__dimension__init(dim);
+        bool symbol = k == 0 && batched;
+        dim->value_case = symbol ? ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM
+                                 : ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
+        if (symbol) {
+            dim->dim_param = plain("N");
+        } else {
+            dim->dim_value = dims[k];
+        }
+        shape->dim[k] = dim;
+    }
+    if (input) {
+        append(m, &m->graph.input, &m->graph.n_input, &m->input_capacity, value);
+    } else {
+        append(m, &m->graph.output, &m->graph.n_output, &m->output_capacity, value);
+    }
+}
+
+void model_metadata(onnx_model *m, const char *key, const char *value) {
+    Onnx__StringStringEntryProto *entry = model_allocate(m, sizeof *entry);
+    onnx__string_string_entry_proto__init(entry);
+    entry->key = plain(model_text(m, "%s", key));
+    char *copy = model_allocate(m, strlen(value) + 1);
+    if (copy != NULL) {
+        memcpy(copy, value, strlen(value));
+    }
+    entry->value = copy;
+    append(m, &m->model.metadata_props, &m->model.n_metadata_props, &m->metadata_capacity, entry);
+}
+
+/* ---- Writing ------------------------------------------------------------------------------- */
+
+static kiln_status write_bytes(const char *path, const uint8_t *bytes, size_t size,
+                               kiln_error *error) {
+    size_t length = strlen(path) + 32;
+    char *temporary = malloc(length);
+    if (temporary == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    snprintf(temporary, length, "%s.%ld.tmp", path, (long)getpid());
+    FILE *file = fopen(temporary, "wb");
+    bool good = file != NULL && fwrite(bytes, 1, size, file) == size;
+    good = (file == NULL || fclose(file) == 0) && good && rename(temporary, path) == 0;
+    kiln_status status =
+        good ? KILN_OK
+             : kiln_fail(error, KILN_ERROR_IO, "%s: cannot write: %s", path, strerror(errno));
+    if (!good) {
+        (void)unlink(temporary);
+    }
+    free(temporary);
+    return status;
+}
+
+kiln_status model_write(onnx_model *m, const char *path, kiln_error *error) {
+    static Onnx__OperatorSetIdProto opset, *opsets[1] = {&opset};
+    onnx__operator_set_id_proto__init(&opset);
+    opset.domain = plain("");
+    opset.has_version = 1;
+    opset.version = 17;
+    m->model.has_ir_version = 1;
+    m->model.ir_version = 8;
+    m->model.producer_name = plain("kiln");
+    m->model.producer_version = plain(KILN_VERSION);
+    m->model.n_opset_import = 1;
+    m->model.opset_import = opsets;
+    m->model.graph = &m->graph;
+    m->graph.name = plain("kiln");
+    if (m->failed) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    size_t size = onnx__model_proto__get_packed_size(&m->model);
+    if (size > MAX_BYTES) {
+        return kiln_fail(error, KILN_ERROR_UNSUPPORTED,
+                         "%s: an ONNX file of %zu bytes; protobuf holds 2 GiB", path, size);
+    }
+    uint8_t *bytes = malloc(size + 1);
+    if (bytes == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for a file of %zu bytes", size);
+    }
+    (void)onnx__model_proto__pack(&m->model, bytes);
+    kiln_status status = write_bytes(path, bytes, size, error);
+    free(bytes);
+    return status;
+}

@@ -1,0 +1,309 @@
+/* Memory to values. A plan's tensors are places in storages: several tensors may name one place in
+ * different shapes, and a wide one may be written slice by slice. Here each read is traced to what
+ * was written there, and said in ONNX's terms. */
+#include "compiler/export/exporting.h"
+#include <kiln/half.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+size_t elements_of(const kiln_plan_tensor_record *t) {
+    size_t count = 1;
+    for (uint32_t k = 0; k < t->rank; k++) {
+        count *= t->dims[k];
+    }
+    return count;
+}
+
+void record_dims(const kiln_plan_tensor_record *t, int64_t out[KILN_MAX_RANK]) {
+    for (uint32_t k = 0; k < t->rank; k++) {
+        bool last = t->layout == KILN_CHANNELS_LAST;
+        out[k] = !last || k == 0 ? t->dims[k] : k + 1 == t->rank ? t->dims[1] : t->dims[k + 1];
+    }
+}
+
+static size_t row_of(const kiln_plan_tensor_record *t) {
+    int64_t dims[KILN_MAX_RANK];
+    record_dims(t, dims);
+    return t->rank == 0 ? 1 : (size_t)dims[t->rank - 1];
+}
+
+/* Where in a row of the storage the tensor begins. */
+static size_t column_of(const kiln_plan_tensor_record *t) {
+    return t->row_stride == 0
+               ? 0
+               : (size_t)(t->offset / kiln_dtype_size((kiln_dtype)t->dtype)) % t->row_stride;
+}
+
+const char *value_name(exporting *x, uint32_t tensor) {
+    const char *wanted = x->v.strings + x->v.tensors[tensor].name;
+    bool free_name = wanted[0] != '\0' && strncmp(wanted, "kiln_", 5) != 0;
+    for (size_t k = 0; k < x->taken_count && free_name; k++) {
+        free_name = strcmp(x->taken[k], wanted) != 0;
+    }
+    const char *name = free_name ? wanted : model_text(&x->model, "kiln_%zu", x->model.names++);
+    if (x->taken_count == x->taken_capacity) {
+        size_t capacity = x->taken_capacity * 2 + 64;
+        const char **grown = realloc((void *)x->taken, capacity * sizeof *grown);
+        if (grown == NULL) {
+            x->model.failed = true;
+            return name;
+        }
+        x->taken = grown;
+        x->taken_capacity = capacity;
+    }
+    x->taken[x->taken_count++] = name;
+    return name;
+}
+
+/* ---- Shapes -------------------------------------------------------------------------------- */
+
+const char *reshaped(exporting *x, const char *value, size_t rank, const int64_t *dims,
+                     bool batched) {
+    int64_t shape[KILN_MAX_RANK];
+    for (size_t k = 0; k < rank; k++) {
+        shape[k] = k == 0 && batched ? 0 : dims[k]; /* 0: as it is */
+    }
+    const char *inputs[2] = {value, model_integers(&x->model, rank, shape)};
+    return model_node(&x->model, "Reshape", NULL, 2, inputs, NULL);
+}
+
+const char *transposed(exporting *x, const char *value, size_t rank, const int64_t *order,
+                       const char *name) {
+    Onnx__NodeProto *node;
+    const char *y = model_node(&x->model, "Transpose", name, 1, &value, &node);
+    model_ints(&x->model, node, "perm", rank, order);
+    return y;
+}
+
+static const char *to_physical(exporting *x, const char *value, const kiln_plan_tensor_record *t) {
+    int64_t order[KILN_MAX_RANK] = {0};
+    if (t->layout != KILN_CHANNELS_LAST) {
+        return value;
+    }
+    for (uint32_t k = 1; k + 1 < t->rank; k++) {
+        order[k] = k + 1;
+    }
+    order[t->rank - 1] = 1;
+    return transposed(x, value, t->rank, order, NULL);
+}
+
+static const char *to_logical(exporting *x, const char *value, uint32_t rank) {
+    int64_t order[KILN_MAX_RANK] = {0, (int64_t)rank - 1};
+    for (uint32_t k = 2; k < rank; k++) {
+        order[k] = k - 1;
+    }
+    return transposed(x, value, rank, order, NULL);
+}
+
+/* The same memory in another shape. */
+static const char *as_view(exporting *x, const char *value, const kiln_plan_tensor_record *from,
+                           const kiln_plan_tensor_record *to) {
+    int64_t dims[KILN_MAX_RANK];
+    bool same = from->rank == to->rank && from->layout == to->layout &&
+                memcmp(from->dims, to->dims, sizeof from->dims) == 0;
+    if (same) {
+        return value;
+    }
+    record_dims(to, dims);
+    value = reshaped(x, to_physical(x, value, from), to->rank, dims, to->batched);
+    return to->layout == KILN_CHANNELS_LAST ? to_logical(x, value, to->rank) : value;
+}
+
+/* ---- Memory -------------------------------------------------------------------------------- */
+
+/* Columns [first, last) of the storage's rows. A tensor of another row stride lies in all. */
+static bool overlap(const kiln_plan_tensor_record *a, const kiln_plan_tensor_record *b) {
+    if (a->place != KILN_PLACE_ARENA || a->storage != b->storage || b->place != KILN_PLACE_ARENA) {
+        return false;
+    }
+    if (a->row_stride != b->row_stride) {
+        return true;
+    }
+    size_t a_column = column_of(a), b_column = column_of(b);
+    return a_column < b_column + row_of(b) && b_column < a_column + row_of(a);
+}
+
+void value_written(exporting *x, uint32_t tensor, const char *value) {
+    size_t kept = 0;
+    for (size_t k = 0; k < x->memory_count; k++) {
+        bool stays = !overlap(&x->v.tensors[x->memory[k].tensor], &x->v.tensors[tensor]);
+        if (stays) {
+            x->memory[kept++] = x->memory[k];
+        }
+    }
+    x->memory_count = kept;
+    if (kept == x->memory_capacity) {
+        size_t capacity = kept * 2 + 64;
+        written *grown = realloc(x->memory, capacity * sizeof *grown);
+        if (grown == NULL) {
+            x->model.failed = true;
+            return;
+        }
+        x->memory = grown;
+        x->memory_capacity = capacity;
+    }
+    x->memory[x->memory_count++] = (written){tensor, value};
+}
+
+/* Channels [begin, end) of a value. */
+static const char *sliced(exporting *x, const char *value, const kiln_plan_tensor_record *of,
+                          size_t begin, size_t count) {
+    int64_t axis = of->layout == KILN_CHANNELS_LAST ? 1 : of->rank - 1;
+    int64_t first = (int64_t)begin, last = (int64_t)(begin + count);
+    const char *inputs[4] = {value, model_integers(&x->model, 1, &first),
+                             model_integers(&x->model, 1, &last),
+                             model_integers(&x->model, 1, &axis)};
+    return model_node(&x->model, "Slice", NULL, 4, inputs, NULL);
+}
+
+/* The written tensor that holds a column of t's storage, in rows like t's. */
+static const written *holder(const exporting *x, const kiln_plan_tensor_record *t, size_t column) {
+    for (size_t k = 0; k < x->memory_count; k++) {
+        const kiln_plan_tensor_record *w = &x->v.tensors[x->memory[k].tensor];
+        if (w->place == KILN_PLACE_ARENA && w->storage == t->storage &&
+            w->row_stride == t->row_stride && column >= column_of(w) &&
+            column < column_of(w) + row_of(w)) {
+            return &x->memory[k];
+        }
+    }
+    return NULL;
+}
+
+/* t, or as much as one row of the storage is wide, from the slices that were written. */
+static const char *joined(exporting *x, const kiln_plan_tensor_record *t) {
+    const char *parts[512];
+    size_t count = 0, column = column_of(t), end = column + row_of(t);
+    uint8_t layout = KILN_ROW_MAJOR, rank = 0;
+    while (column < end && count < sizeof parts / sizeof *parts) {
+        const written *w = holder(x, t, column);
+        const kiln_plan_tensor_record *from = w != NULL ? &x->v.tensors[w->tensor] : NULL;
+        if (from == NULL || (count > 0 && (from->layout != layout || from->rank != rank))) {
+            return NULL;
+        }
+        size_t begin = column - column_of(from), stop = column_of(from) + row_of(from);
+        size_t width = (stop < end ? stop : end) - column;
+        layout = from->layout;
+        rank = from->rank;
+        parts[count++] = begin == 0 && width == row_of(from)
+                             ? w->value
+                             : sliced(x, w->value, from, begin, width);
+        column += width;
+    }
+    if (column < end || layout != t->layout || rank != t->rank) {
+        return NULL;
+    }
+    if (count == 1) {
+        return parts[0];
+    }
+    Onnx__NodeProto *node;
+    const char *y = model_node(&x->model, "Concat", NULL, count, parts, &node);
+    model_int(&x->model, node, "axis", layout == KILN_CHANNELS_LAST ? 1 : rank - 1);
+    return y;
+}
+
+/* The widest tensor of the plan on this storage that has the slices' shape: what a view is of. */
+static const char *joined_whole(exporting *x, const kiln_plan_tensor_record *t) {
+    for (size_t k = 0; k < x->memory_count; k++) {
+        const kiln_plan_tensor_record *w = &x->v.tensors[x->memory[k].tensor];
+        if (w->place != KILN_PLACE_ARENA || w->storage != t->storage || w->rank < 2) {
+            continue;
+        }
+        kiln_plan_tensor_record whole = *w;
+        whole.dims[w->layout == KILN_CHANNELS_LAST ? 1 : w->rank - 1] = w->row_stride;
+        whole.offset = 0;
+        if (elements_of(&whole) == elements_of(t) && t->offset == 0) {
+            const char *value = joined(x, &whole);
+            return value != NULL ? as_view(x, value, &whole, t) : NULL;
+        }
+    }
+    return NULL;
+}
+
+float *constant_floats(exporting *x, uint32_t tensor) {
+    const kiln_plan_tensor_record *t = &x->v.tensors[tensor];
+    const uint8_t *data = x->v.weights + t->offset;
+    size_t count = elements_of(t);
+    float *out = malloc(count * sizeof *out + 1);
+    for (size_t k = 0; out != NULL && k < count; k++) {
+        out[k] = t->stored_dtype == KILN_F16
+                     ? kiln_f32_from_f16(((const uint16_t *)(const void *)data)[k])
+                     : ((const float *)(const void *)data)[k];
+    }
+    x->model.failed = x->model.failed || out == NULL;
+    return out;
+}
+
+static const char *constant_value(exporting *x, uint32_t tensor) {
+    const kiln_plan_tensor_record *t = &x->v.tensors[tensor];
+    int64_t dims[KILN_MAX_RANK];
+    if (t->dtype != KILN_F32) {
+        (void)export_fail(x, "a constant that is no f32");
+        return NULL;
+    }
+    float *data = constant_floats(x, tensor);
+    record_dims(t, dims);
+    const char *value =
+        data != NULL ? model_floats(&x->model, value_name(x, tensor), t->rank, dims, data) : NULL;
+    free(data);
+    if (value == NULL) {
+        (void)export_fail(x, "out of memory");
+        return NULL;
+    }
+    return t->layout == KILN_CHANNELS_LAST ? to_logical(x, value, t->rank) : value;
+}
+
+const char *value_of(exporting *x, uint32_t tensor) {
+    const kiln_plan_tensor_record *t = &x->v.tensors[tensor];
+    if (t->place == KILN_PLACE_CONSTANT) {
+        return constant_value(x, tensor);
+    }
+    for (size_t k = 0; k < x->memory_count; k++) {
+        if (x->memory[k].tensor == tensor) {
+            return x->memory[k].value;
+        }
+    }
+    const written *same = NULL;
+    for (size_t k = 0; k < x->memory_count && t->place == KILN_PLACE_ARENA; k++) {
+        const kiln_plan_tensor_record *w = &x->v.tensors[x->memory[k].tensor];
+        if (w->place == KILN_PLACE_ARENA && w->storage == t->storage && w->offset == t->offset &&
+            elements_of(w) == elements_of(t) && w->dtype == t->dtype &&
+            (w->row_stride == row_of(w)) == (t->row_stride == row_of(t))) {
+            same = &x->memory[k];
+        }
+    }
+    const char *value =
+        same != NULL ? as_view(x, same->value, &x->v.tensors[same->tensor], t) : NULL;
+    value = value == NULL && t->place == KILN_PLACE_ARENA ? joined(x, t) : value;
+    value = value == NULL && t->place == KILN_PLACE_ARENA ? joined_whole(x, t) : value;
+    if (value == NULL) {
+        (void)export_fail(x, "what made '%s' cannot be told", x->v.strings + t->name);
+    }
+    return value;
+}
+
+/* ---- Broadcasting -------------------------------------------------------------------------- */
+
+/* Physical dims aligned at the end, as a view of `rank` dims. */
+static void widened_dims(const kiln_plan_tensor_record *t, uint32_t rank, int64_t *out) {
+    int64_t own[KILN_MAX_RANK];
+    record_dims(t, own);
+    for (uint32_t k = 0; k < rank; k++) {
+        uint32_t missing = rank - t->rank;
+        out[k] = k < missing ? 1 : own[k - missing];
+    }
+}
+
+const char *broadcast_value(exporting *x, uint32_t tensor, const kiln_plan_tensor_record *out) {
+    const kiln_plan_tensor_record *t = &x->v.tensors[tensor];
+    const char *value = value_of(x, tensor);
+    int64_t dims[KILN_MAX_RANK];
+    bool plain = out->layout == KILN_ROW_MAJOR ? t->layout == KILN_ROW_MAJOR
+                                               : t->layout == KILN_CHANNELS_LAST;
+    if (value == NULL || (plain && (out->layout == KILN_ROW_MAJOR || t->rank == out->rank))) {
+        return value;
+    }
+    widened_dims(t, out->rank, dims);
+    value = reshaped(x, to_physical(x, value, t), out->rank, dims, t->batched);
+    return out->layout == KILN_CHANNELS_LAST ? to_logical(x, value, out->rank) : value;
+}

@@ -7,7 +7,7 @@
 static const command *const commands[] = {&command_compile,  &command_inspect,  &command_run,
                                           &command_verify,   &command_bench,    &command_train,
                                           &command_evaluate, &command_classify, &command_embed,
-                                          &command_compare,  &command_export};
+                                          &command_compare,  &command_export,   &command_view};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static const command *find(const char *name) {

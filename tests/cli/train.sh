@@ -1,9 +1,9 @@
 #!/bin/bash
 # Training as its user has it: a network from scratch, then its hidden layer as a frozen network, on
 # drawn people; wrong use; a run that is killed again and again.
-#   train.sh KILN FACES
+#   train.sh KILN FACES GENERATOR
 set -uo pipefail
-kiln=$1 faces=$2
+kiln=$1 faces=$2 generator=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -95,6 +95,21 @@ check 'compare' "$kiln" compare faces.plan people/ada/00.png people/bruno/00.png
 told 'similarity' 'similarity -\{0,1\}0\.[0-9]*: \(same\|different\)'
 check 'inspect' "$kiln" inspect faces.plan
 told 'the trained head' 'head.softmax'
+
+# Pictures of what a network sees.
+"$generator" squeezenet -o net.onnx --width 0.25 --size 64 --classes 6 >/dev/null
+"$kiln" compile net.onnx -o net.plan --preprocess imagenet -q
+check 'layers' "$kiln" view net.plan --list
+layer=$(sed -n 2p out | awk '{ print $1 }')
+check 'feature maps' "$kiln" view net.plan people/ada/00.png --layer "$layer" -o maps.png --channels 9
+told 'tiles' '9 tiles of '
+check 'filters' "$kiln" view net.plan --filters -o filters.png
+holds 'they are pictures' [ "$(head -c 4 maps.png | tail -c 3)$(head -c 4 filters.png | tail -c 3)" = PNGPNG ]
+check 'train on a pretrained network' "$kiln" train net.plan people -o own.plan --epochs 5
+told 'cut before its classifier' "frozen up to"
+check 'export' "$kiln" export own.plan -o own.onnx
+check 'exported network' "$kiln" verify own.onnx --plan own.plan
+refuses 1 "no layer 'nothing'" "$kiln" view net.plan people/ada/00.png --layer nothing -o x.png
 
 # Wrong use.
 mkdir -p one/ada bad/ada bad/bruno empty

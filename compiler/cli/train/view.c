@@ -1,0 +1,308 @@
+/* kiln view: what a network makes of a picture, as a picture. */
+#include "compiler/cli/cli.h"
+#include "compiler/cli/train/scorer.h"
+#include <kiln/half.h>
+
+#include <getopt.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <png.h>
+
+static const char help_text[] =
+    "usage: kiln view PLAN IMAGE --layer NAME -o maps.png [options]\n"
+    "       kiln view PLAN --filters -o filters.png\n"
+    "       kiln view PLAN --list\n\n"
+    "Draws the feature maps that a layer computes from a picture, a tile a channel, each from its\n"
+    "least (black) to its largest value (white); or the filters of the first convolution.\n\n"
+    "  --layer NAME        a layer or tensor; kiln view PLAN --list names them\n"
+    "  --filters           the first convolution's filters, in colour where it sees colours\n"
+    "  --list              layers with their shapes\n"
+    "  -o, --output FILE   the picture, PNG\n"
+    "  --channels N        at most so many tiles (default 64)\n"
+    "  --preprocess PRESET imagenet, caffe, tf or none, instead of what the plan says\n\n"
+    "Example: kiln view mobilefacenet.plan ada.jpg --layer conv1 -o maps.png\n";
+
+enum { GAP = 2, SMALLEST_TILE = 32 };
+
+typedef struct view_call {
+    const char *layer, *output, *preset;
+    unsigned long channels;
+    bool filters, list;
+} view_call;
+
+/* `count` tiles of width x height x channels (1 or 3), one after the other, values in rows. */
+typedef struct tiles {
+    float *values;
+    size_t count, width, height, channels;
+} tiles;
+
+/* ---- The sheet ----------------------------------------------------------------------------- */
+
+typedef struct sheet {
+    uint8_t *rgb;
+    size_t columns, rows, scale, width, height;
+} sheet;
+
+static bool make_sheet(const tiles *t, sheet *out) {
+    size_t smaller = t->width < t->height ? t->width : t->height;
+    out->scale = smaller < SMALLEST_TILE ? (SMALLEST_TILE + smaller - 1) / smaller : 1;
+    out->columns = (size_t)ceil(sqrt((double)t->count));
+    out->rows = (t->count + out->columns - 1) / out->columns;
+    out->width = out->columns * (t->width * out->scale + GAP) + GAP;
+    out->height = out->rows * (t->height * out->scale + GAP) + GAP;
+    bool fits = out->width < 30000 && out->height < 30000;
+    out->rgb = fits ? malloc(out->width * out->height * 3) : NULL;
+    if (out->rgb != NULL) {
+        memset(out->rgb, 40, out->width * out->height * 3);
+    }
+    return out->rgb != NULL;
+}
+
+static void draw_tile(const tiles *t, size_t index, const sheet *s) {
+    size_t size = t->width * t->height * t->channels;
+    const float *values = t->values + index * size;
+    float low = INFINITY, high = -INFINITY;
+    for (size_t k = 0; k < size; k++) {
+        low = values[k] < low ? values[k] : low;
+        high = values[k] > high ? values[k] : high;
+    }
+    float range = high > low ? 255 / (high - low) : 0;
+    size_t left = GAP + index % s->columns * (t->width * s->scale + GAP);
+    size_t top = GAP + index / s->columns * (t->height * s->scale + GAP);
+    for (size_t y = 0; y < t->height * s->scale; y++) {
+        for (size_t x = 0; x < t->width * s->scale; x++) {
+            const float *from = values + (y / s->scale * t->width + x / s->scale) * t->channels;
+            uint8_t *to = s->rgb + ((top + y) * s->width + left + x) * 3;
+            for (size_t c = 0; c < 3; c++) {
+                to[c] = (uint8_t)((from[t->channels == 3 ? c : 0] - low) * range);
+            }
+        }
+    }
+}
+
+static kiln_status write_tiles(const tiles *t, const char *path, kiln_error *error) {
+    sheet s;
+    output_file out;
+    if (!make_sheet(t, &s)) {
+        return kiln_fail(error, KILN_ERROR_UNSUPPORTED,
+                         "%zu tiles of %zux%zu make too large a picture: see --channels", t->count,
+                         t->width, t->height);
+    }
+    for (size_t k = 0; k < t->count; k++) {
+        draw_tile(t, k, &s);
+    }
+    kiln_status status = file_begin(&out, path, error);
+    if (status == KILN_OK) {
+        png_image picture = {.version = PNG_IMAGE_VERSION,
+                             .width = (png_uint_32)s.width,
+                             .height = (png_uint_32)s.height,
+                             .format = PNG_FORMAT_RGB};
+        (void)png_image_write_to_stdio(&picture, out.file, 0, s.rgb, 0, NULL);
+        status = file_commit(&out, error);
+    }
+    if (status == KILN_OK) {
+        printf("%s: %zu tiles of %zux%zu, %zux%zu pixels\n", path, t->count, t->width, t->height,
+               s.width, s.height);
+    }
+    free(s.rgb);
+    return status;
+}
+
+/* ---- Feature maps -------------------------------------------------------------------------- */
+
+/* The tensor's name, when `name` is a layer's. */
+static const char *tensor_of_layer(const kiln_plan *plan, const char *name) {
+    kiln_plan_view v;
+    kiln_plan_inspect(plan, &v);
+    for (size_t s = 0; s < v.step_count; s++) {
+        if (strcmp(v.strings + v.steps[s].name, name) == 0) {
+            uint32_t t = v.operands[v.steps[s].first_operand + v.steps[s].input_count];
+            return v.strings + v.tensors[t].name;
+        }
+    }
+    return name;
+}
+
+static kiln_status maps_of(const view_call *c, const kiln_tensor_info *info, float *values,
+                           const char *path, kiln_error *error) {
+    size_t channels = info->dims[1];
+    tiles t = {.values = values, .channels = 1};
+    if (info->dtype != KILN_F32 || info->rank < 3 || info->rank > 4) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "layer '%s' has no feature maps: %u dimensions", c->layer, info->rank);
+    }
+    t.height = info->rank == 4 ? info->dims[2] : 1;
+    t.width = info->dims[info->rank - 1];
+    t.count = channels < c->channels ? channels : c->channels;
+    return write_tiles(&t, path, error);
+}
+
+static kiln_status view_maps(const view_call *c, const char *plan, const char *picture,
+                             kiln_error *error) {
+    scorer s;
+    scorer_options options = {.preset = c->preset, .threads = 1};
+    kiln_tensor_info info;
+    kiln_status status = scorer_open(plan, &options, &s, error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    const char *name = tensor_of_layer(s.plan, c->layer);
+    float *values = NULL, *scores = malloc((s.count + 1) * sizeof *scores);
+    status = kiln_plan_tensor(s.plan, name, &info, NULL);
+    if (status != KILN_OK) {
+        status = kiln_fail(error, status, "the plan has no layer '%s' (see: kiln view %s --list)",
+                           c->layer, plan);
+    } else {
+        values = malloc(info.bytes + 1);
+        status =
+            values != NULL && scores != NULL
+                ? kiln_session_capture(s.session, name, (kiln_buffer){values, info.bytes}, error)
+                : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    if (status == KILN_OK) {
+        status = scorer_run(&s, picture, scores, error);
+    }
+    if (status == KILN_OK) {
+        status = maps_of(c, &info, values, c->output, error);
+    }
+    scorer_close(&s);
+    free(values);
+    free(scores);
+    return status;
+}
+
+/* ---- Filters ------------------------------------------------------------------------------- */
+
+static const kiln_plan_tensor_record *first_filters(const kiln_plan_view *v) {
+    for (size_t s = 0; s < v->step_count; s++) {
+        if (v->steps[s].kernel == KILN_KERNEL_CONV_2D) {
+            return &v->tensors[v->operands[v->steps[s].first_operand + 1]];
+        }
+    }
+    return NULL;
+}
+
+static kiln_status view_filters(const view_call *c, const char *path, kiln_error *error) {
+    kiln_plan *plan = NULL;
+    kiln_plan_view v;
+    kiln_status status = kiln_plan_open(path, NULL, &plan, error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    kiln_plan_inspect(plan, &v);
+    const kiln_plan_tensor_record *w = first_filters(&v);
+    if (w == NULL) {
+        kiln_plan_close(plan);
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "%s: no convolution in it", path);
+    }
+    /* [O][KH][KW][C]: a tile a filter, in colour; or, with other channels, the first one's. */
+    size_t channels = w->dims[3] == 3 ? 3 : 1, pixels = (size_t)w->dims[1] * w->dims[2];
+    tiles t = {.count = w->dims[0] < c->channels ? w->dims[0] : c->channels,
+               .width = w->dims[2],
+               .height = w->dims[1],
+               .channels = channels};
+    const uint8_t *data = v.weights + w->offset;
+    t.values = malloc(t.count * pixels * channels * sizeof(float) + 1);
+    for (size_t k = 0; t.values != NULL && k < t.count * pixels * channels; k++) {
+        size_t from = k / channels * w->dims[3] + k % channels;
+        t.values[k] = w->stored_dtype == KILN_F16
+                          ? kiln_f32_from_f16(((const uint16_t *)(const void *)data)[from])
+                          : ((const float *)(const void *)data)[from];
+    }
+    status = t.values != NULL ? write_tiles(&t, c->output, error)
+                              : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    free(t.values);
+    kiln_plan_close(plan);
+    return status;
+}
+
+static kiln_status list_layers(const char *path, kiln_error *error) {
+    kiln_plan *plan = NULL;
+    kiln_plan_view v;
+    kiln_status status = kiln_plan_open(path, NULL, &plan, error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    kiln_plan_inspect(plan, &v);
+    for (size_t s = 0; s < v.step_count; s++) {
+        const kiln_plan_tensor_record *t =
+            &v.tensors[v.operands[v.steps[s].first_operand + v.steps[s].input_count]];
+        char shape[96];
+        if (t->place == KILN_PLACE_ARENA && t->rank >= 3 && t->dtype == KILN_F32) {
+            printf("%-40s %s\n", v.strings + v.steps[s].name,
+                   shape_text(t->dims, t->rank, t->batched != 0, shape, sizeof shape));
+        }
+    }
+    kiln_plan_close(plan);
+    return KILN_OK;
+}
+
+/* ---- Options ------------------------------------------------------------------------------- */
+
+enum { OPT_LAYER = 256, OPT_FILTERS, OPT_LIST, OPT_CHANNELS, OPT_PREPROCESS };
+
+static int take_option(view_call *c, int option, const char *value, char **argv) {
+    switch (option) {
+    case 'o':
+        c->output = value;
+        return 0;
+    case OPT_LAYER:
+        c->layer = value;
+        return 0;
+    case OPT_FILTERS:
+        c->filters = true;
+        return 0;
+    case OPT_LIST:
+        c->list = true;
+        return 0;
+    case OPT_PREPROCESS:
+        c->preset = value;
+        return 0;
+    case OPT_CHANNELS:
+        return parse_number(value, 1, 65536, &c->channels)
+                   ? 0
+                   : usage(&command_view, "--channels %s: a number from 1 to 65536", value);
+    default:
+        return usage_of_option(&command_view, option, argv);
+    }
+}
+
+static int run(int argc, char **argv) {
+    static const struct option long_options[] = {
+        {"layer", required_argument, NULL, OPT_LAYER},
+        {"filters", no_argument, NULL, OPT_FILTERS},
+        {"list", no_argument, NULL, OPT_LIST},
+        {"output", required_argument, NULL, 'o'},
+        {"channels", required_argument, NULL, OPT_CHANNELS},
+        {"preprocess", required_argument, NULL, OPT_PREPROCESS},
+        {"help", no_argument, NULL, 'h'},
+        {0}};
+    view_call c = {.channels = 64};
+    kiln_error error = {0};
+    int status = 0, option;
+    while (status == 0 && (option = getopt_long(argc, argv, ":ho:", long_options, NULL)) != -1) {
+        if (option == 'h') {
+            return show_help(&command_view);
+        }
+        status = take_option(&c, option, optarg, argv);
+    }
+    int words = argc - optind;
+    bool maps = !c.filters && !c.list;
+    if (status == 0 &&
+        (words != (maps ? 2 : 1) || (maps && c.layer == NULL) || (!c.list && c.output == NULL))) {
+        status = usage(&command_view,
+                       "expected PLAN IMAGE --layer NAME -o FILE, PLAN --filters -o FILE, or PLAN "
+                       "--list");
+    }
+    if (status == 0) {
+        kiln_status result = c.list      ? list_layers(argv[optind], &error)
+                             : c.filters ? view_filters(&c, argv[optind], &error)
+                                         : view_maps(&c, argv[optind], argv[optind + 1], &error);
+        status = result == KILN_OK ? 0 : fail(&error);
+    }
+    return status;
+}
+
+const command command_view = {"view", "feature maps and filters as pictures", help_text, run};

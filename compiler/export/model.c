@@ -250,9 +250,10 @@ void model_metadata(onnx_model *m, const char *key, const char *value) {
     Onnx__StringStringEntryProto *entry = model_allocate(m, sizeof *entry);
     onnx__string_string_entry_proto__init(entry);
     entry->key = plain(model_text(m, "%s", key));
-    char *copy = model_allocate(m, strlen(value) + 1);
+    size_t length = strlen(value) + 1;
+    char *copy = model_allocate(m, length);
     if (copy != NULL) {
-        memcpy(copy, value, strlen(value));
+        memcpy(copy, value, length);
     }
     entry->value = copy;
     append(m, &m->model.metadata_props, &m->model.n_metadata_props, &m->metadata_capacity, entry);

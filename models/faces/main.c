@@ -20,6 +20,7 @@ static const char help_text[] =
     "  --pictures M         of each (default 20)\n"
     "  --size S             pixels a side (default 112)\n"
     "  --seed K             other people (default 1)\n"
+    "  --first-person F     number of the first person, to draw more people later (default 0)\n"
     "  --first-picture F    number of the first picture of each, to draw more later (default 0)\n\n"
     "Example: kiln-faces -o people --people 5 --pictures 12\n";
 
@@ -32,7 +33,7 @@ enum { NAMES = sizeof names / sizeof *names };
 
 typedef struct faces_call {
     const char *folder;
-    unsigned long people, pictures, size, seed, first;
+    unsigned long people, pictures, size, seed, first_person, first;
 } faces_call;
 
 static int fail(const char *path, const char *why) {
@@ -61,7 +62,7 @@ static int draw_all(const faces_call *call, uint8_t *rgb) {
     if (mkdir(call->folder, 0777) != 0 && errno != EEXIST) {
         return fail(call->folder, strerror(errno));
     }
-    for (unsigned long k = 0; k < call->people; k++) {
+    for (unsigned long k = call->first_person; k < call->first_person + call->people; k++) {
         person who = make_person(call->seed * 1000003 + k);
         person_name(k, name, sizeof name);
         snprintf(path, sizeof path, "%s/%s", call->folder, name);
@@ -91,7 +92,7 @@ static bool read_number(const char *text, unsigned long low, unsigned long high,
     return text[0] >= '0' && text[0] <= '9' && *end == '\0' && *out >= low && *out <= high;
 }
 
-enum { OPT_PEOPLE = 256, OPT_PICTURES, OPT_SIZE, OPT_SEED, OPT_FIRST };
+enum { OPT_PEOPLE = 256, OPT_PICTURES, OPT_SIZE, OPT_SEED, OPT_FIRST_PERSON, OPT_FIRST };
 
 static bool take_option(faces_call *call, int option, const char *value) {
     switch (option) {
@@ -106,6 +107,8 @@ static bool take_option(faces_call *call, int option, const char *value) {
         return read_number(value, 16, 2048, &call->size);
     case OPT_SEED:
         return read_number(value, 0, 1000000000, &call->seed);
+    case OPT_FIRST_PERSON:
+        return read_number(value, 0, 1000000, &call->first_person);
     case OPT_FIRST:
         return read_number(value, 0, 100000, &call->first);
     default:
@@ -114,23 +117,31 @@ static bool take_option(faces_call *call, int option, const char *value) {
 }
 
 int main(int argc, char **argv) {
-    static const struct option options[] = {{"output", required_argument, NULL, 'o'},
-                                            {"people", required_argument, NULL, OPT_PEOPLE},
-                                            {"pictures", required_argument, NULL, OPT_PICTURES},
-                                            {"size", required_argument, NULL, OPT_SIZE},
-                                            {"seed", required_argument, NULL, OPT_SEED},
-                                            {"first-picture", required_argument, NULL, OPT_FIRST},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
+    static const struct option options[] = {
+        {"output", required_argument, NULL, 'o'},
+        {"people", required_argument, NULL, OPT_PEOPLE},
+        {"pictures", required_argument, NULL, OPT_PICTURES},
+        {"size", required_argument, NULL, OPT_SIZE},
+        {"seed", required_argument, NULL, OPT_SEED},
+        {"first-person", required_argument, NULL, OPT_FIRST_PERSON},
+        {"first-picture", required_argument, NULL, OPT_FIRST},
+        {"help", no_argument, NULL, 'h'},
+        {0}};
     faces_call call = {.people = 8, .pictures = 20, .size = 112, .seed = 1};
     int option;
-    while ((option = getopt_long(argc, argv, "ho:", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":ho:", options, NULL)) != -1) {
         if (option == 'h') {
             fputs(help_text, stdout);
             return 0;
         }
+        if (option == '?' || option == ':') {
+            fprintf(stderr, "kiln-faces: %s: %s (see: kiln-faces --help)\n", argv[optind - 1],
+                    option == '?' ? "no such option" : "expected a value");
+            return 2;
+        }
         if (!take_option(&call, option, optarg)) {
-            fprintf(stderr, "kiln-faces: a wrong option or value (see: kiln-faces --help)\n");
+            fprintf(stderr, "kiln-faces: %s: not in the allowed range (see: kiln-faces --help)\n",
+                    optarg);
             return 2;
         }
     }

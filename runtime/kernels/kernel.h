@@ -1,13 +1,18 @@
 /* The kernel table: one row a kernel of the plan format (kiln_kernel in plan_format.h).
  *
- *   check    at load, from the plan's records alone: operand counts, dtypes, dims, parameters.
- * After it, the kernel must be unable to read or write outside its operands whatever the data holds
- * (index tables are data: prepare checks those). Uses kernel_fail for messages. prepare  at session
- * creation: creates the XNNPACK operator, packs, checks constant tables. Calls of ours need none
- * (NULL). bind     sets pointers and sizes for call->batch; called at creation for the maximum
- * batch (the only time it may allocate) and again when a run's batch differs. NULL: nothing to do.
- *   run      computes. No allocation.
- *   release  frees state. NULL: none.
+ *   check    At load, from the plan's records alone: operand counts, dtypes, dims, parameters.
+ *            After it, the kernel must be unable to read or write outside its operands whatever the
+ *            data holds (index tables are data: prepare checks those). For messages: kernel_fail.
+ *
+ *   prepare  At session creation: creates the XNNPACK operator, packs, checks constant tables.
+ *            NULL: nothing to do.
+ *
+ *   bind     Sets pointers and sizes for call->batch; called at creation for the maximum batch (the
+ *            only time it may allocate) and again when a run's batch differs. NULL: nothing to do.
+ *
+ *   run      Computes. No allocation.
+ *
+ *   release  Frees state. NULL: none.
  */
 #ifndef KILN_RUNTIME_KERNEL_H
 #define KILN_RUNTIME_KERNEL_H

@@ -13,7 +13,7 @@ real schedule_rate(const kiln_trainer *t, uint32_t epoch, size_t batch, size_t b
     }
     switch (o->schedule) {
     case KILN_SCHEDULE_STEP:
-        rate *= pow((double)o->schedule_factor, (double)(epoch / o->schedule_epochs));
+        rate *= pow((double)o->schedule_factor, floor((double)epoch / o->schedule_epochs));
         break;
     case KILN_SCHEDULE_COSINE:
         rate *= 0.5 * (1 + cos(M_PI * (done - warmup) / ((double)o->epochs - warmup)));

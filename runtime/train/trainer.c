@@ -318,7 +318,8 @@ kiln_status kiln_trainer_calibrate(kiln_trainer *t, float *out_temperature, kiln
     kiln_status status = kiln_trainer_predict(t, set->features, set->count, scores, error);
     double best = 1, least = INFINITY;
     /* A grid is fine enough: 5 % a step. Few samples, all right, would ask for 0: bounded. */
-    for (double temperature = 0.25; status == KILN_OK && temperature < 8; temperature *= 1.05) {
+    for (int k = 0; status == KILN_OK && k <= 70; k++) {
+        double temperature = 0.25 * pow(1.05, k); /* up to 7.6 */
         double value = likelihood(scores, set->labels, set->count, last->units, temperature);
         best = value < least ? temperature : best;
         least = value < least ? value : least;

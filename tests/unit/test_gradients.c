@@ -17,7 +17,9 @@
 #define BOUND 1e-6
 #endif
 
-enum { FEATURES = 7, CLASSES = 4, BATCH = 5 };
+#define FEATURES ((size_t)7)
+#define BATCH ((size_t)5)
+enum { CLASSES = 4 };
 
 typedef struct trial {
     const char *head;
@@ -84,7 +86,7 @@ static void prepare(const trial *t) {
 static double loss_of(const trial *t) {
     ck_assert_int_eq(network_forward(&net, features, BATCH, true, 9, &error), KILN_OK);
     batch_result r = network_loss(&net, labels, t->weighted ? class_weights : NULL, BATCH);
-    return r.loss / BATCH + network_penalty(&net);
+    return r.loss / (double)BATCH + network_penalty(&net);
 }
 
 /* |numeric - analytic| / (|numeric| + |analytic|), over all weights. */

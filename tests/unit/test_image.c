@@ -11,14 +11,15 @@
 #include <jpeglib.h>
 #include <png.h>
 
-enum { WIDTH = 24, HEIGHT = 16 };
+#define WIDTH ((size_t)24)
+#define HEIGHT ((size_t)16)
 
 static kiln_error error;
 
 /* Left half of one colour, right half of another: survives compression. */
-static void paint(uint8_t *samples, int channels, const uint8_t *left, const uint8_t *right) {
-    for (int k = 0; k < WIDTH * HEIGHT; k++) {
-        memcpy(samples + k * channels, k % WIDTH < WIDTH / 2 ? left : right, (size_t)channels);
+static void paint(uint8_t *samples, size_t channels, const uint8_t *left, const uint8_t *right) {
+    for (size_t k = 0; k < WIDTH * HEIGHT; k++) {
+        memcpy(samples + k * channels, k % WIDTH < WIDTH / 2 ? left : right, channels);
     }
 }
 
@@ -32,7 +33,7 @@ static void check_pixel(const image *picture, uint32_t x, uint32_t y, int r, int
 
 /* ---- JPEG ---------------------------------------------------------------------------------- */
 
-static kiln_span make_jpeg(J_COLOR_SPACE space, int channels, const uint8_t *left,
+static kiln_span make_jpeg(J_COLOR_SPACE space, size_t channels, const uint8_t *left,
                            const uint8_t *right, int orientation) {
     struct jpeg_compress_struct jpeg;
     struct jpeg_error_mgr errors;
@@ -45,7 +46,7 @@ static kiln_span make_jpeg(J_COLOR_SPACE space, int channels, const uint8_t *lef
     jpeg_mem_dest(&jpeg, &bytes, &size);
     jpeg.image_width = WIDTH;
     jpeg.image_height = HEIGHT;
-    jpeg.input_components = channels;
+    jpeg.input_components = (int)channels;
     jpeg.in_color_space = space;
     jpeg_set_defaults(&jpeg);
     jpeg_set_quality(&jpeg, 95, TRUE);
@@ -62,7 +63,7 @@ static kiln_span make_jpeg(J_COLOR_SPACE space, int channels, const uint8_t *lef
         jpeg_write_marker(&jpeg, JPEG_APP0 + 1, exif, sizeof exif);
     }
     while (jpeg.next_scanline < jpeg.image_height) {
-        JSAMPROW row = samples + jpeg.next_scanline * (unsigned)(WIDTH * channels);
+        JSAMPROW row = samples + jpeg.next_scanline * WIDTH * channels;
         (void)jpeg_write_scanlines(&jpeg, &row, 1);
     }
     jpeg_finish_compress(&jpeg);
@@ -127,8 +128,8 @@ static void take_png(png_structp png, png_bytep data, size_t size) {
     out->size += size;
 }
 
-static void make_png(int bits, int type, const uint8_t *left, const uint8_t *right, int pixel_bytes,
-                     png_bytes *out) {
+static void make_png(int bits, int type, const uint8_t *left, const uint8_t *right,
+                     size_t pixel_bytes, png_bytes *out) {
     static const png_color palette[2] = {{9, 99, 199}, {250, 150, 50}};
     uint8_t samples[WIDTH * HEIGHT * 8];
     paint(samples, pixel_bytes, left, right);
@@ -142,7 +143,7 @@ static void make_png(int bits, int type, const uint8_t *left, const uint8_t *rig
         png_set_PLTE(png, info, palette, 2);
     }
     png_write_info(png, info);
-    for (int y = 0; y < HEIGHT; y++) {
+    for (size_t y = 0; y < HEIGHT; y++) {
         png_write_row(png, samples + y * WIDTH * pixel_bytes);
     }
     png_write_end(png, NULL);
@@ -220,7 +221,7 @@ END_TEST
 
 START_TEST(variants_are_seeded) {
     uint8_t pixels[WIDTH * HEIGHT * 3];
-    image picture = {WIDTH, HEIGHT, pixels}, a, b, c;
+    image picture = {(uint32_t)WIDTH, (uint32_t)HEIGHT, pixels}, a, b, c;
     unsigned kinds;
     paint(pixels, 3, (uint8_t[]){200, 100, 50}, (uint8_t[]){20, 40, 80});
     ck_assert_int_eq(augment_parse("flip,shift,rotate,light,noise", &kinds, &error), KILN_OK);

@@ -52,7 +52,7 @@ static kiln_status read_idx(const char *path, uint32_t rank, uint32_t *out_dims,
     bool sound = gzread(file, header, 4 + 4 * rank) == (int)(4 + 4 * rank) && header[0] == 0 &&
                  header[1] == 0 && header[2] == 8 && header[3] == rank;
     for (uint32_t k = 0; sound && k < rank; k++) {
-        out_dims[k] = big_endian(header + 4 + 4 * k);
+        out_dims[k] = big_endian(header + 4 + 4 * (size_t)k);
         sound = out_dims[k] > 0 && size <= MAX_NUMBERS / out_dims[k];
         size *= out_dims[k];
     }

@@ -32,7 +32,7 @@ show kiln-faces -o people --people 8 --pictures 20
 show kiln-faces -o visitors --people 8 --pictures 3 --first-picture 100
 
 say "Compile the pretrained face network (models/faces)"
-show kiln compile "$backbone" -o backbone.plan --mean 127.5,127.5,127.5 --std 128,128,128
+show kiln compile "$backbone" -o backbone.plan --mean 127.5 --std 128
 show kiln inspect backbone.plan
 
 say "Train a classifier on it: 5 pictures of each person, the other 15 check it"

@@ -19,7 +19,8 @@ static const char help_text[] =
     "  --labels FILE         class labels, one a line\n"
     "  --preprocess PRESET   how pictures become the input: imagenet (torchvision), caffe, tf, "
     "none\n"
-    "  --mean R,G,B          with --std, --scale: x = (pixel * scale - mean) / std, pixel 0..255\n"
+    "  --mean R,G,B          with --std, --scale: x = (pixel * scale - mean) / std, pixel 0..255;\n"
+    "                        one number stands for all three channels\n"
     "  --std R,G,B           (default 1,1,1)\n"
     "  --scale S             (default 1; 0.00392157 for statistics in 0..1)\n"
     "  --bgr                 channels in the order blue, green, red\n"
@@ -77,7 +78,12 @@ typedef struct compile_call {
 
 /* ---- Options ------------------------------------------------------------------------------- */
 
-static bool parse_three(const char *text, double out[3]) {
+/* Three numbers with commas between, or one for all three channels. */
+static bool parse_channels(const char *text, double out[3]) {
+    if (parse_real(text, &out[0])) {
+        out[1] = out[2] = out[0];
+        return true;
+    }
     for (int k = 0; k < 3; k++) {
         char *end = NULL;
         out[k] = strtod(text, &end);
@@ -150,9 +156,10 @@ static int take_option(compile_call *c, int option, const char *value, char **ar
     case OPT_MEAN:
     case OPT_STD:
         c->statistics = true;
-        return parse_three(value, option == OPT_MEAN ? c->mean : c->deviation)
+        return parse_channels(value, option == OPT_MEAN ? c->mean : c->deviation)
                    ? 0
-                   : usage(&command_compile, "'%s' is not three numbers, as 0.5,0.5,0.5", value);
+                   : usage(&command_compile, "'%s' is neither a number nor three, as 0.5,0.4,0.3",
+                           value);
     case OPT_SCALE:
         c->statistics = true;
         return parse_real(value, &c->scale)

@@ -233,7 +233,8 @@ static kiln_status gradient_of_input(network *net, size_t layer, size_t count, r
     dense *d = &net->layers[layer];
     const real *w = d->activation == KILN_ACTIVATION_COSINE ? d->unit_weights : d->weights;
     product p;
-    kiln_status status = product_create(d->units, count, d->delta, true, net->pool, &p, error);
+    kiln_status status =
+        product_create(d->inputs, d->units, count, d->delta, true, net->pool, &p, error);
     if (status != KILN_OK) {
         return status;
     }
@@ -330,7 +331,7 @@ static kiln_status update_layer(network *net, size_t layer, size_t count, const 
     size_t together = net->row_room / d->inputs;
     product p;
     kiln_status status =
-        product_create(count, d->inputs, d->multiplied, layer == 0, net->pool, &p, error);
+        product_create(d->units, count, d->inputs, d->multiplied, layer == 0, net->pool, &p, error);
     if (status != KILN_OK) {
         return status;
     }
@@ -339,7 +340,7 @@ static kiln_status update_layer(network *net, size_t layer, size_t count, const 
         status = product_run(&p, rows, d->delta + row * count, net->rows, error);
         row_update r = {d, u, net->rows, row};
         if (status == KILN_OK) {
-            pthreadpool_parallelize_1d(net->pool, update_row, &r, rows, 0);
+            pthreadpool_parallelize_1d(p.pool, update_row, &r, rows, 0);
         }
     }
     product_destroy(&p);

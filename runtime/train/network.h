@@ -25,17 +25,17 @@ void random_order(uint64_t seed, uint64_t stream, uint32_t *out_order, size_t co
 /* ---- Matrix products (products.c) ---------------------------------------------------------- */
 
 /* y[m][n] = sum over k of a[m][k] b, where b lies as [n][k] or, with b_by_k, as [k][n]. b is
- * packed; a, the larger of the two, is read as it lies. */
+ * packed where m is large; a is read as it lies. */
 typedef struct product {
     size_t k, n;
     const real *b;
     bool b_by_k;
     pthreadpool_t pool;
-    void *packed; /* XNNPACK's operator; NULL in double precision */
+    void *packed; /* XNNPACK's operator; NULL where m is small, and in double precision */
 } product;
-kiln_status product_create(size_t k, size_t n, const real *b, bool b_by_k, pthreadpool_t pool,
-                           product *out_product, kiln_error *error);
-/* Any number of rows m at a time. */
+kiln_status product_create(size_t m, size_t k, size_t n, const real *b, bool b_by_k,
+                           pthreadpool_t pool, product *out_product, kiln_error *error);
+/* Any part of the m rows at a time. */
 kiln_status product_run(const product *p, size_t m, const real *a, real *y, kiln_error *error);
 void product_destroy(product *p);
 /* Both at once. */

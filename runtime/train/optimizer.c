@@ -1,16 +1,9 @@
 /* Optimizers: one row of weights at a time, while its gradient is still in cache. */
 #include "runtime/train/network.h"
+#include "runtime/train/wide.h"
 
 #include <math.h>
 #include <tgmath.h>
-
-/* The loops below are bound by division and square roots: wider vectors pay. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&       \
-    !defined(__SANITIZE_ADDRESS__)
-#define WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define WIDE
-#endif
 
 size_t optimizer_moments(const kiln_train_options *options) {
     switch (options->optimizer) {

@@ -63,24 +63,28 @@ double element_get(const void *data, kiln_dtype dtype, size_t index) {
 
 void element_set(void *data, kiln_dtype dtype, size_t index, double value) {
     uint8_t *at = (uint8_t *)data + index * kiln_dtype_size(dtype);
-    float f32 = (float)value;
-    int64_t i64 = saturate(value, -0x1p63, 0x1p63);
-    int32_t i32 = (int32_t)saturate(value, INT32_MIN, INT32_MAX);
-    uint16_t f16 = double_to_half(value);
-    switch (dtype) {
+    float f32;
+    int64_t i64;
+    int32_t i32;
+    uint16_t f16;
+    switch (dtype) { /* each converted in its case only: pictures set millions */
     case KILN_F32:
+        f32 = (float)value;
         memcpy(at, &f32, sizeof f32);
         break;
     case KILN_I64:
+        i64 = saturate(value, -0x1p63, 0x1p63);
         memcpy(at, &i64, sizeof i64);
         break;
     case KILN_BOOL:
         *at = value != 0;
         break;
     case KILN_F16:
+        f16 = double_to_half(value);
         memcpy(at, &f16, sizeof f16);
         break;
     case KILN_I32:
+        i32 = (int32_t)saturate(value, INT32_MIN, INT32_MAX);
         memcpy(at, &i32, sizeof i32);
         break;
     }

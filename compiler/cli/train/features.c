@@ -1,4 +1,5 @@
-/* Pictures through the frozen network. While a batch computes, the next one is decoded. */
+/* Pictures through the frozen network. While a batch computes, the next one is decoded if a core is
+ * left over for it; else all threads decode, then all compute. */
 #include "compiler/cli/train/features.h"
 #include "compiler/cli/cli.h"
 #include "compiler/cli/elements.h"
@@ -7,9 +8,11 @@
 
 #define XXH_INLINE_ALL
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #define BATCH 16
@@ -83,24 +86,41 @@ typedef struct job {
     bool failed;
 } job;
 
+#define MOST_LOADERS 64
+
 typedef struct loading {
     const feature_source *source;
     const data_set *data;
     job **jobs;
     size_t count;
+    atomic_size_t next;
     uint8_t *inputs;
     kiln_error errors[BATCH];
 } loading;
 
-static void *load_batch(void *context) {
+static void *load_jobs(void *context) {
     loading *l = context;
-    for (size_t k = 0; k < l->count; k++) {
+    for (size_t k = 0; (k = atomic_fetch_add(&l->next, 1)) < l->count;) {
         job *j = l->jobs[k];
         j->failed =
             features_input(l->source, l->data, j->item, j->variant,
                            l->inputs + k * l->source->input.bytes, &l->errors[k]) != KILN_OK;
     }
     return NULL;
+}
+
+/* By as many threads as compute, this one among them. */
+static void load_batch(loading *l) {
+    pthread_t others[MOST_LOADERS];
+    uint32_t started = 0,
+             wanted = l->source->threads < MOST_LOADERS ? l->source->threads : MOST_LOADERS;
+    while (started + 1 < wanted && pthread_create(&others[started], NULL, load_jobs, l) == 0) {
+        started++;
+    }
+    (void)load_jobs(l);
+    while (started > 0) {
+        (void)pthread_join(others[--started], NULL);
+    }
 }
 
 typedef struct extraction {
@@ -149,6 +169,12 @@ static kiln_status run_batch(extraction *x, const loading *l, kiln_error *error)
     return status;
 }
 
+static void take_jobs(const extraction *x, loading *l, size_t at) {
+    l->jobs = x->todo + at;
+    l->count = x->todo_count - at < BATCH ? x->todo_count - at : BATCH;
+    atomic_store(&l->next, 0);
+}
+
 static kiln_status run_todo(extraction *x, kiln_error *error) {
     loading batches[2];
     size_t bytes = BATCH * x->source->input.bytes;
@@ -160,28 +186,25 @@ static kiln_status run_todo(extraction *x, kiln_error *error) {
             status = kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
         }
     }
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    bool spare_core = cores > (long)x->source->threads, loading_ahead = false;
     pthread_t loader;
-    bool loading_ahead = false;
     for (size_t at = 0, b = 0; at < x->todo_count && status == KILN_OK; at += BATCH, b++) {
         loading *now = &batches[b % 2], *next = &batches[(b + 1) % 2];
         if (loading_ahead) {
             (void)pthread_join(loader, NULL);
         } else {
-            now->jobs = x->todo + at;
-            now->count = x->todo_count - at < BATCH ? x->todo_count - at : BATCH;
-            (void)load_batch(now);
+            take_jobs(x, now, at);
+            load_batch(now);
         }
-        size_t after = at + BATCH;
-        if (after < x->todo_count) {
-            next->jobs = x->todo + after;
-            next->count = x->todo_count - after < BATCH ? x->todo_count - after : BATCH;
-        }
+        size_t after = at + BATCH < x->todo_count ? at + BATCH : x->todo_count;
+        take_jobs(x, next, after);
         loading_ahead =
-            after < x->todo_count && pthread_create(&loader, NULL, load_batch, next) == 0;
+            spare_core && next->count > 0 && pthread_create(&loader, NULL, load_jobs, next) == 0;
         note_problems(x, now);
         status = run_batch(x, now, error);
         if (!x->source->quiet) {
-            progress_show("features", after < x->todo_count ? after : x->todo_count, x->todo_count);
+            progress_show("features", after, x->todo_count);
         }
     }
     if (loading_ahead && status != KILN_OK) {

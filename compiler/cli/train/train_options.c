@@ -290,6 +290,7 @@ static int settle(training *t, char **words, int count) {
     if (isnan(t->options.learning_rate)) {
         t->options.learning_rate = t->options.optimizer == KILN_OPTIMIZER_SGD ? 0.01f : 0.001f;
     }
+    t->source.threads = t->options.threads;
     if (t->source.augment == 0) {
         t->source.variants = 0;
     } else if (t->source.variants == 0) {

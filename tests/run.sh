@@ -74,7 +74,8 @@ check_tidy() {
         clang-tidy -quiet -p build/release --warnings-as-errors='*' 2>/dev/null
 }
 
-step packages ./examples/packages.sh check libonnx-testdata clang clang-format clang-tidy || finish
+step packages ./examples/packages.sh check libonnx-testdata clang clang-format clang-tidy chromium ||
+    finish
 step "gcc release" build release release gcc
 release=$?
 step "clang debug" build debug-clang debug clang

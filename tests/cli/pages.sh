@@ -1,0 +1,60 @@
+#!/bin/bash
+# The pages that kiln writes, in a real browser: no console message, every curve and picture drawn,
+# nothing wider than the window. Skipped (77) where there is no chromium.
+#   pages.sh KILN FACES BACKBONE
+set -uo pipefail
+kiln=$1 faces=$2 backbone=$3
+browser=$(command -v chromium) || exit 77
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+export HOME=$work XDG_CACHE_HOME=$work/cache
+
+# seen PAGE: what the browser made of it, in one line; console messages go to the file console.
+seen() {
+    { cat "$1"; cat <<'SCRIPT'; } >probe.html
+<script>
+addEventListener('load', async () => {
+  const pictures = [...document.images];
+  await Promise.all(pictures.map(picture => picture.decode().catch(() => 0)));
+  const drawn = pictures.filter(p => p.naturalWidth > 1 && p.getBoundingClientRect().width > 1);
+  const curves = [...document.querySelectorAll('svg polyline, svg path')]
+      .filter(line => line.getTotalLength() > 50);
+  const boxes = [...document.querySelectorAll('svg rect')]
+      .filter(box => box.getBoundingClientRect().width > 0);
+  const width = document.documentElement.scrollWidth > innerWidth ? 'wide' : 'fits';
+  document.body.textContent = `SEEN pictures ${pictures.length} drawn ${drawn.length} ` +
+      `curves ${curves.length} boxes ${boxes.length > 0} ${width} NEES`;
+});
+</script>
+SCRIPT
+    timeout 120 "$browser" --headless --no-sandbox --disable-gpu --window-size=1280,2000 --enable-logging=stderr \
+        --virtual-time-budget=10000 --dump-dom "file://$work/probe.html" 2>log |
+        sed -n 's/.*SEEN \(.*\) NEES.*/\1/p'
+    grep CONSOLE log >console
+}
+
+failed=0
+expect() { # NAME FOUND PATTERN
+    if [[ $2 =~ ^$3$ ]] && [ ! -s console ]; then
+        echo "$1: $2"
+    else
+        echo "FAILED: $1: '$2', not '$3'"
+        cat console
+        failed=1
+    fi
+}
+
+"$faces" -o people --people 6 --pictures 8 --size 64 >/dev/null &&
+    "$kiln" compile "$backbone" -o net.plan --mean 127.5 --std 128 -q &&
+    "$kiln" train net.plan people -o good.plan --report good.html -q --epochs 20 &&
+    "$kiln" train --from-scratch people -o poor.plan --report poor.html -q --epochs 2 \
+        --head softmax --input-size 8x8 &&
+    "$kiln" inspect net.plan --html net.html || exit 1
+expect 'training, few mistakes' "$(seen good.html)" 'pictures ([0-9]+) drawn [0-9]+ curves 4 boxes .* fits'
+found=$(seen poor.html)
+expect 'training, many mistakes' "$found" 'pictures ([1-9][0-9]*) drawn [1-9][0-9]* curves 4 boxes .* fits'
+pictures=$(sed 's/pictures \([0-9]*\).*/\1/' <<<"$found")
+expect 'all its thumbnails' "$found" "pictures $pictures drawn $pictures .*"
+expect 'inspection' "$(seen net.html)" '.* boxes true fits'
+exit $failed

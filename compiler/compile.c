@@ -84,6 +84,7 @@ static kiln_status compile(const char *onnx_path, const char *plan_path,
         status = lower_graph_to_program(g, &p);
     }
     if (status == KILN_OK) {
+        choose_algorithms(p, options->convolution);
         status = place_program(p);
     }
     if (status == KILN_OK) {

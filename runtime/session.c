@@ -35,6 +35,8 @@ struct kiln_session {
     uint64_t runs;
     uint8_t *arena;
     size_t arena_bytes, arena_room;
+    void *scratch; /* of the step that runs */
+    size_t scratch_bytes;
     pthreadpool_t threadpool;
     uint32_t max_batch, bound_batch, batch;
     bool profile;
@@ -192,6 +194,26 @@ static kiln_status prepare_step(kiln_session *s, size_t step, kiln_error *error)
     return status;
 }
 
+/* One scratch for all steps, as large as the neediest wants it. */
+static kiln_status allocate_scratch(kiln_session *s, kiln_error *error) {
+    for (size_t step = 0; step < s->plan->view.step_count; step++) {
+        size_t bytes = s->calls[step].scratch_bytes;
+        s->scratch_bytes = bytes > s->scratch_bytes ? bytes : s->scratch_bytes;
+    }
+    if (s->scratch_bytes == 0) {
+        return KILN_OK;
+    }
+    s->scratch = s->allocator.allocate(s->allocator.context, s->scratch_bytes, 64);
+    if (s->scratch == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for %zu bytes of scratch",
+                         s->scratch_bytes);
+    }
+    for (size_t step = 0; step < s->plan->view.step_count; step++) {
+        s->calls[step].scratch = s->scratch;
+    }
+    return KILN_OK;
+}
+
 static kiln_status make_calls(kiln_session *s, kiln_error *error) {
     const kiln_plan_view *v = &s->plan->view;
     s->calls = session_allocate(s, v->step_count * sizeof *s->calls);
@@ -218,7 +240,7 @@ static kiln_status make_calls(kiln_session *s, kiln_error *error) {
             return status;
         }
     }
-    return KILN_OK;
+    return allocate_scratch(s, error);
 }
 
 kiln_status kiln_session_create(const kiln_plan *plan, const kiln_session_options *options,
@@ -296,6 +318,7 @@ void kiln_session_destroy(kiln_session *s) {
     session_free(s, s->widened, v->tensor_count * sizeof *s->widened);
     session_free(s, s->nanoseconds, v->step_count * sizeof *s->nanoseconds);
     session_free(s, s->arena, s->arena_room);
+    session_free(s, s->scratch, s->scratch_bytes);
     if (s->threadpool != NULL) {
         pthreadpool_destroy(s->threadpool);
     }

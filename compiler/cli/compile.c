@@ -26,6 +26,9 @@ static const char help_text[] =
     "  --bgr                 channels in the order blue, green, red\n"
     "  --resize RULE         stretch, or centre-crop (keeps the aspect ratio)\n"
     "  --crop-fraction F     with centre-crop: 0.875 takes 224 of 256\n"
+    "  --exact               no Winograd convolutions: slower, errors of 1e-4 instead of 1e-3\n"
+    "  --convolution NAME    of 3x3 with stride 1: auto (default; by cost), direct (as --exact),\n"
+    "                        winograd2, winograd4, winograd6; kiln tune measures and chooses\n"
     "  --no-fusion           only what is needed to run: for finding a fault\n"
     "  --dump-after PASS     print the graph after a pass\n"
     "  --json                what was done, as JSON\n"
@@ -46,6 +49,8 @@ enum {
     OPT_RESIZE,
     OPT_CROP,
     OPT_NO_FUSION,
+    OPT_EXACT,
+    OPT_CONVOLUTION,
     OPT_DUMP,
     OPT_JSON
 };
@@ -62,6 +67,8 @@ static const struct option long_options[] = {
     {"resize", required_argument, NULL, OPT_RESIZE},
     {"crop-fraction", required_argument, NULL, OPT_CROP},
     {"no-fusion", no_argument, NULL, OPT_NO_FUSION},
+    {"exact", no_argument, NULL, OPT_EXACT},
+    {"convolution", required_argument, NULL, OPT_CONVOLUTION},
     {"dump-after", required_argument, NULL, OPT_DUMP},
     {"json", no_argument, NULL, OPT_JSON},
     {"help", no_argument, NULL, 'h'},
@@ -77,6 +84,17 @@ typedef struct compile_call {
 } compile_call;
 
 /* ---- Options ------------------------------------------------------------------------------- */
+
+static bool parse_convolution(const char *text, kiln_convolution *out) {
+    static const char *const names[] = {"auto", "direct", "winograd2", "winograd4", "winograd6"};
+    for (int k = 0; k < KILN_CONVOLUTION_COUNT; k++) {
+        if (strcmp(text, names[k]) == 0) {
+            *out = (kiln_convolution)k;
+            return true;
+        }
+    }
+    return false;
+}
 
 /* Three numbers with commas between, or one for all three channels. */
 static bool parse_channels(const char *text, double out[3]) {
@@ -179,6 +197,15 @@ static int take_option(compile_call *c, int option, const char *value, char **ar
         return number > 0 && number <= 1
                    ? 0
                    : usage(&command_compile, "--crop-fraction %s: above 0, at most 1", value);
+    case OPT_EXACT:
+        c->options.convolution = KILN_CONVOLUTION_DIRECT;
+        return 0;
+    case OPT_CONVOLUTION:
+        return parse_convolution(value, &c->options.convolution)
+                   ? 0
+                   : usage(&command_compile,
+                           "--convolution %s: auto, direct, winograd2, winograd4 or winograd6",
+                           value);
     case OPT_NO_FUSION:
         c->options.no_fusion = true;
         return 0;

@@ -8,6 +8,7 @@
 
 #include "compiler/graph/graph.h"
 #include "compiler/ops/ops.h"
+#include <kiln/compile.h>
 
 typedef struct lowering lowering;
 
@@ -134,5 +135,7 @@ uint64_t program_elements(const program_tensor *t); /* batch of one */
 /* Everything: steps, aliasing, in-place, storages with lifetimes. Placement is place/'s. Owned by
  * the graph's pool. */
 kiln_status lower_graph_to_program(graph *g, program **out_program);
+/* Sets the algorithm of each convolution (algorithms.c). */
+void choose_algorithms(program *p, kiln_convolution preference);
 
 #endif

@@ -27,6 +27,17 @@ KILN_API void kiln_value_free(kiln_value *value); /* NULL is allowed */
 KILN_API kiln_status kiln_value_save_npy(const kiln_value *value, const char *path,
                                          kiln_error *error);
 
+/* How convolutions of 3x3 with stride 1 are computed. Winograd's algorithm multiplies less and
+ * rounds more: outputs within 1e-3 of the exact ones, relative to the largest, against 1e-4. */
+typedef enum kiln_convolution {
+    KILN_CONVOLUTION_AUTO = 0,   /* by layer, what a model of the costs finds cheapest */
+    KILN_CONVOLUTION_DIRECT = 1, /* exact */
+    KILN_CONVOLUTION_WINOGRAD_2 = 2,
+    KILN_CONVOLUTION_WINOGRAD_4 = 3,
+    KILN_CONVOLUTION_WINOGRAD_6 = 4,
+    KILN_CONVOLUTION_COUNT = 5
+} kiln_convolution;
+
 typedef struct kiln_compile_options {
     /* Shapes that settle open dimensions or replace fixed ones. An entry with data also settles
      * the value of an input on which shapes depend (Reshape's shape, Slice's starts, ...); such an
@@ -37,9 +48,10 @@ typedef struct kiln_compile_options {
     const char *const *labels; /* class labels, or NULL */
     size_t label_count;
     kiln_preprocess preprocess; /* present = false: none is recorded */
-    bool no_fusion;             /* skip optional passes: for finding a bug */
-    const char *dump_after;     /* name of a pass, or NULL: print the graph after it to `dump` */
-    void *dump;                 /* FILE *; NULL: none */
+    kiln_convolution convolution;
+    bool no_fusion;         /* skip optional passes: for finding a bug */
+    const char *dump_after; /* name of a pass, or NULL: print the graph after it to `dump` */
+    void *dump;             /* FILE *; NULL: none */
 } kiln_compile_options;
 
 #define KILN_BATCH 0u /* in kiln_value.dims[0]: chosen by the session */

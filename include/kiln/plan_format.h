@@ -215,13 +215,22 @@ typedef struct kiln_cast_params {
  * DECONV_2D: the same with weight [O][KH][KW][C/groups], O = all output channels, group-major;
  * padding is taken from the output; adjustment adds rows/columns at bottom/right; adjustment <
  * stride. Output height = stride*(H-1) + adjustment + dilation*(KH-1) + 1 - top - bottom. */
+/* Winograd's F(m x m, 3 x 3) is for kernels of 3x3 with stride and dilation 1 and one group; x is
+ * not constant. The larger m, the fewer multiplications and the larger the rounding errors. */
+typedef enum kiln_conv_algorithm {
+    KILN_CONV_DIRECT = 0,
+    KILN_CONV_WINOGRAD_2 = 1, /* m = 2 */
+    KILN_CONV_WINOGRAD_4 = 2,
+    KILN_CONV_WINOGRAD_6 = 3,
+    KILN_CONV_ALGORITHM_COUNT = 4
+} kiln_conv_algorithm;
 typedef struct kiln_conv_params {
     uint32_t stride_height, stride_width;
     uint32_t dilation_height, dilation_width;
     uint32_t padding_top, padding_right, padding_bottom, padding_left;
     uint32_t adjustment_height, adjustment_width; /* DECONV_2D, else 0 */
     uint32_t groups;
-    uint32_t reserved;
+    uint32_t algorithm; /* kiln_conv_algorithm; DECONV_2D: 0 */
     float min, max;
 } kiln_conv_params;
 

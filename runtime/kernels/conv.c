@@ -1,4 +1,5 @@
-/* CONV_2D and DECONV_2D on XNNPACK. */
+/* CONV_2D and DECONV_2D: checked here, run by XNNPACK or by Winograd's algorithm. */
+#include "runtime/kernels/winograd.h"
 #include "runtime/kernels/xnnpack.h"
 
 #define MAX_EXTENT 65536u /* of kernels, strides, paddings: far beyond any network's */
@@ -68,14 +69,15 @@ static kiln_status check_conv(const kernel_call *call, kiln_error *error) {
                                           p->dilation_width, p->stride_width) != y.w)) {
         status = kernel_fail(call, error, "the output's size does not follow from the input's");
     }
-    return status;
+    return status == KILN_OK && p->algorithm != KILN_CONV_DIRECT ? winograd_check(call, error)
+                                                                 : status;
 }
 
 static kiln_status check_deconv(const kernel_call *call, kiln_error *error) {
     const kiln_conv_params *p = call->params;
     image_dims x, y;
     if (!sane_parameters(p) || p->adjustment_height >= p->stride_height ||
-        p->adjustment_width >= p->stride_width) {
+        p->adjustment_width >= p->stride_width || p->algorithm != KILN_CONV_DIRECT) {
         return kernel_fail(call, error, "parameters out of range");
     }
     kiln_status status = check_operands(call, p, &x, &y, error);
@@ -90,12 +92,30 @@ static kiln_status check_deconv(const kernel_call *call, kiln_error *error) {
     return status;
 }
 
+static bool is_winograd(const kernel_call *call) {
+    return ((const kiln_conv_params *)call->params)->algorithm != KILN_CONV_DIRECT;
+}
+
 static kiln_status prepare_conv(kernel_call *call, kiln_error *error) {
-    return xnnpack_create_conv(call, call->params, false, error);
+    return is_winograd(call) ? winograd_prepare(call, error)
+                             : xnnpack_create_conv(call, call->params, false, error);
 }
 
 static kiln_status bind_conv(kernel_call *call, kiln_error *error) {
-    return xnnpack_setup_conv(call, call->params, false, error);
+    return is_winograd(call) ? winograd_bind(call, error)
+                             : xnnpack_setup_conv(call, call->params, false, error);
+}
+
+static kiln_status run_conv(kernel_call *call, kiln_error *error) {
+    return is_winograd(call) ? winograd_run(call, error) : xnnpack_run(call, error);
+}
+
+static void release_conv(kernel_call *call) {
+    if (is_winograd(call)) {
+        winograd_release(call);
+    } else {
+        xnnpack_release(call);
+    }
 }
 
 static kiln_status prepare_deconv(kernel_call *call, kiln_error *error) {
@@ -119,8 +139,8 @@ const kernel kernel_conv_2d = {
     .check = check_conv,
     .prepare = prepare_conv,
     .bind = bind_conv,
-    .run = xnnpack_run,
-    .release = xnnpack_release,
+    .run = run_conv,
+    .release = release_conv,
     .packs_constants = true,
 };
 

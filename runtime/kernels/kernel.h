@@ -52,6 +52,9 @@ typedef struct kernel_call {
     pthreadpool_t threadpool; /* NULL: one thread */
     const kiln_allocator *allocator;
     void *state; /* the kernel's own */
+    /* What run may write to, shared by all steps: bind says how much at the maximum batch. */
+    size_t scratch_bytes;
+    void *scratch; /* aligned to 64 */
 } kernel_call;
 
 typedef struct kernel {

@@ -1,0 +1,312 @@
+/* The output is cut into tiles of m x m pixels. Each tile's (m + 2)^2 input pixels are transformed,
+ * every one of the (m + 2)^2 positions is multiplied by its own matrix of weights [inputs][outputs]
+ * with all tiles as rows, and what comes out is transformed back. Tiles are worked in strips that
+ * keep both transformed sides in cache; where there are too few strips for the threads, one strip
+ * holds all tiles and the threads share each of its three phases. */
+#include "runtime/kernels/winograd.h"
+#include "runtime/lanes/lanes.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#define STRIP_BYTES ((size_t)768 << 10) /* of transformed data: most of an L2 cache */
+#define LEAST_STRIP ((size_t)48)        /* tiles: weights are read once a strip */
+/* Positions lie so much further apart than their data is long, so that they do not all fall into
+ * the same sets of the L1 cache. */
+#define SKEW LANES_MAX
+
+typedef struct winograd {
+    const lanes *lanes;
+    winograd_size size;
+    size_t tile, output_tile, positions; /* n, m, n^2 */
+    size_t inputs, outputs;
+    size_t input_row, output_row; /* floats of a tile at a position, in whole vectors and panels */
+    size_t panels;
+    size_t tiles_high, tiles_wide;
+    float *weights; /* [positions][panels][inputs][columns] */
+    size_t weight_bytes;
+    float *bias; /* [output_row]; then input_row zeros, for pixels outside the picture */
+    size_t bias_bytes;
+    size_t strip, strips; /* tiles of one; how many in a run */
+    bool by_phases;
+    size_t workers;
+    size_t worker_floats; /* of scratch: what a strip needs */
+    atomic_size_t next;   /* strip */
+} winograd;
+
+/* One strip's place in scratch. */
+typedef struct strip {
+    const kernel_call *call;
+    const winograd *w;
+    size_t first, count; /* tiles */
+    float *transformed;  /* [positions][count][input_row], positions input_step apart */
+    float *products;     /* [positions][count][output_row] */
+    size_t input_step, output_step;
+    float *outside; /* [output_row]: what tiles give beyond the output's edge */
+} strip;
+
+static size_t round_up(size_t value, size_t unit) {
+    return (value + unit - 1) / unit * unit;
+}
+
+/* ---- Preparing ----------------------------------------------------------------------------- */
+
+kiln_status winograd_check(const kernel_call *call, kiln_error *error) {
+    const kiln_conv_params *p = call->params;
+    const operand *x = &call->inputs[0], *weights = &call->inputs[1];
+    if (p->algorithm > KILN_CONV_WINOGRAD_6) {
+        return kernel_fail(call, error, "convolution algorithm %u is not known", p->algorithm);
+    }
+    if (weights->dims[1] != 3 || weights->dims[2] != 3 || p->stride_height != 1 ||
+        p->stride_width != 1 || p->dilation_height != 1 || p->dilation_width != 1 ||
+        p->groups != 1 || x->constant) {
+        return kernel_fail(call, error,
+                           "Winograd's algorithm takes kernels of 3x3 with stride and dilation 1");
+    }
+    return KILN_OK;
+}
+
+typedef struct packing {
+    const kernel_call *call;
+    const winograd *w;
+} packing;
+
+/* The weights of one panel of outputs, LANES_MAX inputs at a time: taps, transformed per output,
+ * then turned so that a panel's outputs lie side by side. */
+static void pack_panel(void *context, size_t panel) {
+    const packing *job = context;
+    const winograd *w = job->w;
+    const float *from = job->call->inputs[1].data;
+    size_t columns = w->lanes->columns, first = panel * columns;
+    size_t count = w->outputs - first < columns ? w->outputs - first : columns;
+    float turned[WINOGRAD_MAX_TILE * WINOGRAD_MAX_TILE][LANES_MAX];
+    float taps[9][LANES_MAX];
+    const float *pointers[9];
+    for (size_t c = 0; c < w->inputs; c += LANES_MAX) {
+        size_t channels = w->inputs - c < LANES_MAX ? w->inputs - c : LANES_MAX;
+        for (size_t o = 0; o < count; o++) {
+            for (size_t k = 0; k < 9; k++) {
+                pointers[k] = from + ((first + o) * 9 + k) * w->inputs + c;
+                if (channels < LANES_MAX) { /* whole vectors are read */
+                    memcpy(taps[k], pointers[k], channels * sizeof(float));
+                    pointers[k] = taps[k];
+                }
+            }
+            w->lanes->winograd_weights[w->size](pointers, channels, turned[0], LANES_MAX);
+            for (size_t p = 0; p < w->positions; p++) {
+                float *to = w->weights + ((p * w->panels + panel) * w->inputs + c) * columns + o;
+                for (size_t k = 0; k < channels; k++) {
+                    to[k * columns] = turned[p][k];
+                }
+            }
+        }
+    }
+}
+
+static kiln_status pack(kernel_call *call, winograd *w, kiln_error *error) {
+    size_t columns = w->lanes->columns;
+    w->weight_bytes = w->positions * w->panels * w->inputs * columns * sizeof(float);
+    w->bias_bytes = (w->output_row + w->input_row) * sizeof(float);
+    w->weights = kernel_allocate(call, w->weight_bytes);
+    w->bias = kernel_allocate(call, w->bias_bytes);
+    if (w->weights == NULL || w->bias == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "layer '%.80s': no memory for its weights",
+                         call->name);
+    }
+    memset(w->bias, 0, w->bias_bytes);
+    if (call->input_count > 2 && operand_present(&call->inputs[2])) {
+        memcpy(w->bias, call->inputs[2].data, w->outputs * sizeof(float));
+    }
+    if (w->outputs % columns != 0) {
+        memset(w->weights, 0, w->weight_bytes);
+    }
+    packing job = {call, w};
+    pthreadpool_parallelize_1d(call->threadpool, pack_panel, &job, w->panels, 0);
+    return KILN_OK;
+}
+
+kiln_status winograd_prepare(kernel_call *call, kiln_error *error) {
+    const kiln_conv_params *p = call->params;
+    image_dims x, y;
+    (void)operand_image(&call->inputs[0], &x);
+    (void)operand_image(&call->outputs[0], &y);
+    winograd *w = kernel_allocate(call, sizeof *w);
+    if (w == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    const lanes *best = lanes_best();
+    size_t m = 2 * (size_t)p->algorithm; /* WINOGRAD_2 is 1 */
+    *w = (winograd){.lanes = best,
+                    .size = (winograd_size)(p->algorithm - KILN_CONV_WINOGRAD_2),
+                    .tile = m + 2,
+                    .output_tile = m,
+                    .positions = (m + 2) * (m + 2),
+                    .inputs = x.c,
+                    .outputs = y.c,
+                    .input_row = round_up(x.c, LANES_MAX),
+                    .output_row = round_up(y.c, best->columns),
+                    .panels = (y.c + best->columns - 1) / best->columns,
+                    .tiles_high = (y.h + m - 1) / m,
+                    .tiles_wide = (y.w + m - 1) / m};
+    call->state = w;
+    return pack(call, w, error);
+}
+
+void winograd_release(kernel_call *call) {
+    winograd *w = call->state;
+    if (w != NULL) {
+        kernel_free(call, w->weights, w->weight_bytes);
+        kernel_free(call, w->bias, w->bias_bytes);
+        kernel_free(call, w, sizeof *w);
+        call->state = NULL;
+    }
+}
+
+/* ---- Scratch ------------------------------------------------------------------------------- */
+
+static size_t strip_floats(const winograd *w, size_t count) {
+    return w->positions * (count * (w->input_row + w->output_row) + 2 * SKEW) + w->output_row;
+}
+
+kiln_status winograd_bind(kernel_call *call, kiln_error *error) {
+    winograd *w = call->state;
+    (void)error;
+    size_t threads = pthreadpool_get_threads_count(call->threadpool);
+    size_t tiles = operand_dim(&call->outputs[0], 0, call->batch) * w->tiles_high * w->tiles_wide;
+    size_t tile_bytes = w->positions * (w->input_row + w->output_row) * sizeof(float);
+    size_t wanted = STRIP_BYTES / tile_bytes;
+    wanted = wanted < LEAST_STRIP ? LEAST_STRIP : wanted;
+    size_t strips = (tiles + wanted - 1) / wanted;
+    w->by_phases = threads > 1 && strips < 2 * threads;
+    w->strips = w->by_phases ? 1 : strips;
+    w->strip = (tiles + w->strips - 1) / w->strips;
+    w->workers = w->by_phases || w->strips < threads ? 1 : threads;
+    w->worker_floats = round_up(strip_floats(w, w->strip), LANES_MAX);
+    size_t bytes = w->workers * w->worker_floats * sizeof(float);
+    call->scratch_bytes = call->scratch_bytes < bytes ? bytes : call->scratch_bytes;
+    return KILN_OK;
+}
+
+static strip take_strip(const kernel_call *call, size_t index, size_t worker) {
+    const winograd *w = call->state;
+    size_t tiles = operand_dim(&call->outputs[0], 0, call->batch) * w->tiles_high * w->tiles_wide;
+    size_t first = index * w->strip, count = tiles - first < w->strip ? tiles - first : w->strip;
+    float *scratch = (float *)call->scratch + worker * w->worker_floats;
+    size_t input_step = count * w->input_row + SKEW, output_step = count * w->output_row + SKEW;
+    return (strip){call,       w,           first,
+                   count,      scratch,     scratch + w->positions * input_step,
+                   input_step, output_step, scratch + w->positions * (input_step + output_step)};
+}
+
+/* ---- The three phases ---------------------------------------------------------------------- */
+
+typedef struct tile_place {
+    size_t image, y, x; /* the tile's first output pixel */
+} tile_place;
+
+static tile_place place_tile(const winograd *w, size_t tile) {
+    size_t in_image = tile % (w->tiles_high * w->tiles_wide);
+    return (tile_place){tile / (w->tiles_high * w->tiles_wide),
+                        in_image / w->tiles_wide * w->output_tile,
+                        in_image % w->tiles_wide * w->output_tile};
+}
+
+static void transform_input(void *context, size_t index) {
+    const strip *s = context;
+    const winograd *w = s->w;
+    const kiln_conv_params *p = s->call->params;
+    const operand *x = &s->call->inputs[0];
+    const float *zeros = w->bias + w->output_row;
+    const float *pixels[WINOGRAD_MAX_TILE * WINOGRAD_MAX_TILE];
+    tile_place at = place_tile(w, s->first + index);
+    image_dims dims;
+    (void)operand_image(x, &dims);
+    const float *image = (const float *)x->data + at.image * dims.h * dims.w * x->row_stride;
+    for (size_t k = 0; k < w->positions; k++) {
+        /* Above and left of the picture these wrap around to large numbers. */
+        size_t row = at.y + k / w->tile - p->padding_top;
+        size_t column = at.x + k % w->tile - p->padding_left;
+        pixels[k] = row < dims.h && column < dims.w
+                        ? image + (row * dims.w + column) * x->row_stride
+                        : zeros;
+    }
+    w->lanes->winograd_input[w->size](pixels, w->inputs, s->transformed + index * w->input_row,
+                                      s->input_step);
+}
+
+/* One position, one panel of outputs, all tiles, in blocks of about equal size. */
+static void multiply_panel(void *context, size_t position, size_t panel) {
+    const strip *s = context;
+    const winograd *w = s->w;
+    size_t columns = w->lanes->columns, rows = w->lanes->rows;
+    const float *weights = w->weights + (position * w->panels + panel) * w->inputs * columns;
+    const float *from = s->transformed + position * s->input_step;
+    float *to = s->products + position * s->output_step + panel * columns;
+    size_t blocks = (s->count + rows - 1) / rows;
+    for (size_t block = 0; block < blocks; block++) {
+        size_t begin = s->count * block / blocks, end = s->count * (block + 1) / blocks;
+        w->lanes->product(end - begin, w->inputs, from + begin * w->input_row, w->input_row,
+                          weights, to + begin * w->output_row, w->output_row);
+    }
+}
+
+static void transform_output(void *context, size_t index) {
+    const strip *s = context;
+    const winograd *w = s->w;
+    const kiln_conv_params *p = s->call->params;
+    const operand *y = &s->call->outputs[0];
+    float *pixels[WINOGRAD_MAX_TILE * WINOGRAD_MAX_TILE];
+    tile_place at = place_tile(w, s->first + index);
+    image_dims dims;
+    (void)operand_image(y, &dims);
+    float *image = (float *)y->data + at.image * dims.h * dims.w * y->row_stride;
+    for (size_t k = 0; k < w->output_tile * w->output_tile; k++) {
+        size_t row = at.y + k / w->output_tile, column = at.x + k % w->output_tile;
+        pixels[k] = row < dims.h && column < dims.w
+                        ? image + (row * dims.w + column) * y->row_stride
+                        : s->outside;
+    }
+    w->lanes->winograd_output[w->size](s->products + index * w->output_row, s->output_step, w->bias,
+                                       w->outputs, p->min, p->max, pixels);
+}
+
+/* ---- Running ------------------------------------------------------------------------------- */
+
+static void run_strip(strip s) {
+    const winograd *w = s.w;
+    for (size_t tile = 0; tile < s.count; tile++) {
+        transform_input(&s, tile);
+    }
+    for (size_t position = 0; position < w->positions; position++) {
+        for (size_t panel = 0; panel < w->panels; panel++) {
+            multiply_panel(&s, position, panel);
+        }
+    }
+    for (size_t tile = 0; tile < s.count; tile++) {
+        transform_output(&s, tile);
+    }
+}
+
+static void run_worker(void *context, size_t worker) {
+    const kernel_call *call = context;
+    winograd *w = call->state;
+    for (size_t index = 0; (index = atomic_fetch_add(&w->next, 1)) < w->strips;) {
+        run_strip(take_strip(call, index, worker));
+    }
+}
+
+kiln_status winograd_run(kernel_call *call, kiln_error *error) {
+    winograd *w = call->state;
+    pthreadpool_t pool = call->threadpool;
+    (void)error;
+    if (w->by_phases) {
+        strip s = take_strip(call, 0, 0);
+        pthreadpool_parallelize_1d(pool, transform_input, &s, s.count, 0);
+        pthreadpool_parallelize_2d(pool, multiply_panel, &s, w->positions, w->panels, 0);
+        pthreadpool_parallelize_1d(pool, transform_output, &s, s.count, 0);
+        return KILN_OK;
+    }
+    atomic_store(&w->next, 0);
+    pthreadpool_parallelize_1d(pool, run_worker, call, w->workers, 0);
+    return KILN_OK;
+}

@@ -1,0 +1,14 @@
+/* Convolution by Winograd's minimal filtering: 3x3, stride 1, dilation 1, one group. */
+#ifndef KILN_KERNELS_WINOGRAD_H
+#define KILN_KERNELS_WINOGRAD_H
+
+#include "runtime/kernels/kernel.h"
+
+/* Whether the parameters' algorithm can be used on the operands; false: kernel_fail. */
+kiln_status winograd_check(const kernel_call *call, kiln_error *error);
+kiln_status winograd_prepare(kernel_call *call, kiln_error *error);
+kiln_status winograd_bind(kernel_call *call, kiln_error *error);
+kiln_status winograd_run(kernel_call *call, kiln_error *error);
+void winograd_release(kernel_call *call);
+
+#endif

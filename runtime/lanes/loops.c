@@ -1,0 +1,273 @@
+/* The loops, in vectors of the compiler's: for each set of instructions CMake compiles this file
+ * with its flags and
+ *   LANES_TABLE, LANES_NAME   what the table is called
+ *   LANES_WIDTH               floats of a vector
+ *   LANES_ROWS, LANES_VECTORS of a product's tile: as many accumulators as registers hold */
+#include "runtime/lanes/lanes.h"
+
+#include <stdint.h>
+#include <string.h>
+
+typedef float vector
+    __attribute__((vector_size(LANES_WIDTH * sizeof(float)), aligned(4), may_alias));
+typedef int32_t mask __attribute__((vector_size(LANES_WIDTH * sizeof(float))));
+
+#define UNROLL _Pragma("GCC unroll 16")
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE vector load(const float *from) {
+    return *(const vector *)from;
+}
+
+INLINE void store(float *to, vector v) {
+    *(vector *)to = v;
+}
+
+INLINE vector choose(mask m, vector yes, vector no) {
+    return (vector)((m & (mask)yes) | (~m & (mask)no));
+}
+
+INLINE vector clamp(vector v, float min, float max) {
+    vector low = v * 0 + min, high = v * 0 + max;
+    v = choose(v < low, low, v);
+    return choose(v > high, high, v);
+}
+
+/* ---- Products ------------------------------------------------------------------------------ */
+
+#define COLUMNS (LANES_WIDTH * LANES_VECTORS)
+
+INLINE void multiply(size_t m, size_t k, const float *a, size_t a_stride, const float *b, float *c,
+                     size_t c_stride) {
+    vector sums[LANES_ROWS][LANES_VECTORS] = {0};
+    for (size_t i = 0; i < k; i++) {
+        vector weights[LANES_VECTORS];
+        UNROLL for (size_t v = 0; v < LANES_VECTORS; v++) {
+            weights[v] = load(b + i * COLUMNS + v * LANES_WIDTH);
+        }
+        UNROLL for (size_t row = 0; row < m; row++) {
+            UNROLL for (size_t v = 0; v < LANES_VECTORS; v++) {
+                sums[row][v] += a[row * a_stride + i] * weights[v];
+            }
+        }
+    }
+    UNROLL for (size_t row = 0; row < m; row++) {
+        UNROLL for (size_t v = 0; v < LANES_VECTORS; v++) {
+            store(c + row * c_stride + v * LANES_WIDTH, sums[row][v]);
+        }
+    }
+}
+
+/* With m known, its loops are unrolled and the sums stay in registers. */
+static void product(size_t m, size_t k, const float *a, size_t a_stride, const float *b, float *c,
+                    size_t c_stride) {
+    switch (m) {
+#define ROWS(M)                                                                                    \
+    case M:                                                                                        \
+        multiply(M, k, a, a_stride, b, c, c_stride);                                               \
+        break;
+        ROWS(1)
+        ROWS(2) ROWS(3) ROWS(4)
+#if LANES_ROWS > 4
+            ROWS(5) ROWS(6)
+#endif
+#if LANES_ROWS > 6
+                ROWS(7) ROWS(8)
+#endif
+#if LANES_ROWS > 8
+                    ROWS(9) ROWS(10) ROWS(11) ROWS(12)
+#endif
+                        default : break;
+    }
+}
+
+/* ---- Winograd ------------------------------------------------------------------------------ */
+
+/* Lavin and Gray 2015 (arXiv 1509.09308), with the interpolation points 0, 1, -1 for F(2); and 2,
+ * -2 for F(4); and 1/2, -1/2 for F(6). Below, each matrix is applied to elements `step` apart. */
+
+INLINE void input_2(const vector *d, size_t step, vector *out, size_t out_step) {
+    vector d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step];
+    out[0] = d0 - d2;
+    out[out_step] = d1 + d2;
+    out[2 * out_step] = d2 - d1;
+    out[3 * out_step] = d3 - d1;
+}
+
+INLINE void output_2(const vector *m, size_t step, vector *out, size_t out_step) {
+    vector sum = m[step] + m[2 * step], difference = m[step] - m[2 * step];
+    out[0] = m[0] + sum;
+    out[out_step] = difference + m[3 * step];
+}
+
+INLINE void weights_2(const vector *g, size_t step, vector *out, size_t out_step) {
+    vector g0 = g[0], g1 = g[step], g2 = g[2 * step];
+    out[0] = g0;
+    out[out_step] = (g0 + g2 + g1) * 0.5f;
+    out[2 * out_step] = (g0 + g2 - g1) * 0.5f;
+    out[3 * out_step] = g2;
+}
+
+INLINE void input_4(const vector *d, size_t step, vector *out, size_t out_step) {
+    vector d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step],
+           d5 = d[5 * step];
+    vector even = d4 - 4 * d2, odd = d3 - 4 * d1;
+    vector even2 = d4 - d2, odd2 = 2 * (d3 - d1);
+    out[0] = 4 * d0 - 5 * d2 + d4;
+    out[out_step] = even + odd;
+    out[2 * out_step] = even - odd;
+    out[3 * out_step] = even2 + odd2;
+    out[4 * out_step] = even2 - odd2;
+    out[5 * out_step] = 4 * d1 - 5 * d3 + d5;
+}
+
+INLINE void output_4(const vector *m, size_t step, vector *out, size_t out_step) {
+    vector sum1 = m[step] + m[2 * step], difference1 = m[step] - m[2 * step];
+    vector sum2 = m[3 * step] + m[4 * step], difference2 = m[3 * step] - m[4 * step];
+    out[0] = m[0] + sum1 + sum2;
+    out[out_step] = difference1 + 2 * difference2;
+    out[2 * out_step] = sum1 + 4 * sum2;
+    out[3 * out_step] = difference1 + 8 * difference2 + m[5 * step];
+}
+
+INLINE void weights_4(const vector *g, size_t step, vector *out, size_t out_step) {
+    vector g0 = g[0], g1 = g[step], g2 = g[2 * step];
+    vector outer = (g0 + g2) * (1.0f / 6), inner = g1 * (1.0f / 6);
+    vector outer2 = g0 * (1.0f / 24) + g2 * (1.0f / 6), inner2 = g1 * (1.0f / 12);
+    out[0] = g0 * 0.25f;
+    out[out_step] = -outer - inner;
+    out[2 * out_step] = inner - outer;
+    out[3 * out_step] = outer2 + inner2;
+    out[4 * out_step] = outer2 - inner2;
+    out[5 * out_step] = g2;
+}
+
+INLINE void input_6(const vector *d, size_t step, vector *out, size_t out_step) {
+    vector d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step],
+           d5 = d[5 * step], d6 = d[6 * step], d7 = d[7 * step];
+    vector even = d2 + d6 - 4.25f * d4, odd = d1 + d5 - 4.25f * d3;
+    out[0] = d0 - d6 + 5.25f * (d4 - d2);
+    out[out_step] = even + odd;
+    out[2 * out_step] = even - odd;
+    even = d6 + 0.25f * d2 - 1.25f * d4;
+    odd = 0.5f * d1 - 2.5f * d3 + 2 * d5;
+    out[3 * out_step] = even + odd;
+    out[4 * out_step] = even - odd;
+    even = d6 + 4 * d2 - 5 * d4;
+    odd = 2 * d1 - 2.5f * d3 + 0.5f * d5;
+    out[5 * out_step] = even + odd;
+    out[6 * out_step] = even - odd;
+    out[7 * out_step] = d7 - d1 + 5.25f * (d3 - d5);
+}
+
+INLINE void output_6(const vector *m, size_t step, vector *out, size_t out_step) {
+    vector sum1 = m[step] + m[2 * step], difference1 = m[step] - m[2 * step];
+    vector sum2 = m[3 * step] + m[4 * step], difference2 = m[3 * step] - m[4 * step];
+    vector sum3 = m[5 * step] + m[6 * step], difference3 = m[5 * step] - m[6 * step];
+    out[0] = m[0] + sum1 + sum2 + sum3;
+    out[out_step] = difference1 + 2 * difference2 + 0.5f * difference3;
+    out[2 * out_step] = sum1 + 4 * sum2 + 0.25f * sum3;
+    out[3 * out_step] = difference1 + 8 * difference2 + 0.125f * difference3;
+    out[4 * out_step] = sum1 + 16 * sum2 + 0.0625f * sum3;
+    out[5 * out_step] = difference1 + 32 * difference2 + 0.03125f * difference3 + m[7 * step];
+}
+
+INLINE void weights_6(const vector *g, size_t step, vector *out, size_t out_step) {
+    vector g0 = g[0], g1 = g[step], g2 = g[2 * step];
+    vector outer = (g0 + g2) * (2.0f / 9), inner = g1 * (2.0f / 9);
+    vector outer2 = g0 * (1.0f / 90) + g2 * (2.0f / 45), inner2 = g1 * (1.0f / 45);
+    vector outer3 = g0 * (32.0f / 45) + g2 * (8.0f / 45), inner3 = g1 * (16.0f / 45);
+    out[0] = g0;
+    out[out_step] = -outer - inner;
+    out[2 * out_step] = inner - outer;
+    out[3 * out_step] = outer2 + inner2;
+    out[4 * out_step] = outer2 - inner2;
+    out[5 * out_step] = outer3 + inner3;
+    out[6 * out_step] = outer3 - inner3;
+    out[7 * out_step] = g2;
+}
+
+/* Each transform is its matrix applied to columns, then to rows. */
+#define TRANSFORMS(M)                                                                              \
+    static void winograd_input_##M(const float *const *pixels, size_t channels, float *out,        \
+                                   size_t position_stride) {                                       \
+        enum { N = M + 2 };                                                                        \
+        for (size_t c = 0; c < channels; c += LANES_WIDTH) {                                       \
+            vector columns[N * N], row[N];                                                         \
+            for (size_t x = 0; x < N; x++) {                                                       \
+                vector pixel[N];                                                                   \
+                UNROLL for (size_t y = 0; y < N; y++) {                                            \
+                    pixel[y] = load(pixels[y * N + x] + c);                                        \
+                }                                                                                  \
+                input_##M(pixel, 1, columns + x, N);                                               \
+            }                                                                                      \
+            for (size_t y = 0; y < N; y++) {                                                       \
+                input_##M(columns + y * N, 1, row, 1);                                             \
+                UNROLL for (size_t x = 0; x < N; x++) {                                            \
+                    store(out + (y * N + x) * position_stride + c, row[x]);                        \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }                                                                                              \
+    static void winograd_output_##M(const float *in, size_t position_stride, const float *bias,    \
+                                    size_t channels, float min, float max, float *const *pixels) { \
+        enum { N = M + 2 };                                                                        \
+        for (size_t c = 0; c < channels; c += LANES_WIDTH) {                                       \
+            vector columns[M * N], row[M];                                                         \
+            for (size_t x = 0; x < N; x++) {                                                       \
+                vector element[N];                                                                 \
+                UNROLL for (size_t y = 0; y < N; y++) {                                            \
+                    element[y] = load(in + (y * N + x) * position_stride + c);                     \
+                }                                                                                  \
+                output_##M(element, 1, columns + x, N);                                            \
+            }                                                                                      \
+            size_t left = channels - c;                                                            \
+            vector add = load(bias + c);                                                           \
+            for (size_t y = 0; y < M; y++) {                                                       \
+                output_##M(columns + y * N, 1, row, 1);                                            \
+                UNROLL for (size_t x = 0; x < M; x++) {                                            \
+                    vector v = clamp(row[x] + add, min, max);                                      \
+                    if (left >= LANES_WIDTH) {                                                     \
+                        store(pixels[y * M + x] + c, v);                                           \
+                    } else {                                                                       \
+                        memcpy(pixels[y * M + x] + c, &v, left * sizeof(float));                   \
+                    }                                                                              \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }                                                                                              \
+    static void winograd_weights_##M(const float *const *taps, size_t channels, float *out,        \
+                                     size_t position_stride) {                                     \
+        enum { N = M + 2 };                                                                        \
+        for (size_t c = 0; c < channels; c += LANES_WIDTH) {                                       \
+            vector columns[N * 3], row[N];                                                         \
+            for (size_t x = 0; x < 3; x++) {                                                       \
+                vector tap[3];                                                                     \
+                UNROLL for (size_t y = 0; y < 3; y++) {                                            \
+                    tap[y] = load(taps[y * 3 + x] + c);                                            \
+                }                                                                                  \
+                weights_##M(tap, 1, columns + x, 3);                                               \
+            }                                                                                      \
+            for (size_t y = 0; y < N; y++) {                                                       \
+                weights_##M(columns + y * 3, 1, row, 1);                                           \
+                UNROLL for (size_t x = 0; x < N; x++) {                                            \
+                    store(out + (y * N + x) * position_stride + c, row[x]);                        \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }
+TRANSFORMS(2)
+TRANSFORMS(4)
+TRANSFORMS(6)
+
+extern const lanes LANES_TABLE;
+const lanes LANES_TABLE = {
+    .name = LANES_NAME,
+    .width = LANES_WIDTH,
+    .rows = LANES_ROWS,
+    .columns = COLUMNS,
+    .product = product,
+    .winograd_input = {winograd_input_2, winograd_input_4, winograd_input_6},
+    .winograd_output = {winograd_output_2, winograd_output_4, winograd_output_6},
+    .winograd_weights = {winograd_weights_2, winograd_weights_4, winograd_weights_6},
+};

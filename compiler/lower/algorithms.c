@@ -4,11 +4,16 @@
 
 #include <math.h>
 
-/* Costs in multiply-accumulates of a direct convolution at full speed, measured on x86-64 with
- * AVX-512 (one thread). */
-#define TRANSFORMED_COST 14.0 /* of an element that goes through a transform, at a position */
-#define WEIGHT_COST 10.0      /* of a transformed weight read from memory */
-#define CALL_COST 20000.0     /* of a strip's loops */
+/* Costs in multiply-accumulates at full speed, fitted to VGG16's layers on one thread of an x86-64
+ * with AVX-512 (Zen 4). */
+#define PRODUCT_COST 8.0 /* of starting and storing an element of a product */
+/* Of an element that goes through a transform: small tiles stay in registers. */
+#define TRANSFORM_COST_2 10.0
+#define TRANSFORM_COST 25.0
+/* Of a transformed weight: half of it for reading it from memory in every run, half for the memory
+ * it takes and the time to make it at load. */
+#define WEIGHT_COST 8.0
+#define CALL_COST 20000.0 /* of the layer */
 
 typedef struct conv_size {
     double inputs, outputs, height, width, batch;
@@ -22,7 +27,8 @@ static double winograd_cost(const conv_size *s, double m) {
     double positions = (m + 2) * (m + 2);
     double tiles = s->batch * ceil(s->height / m) * ceil(s->width / m);
     double outputs = ceil(s->outputs / 32) * 32;
-    return positions * (tiles * (s->inputs * outputs + TRANSFORMED_COST * (s->inputs + outputs)) +
+    double transform = (m < 3 ? TRANSFORM_COST_2 : TRANSFORM_COST) * (s->inputs + outputs);
+    return positions * (tiles * ((s->inputs + PRODUCT_COST) * outputs + transform) +
                         WEIGHT_COST * s->inputs * outputs) +
            CALL_COST;
 }
@@ -47,7 +53,7 @@ static bool takes_winograd(const program *p, const program_step *step, conv_size
 static uint32_t cheapest(const conv_size *s) {
     uint32_t best = KILN_CONV_DIRECT;
     double cost = direct_cost(s);
-    for (uint32_t a = KILN_CONV_WINOGRAD_2; a <= KILN_CONV_WINOGRAD_4; a++) {
+    for (uint32_t a = KILN_CONV_WINOGRAD_2; a <= KILN_CONV_WINOGRAD_6; a++) {
         double of_this = winograd_cost(s, 2.0 * a);
         if (of_this < cost) {
             best = a;

@@ -222,13 +222,14 @@ static void transform_input(void *context, size_t index) {
     image_dims dims;
     (void)operand_image(x, &dims);
     const float *image = (const float *)x->data + at.image * dims.h * dims.w * x->row_stride;
-    for (size_t k = 0; k < w->positions; k++) {
-        /* Above and left of the picture these wrap around to large numbers. */
-        size_t row = at.y + k / w->tile - p->padding_top;
-        size_t column = at.x + k % w->tile - p->padding_left;
-        pixels[k] = row < dims.h && column < dims.w
-                        ? image + (row * dims.w + column) * x->row_stride
-                        : zeros;
+    /* Above and left of the picture these wrap around to large numbers. */
+    size_t top = at.y - p->padding_top, left = at.x - p->padding_left;
+    for (size_t row = top, k = 0; row != top + w->tile; row++) {
+        for (size_t column = left; column != left + w->tile; column++) {
+            pixels[k++] = row < dims.h && column < dims.w
+                              ? image + (row * dims.w + column) * x->row_stride
+                              : zeros;
+        }
     }
     w->lanes->winograd_input[w->size](pixels, w->inputs, s->transformed + index * w->input_row,
                                       s->input_step);
@@ -260,11 +261,12 @@ static void transform_output(void *context, size_t index) {
     image_dims dims;
     (void)operand_image(y, &dims);
     float *image = (float *)y->data + at.image * dims.h * dims.w * y->row_stride;
-    for (size_t k = 0; k < w->output_tile * w->output_tile; k++) {
-        size_t row = at.y + k / w->output_tile, column = at.x + k % w->output_tile;
-        pixels[k] = row < dims.h && column < dims.w
-                        ? image + (row * dims.w + column) * y->row_stride
-                        : s->outside;
+    for (size_t row = at.y, k = 0; row < at.y + w->output_tile; row++) {
+        for (size_t column = at.x; column < at.x + w->output_tile; column++) {
+            pixels[k++] = row < dims.h && column < dims.w
+                              ? image + (row * dims.w + column) * y->row_stride
+                              : s->outside;
+        }
     }
     w->lanes->winograd_output[w->size](s->products + index * w->output_row, s->output_step, w->bias,
                                        w->outputs, p->min, p->max, pixels);

@@ -7,10 +7,14 @@
 
 #include <stdint.h>
 #include <string.h>
+#if defined(__SSE__)
+#include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
 
 typedef float vector
     __attribute__((vector_size(LANES_WIDTH * sizeof(float)), aligned(4), may_alias));
-typedef int32_t mask __attribute__((vector_size(LANES_WIDTH * sizeof(float))));
 
 #define UNROLL _Pragma("GCC unroll 16")
 #define INLINE static inline __attribute__((always_inline))
@@ -19,18 +23,38 @@ INLINE vector load(const float *from) {
     return *(const vector *)from;
 }
 
+INLINE vector all(float value) {
+    return (vector){0} + value;
+}
+
 INLINE void store(float *to, vector v) {
     *(vector *)to = v;
 }
 
+/* The one thing that C's operators on vectors cannot say well. */
+#if defined(__AVX512F__)
+#define SMALLER(a, b) (vector) _mm512_min_ps((__m512)(a), (__m512)(b))
+#define LARGER(a, b) (vector) _mm512_max_ps((__m512)(a), (__m512)(b))
+#elif defined(__AVX__)
+#define SMALLER(a, b) (vector) _mm256_min_ps((__m256)(a), (__m256)(b))
+#define LARGER(a, b) (vector) _mm256_max_ps((__m256)(a), (__m256)(b))
+#elif defined(__SSE__)
+#define SMALLER(a, b) (vector) _mm_min_ps((__m128)(a), (__m128)(b))
+#define LARGER(a, b) (vector) _mm_max_ps((__m128)(a), (__m128)(b))
+#elif defined(__ARM_NEON)
+#define SMALLER(a, b) (vector) vminq_f32((float32x4_t)(a), (float32x4_t)(b))
+#define LARGER(a, b) (vector) vmaxq_f32((float32x4_t)(a), (float32x4_t)(b))
+#else
+#define SMALLER(a, b) choose((a) < (b), a, b)
+#define LARGER(a, b) choose((a) > (b), a, b)
+typedef int32_t mask __attribute__((vector_size(LANES_WIDTH * sizeof(float))));
 INLINE vector choose(mask m, vector yes, vector no) {
     return (vector)((m & (mask)yes) | (~m & (mask)no));
 }
+#endif
 
-INLINE vector clamp(vector v, float min, float max) {
-    vector low = v * 0 + min, high = v * 0 + max;
-    v = choose(v < low, low, v);
-    return choose(v > high, high, v);
+INLINE vector clamp(vector v, vector min, vector max) {
+    return SMALLER(LARGER(v, min), max);
 }
 
 /* ---- Products ------------------------------------------------------------------------------ */
@@ -67,7 +91,8 @@ static void product(size_t m, size_t k, const float *a, size_t a_stride, const f
         multiply(M, k, a, a_stride, b, c, c_stride);                                               \
         break;
         ROWS(1)
-        ROWS(2) ROWS(3) ROWS(4)
+        ROWS(2)
+        ROWS(3) ROWS(4)
 #if LANES_ROWS > 4
             ROWS(5) ROWS(6)
 #endif
@@ -222,11 +247,11 @@ INLINE void weights_6(const vector *g, size_t step, vector *out, size_t out_step
                 output_##M(element, 1, columns + x, N);                                            \
             }                                                                                      \
             size_t left = channels - c;                                                            \
-            vector add = load(bias + c);                                                           \
+            vector add = load(bias + c), low = all(min), high = all(max);                          \
             for (size_t y = 0; y < M; y++) {                                                       \
                 output_##M(columns + y * N, 1, row, 1);                                            \
                 UNROLL for (size_t x = 0; x < M; x++) {                                            \
-                    vector v = clamp(row[x] + add, min, max);                                      \
+                    vector v = clamp(row[x] + add, low, high);                                     \
                     if (left >= LANES_WIDTH) {                                                     \
                         store(pixels[y * M + x] + c, v);                                           \
                     } else {                                                                       \

@@ -52,6 +52,10 @@ void call_describe(const kiln_plan_view *view, size_t step, operand *operands,
                               .outputs = operands + s->input_count,
                               .batch = 1,
                               .max_batch = 1};
+    image_dims y;
+    if (s->output_count > 0 && operand_image(&out_call->outputs[0], &y)) {
+        out_call->end_row = y.h;
+    }
 }
 
 /* ---- One step ------------------------------------------------------------------------------ */

@@ -27,8 +27,9 @@ static const char help_text[] =
     "  --resize RULE         stretch, or centre-crop (keeps the aspect ratio)\n"
     "  --crop-fraction F     with centre-crop: 0.875 takes 224 of 256\n"
     "  --exact               no Winograd convolutions: slower, errors of 1e-4 instead of 1e-3\n"
-    "  --convolution NAME    of 3x3 with stride 1: auto (default; by cost), direct (as --exact),\n"
-    "                        winograd2, winograd4, winograd6; kiln tune measures and chooses\n"
+    "  --convolution NAME    auto (default; by cost), exact, winograd2, winograd4, winograd6 (of "
+    "3x3\n"
+    "                        with stride 1), direct (XNNPACK's own, to compare with)\n"
     "  --no-fusion           only what is needed to run: for finding a fault\n"
     "  --dump-after PASS     print the graph after a pass\n"
     "  --json                what was done, as JSON\n"
@@ -86,7 +87,8 @@ typedef struct compile_call {
 /* ---- Options ------------------------------------------------------------------------------- */
 
 static bool parse_convolution(const char *text, kiln_convolution *out) {
-    static const char *const names[] = {"auto", "direct", "winograd2", "winograd4", "winograd6"};
+    static const char *const names[] = {"auto",      "exact",     "winograd2",
+                                        "winograd4", "winograd6", "direct"};
     for (int k = 0; k < KILN_CONVOLUTION_COUNT; k++) {
         if (strcmp(text, names[k]) == 0) {
             *out = (kiln_convolution)k;
@@ -198,14 +200,15 @@ static int take_option(compile_call *c, int option, const char *value, char **ar
                    ? 0
                    : usage(&command_compile, "--crop-fraction %s: above 0, at most 1", value);
     case OPT_EXACT:
-        c->options.convolution = KILN_CONVOLUTION_DIRECT;
+        c->options.convolution = KILN_CONVOLUTION_EXACT;
         return 0;
     case OPT_CONVOLUTION:
         return parse_convolution(value, &c->options.convolution)
                    ? 0
-                   : usage(&command_compile,
-                           "--convolution %s: auto, direct, winograd2, winograd4 or winograd6",
-                           value);
+                   : usage(
+                         &command_compile,
+                         "--convolution %s: auto, exact, winograd2, winograd4, winograd6 or direct",
+                         value);
     case OPT_NO_FUSION:
         c->options.no_fusion = true;
         return 0;

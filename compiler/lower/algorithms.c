@@ -19,7 +19,7 @@ typedef struct conv_size {
     double inputs, outputs, height, width, batch;
 } conv_size;
 
-static double direct_cost(const conv_size *s) {
+static double product_cost(const conv_size *s) {
     return 9 * s->inputs * s->outputs * s->height * s->width * s->batch;
 }
 
@@ -33,28 +33,30 @@ static double winograd_cost(const conv_size *s, double m) {
            CALL_COST;
 }
 
-static bool takes_winograd(const program *p, const program_step *step, conv_size *out_size) {
+/* A convolution that algorithms of ours can compute. */
+static bool is_ours(const program *p, const program_step *step) {
     const kiln_conv_params *c = step->params;
-    if (step->kernel != KILN_KERNEL_CONV_2D || step->input_count < 2) {
-        return false;
-    }
-    const program_tensor *x = &p->tensors[step->operands[0]];
-    const program_tensor *w = &p->tensors[step->operands[1]];
-    const program_tensor *y = &p->tensors[step->operands[step->input_count]];
-    if (x->rank != 4 || x->place != KILN_PLACE_ARENA || w->dims[1] != 3 || w->dims[2] != 3 ||
-        c->groups != 1 || c->stride_height != 1 || c->stride_width != 1 ||
-        c->dilation_height != 1 || c->dilation_width != 1) {
-        return false;
-    }
-    *out_size = (conv_size){x->dims[1], y->dims[1], y->dims[2], y->dims[3], y->dims[0]};
-    return true;
+    return step->kernel == KILN_KERNEL_CONV_2D && c->groups == 1 &&
+           p->tensors[step->operands[0]].place == KILN_PLACE_ARENA;
 }
 
-static uint32_t cheapest(const conv_size *s) {
-    uint32_t best = KILN_CONV_DIRECT;
-    double cost = direct_cost(s);
+static bool takes_winograd(const program *p, const program_step *step) {
+    const kiln_conv_params *c = step->params;
+    const program_tensor *w = &p->tensors[step->operands[1]];
+    return w->dims[1] == 3 && w->dims[2] == 3 && c->stride_height == 1 && c->stride_width == 1 &&
+           c->dilation_height == 1 && c->dilation_width == 1;
+}
+
+static uint32_t cheapest(const program *p, const program_step *step) {
+    const program_tensor *x = &p->tensors[step->operands[0]];
+    const program_tensor *y = &p->tensors[step->operands[step->input_count]];
+    bool line = y->rank == 3;
+    conv_size s = {x->dims[1], y->dims[1], line ? 1 : y->dims[2], y->dims[line ? 2 : 3],
+                   y->dims[0]};
+    uint32_t best = KILN_CONV_GEMM;
+    double cost = product_cost(&s);
     for (uint32_t a = KILN_CONV_WINOGRAD_2; a <= KILN_CONV_WINOGRAD_6; a++) {
-        double of_this = winograd_cost(s, 2.0 * a);
+        double of_this = winograd_cost(&s, 2.0 * a);
         if (of_this < cost) {
             best = a;
             cost = of_this;
@@ -64,12 +66,17 @@ static uint32_t cheapest(const conv_size *s) {
 }
 
 void choose_algorithms(program *p, kiln_convolution preference) {
-    conv_size size;
     for (size_t k = 0; k < p->step_count; k++) {
-        if (takes_winograd(p, &p->steps[k], &size)) {
-            kiln_conv_params *c = p->steps[k].params;
-            c->algorithm =
-                preference == KILN_CONVOLUTION_AUTO ? cheapest(&size) : (uint32_t)preference - 1;
+        program_step *step = &p->steps[k];
+        if (preference == KILN_CONVOLUTION_DIRECT || !is_ours(p, step)) {
+            continue;
+        }
+        kiln_conv_params *c = step->params;
+        c->algorithm = KILN_CONV_GEMM;
+        if (takes_winograd(p, step) && preference == KILN_CONVOLUTION_AUTO) {
+            c->algorithm = cheapest(p, step);
+        } else if (takes_winograd(p, step) && preference != KILN_CONVOLUTION_EXACT) {
+            c->algorithm = KILN_CONV_WINOGRAD_2 + preference - KILN_CONVOLUTION_WINOGRAD_2;
         }
     }
 }

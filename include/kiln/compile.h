@@ -27,15 +27,17 @@ KILN_API void kiln_value_free(kiln_value *value); /* NULL is allowed */
 KILN_API kiln_status kiln_value_save_npy(const kiln_value *value, const char *path,
                                          kiln_error *error);
 
-/* How convolutions of 3x3 with stride 1 are computed. Winograd's algorithm multiplies less and
- * rounds more: outputs within 1e-3 of the exact ones, relative to the largest, against 1e-4. */
+/* How convolutions are computed. Winograd's algorithm, for kernels of 3x3 with stride 1, multiplies
+ * less and rounds more: outputs within 1e-3 of the exact ones, relative to the largest, against
+ * 1e-4. */
 typedef enum kiln_convolution {
-    KILN_CONVOLUTION_AUTO = 0,   /* by layer, what a model of the costs finds cheapest */
-    KILN_CONVOLUTION_DIRECT = 1, /* exact */
+    KILN_CONVOLUTION_AUTO = 0,  /* by layer, what a model of the costs finds cheapest */
+    KILN_CONVOLUTION_EXACT = 1, /* never Winograd's */
     KILN_CONVOLUTION_WINOGRAD_2 = 2,
     KILN_CONVOLUTION_WINOGRAD_4 = 3,
     KILN_CONVOLUTION_WINOGRAD_6 = 4,
-    KILN_CONVOLUTION_COUNT = 5
+    KILN_CONVOLUTION_DIRECT = 5, /* XNNPACK's, for all: to compare with */
+    KILN_CONVOLUTION_COUNT = 6
 } kiln_convolution;
 
 typedef struct kiln_compile_options {

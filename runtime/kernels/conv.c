@@ -1,4 +1,5 @@
-/* CONV_2D and DECONV_2D: checked here, run by XNNPACK or by Winograd's algorithm. */
+/* CONV_2D and DECONV_2D: checked here, run by XNNPACK or by an algorithm of ours. */
+#include "runtime/kernels/gemm.h"
 #include "runtime/kernels/winograd.h"
 #include "runtime/kernels/xnnpack.h"
 
@@ -55,24 +56,6 @@ static uint64_t deconv_output(uint64_t input, uint64_t before, uint64_t after, u
     return full <= before + after ? 0 : full - before - after;
 }
 
-static kiln_status check_conv(const kernel_call *call, kiln_error *error) {
-    const kiln_conv_params *p = call->params;
-    image_dims x, y;
-    if (!sane_parameters(p) || p->adjustment_height != 0 || p->adjustment_width != 0) {
-        return kernel_fail(call, error, "parameters out of range");
-    }
-    kiln_status status = check_operands(call, p, &x, &y, error);
-    const operand *w = &call->inputs[1];
-    if (status == KILN_OK && (conv_output(x.h, p->padding_top, p->padding_bottom, w->dims[1],
-                                          p->dilation_height, p->stride_height) != y.h ||
-                              conv_output(x.w, p->padding_left, p->padding_right, w->dims[2],
-                                          p->dilation_width, p->stride_width) != y.w)) {
-        status = kernel_fail(call, error, "the output's size does not follow from the input's");
-    }
-    return status == KILN_OK && p->algorithm != KILN_CONV_DIRECT ? winograd_check(call, error)
-                                                                 : status;
-}
-
 static kiln_status check_deconv(const kernel_call *call, kiln_error *error) {
     const kiln_conv_params *p = call->params;
     image_dims x, y;
@@ -92,30 +75,75 @@ static kiln_status check_deconv(const kernel_call *call, kiln_error *error) {
     return status;
 }
 
-static bool is_winograd(const kernel_call *call) {
-    return ((const kiln_conv_params *)call->params)->algorithm != KILN_CONV_DIRECT;
+/* What a convolution's algorithm does in the place of the kernel's functions. */
+typedef struct algorithm {
+    kiln_status (*check)(const kernel_call *call, kiln_error *error);
+    kiln_status (*prepare)(kernel_call *call, kiln_error *error);
+    kiln_status (*bind)(kernel_call *call, kiln_error *error);
+    kiln_status (*run)(kernel_call *call, kiln_error *error);
+    void (*release)(kernel_call *call);
+} algorithm;
+
+static kiln_status check_direct(const kernel_call *call, kiln_error *error) {
+    (void)call;
+    (void)error;
+    return KILN_OK;
+}
+
+static kiln_status prepare_direct(kernel_call *call, kiln_error *error) {
+    return xnnpack_create_conv(call, call->params, false, error);
+}
+
+static kiln_status bind_direct(kernel_call *call, kiln_error *error) {
+    return xnnpack_setup_conv(call, call->params, false, error);
+}
+
+#define WINOGRAD                                                                                   \
+    { winograd_check, winograd_prepare, winograd_bind, winograd_run, winograd_release }
+static const algorithm algorithms[KILN_CONV_ALGORITHM_COUNT] = {
+    [KILN_CONV_DIRECT] = {check_direct, prepare_direct, bind_direct, xnnpack_run, xnnpack_release},
+    [KILN_CONV_WINOGRAD_2] = WINOGRAD,
+    [KILN_CONV_WINOGRAD_4] = WINOGRAD,
+    [KILN_CONV_WINOGRAD_6] = WINOGRAD,
+    [KILN_CONV_GEMM] = {gemm_check, gemm_prepare, gemm_bind, gemm_run, gemm_release},
+};
+
+static const algorithm *algorithm_of(const kernel_call *call) {
+    return &algorithms[((const kiln_conv_params *)call->params)->algorithm];
+}
+
+static kiln_status check_conv(const kernel_call *call, kiln_error *error) {
+    const kiln_conv_params *p = call->params;
+    image_dims x, y;
+    if (!sane_parameters(p) || p->adjustment_height != 0 || p->adjustment_width != 0 ||
+        p->algorithm >= KILN_CONV_ALGORITHM_COUNT) {
+        return kernel_fail(call, error, "parameters out of range");
+    }
+    kiln_status status = check_operands(call, p, &x, &y, error);
+    const operand *w = &call->inputs[1];
+    if (status == KILN_OK && (conv_output(x.h, p->padding_top, p->padding_bottom, w->dims[1],
+                                          p->dilation_height, p->stride_height) != y.h ||
+                              conv_output(x.w, p->padding_left, p->padding_right, w->dims[2],
+                                          p->dilation_width, p->stride_width) != y.w)) {
+        status = kernel_fail(call, error, "the output's size does not follow from the input's");
+    }
+    return status == KILN_OK ? algorithm_of(call)->check(call, error) : status;
 }
 
 static kiln_status prepare_conv(kernel_call *call, kiln_error *error) {
-    return is_winograd(call) ? winograd_prepare(call, error)
-                             : xnnpack_create_conv(call, call->params, false, error);
+    return algorithm_of(call)->prepare(call, error);
 }
 
 static kiln_status bind_conv(kernel_call *call, kiln_error *error) {
-    return is_winograd(call) ? winograd_bind(call, error)
-                             : xnnpack_setup_conv(call, call->params, false, error);
+    return algorithm_of(call)->bind(call, error);
 }
 
 static kiln_status run_conv(kernel_call *call, kiln_error *error) {
-    return is_winograd(call) ? winograd_run(call, error) : xnnpack_run(call, error);
+    return algorithm_of(call)->run(call, error);
 }
 
 static void release_conv(kernel_call *call) {
-    if (is_winograd(call)) {
-        winograd_release(call);
-    } else {
-        xnnpack_release(call);
-    }
+    algorithm_of(call)->release(call);
 }
 
 static kiln_status prepare_deconv(kernel_call *call, kiln_error *error) {

@@ -36,6 +36,9 @@ typedef struct operand {
     bool constant;
     uint8_t place;  /* kiln_plan_place */
     uint8_t layout; /* kiln_plan_layout */
+    /* Images: the row of the picture that data points to. 0 but in a band, which holds some rows.
+     */
+    size_t first_row;
     const kiln_plan_tensor_record *record;
 } operand;
 
@@ -49,6 +52,9 @@ typedef struct kernel_call {
     operand *outputs;
     uint32_t batch; /* of the coming run */
     uint32_t max_batch;
+    /* Rows of the output image that run computes: all of them, but in a band (then of one sample).
+     * Kernels that do not say by_rows need not look. */
+    size_t begin_row, end_row;
     pthreadpool_t threadpool; /* NULL: one thread */
     const kiln_allocator *allocator;
     void *state; /* the kernel's own */

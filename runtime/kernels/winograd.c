@@ -49,14 +49,17 @@ static size_t round_up(size_t value, size_t unit) {
     return (value + unit - 1) / unit * unit;
 }
 
+/* Rows a multiple of 1 KB apart would fall into the same few sets of the L1 cache. */
+static size_t row_floats(size_t channels) {
+    size_t row = round_up(channels, LANES_MAX);
+    return row % 256 == 0 ? row + LANES_MAX : row;
+}
+
 /* ---- Preparing ----------------------------------------------------------------------------- */
 
 kiln_status winograd_check(const kernel_call *call, kiln_error *error) {
     const kiln_conv_params *p = call->params;
     const operand *x = &call->inputs[0], *weights = &call->inputs[1];
-    if (p->algorithm > KILN_CONV_WINOGRAD_6) {
-        return kernel_fail(call, error, "convolution algorithm %u is not known", p->algorithm);
-    }
     if (weights->dims[1] != 3 || weights->dims[2] != 3 || p->stride_height != 1 ||
         p->stride_width != 1 || p->dilation_height != 1 || p->dilation_width != 1 ||
         p->groups != 1 || x->constant) {
@@ -92,7 +95,7 @@ static void pack_panel(void *context, size_t panel) {
                     pointers[k] = taps[k];
                 }
             }
-            w->lanes->winograd_weights[w->size](pointers, channels, turned[0], LANES_MAX);
+            w->lanes->winograd->weights[w->size](pointers, channels, turned[0], LANES_MAX);
             for (size_t p = 0; p < w->positions; p++) {
                 float *to = w->weights + ((p * w->panels + panel) * w->inputs + c) * columns + o;
                 for (size_t k = 0; k < channels; k++) {
@@ -143,7 +146,7 @@ kiln_status winograd_prepare(kernel_call *call, kiln_error *error) {
                     .positions = (m + 2) * (m + 2),
                     .inputs = x.c,
                     .outputs = y.c,
-                    .input_row = round_up(x.c, LANES_MAX),
+                    .input_row = row_floats(x.c),
                     .output_row = round_up(y.c, best->columns),
                     .panels = (y.c + best->columns - 1) / best->columns,
                     .tiles_high = (y.h + m - 1) / m,
@@ -165,7 +168,8 @@ void winograd_release(kernel_call *call) {
 /* ---- Scratch ------------------------------------------------------------------------------- */
 
 static size_t strip_floats(const winograd *w, size_t count) {
-    return w->positions * (count * (w->input_row + w->output_row) + 2 * SKEW) + w->output_row;
+    return w->positions * (count * (w->input_row + w->output_row) + (size_t)2 * SKEW) +
+           w->output_row;
 }
 
 kiln_status winograd_bind(kernel_call *call, kiln_error *error) {
@@ -231,8 +235,8 @@ static void transform_input(void *context, size_t index) {
                               : zeros;
         }
     }
-    w->lanes->winograd_input[w->size](pixels, w->inputs, s->transformed + index * w->input_row,
-                                      s->input_step);
+    w->lanes->winograd->input[w->size](pixels, w->inputs, s->transformed + index * w->input_row,
+                                       s->input_step);
 }
 
 /* One position, one panel of outputs, all tiles, in blocks of about equal size. */
@@ -247,7 +251,7 @@ static void multiply_panel(void *context, size_t position, size_t panel) {
     for (size_t block = 0; block < blocks; block++) {
         size_t begin = s->count * block / blocks, end = s->count * (block + 1) / blocks;
         w->lanes->product(end - begin, w->inputs, from + begin * w->input_row, w->input_row,
-                          weights, to + begin * w->output_row, w->output_row);
+                          weights, to + begin * w->output_row, w->output_row, NULL);
     }
 }
 
@@ -268,8 +272,8 @@ static void transform_output(void *context, size_t index) {
                               : s->outside;
         }
     }
-    w->lanes->winograd_output[w->size](s->products + index * w->output_row, s->output_step, w->bias,
-                                       w->outputs, p->min, p->max, pixels);
+    w->lanes->winograd->output[w->size](s->products + index * w->output_row, s->output_step,
+                                        w->bias, w->outputs, p->min, p->max, pixels);
 }
 
 /* ---- Running ------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@ const lanes *lanes_at(size_t k) {
         }
         k--;
     }
+    /* Every processor with AVX2 has F16C, which clang 14 cannot ask for. */
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
         if (k == 0) {
             return &lanes_avx2;

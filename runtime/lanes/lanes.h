@@ -1,5 +1,5 @@
-/* Inner loops of our own kernels, in one source (loops.c) that is compiled once for each vector
- * width; the widest that the processor has is chosen when the program runs. */
+/* Inner loops of our own kernels: one source a family, compiled once for each set of vector
+ * instructions (vector.h); the widest that the processor has is chosen when the program runs. */
 #ifndef KILN_LANES_H
 #define KILN_LANES_H
 
@@ -16,28 +16,39 @@ typedef enum winograd_size { WINOGRAD_2 = 0, WINOGRAD_4 = 1, WINOGRAD_6 = 2 } wi
 
 /* What follows reads whole vectors: up to LANES_MAX - 1 floats past the `channels` that count. */
 
+typedef struct lanes_finish {
+    const float *bias; /* [columns] */
+    const float *add;  /* [m][columns], NULL: nothing */
+    size_t add_stride;
+    float min, max;
+} lanes_finish;
+
+typedef struct winograd_lanes {
+    /* B^T d B of a tile: pixels[(m+2)^2] point to `channels` floats each; element p of the result
+     * goes to out + p * position_stride, in whole vectors. */
+    void (*input[WINOGRAD_SIZES])(const float *const *pixels, size_t channels, float *out,
+                                  size_t position_stride);
+    /* A^T M A + bias, clamped: element p of M at in + p * position_stride; pixels[m^2] are where
+     * results go, `channels` floats each, no more. bias has whole vectors. */
+    void (*output[WINOGRAD_SIZES])(const float *in, size_t position_stride, const float *bias,
+                                   size_t channels, float min, float max, float *const *pixels);
+    /* G g G^T: taps[9] point to `channels` floats each; result as in input. */
+    void (*weights[WINOGRAD_SIZES])(const float *const *taps, size_t channels, float *out,
+                                    size_t position_stride);
+} winograd_lanes;
+
 typedef struct lanes {
     const char *name; /* "AVX-512" */
     size_t width;     /* floats of a vector */
     size_t rows;      /* of a product's tile: up to so many */
     size_t columns;   /* of a product's tile: always so many */
 
-    /* c[m][columns] = a[m][k] b[k][columns], m in 1 .. rows; a and c have strides, in floats. */
+    /* c[m][columns] = a[m][k] b[k][columns], m in 1 .. rows; a and c have strides, in floats. Then,
+     * where `last` is not NULL, c = clamp(c + bias + add). */
     void (*product)(size_t m, size_t k, const float *a, size_t a_stride, const float *b, float *c,
-                    size_t c_stride);
+                    size_t c_stride, const lanes_finish *last);
 
-    /* B^T d B of a tile: pixels[(m+2)^2] point to `channels` floats each; element p of the result
-     * goes to out + p * position_stride, in whole vectors. */
-    void (*winograd_input[WINOGRAD_SIZES])(const float *const *pixels, size_t channels, float *out,
-                                           size_t position_stride);
-    /* A^T M A + bias, clamped: element p of M at in + p * position_stride; pixels[m^2] are where
-     * results go, `channels` floats each, no more. bias has whole vectors. */
-    void (*winograd_output[WINOGRAD_SIZES])(const float *in, size_t position_stride,
-                                            const float *bias, size_t channels, float min,
-                                            float max, float *const *pixels);
-    /* G g G^T: taps[9] point to `channels` floats each; result as in winograd_input. */
-    void (*winograd_weights[WINOGRAD_SIZES])(const float *const *taps, size_t channels, float *out,
-                                             size_t position_stride);
+    const winograd_lanes *winograd;
 } lanes;
 
 /* The best for this processor. Never NULL. */

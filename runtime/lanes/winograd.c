@@ -1,115 +1,7 @@
-/* The loops, in vectors of the compiler's: for each set of instructions CMake compiles this file
- * with its flags and
- *   LANES_TABLE, LANES_NAME   what the table is called
- *   LANES_WIDTH               floats of a vector
- *   LANES_ROWS, LANES_VECTORS of a product's tile: as many accumulators as registers hold */
-#include "runtime/lanes/lanes.h"
-
-#include <stdint.h>
-#include <string.h>
-#if defined(__SSE__)
-#include <immintrin.h>
-#elif defined(__ARM_NEON)
-#include <arm_neon.h>
-#endif
-
-typedef float vector
-    __attribute__((vector_size(LANES_WIDTH * sizeof(float)), aligned(4), may_alias));
-
-#define UNROLL _Pragma("GCC unroll 16")
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE vector load(const float *from) {
-    return *(const vector *)from;
-}
-
-INLINE vector all(float value) {
-    return (vector){0} + value;
-}
-
-INLINE void store(float *to, vector v) {
-    *(vector *)to = v;
-}
-
-/* The one thing that C's operators on vectors cannot say well. */
-#if defined(__AVX512F__)
-#define SMALLER(a, b) (vector) _mm512_min_ps((__m512)(a), (__m512)(b))
-#define LARGER(a, b) (vector) _mm512_max_ps((__m512)(a), (__m512)(b))
-#elif defined(__AVX__)
-#define SMALLER(a, b) (vector) _mm256_min_ps((__m256)(a), (__m256)(b))
-#define LARGER(a, b) (vector) _mm256_max_ps((__m256)(a), (__m256)(b))
-#elif defined(__SSE__)
-#define SMALLER(a, b) (vector) _mm_min_ps((__m128)(a), (__m128)(b))
-#define LARGER(a, b) (vector) _mm_max_ps((__m128)(a), (__m128)(b))
-#elif defined(__ARM_NEON)
-#define SMALLER(a, b) (vector) vminq_f32((float32x4_t)(a), (float32x4_t)(b))
-#define LARGER(a, b) (vector) vmaxq_f32((float32x4_t)(a), (float32x4_t)(b))
-#else
-#define SMALLER(a, b) choose((a) < (b), a, b)
-#define LARGER(a, b) choose((a) > (b), a, b)
-typedef int32_t mask __attribute__((vector_size(LANES_WIDTH * sizeof(float))));
-INLINE vector choose(mask m, vector yes, vector no) {
-    return (vector)((m & (mask)yes) | (~m & (mask)no));
-}
-#endif
-
-INLINE vector clamp(vector v, vector min, vector max) {
-    return SMALLER(LARGER(v, min), max);
-}
-
-/* ---- Products ------------------------------------------------------------------------------ */
-
-#define COLUMNS (LANES_WIDTH * LANES_VECTORS)
-
-INLINE void multiply(size_t m, size_t k, const float *a, size_t a_stride, const float *b, float *c,
-                     size_t c_stride) {
-    vector sums[LANES_ROWS][LANES_VECTORS] = {0};
-    for (size_t i = 0; i < k; i++) {
-        vector weights[LANES_VECTORS];
-        UNROLL for (size_t v = 0; v < LANES_VECTORS; v++) {
-            weights[v] = load(b + i * COLUMNS + v * LANES_WIDTH);
-        }
-        UNROLL for (size_t row = 0; row < m; row++) {
-            UNROLL for (size_t v = 0; v < LANES_VECTORS; v++) {
-                sums[row][v] += a[row * a_stride + i] * weights[v];
-            }
-        }
-    }
-    UNROLL for (size_t row = 0; row < m; row++) {
-        UNROLL for (size_t v = 0; v < LANES_VECTORS; v++) {
-            store(c + row * c_stride + v * LANES_WIDTH, sums[row][v]);
-        }
-    }
-}
-
-/* With m known, its loops are unrolled and the sums stay in registers. */
-static void product(size_t m, size_t k, const float *a, size_t a_stride, const float *b, float *c,
-                    size_t c_stride) {
-    switch (m) {
-#define ROWS(M)                                                                                    \
-    case M:                                                                                        \
-        multiply(M, k, a, a_stride, b, c, c_stride);                                               \
-        break;
-        ROWS(1)
-        ROWS(2)
-        ROWS(3) ROWS(4)
-#if LANES_ROWS > 4
-            ROWS(5) ROWS(6)
-#endif
-#if LANES_ROWS > 6
-                ROWS(7) ROWS(8)
-#endif
-#if LANES_ROWS > 8
-                    ROWS(9) ROWS(10) ROWS(11) ROWS(12)
-#endif
-                        default : break;
-    }
-}
-
-/* ---- Winograd ------------------------------------------------------------------------------ */
-
-/* Lavin and Gray 2015 (arXiv 1509.09308), with the interpolation points 0, 1, -1 for F(2); and 2,
- * -2 for F(4); and 1/2, -1/2 for F(6). Below, each matrix is applied to elements `step` apart. */
+/* The transforms of Winograd's algorithm for kernels of 3x3. Lavin and Gray 2015 (arXiv
+ * 1509.09308), with the interpolation points 0, 1, -1 for F(2); and 2, -2 for F(4); and 1/2, -1/2
+ * for F(6). Each one-dimensional transform is applied to elements `step` apart. */
+#include "runtime/lanes/vector.h"
 
 INLINE void input_2(const vector *d, size_t step, vector *out, size_t out_step) {
     vector d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step];
@@ -246,17 +138,12 @@ INLINE void weights_6(const vector *g, size_t step, vector *out, size_t out_step
                 }                                                                                  \
                 output_##M(element, 1, columns + x, N);                                            \
             }                                                                                      \
-            size_t left = channels - c;                                                            \
             vector add = load(bias + c), low = all(min), high = all(max);                          \
             for (size_t y = 0; y < M; y++) {                                                       \
                 output_##M(columns + y * N, 1, row, 1);                                            \
                 UNROLL for (size_t x = 0; x < M; x++) {                                            \
                     vector v = clamp(row[x] + add, low, high);                                     \
-                    if (left >= LANES_WIDTH) {                                                     \
-                        store(pixels[y * M + x] + c, v);                                           \
-                    } else {                                                                       \
-                        memcpy(pixels[y * M + x] + c, &v, left * sizeof(float));                   \
-                    }                                                                              \
+                    store_some(pixels[y * M + x] + c, v, channels - c);                            \
                 }                                                                                  \
             }                                                                                      \
         }                                                                                          \
@@ -285,14 +172,8 @@ TRANSFORMS(2)
 TRANSFORMS(4)
 TRANSFORMS(6)
 
-extern const lanes LANES_TABLE;
-const lanes LANES_TABLE = {
-    .name = LANES_NAME,
-    .width = LANES_WIDTH,
-    .rows = LANES_ROWS,
-    .columns = COLUMNS,
-    .product = product,
-    .winograd_input = {winograd_input_2, winograd_input_4, winograd_input_6},
-    .winograd_output = {winograd_output_2, winograd_output_4, winograd_output_6},
-    .winograd_weights = {winograd_weights_2, winograd_weights_4, winograd_weights_6},
+const winograd_lanes LANE(lane_winograd) = {
+    .input = {winograd_input_2, winograd_input_4, winograd_input_6},
+    .output = {winograd_output_2, winograd_output_4, winograd_output_6},
+    .weights = {winograd_weights_2, winograd_weights_4, winograd_weights_6},
 };

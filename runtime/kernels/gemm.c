@@ -1,0 +1,247 @@
+/* Rows are output pixels, each with the inputs under its kernel side by side (gathered into
+ * scratch, but for kernels of 1x1 with stride 1, where the picture is that matrix already); columns
+ * are output channels. XNNPACK goes through all weights for every few rows, which is slow once they
+ * leave the cache; here a panel of weights meets all rows of a strip before the next one does. */
+#include "runtime/kernels/gemm.h"
+#include "runtime/lanes/lanes.h"
+
+#include <string.h>
+
+#define STRIP_BYTES ((size_t)512 << 10)     /* of gathered rows: half an L2 cache */
+#define LARGE_STRIP_BYTES ((size_t)4 << 20) /* where weights are larger than that */
+#define LARGE_WEIGHTS ((size_t)512 << 10)
+#define CHUNK ((size_t)48) /* rows of a task, where weights are small */
+
+typedef struct gemm {
+    const lanes *lanes;
+    size_t k, outputs, panels;
+    size_t kernel_height, kernel_width, inputs;
+    size_t image_rows, rows; /* output pixels of a picture; of the run */
+    float *weights;          /* [panels][k][columns] */
+    size_t weight_bytes;
+    float *bias; /* [panels * columns], then zeros for pixels outside the picture */
+    size_t bias_bytes;
+    size_t strip; /* rows gathered at a time */
+    size_t row;   /* floats between them */
+    bool gathers, by_panels;
+} gemm;
+
+/* Some rows of the product. */
+typedef struct strip {
+    const kernel_call *call;
+    const gemm *g;
+    size_t first, count;
+    const float *from;
+    size_t from_stride;
+} strip;
+
+/* ---- Preparing ----------------------------------------------------------------------------- */
+
+kiln_status gemm_check(const kernel_call *call, kiln_error *error) {
+    const kiln_conv_params *p = call->params;
+    if (p->groups != 1 || call->inputs[0].constant) {
+        return kernel_fail(call, error, "a convolution as one matrix product has one group");
+    }
+    return KILN_OK;
+}
+
+typedef struct packing {
+    const float *from; /* [outputs][k] */
+    const gemm *g;
+} packing;
+
+static void pack_panel(void *context, size_t panel) {
+    const packing *job = context;
+    const gemm *g = job->g;
+    size_t columns = g->lanes->columns, first = panel * columns;
+    size_t count = g->outputs - first < columns ? g->outputs - first : columns;
+    float *to = g->weights + panel * g->k * columns;
+    for (size_t i = 0; i < g->k; i += LANES_MAX) { /* a cache line of each output at a time */
+        size_t end = i + LANES_MAX < g->k ? i + LANES_MAX : g->k;
+        for (size_t o = 0; o < columns; o++) {
+            for (size_t k = i; k < end; k++) {
+                to[k * columns + o] = o < count ? job->from[(first + o) * g->k + k] : 0;
+            }
+        }
+    }
+}
+
+kiln_status gemm_prepare(kernel_call *call, kiln_error *error) {
+    const operand *w = &call->inputs[1];
+    image_dims x, y;
+    (void)operand_image(&call->inputs[0], &x);
+    (void)operand_image(&call->outputs[0], &y);
+    gemm *g = kernel_allocate(call, sizeof *g);
+    if (g == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    const kiln_conv_params *p = call->params;
+    const lanes *best = lanes_best();
+    size_t k = w->dims[1] * w->dims[2] * w->dims[3];
+    size_t panels = (y.c + best->columns - 1) / best->columns;
+    bool padded = p->padding_top + p->padding_right + p->padding_bottom + p->padding_left > 0;
+    *g = (gemm){.lanes = best,
+                .k = k,
+                .outputs = y.c,
+                .panels = panels,
+                .row = k % 256 == 0 ? k + LANES_MAX : k, /* not all in the same sets of a cache */
+                .kernel_height = w->dims[1],
+                .kernel_width = w->dims[2],
+                .inputs = x.c,
+                .image_rows = y.h * y.w,
+                /* Rows 4 KB apart fall into one set of the L1 cache, which holds fewer than a
+                 * product's tile has: worth a copy. */
+                .gathers = call->inputs[0].row_stride % 512 == 0 || w->dims[1] != 1 ||
+                           w->dims[2] != 1 || p->stride_height != 1 || p->stride_width != 1 ||
+                           padded};
+    call->state = g;
+    g->weight_bytes = panels * g->k * best->columns * sizeof(float);
+    g->bias_bytes = (panels * best->columns + x.c) * sizeof(float);
+    g->by_panels = g->weight_bytes > LARGE_WEIGHTS;
+    g->weights = kernel_allocate(call, g->weight_bytes);
+    g->bias = kernel_allocate(call, g->bias_bytes);
+    if (g->weights == NULL || g->bias == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "layer '%.80s': no memory for its weights",
+                         call->name);
+    }
+    memset(g->bias, 0, g->bias_bytes);
+    if (call->input_count > 2 && operand_present(&call->inputs[2])) {
+        memcpy(g->bias, call->inputs[2].data, g->outputs * sizeof(float));
+    }
+    packing job = {w->data, g};
+    pthreadpool_parallelize_1d(call->threadpool, pack_panel, &job, panels, 0);
+    return KILN_OK;
+}
+
+void gemm_release(kernel_call *call) {
+    gemm *g = call->state;
+    if (g != NULL) {
+        kernel_free(call, g->weights, g->weight_bytes);
+        kernel_free(call, g->bias, g->bias_bytes);
+        kernel_free(call, g, sizeof *g);
+        call->state = NULL;
+    }
+}
+
+kiln_status gemm_bind(kernel_call *call, kiln_error *error) {
+    gemm *g = call->state;
+    (void)error;
+    g->rows = operand_dim(&call->outputs[0], 0, call->batch) * g->image_rows;
+    g->strip = g->rows;
+    if (g->gathers) {
+        size_t room = (g->by_panels ? LARGE_STRIP_BYTES : STRIP_BYTES) / (g->row * sizeof(float));
+        room = room < CHUNK ? CHUNK : room;
+        g->strip = room < g->rows ? room : g->rows;
+        size_t bytes = g->strip * g->row * sizeof(float);
+        call->scratch_bytes = call->scratch_bytes < bytes ? bytes : call->scratch_bytes;
+    }
+    return KILN_OK;
+}
+
+/* ---- Running ------------------------------------------------------------------------------- */
+
+/* The inputs under one output pixel, kernel row by kernel row. */
+static void gather_row(void *context, size_t index) {
+    const strip *s = context;
+    const gemm *g = s->g;
+    const kiln_conv_params *p = s->call->params;
+    const operand *x = &s->call->inputs[0];
+    const float *zeros = g->bias + g->panels * g->lanes->columns;
+    image_dims in, out;
+    (void)operand_image(x, &in);
+    (void)operand_image(&s->call->outputs[0], &out);
+    size_t row = s->first + index, pixel = row % g->image_rows;
+    const float *image = (const float *)x->data + row / g->image_rows * in.h * in.w * x->row_stride;
+    /* Above and left of the picture these wrap around to large numbers. */
+    size_t top = pixel / out.w * p->stride_height - p->padding_top;
+    size_t left = pixel % out.w * p->stride_width - p->padding_left;
+    bool together = p->dilation_width == 1 && x->row_stride == g->inputs && left < in.w &&
+                    left + g->kernel_width <= in.w; /* a kernel row is one piece */
+    float *to = (float *)s->call->scratch + index * g->row;
+    for (size_t y = 0; y < g->kernel_height; y++) {
+        size_t from_y = top + y * p->dilation_height;
+        if (together && from_y < in.h) {
+            size_t floats = g->kernel_width * g->inputs;
+            memcpy(to, image + (from_y * in.w + left) * g->inputs, floats * sizeof(float));
+            to += floats;
+            continue;
+        }
+        for (size_t c = 0; c < g->kernel_width; c++, to += g->inputs) {
+            size_t from_x = left + c * p->dilation_width;
+            const float *from = from_y < in.h && from_x < in.w
+                                    ? image + (from_y * in.w + from_x) * x->row_stride
+                                    : zeros;
+            memcpy(to, from, g->inputs * sizeof(float));
+        }
+    }
+}
+
+/* A block of rows by the last panel, of which only `count` columns are outputs. */
+static void multiply_edge(const strip *s, size_t rows, const float *from, const float *weights,
+                          lanes_finish last, size_t count, float *to, size_t to_stride) {
+    const gemm *g = s->g;
+    size_t columns = g->lanes->columns;
+    float sums[LANES_MAX_ROWS * LANES_MAX_COLUMNS];
+    g->lanes->product(rows, g->k, from, s->from_stride, weights, sums, columns, &last);
+    for (size_t row = 0; row < rows; row++) {
+        memcpy(to + row * to_stride, sums + row * columns, count * sizeof(float));
+    }
+}
+
+/* Rows begin .. end of the strip by one panel, in blocks of about equal size. */
+static void multiply(const strip *s, size_t panel, size_t begin, size_t end) {
+    const gemm *g = s->g;
+    const kiln_conv_params *p = s->call->params;
+    const operand *y = &s->call->outputs[0];
+    size_t columns = g->lanes->columns, first = panel * columns, rows = end - begin;
+    size_t blocks = (rows + g->lanes->rows - 1) / g->lanes->rows;
+    const float *weights = g->weights + panel * g->k * columns;
+    lanes_finish last = {.bias = g->bias + first, .min = p->min, .max = p->max};
+    for (size_t block = 0; block < blocks; block++) {
+        size_t row = begin + rows * block / blocks, next = begin + rows * (block + 1) / blocks;
+        const float *from = s->from + row * s->from_stride;
+        float *to = (float *)y->data + (s->first + row) * y->row_stride + first;
+        if (first + columns > g->outputs) {
+            multiply_edge(s, next - row, from, weights, last, g->outputs - first, to,
+                          y->row_stride);
+        } else {
+            g->lanes->product(next - row, g->k, from, s->from_stride, weights, to, y->row_stride,
+                              &last);
+        }
+    }
+}
+
+static void multiply_panel(void *context, size_t panel) {
+    const strip *s = context;
+    multiply(s, panel, 0, s->count);
+}
+
+static void multiply_chunk(void *context, size_t chunk) {
+    const strip *s = context;
+    size_t begin = chunk * CHUNK, end = begin + CHUNK < s->count ? begin + CHUNK : s->count;
+    for (size_t panel = 0; panel < s->g->panels; panel++) {
+        multiply(s, panel, begin, end);
+    }
+}
+
+kiln_status gemm_run(kernel_call *call, kiln_error *error) {
+    const gemm *g = call->state;
+    const operand *x = &call->inputs[0];
+    (void)error;
+    for (size_t first = 0; first < g->rows; first += g->strip) {
+        size_t count = g->rows - first < g->strip ? g->rows - first : g->strip;
+        strip s = {call, g, first, count, x->data, x->row_stride};
+        if (g->gathers) {
+            s.from = call->scratch;
+            s.from_stride = g->row;
+            pthreadpool_parallelize_1d(call->threadpool, gather_row, &s, count, 0);
+        }
+        if (g->by_panels) {
+            pthreadpool_parallelize_1d(call->threadpool, multiply_panel, &s, g->panels, 0);
+        } else {
+            pthreadpool_parallelize_1d(call->threadpool, multiply_chunk, &s,
+                                       (count + CHUNK - 1) / CHUNK, 0);
+        }
+    }
+    return KILN_OK;
+}

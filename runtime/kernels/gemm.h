@@ -1,0 +1,14 @@
+/* Convolution as one matrix product: for layers whose weights do not fit a cache, and for few input
+ * channels. */
+#ifndef KILN_KERNELS_GEMM_H
+#define KILN_KERNELS_GEMM_H
+
+#include "runtime/kernels/kernel.h"
+
+kiln_status gemm_check(const kernel_call *call, kiln_error *error);
+kiln_status gemm_prepare(kernel_call *call, kiln_error *error);
+kiln_status gemm_bind(kernel_call *call, kiln_error *error);
+kiln_status gemm_run(kernel_call *call, kiln_error *error);
+void gemm_release(kernel_call *call);
+
+#endif

@@ -1,0 +1,80 @@
+/* Vectors of the compiler's. CMake compiles the other sources of this folder (lanes.c apart) once
+ * for each set of instructions, with its flags and LANES_SUFFIX              what ends the names of
+ * what is compiled: LANE(product) LANES_NAME                for people LANES_WIDTH floats of a
+ * vector LANES_ROWS, LANES_VECTORS of a product's tile: as many accumulators as registers hold */
+#ifndef KILN_LANES_VECTOR_H
+#define KILN_LANES_VECTOR_H
+
+#include "runtime/lanes/lanes.h"
+
+#include <stdint.h>
+#include <string.h>
+#if defined(__SSE__)
+#include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+typedef float vector
+    __attribute__((vector_size(LANES_WIDTH * sizeof(float)), aligned(4), may_alias));
+
+#define UNROLL _Pragma("GCC unroll 16")
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE vector load(const float *from) {
+    return *(const vector *)from;
+}
+
+INLINE vector all(float value) {
+    return (vector){0} + value;
+}
+
+INLINE void store(float *to, vector v) {
+    *(vector *)to = v;
+}
+
+/* At most `count` floats of it. */
+INLINE void store_some(float *to, vector v, size_t count) {
+    if (count >= LANES_WIDTH) {
+        store(to, v);
+    } else {
+        memcpy(to, &v, count * sizeof(float));
+    }
+}
+
+/* The one thing that C's operators on vectors cannot say well. */
+#if defined(__AVX512F__)
+#define SMALLER(a, b) (vector) _mm512_min_ps((__m512)(a), (__m512)(b))
+#define LARGER(a, b) (vector) _mm512_max_ps((__m512)(a), (__m512)(b))
+#elif defined(__AVX__)
+#define SMALLER(a, b) (vector) _mm256_min_ps((__m256)(a), (__m256)(b))
+#define LARGER(a, b) (vector) _mm256_max_ps((__m256)(a), (__m256)(b))
+#elif defined(__SSE__)
+#define SMALLER(a, b) (vector) _mm_min_ps((__m128)(a), (__m128)(b))
+#define LARGER(a, b) (vector) _mm_max_ps((__m128)(a), (__m128)(b))
+#elif defined(__ARM_NEON)
+#define SMALLER(a, b) (vector) vminq_f32((float32x4_t)(a), (float32x4_t)(b))
+#define LARGER(a, b) (vector) vmaxq_f32((float32x4_t)(a), (float32x4_t)(b))
+#else
+#define SMALLER(a, b) choose((a) < (b), a, b)
+#define LARGER(a, b) choose((a) > (b), a, b)
+typedef int32_t mask __attribute__((vector_size(LANES_WIDTH * sizeof(float))));
+INLINE vector choose(mask m, vector yes, vector no) {
+    return (vector)((m & (mask)yes) | (~m & (mask)no));
+}
+#endif
+
+INLINE vector clamp(vector v, vector min, vector max) {
+    return SMALLER(LARGER(v, min), max);
+}
+
+#define LANE_JOIN(name, suffix) name##_##suffix
+#define LANE_EXPAND(name, suffix) LANE_JOIN(name, suffix)
+#define LANE(name) LANE_EXPAND(name, LANES_SUFFIX)
+
+/* What the table is made of. */
+void LANE(lane_product)(size_t m, size_t k, const float *a, size_t a_stride, const float *b,
+                        float *c, size_t c_stride, const lanes_finish *last);
+extern const winograd_lanes LANE(lane_winograd);
+
+#endif

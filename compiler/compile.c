@@ -81,10 +81,9 @@ static kiln_status compile(const char *onnx_path, const char *plan_path,
     report->operators_imported = g->node_count;
     status = passes_run(g, options, report);
     if (status == KILN_OK) {
-        status = lower_graph_to_program(g, &p);
+        status = lower_graph_to_program(g, options, &p);
     }
     if (status == KILN_OK) {
-        choose_algorithms(p, options->convolution);
         status = place_program(p);
     }
     if (status == KILN_OK) {

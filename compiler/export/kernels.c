@@ -87,6 +87,18 @@ static const char *filter_value(exporting *x, uint32_t tensor, size_t spatial) {
     return name;
 }
 
+/* What a convolution adds to its results. */
+static kiln_status add_and_finish(exporting *x, const char *y, const kiln_conv_params *p) {
+    if (x->step->input_count > 3 && step_operand(x, 3) != KILN_PLAN_NONE) {
+        const char *terms[2] = {y, value_of(x, step_operand(x, 3))};
+        if (terms[1] == NULL) {
+            return KILN_ERROR_UNSUPPORTED;
+        }
+        y = model_node(&x->model, "Add", NULL, 2, terms, NULL);
+    }
+    return finish_clamped(x, y, p->min, p->max);
+}
+
 static kiln_status export_conv(exporting *x) {
     PARAMS(kiln_conv_params);
     size_t spatial = step_tensor(x, 0)->rank - 2u;
@@ -110,7 +122,7 @@ static kiln_status export_conv(exporting *x) {
     model_ints(&x->model, node, "strides", spatial, strides + skip);
     model_ints(&x->model, node, "dilations", spatial, dilations + skip);
     model_int(&x->model, node, "group", p.groups);
-    return finish_clamped(x, y, p.min, p.max);
+    return add_and_finish(x, y, &p);
 }
 
 static kiln_status export_dense(exporting *x) {

@@ -65,7 +65,14 @@ static uint32_t cheapest(const program *p, const program_step *step) {
     return best;
 }
 
-void choose_algorithms(program *p, kiln_convolution preference) {
+bool conv_adds(uint32_t algorithm) {
+    return algorithm == KILN_CONV_GEMM ||
+           (algorithm >= KILN_CONV_WINOGRAD_2 && algorithm <= KILN_CONV_WINOGRAD_6);
+}
+
+void lowering_choose_algorithms(lowering *l) {
+    program *p = l->p;
+    kiln_convolution preference = l->options->convolution;
     for (size_t k = 0; k < p->step_count; k++) {
         program_step *step = &p->steps[k];
         if (preference == KILN_CONVOLUTION_DIRECT || !is_ours(p, step)) {

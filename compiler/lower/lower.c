@@ -122,11 +122,12 @@ static void walk_final_dense(lowering *l, uint32_t *producer) {
     }
 }
 
-kiln_status lower_graph_to_program(graph *g, program **out_program) {
+kiln_status lower_graph_to_program(graph *g, const kiln_compile_options *options,
+                                   program **out_program) {
     for (size_t k = 0; k < g->tensor_count; k++) {
         g->tensors[k]->mark = 0;
     }
-    lowering l = {.g = g, .p = graph_allocate(g, sizeof *l.p)};
+    lowering l = {.g = g, .options = options, .p = graph_allocate(g, sizeof *l.p)};
     if (l.p == NULL) {
         return KILN_ERROR_MEMORY;
     }
@@ -147,7 +148,11 @@ kiln_status lower_graph_to_program(graph *g, program **out_program) {
     mark_final_dense(l.p, producer);
     walk_final_dense(&l, producer);
     count_copies(l.p);
-    kiln_status status = lowering_share_in_place(&l);
+    lowering_choose_algorithms(&l);
+    kiln_status status = options->no_fusion ? KILN_OK : lowering_fuse_residuals(&l);
+    if (status == KILN_OK) {
+        status = lowering_share_in_place(&l);
+    }
     if (status == KILN_OK) {
         status = lowering_make_storages(&l);
     }

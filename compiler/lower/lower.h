@@ -134,8 +134,7 @@ uint64_t program_elements(const program_tensor *t); /* batch of one */
 
 /* Everything: steps, aliasing, in-place, storages with lifetimes. Placement is place/'s. Owned by
  * the graph's pool. */
-kiln_status lower_graph_to_program(graph *g, program **out_program);
-/* Sets the algorithm of each convolution (algorithms.c). */
-void choose_algorithms(program *p, kiln_convolution preference);
+kiln_status lower_graph_to_program(graph *g, const kiln_compile_options *options,
+                                   program **out_program);
 
 #endif

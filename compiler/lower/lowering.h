@@ -25,6 +25,7 @@ typedef struct lower_columns {
 
 struct lowering {
     graph *g;
+    const kiln_compile_options *options;
     program *p;
     memory *memories; /* one a program tensor */
     size_t memory_capacity;
@@ -57,6 +58,11 @@ bool uses_allow_strides(const lowering *l, const use_table *table, uint32_t tens
 
 /* columns.c: concatenations and slices become shared memory or COPY steps. */
 kiln_status lowering_resolve_columns(lowering *l);
+/* algorithms.c: sets the algorithm of each convolution; can it add to its results? */
+void lowering_choose_algorithms(lowering *l);
+bool conv_adds(uint32_t algorithm);
+/* residual.c: convolutions take over additions. */
+kiln_status lowering_fuse_residuals(lowering *l);
 /* in_place.c: elementwise results take over an operand's memory. */
 kiln_status lowering_share_in_place(lowering *l);
 /* storage.c: roots become storages with lifetimes. */

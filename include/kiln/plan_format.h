@@ -211,10 +211,12 @@ typedef struct kiln_cast_params {
 } kiln_cast_params;
 
 /* CONV_2D: x channels-last f32 of rank 3 (N,C,W: height 1) or 4; inputs x, weight
- * [O][KH][KW][C/groups] (constant, row-major, rank 4), optional bias [O] (constant). Zero padding.
- * DECONV_2D: the same with weight [O][KH][KW][C/groups], O = all output channels, group-major;
- * padding is taken from the output; adjustment adds rows/columns at bottom/right; adjustment <
- * stride. Output height = stride*(H-1) + adjustment + dilation*(KH-1) + 1 - top - bottom. */
+ * [O][KH][KW][C/groups] (constant, row-major, rank 4), optional bias [O] (constant), optional
+ * addend of y's dims and layout: y = clamp(convolution + bias + addend). Zero padding. The addend
+ * is for algorithms other than KILN_CONV_DIRECT; y may take its place in memory. DECONV_2D: the
+ * same with weight [O][KH][KW][C/groups], O = all output channels, group-major; padding is taken
+ * from the output; adjustment adds rows/columns at bottom/right; adjustment < stride. Output height
+ * = stride*(H-1) + adjustment + dilation*(KH-1) + 1 - top - bottom. */
 /* Winograd's F(m x m, 3 x 3) is for kernels of 3x3 with stride and dilation 1 and one group; x is
  * not constant. The larger m, the fewer multiplications and the larger the rounding errors. */
 typedef enum kiln_conv_algorithm {

@@ -44,6 +44,19 @@ static kiln_status check_operands(const kernel_call *call, const kiln_conv_param
     return KILN_OK;
 }
 
+const operand *conv_addend(const kernel_call *call) {
+    return call->input_count > 3 && operand_present(&call->inputs[3]) ? &call->inputs[3] : NULL;
+}
+
+static kiln_status check_addend(const kernel_call *call, kiln_error *error) {
+    const operand *add = conv_addend(call), *y = &call->outputs[0];
+    if (add != NULL && (add->dtype != KILN_F32 || add->constant || add->layout != y->layout ||
+                        !operand_same_dims(add, y))) {
+        return kernel_fail(call, error, "what is added does not fit the output");
+    }
+    return KILN_OK;
+}
+
 static uint64_t conv_output(uint64_t input, uint64_t before, uint64_t after, uint64_t kernel,
                             uint64_t dilation, uint64_t stride) {
     uint64_t padded = input + before + after, extent = (kernel - 1) * dilation + 1;
@@ -85,9 +98,9 @@ typedef struct algorithm {
 } algorithm;
 
 static kiln_status check_direct(const kernel_call *call, kiln_error *error) {
-    (void)call;
-    (void)error;
-    return KILN_OK;
+    return conv_addend(call) == NULL
+               ? KILN_OK
+               : kernel_fail(call, error, "the direct algorithm does not add");
 }
 
 static kiln_status prepare_direct(kernel_call *call, kiln_error *error) {
@@ -127,6 +140,9 @@ static kiln_status check_conv(const kernel_call *call, kiln_error *error) {
                                           p->dilation_width, p->stride_width) != y.w)) {
         status = kernel_fail(call, error, "the output's size does not follow from the input's");
     }
+    if (status == KILN_OK) {
+        status = check_addend(call, error);
+    }
     return status == KILN_OK ? algorithm_of(call)->check(call, error) : status;
 }
 
@@ -156,12 +172,13 @@ static kiln_status bind_deconv(kernel_call *call, kiln_error *error) {
 
 const kernel kernel_conv_2d = {
     .traits = {.name = "conv_2d",
-               .runs_on = "XNNPACK",
-               .strided_inputs = 1,
+               .runs_on = "Kiln/XNNPACK",
+               .strided_inputs = 1 | 8,
                .strided_outputs = 1,
+               .in_place_inputs = 8,
                .params_bytes = sizeof(kiln_conv_params)},
     .min_inputs = 2,
-    .max_inputs = 3,
+    .max_inputs = 4,
     .min_outputs = 1,
     .max_outputs = 1,
     .check = check_conv,

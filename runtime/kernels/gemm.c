@@ -16,12 +16,11 @@ typedef struct gemm {
     const lanes *lanes;
     size_t k, outputs, panels;
     size_t kernel_height, kernel_width, inputs;
-    size_t image_rows, rows; /* output pixels of a picture; of the run */
-    float *weights;          /* [panels][k][columns] */
+    float *weights; /* [panels][k][columns] */
     size_t weight_bytes;
     float *bias; /* [panels * columns], then zeros for pixels outside the picture */
     size_t bias_bytes;
-    size_t strip; /* rows gathered at a time */
+    size_t strip; /* rows gathered at a time, at most */
     size_t row;   /* floats between them */
     bool gathers, by_panels;
 } gemm;
@@ -30,7 +29,7 @@ typedef struct gemm {
 typedef struct strip {
     const kernel_call *call;
     const gemm *g;
-    size_t first, count;
+    size_t first, count; /* counted from the first output pixel of the run */
     const float *from;
     size_t from_stride;
 } strip;
@@ -88,7 +87,6 @@ kiln_status gemm_prepare(kernel_call *call, kiln_error *error) {
                 .kernel_height = w->dims[1],
                 .kernel_width = w->dims[2],
                 .inputs = x.c,
-                .image_rows = y.h * y.w,
                 /* Rows 4 KB apart fall into one set of the L1 cache, which holds fewer than a
                  * product's tile has: worth a copy. */
                 .gathers = call->inputs[0].row_stride % 512 == 0 || w->dims[1] != 1 ||
@@ -123,15 +121,22 @@ void gemm_release(kernel_call *call) {
     }
 }
 
+/* Output pixels of a run. */
+static size_t count_rows(const kernel_call *call) {
+    image_dims y;
+    (void)operand_image(&call->outputs[0], &y);
+    return operand_dim(&call->outputs[0], 0, call->batch) * (call->end_row - call->begin_row) * y.w;
+}
+
 kiln_status gemm_bind(kernel_call *call, kiln_error *error) {
     gemm *g = call->state;
+    size_t rows = count_rows(call);
     (void)error;
-    g->rows = operand_dim(&call->outputs[0], 0, call->batch) * g->image_rows;
-    g->strip = g->rows;
+    g->strip = rows;
     if (g->gathers) {
         size_t room = (g->by_panels ? LARGE_STRIP_BYTES : STRIP_BYTES) / (g->row * sizeof(float));
         room = room < CHUNK ? CHUNK : room;
-        g->strip = room < g->rows ? room : g->rows;
+        g->strip = room < rows ? room : rows;
         size_t bytes = g->strip * g->row * sizeof(float);
         call->scratch_bytes = call->scratch_bytes < bytes ? bytes : call->scratch_bytes;
     }
@@ -150,27 +155,27 @@ static void gather_row(void *context, size_t index) {
     image_dims in, out;
     (void)operand_image(x, &in);
     (void)operand_image(&s->call->outputs[0], &out);
-    size_t row = s->first + index, pixel = row % g->image_rows;
-    const float *image = (const float *)x->data + row / g->image_rows * in.h * in.w * x->row_stride;
+    size_t row = s->first + index, height = s->call->end_row - s->call->begin_row;
+    size_t sample = row / (height * out.w), pixel = row % (height * out.w);
     /* Above and left of the picture these wrap around to large numbers. */
-    size_t top = pixel / out.w * p->stride_height - p->padding_top;
+    size_t top = (s->call->begin_row + pixel / out.w) * p->stride_height - p->padding_top;
     size_t left = pixel % out.w * p->stride_width - p->padding_left;
     bool together = p->dilation_width == 1 && x->row_stride == g->inputs && left < in.w &&
                     left + g->kernel_width <= in.w; /* a kernel row is one piece */
     float *to = (float *)s->call->scratch + index * g->row;
     for (size_t y = 0; y < g->kernel_height; y++) {
         size_t from_y = top + y * p->dilation_height;
-        if (together && from_y < in.h) {
+        const float *from_row = from_y < in.h ? operand_image_row(x, sample, from_y) : NULL;
+        if (together && from_row != NULL) {
             size_t floats = g->kernel_width * g->inputs;
-            memcpy(to, image + (from_y * in.w + left) * g->inputs, floats * sizeof(float));
+            memcpy(to, from_row + left * g->inputs, floats * sizeof(float));
             to += floats;
             continue;
         }
         for (size_t c = 0; c < g->kernel_width; c++, to += g->inputs) {
             size_t from_x = left + c * p->dilation_width;
-            const float *from = from_y < in.h && from_x < in.w
-                                    ? image + (from_y * in.w + from_x) * x->row_stride
-                                    : zeros;
+            const float *from =
+                from_row != NULL && from_x < in.w ? from_row + from_x * x->row_stride : zeros;
             memcpy(to, from, g->inputs * sizeof(float));
         }
     }
@@ -192,15 +197,22 @@ static void multiply_edge(const strip *s, size_t rows, const float *from, const 
 static void multiply(const strip *s, size_t panel, size_t begin, size_t end) {
     const gemm *g = s->g;
     const kiln_conv_params *p = s->call->params;
-    const operand *y = &s->call->outputs[0];
+    const operand *y = &s->call->outputs[0], *add = conv_addend(s->call);
     size_t columns = g->lanes->columns, first = panel * columns, rows = end - begin;
     size_t blocks = (rows + g->lanes->rows - 1) / g->lanes->rows;
     const float *weights = g->weights + panel * g->k * columns;
     lanes_finish last = {.bias = g->bias + first, .min = p->min, .max = p->max};
+    float *results = operand_image_row(y, 0, s->call->begin_row) + s->first * y->row_stride + first;
+    const float *added = NULL;
+    if (add != NULL) {
+        added = operand_image_row(add, 0, s->call->begin_row) + s->first * add->row_stride + first;
+        last.add_stride = add->row_stride;
+    }
     for (size_t block = 0; block < blocks; block++) {
         size_t row = begin + rows * block / blocks, next = begin + rows * (block + 1) / blocks;
         const float *from = s->from + row * s->from_stride;
-        float *to = (float *)y->data + (s->first + row) * y->row_stride + first;
+        float *to = results + row * y->row_stride;
+        last.add = add != NULL ? added + row * add->row_stride : NULL;
         if (first + columns > g->outputs) {
             multiply_edge(s, next - row, from, weights, last, g->outputs - first, to,
                           y->row_stride);
@@ -228,13 +240,16 @@ kiln_status gemm_run(kernel_call *call, kiln_error *error) {
     const gemm *g = call->state;
     const operand *x = &call->inputs[0];
     (void)error;
-    for (size_t first = 0; first < g->rows; first += g->strip) {
-        size_t count = g->rows - first < g->strip ? g->rows - first : g->strip;
-        strip s = {call, g, first, count, x->data, x->row_stride};
+    size_t rows = count_rows(call);
+    for (size_t first = 0; first < rows; first += g->strip) {
+        size_t count = rows - first < g->strip ? rows - first : g->strip;
+        strip s = {call, g, first, count, NULL, x->row_stride};
         if (g->gathers) {
             s.from = call->scratch;
             s.from_stride = g->row;
             pthreadpool_parallelize_1d(call->threadpool, gather_row, &s, count, 0);
+        } else {
+            s.from = operand_image_row(x, 0, call->begin_row) + first * x->row_stride;
         }
         if (g->by_panels) {
             pthreadpool_parallelize_1d(call->threadpool, multiply_panel, &s, g->panels, 0);

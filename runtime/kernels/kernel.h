@@ -53,7 +53,7 @@ typedef struct kernel_call {
     uint32_t batch; /* of the coming run */
     uint32_t max_batch;
     /* Rows of the output image that run computes: all of them, but in a band (then of one sample).
-     * Kernels that do not say by_rows need not look. */
+     * During prepare and bind: as many as a run may at most. */
     size_t begin_row, end_row;
     pthreadpool_t threadpool; /* NULL: one thread */
     const kiln_allocator *allocator;
@@ -112,6 +112,8 @@ typedef struct image_dims {
     size_t n, h, w, c; /* n per batch of one */
 } image_dims;
 bool operand_image(const operand *o, image_dims *out_dims);
+/* The first pixel of a row of an f32 image's sample; sample 0 in a band. */
+float *operand_image_row(const operand *o, size_t sample, size_t row);
 void *kernel_allocate(const kernel_call *call, size_t size); /* aligned to 64; NULL: none */
 void kernel_free(const kernel_call *call, void *pointer, size_t size);
 /* Strides (elements, row_stride applied) of o broadcast to out's physical dims, aligned at the end;

@@ -4,6 +4,7 @@
  * keep both transformed sides in cache; where there are too few strips for the threads, one strip
  * holds all tiles and the threads share each of its three phases. */
 #include "runtime/kernels/winograd.h"
+#include "runtime/kernels/gemm.h"
 #include "runtime/lanes/lanes.h"
 
 #include <stdatomic.h>
@@ -22,16 +23,17 @@ typedef struct winograd {
     size_t inputs, outputs;
     size_t input_row, output_row; /* floats of a tile at a position, in whole vectors and panels */
     size_t panels;
-    size_t tiles_high, tiles_wide;
+    size_t tiles_wide;
     float *weights; /* [positions][panels][inputs][columns] */
     size_t weight_bytes;
-    float *bias; /* [output_row]; then input_row zeros, for pixels outside the picture */
+    float *bias; /* [output_row]; then zeros, for pixels outside the picture */
     size_t bias_bytes;
-    size_t strip, strips; /* tiles of one; how many in a run */
+    size_t strip; /* tiles of one, at most */
     bool by_phases;
     size_t workers;
     size_t worker_floats; /* of scratch: what a strip needs */
-    atomic_size_t next;   /* strip */
+    size_t strips;        /* of the run that goes on */
+    atomic_size_t next;
 } winograd;
 
 /* One strip's place in scratch. */
@@ -109,7 +111,8 @@ static void pack_panel(void *context, size_t panel) {
 static kiln_status pack(kernel_call *call, winograd *w, kiln_error *error) {
     size_t columns = w->lanes->columns;
     w->weight_bytes = w->positions * w->panels * w->inputs * columns * sizeof(float);
-    w->bias_bytes = (w->output_row + w->input_row) * sizeof(float);
+    size_t zeros = w->input_row > w->output_row ? w->input_row : w->output_row;
+    w->bias_bytes = (w->output_row + zeros) * sizeof(float);
     w->weights = kernel_allocate(call, w->weight_bytes);
     w->bias = kernel_allocate(call, w->bias_bytes);
     if (w->weights == NULL || w->bias == NULL) {
@@ -149,7 +152,6 @@ kiln_status winograd_prepare(kernel_call *call, kiln_error *error) {
                     .input_row = row_floats(x.c),
                     .output_row = round_up(y.c, best->columns),
                     .panels = (y.c + best->columns - 1) / best->columns,
-                    .tiles_high = (y.h + m - 1) / m,
                     .tiles_wide = (y.w + m - 1) / m};
     call->state = w;
     return pack(call, w, error);
@@ -172,19 +174,29 @@ static size_t strip_floats(const winograd *w, size_t count) {
            w->output_row;
 }
 
+/* Rows of tiles that a run computes in each picture. Its first row is a multiple of m. */
+static size_t tiles_high(const kernel_call *call) {
+    const winograd *w = call->state;
+    return (call->end_row - call->begin_row + w->output_tile - 1) / w->output_tile;
+}
+
+static size_t count_tiles(const kernel_call *call) {
+    const winograd *w = call->state;
+    return operand_dim(&call->outputs[0], 0, call->batch) * tiles_high(call) * w->tiles_wide;
+}
+
 kiln_status winograd_bind(kernel_call *call, kiln_error *error) {
     winograd *w = call->state;
     (void)error;
     size_t threads = pthreadpool_get_threads_count(call->threadpool);
-    size_t tiles = operand_dim(&call->outputs[0], 0, call->batch) * w->tiles_high * w->tiles_wide;
+    size_t tiles = count_tiles(call);
     size_t tile_bytes = w->positions * (w->input_row + w->output_row) * sizeof(float);
     size_t wanted = STRIP_BYTES / tile_bytes;
     wanted = wanted < LEAST_STRIP ? LEAST_STRIP : wanted;
     size_t strips = (tiles + wanted - 1) / wanted;
     w->by_phases = threads > 1 && strips < 2 * threads;
-    w->strips = w->by_phases ? 1 : strips;
-    w->strip = (tiles + w->strips - 1) / w->strips;
-    w->workers = w->by_phases || w->strips < threads ? 1 : threads;
+    w->strip = w->by_phases ? tiles : (tiles + strips - 1) / strips;
+    w->workers = w->by_phases || strips < threads ? 1 : threads;
     w->worker_floats = round_up(strip_floats(w, w->strip), LANES_MAX);
     size_t bytes = w->workers * w->worker_floats * sizeof(float);
     call->scratch_bytes = call->scratch_bytes < bytes ? bytes : call->scratch_bytes;
@@ -193,8 +205,8 @@ kiln_status winograd_bind(kernel_call *call, kiln_error *error) {
 
 static strip take_strip(const kernel_call *call, size_t index, size_t worker) {
     const winograd *w = call->state;
-    size_t tiles = operand_dim(&call->outputs[0], 0, call->batch) * w->tiles_high * w->tiles_wide;
-    size_t first = index * w->strip, count = tiles - first < w->strip ? tiles - first : w->strip;
+    size_t tiles = count_tiles(call), first = index * w->strip;
+    size_t count = tiles - first < w->strip ? tiles - first : w->strip;
     float *scratch = (float *)call->scratch + worker * w->worker_floats;
     size_t input_step = count * w->input_row + SKEW, output_step = count * w->output_row + SKEW;
     return (strip){call,       w,           first,
@@ -208,11 +220,12 @@ typedef struct tile_place {
     size_t image, y, x; /* the tile's first output pixel */
 } tile_place;
 
-static tile_place place_tile(const winograd *w, size_t tile) {
-    size_t in_image = tile % (w->tiles_high * w->tiles_wide);
-    return (tile_place){tile / (w->tiles_high * w->tiles_wide),
-                        in_image / w->tiles_wide * w->output_tile,
-                        in_image % w->tiles_wide * w->output_tile};
+static tile_place place_tile(const strip *s, size_t index) {
+    const winograd *w = s->w;
+    size_t in_picture = tiles_high(s->call) * w->tiles_wide, tile = s->first + index;
+    return (tile_place){tile / in_picture,
+                        s->call->begin_row + tile % in_picture / w->tiles_wide * w->output_tile,
+                        tile % w->tiles_wide * w->output_tile};
 }
 
 static void transform_input(void *context, size_t index) {
@@ -222,17 +235,15 @@ static void transform_input(void *context, size_t index) {
     const operand *x = &s->call->inputs[0];
     const float *zeros = w->bias + w->output_row;
     const float *pixels[WINOGRAD_MAX_TILE * WINOGRAD_MAX_TILE];
-    tile_place at = place_tile(w, s->first + index);
+    tile_place at = place_tile(s, index);
     image_dims dims;
     (void)operand_image(x, &dims);
-    const float *image = (const float *)x->data + at.image * dims.h * dims.w * x->row_stride;
     /* Above and left of the picture these wrap around to large numbers. */
     size_t top = at.y - p->padding_top, left = at.x - p->padding_left;
     for (size_t row = top, k = 0; row != top + w->tile; row++) {
+        const float *from = row < dims.h ? operand_image_row(x, at.image, row) : NULL;
         for (size_t column = left; column != left + w->tile; column++) {
-            pixels[k++] = row < dims.h && column < dims.w
-                              ? image + (row * dims.w + column) * x->row_stride
-                              : zeros;
+            pixels[k++] = from != NULL && column < dims.w ? from + column * x->row_stride : zeros;
         }
     }
     w->lanes->winograd->input[w->size](pixels, w->inputs, s->transformed + index * w->input_row,
@@ -259,21 +270,26 @@ static void transform_output(void *context, size_t index) {
     const strip *s = context;
     const winograd *w = s->w;
     const kiln_conv_params *p = s->call->params;
-    const operand *y = &s->call->outputs[0];
+    const operand *y = &s->call->outputs[0], *add = conv_addend(s->call);
     float *pixels[WINOGRAD_MAX_TILE * WINOGRAD_MAX_TILE];
-    tile_place at = place_tile(w, s->first + index);
+    const float *added[WINOGRAD_MAX_TILE * WINOGRAD_MAX_TILE];
+    tile_place at = place_tile(s, index);
     image_dims dims;
     (void)operand_image(y, &dims);
-    float *image = (float *)y->data + at.image * dims.h * dims.w * y->row_stride;
     for (size_t row = at.y, k = 0; row < at.y + w->output_tile; row++) {
-        for (size_t column = at.x; column < at.x + w->output_tile; column++) {
-            pixels[k++] = row < dims.h && column < dims.w
-                              ? image + (row * dims.w + column) * y->row_stride
-                              : s->outside;
+        float *to = row < s->call->end_row ? operand_image_row(y, at.image, row) : NULL;
+        const float *from =
+            to != NULL && add != NULL ? operand_image_row(add, at.image, row) : NULL;
+        for (size_t column = at.x; column < at.x + w->output_tile; column++, k++) {
+            bool inside = to != NULL && column < dims.w;
+            pixels[k] = inside ? to + column * y->row_stride : s->outside;
+            added[k] =
+                inside && from != NULL ? from + column * add->row_stride : w->bias + w->output_row;
         }
     }
     w->lanes->winograd->output[w->size](s->products + index * w->output_row, s->output_step,
-                                        w->bias, w->outputs, p->min, p->max, pixels);
+                                        w->bias, w->outputs, p->min, p->max,
+                                        add != NULL ? added : NULL, pixels);
 }
 
 /* ---- Running ------------------------------------------------------------------------------- */
@@ -312,6 +328,7 @@ kiln_status winograd_run(kernel_call *call, kiln_error *error) {
         pthreadpool_parallelize_1d(pool, transform_output, &s, s.count, 0);
         return KILN_OK;
     }
+    w->strips = (count_tiles(call) + w->strip - 1) / w->strip;
     atomic_store(&w->next, 0);
     pthreadpool_parallelize_1d(pool, run_worker, call, w->workers, 0);
     return KILN_OK;

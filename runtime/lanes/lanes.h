@@ -28,10 +28,12 @@ typedef struct winograd_lanes {
      * goes to out + p * position_stride, in whole vectors. */
     void (*input[WINOGRAD_SIZES])(const float *const *pixels, size_t channels, float *out,
                                   size_t position_stride);
-    /* A^T M A + bias, clamped: element p of M at in + p * position_stride; pixels[m^2] are where
-     * results go, `channels` floats each, no more. bias has whole vectors. */
+    /* A^T M A + bias, and add[m^2] where that is not NULL, clamped: element p of M at in + p *
+     * position_stride; pixels[m^2] are where results go, `channels` floats each, no more. bias has
+     * whole vectors. */
     void (*output[WINOGRAD_SIZES])(const float *in, size_t position_stride, const float *bias,
-                                   size_t channels, float min, float max, float *const *pixels);
+                                   size_t channels, float min, float max, const float *const *add,
+                                   float *const *pixels);
     /* G g G^T: taps[9] point to `channels` floats each; result as in input. */
     void (*weights[WINOGRAD_SIZES])(const float *const *taps, size_t channels, float *out,
                                     size_t position_stride);

@@ -127,7 +127,8 @@ INLINE void weights_6(const vector *g, size_t step, vector *out, size_t out_step
         }                                                                                          \
     }                                                                                              \
     static void winograd_output_##M(const float *in, size_t position_stride, const float *bias,    \
-                                    size_t channels, float min, float max, float *const *pixels) { \
+                                    size_t channels, float min, float max,                         \
+                                    const float *const *add, float *const *pixels) {               \
         enum { N = M + 2 };                                                                        \
         for (size_t c = 0; c < channels; c += LANES_WIDTH) {                                       \
             vector columns[M * N], row[M];                                                         \
@@ -138,12 +139,15 @@ INLINE void weights_6(const vector *g, size_t step, vector *out, size_t out_step
                 }                                                                                  \
                 output_##M(element, 1, columns + x, N);                                            \
             }                                                                                      \
-            vector add = load(bias + c), low = all(min), high = all(max);                          \
+            vector shift = load(bias + c), low = all(min), high = all(max);                        \
             for (size_t y = 0; y < M; y++) {                                                       \
                 output_##M(columns + y * N, 1, row, 1);                                            \
                 UNROLL for (size_t x = 0; x < M; x++) {                                            \
-                    vector v = clamp(row[x] + add, low, high);                                     \
-                    store_some(pixels[y * M + x] + c, v, channels - c);                            \
+                    vector v = row[x] + shift;                                                     \
+                    if (add != NULL) {                                                             \
+                        v += load(add[y * M + x] + c);                                             \
+                    }                                                                              \
+                    store_some(pixels[y * M + x] + c, clamp(v, low, high), channels - c);          \
                 }                                                                                  \
             }                                                                                      \
         }                                                                                          \

@@ -57,7 +57,7 @@ static void write_test_plan(void) {
     program *p = NULL;
     kiln_compile_options_init(&options);
     ck_assert_msg(passes_run(g, &options, &report) == KILN_OK, "%s", error.message);
-    ck_assert_int_eq(lower_graph_to_program(g, &p), KILN_OK);
+    ck_assert_int_eq(lower_graph_to_program(g, &options, &p), KILN_OK);
     ck_assert_int_eq(place_program(p), KILN_OK);
     ck_assert_int_eq(write_plan(p, path, &options, &report, &error), KILN_OK);
     graph_free(g);

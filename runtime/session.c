@@ -1,57 +1,15 @@
 /* Sessions: an arena, packed weights, and the steps bound to them. */
+#include "runtime/session.h"
 #include "runtime/kernels/xnnpack.h"
-#include "runtime/runtime.h"
-#include <kiln/half.h>
 
-#define XXH_INLINE_ALL
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
-#include <xxhash.h>
-
-#define MAX_CAPTURES 16
-#define PACKED_RELEASE_BYTES ((size_t)1 << 16)
-
-typedef struct capture {
-    uint32_t tensor;
-    kiln_buffer buffer;
-} capture;
-
-typedef struct widened {
-    float *data;
-    size_t bytes;
-} widened;
-
-struct kiln_session {
-    const kiln_plan *plan;
-    kiln_allocator allocator;
-    kernel_call *calls;
-    operand *operands; /* of all calls, one after the other */
-    uint8_t *prepared; /* by step: prepare was called, so release must be */
-    uint8_t *verified; /* by tensor: constant's checksum was right */
-    widened *widened;  /* by tensor: f32 copies of f16 constants read at run time */
-    uint64_t *nanoseconds;
-    uint64_t runs;
-    uint8_t *arena;
-    size_t arena_bytes, arena_room;
-    void *scratch; /* of the step that runs */
-    size_t scratch_bytes;
-    pthreadpool_t threadpool;
-    uint32_t max_batch, bound_batch, batch;
-    bool profile;
-    kiln_observer observer;
-    void *observer_context;
-    size_t observed_step; /* step whose outputs may be read; SIZE_MAX: none */
-    capture captures[MAX_CAPTURES];
-    size_t capture_count;
-};
 
 void kiln_session_options_init(kiln_session_options *out_options) {
     *out_options = (kiln_session_options){.threads = 1, .max_batch = 1};
 }
 
-static void *session_allocate(const kiln_session *s, size_t size) {
+void *session_allocate(const kiln_session *s, size_t size) {
     void *pointer = s->allocator.allocate(s->allocator.context, size == 0 ? 1 : size, 64);
     if (pointer != NULL) {
         memset(pointer, 0, size);
@@ -59,90 +17,9 @@ static void *session_allocate(const kiln_session *s, size_t size) {
     return pointer;
 }
 
-static void session_free(const kiln_session *s, void *pointer, size_t size) {
+void session_free(const kiln_session *s, void *pointer, size_t size) {
     if (pointer != NULL) {
         s->allocator.release(s->allocator.context, pointer, size == 0 ? 1 : size);
-    }
-}
-
-/* ---- Constants ----------------------------------------------------------------------------- */
-
-static kiln_status verify_constant(kiln_session *s, uint32_t tensor, kiln_error *error) {
-    const kiln_plan_view *v = &s->plan->view;
-    const kiln_plan_tensor_record *t = &v->tensors[tensor];
-    if (!s->verified[tensor] && !s->plan->skip_weight_checksums) {
-        size_t bytes = (size_t)kiln_plan_tensor_bytes(t);
-        if (XXH3_64bits(v->weights + t->offset, bytes) != t->checksum) {
-            return kiln_fail(error, KILN_ERROR_FORMAT,
-                             "damaged plan: the checksum of weights '%.80s' does not match",
-                             v->strings + t->name);
-        }
-    }
-    s->verified[tensor] = 1;
-    return KILN_OK;
-}
-
-static kiln_status widen(kiln_session *s, uint32_t tensor, kiln_error *error) {
-    const kiln_plan_view *v = &s->plan->view;
-    const kiln_plan_tensor_record *t = &v->tensors[tensor];
-    widened *w = &s->widened[tensor];
-    size_t count = (size_t)kiln_plan_tensor_bytes(t) / 2;
-    w->bytes = count * sizeof(float) + XNNPACK_MARGIN;
-    w->data = session_allocate(s, w->bytes);
-    if (w->data == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    }
-    const uint16_t *halves = (const uint16_t *)(const void *)(v->weights + t->offset);
-    for (size_t k = 0; k < count; k++) {
-        w->data[k] = kiln_f32_from_f16(halves[k]);
-    }
-    return KILN_OK;
-}
-
-static kiln_status load_constants(kiln_session *s, kernel_call *call, kiln_error *error) {
-    const kiln_plan_view *v = &s->plan->view;
-    for (uint32_t k = 0; k < call->input_count; k++) {
-        operand *o = &call->inputs[k];
-        if (!o->constant) {
-            continue;
-        }
-        uint32_t tensor = (uint32_t)(o->record - v->tensors);
-        kiln_status status = verify_constant(s, tensor, error);
-        bool narrow = o->record->stored_dtype != o->record->dtype;
-        if (status == KILN_OK && narrow && s->widened[tensor].data == NULL) {
-            status = widen(s, tensor, error);
-        }
-        if (status != KILN_OK) {
-            return status;
-        }
-        /* Kernels only read constants; the operand's pointer is not const for the others' sake. */
-        const uint8_t *stored = v->weights + o->record->offset;
-        memcpy(&o->data, narrow ? (const void *)&s->widened[tensor].data : (const void *)&stored,
-               sizeof o->data);
-    }
-    return KILN_OK;
-}
-
-/* After packing, the plan's pages are not needed again: give them back, so that the weights are in
- * memory once. */
-static void drop_constants(kiln_session *s, kernel_call *call) {
-    const kiln_plan_view *v = &s->plan->view;
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    for (uint32_t k = 0; k < call->input_count; k++) {
-        operand *o = &call->inputs[k];
-        if (!o->constant) {
-            continue;
-        }
-        widened *w = &s->widened[o->record - v->tensors];
-        session_free(s, w->data, w->bytes);
-        *w = (widened){0};
-        o->data = NULL;
-        uintptr_t begin = (uintptr_t)(v->weights + o->record->offset);
-        uintptr_t end = (begin + (size_t)kiln_plan_tensor_bytes(o->record)) / page * page;
-        begin = (begin + page - 1) / page * page;
-        if (s->plan->mapping != NULL && end > begin && end - begin >= PACKED_RELEASE_BYTES) {
-            (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
-        }
     }
 }
 
@@ -411,28 +288,6 @@ static uint64_t now(void) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-/* Captures and the observer. False ends the run. */
-static bool after_step(kiln_session *s, size_t step) {
-    const kernel_call *call = &s->calls[step];
-    s->observed_step = step;
-    for (size_t c = 0; c < s->capture_count; c++) {
-        for (uint32_t k = 0; k < call->output_count; k++) {
-            const operand *o = &call->outputs[k];
-            if (operand_present(o) &&
-                (uint32_t)(o->record - s->plan->view.tensors) == s->captures[c].tensor) {
-                kiln_buffer buffer = s->captures[c].buffer;
-                kiln_tensor_info info;
-                tensor_info(&s->plan->view, s->captures[c].tensor, &info);
-                buffer.size = info.bytes * (info.batched ? s->batch : 1);
-                (void)kiln_session_step_read(s, step, k, buffer, NULL);
-            }
-        }
-    }
-    bool go_on = s->observer == NULL || s->observer(s->observer_context, s, step);
-    s->observed_step = SIZE_MAX;
-    return go_on;
-}
-
 static kiln_status run_steps(kiln_session *s, kiln_error *error) {
     for (size_t step = 0; step < s->plan->view.step_count; step++) {
         kernel_call *call = &s->calls[step];
@@ -482,119 +337,4 @@ kiln_status kiln_session_run(kiln_session *s, uint32_t batch, const kiln_buffer 
 
 size_t kiln_session_arena_bytes(const kiln_session *s) {
     return s->arena_bytes;
-}
-
-/* ---- Looking inside ------------------------------------------------------------------------ */
-
-size_t kiln_session_step_count(const kiln_session *s) {
-    return s->plan->view.step_count;
-}
-
-kiln_status kiln_session_profile(const kiln_session *s, size_t step,
-                                 kiln_step_profile *out_profile) {
-    if (step >= s->plan->view.step_count) {
-        return KILN_ERROR_ARGUMENT;
-    }
-    *out_profile =
-        (kiln_step_profile){.name = s->calls[step].name,
-                            .kernel = kiln_kernel_describe(s->calls[step].step->kernel)->name,
-                            .nanoseconds = s->nanoseconds[step],
-                            .runs = s->profile ? s->runs : 0,
-                            .macs = kiln_plan_step_macs(s->plan, step)};
-    return KILN_OK;
-}
-
-void kiln_session_observe(kiln_session *s, kiln_observer observer, void *context) {
-    s->observer = observer;
-    s->observer_context = context;
-}
-
-size_t kiln_session_step_output_count(const kiln_session *s, size_t step) {
-    return step < s->plan->view.step_count ? s->calls[step].output_count : 0;
-}
-
-kiln_status kiln_session_step_output(const kiln_session *s, size_t step, size_t output,
-                                     kiln_tensor_info *out_info) {
-    if (output >= kiln_session_step_output_count(s, step) ||
-        !operand_present(&s->calls[step].outputs[output])) {
-        return KILN_ERROR_ARGUMENT;
-    }
-    const operand *o = &s->calls[step].outputs[output];
-    tensor_info(&s->plan->view, (uint32_t)(o->record - s->plan->view.tensors), out_info);
-    return KILN_OK;
-}
-
-/* Rows of `row` elements to ONNX order: channels-last pixels are spread over the channels' planes.
- */
-static void read_operand(const operand *o, uint32_t batch, uint8_t *out) {
-    size_t size = kiln_dtype_size(o->dtype), rows = operand_rows(o, batch);
-    size_t samples = o->rank == 0 ? 1 : operand_dim(o, 0, batch), pixels = rows / samples;
-    const uint8_t *data = o->data;
-    for (size_t r = 0; r < rows; r++) {
-        const uint8_t *from = data + r * o->row_stride * size;
-        if (o->layout != KILN_CHANNELS_LAST) {
-            memcpy(out + r * o->row * size, from, o->row * size);
-            continue;
-        }
-        size_t sample = r / pixels, pixel = r % pixels;
-        for (size_t c = 0; c < o->row; c++) {
-            memcpy(out + ((sample * o->row + c) * pixels + pixel) * size, from + c * size, size);
-        }
-    }
-}
-
-kiln_status kiln_session_step_read(const kiln_session *s, size_t step, size_t output,
-                                   kiln_buffer buffer, kiln_error *error) {
-    kiln_tensor_info info;
-    if (step != s->observed_step || kiln_session_step_output(s, step, output, &info) != KILN_OK) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT,
-                         "step %zu, output %zu cannot be read now: only by an observer of the step",
-                         step, output);
-    }
-    size_t bytes = info.bytes * (info.batched ? s->batch : 1);
-    if (buffer.data == NULL || buffer.size != bytes) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT, "tensor '%.80s' has %zu bytes, the buffer %zu",
-                         info.name, bytes, buffer.size);
-    }
-    read_operand(&s->calls[step].outputs[output], s->batch, buffer.data);
-    return KILN_OK;
-}
-
-kiln_status kiln_session_capture(kiln_session *s, const char *name, kiln_buffer buffer,
-                                 kiln_error *error) {
-    const kiln_plan_view *v = &s->plan->view;
-    uint32_t tensor = 0;
-    while (tensor < v->tensor_count &&
-           (v->tensors[tensor].place != KILN_PLACE_ARENA || name[0] == '\0' ||
-            strcmp(v->strings + v->tensors[tensor].name, name) != 0)) {
-        tensor++;
-    }
-    if (tensor == v->tensor_count) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT, "the plan has no intermediate tensor '%s'",
-                         name);
-    }
-    kiln_tensor_info info;
-    tensor_info(v, tensor, &info);
-    size_t bytes = info.bytes * (info.batched ? s->max_batch : 1);
-    if (buffer.data != NULL && buffer.size < bytes) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT,
-                         "tensor '%.80s' needs a buffer of %zu bytes, not %zu", name, bytes,
-                         buffer.size);
-    }
-    size_t at = 0;
-    while (at < s->capture_count && s->captures[at].tensor != tensor) {
-        at++;
-    }
-    if (buffer.data == NULL) {
-        if (at < s->capture_count) {
-            s->captures[at] = s->captures[--s->capture_count];
-        }
-        return KILN_OK;
-    }
-    if (at == MAX_CAPTURES) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT, "at most %d captures", MAX_CAPTURES);
-    }
-    s->captures[at] = (capture){tensor, buffer};
-    s->capture_count += at == s->capture_count;
-    return KILN_OK;
 }

@@ -1,0 +1,92 @@
+/* A session's constants: checked against their checksums, widened from f16, given back once packed.
+ */
+#include "runtime/kernels/xnnpack.h"
+#include "runtime/session.h"
+#include <kiln/half.h>
+
+#define XXH_INLINE_ALL
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#define PACKED_RELEASE_BYTES ((size_t)1 << 16)
+
+static kiln_status verify_constant(kiln_session *s, uint32_t tensor, kiln_error *error) {
+    const kiln_plan_view *v = &s->plan->view;
+    const kiln_plan_tensor_record *t = &v->tensors[tensor];
+    if (!s->verified[tensor] && !s->plan->skip_weight_checksums) {
+        size_t bytes = (size_t)kiln_plan_tensor_bytes(t);
+        if (XXH3_64bits(v->weights + t->offset, bytes) != t->checksum) {
+            return kiln_fail(error, KILN_ERROR_FORMAT,
+                             "damaged plan: the checksum of weights '%.80s' does not match",
+                             v->strings + t->name);
+        }
+    }
+    s->verified[tensor] = 1;
+    return KILN_OK;
+}
+
+static kiln_status widen(kiln_session *s, uint32_t tensor, kiln_error *error) {
+    const kiln_plan_view *v = &s->plan->view;
+    const kiln_plan_tensor_record *t = &v->tensors[tensor];
+    widened *w = &s->widened[tensor];
+    size_t count = (size_t)kiln_plan_tensor_bytes(t) / 2;
+    w->bytes = count * sizeof(float) + XNNPACK_MARGIN;
+    w->data = session_allocate(s, w->bytes);
+    if (w->data == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    const uint16_t *halves = (const uint16_t *)(const void *)(v->weights + t->offset);
+    for (size_t k = 0; k < count; k++) {
+        w->data[k] = kiln_f32_from_f16(halves[k]);
+    }
+    return KILN_OK;
+}
+
+kiln_status load_constants(kiln_session *s, kernel_call *call, kiln_error *error) {
+    const kiln_plan_view *v = &s->plan->view;
+    for (uint32_t k = 0; k < call->input_count; k++) {
+        operand *o = &call->inputs[k];
+        if (!o->constant) {
+            continue;
+        }
+        uint32_t tensor = (uint32_t)(o->record - v->tensors);
+        kiln_status status = verify_constant(s, tensor, error);
+        bool narrow = o->record->stored_dtype != o->record->dtype;
+        if (status == KILN_OK && narrow && s->widened[tensor].data == NULL) {
+            status = widen(s, tensor, error);
+        }
+        if (status != KILN_OK) {
+            return status;
+        }
+        /* Kernels only read constants; the operand's pointer is not const for the others' sake. */
+        const uint8_t *stored = v->weights + o->record->offset;
+        memcpy(&o->data, narrow ? (const void *)&s->widened[tensor].data : (const void *)&stored,
+               sizeof o->data);
+    }
+    return KILN_OK;
+}
+
+/* After packing, the plan's pages are not needed again: give them back, so that the weights are in
+ * memory once. */
+void drop_constants(kiln_session *s, kernel_call *call) {
+    const kiln_plan_view *v = &s->plan->view;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (uint32_t k = 0; k < call->input_count; k++) {
+        operand *o = &call->inputs[k];
+        if (!o->constant) {
+            continue;
+        }
+        widened *w = &s->widened[o->record - v->tensors];
+        session_free(s, w->data, w->bytes);
+        *w = (widened){0};
+        o->data = NULL;
+        uintptr_t begin = (uintptr_t)(v->weights + o->record->offset);
+        uintptr_t end = (begin + (size_t)kiln_plan_tensor_bytes(o->record)) / page * page;
+        begin = (begin + page - 1) / page * page;
+        if (s->plan->mapping != NULL && end > begin && end - begin >= PACKED_RELEASE_BYTES) {
+            (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+        }
+    }
+}

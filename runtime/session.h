@@ -1,0 +1,59 @@
+/* What a session consists of: for session.c (creating and running), constants.c and observe.c. */
+#ifndef KILN_RUNTIME_SESSION_H
+#define KILN_RUNTIME_SESSION_H
+
+#include "runtime/runtime.h"
+
+#define MAX_CAPTURES 16
+
+typedef struct capture {
+    uint32_t tensor;
+    kiln_buffer buffer;
+} capture;
+
+typedef struct widened {
+    float *data;
+    size_t bytes;
+} widened;
+
+struct kiln_session {
+    const kiln_plan *plan;
+    kiln_allocator allocator;
+    kernel_call *calls;
+    operand *operands; /* of all calls, one after the other */
+    uint8_t *prepared; /* by step: prepare was called, so release must be */
+    uint8_t *verified; /* by tensor: constant's checksum was right */
+    widened *widened;  /* by tensor: f32 copies of f16 constants read at run time */
+    uint64_t *nanoseconds;
+    uint64_t runs;
+    uint8_t *arena;
+    size_t arena_bytes, arena_room;
+    void *scratch; /* of the step that runs */
+    size_t scratch_bytes;
+    pthreadpool_t threadpool;
+    uint32_t max_batch, bound_batch, batch;
+    bool profile;
+    kiln_observer observer;
+    void *observer_context;
+    size_t observed_step; /* step whose outputs may be read; SIZE_MAX: none */
+    capture captures[MAX_CAPTURES];
+    size_t capture_count;
+};
+
+/* From the session's allocator, cleared, aligned to 64; NULL: none. */
+void *session_allocate(const kiln_session *s, size_t size);
+void session_free(const kiln_session *s, void *pointer, size_t size); /* NULL is allowed */
+
+/* ---- Constants (constants.c) --------------------------------------------------------------- */
+
+/* Verifies the constants that a step reads, widens those stored in f16, and points at them. */
+kiln_status load_constants(kiln_session *s, kernel_call *call, kiln_error *error);
+/* After packing: what the step read is not needed again. */
+void drop_constants(kiln_session *s, kernel_call *call);
+
+/* ---- Observing (observe.c) ----------------------------------------------------------------- */
+
+/* Captures and the observer. False ends the run. */
+bool after_step(kiln_session *s, size_t step);
+
+#endif

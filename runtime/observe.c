@@ -32,11 +32,11 @@ size_t kiln_session_step_output_count(const kiln_session *s, size_t step) {
 
 kiln_status kiln_session_step_output(const kiln_session *s, size_t step, size_t output,
                                      kiln_tensor_info *out_info) {
-    if (output >= kiln_session_step_output_count(s, step) ||
-        !operand_present(&s->calls[step].outputs[output])) {
+    const operand *o =
+        output < kiln_session_step_output_count(s, step) ? &s->calls[step].outputs[output] : NULL;
+    if (o == NULL || !operand_present(o) || o->record->window_rows != 0) {
         return KILN_ERROR_ARGUMENT;
     }
-    const operand *o = &s->calls[step].outputs[output];
     tensor_info(&s->plan->view, (uint32_t)(o->record - s->plan->view.tensors), out_info);
     return KILN_OK;
 }
@@ -88,6 +88,12 @@ kiln_status kiln_session_capture(kiln_session *s, const char *name, kiln_buffer 
     }
     if (tensor == v->tensor_count) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "the plan has no intermediate tensor '%s'",
+                         name);
+    }
+    if (v->tensors[tensor].window_rows != 0) {
+        return kiln_fail(error, KILN_ERROR_UNSUPPORTED,
+                         "only some rows of tensor '%.80s' are in memory at a time; compile with "
+                         "--memory speed to keep all of it",
                          name);
     }
     kiln_tensor_info info;

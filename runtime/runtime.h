@@ -25,8 +25,13 @@ kiln_status plan_open_owned(void *bytes, size_t size, const kiln_plan *weights_o
 kiln_status plan_validate(kiln_plan *plan, kiln_error *error);
 /* The part of it that looks at steps. */
 kiln_status plan_validate_steps(const kiln_plan *plan, kiln_error *error);
-/* Fills one operand from a tensor record, data excepted. */
-void operand_describe(const kiln_plan_view *view, uint32_t tensor, operand *out_operand);
+/* Likewise, at bands; steps have been checked. */
+kiln_status plan_validate_bands(const kiln_plan *plan, kiln_error *error);
+/* A step as the band's schedule sees it; false: it cannot be run by rows (validate_bands.c). */
+bool band_describe(const kiln_plan_view *view, const kiln_plan_band *band, uint32_t step,
+                   kiln_band_step *out_step);
+/* Fills one operand from a tensor record, data excepted. NULL: an absent one. */
+void operand_describe(const kiln_plan_tensor_record *record, operand *out_operand);
 /* One step as kernels see it; operands points to room for all of its operands. */
 void call_describe(const kiln_plan_view *view, size_t step, operand *operands,
                    kernel_call *out_call);

@@ -44,7 +44,7 @@ static kiln_status allocate_arena(kiln_session *s, uint64_t limit, kiln_error *e
     return KILN_OK;
 }
 
-static void point_into_arena(kiln_session *s, operand *o) {
+void point_into_arena(const kiln_session *s, operand *o) {
     if (operand_present(o) && o->place == KILN_PLACE_ARENA) {
         const kiln_plan_storage *storage = &s->plan->view.storages[o->record->storage];
         o->data = s->arena + storage->offset * s->max_batch + o->record->offset;
@@ -111,13 +111,11 @@ static kiln_status make_calls(kiln_session *s, kiln_error *error) {
         call->allocator = &s->allocator;
     }
     s->bound_batch = s->max_batch;
-    for (size_t step = 0; step < v->step_count; step++) {
-        kiln_status status = prepare_step(s, step, error);
-        if (status != KILN_OK) {
-            return status;
-        }
+    kiln_status status = prepare_bands(s, error);
+    for (size_t step = 0; step < v->step_count && status == KILN_OK; step++) {
+        status = prepare_step(s, step, error);
     }
-    return allocate_scratch(s, error);
+    return status == KILN_OK ? allocate_scratch(s, error) : status;
 }
 
 kiln_status kiln_session_create(const kiln_plan *plan, const kiln_session_options *options,
@@ -188,6 +186,7 @@ void kiln_session_destroy(kiln_session *s) {
     for (size_t t = 0; s->widened != NULL && t < v->tensor_count; t++) {
         session_free(s, s->widened[t].data, s->widened[t].bytes);
     }
+    free_bands(s);
     session_free(s, s->calls, v->step_count * sizeof *s->calls);
     session_free(s, s->operands, v->operand_count * sizeof *s->operands);
     session_free(s, s->prepared, v->step_count);
@@ -272,6 +271,9 @@ static kiln_status bind_batch(kiln_session *s, uint32_t batch, kiln_error *error
     for (size_t step = 0; step < s->plan->view.step_count; step++) {
         kernel_call *call = &s->calls[step];
         const kernel *row = kernel_find(call->step->kernel);
+        if (band_of_step(&s->plan->view, step) != NULL) {
+            continue; /* runs sample by sample */
+        }
         call->batch = batch;
         kiln_status status = row->bind != NULL ? row->bind(call, error) : KILN_OK;
         if (status != KILN_OK) {
@@ -288,20 +290,30 @@ static uint64_t now(void) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
+kiln_status run_step(kiln_session *s, size_t step, kiln_error *error) {
+    kernel_call *call = &s->calls[step];
+    uint64_t begin = s->profile ? now() : 0;
+    kiln_status status = kernel_find(call->step->kernel)->run(call, error);
+    if (s->profile) {
+        s->nanoseconds[step] += now() - begin;
+    }
+    return status;
+}
+
 static kiln_status run_steps(kiln_session *s, kiln_error *error) {
-    for (size_t step = 0; step < s->plan->view.step_count; step++) {
-        kernel_call *call = &s->calls[step];
-        uint64_t begin = s->profile ? now() : 0;
-        kiln_status status = kernel_find(call->step->kernel)->run(call, error);
+    const kiln_plan_view *v = &s->plan->view;
+    bool watched = s->observer != NULL || s->capture_count > 0;
+    for (size_t step = 0, next; step < v->step_count; step = next) {
+        const kiln_plan_band *band = band_of_step(v, step);
+        next = band != NULL ? band->last_step + (size_t)1 : step + 1;
+        kiln_status status = band != NULL ? run_band(s, band, error) : run_step(s, step, error);
         if (status != KILN_OK) {
             return status;
         }
-        if (s->profile) {
-            s->nanoseconds[step] += now() - begin;
-        }
-        bool watched = s->observer != NULL || s->capture_count > 0;
-        if (watched && !after_step(s, step)) {
-            break;
+        for (size_t seen = step; seen < next && watched; seen++) {
+            if (!after_step(s, seen)) {
+                return KILN_OK;
+            }
         }
     }
     return KILN_OK;

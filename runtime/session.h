@@ -1,4 +1,5 @@
-/* What a session consists of: for session.c (creating and running), constants.c and observe.c. */
+/* What a session consists of: for session.c (creating and running), constants.c, bands.c and
+ * observe.c. */
 #ifndef KILN_RUNTIME_SESSION_H
 #define KILN_RUNTIME_SESSION_H
 
@@ -16,11 +17,14 @@ typedef struct widened {
     size_t bytes;
 } widened;
 
+typedef struct session_band session_band;
+
 struct kiln_session {
     const kiln_plan *plan;
     kiln_allocator allocator;
     kernel_call *calls;
     operand *operands; /* of all calls, one after the other */
+    session_band *bands;
     uint8_t *prepared; /* by step: prepare was called, so release must be */
     uint8_t *verified; /* by tensor: constant's checksum was right */
     widened *widened;  /* by tensor: f32 copies of f16 constants read at run time */
@@ -43,6 +47,20 @@ struct kiln_session {
 /* From the session's allocator, cleared, aligned to 64; NULL: none. */
 void *session_allocate(const kiln_session *s, size_t size);
 void session_free(const kiln_session *s, void *pointer, size_t size); /* NULL is allowed */
+
+/* Where the operand begins, for the first sample. */
+void point_into_arena(const kiln_session *s, operand *inout_operand);
+kiln_status run_step(kiln_session *s, size_t step, kiln_error *error);
+
+/* ---- Bands (bands.c) ----------------------------------------------------------------------- */
+
+/* The band that a step belongs to, or NULL. */
+const kiln_plan_band *band_of_step(const kiln_plan_view *v, size_t step);
+/* Before kernels are prepared: tells their calls how many rows they will be asked for. */
+kiln_status prepare_bands(kiln_session *s, kiln_error *error);
+void free_bands(kiln_session *s);
+/* All samples of the run. */
+kiln_status run_band(kiln_session *s, const kiln_plan_band *band, kiln_error *error);
 
 /* ---- Constants (constants.c) --------------------------------------------------------------- */
 

@@ -49,6 +49,7 @@ static const size_t record_bytes[KILN_SECTION_COUNT] = {
     [KILN_SECTION_METADATA] = sizeof(kiln_plan_pair),
     [KILN_SECTION_LABELS] = sizeof(uint32_t),
     [KILN_SECTION_PREPROCESS] = sizeof(kiln_plan_preprocess_record),
+    [KILN_SECTION_BANDS] = sizeof(kiln_plan_band),
     [KILN_SECTION_WEIGHTS] = 1,
 };
 
@@ -98,6 +99,7 @@ static void set_view(kiln_plan *plan) {
     v->outputs = section_data(plan, KILN_SECTION_OUTPUTS, &v->output_count);
     v->metadata = section_data(plan, KILN_SECTION_METADATA, &v->metadata_count);
     v->labels = section_data(plan, KILN_SECTION_LABELS, &v->label_count);
+    v->bands = section_data(plan, KILN_SECTION_BANDS, &v->band_count);
     v->weights = plan->weights_of != NULL ? plan->weights_of->view.weights
                                           : section_data(plan, KILN_SECTION_WEIGHTS, &bytes);
 }
@@ -248,6 +250,13 @@ static bool check_tensor(const kiln_plan *plan, const kiln_plan_tensor_record *t
     uint64_t row = t->rank == 0                      ? 1
                    : t->layout == KILN_CHANNELS_LAST ? t->dims[1]
                                                      : t->dims[t->rank - 1];
+    if (t->window_rows != 0) { /* a picture in the arena: so many rows of it */
+        if (t->place != KILN_PLACE_ARENA || t->layout != KILN_CHANNELS_LAST || t->rank != 4 ||
+            t->dims[0] != 1 || t->offset != 0 || t->window_rows > t->dims[2]) {
+            return false;
+        }
+        elements = elements / t->dims[2] * t->window_rows;
+    }
     uint64_t reach = (elements / row - 1) * t->row_stride + row; /* elements from first to last */
     bool stored =
         t->stored_dtype == t->dtype ||
@@ -298,7 +307,7 @@ static kiln_status check_tensors(const kiln_plan *plan, kiln_error *error) {
 
 kiln_status plan_validate(kiln_plan *plan, kiln_error *error) {
     kiln_status (*const records[])(const kiln_plan *, kiln_error *) = {
-        check_strings, check_storages, check_tensors, plan_validate_steps};
+        check_strings, check_storages, check_tensors, plan_validate_steps, plan_validate_bands};
     kiln_status status = check_header(plan, error);
     if (status == KILN_OK) {
         status = check_sections(plan, error);

@@ -4,12 +4,11 @@
 
 #include <string.h>
 
-void operand_describe(const kiln_plan_view *view, uint32_t tensor, operand *out_operand) {
+void operand_describe(const kiln_plan_tensor_record *t, operand *out_operand) {
     *out_operand = (operand){0};
-    if (tensor == KILN_PLAN_NONE) {
+    if (t == NULL) {
         return;
     }
-    const kiln_plan_tensor_record *t = &view->tensors[tensor];
     operand *o = out_operand;
     o->record = t;
     o->dtype = (kiln_dtype)t->dtype;
@@ -41,7 +40,8 @@ void call_describe(const kiln_plan_view *view, size_t step, operand *operands,
     const kiln_plan_step *s = &view->steps[step];
     uint32_t count = (uint32_t)s->input_count + s->output_count;
     for (uint32_t k = 0; k < count; k++) {
-        operand_describe(view, view->operands[s->first_operand + k], &operands[k]);
+        uint32_t id = view->operands[s->first_operand + k];
+        operand_describe(id == KILN_PLAN_NONE ? NULL : &view->tensors[id], &operands[k]);
     }
     *out_call = (kernel_call){.step = s,
                               .name = view->strings + s->name,

@@ -30,6 +30,9 @@ static const char help_text[] =
     "  --convolution NAME    auto (default; by cost), exact, winograd2, winograd4, winograd6 (of "
     "3x3\n"
     "                        with stride 1), direct (XNNPACK's own, to compare with)\n"
+    "  --memory NAME         balanced (default), min or speed: how hard to save activation memory "
+    "by\n"
+    "                        running layers together, some rows at a time\n"
     "  --no-fusion           only what is needed to run: for finding a fault\n"
     "  --dump-after PASS     print the graph after a pass\n"
     "  --json                what was done, as JSON\n"
@@ -52,6 +55,7 @@ enum {
     OPT_NO_FUSION,
     OPT_EXACT,
     OPT_CONVOLUTION,
+    OPT_MEMORY,
     OPT_DUMP,
     OPT_JSON
 };
@@ -67,6 +71,7 @@ static const struct option long_options[] = {
     {"bgr", no_argument, NULL, OPT_BGR},
     {"resize", required_argument, NULL, OPT_RESIZE},
     {"crop-fraction", required_argument, NULL, OPT_CROP},
+    {"memory", required_argument, NULL, OPT_MEMORY},
     {"no-fusion", no_argument, NULL, OPT_NO_FUSION},
     {"exact", no_argument, NULL, OPT_EXACT},
     {"convolution", required_argument, NULL, OPT_CONVOLUTION},
@@ -92,6 +97,17 @@ static bool parse_convolution(const char *text, kiln_convolution *out) {
     for (int k = 0; k < KILN_CONVOLUTION_COUNT; k++) {
         if (strcmp(text, names[k]) == 0) {
             *out = (kiln_convolution)k;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_memory(const char *text, kiln_memory *out) {
+    static const char *const names[] = {"balanced", "min", "speed"};
+    for (int k = 0; k < KILN_MEMORY_COUNT; k++) {
+        if (strcmp(text, names[k]) == 0) {
+            *out = (kiln_memory)k;
             return true;
         }
     }
@@ -209,6 +225,10 @@ static int take_option(compile_call *c, int option, const char *value, char **ar
                          &command_compile,
                          "--convolution %s: auto, exact, winograd2, winograd4, winograd6 or direct",
                          value);
+    case OPT_MEMORY:
+        return parse_memory(value, &c->options.memory)
+                   ? 0
+                   : usage(&command_compile, "--memory %s: balanced, min or speed", value);
     case OPT_NO_FUSION:
         c->options.no_fusion = true;
         return 0;

@@ -63,12 +63,52 @@ static bool is_last_use(const lowering *l, const use_table *table, const root_li
     return true;
 }
 
+/* Has the reader, in each turn, read a row before step s writes it? */
+static bool reads_first(const program *p, const program_band *band, const tensor_use *reader,
+                        uint32_t s) {
+    kiln_band_step steps[KILN_BAND_STEPS];
+    kiln_band_rows rows[KILN_BAND_STEPS] = {{0}};
+    kiln_row_rule rule;
+    uint32_t multiple, at = reader->step - band->first_step;
+    if (!program_band_steps(p, band, steps) ||
+        !program_step_rows(p, reader->step, reader->operand, &multiple, &rule) ||
+        rule.extent == 0) {
+        return false;
+    }
+    while (kiln_band_turn(steps, band->last_step - band->first_step + 1, band->rows, rows)) {
+        bool finished = rows[at].end == steps[at].height;
+        uint64_t next = (uint64_t)rows[at].end * rule.stride;
+        if (!finished && next < (uint64_t)rows[s - band->first_step].end + rule.padding) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* In a band, earlier steps go on reading in later turns what step s would write over. */
+static bool is_read_in_time(const lowering *l, const use_table *table, const root_lists *lists,
+                            uint32_t id, uint32_t s) {
+    const program_band *band = program_band_of(l->p, s);
+    uint32_t t = band != NULL ? lists->head[l->memories[id].root] : KILN_PLAN_NONE;
+    for (; t != KILN_PLAN_NONE; t = lists->next[t]) {
+        for (size_t u = table->first[t]; u < table->first[t + 1]; u++) {
+            const tensor_use *use = &table->uses[u];
+            bool here = use->step >= band->first_step && use->step < s;
+            if (here && (t != id || (!use->is_output && !reads_first(l->p, band, use, s)))) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 static bool try_operand(lowering *l, const use_table *table, root_lists *lists, uint32_t s,
                         uint32_t input, uint32_t output) {
     program *p = l->p;
     if (input == KILN_PLAN_NONE || p->tensors[input].place != KILN_PLACE_ARENA ||
         !program_same_physical(&p->tensors[input], &p->tensors[output]) ||
-        !is_last_use(l, table, lists, input, s)) {
+        p->tensors[input].window_rows != 0 || p->tensors[output].window_rows != 0 ||
+        !is_last_use(l, table, lists, input, s) || !is_read_in_time(l, table, lists, input, s)) {
         return false;
     }
     memory *in = &l->memories[input];

@@ -150,6 +150,9 @@ kiln_status lower_graph_to_program(graph *g, const kiln_compile_options *options
     count_copies(l.p);
     lowering_choose_algorithms(&l);
     kiln_status status = options->no_fusion ? KILN_OK : lowering_fuse_residuals(&l);
+    if (status == KILN_OK && !options->no_fusion) {
+        status = lowering_choose_bands(&l);
+    }
     if (status == KILN_OK) {
         status = lowering_share_in_place(&l);
     }

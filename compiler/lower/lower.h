@@ -95,6 +95,7 @@ typedef struct program_tensor {
     uint32_t storage;                  /* ARENA; index into program.storages */
     uint64_t slice_offset;             /* bytes within the storage */
     uint32_t row_stride;               /* elements */
+    uint32_t window_rows;              /* rows held at a time; 0: all */
     program_constant constant;         /* CONSTANT */
     uint64_t weights_offset, checksum; /* set by write/ */
 } program_tensor;
@@ -114,6 +115,10 @@ typedef struct program_storage {
     uint32_t first_step, last_step;
 } program_storage;
 
+typedef struct program_band {
+    uint32_t first_step, last_step, rows;
+} program_band;
+
 typedef struct program {
     graph *source;
     program_tensor *tensors;
@@ -122,6 +127,8 @@ typedef struct program {
     size_t step_count, step_capacity;
     program_storage *storages;
     size_t storage_count, storage_capacity;
+    program_band *bands;
+    size_t band_count;
     uint32_t *inputs, *outputs; /* tensor ids */
     size_t input_count, output_count;
     uint64_t arena_bytes, lower_bound_bytes, no_reuse_bytes;
@@ -131,6 +138,8 @@ typedef struct program {
 } program;
 
 uint64_t program_elements(const program_tensor *t); /* batch of one */
+/* As the plan has it; its name, storage and constant excepted. */
+kiln_plan_tensor_record program_record(const program_tensor *t);
 
 /* Everything: steps, aliasing, in-place, storages with lifetimes. Placement is place/'s. Owned by
  * the graph's pool. */

@@ -54,6 +54,20 @@ uint64_t program_elements(const program_tensor *t) {
     return elements;
 }
 
+kiln_plan_tensor_record program_record(const program_tensor *t) {
+    kiln_plan_tensor_record record = {.dtype = (uint8_t)t->dtype,
+                                      .stored_dtype = (uint8_t)t->dtype,
+                                      .rank = t->rank,
+                                      .layout = t->layout,
+                                      .place = t->place,
+                                      .batched = t->batched,
+                                      .storage = KILN_PLAN_NONE,
+                                      .row_stride = t->row_stride,
+                                      .window_rows = t->window_rows};
+    memcpy(record.dims, t->dims, sizeof record.dims);
+    return record;
+}
+
 uint64_t program_bytes(const program_tensor *t) {
     return program_elements(t) * kiln_dtype_size(t->dtype);
 }

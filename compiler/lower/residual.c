@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-static bool is_alone(const lowering *l, uint32_t id) {
+bool lowering_is_alone(const lowering *l, uint32_t id) {
     for (uint32_t t = 0; t < l->p->tensor_count; t++) {
         if (t != id && l->memories[t].root == id) {
             return false;
@@ -19,7 +19,7 @@ static uint32_t find_convolution(const lowering *l, const use_table *table, uint
     const program *p = l->p;
     size_t begin = table->first[id], end = table->first[id + 1];
     if (p->tensors[id].place != KILN_PLACE_ARENA || end - begin != 2 ||
-        !table->uses[begin].is_output || !is_alone(l, id)) {
+        !table->uses[begin].is_output || !lowering_is_alone(l, id)) {
         return KILN_PLAN_NONE;
     }
     uint32_t s = table->uses[begin].step;

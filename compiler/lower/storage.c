@@ -5,8 +5,14 @@ static uint64_t align_up(uint64_t value, uint64_t alignment) {
     return (value + alignment - 1) / alignment * alignment;
 }
 
+static uint64_t held_bytes(const program_tensor *t) {
+    uint64_t bytes = program_bytes(t);
+    return t->window_rows != 0 ? bytes / t->dims[2] * t->window_rows : bytes;
+}
+
 static kiln_status add_storages(lowering *l) {
     program *p = l->p;
+    p->storage_count = 0;
     p->storages = graph_allocate(l->g, (p->tensor_count + 1) * sizeof *p->storages);
     if (p->storages == NULL) {
         return KILN_ERROR_MEMORY;
@@ -15,7 +21,7 @@ static kiln_status add_storages(lowering *l) {
         if (p->tensors[t].place == KILN_PLACE_ARENA && l->memories[t].root == t) {
             p->tensors[t].storage = (uint32_t)p->storage_count;
             p->storages[p->storage_count++] = (program_storage){
-                .bytes = align_up(program_bytes(&p->tensors[t]), 64), .first_step = UINT32_MAX};
+                .bytes = align_up(held_bytes(&p->tensors[t]), 64), .first_step = UINT32_MAX};
         }
     }
     for (uint32_t t = 0; t < p->tensor_count; t++) {
@@ -32,12 +38,15 @@ static kiln_status add_storages(lowering *l) {
 static void set_lifetimes(program *p) {
     for (uint32_t s = 0; s < p->step_count; s++) {
         const program_step *step = &p->steps[s];
+        const program_band *band = program_band_of(p, s);
+        uint32_t first = band != NULL ? band->first_step : s;
+        uint32_t last = band != NULL ? band->last_step : s;
         for (uint32_t k = 0; k < step->input_count + step->output_count; k++) {
             uint32_t id = step->operands[k];
             if (id != KILN_PLAN_NONE && p->tensors[id].place == KILN_PLACE_ARENA) {
                 program_storage *storage = &p->storages[p->tensors[id].storage];
-                storage->first_step = s < storage->first_step ? s : storage->first_step;
-                storage->last_step = s;
+                storage->first_step = first < storage->first_step ? first : storage->first_step;
+                storage->last_step = last;
             }
         }
     }

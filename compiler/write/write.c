@@ -80,19 +80,12 @@ static void add_tensors(plan_writing *w) {
             continue;
         }
         bool constant = tensor->place == KILN_PLACE_CONSTANT;
-        kiln_plan_tensor_record record = {
-            .name = string_table_add(&w->strings, tensor->name),
-            .dtype = (uint8_t)tensor->dtype,
-            .stored_dtype = w->stored_dtype[t],
-            .rank = tensor->rank,
-            .layout = tensor->layout,
-            .place = tensor->place,
-            .batched = tensor->batched,
-            .storage = tensor->place == KILN_PLACE_ARENA ? tensor->storage : KILN_PLAN_NONE,
-            .row_stride = tensor->row_stride,
-            .offset = constant ? tensor->weights_offset : tensor->slice_offset,
-            .checksum = constant ? tensor->checksum : 0};
-        memcpy(record.dims, tensor->dims, sizeof record.dims);
+        kiln_plan_tensor_record record = program_record(tensor);
+        record.name = string_table_add(&w->strings, tensor->name);
+        record.stored_dtype = w->stored_dtype[t];
+        record.storage = tensor->place == KILN_PLACE_ARENA ? tensor->storage : KILN_PLAN_NONE;
+        record.offset = constant ? tensor->weights_offset : tensor->slice_offset;
+        record.checksum = constant ? tensor->checksum : 0;
         buffer_append(&w->sections[KILN_SECTION_TENSORS], &record, sizeof record);
     }
 }
@@ -132,6 +125,14 @@ static void add_storages(plan_writing *w) {
         const program_storage *s = &w->p->storages[k];
         kiln_plan_storage record = {s->offset, s->bytes, s->first_step, s->last_step};
         buffer_append(&w->sections[KILN_SECTION_STORAGES], &record, sizeof record);
+    }
+}
+
+static void add_bands(plan_writing *w) {
+    for (size_t k = 0; k < w->p->band_count; k++) {
+        const program_band *b = &w->p->bands[k];
+        kiln_plan_band record = {b->first_step, b->last_step, b->rows, 0};
+        buffer_append(&w->sections[KILN_SECTION_BANDS], &record, sizeof record);
     }
 }
 
@@ -182,6 +183,7 @@ static kiln_status fill_sections(plan_writing *w) {
     }
     add_tensors(w);
     add_storages(w);
+    add_bands(w);
     add_descriptions(w);
     kiln_status status = add_steps(w);
     if (status != KILN_OK) {

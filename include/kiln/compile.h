@@ -40,6 +40,16 @@ typedef enum kiln_convolution {
     KILN_CONVOLUTION_COUNT = 6
 } kiln_convolution;
 
+/* Activation memory against time. Convolutions, poolings and additions in a row may be run as a
+ * band: some rows of their pictures at a time, so that what lies between them is never in memory
+ * whole. */
+typedef enum kiln_memory {
+    KILN_MEMORY_BALANCED = 0, /* bands that cost little time */
+    KILN_MEMORY_MIN = 1,      /* bands wherever they lower the peak */
+    KILN_MEMORY_SPEED = 2,    /* none: every layer's output can be looked at */
+    KILN_MEMORY_COUNT = 3
+} kiln_memory;
+
 typedef struct kiln_compile_options {
     /* Shapes that settle open dimensions or replace fixed ones. An entry with data also settles
      * the value of an input on which shapes depend (Reshape's shape, Slice's starts, ...); such an
@@ -51,6 +61,7 @@ typedef struct kiln_compile_options {
     size_t label_count;
     kiln_preprocess preprocess; /* present = false: none is recorded */
     kiln_convolution convolution;
+    kiln_memory memory;
     bool no_fusion;         /* skip optional passes: for finding a bug */
     const char *dump_after; /* name of a pass, or NULL: print the graph after it to `dump` */
     void *dump;             /* FILE *; NULL: none */

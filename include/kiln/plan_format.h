@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 #define KILN_PLAN_MAGIC "KILNPLAN" /* 8 bytes, no terminator */
-#define KILN_PLAN_VERSION 1u
+#define KILN_PLAN_VERSION 2u
 #define KILN_PLAN_NONE UINT32_MAX /* an absent operand */
 #define KILN_PLAN_WEIGHT_ALIGNMENT 64u
 #define KILN_PLAN_SECTION_ALIGNMENT 64u
@@ -43,8 +43,9 @@ typedef enum kiln_plan_section_kind {
     KILN_SECTION_METADATA = 8, /* kiln_plan_pair[] */
     KILN_SECTION_LABELS = 9,   /* uint32_t[]: strings */
     KILN_SECTION_PREPROCESS = 10, /* one kiln_plan_preprocess_record, or empty */
-    KILN_SECTION_WEIGHTS = 11,    /* bytes of constants; last in the file */
-    KILN_SECTION_COUNT = 12
+    KILN_SECTION_BANDS = 11,      /* kiln_plan_band[] in order of their steps */
+    KILN_SECTION_WEIGHTS = 12,    /* bytes of constants; last in the file */
+    KILN_SECTION_COUNT = 13
 } kiln_plan_section_kind;
 
 typedef struct kiln_plan_section {
@@ -97,7 +98,9 @@ typedef struct kiln_plan_tensor_record {
     uint16_t reserved;
     uint32_t storage;    /* ARENA: index of the storage, else KILN_PLAN_NONE */
     uint32_t row_stride; /* elements */
-    uint32_t reserved2;
+    /* Written and read in one band: so many rows of the picture are in the storage at a time, and
+     * they move to its start when others are not needed any more. 0: all of it. */
+    uint32_t window_rows;
     uint32_t dims[KILN_MAX_RANK]; /* ONNX order; 0 past rank; none is 0 */
     uint64_t offset;              /* ARENA: slice_offset in bytes within the storage, at any batch;
                                      CONSTANT: in the weights section, multiple of 64; else 0 */
@@ -131,6 +134,14 @@ typedef struct kiln_plan_step {
     uint32_t params_bytes;  /* exactly the size of the kernel's parameter struct */
     uint32_t reserved;
 } kiln_plan_step;
+
+/* Steps that are run together, some rows of their pictures at a time, so that what lies between
+ * them need never be in memory whole: see kiln_band_turn. */
+typedef struct kiln_plan_band {
+    uint32_t first_step, last_step; /* inclusive, at least two, at most KILN_BAND_STEPS */
+    uint32_t rows;                  /* of the last step's output, in each turn */
+    uint32_t reserved;
+} kiln_plan_band;
 
 #define KILN_STEP_FINAL_DENSE 1u /* one of the network's own final dense layers */
 
@@ -470,6 +481,54 @@ typedef struct kiln_resize_bilinear_params {
     uint32_t reserved;
 } kiln_resize_bilinear_params;
 
+/* ---- Bands --------------------------------------------------------------------------------- */
+
+#define KILN_BAND_STEPS 32u
+#define KILN_BAND_TURNS (1u << 20) /* of all bands of a plan, at most */
+
+/* Row r of an output image is computed from the rows [r*stride - padding, r*stride - padding +
+ * extent) of an input image, as far as they exist. */
+typedef struct kiln_row_rule {
+    uint32_t stride, padding;
+    uint32_t extent; /* 0: the kernel needs the whole input */
+} kiln_row_rule;
+
+/* Can a kernel compute some rows of its output image alone? 0: it cannot. Else the rows must be
+ * asked for in multiples of what is returned (but for the last ones), and out_rule is how they
+ * follow from those of input `input`. operands are the step's inputs, then outputs; NULL: absent.
+ */
+KILN_API uint32_t kiln_step_rows(uint32_t kernel, const void *params, uint32_t input_count,
+                                 uint32_t output_count,
+                                 const kiln_plan_tensor_record *const *operands, uint32_t input,
+                                 kiln_row_rule *out_rule);
+
+/* A step of a band, as the schedule sees it. */
+typedef struct kiln_band_step {
+    uint32_t height;   /* of its output image */
+    uint32_t multiple; /* kiln_step_rows */
+    uint32_t source_count;
+    struct {
+        uint32_t step; /* an earlier one of the band, which writes the input; counted from 0 */
+        kiln_row_rule rule;
+    } sources[2];
+} kiln_band_step;
+
+/* Rows of a step's output in one turn: [begin, end) are computed; of the earlier ones, those from
+ * `keep` on are still needed, in this turn or later ones. */
+typedef struct kiln_band_rows {
+    uint32_t keep, begin, end;
+} kiln_band_rows;
+
+/* The next turn of a band: `rows` more rows of the last step's output, or what is left, and of each
+ * other step's output what they need. All zeros before the first turn; false after the last one.
+ * In a turn the steps run one after the other. */
+KILN_API bool kiln_band_turn(const kiln_band_step *steps, size_t count, uint32_t rows,
+                             kiln_band_rows *inout_rows);
+/* Plays a band through: by step, the most rows computed in a turn (out_most) and held at a time
+ * (out_held). Returns the number of turns. */
+KILN_API uint32_t kiln_band_measure(const kiln_band_step *steps, size_t count, uint32_t rows,
+                                    uint32_t *out_most, uint32_t *out_held);
+
 /* ---- Reading an open plan's records -------------------------------------------------------- */
 
 /* The validated records of an open plan, owned by it. strings is the whole string section: the name
@@ -485,9 +544,10 @@ typedef struct kiln_plan_view {
     const uint32_t *inputs, *outputs;
     const kiln_plan_pair *metadata;
     const uint32_t *labels;
+    const kiln_plan_band *bands;
     const uint8_t *weights;
-    size_t storage_count, tensor_count, operand_count, step_count, input_count, output_count,
-        metadata_count, label_count;
+    size_t band_count, storage_count, tensor_count, operand_count, step_count, input_count,
+        output_count, metadata_count, label_count;
 } kiln_plan_view;
 
 KILN_API void kiln_plan_inspect(const kiln_plan *plan, kiln_plan_view *out_view);
@@ -502,6 +562,7 @@ _Static_assert(sizeof(kiln_plan_header) == 56 + 24 * KILN_SECTION_COUNT + 8, "pl
 _Static_assert(sizeof(kiln_plan_storage) == 24, "plan format");
 _Static_assert(sizeof(kiln_plan_tensor_record) == 72, "plan format");
 _Static_assert(sizeof(kiln_plan_step) == 32, "plan format");
+_Static_assert(sizeof(kiln_plan_band) == 16, "plan format");
 _Static_assert(sizeof(kiln_plan_preprocess_record) == 48, "plan format");
 _Static_assert(sizeof(kiln_copy_params) == 184, "plan format");
 _Static_assert(sizeof(kiln_conv_params) == 56, "plan format");

@@ -162,6 +162,30 @@ static void release_conv(kernel_call *call) {
     algorithm_of(call)->release(call);
 }
 
+static uint32_t conv_rows(const kernel_call *call, uint32_t input, kiln_row_rule *out_rule) {
+    const kiln_conv_params *p = call->params;
+    const operand *w = &call->inputs[1];
+    uint64_t extent = (uint64_t)(w->dims[1] - 1) * p->dilation_height + 1;
+    if (extent > INT32_MAX) {
+        return 0;
+    }
+    if (input == 0) {
+        *out_rule = (kiln_row_rule){p->stride_height, p->padding_top, (uint32_t)extent};
+    } else if (input == 3) {
+        *out_rule = (kiln_row_rule){1, 0, 1};
+    }
+    switch (p->algorithm) {
+    case KILN_CONV_WINOGRAD_2:
+    case KILN_CONV_WINOGRAD_4:
+    case KILN_CONV_WINOGRAD_6:
+        return 2 * p->algorithm;
+    case KILN_CONV_GEMM:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
 static kiln_status prepare_deconv(kernel_call *call, kiln_error *error) {
     return xnnpack_create_conv(call, call->params, true, error);
 }
@@ -186,6 +210,7 @@ const kernel kernel_conv_2d = {
     .bind = bind_conv,
     .run = run_conv,
     .release = release_conv,
+    .rows = conv_rows,
     .packs_constants = true,
 };
 

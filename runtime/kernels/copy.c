@@ -158,10 +158,13 @@ static void merge_loops(copy_plan *plan) {
 static void make_plan(const kernel_call *call, copy_plan *plan) {
     const kiln_copy_params *p = call->params;
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    bool by_rows = y->rank == 4 && y->layout == KILN_CHANNELS_LAST &&
+                   (call->begin_row != 0 || call->end_row != y->dims[1]); /* in a band */
     plan->size = kiln_dtype_size(x->dtype);
     plan->rank = 0;
     for (uint32_t k = 0; k < p->rank; k++) {
         size_t count = p->dims[k] * (size_t)(k == 0 && p->batched ? call->batch : 1);
+        count = k == 1 && by_rows ? call->end_row - call->begin_row : count;
         if (count > 1) {
             plan->loops[plan->rank++] = (copy_loop){count, to_memory(x, p->input_strides[k]),
                                                     to_memory(y, p->output_strides[k])};
@@ -178,6 +181,27 @@ static void make_plan(const kernel_call *call, copy_plan *plan) {
     ptrdiff_t begin = to_memory(x, start - start % row) + (ptrdiff_t)(start % row);
     plan->x = (const uint8_t *)x->data + begin * (ptrdiff_t)plan->size;
     plan->y = y->data;
+    if (by_rows) {
+        plan->x +=
+            (ptrdiff_t)call->begin_row * to_memory(x, p->input_strides[1]) * (ptrdiff_t)plan->size;
+        plan->y += (call->begin_row - y->first_row) * y->dims[2] * y->row_stride * plan->size;
+    }
+}
+
+/* Loop 1 runs over the rows of a picture. Where they come from is not told: the input is whole. */
+static uint32_t copy_rows_of_image(const kernel_call *call, uint32_t input,
+                                   kiln_row_rule *out_rule) {
+    const kiln_copy_params *p = call->params;
+    const operand *y = &call->outputs[0];
+    (void)input;
+    *out_rule = (kiln_row_rule){0};
+    bool plain = p->rank == 4 && y->rank == 4;
+    int64_t stride = 1;
+    for (uint32_t k = 4; k-- > 0 && plain;) {
+        plain = p->dims[k] == y->dims[k] && (p->output_strides[k] == stride || p->dims[k] == 1);
+        stride *= p->dims[k];
+    }
+    return plain && p->dims[1] > 1 && call->inputs[0].place == KILN_PLACE_INPUT ? 1 : 0;
 }
 
 /* ---- Run ----------------------------------------------------------------------------------- */
@@ -276,4 +300,5 @@ const kernel kernel_copy = {
     .max_outputs = 1,
     .check = check,
     .run = run,
+    .rows = copy_rows_of_image,
 };

@@ -71,6 +71,9 @@ typedef struct kernel {
     kiln_status (*bind)(kernel_call *call, kiln_error *error);
     kiln_status (*run)(kernel_call *call, kiln_error *error);
     void (*release)(kernel_call *call);
+    /* kiln_step_rows; run then honours begin_row, end_row and the operands' first_row, and prepare
+     * and bind take end_row for the most rows of a run. NULL: computes whole outputs only. */
+    uint32_t (*rows)(const kernel_call *call, uint32_t input, kiln_row_rule *out_rule);
     bool packs_constants; /* constants are not read any more after prepare */
 } kernel;
 

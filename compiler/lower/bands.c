@@ -1,0 +1,303 @@
+/* Bands: runs of steps that are worked some rows at a time, so that what lies between them is never
+ * in memory whole. Found by lowering the peak: at the step where most bytes are live, every run of
+ * steps around it is tried as a band, and the one kept after which the fewest bytes are live there;
+ * until the peak cannot be lowered. A band costs time, since weights are read once a turn: how
+ * often they must be used for that is the user's choice between memory and speed. */
+#include "compiler/lower/lowering.h"
+
+#include <string.h>
+
+#define BAND_REACH 10 /* steps before and after the peak that a band may take in */
+
+typedef struct live_bytes {
+    uint64_t *at; /* by step */
+    uint64_t peak;
+    uint32_t peak_step;
+} live_bytes;
+
+/* ---- A band's schedule --------------------------------------------------------------------- */
+
+const program_band *program_band_of(const program *p, uint32_t step) {
+    for (size_t k = 0; k < p->band_count; k++) {
+        if (p->bands[k].first_step <= step && step <= p->bands[k].last_step) {
+            return &p->bands[k];
+        }
+    }
+    return NULL;
+}
+
+bool program_step_rows(const program *p, uint32_t step, uint32_t input, uint32_t *out_multiple,
+                       kiln_row_rule *out_rule) {
+    const program_step *s = &p->steps[step];
+    kiln_plan_tensor_record records[8];
+    const kiln_plan_tensor_record *operands[8];
+    if (s->output_count != 1 || s->input_count > 7) {
+        return false;
+    }
+    for (uint32_t k = 0; k <= s->input_count; k++) {
+        operands[k] = s->operands[k] == KILN_PLAN_NONE ? NULL : &records[k];
+        if (operands[k] != NULL) {
+            records[k] = program_record(&p->tensors[s->operands[k]]);
+        }
+    }
+    *out_multiple = kiln_step_rows(s->kernel, s->params, s->input_count, s->output_count, operands,
+                                   input, out_rule);
+    return *out_multiple != 0;
+}
+
+static uint32_t output_of(const program_step *step) {
+    return step->operands[step->input_count];
+}
+
+/* False: the steps cannot be a band. */
+bool program_band_steps(const program *p, const program_band *b, kiln_band_step *out_steps) {
+    for (uint32_t s = b->first_step; s <= b->last_step; s++) {
+        const program_step *step = &p->steps[s];
+        kiln_band_step *out = &out_steps[s - b->first_step];
+        const program_tensor *y = &p->tensors[output_of(step)];
+        if (y->place != KILN_PLACE_ARENA || y->rank != 4 || y->layout != KILN_CHANNELS_LAST ||
+            y->dims[0] != 1) {
+            return false;
+        }
+        *out = (kiln_band_step){.height = y->dims[2]};
+        for (uint32_t k = 0; k < step->input_count; k++) {
+            kiln_row_rule rule;
+            uint32_t source = b->first_step;
+            if (!program_step_rows(p, s, k, &out->multiple, &rule)) {
+                return false;
+            }
+            while (source < s && output_of(&p->steps[source]) != step->operands[k]) {
+                source++;
+            }
+            if (source == s) {
+                continue;
+            }
+            if (rule.extent == 0 || out->source_count == 2) {
+                return false;
+            }
+            out->sources[out->source_count].step = source - b->first_step;
+            out->sources[out->source_count++].rule = rule;
+        }
+    }
+    return true;
+}
+
+/* How often a weight is used in a turn: by each pixel, or each tile of a Winograd convolution. */
+static double uses_of_weights(const program *p, uint32_t step, double turns) {
+    const program_step *s = &p->steps[step];
+    const program_tensor *y = &p->tensors[output_of(s)];
+    double pixels = (double)y->dims[2] * y->dims[3] / turns;
+    if (s->kernel != KILN_KERNEL_CONV_2D) {
+        return 1e9;
+    }
+    const kiln_conv_params *c = s->params;
+    double tile = c->algorithm >= KILN_CONV_WINOGRAD_2 && c->algorithm <= KILN_CONV_WINOGRAD_6
+                      ? 4.0 * c->algorithm * c->algorithm
+                      : 1.0;
+    return c->groups > 1 ? 1e9 : pixels / tile;
+}
+
+/* The fewest rows a turn with which weights are used often enough. False: there are none that make
+ * several turns of it. */
+static bool choose_rows(const program *p, program_band *b, double least_uses, uint32_t *out_held) {
+    kiln_band_step steps[KILN_BAND_STEPS];
+    uint32_t most[KILN_BAND_STEPS], count = b->last_step - b->first_step + 1;
+    if (count > KILN_BAND_STEPS || !program_band_steps(p, b, steps)) {
+        return false;
+    }
+    uint32_t height = steps[count - 1].height;
+    for (b->rows = 1; b->rows * 2 <= height; b->rows++) {
+        uint32_t turns = kiln_band_measure(steps, count, b->rows, most, out_held);
+        bool enough = true;
+        for (uint32_t k = 0; k < count && enough; k++) {
+            enough = uses_of_weights(p, b->first_step + k, turns) >= least_uses;
+        }
+        if (enough) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- Bands in a program -------------------------------------------------------------------- */
+
+/* Outputs of the band's steps that nobody outside it reads become windows. */
+static void set_windows(lowering *l, const use_table *table, const program_band *b,
+                        const uint32_t *held) {
+    program *p = l->p;
+    for (uint32_t s = b->first_step; s < b->last_step; s++) {
+        uint32_t id = output_of(&p->steps[s]);
+        size_t begin = table->first[id], end = table->first[id + 1];
+        bool inside = lowering_is_alone(l, id) && table->uses[begin].is_output &&
+                      table->uses[begin].step == s && end - begin > 1;
+        for (size_t u = begin; u < end; u++) {
+            inside = inside && table->uses[u].step <= b->last_step;
+        }
+        if (inside) {
+            p->tensors[id].window_rows = held[s - b->first_step];
+        }
+    }
+}
+
+/* All bands, with the windows that follow from them. */
+static void apply(lowering *l, const use_table *table) {
+    program *p = l->p;
+    for (size_t t = 0; t < p->tensor_count; t++) {
+        p->tensors[t].window_rows = 0;
+    }
+    for (size_t k = 0; k < p->band_count; k++) {
+        kiln_band_step steps[KILN_BAND_STEPS];
+        uint32_t most[KILN_BAND_STEPS], held[KILN_BAND_STEPS];
+        const program_band *b = &p->bands[k];
+        (void)program_band_steps(p, b, steps);
+        kiln_band_measure(steps, b->last_step - b->first_step + 1, b->rows, most, held);
+        set_windows(l, table, b, held);
+    }
+}
+
+/* Live bytes at each step, if the bands stay as they are. */
+static kiln_status measure(lowering *l, const use_table *table, memory *saved, live_bytes *out) {
+    program *p = l->p;
+    memcpy(saved, l->memories, p->tensor_count * sizeof *saved);
+    apply(l, table);
+    kiln_status status = lowering_share_in_place(l);
+    if (status == KILN_OK) {
+        status = lowering_make_storages(l);
+    }
+    memcpy(l->memories, saved, p->tensor_count * sizeof *saved);
+    memset(out->at, 0, p->step_count * sizeof *out->at);
+    for (size_t k = 0; k < p->storage_count; k++) {
+        for (uint32_t s = p->storages[k].first_step; s <= p->storages[k].last_step; s++) {
+            out->at[s] += p->storages[k].bytes;
+        }
+    }
+    out->peak = 0;
+    for (uint32_t s = 0; s < p->step_count; s++) {
+        if (out->at[s] > out->peak) {
+            out->peak = out->at[s];
+            out->peak_step = s;
+        }
+    }
+    return status;
+}
+
+/* Puts a band in the place of those that it covers. False: it covers one in part. */
+static bool insert(program *p, const program_band *b) {
+    size_t kept = 0;
+    for (size_t k = 0; k < p->band_count; k++) {
+        const program_band *old = &p->bands[k];
+        bool apart = old->last_step < b->first_step || b->last_step < old->first_step;
+        if (!apart && (old->first_step < b->first_step || b->last_step < old->last_step)) {
+            return false;
+        }
+    }
+    for (size_t k = 0; k < p->band_count; k++) {
+        const program_band *old = &p->bands[k];
+        if (old->last_step < b->first_step || b->last_step < old->first_step) {
+            p->bands[kept++] = *old;
+        }
+    }
+    size_t at = kept;
+    while (at > 0 && p->bands[at - 1].first_step > b->first_step) {
+        p->bands[at] = p->bands[at - 1];
+        at--;
+    }
+    p->bands[at] = *b;
+    p->band_count = kept + 1;
+    return true;
+}
+
+/* ---- Search -------------------------------------------------------------------------------- */
+
+typedef struct band_search {
+    lowering *l;
+    use_table table;
+    memory *saved;
+    program_band *bands, *best; /* the kept ones; with the best candidate */
+    size_t band_count, best_count;
+    live_bytes live, trial;
+    double least_uses;
+} band_search;
+
+/* One candidate: the most bytes live during it, UINT64_MAX where it is none. */
+static kiln_status try_band(band_search *search, program_band b, uint64_t *out_bytes) {
+    program *p = search->l->p;
+    uint32_t held[KILN_BAND_STEPS];
+    *out_bytes = UINT64_MAX;
+    memcpy(p->bands, search->bands, search->band_count * sizeof *p->bands);
+    p->band_count = search->band_count;
+    if (!choose_rows(p, &b, search->least_uses, held) || !insert(p, &b)) {
+        return KILN_OK;
+    }
+    kiln_status status = measure(search->l, &search->table, search->saved, &search->trial);
+    *out_bytes = 0;
+    for (uint32_t s = b.first_step; s <= b.last_step; s++) {
+        *out_bytes = search->trial.at[s] > *out_bytes ? search->trial.at[s] : *out_bytes;
+    }
+    return status;
+}
+
+/* Lowers the bytes at the peak by one band more. */
+static kiln_status lower_peak(band_search *search, bool *out_lowered) {
+    program *p = search->l->p;
+    uint32_t peak = search->live.peak_step, steps = (uint32_t)p->step_count;
+    uint64_t best = search->live.peak - search->live.peak / 64; /* worth the trouble */
+    kiln_status status = KILN_OK;
+    *out_lowered = false;
+    uint32_t first = peak > BAND_REACH ? peak - BAND_REACH : 0;
+    uint32_t end = peak + BAND_REACH + 1 < steps ? peak + BAND_REACH + 1 : steps;
+    for (uint32_t a = peak + 1; a-- > first && status == KILN_OK;) {
+        for (uint32_t b = peak; b < end && status == KILN_OK; b++) {
+            uint64_t bytes = UINT64_MAX;
+            if (a < b) {
+                status = try_band(search, (program_band){a, b, 1}, &bytes);
+            }
+            if (bytes < best) {
+                best = bytes;
+                search->best_count = p->band_count;
+                memcpy(search->best, p->bands, p->band_count * sizeof *p->bands);
+                *out_lowered = true;
+            }
+        }
+    }
+    if (*out_lowered) {
+        search->band_count = search->best_count;
+        memcpy(search->bands, search->best, search->best_count * sizeof *search->best);
+    }
+    memcpy(p->bands, search->bands, search->band_count * sizeof *p->bands);
+    p->band_count = search->band_count;
+    return status;
+}
+
+/* Uses of a weight in a turn that each choice asks for. */
+static double least_uses(kiln_memory memory) {
+    return memory == KILN_MEMORY_MIN ? 12 : 48;
+}
+
+kiln_status lowering_choose_bands(lowering *l) {
+    program *p = l->p;
+    size_t steps = p->step_count + 1;
+    graph *g = l->g;
+    band_search search = {.l = l,
+                          .saved = graph_allocate(g, p->tensor_count * sizeof *search.saved + 1),
+                          .bands = graph_allocate(g, steps * sizeof *search.bands),
+                          .best = graph_allocate(g, steps * sizeof *search.best),
+                          .live.at = graph_allocate(g, steps * sizeof *search.live.at),
+                          .trial.at = graph_allocate(g, steps * sizeof *search.trial.at),
+                          .least_uses = least_uses(l->options->memory)};
+    p->bands = graph_allocate(g, steps * sizeof *p->bands);
+    if (search.saved == NULL || search.bands == NULL || search.best == NULL ||
+        search.live.at == NULL || search.trial.at == NULL || p->bands == NULL ||
+        use_table_build(l, &search.table) != KILN_OK) {
+        return KILN_ERROR_MEMORY;
+    }
+    bool lowered = l->options->memory != KILN_MEMORY_SPEED;
+    kiln_status status = measure(l, &search.table, search.saved, &search.live);
+    while (status == KILN_OK && lowered) {
+        status = lower_peak(&search, &lowered);
+        if (status == KILN_OK) {
+            status = measure(l, &search.table, search.saved, &search.live);
+        }
+    }
+    return status;
+}

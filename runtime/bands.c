@@ -1,0 +1,132 @@
+/* Running bands: steps that compute some rows of their pictures at a time, one after the other,
+ * turn after turn (kiln_band_turn). */
+#include "runtime/session.h"
+
+#include <string.h>
+
+struct session_band {
+    kiln_band_step steps[KILN_BAND_STEPS];
+};
+
+const kiln_plan_band *band_of_step(const kiln_plan_view *v, size_t step) {
+    size_t low = 0, high = v->band_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (v->bands[middle].last_step < step) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < v->band_count && v->bands[low].first_step <= step ? &v->bands[low] : NULL;
+}
+
+kiln_status prepare_bands(kiln_session *s, kiln_error *error) {
+    const kiln_plan_view *v = &s->plan->view;
+    s->bands = session_allocate(s, v->band_count * sizeof *s->bands);
+    if (s->bands == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    for (size_t b = 0; b < v->band_count; b++) {
+        const kiln_plan_band *band = &v->bands[b];
+        uint32_t most[KILN_BAND_STEPS], held[KILN_BAND_STEPS];
+        uint32_t count = band->last_step - band->first_step + 1;
+        for (uint32_t k = 0; k < count; k++) {
+            (void)band_describe(v, band, band->first_step + k, &s->bands[b].steps[k]);
+        }
+        kiln_band_measure(s->bands[b].steps, count, band->rows, most, held);
+        for (uint32_t k = 0; k < count; k++) {
+            kernel_call *call = &s->calls[band->first_step + k];
+            call->batch = call->max_batch = 1;
+            call->end_row = most[k];
+        }
+    }
+    return KILN_OK;
+}
+
+void free_bands(kiln_session *s) {
+    session_free(s, s->bands, s->plan->view.band_count * sizeof *s->bands);
+}
+
+/* Windows are the same memory for each sample; all else lies sample after sample. */
+static void point_at_sample(kiln_session *s, kernel_call *call, uint32_t sample) {
+    for (uint32_t k = 0; k < call->input_count + call->output_count; k++) {
+        operand *o = &call->inputs[k];
+        if (!operand_present(o) || o->constant) {
+            continue;
+        }
+        o->first_row = 0;
+        bool whole = o->batched && o->record->window_rows == 0;
+        size_t bytes = o->rows * o->row_stride * kiln_dtype_size(o->dtype);
+        if (o->place == KILN_PLACE_ARENA) {
+            point_into_arena(s, o);
+            o->data = (uint8_t *)o->data + (whole ? sample * bytes : 0);
+        } else if (whole && sample > 0) {
+            o->data = (uint8_t *)o->data + bytes;
+        }
+    }
+}
+
+/* Makes room for rows below `end` in the window of a step's output: the rows that are still needed
+ * move to its start. */
+static void slide(kernel_call *call, const kernel_call *end_of_band, const kiln_band_rows *rows) {
+    operand *y = &call->outputs[0];
+    uint32_t window = y->record->window_rows;
+    if (window == 0 || rows->end - y->first_row <= window) {
+        return;
+    }
+    size_t bytes = y->dims[2] * y->row_stride * kiln_dtype_size(y->dtype);
+    uint8_t *start = y->data;
+    memmove(start, start + (rows->keep - y->first_row) * bytes, (rows->begin - rows->keep) * bytes);
+    y->first_row = rows->keep;
+    for (kernel_call *reader = call + 1; reader < end_of_band; reader++) {
+        for (uint32_t k = 0; k < reader->input_count; k++) {
+            if (reader->inputs[k].record == y->record) {
+                reader->inputs[k].first_row = y->first_row;
+            }
+        }
+    }
+}
+
+static kiln_status run_turn(kiln_session *s, const kiln_plan_band *band, const kiln_band_rows *rows,
+                            kiln_error *error) {
+    const kernel_call *end = &s->calls[band->last_step + 1];
+    for (size_t step = band->first_step; step <= band->last_step; step++, rows++) {
+        if (rows->begin == rows->end) {
+            continue;
+        }
+        kernel_call *call = &s->calls[step];
+        slide(call, end, rows);
+        call->begin_row = rows->begin;
+        call->end_row = rows->end;
+        kiln_status status = run_step(s, step, error);
+        if (status != KILN_OK) {
+            return status;
+        }
+    }
+    return KILN_OK;
+}
+
+static void point_band(kiln_session *s, const kiln_plan_band *band, uint32_t sample) {
+    for (size_t step = band->first_step; step <= band->last_step; step++) {
+        point_at_sample(s, &s->calls[step], sample);
+    }
+}
+
+kiln_status run_band(kiln_session *s, const kiln_plan_band *band, kiln_error *error) {
+    const kiln_plan_view *v = &s->plan->view;
+    const kiln_band_step *steps = s->bands[band - v->bands].steps;
+    uint32_t count = band->last_step - band->first_step + 1;
+    for (uint32_t sample = 0; sample < s->batch; sample++) {
+        kiln_band_rows rows[KILN_BAND_STEPS] = {{0}};
+        point_band(s, band, sample);
+        while (kiln_band_turn(steps, count, band->rows, rows)) {
+            kiln_status status = run_turn(s, band, rows, error);
+            if (status != KILN_OK) {
+                return status;
+            }
+        }
+    }
+    point_band(s, band, 0); /* for observers */
+    return KILN_OK;
+}

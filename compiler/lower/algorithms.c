@@ -40,6 +40,13 @@ static bool is_ours(const program *p, const program_step *step) {
            p->tensors[step->operands[0]].place == KILN_PLACE_ARENA;
 }
 
+static bool is_depthwise(const program *p, const program_step *step) {
+    const kiln_conv_params *c = step->params;
+    const program_tensor *x = &p->tensors[step->operands[0]];
+    return step->kernel == KILN_KERNEL_CONV_2D && c->groups > 1 && c->groups == x->dims[1] &&
+           c->groups == p->tensors[step->operands[1]].dims[0] && x->place == KILN_PLACE_ARENA;
+}
+
 static bool takes_winograd(const program *p, const program_step *step) {
     const kiln_conv_params *c = step->params;
     const program_tensor *w = &p->tensors[step->operands[1]];
@@ -75,11 +82,15 @@ void lowering_choose_algorithms(lowering *l) {
     kiln_convolution preference = l->options->convolution;
     for (size_t k = 0; k < p->step_count; k++) {
         program_step *step = &p->steps[k];
-        if (preference == KILN_CONVOLUTION_DIRECT || !is_ours(p, step)) {
+        bool depthwise = is_depthwise(p, step);
+        if (preference == KILN_CONVOLUTION_DIRECT || !(depthwise || is_ours(p, step))) {
             continue;
         }
         kiln_conv_params *c = step->params;
-        c->algorithm = KILN_CONV_GEMM;
+        c->algorithm = depthwise ? KILN_CONV_DEPTHWISE : KILN_CONV_GEMM;
+        if (depthwise) {
+            continue;
+        }
         if (takes_winograd(p, step) && preference == KILN_CONVOLUTION_AUTO) {
             c->algorithm = cheapest(p, step);
         } else if (takes_winograd(p, step) && preference != KILN_CONVOLUTION_EXACT) {

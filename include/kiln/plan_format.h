@@ -236,7 +236,9 @@ typedef enum kiln_conv_algorithm {
     KILN_CONV_WINOGRAD_4 = 2,
     KILN_CONV_WINOGRAD_6 = 3,
     KILN_CONV_GEMM = 4, /* one matrix product, of rows gathered for it; one group */
-    KILN_CONV_ALGORITHM_COUNT = 5
+    /* One input and one output channel a group, more than one group; x is not constant. */
+    KILN_CONV_DEPTHWISE = 5,
+    KILN_CONV_ALGORITHM_COUNT = 6
 } kiln_conv_algorithm;
 typedef struct kiln_conv_params {
     uint32_t stride_height, stride_width;

@@ -1,4 +1,5 @@
 /* CONV_2D and DECONV_2D: checked here, run by XNNPACK or by an algorithm of ours. */
+#include "runtime/kernels/depthwise.h"
 #include "runtime/kernels/gemm.h"
 #include "runtime/kernels/winograd.h"
 #include "runtime/kernels/xnnpack.h"
@@ -119,6 +120,8 @@ static const algorithm algorithms[KILN_CONV_ALGORITHM_COUNT] = {
     [KILN_CONV_WINOGRAD_4] = WINOGRAD,
     [KILN_CONV_WINOGRAD_6] = WINOGRAD,
     [KILN_CONV_GEMM] = {gemm_check, gemm_prepare, gemm_bind, gemm_run, gemm_release},
+    [KILN_CONV_DEPTHWISE] = {depthwise_check, depthwise_prepare, depthwise_bind, depthwise_run,
+                             depthwise_release},
 };
 
 static const algorithm *algorithm_of(const kernel_call *call) {

@@ -39,6 +39,37 @@ typedef struct winograd_lanes {
                                     size_t position_stride);
 } winograd_lanes;
 
+/* A row of outputs of a window that slides over a picture, each channel apart: of a depthwise
+ * convolution or a pooling. What of the window lies outside the picture is left out: of kernel rows
+ * the caller tells only those that count, columns are looked at here. Pointers are those of the
+ * first channel. */
+typedef enum window_op { WINDOW_MULTIPLY = 0, WINDOW_MAXIMUM = 1, WINDOW_AVERAGE = 2 } window_op;
+#define WINDOW_OPS 3
+
+typedef struct window_row {
+    const float *from;   /* pixel 0 of the picture's row under the first kernel row */
+    size_t width;        /* pixels of that row */
+    size_t pixel_stride; /* floats between them */
+    size_t row_stride;   /* floats to the row under the next kernel row */
+    size_t kernel_rows, kernel_columns;
+    size_t stride, dilation, padding; /* of columns; padding on the left */
+    const float *weights; /* MULTIPLY: [kernel_rows][kernel_columns], tap_stride floats apart */
+    size_t tap_stride;
+    const float *bias; /* MULTIPLY: whole vectors, as the weights */
+    float min, max;    /* results are clamped */
+    float *to;
+    size_t to_stride, to_width; /* floats between output pixels; how many */
+    size_t channels;
+} window_row;
+
+typedef struct window_lanes {
+    void (*row[WINDOW_OPS])(const window_row *row);
+    /* to[c] = clamp(scale * sum over pixels of from[pixel * pixel_stride + c]), `channels` of
+     * them. */
+    void (*mean)(const float *from, size_t pixels, size_t pixel_stride, size_t channels,
+                 float scale, float min, float max, float *to);
+} window_lanes;
+
 typedef struct lanes {
     const char *name; /* "AVX-512" */
     size_t width;     /* floats of a vector */
@@ -51,6 +82,7 @@ typedef struct lanes {
                     size_t c_stride, const lanes_finish *last);
 
     const winograd_lanes *winograd;
+    const window_lanes *window;
 } lanes;
 
 /* The best for this processor. Never NULL. */

@@ -9,4 +9,5 @@ const lanes LANE(lanes) = {
     .columns = (size_t)LANES_WIDTH * LANES_VECTORS,
     .product = LANE(lane_product),
     .winograd = &LANE(lane_winograd),
+    .window = &LANE(lane_window),
 };

@@ -76,5 +76,6 @@ INLINE vector clamp(vector v, vector min, vector max) {
 void LANE(lane_product)(size_t m, size_t k, const float *a, size_t a_stride, const float *b,
                         float *c, size_t c_stride, const lanes_finish *last);
 extern const winograd_lanes LANE(lane_winograd);
+extern const window_lanes LANE(lane_window);
 
 #endif

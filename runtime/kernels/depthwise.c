@@ -1,0 +1,97 @@
+/* XNNPACK's depthwise convolution takes kernels of 3, 4, 9 and 25 taps only (others become a
+ * convolution of one channel a group), and memory for a pointer to each input of each output. */
+#include "runtime/kernels/depthwise.h"
+#include "runtime/kernels/window_rows.h"
+
+#include <string.h>
+
+typedef struct depthwise {
+    const lanes *lanes;
+    size_t taps, channels;
+    size_t row;     /* floats of a tap: channels in whole vectors */
+    float *weights; /* [taps][row], then the bias [row] */
+    size_t bytes;
+} depthwise;
+
+kiln_status depthwise_check(const kernel_call *call, kiln_error *error) {
+    const kiln_conv_params *p = call->params;
+    const operand *x = &call->inputs[0];
+    if (p->groups < 2 || p->groups != x->row || p->groups != call->outputs[0].row || x->constant) {
+        return kernel_fail(call, error, "a depthwise convolution has a channel a group");
+    }
+    return KILN_OK;
+}
+
+static void pack(const kernel_call *call, depthwise *d) {
+    const float *from = call->inputs[1].data; /* [channels][taps] */
+    memset(d->weights, 0, d->bytes);
+    for (size_t c = 0; c < d->channels; c++) {
+        for (size_t k = 0; k < d->taps; k++) {
+            d->weights[k * d->row + c] = from[c * d->taps + k];
+        }
+    }
+    if (call->input_count > 2 && operand_present(&call->inputs[2])) {
+        memcpy(d->weights + d->taps * d->row, call->inputs[2].data, d->channels * sizeof(float));
+    }
+}
+
+kiln_status depthwise_prepare(kernel_call *call, kiln_error *error) {
+    const operand *w = &call->inputs[1];
+    depthwise *d = kernel_allocate(call, sizeof *d);
+    if (d == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    size_t taps = w->dims[1] * w->dims[2];
+    size_t row = (w->dims[0] + LANES_MAX - 1) / LANES_MAX * LANES_MAX;
+    *d = (depthwise){.lanes = lanes_best(),
+                     .taps = taps,
+                     .channels = w->dims[0],
+                     .row = row,
+                     .bytes = (taps + 1) * row * sizeof(float)};
+    call->state = d;
+    d->weights = kernel_allocate(call, d->bytes);
+    if (d->weights == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "layer '%.80s': no memory for its weights",
+                         call->name);
+    }
+    pack(call, d);
+    return KILN_OK;
+}
+
+void depthwise_release(kernel_call *call) {
+    depthwise *d = call->state;
+    if (d != NULL) {
+        kernel_free(call, d->weights, d->bytes);
+        kernel_free(call, d, sizeof *d);
+        call->state = NULL;
+    }
+}
+
+kiln_status depthwise_bind(kernel_call *call, kiln_error *error) {
+    (void)call;
+    (void)error;
+    return KILN_OK;
+}
+
+kiln_status depthwise_run(kernel_call *call, kiln_error *error) {
+    const depthwise *d = call->state;
+    const kiln_conv_params *p = call->params;
+    const operand *w = &call->inputs[1];
+    (void)error;
+    window_shape shape = {.op = WINDOW_MULTIPLY,
+                          .kernel_height = w->dims[1],
+                          .kernel_width = w->dims[2],
+                          .stride_height = p->stride_height,
+                          .stride_width = p->stride_width,
+                          .dilation_height = p->dilation_height,
+                          .dilation_width = p->dilation_width,
+                          .padding_top = p->padding_top,
+                          .padding_left = p->padding_left,
+                          .weights = d->weights,
+                          .bias = d->weights + d->taps * d->row,
+                          .tap_stride = d->row,
+                          .min = p->min,
+                          .max = p->max};
+    window_run(call, d->lanes, &shape);
+    return KILN_OK;
+}

@@ -1,0 +1,13 @@
+/* Depthwise convolution: as many groups as input and output channels. */
+#ifndef KILN_KERNELS_DEPTHWISE_H
+#define KILN_KERNELS_DEPTHWISE_H
+
+#include "runtime/kernels/kernel.h"
+
+kiln_status depthwise_check(const kernel_call *call, kiln_error *error);
+kiln_status depthwise_prepare(kernel_call *call, kiln_error *error);
+kiln_status depthwise_bind(kernel_call *call, kiln_error *error);
+kiln_status depthwise_run(kernel_call *call, kiln_error *error);
+void depthwise_release(kernel_call *call);
+
+#endif

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#define BALANCED_ROOM ((uint64_t)1 << 20) /* bytes that nobody minds */
 #define BAND_REACH 10 /* steps before and after the peak that a band may take in */
 
 typedef struct live_bytes {
@@ -269,6 +270,25 @@ static kiln_status lower_peak(band_search *search, bool *out_lowered) {
     return status;
 }
 
+/* More rows a turn, where there is room below the peak: fewer turns take less time. */
+static kiln_status use_room(band_search *search, uint64_t room) {
+    program *p = search->l->p;
+    kiln_status status = KILN_OK;
+    for (size_t k = 0; k < p->band_count && status == KILN_OK; k++) {
+        program_band *b = &p->bands[k];
+        uint32_t height = p->tensors[output_of(&p->steps[b->last_step])].dims[2];
+        bool fits = true;
+        while (fits && b->rows * 2 <= height && status == KILN_OK) {
+            b->rows *= 2;
+            status = measure(search->l, &search->table, search->saved, &search->trial);
+            fits = search->trial.peak <= room;
+        }
+        b->rows /= fits ? 1 : 2;
+    }
+    return status == KILN_OK ? measure(search->l, &search->table, search->saved, &search->live)
+                             : status;
+}
+
 /* Uses of a weight in a turn that each choice asks for. */
 static double least_uses(kiln_memory memory) {
     return memory == KILN_MEMORY_MIN ? 12 : 48;
@@ -299,5 +319,9 @@ kiln_status lowering_choose_bands(lowering *l) {
             status = measure(l, &search.table, search.saved, &search.live);
         }
     }
-    return status;
+    uint64_t room = search.live.peak;
+    if (l->options->memory == KILN_MEMORY_BALANCED && room < BALANCED_ROOM) {
+        room = BALANCED_ROOM;
+    }
+    return status == KILN_OK ? use_room(&search, room) : status;
 }

@@ -183,6 +183,7 @@ static uint32_t conv_rows(const kernel_call *call, uint32_t input, kiln_row_rule
     case KILN_CONV_WINOGRAD_6:
         return 2 * p->algorithm;
     case KILN_CONV_GEMM:
+    case KILN_CONV_DEPTHWISE:
         return 1;
     default:
         return 0;

@@ -10,7 +10,7 @@
 #define STRIP_BYTES ((size_t)512 << 10)     /* of gathered rows: half an L2 cache */
 #define LARGE_STRIP_BYTES ((size_t)4 << 20) /* where weights are larger than that */
 #define LARGE_WEIGHTS ((size_t)512 << 10)
-#define CHUNK ((size_t)48) /* rows of a task, where weights are small */
+#define CHUNK ((size_t)48) /* rows of a task, about, where weights are small */
 
 typedef struct gemm {
     const lanes *lanes;
@@ -223,24 +223,33 @@ static void multiply(const strip *s, size_t panel, size_t begin, size_t end) {
     }
 }
 
+/* A panel by all rows of the strip: its weights are read from memory once. */
 static void multiply_panel(void *context, size_t panel) {
     const strip *s = context;
     multiply(s, panel, 0, s->count);
 }
 
-static void multiply_chunk(void *context, size_t chunk) {
+/* All panels by some rows: those stay in the cache. */
+static void multiply_chunk(void *context, size_t begin, size_t count) {
     const strip *s = context;
-    size_t begin = chunk * CHUNK, end = begin + CHUNK < s->count ? begin + CHUNK : s->count;
     for (size_t panel = 0; panel < s->g->panels; panel++) {
-        multiply(s, panel, begin, end);
+        multiply(s, panel, begin, begin + count);
     }
+}
+
+/* Rows of a task: as many tasks for each thread, each of whole tiles. */
+static size_t chunk_rows(const strip *s, size_t threads) {
+    size_t tile = s->g->lanes->rows;
+    size_t rounds = (s->count + threads * CHUNK - 1) / (threads * CHUNK);
+    size_t rows = (s->count + threads * rounds - 1) / (threads * rounds);
+    return (rows + tile - 1) / tile * tile;
 }
 
 kiln_status gemm_run(kernel_call *call, kiln_error *error) {
     const gemm *g = call->state;
     const operand *x = &call->inputs[0];
+    size_t rows = count_rows(call), threads = pthreadpool_get_threads_count(call->threadpool);
     (void)error;
-    size_t rows = count_rows(call);
     for (size_t first = 0; first < rows; first += g->strip) {
         size_t count = rows - first < g->strip ? rows - first : g->strip;
         strip s = {call, g, first, count, NULL, x->row_stride};
@@ -251,11 +260,11 @@ kiln_status gemm_run(kernel_call *call, kiln_error *error) {
         } else {
             s.from = operand_image_row(x, 0, call->begin_row) + first * x->row_stride;
         }
-        if (g->by_panels) {
+        if (g->by_panels && g->panels >= threads) {
             pthreadpool_parallelize_1d(call->threadpool, multiply_panel, &s, g->panels, 0);
         } else {
-            pthreadpool_parallelize_1d(call->threadpool, multiply_chunk, &s,
-                                       (count + CHUNK - 1) / CHUNK, 0);
+            pthreadpool_parallelize_1d_tile_1d(call->threadpool, multiply_chunk, &s, count,
+                                               chunk_rows(&s, threads), 0);
         }
     }
     return KILN_OK;

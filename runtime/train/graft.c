@@ -112,6 +112,28 @@ static void keep_step(grafting *g, const kiln_plan_step *step) {
                g->v->params + step->params_offset, step->params_bytes, operands);
 }
 
+/* A band of which the last steps are cut off goes on row by row: its windows hold at least those.
+ */
+static void keep_bands(grafting *g) {
+    uint32_t kept = 0, step = 0;
+    for (size_t b = 0; b < g->v->band_count; b++) {
+        kiln_plan_band band = g->v->bands[b];
+        for (; step < band.first_step; step++) {
+            kept += g->step_kept[step];
+        }
+        uint32_t first = kept, count = band.last_step - band.first_step + 1;
+        for (; step <= band.last_step; step++) {
+            kept += g->step_kept[step];
+        }
+        band.first_step = first;
+        band.last_step = kept - 1;
+        band.rows = kept - first == count ? band.rows : 1;
+        if (kept - first > 1) {
+            parts_append(g->p, KILN_SECTION_BANDS, &band, sizeof band);
+        }
+    }
+}
+
 uint32_t graft_steps(plan_parts *p, const kiln_plan *plan, uint32_t tensor) {
     const kiln_plan_view *v = &plan->view;
     grafting g = {p,
@@ -137,6 +159,7 @@ uint32_t graft_steps(plan_parts *p, const kiln_plan *plan, uint32_t tensor) {
                 keep_step(&g, &v->steps[s]);
             }
         }
+        keep_bands(&g);
         result = keep_tensor(&g, tensor);
     }
     free(g.step_kept);
@@ -237,6 +260,12 @@ kiln_status graft_find_cut(const kiln_plan *plan, const char *name, uint32_t *ou
     if (t->place != KILN_PLACE_ARENA || t->dtype != KILN_F32 || !sample) {
         return kiln_fail(error, KILN_ERROR_UNSUPPORTED,
                          "cannot cut at '%s': features are f32, one row or image a sample",
+                         v->strings + t->name);
+    }
+    if (t->window_rows != 0) {
+        return kiln_fail(error, KILN_ERROR_UNSUPPORTED,
+                         "cannot cut at '%s': only some of its rows are in memory at a time; "
+                         "compile with --memory speed",
                          v->strings + t->name);
     }
     return KILN_OK;

@@ -13,7 +13,8 @@ typedef struct finishing {
     kiln_plan_tensor_record *tensors;
     const kiln_plan_step *steps;
     const uint32_t *operands;
-    size_t storage_count, tensor_count, step_count;
+    const kiln_plan_band *bands;
+    size_t storage_count, tensor_count, step_count, band_count;
     parts_sink write;
     void *context;
     uint64_t written;
@@ -27,16 +28,23 @@ static void measure_lifetimes(finishing *f) {
         f->storages[k].first_step = UINT32_MAX;
         f->storages[k].last_step = 0;
     }
+    size_t b = 0;
     for (uint32_t s = 0; s < f->step_count; s++) {
         const kiln_plan_step *step = &f->steps[s];
+        while (b < f->band_count && f->bands[b].last_step < s) {
+            b++;
+        }
+        bool banded = b < f->band_count && f->bands[b].first_step <= s;
+        uint32_t first = banded ? f->bands[b].first_step : s;
+        uint32_t last = banded ? f->bands[b].last_step : s;
         for (uint32_t k = 0; k < (uint32_t)step->input_count + step->output_count; k++) {
             uint32_t t = f->operands[step->first_operand + k];
             if (t == KILN_PLAN_NONE || f->tensors[t].place != KILN_PLACE_ARENA) {
                 continue;
             }
             kiln_plan_storage *storage = &f->storages[f->tensors[t].storage];
-            storage->first_step = s < storage->first_step ? s : storage->first_step;
-            storage->last_step = s;
+            storage->first_step = first < storage->first_step ? first : storage->first_step;
+            storage->last_step = last;
         }
     }
 }
@@ -169,6 +177,8 @@ kiln_status parts_finish(plan_parts *p, const kiln_plan *borrowed, parts_sink wr
         .storage_count = parts_count(p, KILN_SECTION_STORAGES, sizeof(kiln_plan_storage)),
         .tensor_count = parts_count(p, KILN_SECTION_TENSORS, sizeof(kiln_plan_tensor_record)),
         .step_count = parts_count(p, KILN_SECTION_STEPS, sizeof(kiln_plan_step)),
+        .bands = (const void *)p->sections[KILN_SECTION_BANDS].data,
+        .band_count = parts_count(p, KILN_SECTION_BANDS, sizeof(kiln_plan_band)),
         .write = write,
         .context = context};
     place_storages(&f);

@@ -1,11 +1,10 @@
 /* kiln bench: how long a plan takes to load and to run. */
-#include "compiler/cli/cli.h"
+#include "compiler/cli/bench.h"
 #include "compiler/cli/elements.h"
 
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const char help_text[] =
     "usage: kiln bench PLAN [options]\n\n"
@@ -14,11 +13,17 @@ static const char help_text[] =
     "  --threads 1,2    numbers of threads to try (default 1)\n"
     "  --batch N        samples a run (default 1)\n"
     "  --runs N         timed runs (default 30), after --warmup N (default 3)\n"
-    "  --profile        time and speed of each kernel call, the slowest first\n"
+    "  --profile        each kernel call's time (median) and speed, the slowest first, beside the\n"
+    "                   machine's peaks, which are measured too\n"
+    "  --trace FILE     every kernel call of every run, for chrome://tracing or Perfetto\n"
     "  --json           everything as JSON\n\n"
+    "GFLOP/s count what a layer's definition says, % peak what is multiplied in the end: "
+    "Winograd's\n"
+    "convolutions multiply less. MB are inputs, weights and outputs, once each, and % memory that\n"
+    "beside memory's speed: what lies in caches passes it.\n\n"
     "Example: kiln bench vgg16.plan --threads 1,2 --profile\n";
 
-enum { OPT_THREADS = 256, OPT_BATCH, OPT_RUNS, OPT_WARMUP, OPT_PROFILE, OPT_JSON };
+enum { OPT_THREADS = 256, OPT_BATCH, OPT_RUNS, OPT_WARMUP, OPT_PROFILE, OPT_TRACE, OPT_JSON };
 #define MAX_CONFIGURATIONS 16
 
 typedef struct bench_call {
@@ -26,6 +31,8 @@ typedef struct bench_call {
     uint32_t threads[MAX_CONFIGURATIONS];
     size_t thread_counts;
     unsigned long batch, runs, warmup;
+    const char *trace_path;
+    trace_file trace;
     bool profile, json;
 } bench_call;
 
@@ -33,64 +40,6 @@ typedef struct bench_result {
     double load, first, median, minimum, ninetieth; /* seconds */
     size_t arena;
 } bench_result;
-
-static double now(void) {
-    struct timespec time;
-    (void)clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
-static int by_time(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* ---- Profile ------------------------------------------------------------------------------- */
-
-static int by_nanoseconds(const void *a, const void *b) {
-    const kiln_step_profile *x = a, *y = b;
-    return x->nanoseconds > y->nanoseconds ? -1 : x->nanoseconds < y->nanoseconds;
-}
-
-static kiln_status print_profile(const bench_call *c, const kiln_session *session,
-                                 kiln_error *error) {
-    size_t steps = kiln_session_step_count(session);
-    kiln_step_profile *profiles = calloc(steps + 1, sizeof *profiles);
-    double total = 0;
-    if (profiles == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    }
-    for (size_t k = 0; k < steps; k++) {
-        (void)kiln_session_profile(session, k, &profiles[k]);
-        total += (double)profiles[k].nanoseconds;
-    }
-    qsort(profiles, steps, sizeof *profiles, by_nanoseconds);
-    if (c->json) {
-        printf(", \"profile\": [");
-    } else {
-        printf("  %-36s %-20s %10s %7s %9s\n", "Layer", "Kernel", "us", "share", "GMAC/s");
-    }
-    for (size_t k = 0; k < steps; k++) {
-        const kiln_step_profile *p = &profiles[k];
-        double each = p->runs > 0 ? (double)p->nanoseconds / (double)p->runs : 0;
-        double speed = each > 0 ? (double)p->macs * (double)c->batch / each : 0;
-        if (c->json) {
-            printf("%s{\"name\": ", k > 0 ? ", " : "");
-            json_string(stdout, p->name);
-            printf(", \"kernel\": \"%s\", \"microseconds\": ", p->kernel);
-            json_number(stdout, each / 1e3);
-            printf(", \"macs\": %llu}", (unsigned long long)p->macs);
-        } else {
-            printf("  %-36.36s %-20s %10.1f %6.1f%% %9.2f\n", p->name, p->kernel, each / 1e3,
-                   total > 0 ? 100 * (double)p->nanoseconds / total : 0, speed);
-        }
-    }
-    if (c->json) {
-        putchar(']');
-    }
-    free(profiles);
-    return KILN_OK;
-}
 
 /* ---- Timing -------------------------------------------------------------------------------- */
 
@@ -135,24 +84,60 @@ static void free_buffers(bench_buffers *b) {
     }
 }
 
-static kiln_status time_runs(const bench_call *c, kiln_session *session, bench_buffers *b,
-                             bench_result *r, kiln_error *error) {
-    double *times = calloc(c->runs, sizeof *times);
+typedef struct bench_state {
+    kiln_plan *plan;
+    kiln_session *session;
+    bench_buffers buffers;
+    run_record record;
+    bench_measured measured;
+} bench_state;
+
+static kiln_status load(bench_call *c, bench_state *s, kiln_error *error) {
+    kiln_session_options options;
+    bench_measured *m = &s->measured;
+    kiln_session_options_init(&options);
+    options.threads = m->threads;
+    options.max_batch = m->batch;
+    m->begin = clock_now();
+    kiln_status status = kiln_plan_open(c->path, NULL, &s->plan, error);
+    m->opened = clock_now();
+    if (status == KILN_OK) {
+        status = kiln_session_create(s->plan, &options, &s->session, error);
+    }
+    m->prepared = clock_now();
+    m->plan = s->plan;
+    m->record = &s->record;
+    m->untimed = 1 + c->warmup;
+    if (status == KILN_OK && (c->profile || c->trace_path != NULL)) {
+        status = record_create(&s->record, kiln_session_step_count(s->session),
+                               m->untimed + c->runs, error);
+        record_attach(&s->record, s->session);
+    }
+    return status;
+}
+
+static kiln_status run_once(bench_state *s, double *out_seconds, kiln_error *error) {
+    bench_buffers *b = &s->buffers;
+    uint64_t begin = clock_now();
+    record_begin_run(&s->record);
+    kiln_status status = kiln_session_run(s->session, s->measured.batch, b->in, b->inputs, b->out,
+                                          b->outputs, error);
+    *out_seconds = 1e-9 * (double)(clock_now() - begin);
+    return status;
+}
+
+static kiln_status time_runs(const bench_call *c, bench_state *s, bench_result *r,
+                             kiln_error *error) {
+    double *times = calloc(c->runs, sizeof *times), unused;
     kiln_status status =
         times != NULL ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     for (unsigned long k = 0; k < c->warmup + c->runs && status == KILN_OK; k++) {
-        double begin = now();
-        status = kiln_session_run(session, (uint32_t)c->batch, b->in, b->inputs, b->out, b->outputs,
-                                  error);
-        if (k >= c->warmup) {
-            times[k - c->warmup] = now() - begin;
-        }
+        status = run_once(s, k >= c->warmup ? &times[k - c->warmup] : &unused, error);
         progress_show("runs", k + 1, c->warmup + c->runs);
     }
     progress_clear();
     if (status == KILN_OK) {
-        qsort(times, c->runs, sizeof *times, by_time);
-        r->median = times[c->runs / 2];
+        r->median = median_of(times, c->runs);
         r->minimum = times[0];
         r->ninetieth = times[c->runs * 9 / 10];
     }
@@ -178,47 +163,40 @@ static void print_result(const bench_call *c, uint32_t threads, const bench_resu
            human_bytes(r->arena, arena, sizeof arena));
 }
 
-static kiln_status bench_threads(const bench_call *c, uint32_t threads, kiln_error *error) {
-    kiln_plan *plan = NULL;
-    kiln_session *session = NULL;
-    kiln_session_options options;
-    bench_buffers buffers = {0};
+static kiln_status measure(bench_call *c, bench_state *s, bench_result *r, kiln_error *error) {
+    kiln_status status = load(c, s, error);
+    r->load = 1e-9 * (double)(s->measured.prepared - s->measured.begin);
+    if (status == KILN_OK) {
+        status = make_buffers(s->plan, s->measured.batch, &s->buffers, error);
+    }
+    if (status == KILN_OK) {
+        status = run_once(s, &r->first, error);
+        r->first += r->load;
+        r->arena = kiln_session_arena_bytes(s->session);
+    }
+    return status == KILN_OK ? time_runs(c, s, r, error) : status;
+}
+
+static kiln_status bench_threads(bench_call *c, uint32_t threads, kiln_error *error) {
+    bench_state s = {.measured = {.threads = threads, .batch = (uint32_t)c->batch}};
     bench_result r = {0};
-    kiln_session_options_init(&options);
-    options.threads = threads;
-    options.max_batch = (uint32_t)c->batch;
-    options.profile = c->profile;
-    double begin = now();
-    kiln_status status = kiln_plan_open(c->path, NULL, &plan, error);
-    if (status == KILN_OK) {
-        status = kiln_session_create(plan, &options, &session, error);
-    }
-    r.load = now() - begin;
-    if (status == KILN_OK) {
-        status = make_buffers(plan, (uint32_t)c->batch, &buffers, error);
-    }
-    if (status == KILN_OK) {
-        double first = now();
-        status = kiln_session_run(session, (uint32_t)c->batch, buffers.in, buffers.inputs,
-                                  buffers.out, buffers.outputs, error);
-        r.first = r.load + now() - first;
-        r.arena = kiln_session_arena_bytes(session);
-    }
-    if (status == KILN_OK) {
-        status = time_runs(c, session, &buffers, &r, error);
-    }
+    kiln_status status = measure(c, &s, &r, error);
     if (status == KILN_OK) {
         print_result(c, threads, &r);
+        if (c->trace_path != NULL) {
+            trace_add(&c->trace, &s.measured);
+        }
         if (c->profile) {
-            status = print_profile(c, session, error);
+            status = profile_print(&s.measured, c->json, error);
         }
         if (c->json) {
             putchar('}');
         }
     }
-    free_buffers(&buffers);
-    kiln_session_destroy(session);
-    kiln_plan_close(plan);
+    free_buffers(&s.buffers);
+    kiln_session_destroy(s.session);
+    kiln_plan_close(s.plan);
+    record_free(&s.record);
     return status;
 }
 
@@ -256,6 +234,9 @@ static int take_option(bench_call *c, int option, const char *value, char **argv
     case OPT_PROFILE:
         c->profile = true;
         return 0;
+    case OPT_TRACE:
+        c->trace_path = value;
+        return 0;
     case OPT_JSON:
         c->json = true;
         return 0;
@@ -264,12 +245,39 @@ static int take_option(bench_call *c, int option, const char *value, char **argv
     }
 }
 
+static kiln_status bench_all(bench_call *c, kiln_error *error) {
+    kiln_status status = KILN_OK;
+    if (c->trace_path != NULL) {
+        status = trace_begin(&c->trace, c->trace_path, error);
+        if (status != KILN_OK) {
+            return status;
+        }
+    }
+    for (size_t k = 0; k < c->thread_counts && status == KILN_OK; k++) {
+        if (c->json) {
+            printf("%s", k > 0 ? ", " : "[");
+        }
+        status = bench_threads(c, c->threads[k], error);
+    }
+    if (c->json && status == KILN_OK) {
+        printf("]\n");
+    }
+    if (c->trace_path != NULL && status == KILN_OK) {
+        return trace_commit(&c->trace, error);
+    }
+    if (c->trace_path != NULL) {
+        trace_abandon(&c->trace);
+    }
+    return status;
+}
+
 static int run(int argc, char **argv) {
     static const struct option long_options[] = {{"threads", required_argument, NULL, OPT_THREADS},
                                                  {"batch", required_argument, NULL, OPT_BATCH},
                                                  {"runs", required_argument, NULL, OPT_RUNS},
                                                  {"warmup", required_argument, NULL, OPT_WARMUP},
                                                  {"profile", no_argument, NULL, OPT_PROFILE},
+                                                 {"trace", required_argument, NULL, OPT_TRACE},
                                                  {"json", no_argument, NULL, OPT_JSON},
                                                  {"help", no_argument, NULL, 'h'},
                                                  {0}};
@@ -285,15 +293,9 @@ static int run(int argc, char **argv) {
     if (status == 0 && argc - optind != 1) {
         status = usage(&command_bench, "expected one plan, got %d", argc - optind);
     }
-    c.path = status == 0 ? argv[optind] : NULL;
-    for (size_t k = 0; k < c.thread_counts && status == 0; k++) {
-        if (c.json) {
-            printf("%s", k > 0 ? ", " : "[");
-        }
-        status = bench_threads(&c, c.threads[k], &error) == KILN_OK ? 0 : fail(&error);
-    }
-    if (c.json && status == 0) {
-        printf("]\n");
+    if (status == 0) {
+        c.path = argv[optind];
+        status = bench_all(&c, &error) == KILN_OK ? 0 : fail(&error);
     }
     return status;
 }

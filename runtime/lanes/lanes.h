@@ -69,6 +69,13 @@ typedef struct window_lanes {
     void (*mean)(const float *from, size_t pixels, size_t pixel_stride, size_t channels,
                  float scale, float min, float max, float *to);
 } window_lanes;
+/* For measuring the processor. Both return a sum, so that nothing is optimised away. */
+typedef struct peak_lanes {
+    size_t operations; /* multiplications and additions of a round */
+    /* Rounds of sum = sum * factor + term, on as many sums as keep the processor busy. */
+    float (*multiply_add)(size_t rounds, float factor, float term);
+    float (*read)(const float *from, size_t count);
+} peak_lanes;
 
 typedef struct lanes {
     const char *name; /* "AVX-512" */
@@ -83,6 +90,7 @@ typedef struct lanes {
 
     const winograd_lanes *winograd;
     const window_lanes *window;
+    const peak_lanes *peak;
 } lanes;
 
 /* The best for this processor. Never NULL. */

@@ -10,4 +10,5 @@ const lanes LANE(lanes) = {
     .product = LANE(lane_product),
     .winograd = &LANE(lane_winograd),
     .window = &LANE(lane_window),
+    .peak = &LANE(lane_peak),
 };

@@ -77,5 +77,6 @@ void LANE(lane_product)(size_t m, size_t k, const float *a, size_t a_stride, con
                         float *c, size_t c_stride, const lanes_finish *last);
 extern const winograd_lanes LANE(lane_winograd);
 extern const window_lanes LANE(lane_window);
+extern const peak_lanes LANE(lane_peak);
 
 #endif

@@ -1,0 +1,65 @@
+/* What the files of kiln bench share. */
+#ifndef KILN_COMPILER_CLI_BENCH_H
+#define KILN_COMPILER_CLI_BENCH_H
+
+#include "compiler/cli/cli.h"
+
+/* Nanoseconds of a clock that never goes back. */
+uint64_t clock_now(void);
+
+/* The median of `count` values, which are sorted. */
+double median_of(double *values, size_t count);
+
+/* When each step of each run began and ended. A step begins when the one before it ends; runs come
+ * in the order first, warm-up, timed. */
+typedef struct run_record {
+    size_t steps, capacity, runs;
+    uint64_t *begins; /* [capacity] */
+    uint64_t *ends;   /* [capacity][steps] */
+    size_t step;      /* of the run that goes on */
+} run_record;
+kiln_status record_create(run_record *r, size_t steps, size_t runs, kiln_error *error);
+void record_free(run_record *r);
+/* Observes the session from now on. */
+void record_attach(run_record *r, kiln_session *session);
+void record_begin_run(run_record *r);
+uint64_t record_step_begin(const run_record *r, size_t run, size_t step);
+uint64_t record_step_end(const run_record *r, size_t run, size_t step);
+
+/* What one step is and does, from the plan. */
+typedef struct step_work {
+    size_t step;
+    const char *name, *kernel;
+    const char *algorithm; /* of a convolution, else NULL */
+    const kiln_plan_tensor_record *output;
+    double operations; /* multiplications and additions of its definition */
+    double done;       /* those that the algorithm's products do: Winograd's fewer */
+    double bytes;      /* inputs, weights as stored and outputs, once each */
+} step_work;
+void step_work_of(const kiln_plan *plan, size_t step, uint32_t batch, step_work *out_work);
+
+/* One configuration that was measured. */
+typedef struct bench_measured {
+    const kiln_plan *plan;
+    const run_record *record;
+    uint32_t threads, batch;
+    size_t untimed;                   /* runs of the record: the first and the warm-up */
+    uint64_t begin, opened, prepared; /* of loading */
+} bench_measured;
+
+/* Each step's time beside what the machine can do, as a table (the slowest first) or as members of
+ * a JSON object, each after a comma. */
+kiln_status profile_print(const bench_measured *b, bool json, kiln_error *error);
+
+/* A file of Chrome's trace events, one process a configuration. */
+typedef struct trace_file {
+    output_file out;
+    uint64_t start;
+    size_t events, processes;
+} trace_file;
+kiln_status trace_begin(trace_file *t, const char *path, kiln_error *error);
+void trace_add(trace_file *t, const bench_measured *b);
+kiln_status trace_commit(trace_file *t, kiln_error *error);
+void trace_abandon(trace_file *t);
+
+#endif

@@ -1,0 +1,29 @@
+/* What the processor at hand can do at most: the roof under which every layer's speed lies.
+ * Experimental: may change with any version. */
+#ifndef KILN_MACHINE_H
+#define KILN_MACHINE_H
+
+#include <kiln/kiln.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct kiln_machine {
+    const char *vectors; /* the widest instructions in use: "AVX-512", "NEON", ...; constant */
+    uint32_t threads;
+    double flops;     /* f32 multiplications and additions a second, of all threads together */
+    double bandwidth; /* bytes a second that all threads together read from memory, in order */
+} kiln_machine;
+
+/* Measures for under half a second, on `threads` threads (1 .. 256), and takes the best of
+ * several tries: other load on the machine lowers the result all the same. Reads a buffer four
+ * times the last-level cache, at least 256 MiB, at most 1 GiB, which it allocates and frees. On
+ * failure *out_machine is as it was. */
+KILN_API kiln_status kiln_machine_measure(uint32_t threads, kiln_machine *out_machine,
+                                          kiln_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

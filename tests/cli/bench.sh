@@ -1,0 +1,62 @@
+#!/bin/bash
+# kiln bench: profile and trace, whether they are well-formed and say what they should.
+#   bench.sh KILN GENERATOR JSON-CHECK
+set -euo pipefail
+kiln=$1 generator=$2 json=$3
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+trap 'echo "FAILED in line $LINENO"' ERR
+
+# The checker itself.
+for good in '{"a": [1, -0.5e+3, "\u00e9\n"], "b": {}}' '[]' ' null '; do $json <<<"$good"; done
+for bad in '{"a": 1,}' '[1 2]' '{a: 1}' '"' '01' '[1]]' '' 'nan'; do
+    if $json <<<"$bad" 2>/dev/null; then
+        echo "FAILED: '$bad' passed for JSON"
+        exit 1
+    fi
+done
+
+count() { grep -o -- "$1" "$2" | wc -l; }
+
+$generator resnet18 -o net.onnx --width 0.25 --size 64 --classes 4 >/dev/null
+$kiln compile net.onnx --convolution winograd4 -q
+$kiln compile net.onnx -o direct.plan --convolution direct -q
+$kiln bench net.plan --threads 1,2 --batch 2 --runs 3 --warmup 1 --profile --json \
+    --trace trace.json >bench.json
+$json <bench.json
+$json <trace.json
+steps=$($kiln inspect net.plan --json | grep -o '"kernel": ' | wc -l)
+test "$(count '"microseconds": ' bench.json)" -eq $((2 * (steps + 1)))
+for field in vectors gflops memory_gb_per_second algorithm share operations operations_done of_peak \
+    bytes of_memory total; do
+    grep -q "\"$field\": " bench.json
+done
+grep -q '"algorithm": "winograd4"' bench.json
+grep -q '"algorithm": "gemm"' bench.json
+$kiln bench direct.plan --runs 1 --profile --json >direct.json
+grep -q '"algorithm": "direct"' direct.json
+test "$(count '"algorithm": "[wg]' direct.json)" -eq 0
+
+# A run of each step: first, warm-up and three, for each number of threads.
+test "$(count '"step": ' trace.json)" -eq $((2 * 5 * steps))
+test "$(count '"name": "first run", "ph": "X", "pid": [12], "tid": 1' trace.json)" -eq 2
+test "$(count '"cat": "run", "ts": [0-9.]*, "dur": [0-9.]*' trace.json)" -eq 10
+test "$(count '"cat": "load"' trace.json)" -eq 6
+test "$(count '"name": "process_name", "ph": "M"' trace.json)" -eq 2
+
+$kiln bench net.plan --runs 3 --profile >profile.txt
+grep -q 'machine: .* GFLOP/s, .* GB/s from memory (1 thread)' profile.txt
+grep -q '^  total .* 100.0% ' profile.txt
+
+# What fails leaves no file.
+mkdir empty
+status=0
+$kiln bench missing.plan --trace empty/trace.json 2>message || status=$?
+test $status -eq 1
+test -z "$(ls empty)"
+status=0
+$kiln bench net.plan --runs 1 --trace missing/trace.json >/dev/null 2>message || status=$?
+test $status -eq 1
+grep -q 'missing/trace.json: cannot create' message
+echo '1 passed, 0 failed'

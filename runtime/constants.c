@@ -15,7 +15,7 @@
 static kiln_status verify_constant(kiln_session *s, uint32_t tensor, kiln_error *error) {
     const kiln_plan_view *v = &s->plan->view;
     const kiln_plan_tensor_record *t = &v->tensors[tensor];
-    if (!s->verified[tensor] && !s->plan->skip_weight_checksums) {
+    if (!atomic_load(&s->plan->verified[tensor]) && !s->plan->skip_weight_checksums) {
         size_t bytes = (size_t)kiln_plan_tensor_bytes(t);
         if (XXH3_64bits(v->weights + t->offset, bytes) != t->checksum) {
             return kiln_fail(error, KILN_ERROR_FORMAT,
@@ -23,7 +23,7 @@ static kiln_status verify_constant(kiln_session *s, uint32_t tensor, kiln_error 
                              v->strings + t->name);
         }
     }
-    s->verified[tensor] = 1;
+    atomic_store(&s->plan->verified[tensor], 1);
     return KILN_OK;
 }
 
@@ -44,28 +44,36 @@ static kiln_status widen(kiln_session *s, uint32_t tensor, kiln_error *error) {
     return KILN_OK;
 }
 
-kiln_status load_constants(kiln_session *s, kernel_call *call, kiln_error *error) {
+kiln_status load_constant(kiln_session *s, operand *o, kiln_error *error) {
     const kiln_plan_view *v = &s->plan->view;
-    for (uint32_t k = 0; k < call->input_count; k++) {
-        operand *o = &call->inputs[k];
-        if (!o->constant) {
-            continue;
-        }
-        uint32_t tensor = (uint32_t)(o->record - v->tensors);
-        kiln_status status = verify_constant(s, tensor, error);
-        bool narrow = o->record->stored_dtype != o->record->dtype;
-        if (status == KILN_OK && narrow && s->widened[tensor].data == NULL) {
-            status = widen(s, tensor, error);
-        }
-        if (status != KILN_OK) {
-            return status;
-        }
-        /* Kernels only read constants; the operand's pointer is not const for the others' sake. */
-        const uint8_t *stored = v->weights + o->record->offset;
-        memcpy(&o->data, narrow ? (const void *)&s->widened[tensor].data : (const void *)&stored,
-               sizeof o->data);
+    uint32_t tensor = (uint32_t)(o->record - v->tensors);
+    kiln_status status = verify_constant(s, tensor, error);
+    bool narrow = o->record->stored_dtype != o->record->dtype;
+    if (status == KILN_OK && narrow && s->widened[tensor].data == NULL) {
+        status = widen(s, tensor, error);
     }
+    if (status != KILN_OK) {
+        return status;
+    }
+    /* Kernels only read constants; the operand's pointer is not const for the others' sake. */
+    const uint8_t *stored = v->weights + o->record->offset;
+    memcpy(&o->data, narrow ? (const void *)&s->widened[tensor].data : (const void *)&stored,
+           sizeof o->data);
     return KILN_OK;
+}
+
+kiln_status load_constants(kiln_session *s, kernel_call *call, kiln_error *error) {
+    const kernel *row = kernel_find(call->step->kernel);
+    bool packs = row->packs_weights != NULL && row->packs_weights(call);
+    kiln_status status = KILN_OK;
+    for (uint32_t k = 0; k < call->input_count && status == KILN_OK; k++) {
+        if (call->inputs[k].constant && !(k == 1 && packs)) {
+            status = load_constant(s, &call->inputs[k], error);
+            widened *w = &s->widened[call->inputs[k].record - s->plan->view.tensors];
+            w->kept = w->kept || !row->packs_constants;
+        }
+    }
+    return status;
 }
 
 /* After packing, the plan's pages are not needed again: give them back, so that the weights are in
@@ -75,12 +83,14 @@ void drop_constants(kiln_session *s, kernel_call *call) {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     for (uint32_t k = 0; k < call->input_count; k++) {
         operand *o = &call->inputs[k];
-        if (!o->constant) {
+        if (!o->constant || o->data == NULL) {
             continue;
         }
         widened *w = &s->widened[o->record - v->tensors];
-        session_free(s, w->data, w->bytes);
-        *w = (widened){0};
+        if (!w->kept) {
+            session_free(s, w->data, w->bytes);
+            *w = (widened){0};
+        }
         o->data = NULL;
         uintptr_t begin = (uintptr_t)(v->weights + o->record->offset);
         uintptr_t end = (begin + (size_t)kiln_plan_tensor_bytes(o->record)) / page * page;

@@ -1,5 +1,5 @@
 /* Opening plans: from a path, a descriptor or memory; and what can be asked of one. */
-#include "runtime/runtime.h"
+#include "runtime/packed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,50 +11,60 @@
 
 /* ---- Opening ------------------------------------------------------------------------------- */
 
-static kiln_status make_plan(const uint8_t *bytes, size_t size, void *mapping, size_t mapping_size,
-                             const kiln_plan_options *options, kiln_plan **out_plan,
-                             kiln_error *error) {
-    const kiln_allocator *allocator =
-        options != NULL && options->allocator != NULL ? options->allocator : default_allocator();
+/* What sessions of the plan share and write to. */
+static kiln_status make_shared_state(kiln_plan *plan, kiln_error *error) {
+    const kiln_allocator *a = &plan->allocator;
+    size_t count = plan->view.tensor_count;
+    plan->verified = a->allocate(a->context, count + 1, 64);
+    if (plan->verified == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    for (size_t t = 0; t < count; t++) {
+        atomic_init(&plan->verified[t], 0);
+    }
+    return plan->weights_of == NULL ? packed_create(a, &plan->packed, error) : KILN_OK;
+}
+
+/* A plan with the given fields; on failure it owns nothing. */
+static kiln_status make_plan(kiln_plan fields, kiln_plan **out_plan, kiln_error *error) {
+    const kiln_allocator *allocator = &fields.allocator;
     kiln_plan *plan = allocator->allocate(allocator->context, sizeof *plan, 16);
     if (plan == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    *plan = (kiln_plan){.bytes = bytes,
-                        .size = size,
-                        .skip_weight_checksums = options != NULL && options->skip_weight_checksums,
-                        .allocator = *allocator};
+    *plan = fields;
     kiln_status status = plan_validate(plan, error);
+    if (status == KILN_OK) {
+        status = make_shared_state(plan, error);
+    }
     if (status != KILN_OK) {
+        plan->mapping = plan->owned = NULL;
         kiln_plan_close(plan);
         return status;
     }
-    plan->mapping = mapping;
-    plan->mapping_size = mapping_size;
     *out_plan = plan;
     return KILN_OK;
 }
 
+static kiln_plan fields_of(const kiln_plan_options *options, const void *bytes, size_t size) {
+    const kiln_allocator *allocator =
+        options != NULL && options->allocator != NULL ? options->allocator : default_allocator();
+    return (kiln_plan){.bytes = bytes,
+                       .size = size,
+                       .skip_weight_checksums = options != NULL && options->skip_weight_checksums,
+                       .allocator = *allocator};
+}
+
 kiln_status plan_open_owned(void *bytes, size_t size, const kiln_plan *weights_of,
                             kiln_plan **out_plan, kiln_error *error) {
-    const kiln_allocator *allocator = default_allocator();
-    kiln_plan *plan = allocator->allocate(allocator->context, sizeof *plan, 16);
-    if (plan == NULL) {
-        free(bytes);
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    }
-    *plan = (kiln_plan){.bytes = bytes,
-                        .size = size,
-                        .weights_of = weights_of,
-                        .owned = bytes,
-                        .allocator = *allocator};
-    kiln_status status = plan_validate(plan, error);
+    kiln_plan fields = fields_of(NULL, bytes, size);
+    fields.weights_of = weights_of;
+    fields.owned = bytes;
+    kiln_status status = make_plan(fields, out_plan, error);
     if (status != KILN_OK) {
-        kiln_plan_close(plan);
-        return status;
+        free(bytes);
     }
-    *out_plan = plan;
-    return KILN_OK;
+    return status;
 }
 
 kiln_status kiln_plan_open_memory(kiln_span bytes, const kiln_plan_options *options,
@@ -64,7 +74,7 @@ kiln_status kiln_plan_open_memory(kiln_span bytes, const kiln_plan_options *opti
                          "a plan in memory needs data aligned to 8 bytes");
     }
     *out_plan = NULL;
-    return make_plan(bytes.data, bytes.size, NULL, 0, options, out_plan, error);
+    return make_plan(fields_of(options, bytes.data, bytes.size), out_plan, error);
 }
 
 /* Maps [offset, offset + length) of a file; the mapping begins at the page below. */
@@ -81,8 +91,10 @@ static kiln_status map_plan(int descriptor, uint64_t offset, uint64_t length,
     if (mapping == MAP_FAILED) {
         return kiln_fail(error, KILN_ERROR_IO, "cannot map: %s", strerror(errno));
     }
-    kiln_status status = make_plan((const uint8_t *)mapping + before, (size_t)length, mapping,
-                                   mapping_size, options, out_plan, error);
+    kiln_plan fields = fields_of(options, (const uint8_t *)mapping + before, (size_t)length);
+    fields.mapping = mapping;
+    fields.mapping_size = mapping_size;
+    kiln_status status = make_plan(fields, out_plan, error);
     if (status != KILN_OK) {
         (void)munmap(mapping, mapping_size);
     }
@@ -135,6 +147,10 @@ kiln_status kiln_plan_open(const char *path, const kiln_plan_options *options, k
 void kiln_plan_close(kiln_plan *plan) {
     if (plan != NULL) {
         kiln_allocator allocator = plan->allocator;
+        packed_destroy(plan->packed);
+        if (plan->verified != NULL) {
+            allocator.release(allocator.context, plan->verified, plan->view.tensor_count + 1);
+        }
         if (plan->mapping != NULL) {
             (void)munmap(plan->mapping, plan->mapping_size);
         }

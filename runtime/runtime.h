@@ -4,6 +4,7 @@
 
 #include "runtime/kernels/kernel.h"
 #include <kiln/plan_format.h>
+#include <stdatomic.h>
 
 struct kiln_plan {
     kiln_plan_view view;
@@ -14,6 +15,8 @@ struct kiln_plan {
     const struct kiln_plan *weights_of; /* constants are that plan's; NULL: our own */
     void *owned;                        /* bytes to free() when closed */
     bool skip_weight_checksums;
+    atomic_uchar *verified;      /* by tensor: the constant's checksum was right */
+    struct packed_store *packed; /* not used where weights_of is set */
     kiln_allocator allocator;
 };
 

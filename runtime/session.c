@@ -1,6 +1,7 @@
 /* Sessions: an arena, packed weights, and the steps bound to them. */
 #include "runtime/session.h"
 #include "runtime/kernels/xnnpack.h"
+#include "runtime/packed.h"
 
 #include <string.h>
 #include <time.h>
@@ -96,11 +97,10 @@ static kiln_status make_calls(kiln_session *s, kiln_error *error) {
     s->calls = session_allocate(s, v->step_count * sizeof *s->calls);
     s->operands = session_allocate(s, v->operand_count * sizeof *s->operands);
     s->prepared = session_allocate(s, v->step_count);
-    s->verified = session_allocate(s, v->tensor_count);
     s->widened = session_allocate(s, v->tensor_count * sizeof *s->widened);
     s->nanoseconds = session_allocate(s, v->step_count * sizeof *s->nanoseconds);
-    if (s->calls == NULL || s->operands == NULL || s->prepared == NULL || s->verified == NULL ||
-        s->widened == NULL || s->nanoseconds == NULL) {
+    if (s->calls == NULL || s->operands == NULL || s->prepared == NULL || s->widened == NULL ||
+        s->nanoseconds == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     for (size_t step = 0; step < v->step_count; step++) {
@@ -109,6 +109,7 @@ static kiln_status make_calls(kiln_session *s, kiln_error *error) {
         call->batch = call->max_batch = s->max_batch;
         call->threadpool = s->threadpool;
         call->allocator = &s->allocator;
+        call->session = s;
     }
     s->bound_batch = s->max_batch;
     kiln_status status = prepare_bands(s, error);
@@ -151,6 +152,7 @@ kiln_status kiln_session_create(const kiln_plan *plan, const kiln_session_option
                         .max_batch = max_batch,
                         .profile = options->profile,
                         .observed_step = SIZE_MAX};
+    packed_enter(plan);
     if (options->threads > 1) {
         s->threadpool = pthreadpool_create(options->threads);
         if (s->threadpool == NULL) {
@@ -190,7 +192,6 @@ void kiln_session_destroy(kiln_session *s) {
     session_free(s, s->calls, v->step_count * sizeof *s->calls);
     session_free(s, s->operands, v->operand_count * sizeof *s->operands);
     session_free(s, s->prepared, v->step_count);
-    session_free(s, s->verified, v->tensor_count);
     session_free(s, s->widened, v->tensor_count * sizeof *s->widened);
     session_free(s, s->nanoseconds, v->step_count * sizeof *s->nanoseconds);
     session_free(s, s->arena, s->arena_room);
@@ -198,6 +199,7 @@ void kiln_session_destroy(kiln_session *s) {
     if (s->threadpool != NULL) {
         pthreadpool_destroy(s->threadpool);
     }
+    packed_leave(s->plan);
     kiln_allocator allocator = s->allocator;
     allocator.release(allocator.context, s, sizeof *s);
 }

@@ -15,6 +15,7 @@ typedef struct capture {
 typedef struct widened {
     float *data;
     size_t bytes;
+    bool kept; /* some step reads it when it runs */
 } widened;
 
 typedef struct session_band session_band;
@@ -26,7 +27,6 @@ struct kiln_session {
     operand *operands; /* of all calls, one after the other */
     session_band *bands;
     uint8_t *prepared; /* by step: prepare was called, so release must be */
-    uint8_t *verified; /* by tensor: constant's checksum was right */
     widened *widened;  /* by tensor: f32 copies of f16 constants read at run time */
     uint64_t *nanoseconds;
     uint64_t runs;
@@ -64,9 +64,11 @@ kiln_status run_band(kiln_session *s, const kiln_plan_band *band, kiln_error *er
 
 /* ---- Constants (constants.c) --------------------------------------------------------------- */
 
-/* Verifies the constants that a step reads, widens those stored in f16, and points at them. */
+/* Verifies a constant, widens it where it is stored in f16, and points at it. */
+kiln_status load_constant(kiln_session *s, operand *o, kiln_error *error);
+/* The same for all constants of a step but those that kernel_pack loads. */
 kiln_status load_constants(kiln_session *s, kernel_call *call, kiln_error *error);
-/* After packing: what the step read is not needed again. */
+/* After packing: what the step has loaded is not needed again. */
 void drop_constants(kiln_session *s, kernel_call *call);
 
 /* ---- Observing (observe.c) ----------------------------------------------------------------- */

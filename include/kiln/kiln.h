@@ -7,11 +7,12 @@
  *   if (kiln_session_create(plan, NULL, &session, &error) != KILN_OK) ...
  *   kiln_session_run(session, 1, &input, 1, &output, 1, &error);
  *
- * Threads: a plan is immutable after opening and may be shared by any number of threads; a session
- * belongs to one thread at a time. Nothing here prints, exits or aborts on bad input.
- * Errors: every fallible function returns a kiln_status; when `error` is not NULL it receives the
- * same status and one line of detail. On failure out_ parameters are set to NULL (or left as they
- * were where the function says so), and nothing is leaked.
+ * Threads: a plan is immutable after opening and may be shared by any number of threads, which may
+ * create sessions of it at the same time; a session belongs to one thread at a time. Nothing here
+ * prints, exits or aborts on bad input. Errors: every fallible function returns a kiln_status; when
+ * `error` is not NULL it receives the same status and one line of detail. On failure out_
+ * parameters are set to NULL (or left as they were where the function says so), and nothing is
+ * leaked.
  */
 #ifndef KILN_KILN_H
 #define KILN_KILN_H
@@ -145,6 +146,12 @@ KILN_API kiln_status kiln_plan_output(const kiln_plan *plan, size_t index,
 /* Whether a session may run more than one sample at a time. */
 KILN_API bool kiln_plan_is_batchable(const kiln_plan *plan);
 
+/* Bytes of packed weights: those that kernels have turned into another order. They come from the
+ * plan's allocator, are made by the first session that needs them (one created at the same time
+ * waits), used by all sessions of the plan, and freed with the last of them. What XNNPACK packs for
+ * its own operators is not among them: that is each session's. */
+KILN_API size_t kiln_plan_packed_bytes(const kiln_plan *plan);
+
 /* Class labels, in the order of the (last) output's classes; 0 when the plan has none. */
 KILN_API size_t kiln_plan_label_count(const kiln_plan *plan);
 /* NULL when index is out of range. Owned by the plan. */
@@ -185,7 +192,8 @@ typedef struct kiln_session_options {
 /* Fills in the defaults: 1 thread, batch 1, no limit. */
 KILN_API void kiln_session_options_init(kiln_session_options *out_options);
 
-/* Allocates the arena, packs the weights, sets up every kernel. All allocation happens here: a run
+/* Allocates the arena, packs the weights (or takes those that the plan's other sessions have
+ * packed), sets up every kernel. All allocation happens here: a run
  * allocates nothing. `options` may be NULL. The plan must outlive the session. */
 KILN_API kiln_status kiln_session_create(const kiln_plan *plan, const kiln_session_options *options,
                                          kiln_session **out_session, kiln_error *error);

@@ -96,6 +96,7 @@ typedef struct algorithm {
     kiln_status (*bind)(kernel_call *call, kiln_error *error);
     kiln_status (*run)(kernel_call *call, kiln_error *error);
     void (*release)(kernel_call *call);
+    bool packs_weights; /* see kernel */
 } algorithm;
 
 static kiln_status check_direct(const kernel_call *call, kiln_error *error) {
@@ -113,15 +114,16 @@ static kiln_status bind_direct(kernel_call *call, kiln_error *error) {
 }
 
 #define WINOGRAD                                                                                   \
-    { winograd_check, winograd_prepare, winograd_bind, winograd_run, winograd_release }
+    { winograd_check, winograd_prepare, winograd_bind, winograd_run, winograd_release, true }
 static const algorithm algorithms[KILN_CONV_ALGORITHM_COUNT] = {
-    [KILN_CONV_DIRECT] = {check_direct, prepare_direct, bind_direct, xnnpack_run, xnnpack_release},
+    [KILN_CONV_DIRECT] = {check_direct, prepare_direct, bind_direct, xnnpack_run, xnnpack_release,
+                          false},
     [KILN_CONV_WINOGRAD_2] = WINOGRAD,
     [KILN_CONV_WINOGRAD_4] = WINOGRAD,
     [KILN_CONV_WINOGRAD_6] = WINOGRAD,
-    [KILN_CONV_GEMM] = {gemm_check, gemm_prepare, gemm_bind, gemm_run, gemm_release},
+    [KILN_CONV_GEMM] = {gemm_check, gemm_prepare, gemm_bind, gemm_run, gemm_release, true},
     [KILN_CONV_DEPTHWISE] = {depthwise_check, depthwise_prepare, depthwise_bind, depthwise_run,
-                             depthwise_release},
+                             depthwise_release, false},
 };
 
 static const algorithm *algorithm_of(const kernel_call *call) {
@@ -190,6 +192,10 @@ static uint32_t conv_rows(const kernel_call *call, uint32_t input, kiln_row_rule
     }
 }
 
+static bool conv_packs_weights(const kernel_call *call) {
+    return algorithm_of(call)->packs_weights;
+}
+
 static kiln_status prepare_deconv(kernel_call *call, kiln_error *error) {
     return xnnpack_create_conv(call, call->params, true, error);
 }
@@ -216,6 +222,7 @@ const kernel kernel_conv_2d = {
     .release = release_conv,
     .rows = conv_rows,
     .packs_constants = true,
+    .packs_weights = conv_packs_weights,
 };
 
 const kernel kernel_deconv_2d = {

@@ -16,9 +16,8 @@ typedef struct gemm {
     const lanes *lanes;
     size_t k, outputs, panels;
     size_t kernel_height, kernel_width, inputs;
-    float *weights; /* [panels][k][columns] */
-    size_t weight_bytes;
-    float *bias; /* [panels * columns], then zeros for pixels outside the picture */
+    const float *weights; /* [panels][k][columns] */
+    float *bias;          /* [panels * columns], then zeros for pixels outside the picture */
     size_t bias_bytes;
     size_t strip; /* rows gathered at a time, at most */
     size_t row;   /* floats between them */
@@ -47,6 +46,7 @@ kiln_status gemm_check(const kernel_call *call, kiln_error *error) {
 typedef struct packing {
     const float *from; /* [outputs][k] */
     const gemm *g;
+    float *to;
 } packing;
 
 static void pack_panel(void *context, size_t panel) {
@@ -54,7 +54,7 @@ static void pack_panel(void *context, size_t panel) {
     const gemm *g = job->g;
     size_t columns = g->lanes->columns, first = panel * columns;
     size_t count = g->outputs - first < columns ? g->outputs - first : columns;
-    float *to = g->weights + panel * g->k * columns;
+    float *to = job->to + panel * g->k * columns;
     for (size_t i = 0; i < g->k; i += LANES_MAX) { /* a cache line of each output at a time */
         size_t end = i + LANES_MAX < g->k ? i + LANES_MAX : g->k;
         for (size_t o = 0; o < columns; o++) {
@@ -63,6 +63,12 @@ static void pack_panel(void *context, size_t panel) {
             }
         }
     }
+}
+
+static void pack(const kernel_call *call, float *to) {
+    const gemm *g = call->state;
+    packing job = {call->inputs[1].data, g, to};
+    pthreadpool_parallelize_1d(call->threadpool, pack_panel, &job, g->panels, 0);
 }
 
 kiln_status gemm_prepare(kernel_call *call, kiln_error *error) {
@@ -93,28 +99,24 @@ kiln_status gemm_prepare(kernel_call *call, kiln_error *error) {
                            w->dims[2] != 1 || p->stride_height != 1 || p->stride_width != 1 ||
                            padded};
     call->state = g;
-    g->weight_bytes = panels * g->k * best->columns * sizeof(float);
+    size_t weight_bytes = panels * g->k * best->columns * sizeof(float);
     g->bias_bytes = (panels * best->columns + x.c) * sizeof(float);
-    g->by_panels = g->weight_bytes > LARGE_WEIGHTS;
-    g->weights = kernel_allocate(call, g->weight_bytes);
+    g->by_panels = weight_bytes > LARGE_WEIGHTS;
     g->bias = kernel_allocate(call, g->bias_bytes);
-    if (g->weights == NULL || g->bias == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "layer '%.80s': no memory for its weights",
-                         call->name);
+    if (g->bias == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     memset(g->bias, 0, g->bias_bytes);
     if (call->input_count > 2 && operand_present(&call->inputs[2])) {
         memcpy(g->bias, call->inputs[2].data, g->outputs * sizeof(float));
     }
-    packing job = {w->data, g};
-    pthreadpool_parallelize_1d(call->threadpool, pack_panel, &job, panels, 0);
-    return KILN_OK;
+    packed_form form = {"panels", weight_bytes, pack};
+    return kernel_pack(call, &form, &g->weights, error);
 }
 
 void gemm_release(kernel_call *call) {
     gemm *g = call->state;
     if (g != NULL) {
-        kernel_free(call, g->weights, g->weight_bytes);
         kernel_free(call, g->bias, g->bias_bytes);
         kernel_free(call, g, sizeof *g);
         call->state = NULL;

@@ -55,7 +55,8 @@ typedef struct kernel_call {
     /* Rows of the output image that run computes: all of them, but in a band (then of one sample).
      * During prepare and bind: as many as a run may at most. */
     size_t begin_row, end_row;
-    pthreadpool_t threadpool; /* NULL: one thread */
+    pthreadpool_t threadpool;     /* NULL: one thread */
+    struct kiln_session *session; /* NULL during check */
     const kiln_allocator *allocator;
     void *state; /* the kernel's own */
     /* What run may write to, shared by all steps: bind says how much at the maximum batch. */
@@ -75,6 +76,9 @@ typedef struct kernel {
      * and bind take end_row for the most rows of a run. NULL: computes whole outputs only. */
     uint32_t (*rows)(const kernel_call *call, uint32_t input, kiln_row_rule *out_rule);
     bool packs_constants; /* constants are not read any more after prepare */
+    /* Whether input 1 is read by a packed_form's fill alone: it is then loaded when that is called,
+     * if it is. NULL: no. */
+    bool (*packs_weights)(const kernel_call *call);
 } kernel;
 
 /* table.c: all rows, indexed by kiln_kernel. NULL when out of range. */
@@ -96,6 +100,21 @@ extern const kernel kernel_instance_norm, kernel_layer_norm; /* norm.c */
 extern const kernel kernel_lp_norm, kernel_lrn;              /* norm.c */
 extern const kernel kernel_gather, kernel_remap;             /* gather.c, remap.c */
 extern const kernel kernel_resample, kernel_resize_bilinear; /* resample.c, resize_bilinear.c */
+
+/* ---- Packed weights (packed.c) ------------------------------------------------------------- */
+
+typedef struct packed_form {
+    const char *name; /* at most 31 characters; a new one when fill's result changes */
+    size_t bytes;
+    /* Writes all of the bytes, from input 1 of the call and with its threads. They depend on that
+     * constant, the name, and the lanes; no other operand, no batch, no number of threads. */
+    void (*fill)(const kernel_call *call, float *to);
+} packed_form;
+
+/* For prepare: the step's weights in a form, aligned to 64. They belong to the plan: a form that
+ * another session has made is shared. Valid until the session is destroyed. */
+kiln_status kernel_pack(kernel_call *call, const packed_form *form, const float **out_packed,
+                        kiln_error *error);
 
 /* ---- Helpers (support.c) ------------------------------------------------------------------- */
 

@@ -24,9 +24,8 @@ typedef struct winograd {
     size_t input_row, output_row; /* floats of a tile at a position, in whole vectors and panels */
     size_t panels;
     size_t tiles_wide;
-    float *weights; /* [positions][panels][inputs][columns] */
-    size_t weight_bytes;
-    float *bias; /* [output_row]; then zeros, for pixels outside the picture */
+    const float *weights; /* [positions][panels][inputs][columns] */
+    float *bias;          /* [output_row]; then zeros, for pixels outside the picture */
     size_t bias_bytes;
     size_t strip; /* tiles of one, at most */
     bool by_phases;
@@ -74,6 +73,7 @@ kiln_status winograd_check(const kernel_call *call, kiln_error *error) {
 typedef struct packing {
     const kernel_call *call;
     const winograd *w;
+    float *to;
 } packing;
 
 /* The weights of one panel of outputs, LANES_MAX inputs at a time: taps, transformed per output,
@@ -99,7 +99,7 @@ static void pack_panel(void *context, size_t panel) {
             }
             w->lanes->winograd->weights[w->size](pointers, channels, turned[0], LANES_MAX);
             for (size_t p = 0; p < w->positions; p++) {
-                float *to = w->weights + ((p * w->panels + panel) * w->inputs + c) * columns + o;
+                float *to = job->to + ((p * w->panels + panel) * w->inputs + c) * columns + o;
                 for (size_t k = 0; k < channels; k++) {
                     to[k * columns] = turned[p][k];
                 }
@@ -108,27 +108,33 @@ static void pack_panel(void *context, size_t panel) {
     }
 }
 
-static kiln_status pack(kernel_call *call, winograd *w, kiln_error *error) {
-    size_t columns = w->lanes->columns;
-    w->weight_bytes = w->positions * w->panels * w->inputs * columns * sizeof(float);
+static size_t weight_bytes(const winograd *w) {
+    return w->positions * w->panels * w->inputs * w->lanes->columns * sizeof(float);
+}
+
+static void pack(const kernel_call *call, float *to) {
+    const winograd *w = call->state;
+    if (w->outputs % w->lanes->columns != 0) {
+        memset(to, 0, weight_bytes(w));
+    }
+    packing job = {call, w, to};
+    pthreadpool_parallelize_1d(call->threadpool, pack_panel, &job, w->panels, 0);
+}
+
+static kiln_status prepare_constants(kernel_call *call, winograd *w, kiln_error *error) {
     size_t zeros = w->input_row > w->output_row ? w->input_row : w->output_row;
     w->bias_bytes = (w->output_row + zeros) * sizeof(float);
-    w->weights = kernel_allocate(call, w->weight_bytes);
     w->bias = kernel_allocate(call, w->bias_bytes);
-    if (w->weights == NULL || w->bias == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "layer '%.80s': no memory for its weights",
-                         call->name);
+    if (w->bias == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     memset(w->bias, 0, w->bias_bytes);
     if (call->input_count > 2 && operand_present(&call->inputs[2])) {
         memcpy(w->bias, call->inputs[2].data, w->outputs * sizeof(float));
     }
-    if (w->outputs % columns != 0) {
-        memset(w->weights, 0, w->weight_bytes);
-    }
-    packing job = {call, w};
-    pthreadpool_parallelize_1d(call->threadpool, pack_panel, &job, w->panels, 0);
-    return KILN_OK;
+    static const char *const names[WINOGRAD_SIZES] = {"winograd 2", "winograd 4", "winograd 6"};
+    packed_form form = {names[w->size], weight_bytes(w), pack};
+    return kernel_pack(call, &form, &w->weights, error);
 }
 
 kiln_status winograd_prepare(kernel_call *call, kiln_error *error) {
@@ -154,13 +160,12 @@ kiln_status winograd_prepare(kernel_call *call, kiln_error *error) {
                     .panels = (y.c + best->columns - 1) / best->columns,
                     .tiles_wide = (y.w + m - 1) / m};
     call->state = w;
-    return pack(call, w, error);
+    return prepare_constants(call, w, error);
 }
 
 void winograd_release(kernel_call *call) {
     winograd *w = call->state;
     if (w != NULL) {
-        kernel_free(call, w->weights, w->weight_bytes);
         kernel_free(call, w->bias, w->bias_bytes);
         kernel_free(call, w, sizeof *w);
         call->state = NULL;

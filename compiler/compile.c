@@ -60,11 +60,17 @@ static void report_program(const program *p, kiln_compile_report *report) {
     report->operators_planned = p->step_count;
     report->arena_bytes = p->arena_bytes;
     report->arena_lower_bound_bytes = p->lower_bound_bytes;
+    report->arena_unbanded_bytes =
+        p->unbanded_bytes != 0 ? p->unbanded_bytes : p->lower_bound_bytes;
     report->arena_no_reuse_bytes = p->no_reuse_bytes;
     report->placement = p->placement;
     report->copies = p->copies;
     report->boundary_copies = p->boundary_copies;
     report->batchable = p->batchable;
+    report->bands = p->band_count;
+    for (size_t k = 0; k < p->band_count; k++) {
+        report->banded_steps += p->bands[k].last_step - p->bands[k].first_step + 1;
+    }
 }
 
 static kiln_status compile(const char *onnx_path, const char *plan_path,
@@ -116,6 +122,12 @@ kiln_status kiln_compile(const char *onnx_path, const char *plan_path,
     }
     kiln_status status =
         compile(onnx_path, plan_path, options, true, &was_symbolic, &report, &detail);
+    if (status == KILN_ERROR_MEMORY && options->memory_limit != 0 &&
+        options->memory != KILN_MEMORY_MIN) {
+        kiln_compile_options smaller = *options;
+        smaller.memory = KILN_MEMORY_MIN;
+        return kiln_compile(onnx_path, plan_path, &smaller, out_report, error);
+    }
     if (status == KILN_ERROR_UNSUPPORTED && was_symbolic) {
         /* The network may still be sound for one fixed batch. */
         kiln_error reason = detail;

@@ -21,26 +21,33 @@ const kiln_plan_band *band_of_step(const kiln_plan_view *v, size_t step) {
     return low < v->band_count && v->bands[low].first_step <= step ? &v->bands[low] : NULL;
 }
 
-kiln_status prepare_bands(kiln_session *s, kiln_error *error) {
-    const kiln_plan_view *v = &s->plan->view;
-    s->bands = session_allocate(s, v->band_count * sizeof *s->bands);
-    if (s->bands == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    }
+void describe_bands(const kiln_plan_view *v, kernel_call *calls, session_band *out_bands) {
     for (size_t b = 0; b < v->band_count; b++) {
         const kiln_plan_band *band = &v->bands[b];
+        session_band described;
         uint32_t most[KILN_BAND_STEPS], held[KILN_BAND_STEPS];
         uint32_t count = band->last_step - band->first_step + 1;
         for (uint32_t k = 0; k < count; k++) {
-            (void)band_describe(v, band, band->first_step + k, &s->bands[b].steps[k]);
+            (void)band_describe(v, band, band->first_step + k, &described.steps[k]);
         }
-        kiln_band_measure(s->bands[b].steps, count, band->rows, most, held);
+        kiln_band_measure(described.steps, count, band->rows, most, held);
         for (uint32_t k = 0; k < count; k++) {
-            kernel_call *call = &s->calls[band->first_step + k];
+            kernel_call *call = &calls[band->first_step + k];
             call->batch = call->max_batch = 1;
             call->end_row = most[k];
         }
+        if (out_bands != NULL) {
+            out_bands[b] = described;
+        }
     }
+}
+
+kiln_status prepare_bands(kiln_session *s, kiln_error *error) {
+    s->bands = session_allocate(s, s->plan->view.band_count * sizeof *s->bands);
+    if (s->bands == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    describe_bands(&s->plan->view, s->calls, s->bands);
     return KILN_OK;
 }
 

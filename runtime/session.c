@@ -74,19 +74,17 @@ static kiln_status prepare_step(kiln_session *s, size_t step, kiln_error *error)
 
 /* One scratch for all steps, as large as the neediest wants it. */
 static kiln_status allocate_scratch(kiln_session *s, kiln_error *error) {
-    for (size_t step = 0; step < s->plan->view.step_count; step++) {
-        size_t bytes = s->calls[step].scratch_bytes;
+    size_t steps = s->plan->view.step_count;
+    for (size_t step = 0; step < steps; step++) {
+        size_t bytes = call_scratch(&s->calls[step]);
         s->scratch_bytes = bytes > s->scratch_bytes ? bytes : s->scratch_bytes;
     }
-    if (s->scratch_bytes == 0) {
-        return KILN_OK;
-    }
-    s->scratch = s->allocator.allocate(s->allocator.context, s->scratch_bytes, 64);
+    s->scratch = s->allocator.allocate(s->allocator.context, s->scratch_bytes + 1, 64);
     if (s->scratch == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for %zu bytes of scratch",
                          s->scratch_bytes);
     }
-    for (size_t step = 0; step < s->plan->view.step_count; step++) {
+    for (size_t step = 0; step < steps; step++) {
         s->calls[step].scratch = s->scratch;
     }
     return KILN_OK;
@@ -107,6 +105,7 @@ static kiln_status make_calls(kiln_session *s, kiln_error *error) {
         kernel_call *call = &s->calls[step];
         call_describe(v, step, s->operands + v->steps[step].first_operand, call);
         call->batch = call->max_batch = s->max_batch;
+        call->threads = pthreadpool_get_threads_count(s->threadpool);
         call->threadpool = s->threadpool;
         call->allocator = &s->allocator;
         call->session = s;
@@ -195,7 +194,7 @@ void kiln_session_destroy(kiln_session *s) {
     session_free(s, s->widened, v->tensor_count * sizeof *s->widened);
     session_free(s, s->nanoseconds, v->step_count * sizeof *s->nanoseconds);
     session_free(s, s->arena, s->arena_room);
-    session_free(s, s->scratch, s->scratch_bytes);
+    session_free(s, s->scratch, s->scratch_bytes + 1);
     if (s->threadpool != NULL) {
         pthreadpool_destroy(s->threadpool);
     }

@@ -1,5 +1,5 @@
-/* What a session consists of: for session.c (creating and running), constants.c, bands.c and
- * observe.c. */
+/* What a session consists of: for session.c (creating and running), constants.c, bands.c,
+ * memory.c and observe.c. */
 #ifndef KILN_RUNTIME_SESSION_H
 #define KILN_RUNTIME_SESSION_H
 
@@ -56,11 +56,18 @@ kiln_status run_step(kiln_session *s, size_t step, kiln_error *error);
 
 /* The band that a step belongs to, or NULL. */
 const kiln_plan_band *band_of_step(const kiln_plan_view *v, size_t step);
-/* Before kernels are prepared: tells their calls how many rows they will be asked for. */
+/* Tells the calls of bands' steps how many rows they will be asked for; out_bands may be NULL. */
+void describe_bands(const kiln_plan_view *v, kernel_call *calls, session_band *out_bands);
+/* Before kernels are prepared: the same for a session's. */
 kiln_status prepare_bands(kiln_session *s, kiln_error *error);
 void free_bands(kiln_session *s);
 /* All samples of the run. */
 kiln_status run_band(kiln_session *s, const kiln_plan_band *band, kiln_error *error);
+
+/* ---- Memory (memory.c) --------------------------------------------------------------------- */
+
+/* Bytes of scratch that the call needs, as it is described. */
+size_t call_scratch(const kernel_call *call);
 
 /* ---- Constants (constants.c) --------------------------------------------------------------- */
 

@@ -33,6 +33,8 @@ static const char help_text[] =
     "  --memory NAME         balanced (default), min or speed: how hard to save activation memory "
     "by\n"
     "                        running layers together, some rows at a time\n"
+    "  --limit SIZE          fail where a session would need more memory besides weights: 8M, "
+    "512K\n"
     "  --no-fusion           only what is needed to run: for finding a fault\n"
     "  --dump-after PASS     print the graph after a pass\n"
     "  --json                what was done, as JSON\n"
@@ -56,6 +58,7 @@ enum {
     OPT_EXACT,
     OPT_CONVOLUTION,
     OPT_MEMORY,
+    OPT_LIMIT,
     OPT_DUMP,
     OPT_JSON
 };
@@ -72,6 +75,7 @@ static const struct option long_options[] = {
     {"resize", required_argument, NULL, OPT_RESIZE},
     {"crop-fraction", required_argument, NULL, OPT_CROP},
     {"memory", required_argument, NULL, OPT_MEMORY},
+    {"limit", required_argument, NULL, OPT_LIMIT},
     {"no-fusion", no_argument, NULL, OPT_NO_FUSION},
     {"exact", no_argument, NULL, OPT_EXACT},
     {"convolution", required_argument, NULL, OPT_CONVOLUTION},
@@ -112,6 +116,21 @@ static bool parse_memory(const char *text, kiln_memory *out) {
         }
     }
     return false;
+}
+
+/* Bytes, or with K, M or G behind them units of 1024. */
+static bool parse_size(const char *text, uint64_t *out) {
+    char *end = NULL;
+    double number = strtod(text, &end);
+    const char *units = "KMG", *unit = *end != '\0' ? strchr(units, *end) : NULL;
+    double scale = 1;
+    for (const char *u = units; unit != NULL && u <= unit; u++) {
+        scale *= 1024;
+    }
+    bool sound = end != text && number >= 1 && number * scale < 1e15 &&
+                 (*end == '\0' || (unit != NULL && end[1] == '\0'));
+    *out = sound ? (uint64_t)(number * scale) : 0;
+    return sound;
 }
 
 /* Three numbers with commas between, or one for all three channels. */
@@ -229,6 +248,10 @@ static int take_option(compile_call *c, int option, const char *value, char **ar
         return parse_memory(value, &c->options.memory)
                    ? 0
                    : usage(&command_compile, "--memory %s: balanced, min or speed", value);
+    case OPT_LIMIT:
+        return parse_size(value, &c->options.memory_limit)
+                   ? 0
+                   : usage(&command_compile, "--limit %s: a size as 8M or 512K", value);
     case OPT_NO_FUSION:
         c->options.no_fusion = true;
         return 0;
@@ -281,10 +304,15 @@ static void print_json(const compile_call *c, const kiln_compile_report *r) {
         printf("%s\"%s\": %zu", k > 0 ? ", " : "", r->fusions[k].pass, r->fusions[k].rewrites);
     }
     printf("}, \"plan_bytes\": %llu, \"weights_bytes\": %llu, \"arena_bytes\": %llu, "
-           "\"arena_lower_bound_bytes\": %llu, \"arena_no_reuse_bytes\": %llu, \"placement\": ",
+           "\"arena_lower_bound_bytes\": %llu, \"arena_unbanded_bytes\": %llu, "
+           "\"arena_no_reuse_bytes\": %llu, "
+           "\"scratch_bytes\": %llu, \"xnnpack_bytes\": %llu, \"memory_total_bytes\": %llu, "
+           "\"bands\": %zu, \"banded_steps\": %zu, \"placement\": ",
            (unsigned long long)r->plan_bytes, (unsigned long long)r->weights_bytes,
            (unsigned long long)r->arena_bytes, (unsigned long long)r->arena_lower_bound_bytes,
-           (unsigned long long)r->arena_no_reuse_bytes);
+           (unsigned long long)r->arena_unbanded_bytes, (unsigned long long)r->arena_no_reuse_bytes,
+           (unsigned long long)r->scratch_bytes, (unsigned long long)r->heap_bytes,
+           (unsigned long long)r->memory_total_bytes, r->bands, r->banded_steps);
     json_string(stdout, r->placement);
     printf(", \"copies\": %zu, \"boundary_copies\": %zu, \"batchable\": %s, \"note\": ", r->copies,
            r->boundary_copies, r->batchable ? "true" : "false");
@@ -307,6 +335,15 @@ static void print_report(const compile_call *c, const kiln_compile_report *r) {
            human_bytes(r->arena_bytes, a, sizeof a),
            human_bytes(r->arena_lower_bound_bytes, b, sizeof b),
            human_bytes(r->arena_no_reuse_bytes, d, sizeof d), r->placement);
+    printf("  memory     %s with one thread: arena, scratch %s, XNNPACK %s\n",
+           human_bytes(r->memory_total_bytes, a, sizeof a),
+           human_bytes(r->scratch_bytes, b, sizeof b), human_bytes(r->heap_bytes, d, sizeof d));
+    if (r->bands > 0) {
+        printf("  bands      %zu, of %zu kernel calls that work some rows at a time; layer by "
+               "layer the "
+               "arena's lower bound is %s\n",
+               r->bands, r->banded_steps, human_bytes(r->arena_unbanded_bytes, a, sizeof a));
+    }
     printf("  copies     %zu inside the network, %zu at its boundary\n", r->copies,
            r->boundary_copies);
     printf("  batch      %s\n", r->batchable ? "chosen at run time" : "fixed");

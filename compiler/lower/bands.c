@@ -313,6 +313,7 @@ kiln_status lowering_choose_bands(lowering *l) {
     }
     bool lowered = l->options->memory != KILN_MEMORY_SPEED;
     kiln_status status = measure(l, &search.table, search.saved, &search.live);
+    p->unbanded_bytes = search.live.peak;
     while (status == KILN_OK && lowered) {
         status = lower_peak(&search, &lowered);
         if (status == KILN_OK) {

@@ -132,6 +132,7 @@ typedef struct program {
     uint32_t *inputs, *outputs; /* tensor ids */
     size_t input_count, output_count;
     uint64_t arena_bytes, lower_bound_bytes, no_reuse_bytes;
+    uint64_t unbanded_bytes; /* the lower bound if each step ran as a whole */
     const char *placement;
     size_t copies, boundary_copies;
     bool batchable;

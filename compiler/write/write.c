@@ -261,7 +261,8 @@ static kiln_status write_records(plan_writing *w) {
     return status;
 }
 
-static kiln_status write_file(plan_writing *w, const char *temporary) {
+static kiln_status write_file(plan_writing *w, const char *temporary,
+                              kiln_compile_report *inout_report) {
     w->weights.file = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (w->weights.file < 0) {
         return kiln_fail(w->error, KILN_ERROR_IO, "%s: cannot create: %s", w->path,
@@ -277,6 +278,9 @@ static kiln_status write_file(plan_writing *w, const char *temporary) {
     if (close(w->weights.file) != 0 && status == KILN_OK) {
         status =
             kiln_fail(w->error, KILN_ERROR_IO, "%s: cannot write: %s", w->path, strerror(errno));
+    }
+    if (status == KILN_OK) {
+        status = check_written(w->p, temporary, w->options, inout_report, w->error);
     }
     if (status == KILN_OK && rename(temporary, w->path) != 0) {
         status =
@@ -310,7 +314,7 @@ kiln_status write_plan(program *p, const char *path, const kiln_compile_options 
     }
     if (status == KILN_OK) {
         lay_out_sections(&w);
-        status = write_file(&w, temporary);
+        status = write_file(&w, temporary, inout_report);
     }
     if (status == KILN_OK) {
         inout_report->plan_bytes = w.header.file_bytes;

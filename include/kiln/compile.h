@@ -62,6 +62,9 @@ typedef struct kiln_compile_options {
     kiln_preprocess preprocess; /* present = false: none is recorded */
     kiln_convolution convolution;
     kiln_memory memory;
+    /* A plan whose sessions need more (kiln_plan_memory: one thread, batch 1) is an error, with the
+     * layers named that stand in the way; `memory` is then tried as MIN, too. 0: no limit. */
+    uint64_t memory_limit;
     bool no_fusion;         /* skip optional passes: for finding a bug */
     const char *dump_after; /* name of a pass, or NULL: print the graph after it to `dump` */
     void *dump;             /* FILE *; NULL: none */
@@ -88,13 +91,17 @@ typedef struct kiln_compile_report {
         size_t before, after; /* nodes */
     } fusions[KILN_MAX_FUSIONS];
     uint64_t plan_bytes;
-    uint64_t weights_bytes;           /* stored, identical ones once */
-    uint64_t arena_bytes;             /* batch 1 */
-    uint64_t arena_lower_bound_bytes; /* largest set of bytes live at one step */
-    uint64_t arena_no_reuse_bytes;    /* sum over all tensors */
-    const char *placement;            /* heuristic that won */
-    size_t copies;                    /* steps that only move data inside the network */
-    size_t boundary_copies;           /* steps that bring inputs in and outputs out */
+    uint64_t weights_bytes;             /* stored, identical ones once */
+    uint64_t arena_bytes;               /* batch 1 */
+    uint64_t arena_lower_bound_bytes;   /* largest set of bytes live at one step */
+    uint64_t arena_unbanded_bytes;      /* the lower bound if every layer ran as a whole */
+    uint64_t arena_no_reuse_bytes;      /* sum over all tensors */
+    uint64_t scratch_bytes, heap_bytes; /* kiln_plan_memory, one thread, batch 1 */
+    uint64_t memory_total_bytes;        /* arena, scratch and heap */
+    size_t bands, banded_steps;         /* runs of steps that are worked some rows at a time */
+    const char *placement;              /* heuristic that won */
+    size_t copies;                      /* steps that only move data inside the network */
+    size_t boundary_copies;             /* steps that bring inputs in and outputs out */
     bool batchable;
     char note[256]; /* a warning for the user, or empty */
 } kiln_compile_report;

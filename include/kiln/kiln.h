@@ -192,6 +192,19 @@ typedef struct kiln_session_options {
 /* Fills in the defaults: 1 thread, batch 1, no limit. */
 KILN_API void kiln_session_options_init(kiln_session_options *out_options);
 
+/* Memory of a session besides weights, in bytes. Scratch depends on the threads and on the vectors
+ * of this processor. */
+typedef struct kiln_memory_use {
+    uint64_t arena_bytes;   /* activations */
+    uint64_t scratch_bytes; /* what kernels write to while they run */
+    uint64_t heap_bytes;    /* about what XNNPACK allocates for itself: pointers to pixels */
+    uint64_t total_bytes;
+} kiln_memory_use;
+
+/* What a session with these options (NULL: the defaults) will need; no session is made. */
+KILN_API kiln_status kiln_plan_memory(const kiln_plan *plan, const kiln_session_options *options,
+                                      kiln_memory_use *out_use, kiln_error *error);
+
 /* Allocates the arena, packs the weights (or takes those that the plan's other sessions have
  * packed), sets up every kernel. All allocation happens here: a run
  * allocates nothing. `options` may be NULL. The plan must outlive the session. */

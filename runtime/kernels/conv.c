@@ -96,6 +96,7 @@ typedef struct algorithm {
     kiln_status (*bind)(kernel_call *call, kiln_error *error);
     kiln_status (*run)(kernel_call *call, kiln_error *error);
     void (*release)(kernel_call *call);
+    size_t (*scratch)(const kernel_call *call);
     bool packs_weights; /* see kernel */
 } algorithm;
 
@@ -114,16 +115,20 @@ static kiln_status bind_direct(kernel_call *call, kiln_error *error) {
 }
 
 #define WINOGRAD                                                                                   \
-    { winograd_check, winograd_prepare, winograd_bind, winograd_run, winograd_release, true }
+    {                                                                                              \
+        winograd_check, winograd_prepare, winograd_bind, winograd_run, winograd_release,           \
+            winograd_scratch, true                                                                 \
+    }
 static const algorithm algorithms[KILN_CONV_ALGORITHM_COUNT] = {
     [KILN_CONV_DIRECT] = {check_direct, prepare_direct, bind_direct, xnnpack_run, xnnpack_release,
-                          false},
+                          NULL, false},
     [KILN_CONV_WINOGRAD_2] = WINOGRAD,
     [KILN_CONV_WINOGRAD_4] = WINOGRAD,
     [KILN_CONV_WINOGRAD_6] = WINOGRAD,
-    [KILN_CONV_GEMM] = {gemm_check, gemm_prepare, gemm_bind, gemm_run, gemm_release, true},
+    [KILN_CONV_GEMM] = {gemm_check, gemm_prepare, gemm_bind, gemm_run, gemm_release, gemm_scratch,
+                        true},
     [KILN_CONV_DEPTHWISE] = {depthwise_check, depthwise_prepare, depthwise_bind, depthwise_run,
-                             depthwise_release, false},
+                             depthwise_release, NULL, false},
 };
 
 static const algorithm *algorithm_of(const kernel_call *call) {
@@ -149,6 +154,29 @@ static kiln_status check_conv(const kernel_call *call, kiln_error *error) {
         status = check_addend(call, error);
     }
     return status == KILN_OK ? algorithm_of(call)->check(call, error) : status;
+}
+
+static size_t conv_scratch(const kernel_call *call) {
+    const algorithm *a = algorithm_of(call);
+    return a->scratch != NULL ? a->scratch(call) : 0;
+}
+
+/* XNNPACK keeps a pointer to each input pixel under each output pixel, whose rows it rounds up to its
+ * tile. */
+static size_t pointers(const kernel_call *call, const operand *pixels) {
+    const operand *w = &call->inputs[1];
+    size_t rounded = (operand_rows(pixels, 1) + 7) / 8 * 8;
+    return w->dims[1] * w->dims[2] * rounded * sizeof(void *);
+}
+
+static size_t conv_heap(const kernel_call *call) {
+    const operand *w = &call->inputs[1];
+    bool direct = ((const kiln_conv_params *)call->params)->algorithm == KILN_CONV_DIRECT;
+    return direct && w->dims[1] * w->dims[2] > 1 ? pointers(call, &call->outputs[0]) : 0;
+}
+
+static size_t deconv_heap(const kernel_call *call) {
+    return pointers(call, &call->outputs[0]);
 }
 
 static kiln_status prepare_conv(kernel_call *call, kiln_error *error) {
@@ -220,6 +248,8 @@ const kernel kernel_conv_2d = {
     .bind = bind_conv,
     .run = run_conv,
     .release = release_conv,
+    .scratch = conv_scratch,
+    .heap = conv_heap,
     .rows = conv_rows,
     .packs_constants = true,
     .packs_weights = conv_packs_weights,
@@ -240,5 +270,6 @@ const kernel kernel_deconv_2d = {
     .bind = bind_deconv,
     .run = xnnpack_run,
     .release = xnnpack_release,
+    .heap = deconv_heap,
     .packs_constants = true,
 };

@@ -18,7 +18,7 @@ typedef struct gemm {
     size_t kernel_height, kernel_width, inputs;
     const float *weights; /* [panels][k][columns] */
     float *bias;          /* [panels * columns], then zeros for pixels outside the picture */
-    size_t bias_bytes;
+    size_t bias_bytes, weight_bytes;
     size_t strip; /* rows gathered at a time, at most */
     size_t row;   /* floats between them */
     bool gathers, by_panels;
@@ -71,37 +71,42 @@ static void pack(const kernel_call *call, float *to) {
     pthreadpool_parallelize_1d(call->threadpool, pack_panel, &job, g->panels, 0);
 }
 
-kiln_status gemm_prepare(kernel_call *call, kiln_error *error) {
+static gemm describe(const kernel_call *call) {
+    const kiln_conv_params *p = call->params;
     const operand *w = &call->inputs[1];
+    const lanes *best = lanes_best();
     image_dims x, y;
     (void)operand_image(&call->inputs[0], &x);
     (void)operand_image(&call->outputs[0], &y);
+    size_t k = w->dims[1] * w->dims[2] * w->dims[3];
+    size_t panels = (y.c + best->columns - 1) / best->columns;
+    size_t weight_bytes = panels * k * best->columns * sizeof(float);
+    bool padded = p->padding_top + p->padding_right + p->padding_bottom + p->padding_left > 0;
+    return (gemm){.lanes = best,
+                  .k = k,
+                  .outputs = y.c,
+                  .panels = panels,
+                  .row = k % 256 == 0 ? k + LANES_MAX : k, /* not all in the same sets of a cache */
+                  .kernel_height = w->dims[1],
+                  .kernel_width = w->dims[2],
+                  .inputs = x.c,
+                  .weight_bytes = weight_bytes,
+                  .bias_bytes = (panels * best->columns + x.c) * sizeof(float),
+                  .by_panels = weight_bytes > LARGE_WEIGHTS,
+                  /* Rows 4 KB apart fall into one set of the L1 cache, which holds fewer than a
+                   * product's tile has: worth a copy. */
+                  .gathers = call->inputs[0].row_stride % 512 == 0 || w->dims[1] != 1 ||
+                             w->dims[2] != 1 || p->stride_height != 1 || p->stride_width != 1 ||
+                             padded};
+}
+
+kiln_status gemm_prepare(kernel_call *call, kiln_error *error) {
     gemm *g = kernel_allocate(call, sizeof *g);
     if (g == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    const kiln_conv_params *p = call->params;
-    const lanes *best = lanes_best();
-    size_t k = w->dims[1] * w->dims[2] * w->dims[3];
-    size_t panels = (y.c + best->columns - 1) / best->columns;
-    bool padded = p->padding_top + p->padding_right + p->padding_bottom + p->padding_left > 0;
-    *g = (gemm){.lanes = best,
-                .k = k,
-                .outputs = y.c,
-                .panels = panels,
-                .row = k % 256 == 0 ? k + LANES_MAX : k, /* not all in the same sets of a cache */
-                .kernel_height = w->dims[1],
-                .kernel_width = w->dims[2],
-                .inputs = x.c,
-                /* Rows 4 KB apart fall into one set of the L1 cache, which holds fewer than a
-                 * product's tile has: worth a copy. */
-                .gathers = call->inputs[0].row_stride % 512 == 0 || w->dims[1] != 1 ||
-                           w->dims[2] != 1 || p->stride_height != 1 || p->stride_width != 1 ||
-                           padded};
+    *g = describe(call);
     call->state = g;
-    size_t weight_bytes = panels * g->k * best->columns * sizeof(float);
-    g->bias_bytes = (panels * best->columns + x.c) * sizeof(float);
-    g->by_panels = weight_bytes > LARGE_WEIGHTS;
     g->bias = kernel_allocate(call, g->bias_bytes);
     if (g->bias == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
@@ -110,7 +115,7 @@ kiln_status gemm_prepare(kernel_call *call, kiln_error *error) {
     if (call->input_count > 2 && operand_present(&call->inputs[2])) {
         memcpy(g->bias, call->inputs[2].data, g->outputs * sizeof(float));
     }
-    packed_form form = {"panels", weight_bytes, pack};
+    packed_form form = {"panels", g->weight_bytes, pack};
     return kernel_pack(call, &form, &g->weights, error);
 }
 
@@ -130,18 +135,23 @@ static size_t count_rows(const kernel_call *call) {
     return operand_dim(&call->outputs[0], 0, call->batch) * (call->end_row - call->begin_row) * y.w;
 }
 
+/* Rows gathered at a time, at most. */
+static size_t strip_rows(const kernel_call *call, const gemm *g) {
+    size_t rows = count_rows(call);
+    size_t room = (g->by_panels ? LARGE_STRIP_BYTES : STRIP_BYTES) / (g->row * sizeof(float));
+    room = room < CHUNK ? CHUNK : room;
+    return g->gathers && room < rows ? room : rows;
+}
+
+size_t gemm_scratch(const kernel_call *call) {
+    gemm g = describe(call);
+    return g.gathers ? strip_rows(call, &g) * g.row * sizeof(float) : 0;
+}
+
 kiln_status gemm_bind(kernel_call *call, kiln_error *error) {
     gemm *g = call->state;
-    size_t rows = count_rows(call);
     (void)error;
-    g->strip = rows;
-    if (g->gathers) {
-        size_t room = (g->by_panels ? LARGE_STRIP_BYTES : STRIP_BYTES) / (g->row * sizeof(float));
-        room = room < CHUNK ? CHUNK : room;
-        g->strip = room < rows ? room : rows;
-        size_t bytes = g->strip * g->row * sizeof(float);
-        call->scratch_bytes = call->scratch_bytes < bytes ? bytes : call->scratch_bytes;
-    }
+    g->strip = strip_rows(call, g);
     return KILN_OK;
 }
 

@@ -7,6 +7,7 @@
 
 kiln_status gemm_check(const kernel_call *call, kiln_error *error);
 kiln_status gemm_prepare(kernel_call *call, kiln_error *error);
+size_t gemm_scratch(const kernel_call *call);
 kiln_status gemm_bind(kernel_call *call, kiln_error *error);
 kiln_status gemm_run(kernel_call *call, kiln_error *error);
 void gemm_release(kernel_call *call);

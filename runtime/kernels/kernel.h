@@ -7,6 +7,11 @@
  *   prepare  At session creation: creates the XNNPACK operator, packs, checks constant tables.
  *            NULL: nothing to do.
  *
+ *   scratch  Bytes of scratch that a run of so many rows, samples and threads needs; from what
+ * check may look at. NULL: none.
+ *
+ *   heap     Likewise, what XNNPACK allocates besides packed weights. NULL: none to speak of.
+ *
  *   bind     Sets pointers and sizes for call->batch; called at creation for the maximum batch (the
  *            only time it may allocate) and again when a run's batch differs. NULL: nothing to do.
  *
@@ -55,13 +60,12 @@ typedef struct kernel_call {
     /* Rows of the output image that run computes: all of them, but in a band (then of one sample).
      * During prepare and bind: as many as a run may at most. */
     size_t begin_row, end_row;
-    pthreadpool_t threadpool;     /* NULL: one thread */
+    size_t threads;
+    pthreadpool_t threadpool; /* of so many; NULL: one */
     struct kiln_session *session; /* NULL during check */
     const kiln_allocator *allocator;
-    void *state; /* the kernel's own */
-    /* What run may write to, shared by all steps: bind says how much at the maximum batch. */
-    size_t scratch_bytes;
-    void *scratch; /* aligned to 64 */
+    void *state;   /* the kernel's own */
+    void *scratch; /* what run may write to, shared by all steps; aligned to 64 */
 } kernel_call;
 
 typedef struct kernel {
@@ -72,6 +76,8 @@ typedef struct kernel {
     kiln_status (*bind)(kernel_call *call, kiln_error *error);
     kiln_status (*run)(kernel_call *call, kiln_error *error);
     void (*release)(kernel_call *call);
+    size_t (*scratch)(const kernel_call *call);
+    size_t (*heap)(const kernel_call *call);
     /* kiln_step_rows; run then honours begin_row, end_row and the operands' first_row, and prepare
      * and bind take end_row for the most rows of a run. NULL: computes whole outputs only. */
     uint32_t (*rows)(const kernel_call *call, uint32_t input, kiln_row_rule *out_rule);

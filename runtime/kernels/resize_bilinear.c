@@ -24,6 +24,11 @@ static kiln_status prepare(kernel_call *call, kiln_error *error) {
     return xnnpack_create_resize_bilinear(call, (kiln_resize_mode)p->mode, error);
 }
 
+/* XNNPACK keeps four pointers and two weights for each output pixel. */
+static size_t heap(const kernel_call *call) {
+    return call->outputs[0].rows * (4 * sizeof(void *) + 2 * sizeof(float));
+}
+
 const kernel kernel_resize_bilinear = {
     .traits = {.name = "resize_bilinear",
                .runs_on = "XNNPACK",
@@ -39,4 +44,5 @@ const kernel kernel_resize_bilinear = {
     .bind = xnnpack_setup_resize_bilinear,
     .run = xnnpack_run,
     .release = xnnpack_release,
+    .heap = heap,
 };

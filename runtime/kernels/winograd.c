@@ -1,8 +1,8 @@
 /* The output is cut into tiles of m x m pixels. Each tile's (m + 2)^2 input pixels are transformed,
  * every one of the (m + 2)^2 positions is multiplied by its own matrix of weights [inputs][outputs]
- * with all tiles as rows, and what comes out is transformed back. Tiles are worked in strips that
- * keep both transformed sides in cache; where there are too few strips for the threads, one strip
- * holds all tiles and the threads share each of its three phases. */
+ * with all tiles as rows, and what comes out is transformed back. Tiles are worked in strips, and
+ * the outputs of a strip in blocks of channels, so that what is transformed stays in cache. Threads
+ * take strips of their own or, where there are too few, blocks of one strip. */
 #include "runtime/kernels/winograd.h"
 #include "runtime/kernels/gemm.h"
 #include "runtime/lanes/lanes.h"
@@ -12,6 +12,8 @@
 
 #define STRIP_BYTES ((size_t)768 << 10) /* of transformed data: most of an L2 cache */
 #define LEAST_STRIP ((size_t)48)        /* tiles: weights are read once a strip */
+#define BLOCK_BYTES                                                                                \
+    ((size_t)768 << 10) /* of products; the transformed input is read once a block */
 /* Positions lie so much further apart than their data is long, so that they do not all fall into
  * the same sets of the L1 cache. */
 #define SKEW LANES_MAX
@@ -28,23 +30,33 @@ typedef struct winograd {
     float *bias;          /* [output_row]; then zeros, for pixels outside the picture */
     size_t bias_bytes;
     size_t strip; /* tiles of one, at most */
-    bool by_phases;
+    size_t block; /* panels of one, at most */
+    size_t blocks;
+    bool by_blocks; /* what threads share */
     size_t workers;
-    size_t worker_floats; /* of scratch: what a strip needs */
-    size_t strips;        /* of the run that goes on */
-    atomic_size_t next;
+    size_t input_floats, product_floats; /* of scratch: what a strip, what a block needs */
+    size_t strips;                       /* of the run that goes on */
+    atomic_size_t next;                  /* strip or block */
 } winograd;
 
 /* One strip's place in scratch. */
 typedef struct strip {
     const kernel_call *call;
-    const winograd *w;
+    winograd *w;
     size_t first, count; /* tiles */
     float *transformed;  /* [positions][count][input_row], positions input_step apart */
-    float *products;     /* [positions][count][output_row] */
-    size_t input_step, output_step;
-    float *outside; /* [output_row]: what tiles give beyond the output's edge */
+    size_t input_step;
+    float *products; /* of the first worker */
 } strip;
+
+/* Some output channels of a strip. */
+typedef struct block {
+    const strip *s;
+    size_t first, count; /* panels */
+    float *products;     /* [positions][tiles][count * columns], positions `step` apart */
+    size_t step;
+    float *outside; /* what tiles give beyond the output's edge */
+} block;
 
 static size_t round_up(size_t value, size_t unit) {
     return (value + unit - 1) / unit * unit;
@@ -137,28 +149,70 @@ static kiln_status prepare_constants(kernel_call *call, winograd *w, kiln_error 
     return kernel_pack(call, &form, &w->weights, error);
 }
 
-kiln_status winograd_prepare(kernel_call *call, kiln_error *error) {
+/* Rows of tiles that a run computes in each picture. Its first row is a multiple of m. */
+static size_t tiles_high(const kernel_call *call, const winograd *w) {
+    return (call->end_row - call->begin_row + w->output_tile - 1) / w->output_tile;
+}
+
+static size_t count_tiles(const kernel_call *call, const winograd *w) {
+    size_t pictures = operand_dim(&call->outputs[0], 0, call->batch);
+    return pictures * tiles_high(call, w) * w->tiles_wide;
+}
+
+/* How the largest run is worked. */
+static void divide(const kernel_call *call, winograd *w) {
+    size_t tiles = count_tiles(call, w), threads = call->threads;
+    size_t wanted = STRIP_BYTES / (w->positions * (w->input_row + w->output_row) * sizeof(float));
+    wanted = wanted < LEAST_STRIP ? LEAST_STRIP : wanted;
+    size_t strips = (tiles + wanted - 1) / wanted;
+    w->strip = (tiles + strips - 1) / strips;
+    w->by_blocks = threads > 1 && strips < 2 * threads;
+    w->workers = threads;
+    size_t panel_bytes = w->positions * w->strip * w->lanes->columns * sizeof(float);
+    size_t room = BLOCK_BYTES / panel_bytes;
+    size_t blocks = room == 0 ? w->panels : (w->panels + room - 1) / room;
+    blocks = w->by_blocks ? round_up(blocks, threads) : blocks;
+    w->block = (w->panels + blocks - 1) / blocks;
+    w->blocks = (w->panels + w->block - 1) / w->block;
+    size_t row = w->block * w->lanes->columns;
+    w->input_floats = round_up(w->positions * (w->strip * w->input_row + SKEW), LANES_MAX);
+    w->product_floats = round_up(w->positions * (w->strip * row + SKEW) + row, LANES_MAX);
+}
+
+static winograd describe(const kernel_call *call) {
     const kiln_conv_params *p = call->params;
+    const lanes *best = lanes_best();
+    size_t m = 2 * (size_t)p->algorithm; /* WINOGRAD_2 is 1 */
     image_dims x, y;
     (void)operand_image(&call->inputs[0], &x);
     (void)operand_image(&call->outputs[0], &y);
+    winograd w = {.lanes = best,
+                  .size = (winograd_size)(p->algorithm - KILN_CONV_WINOGRAD_2),
+                  .tile = m + 2,
+                  .output_tile = m,
+                  .positions = (m + 2) * (m + 2),
+                  .inputs = x.c,
+                  .outputs = y.c,
+                  .input_row = row_floats(x.c),
+                  .output_row = round_up(y.c, best->columns),
+                  .panels = (y.c + best->columns - 1) / best->columns,
+                  .tiles_wide = (y.w + m - 1) / m};
+    divide(call, &w);
+    return w;
+}
+
+size_t winograd_scratch(const kernel_call *call) {
+    winograd w = describe(call);
+    size_t inputs = w.by_blocks ? 1 : w.workers;
+    return (inputs * w.input_floats + w.workers * w.product_floats) * sizeof(float);
+}
+
+kiln_status winograd_prepare(kernel_call *call, kiln_error *error) {
     winograd *w = kernel_allocate(call, sizeof *w);
     if (w == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    const lanes *best = lanes_best();
-    size_t m = 2 * (size_t)p->algorithm; /* WINOGRAD_2 is 1 */
-    *w = (winograd){.lanes = best,
-                    .size = (winograd_size)(p->algorithm - KILN_CONV_WINOGRAD_2),
-                    .tile = m + 2,
-                    .output_tile = m,
-                    .positions = (m + 2) * (m + 2),
-                    .inputs = x.c,
-                    .outputs = y.c,
-                    .input_row = row_floats(x.c),
-                    .output_row = round_up(y.c, best->columns),
-                    .panels = (y.c + best->columns - 1) / best->columns,
-                    .tiles_wide = (y.w + m - 1) / m};
+    *w = describe(call);
     call->state = w;
     return prepare_constants(call, w, error);
 }
@@ -172,53 +226,6 @@ void winograd_release(kernel_call *call) {
     }
 }
 
-/* ---- Scratch ------------------------------------------------------------------------------- */
-
-static size_t strip_floats(const winograd *w, size_t count) {
-    return w->positions * (count * (w->input_row + w->output_row) + (size_t)2 * SKEW) +
-           w->output_row;
-}
-
-/* Rows of tiles that a run computes in each picture. Its first row is a multiple of m. */
-static size_t tiles_high(const kernel_call *call) {
-    const winograd *w = call->state;
-    return (call->end_row - call->begin_row + w->output_tile - 1) / w->output_tile;
-}
-
-static size_t count_tiles(const kernel_call *call) {
-    const winograd *w = call->state;
-    return operand_dim(&call->outputs[0], 0, call->batch) * tiles_high(call) * w->tiles_wide;
-}
-
-kiln_status winograd_bind(kernel_call *call, kiln_error *error) {
-    winograd *w = call->state;
-    (void)error;
-    size_t threads = pthreadpool_get_threads_count(call->threadpool);
-    size_t tiles = count_tiles(call);
-    size_t tile_bytes = w->positions * (w->input_row + w->output_row) * sizeof(float);
-    size_t wanted = STRIP_BYTES / tile_bytes;
-    wanted = wanted < LEAST_STRIP ? LEAST_STRIP : wanted;
-    size_t strips = (tiles + wanted - 1) / wanted;
-    w->by_phases = threads > 1 && strips < 2 * threads;
-    w->strip = w->by_phases ? tiles : (tiles + strips - 1) / strips;
-    w->workers = w->by_phases || strips < threads ? 1 : threads;
-    w->worker_floats = round_up(strip_floats(w, w->strip), LANES_MAX);
-    size_t bytes = w->workers * w->worker_floats * sizeof(float);
-    call->scratch_bytes = call->scratch_bytes < bytes ? bytes : call->scratch_bytes;
-    return KILN_OK;
-}
-
-static strip take_strip(const kernel_call *call, size_t index, size_t worker) {
-    const winograd *w = call->state;
-    size_t tiles = count_tiles(call), first = index * w->strip;
-    size_t count = tiles - first < w->strip ? tiles - first : w->strip;
-    float *scratch = (float *)call->scratch + worker * w->worker_floats;
-    size_t input_step = count * w->input_row + SKEW, output_step = count * w->output_row + SKEW;
-    return (strip){call,       w,           first,
-                   count,      scratch,     scratch + w->positions * input_step,
-                   input_step, output_step, scratch + w->positions * (input_step + output_step)};
-}
-
 /* ---- The three phases ---------------------------------------------------------------------- */
 
 typedef struct tile_place {
@@ -227,7 +234,7 @@ typedef struct tile_place {
 
 static tile_place place_tile(const strip *s, size_t index) {
     const winograd *w = s->w;
-    size_t in_picture = tiles_high(s->call) * w->tiles_wide, tile = s->first + index;
+    size_t in_picture = tiles_high(s->call, s->w) * w->tiles_wide, tile = s->first + index;
     return (tile_place){tile / in_picture,
                         s->call->begin_row + tile % in_picture / w->tiles_wide * w->output_tile,
                         tile % w->tiles_wide * w->output_tile};
@@ -255,70 +262,111 @@ static void transform_input(void *context, size_t index) {
                                        s->input_step);
 }
 
-/* One position, one panel of outputs, all tiles, in blocks of about equal size. */
-static void multiply_panel(void *context, size_t position, size_t panel) {
-    const strip *s = context;
+/* One position, one panel of outputs, all tiles, in groups of about equal size. */
+static void multiply_panel(const block *b, size_t position, size_t panel) {
+    const strip *s = b->s;
     const winograd *w = s->w;
-    size_t columns = w->lanes->columns, rows = w->lanes->rows;
-    const float *weights = w->weights + (position * w->panels + panel) * w->inputs * columns;
+    size_t columns = w->lanes->columns, rows = w->lanes->rows, row = b->count * columns;
+    const float *weights =
+        w->weights + (position * w->panels + b->first + panel) * w->inputs * columns;
     const float *from = s->transformed + position * s->input_step;
-    float *to = s->products + position * s->output_step + panel * columns;
-    size_t blocks = (s->count + rows - 1) / rows;
-    for (size_t block = 0; block < blocks; block++) {
-        size_t begin = s->count * block / blocks, end = s->count * (block + 1) / blocks;
+    float *to = b->products + position * b->step + panel * columns;
+    size_t groups = (s->count + rows - 1) / rows;
+    for (size_t group = 0; group < groups; group++) {
+        size_t begin = s->count * group / groups, end = s->count * (group + 1) / groups;
         w->lanes->product(end - begin, w->inputs, from + begin * w->input_row, w->input_row,
-                          weights, to + begin * w->output_row, w->output_row, NULL);
+                          weights, to + begin * row, row, NULL);
     }
 }
 
-static void transform_output(void *context, size_t index) {
-    const strip *s = context;
+static void transform_output(const block *b, size_t index) {
+    const strip *s = b->s;
     const winograd *w = s->w;
     const kiln_conv_params *p = s->call->params;
     const operand *y = &s->call->outputs[0], *add = conv_addend(s->call);
+    size_t columns = w->lanes->columns, channel = b->first * columns;
+    size_t channels =
+        w->outputs - channel < b->count * columns ? w->outputs - channel : b->count * columns;
     float *pixels[WINOGRAD_MAX_TILE * WINOGRAD_MAX_TILE];
     const float *added[WINOGRAD_MAX_TILE * WINOGRAD_MAX_TILE];
     tile_place at = place_tile(s, index);
     image_dims dims;
     (void)operand_image(y, &dims);
     for (size_t row = at.y, k = 0; row < at.y + w->output_tile; row++) {
-        float *to = row < s->call->end_row ? operand_image_row(y, at.image, row) : NULL;
+        float *to = row < s->call->end_row ? operand_image_row(y, at.image, row) + channel : NULL;
         const float *from =
-            to != NULL && add != NULL ? operand_image_row(add, at.image, row) : NULL;
+            to != NULL && add != NULL ? operand_image_row(add, at.image, row) + channel : NULL;
         for (size_t column = at.x; column < at.x + w->output_tile; column++, k++) {
             bool inside = to != NULL && column < dims.w;
-            pixels[k] = inside ? to + column * y->row_stride : s->outside;
+            pixels[k] = inside ? to + column * y->row_stride : b->outside;
             added[k] =
                 inside && from != NULL ? from + column * add->row_stride : w->bias + w->output_row;
         }
     }
-    w->lanes->winograd->output[w->size](s->products + index * w->output_row, s->output_step,
-                                        w->bias, w->outputs, p->min, p->max,
+    w->lanes->winograd->output[w->size](b->products + index * b->count * columns, b->step,
+                                        w->bias + channel, channels, p->min, p->max,
                                         add != NULL ? added : NULL, pixels);
 }
 
 /* ---- Running ------------------------------------------------------------------------------- */
 
-static void run_strip(strip s) {
-    const winograd *w = s.w;
-    for (size_t tile = 0; tile < s.count; tile++) {
-        transform_input(&s, tile);
-    }
+kiln_status winograd_bind(kernel_call *call, kiln_error *error) {
+    (void)error;
+    divide(call, call->state);
+    return KILN_OK;
+}
+
+/* `inputs` and `products`: a worker's numbers, where it has its own. */
+static strip take_strip(const kernel_call *call, size_t index, size_t inputs, size_t products) {
+    winograd *w = call->state;
+    size_t tiles = count_tiles(call, w), first = index * w->strip;
+    size_t count = tiles - first < w->strip ? tiles - first : w->strip;
+    float *scratch = call->scratch;
+    float *behind = scratch + (w->by_blocks ? 1 : w->workers) * w->input_floats;
+    return (strip){call,
+                   w,
+                   first,
+                   count,
+                   scratch + inputs * w->input_floats,
+                   count * w->input_row + SKEW,
+                   behind + products * w->product_floats};
+}
+
+static void run_block(const strip *s, size_t index, size_t worker) {
+    const winograd *w = s->w;
+    size_t first = index * w->block;
+    size_t count = w->panels - first < w->block ? w->panels - first : w->block;
+    size_t step = s->count * count * w->lanes->columns + SKEW;
+    float *products = s->products + worker * w->product_floats;
+    block b = {s, first, count, products, step, products + w->positions * step};
     for (size_t position = 0; position < w->positions; position++) {
-        for (size_t panel = 0; panel < w->panels; panel++) {
-            multiply_panel(&s, position, panel);
+        for (size_t panel = 0; panel < count; panel++) {
+            multiply_panel(&b, position, panel);
         }
     }
-    for (size_t tile = 0; tile < s.count; tile++) {
-        transform_output(&s, tile);
+    for (size_t tile = 0; tile < s->count; tile++) {
+        transform_output(&b, tile);
     }
 }
 
-static void run_worker(void *context, size_t worker) {
+static void run_strips(void *context, size_t worker) {
     const kernel_call *call = context;
     winograd *w = call->state;
     for (size_t index = 0; (index = atomic_fetch_add(&w->next, 1)) < w->strips;) {
-        run_strip(take_strip(call, index, worker));
+        strip s = take_strip(call, index, worker, worker);
+        for (size_t tile = 0; tile < s.count; tile++) {
+            transform_input(&s, tile);
+        }
+        for (size_t k = 0; k < w->blocks; k++) {
+            run_block(&s, k, 0);
+        }
+    }
+}
+
+static void run_blocks(void *context, size_t worker) {
+    const strip *s = context;
+    for (size_t index = 0; (index = atomic_fetch_add(&s->w->next, 1)) < s->w->blocks;) {
+        run_block(s, index, worker);
     }
 }
 
@@ -326,15 +374,17 @@ kiln_status winograd_run(kernel_call *call, kiln_error *error) {
     winograd *w = call->state;
     pthreadpool_t pool = call->threadpool;
     (void)error;
-    if (w->by_phases) {
-        strip s = take_strip(call, 0, 0);
-        pthreadpool_parallelize_1d(pool, transform_input, &s, s.count, 0);
-        pthreadpool_parallelize_2d(pool, multiply_panel, &s, w->positions, w->panels, 0);
-        pthreadpool_parallelize_1d(pool, transform_output, &s, s.count, 0);
+    w->strips = (count_tiles(call, w) + w->strip - 1) / w->strip;
+    atomic_store(&w->next, 0);
+    if (!w->by_blocks) {
+        pthreadpool_parallelize_1d(pool, run_strips, call, w->workers, 0);
         return KILN_OK;
     }
-    w->strips = (count_tiles(call) + w->strip - 1) / w->strip;
-    atomic_store(&w->next, 0);
-    pthreadpool_parallelize_1d(pool, run_worker, call, w->workers, 0);
+    for (size_t index = 0; index < w->strips; index++) {
+        strip s = take_strip(call, index, 0, 0);
+        atomic_store(&w->next, 0);
+        pthreadpool_parallelize_1d(pool, transform_input, &s, s.count, 0);
+        pthreadpool_parallelize_1d(pool, run_blocks, &s, w->workers, 0);
+    }
     return KILN_OK;
 }

@@ -1,0 +1,71 @@
+/* The plan that was written, read again: it must open, and its sessions must fit the memory limit.
+ */
+#include "compiler/write/writing.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NAMED_LAYERS 3
+
+static uint64_t live_bytes(const program *p, uint32_t step) {
+    uint64_t bytes = 0;
+    for (size_t k = 0; k < p->storage_count; k++) {
+        const program_storage *s = &p->storages[k];
+        bytes += s->first_step <= step && step <= s->last_step ? s->bytes : 0;
+    }
+    return bytes;
+}
+
+static double mebibytes(uint64_t bytes) {
+    return (double)bytes / (1 << 20);
+}
+
+/* The layers during which most is live. */
+static kiln_status fail_limit(const program *p, const kiln_memory_use *use, uint64_t limit,
+                              kiln_error *error) {
+    char layers[300] = "";
+    uint64_t below = UINT64_MAX;
+    for (int named = 0; named < NAMED_LAYERS; named++) {
+        uint64_t most = 0;
+        uint32_t at = 0;
+        for (uint32_t s = 0; s < p->step_count; s++) {
+            uint64_t bytes = live_bytes(p, s);
+            if (bytes < below && bytes > most) {
+                most = bytes;
+                at = s;
+            }
+        }
+        if (most > 0) {
+            size_t length = strlen(layers);
+            snprintf(layers + length, sizeof layers - length, "%s'%.60s' (%.2f)",
+                     named > 0 ? ", " : "", p->steps[at].name, mebibytes(most));
+        }
+        below = most;
+    }
+    return kiln_fail(
+        error, KILN_ERROR_MEMORY,
+        "needs %.2f MiB of memory (arena %.2f, scratch %.2f, XNNPACK %.2f); the limit is "
+        "%.2f. Most is live at layers %s",
+        mebibytes(use->total_bytes), mebibytes(use->arena_bytes), mebibytes(use->scratch_bytes),
+        mebibytes(use->heap_bytes), mebibytes(limit), layers);
+}
+
+kiln_status check_written(const program *p, const char *path, const kiln_compile_options *options,
+                          kiln_compile_report *inout_report, kiln_error *error) {
+    static const kiln_plan_options structure = {.skip_weight_checksums = true};
+    kiln_plan *plan = NULL;
+    kiln_memory_use use = {0};
+    kiln_status status = kiln_plan_open(path, &structure, &plan, error);
+    if (status == KILN_OK) {
+        status = kiln_plan_memory(plan, NULL, &use, error);
+    }
+    if (status == KILN_OK && options->memory_limit != 0 &&
+        use.total_bytes > options->memory_limit) {
+        status = fail_limit(p, &use, options->memory_limit, error);
+    }
+    kiln_plan_close(plan);
+    inout_report->scratch_bytes = use.scratch_bytes;
+    inout_report->heap_bytes = use.heap_bytes;
+    inout_report->memory_total_bytes = use.total_bytes;
+    return status;
+}

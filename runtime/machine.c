@@ -61,10 +61,13 @@ static double best_seconds(measurement *m, pthreadpool_task_1d_t task) {
     return best;
 }
 
+/* How long a try is, one thread finds out alone: the start of the others does not count. */
 static double measure_flops(measurement *m) {
-    m->rounds = 1 << 14;
-    while (seconds_of(m, multiply_add_task) < TRY_SECONDS) {
-        m->rounds *= 2;
+    double begin, seconds = 0;
+    for (m->rounds = 1 << 14; seconds < TRY_SECONDS; m->rounds *= 2) {
+        begin = now();
+        multiply_add_task(m, 0);
+        seconds = now() - begin;
     }
     double operations = (double)m->peak->operations * (double)m->rounds * m->threads;
     return operations / best_seconds(m, multiply_add_task);

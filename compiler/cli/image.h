@@ -40,8 +40,10 @@ kiln_status image_decode_jpeg(kiln_span bytes, image *out_image, kiln_error *err
 kiln_status image_decode_png(kiln_span bytes, image *out_image, kiln_error *error);
 kiln_status image_decode_pnm(kiln_span bytes, image *out_image, kiln_error *error);
 
-/* EXIF orientation (1..8) in the body of a JPEG APP1 marker; 1 when there is none. */
+/* EXIF orientation (1..8) in the body of a JPEG APP1 marker, or in EXIF's own bytes, as PNG holds
+ * them; 1 when there is none. */
 unsigned image_exif_orientation(kiln_span marker);
+unsigned image_tiff_orientation(kiln_span bytes);
 /* Turns and mirrors the picture so that it stands upright. */
 kiln_status image_orient(image *inout_image, unsigned orientation, kiln_error *error);
 

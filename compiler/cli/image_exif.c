@@ -24,13 +24,13 @@ static uint32_t read32(const tiff *t, size_t at) {
     return t->big_endian ? a << 16 | b : b << 16 | a;
 }
 
-/* EXIF 2.3, section 4.5: "Exif\0\0", then a TIFF header and its first directory. */
-unsigned image_exif_orientation(kiln_span marker) {
-    const uint8_t *data = marker.data;
-    if (marker.size < 14 || memcmp(data, "Exif\0\0", 6) != 0) {
+/* TIFF 6.0, section 2: a header, then its first directory. */
+unsigned image_tiff_orientation(kiln_span bytes) {
+    const uint8_t *data = bytes.data;
+    if (bytes.size < 8) {
         return 1;
     }
-    tiff t = {data + 6, marker.size - 6, data[6] == 'M'};
+    tiff t = {data, bytes.size, data[0] == 'M'};
     size_t directory = read32(&t, 4);
     uint32_t entries = read16(&t, directory);
     for (size_t k = 0; k < entries; k++) {
@@ -44,6 +44,13 @@ unsigned image_exif_orientation(kiln_span marker) {
         }
     }
     return 1;
+}
+
+/* EXIF 2.3, section 4.5: "Exif\0\0", then TIFF. */
+unsigned image_exif_orientation(kiln_span marker) {
+    const uint8_t *data = marker.data;
+    bool exif = marker.size >= 6 && memcmp(data, "Exif\0\0", 6) == 0;
+    return exif ? image_tiff_orientation((kiln_span){data + 6, marker.size - 6}) : 1;
 }
 
 kiln_status image_orient(image *inout_image, unsigned orientation, kiln_error *error) {

@@ -64,13 +64,15 @@ static void cmyk_to_rgb(const uint8_t *cmyk, size_t width, bool inverted, uint8_
     }
 }
 
+/* XMP has the same marker as EXIF and may stand before it. */
 static unsigned orientation_of(const struct jpeg_decompress_struct *jpeg) {
-    for (jpeg_saved_marker_ptr m = jpeg->marker_list; m != NULL; m = m->next) {
+    unsigned orientation = 1;
+    for (jpeg_saved_marker_ptr m = jpeg->marker_list; m != NULL && orientation == 1; m = m->next) {
         if (m->marker == JPEG_APP0 + 1) {
-            return image_exif_orientation((kiln_span){m->data, m->data_length});
+            orientation = image_exif_orientation((kiln_span){m->data, m->data_length});
         }
     }
-    return 1;
+    return orientation;
 }
 
 static kiln_status read_rows(decoder *d, image *out_image) {

@@ -44,9 +44,23 @@ static void expect_rgb8(png_structp png, png_infop info) {
     png_read_update_info(png, info);
 }
 
+/* PNG 1.2 extensions 1.5.0, chunk eXIf. */
+static unsigned orientation_of(png_structp png, png_infop info) {
+    unsigned orientation = 1;
+#ifdef PNG_eXIf_SUPPORTED
+    png_uint_32 size = 0;
+    png_bytep exif = NULL;
+    if (png_get_eXIf_1(png, info, &size, &exif) != 0) {
+        orientation = image_tiff_orientation((kiln_span){exif, size});
+    }
+#endif
+    return orientation;
+}
+
 /* Everything that may jump. Nothing here owns memory across a jump but what lies in *from and
  * *out_image. */
-static kiln_status decode(png_structp png, png_infop info, source *from, image *out_image) {
+static kiln_status decode(png_structp png, png_infop info, source *from, image *out_image,
+                          unsigned *out_turn) {
     if (setjmp(png_jmpbuf(png)) != 0) {
         return KILN_ERROR_FORMAT;
     }
@@ -72,17 +86,19 @@ static kiln_status decode(png_structp png, png_infop info, source *from, image *
         from->rows[y] = out_image->rgb + y * width * 3;
     }
     png_read_image(png, from->rows);
-    png_read_end(png, NULL);
+    png_read_end(png, info); /* EXIF may come last */
+    *out_turn = orientation_of(png, info);
     return KILN_OK;
 }
 
 kiln_status image_decode_png(kiln_span bytes, image *out_image, kiln_error *error) {
     source from = {.rest = bytes, .error = error};
+    unsigned orientation = 1;
     png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &from, on_error, on_warning);
     png_infop info = png != NULL ? png_create_info_struct(png) : NULL;
-    kiln_status status = info != NULL ? decode(png, info, &from, out_image)
+    kiln_status status = info != NULL ? decode(png, info, &from, out_image, &orientation)
                                       : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     png_destroy_read_struct(&png, &info, NULL);
     free(from.rows);
-    return status;
+    return status == KILN_OK ? image_orient(out_image, orientation, error) : status;
 }

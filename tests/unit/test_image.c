@@ -33,6 +33,16 @@ static void check_pixel(const image *picture, uint32_t x, uint32_t y, int r, int
 
 /* ---- JPEG ---------------------------------------------------------------------------------- */
 
+/* TIFF header, one entry: tag 0x112, short, orientation. */
+#define EXIF_BYTES 32
+static void make_exif(int orientation, uint8_t out[EXIF_BYTES]) {
+    static const uint8_t exif[EXIF_BYTES] = {'E', 'x', 'i', 'f', 0,    0, 'I', 'I', 42, 0, 8, 0,
+                                             0,   0,   1,   0,   0x12, 1, 3,   0,   1,  0, 0, 0};
+    memcpy(out, exif, EXIF_BYTES);
+    out[24] = (uint8_t)orientation;
+}
+
+/* orientation: 0 for none; XMP stands before EXIF, as some editors write it. */
 static kiln_span make_jpeg(J_COLOR_SPACE space, size_t channels, const uint8_t *left,
                            const uint8_t *right, int orientation) {
     struct jpeg_compress_struct jpeg;
@@ -51,15 +61,11 @@ static kiln_span make_jpeg(J_COLOR_SPACE space, size_t channels, const uint8_t *
     jpeg_set_defaults(&jpeg);
     jpeg_set_quality(&jpeg, 95, TRUE);
     jpeg_start_compress(&jpeg, TRUE);
-    /* TIFF header, one entry: tag 0x112, short, orientation. */
-    uint8_t exif[] = {'E', 'x',  'i', 'f', 0,
-                      0,   'I',  'I', 42,  0,
-                      8,   0,    0,   0,   1,
-                      0,   0x12, 1,   3,   0,
-                      1,   0,    0,   0,   (uint8_t)orientation,
-                      0,   0,    0,   0,   0,
-                      0,   0};
+    static const uint8_t xmp[] = "http://ns.adobe.com/xap/1.0/\0<x:xmpmeta/>";
+    uint8_t exif[EXIF_BYTES];
+    make_exif(orientation, exif);
     if (orientation > 0) {
+        jpeg_write_marker(&jpeg, JPEG_APP0 + 1, xmp, sizeof xmp);
         jpeg_write_marker(&jpeg, JPEG_APP0 + 1, exif, sizeof exif);
     }
     while (jpeg.next_scanline < jpeg.image_height) {
@@ -114,6 +120,34 @@ START_TEST(turns_by_exif) {
 }
 END_TEST
 
+/* Where EXIF 2.3 says that the first pixel lies: of 2x3 pixels 0..5, row by row, what a viewer
+ * shows. */
+START_TEST(turns_every_way) {
+    static const uint8_t shown[9][6] = {{0},
+                                        {0, 1, 2, 3, 4, 5},
+                                        {1, 0, 3, 2, 5, 4},
+                                        {5, 4, 3, 2, 1, 0},
+                                        {4, 5, 2, 3, 0, 1},
+                                        {0, 2, 4, 1, 3, 5},
+                                        {4, 2, 0, 5, 3, 1},
+                                        {5, 3, 1, 4, 2, 0},
+                                        {1, 3, 5, 0, 2, 4}};
+    for (unsigned orientation = 1; orientation <= 8; orientation++) {
+        image picture;
+        ck_assert_int_eq(image_allocate(&picture, 2, 3, &error), KILN_OK);
+        for (uint8_t k = 0; k < 18; k++) {
+            picture.rgb[k] = k / 3;
+        }
+        ck_assert_int_eq(image_orient(&picture, orientation, &error), KILN_OK);
+        ck_assert_uint_eq(picture.width, orientation < 5 ? 2 : 3);
+        for (size_t k = 0; k < 6; k++) {
+            ck_assert_uint_eq(picture.rgb[k * 3], shown[orientation][k]);
+        }
+        image_free(&picture);
+    }
+}
+END_TEST
+
 /* ---- PNG ----------------------------------------------------------------------------------- */
 
 typedef struct png_bytes {
@@ -128,8 +162,8 @@ static void take_png(png_structp png, png_bytep data, size_t size) {
     out->size += size;
 }
 
-static void make_png(int bits, int type, const uint8_t *left, const uint8_t *right,
-                     size_t pixel_bytes, png_bytes *out) {
+static void make_turned_png(int bits, int type, const uint8_t *left, const uint8_t *right,
+                            size_t pixel_bytes, int orientation, png_bytes *out) {
     static const png_color palette[2] = {{9, 99, 199}, {250, 150, 50}};
     uint8_t samples[WIDTH * HEIGHT * 8];
     paint(samples, pixel_bytes, left, right);
@@ -142,12 +176,22 @@ static void make_png(int bits, int type, const uint8_t *left, const uint8_t *rig
     if (type == PNG_COLOR_TYPE_PALETTE) {
         png_set_PLTE(png, info, palette, 2);
     }
+    if (orientation > 0) {
+        uint8_t exif[EXIF_BYTES];
+        make_exif(orientation, exif);
+        png_set_eXIf_1(png, info, EXIF_BYTES - 6, exif + 6);
+    }
     png_write_info(png, info);
     for (size_t y = 0; y < HEIGHT; y++) {
         png_write_row(png, samples + y * WIDTH * pixel_bytes);
     }
     png_write_end(png, NULL);
     png_destroy_write_struct(&png, &info);
+}
+
+static void make_png(int bits, int type, const uint8_t *left, const uint8_t *right,
+                     size_t pixel_bytes, png_bytes *out) {
+    make_turned_png(bits, type, left, right, pixel_bytes, 0, out);
 }
 
 static void check_png(const png_bytes *bytes, int r, int g, int b) {
@@ -176,6 +220,19 @@ START_TEST(decodes_every_kind_of_png) {
 END_TEST
 
 /* ---- Damage and limits --------------------------------------------------------------------- */
+
+START_TEST(turns_png_by_exif) {
+    image picture;
+    png_bytes bytes;
+    make_turned_png(8, PNG_COLOR_TYPE_RGB, (uint8_t[]){250, 10, 10}, (uint8_t[]){10, 10, 250}, 3, 6,
+                    &bytes);
+    ck_assert_int_eq(image_decode((kiln_span){bytes.data, bytes.size}, &picture, &error), KILN_OK);
+    ck_assert(picture.width == HEIGHT && picture.height == WIDTH);
+    check_pixel(&picture, 8, 2, 250, 10, 10, 0);
+    check_pixel(&picture, 8, 21, 10, 10, 250, 0);
+    image_free(&picture);
+}
+END_TEST
 
 START_TEST(refuses_damaged_pictures) {
     png_bytes png;
@@ -257,6 +314,8 @@ int main(void) {
     tcase_add_test(tests, decodes_colour_and_gray_jpeg);
     tcase_add_test(tests, decodes_cmyk_jpeg);
     tcase_add_test(tests, turns_by_exif);
+    tcase_add_test(tests, turns_every_way);
+    tcase_add_test(tests, turns_png_by_exif);
     tcase_add_test(tests, decodes_every_kind_of_png);
     tcase_add_test(tests, refuses_damaged_pictures);
     tcase_add_test(tests, decodes_pnm);

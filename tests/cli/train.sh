@@ -88,6 +88,13 @@ check 'classify' "$kiln" classify faces.plan people/ada/00.png people/bruno/01.p
 told 'labels' 'people/ada/00.png: [a-z]* (0\.'
 check 'reject' "$kiln" classify faces.plan people/ada/00.png --reject 1 --top 3 --json
 told 'unknown' '"label": "unknown"'
+cp report.html no-picture.png
+refuses 1 'no-picture.png: not a JPEG' "$kiln" classify faces.plan no-picture.png people/ada/00.png --json
+told 'the others are answered' '"image": "people/ada/00.png", "label"'
+told 'and the one that is not' '"image": "no-picture.png", "error"'
+mkdir -p only && cp -r strangers/ada only
+check 'evaluate one class' "$kiln" evaluate faces.plan only
+told 'of that class' '([0-9]* of 4)'
 check 'evaluate' "$kiln" evaluate faces.plan strangers --matrix
 told 'evaluation' 'accuracy 0\.[0-9]* ([0-9]* of 24)'
 check 'embed' "$kiln" embed faces.plan people/ada/0*.png --normalize -o rows.npy
@@ -137,6 +144,11 @@ told 'zero bytes' 'skipped: bad/ada/zero.jpg: empty'
 told 'truncated' 'skipped: .*cut.png'
 told 'huge' 'skipped: .*huge.ppm'
 told 'a loop of links' 'skipped: .*loop'
+mkdir -p dud/ada dud/bruno
+cp people/ada/0*.png dud/ada
+for k in 1 2 3; do head -c $((500 + k)) people/bruno/00.png >dud/bruno/$k.png; done
+refuses 1 "class 'bruno' has no usable pictures" "$kiln" train "${scratch[@]}" dud -o x.plan
+told 'and which' 'skipped: .*dud/bruno/3.png'
 if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
     mkdir locked && cp -r people/* locked/ && chmod 700 locked/ada && chmod 755 "$work" locked
     refuses 1 'locked/ada: Permission denied' setpriv --reuid=65534 --clear-groups "$kiln" evaluate base.plan locked

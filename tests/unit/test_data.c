@@ -153,6 +153,35 @@ START_TEST(keeps_copies_on_one_side) {
 }
 END_TEST
 
+START_TEST(warns_of_equal_array_samples) {
+    data_options options = {.validation = 0.25, .last = true};
+    data_set data;
+    float x[8] = {0, 1, 2, 3, 4, 5, 6, 1};
+    int32_t y[8] = {0, 1, 0, 1, 0, 1, 0, 1};
+    kiln_value samples = {.name = "x", .dtype = KILN_F32, .rank = 2, .dims = {8, 1}, .data = x};
+    kiln_value labels = {.name = "y", .dtype = KILN_I32, .rank = 1, .dims = {8}, .data = y};
+    ck_assert_int_eq(kiln_value_save_npy(&samples, "set-x.npy", &error), KILN_OK);
+    ck_assert_int_eq(kiln_value_save_npy(&labels, "set-y.npy", &error), KILN_OK);
+    ck_assert_msg(data_open("set-x.npy", &options, &data, &error) == KILN_OK, "%s", error.message);
+    ck_assert_uint_eq(data_count(&data, true), 2); /* the split is as it was asked for */
+    ck_assert_uint_eq(data.warning_count, 1);
+    ck_assert_str_eq(data.warnings[0].text, "1 validation sample also stood in training");
+    data_free(&data);
+}
+END_TEST
+
+START_TEST(measures_on_one_class) {
+    data_options options = {.to_measure = true};
+    data_set data;
+    ck_assert(mkdir("data", 0777) == 0 && mkdir("data/one", 0777) == 0);
+    REFUSED(&options, "no usable pictures");
+    write_picture("data/one/a.pgm", 1);
+    ck_assert_msg(data_open("data", &options, &data, &error) == KILN_OK, "%s", error.message);
+    ck_assert_uint_eq(data.count, 1);
+    data_free(&data);
+}
+END_TEST
+
 START_TEST(refuses_what_cannot_be_learned) {
     data_options options = {.validation = 0.2};
     ck_assert(mkdir("data", 0777) == 0);
@@ -310,6 +339,8 @@ int main(void) {
     tcase_add_test(tests, lists_what_it_skips);
     tcase_add_test(tests, a_loop_of_folders_ends);
     tcase_add_test(tests, keeps_copies_on_one_side);
+    tcase_add_test(tests, warns_of_equal_array_samples);
+    tcase_add_test(tests, measures_on_one_class);
     tcase_add_test(tests, refuses_what_cannot_be_learned);
     tcase_add_test(tests, takes_a_second_folder_for_validation);
     tcase_add_test(tests, reads_idx_files);

@@ -18,6 +18,7 @@ static const char help_text[] =
     "  --preprocess PRESET imagenet, caffe, tf or none, instead of what the plan says\n"
     "  --threads N         compute threads (default 1)\n"
     "  --json              the answers as JSON\n\n"
+    "A file that cannot be read is told and passed over; the exit status is then 1.\n\n"
     "Example: kiln classify faces.plan party/*.jpg --reject 0.6\n";
 
 typedef struct classify_call {
@@ -28,13 +29,14 @@ typedef struct classify_call {
     scorer scorer;
     char **names;
     float *scores;
+    size_t unread; /* pictures without an answer */
 } classify_call;
 
-static void print_answer(const classify_call *c, const char *picture, size_t place) {
+static void print_answer(const classify_call *c, const char *picture) {
     size_t count = c->scorer.count, best = metrics_best(c->scores, count);
     bool unknown = (double)c->scores[best] < c->reject;
     if (c->json) {
-        printf("%s{\"image\": ", place > 0 ? ",\n " : "[");
+        printf("{\"image\": ");
         json_string(stdout, picture);
         printf(", \"label\": ");
         json_string(stdout, unknown ? "unknown" : c->names[best]);
@@ -63,6 +65,35 @@ static void print_answer(const classify_call *c, const char *picture, size_t pla
     printf(c->json ? "]}" : "\n");
 }
 
+static void print_failure(classify_call *c, const char *picture, const kiln_error *why) {
+    c->unread++;
+    (void)fail(why);
+    if (c->json) {
+        printf("{\"image\": ");
+        json_string(stdout, picture);
+        printf(", \"error\": ");
+        json_string(stdout, why->message);
+        putchar('}');
+    }
+}
+
+static void answer(classify_call *c, char **pictures, size_t count) {
+    for (size_t k = 0; k < count; k++) {
+        kiln_error problem = {0};
+        if (c->json) {
+            printf(k > 0 ? ",\n " : "[");
+        }
+        if (scorer_run(&c->scorer, pictures[k], c->scores, &problem) == KILN_OK) {
+            print_answer(c, pictures[k]);
+        } else {
+            print_failure(c, pictures[k], &problem);
+        }
+    }
+    if (c->json) {
+        printf("]\n");
+    }
+}
+
 static kiln_status classify(classify_call *c, char **words, int count, kiln_error *error) {
     kiln_status status = scorer_open(words[0], &c->options, &c->scorer, error);
     if (status == KILN_OK) {
@@ -72,15 +103,8 @@ static kiln_status classify(classify_call *c, char **words, int count, kiln_erro
         c->scores = malloc((c->scorer.count + 1) * sizeof *c->scores);
         status = c->scores != NULL ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    int told = 0;
-    for (int k = 1; k < count && status == KILN_OK; k++) {
-        status = scorer_run(&c->scorer, words[k], c->scores, error);
-        if (status == KILN_OK) {
-            print_answer(c, words[k], (size_t)told++);
-        }
-    }
-    if (c->json && told > 0) {
-        printf("]\n");
+    if (status == KILN_OK) {
+        answer(c, words + 1, (size_t)count - 1);
     }
     return status;
 }
@@ -138,6 +162,7 @@ static int run(int argc, char **argv) {
     }
     if (status == 0) {
         status = classify(&c, argv + optind, argc - optind, &error) == KILN_OK ? 0 : fail(&error);
+        status = c.unread > 0 ? EXIT_FAILED : status;
     }
     scorer_free_names(c.names, c.scorer.count);
     scorer_close(&c.scorer);

@@ -34,8 +34,9 @@ typedef struct data_options {
     double validation;      /* fraction, 0..0.9 */
     size_t train_per_class; /* not 0: so many of each class train, the rest validates */
     const char *validation_path;
-    bool last;   /* the last part validates, in the order of the files (arrays) */
-    bool strict; /* a file that is no picture is an error */
+    bool last;       /* the last part validates, in the order of the files (arrays) */
+    bool strict;     /* a file that is no picture is an error */
+    bool to_measure; /* not to learn from: one class will do, samples may be few */
     uint64_t seed;
 } data_options;
 
@@ -46,6 +47,10 @@ void data_free(data_set *data);
 
 /* Takes an item out, with a reason (or fails, when strict). */
 kiln_status data_skip(data_set *data, size_t item, const char *why, bool strict, kiln_error *error);
+/* Whether every class has pictures (left), and there are two classes. */
+kiln_status data_check_classes(const data_set *data, kiln_error *error);
+/* Adds a warning for each class that has fewer than two training samples. */
+void data_warn_of_small_classes(data_set *data);
 size_t data_count(const data_set *data, bool validation);
 
 /* ---- Between the files --------------------------------------------------------------------- */

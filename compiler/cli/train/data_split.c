@@ -57,29 +57,31 @@ static const char *name_of(const data_item *item) {
 }
 
 /* Copies of one picture: all to training when they lie on both sides; told when they are of two
- * classes. */
+ * classes. Arrays stay as they are: their split may be meant, and equal samples are no rarity. */
 static void settle_copies(data_set *data, const ranked *order, size_t begin, size_t end,
-                          size_t *inout_moved) {
+                          size_t *inout_found) {
+    bool pictures = data->values == NULL;
     bool training = false, validation = false;
     const data_item *first = &data->items[order[begin].item];
     for (size_t k = begin; k < end; k++) {
         const data_item *item = &data->items[order[k].item];
         training = training || !item->validation;
         validation = validation || item->validation;
-        if (item->label != first->label) {
+        if (pictures && item->label != first->label) {
             data_note_add(&data->warnings, &data->warning_count,
                           "%s and %s are the same picture in two classes", name_of(first),
                           name_of(item));
         }
     }
     for (size_t k = begin; training && validation && k < end; k++) {
-        *inout_moved += data->items[order[k].item].validation;
-        data->items[order[k].item].validation = false;
+        data_item *item = &data->items[order[k].item];
+        *inout_found += item->validation;
+        item->validation = item->validation && !pictures;
     }
 }
 
 static void settle_duplicates(data_set *data, ranked *order) {
-    size_t moved = 0;
+    size_t found = 0;
     for (size_t k = 0; k < data->count; k++) {
         order[k] = (ranked){data->items[k].content, 0, k};
     }
@@ -88,38 +90,50 @@ static void settle_duplicates(data_set *data, ranked *order) {
         for (end = begin + 1; end < data->count && order[end].rank == order[begin].rank;) {
             end++;
         }
-        settle_copies(data, order, begin, end, &moved);
+        settle_copies(data, order, begin, end, &found);
     }
-    if (moved > 0) {
+    if (found > 0) {
         data_note_add(&data->warnings, &data->warning_count,
-                      "%zu picture%s stood in training and validation: moved to training", moved,
-                      moved == 1 ? "" : "s");
+                      data->values != NULL ? "%zu validation sample%s also stood in training"
+                                           : "%zu picture%s stood in training and validation: "
+                                             "moved to training",
+                      found, found == 1 ? "" : "s");
     }
 }
 
-static kiln_status check_classes(data_set *data, const char *advice, kiln_error *error) {
-    size_t used = 0;
+static size_t count_of_class(const data_set *data, uint32_t c, bool training_only) {
+    size_t count = 0;
+    for (size_t k = 0; k < data->count; k++) {
+        const data_item *item = &data->items[k];
+        count += item->label == c && !(training_only && item->validation);
+    }
+    return count;
+}
+
+kiln_status data_check_classes(const data_set *data, kiln_error *error) {
     for (uint32_t c = 0; c < data->class_count; c++) {
-        size_t count = 0, training = 0;
-        for (size_t k = 0; k < data->count; k++) {
-            count += data->items[k].label == c;
-            training += data->items[k].label == c && !data->items[k].validation;
-        }
-        if (count == 0) {
+        if (count_of_class(data, c, false) == 0) {
             return kiln_fail(error, KILN_ERROR_ARGUMENT, "class '%s' has no usable pictures%s",
-                             data->classes[c], advice);
+                             data->classes[c],
+                             data->skipped_count > 0 ? " (others were skipped)" : "");
         }
+    }
+    return data->class_count >= 2
+               ? KILN_OK
+               : kiln_fail(error, KILN_ERROR_ARGUMENT,
+                           "there is one class only ('%s'); a classifier needs two or more",
+                           data->class_count == 1 ? data->classes[0] : "");
+}
+
+void data_warn_of_small_classes(data_set *data) {
+    for (uint32_t c = 0; c < data->class_count; c++) {
+        size_t training = count_of_class(data, c, true);
         if (training < 2) {
             data_note_add(&data->warnings, &data->warning_count,
                           "class '%s' has %zu training sample%s: too few to learn from",
                           data->classes[c], training, training == 1 ? "" : "s");
         }
-        used++;
     }
-    return used >= 2 ? KILN_OK
-                     : kiln_fail(error, KILN_ERROR_ARGUMENT,
-                                 "there is one class only ('%s'); a classifier needs two or more",
-                                 used == 1 ? data->classes[0] : "");
 }
 
 kiln_status data_split(data_set *data, const data_options *o, kiln_error *error) {
@@ -141,9 +155,11 @@ kiln_status data_split(data_set *data, const data_options *o, kiln_error *error)
         qsort(order, data->count, sizeof *order, by_label_and_rank);
         split_classes(data, o, order);
     }
-    if (data->values == NULL) {
-        settle_duplicates(data, order);
-    }
+    settle_duplicates(data, order);
     free(order);
-    return check_classes(data, data->skipped_count > 0 ? " (others were skipped)" : "", error);
+    if (o->to_measure) {
+        return data->count > 0 ? KILN_OK
+                               : kiln_fail(error, KILN_ERROR_ARGUMENT, "no usable pictures");
+    }
+    return data_check_classes(data, error);
 }

@@ -65,7 +65,7 @@ static kiln_status score_item(evaluate_call *c, const feature_source *source, si
 }
 
 static kiln_status evaluate(evaluate_call *c, char **words, kiln_error *error) {
-    data_options split = {.strict = c->strict};
+    data_options split = {.strict = c->strict, .to_measure = true};
     kiln_status status = scorer_open(words[0], &c->options, &c->scorer, error);
     if (status == KILN_OK && c->scorer.output.dtype != KILN_F32) {
         status = kiln_fail(error, KILN_ERROR_UNSUPPORTED, "%s: scores are not f32", words[0]);

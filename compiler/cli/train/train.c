@@ -226,11 +226,15 @@ static kiln_status train(training *t, kiln_error *error) {
     if (status == KILN_OK) {
         status = features_add(&t->source, &t->data, &t->features, error);
     }
-    if (status == KILN_OK && !t->quiet) {
+    if (status == KILN_OK) { /* decoding may have left a class without pictures */
+        status = data_check_classes(&t->data, error);
+        data_warn_of_small_classes(&t->data);
+    }
+    if (!t->quiet) {
         console_notes(&t->data);
-        if (!t->json) {
-            console_summary(t);
-        }
+    }
+    if (status == KILN_OK && !t->quiet && !t->json) {
+        console_summary(t);
     }
     if (status == KILN_OK && t->baseline) {
         status = baseline_accuracy(&t->data, &baseline, error);

@@ -103,6 +103,39 @@ told 'similarity' 'similarity -\{0,1\}0\.[0-9]*: \(same\|different\)'
 check 'inspect' "$kiln" inspect faces.plan
 told 'the trained head' 'head.softmax'
 
+# Arrays: pictures with channels last, through a network that takes them otherwise; plain numbers.
+npy() { # TYPE SHAPE: header on stdout
+    printf '\223NUMPY\1\0\166\0%-117s\n' "{'descr': '$1', 'fortran_order': False, 'shape': ($2), }"
+}
+letters() { # COUNT LETTER
+    head -c "$1" /dev/zero | tr '\0' "$2"
+}
+{
+    npy '|u1' '20, 6, 5, 3,'
+    for k in $(seq 10); do letters 90 A; letters 90 z; done
+} >tones-x.npy
+{
+    npy '|u1' '20,'
+    for k in $(seq 10); do printf '\0\1'; done
+} >tones-y.npy
+check 'arrays through a network' "$kiln" train base.plan tones-x.npy -o tones.plan --cut head.1 --head softmax
+check 'evaluate arrays' "$kiln" evaluate tones.plan tones-x.npy
+told 'bright and dark' 'accuracy 1.0000 (20 of 20)'
+check 'arrays from scratch' "$kiln" train --from-scratch --head 4:tanh,softmax tones-x.npy -o tones.plan --report tones.html --epochs 1 --augment noise
+told 'variants of arrays' 'in 5 variants'
+holds 'thumbnails of arrays' grep -q '<figure><img' tones.html
+"$kiln" embed base.plan people/ada/*.png --cut head.1 -o rows-x.npy
+{
+    npy '|u1' '16,'
+    for k in $(seq 8); do printf '\0\1'; done
+} >rows-y.npy
+check 'numbers from scratch' "$kiln" train --from-scratch --head 8:tanh,softmax rows-x.npy -o rows.plan -q
+check 'evaluate numbers' "$kiln" evaluate rows.plan rows-x.npy
+told 'all of them' ' of 16)'
+check 'numbers through a network' "$kiln" train rows.plan rows-x.npy -o rows2.plan --cut head.tanh -q
+refuses 1 'the network takes 1728 numbers, the samples have 48' "$kiln" train base.plan rows-x.npy -o x.plan
+refuses 1 'augment is for pictures' "$kiln" train --from-scratch rows-x.npy -o x.plan --augment flip
+
 # Pictures of what a network sees.
 "$generator" squeezenet -o net.onnx --width 0.25 --size 64 --classes 6 >/dev/null
 "$kiln" compile net.onnx -o net.plan --preprocess imagenet -q

@@ -153,6 +153,56 @@ START_TEST(keeps_copies_on_one_side) {
 }
 END_TEST
 
+/* Two samples, opened; whether they count as pictures. */
+static bool opened_as_pictures(kiln_dtype dtype, uint32_t rank, const uint32_t *dims,
+                               const void *values, data_set *out_data) {
+    data_options options = {0};
+    int32_t y[2] = {0, 1};
+    kiln_value samples = {.name = "x", .dtype = dtype, .rank = rank + 1, .dims = {2}};
+    kiln_value labels = {.name = "y", .dtype = KILN_I32, .rank = 1, .dims = {2}, .data = y};
+    memcpy(samples.dims + 1, dims, rank * sizeof *dims);
+    samples.data = (void *)(uintptr_t)values;
+    ck_assert_int_eq(kiln_value_save_npy(&samples, "p-x.npy", &error), KILN_OK);
+    ck_assert_int_eq(kiln_value_save_npy(&labels, "p-y.npy", &error), KILN_OK);
+    ck_assert_msg(data_open("p-x.npy", &options, out_data, &error) == KILN_OK, "%s", error.message);
+    return out_data->pictures;
+}
+
+START_TEST(knows_pictures_among_arrays) {
+    data_set data;
+    int64_t bytes[48];
+    float numbers[48];
+    for (int k = 0; k < 48; k++) {
+        bytes[k] = 5 * k;
+        numbers[k] = (float)k / 47;
+    }
+    ck_assert(opened_as_pictures(KILN_I64, 2, (uint32_t[]){4, 6}, bytes, &data));
+    ck_assert(data.rank == 3 && data.dims[0] == 1 && data.dims[1] == 4 && data.dims[2] == 6);
+    ck_assert_float_eq(data.values[7], 35);
+    data_free(&data);
+    ck_assert(opened_as_pictures(KILN_I64, 3, (uint32_t[]){4, 2, 3}, bytes, &data));
+    ck_assert(data.dims[0] == 3 && data.dims[1] == 4 && data.dims[2] == 2);
+    ck_assert_float_eq(data.values[8 + 1], 5 * 4); /* green of the second pixel */
+    data_free(&data);
+    ck_assert(opened_as_pictures(KILN_F32, 3, (uint32_t[]){3, 4, 2}, numbers, &data));
+    ck_assert_float_eq_tol(data.values[47], 255, 1e-4f);
+    data_free(&data);
+    /* Rows; channels of neither 1 nor 3; HxW beyond 1; below 0: numbers, unchanged. */
+    ck_assert(!opened_as_pictures(KILN_F32, 1, (uint32_t[]){24}, numbers, &data));
+    ck_assert_float_eq(data.values[47], 1);
+    data_free(&data);
+    ck_assert(!opened_as_pictures(KILN_I64, 3, (uint32_t[]){2, 3, 4}, bytes, &data));
+    data_free(&data);
+    numbers[0] = 2;
+    ck_assert(!opened_as_pictures(KILN_F32, 2, (uint32_t[]){4, 6}, numbers, &data));
+    data_free(&data);
+    numbers[0] = -1;
+    ck_assert(!opened_as_pictures(KILN_F32, 3, (uint32_t[]){1, 4, 6}, numbers, &data));
+    ck_assert_float_eq(data.values[47], 1);
+    data_free(&data);
+}
+END_TEST
+
 START_TEST(warns_of_equal_array_samples) {
     data_options options = {.validation = 0.25, .last = true};
     data_set data;
@@ -339,6 +389,7 @@ int main(void) {
     tcase_add_test(tests, lists_what_it_skips);
     tcase_add_test(tests, a_loop_of_folders_ends);
     tcase_add_test(tests, keeps_copies_on_one_side);
+    tcase_add_test(tests, knows_pictures_among_arrays);
     tcase_add_test(tests, warns_of_equal_array_samples);
     tcase_add_test(tests, measures_on_one_class);
     tcase_add_test(tests, refuses_what_cannot_be_learned);

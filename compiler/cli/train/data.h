@@ -24,6 +24,7 @@ typedef struct data_set {
     size_t class_count, class_capacity;
     data_note *skipped, *warnings;
     size_t skipped_count, warning_count;
+    bool pictures; /* files, or arrays of 1xHxW or 3xHxW with values 0..255; else plain numbers */
     /* Arrays: samples of rank `rank`, as numbers. */
     float *values;
     uint32_t rank, dims[KILN_MAX_RANK];

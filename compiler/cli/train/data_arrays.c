@@ -130,6 +130,7 @@ static kiln_status open_idx(const char *path, data_set *data, kiln_error *error)
         size_t count = dims[0], size = (size_t)dims[1] * dims[2];
         double *labels = malloc(count * sizeof *labels);
         data->values = malloc(count * size * sizeof *data->values);
+        data->pictures = true;
         data->rank = 3;
         data->dims[0] = 1;
         data->dims[1] = dims[1];
@@ -179,6 +180,70 @@ static kiln_status copy_samples(const kiln_value *x, data_set *data, const char 
     return KILN_OK;
 }
 
+/* ---- Pictures among them ------------------------------------------------------------------- */
+
+static void value_range(const data_set *data, size_t count, float *out_low, float *out_high) {
+    *out_low = *out_high = data->values[0];
+    for (size_t k = 1; k < count; k++) {
+        *out_low = fminf(*out_low, data->values[k]);
+        *out_high = fmaxf(*out_high, data->values[k]);
+    }
+}
+
+/* One sample from HxWxC to CxHxW. */
+static void move_channels(float *sample, size_t pixels, size_t channels, float *scratch) {
+    memcpy(scratch, sample, pixels * channels * sizeof *sample);
+    for (size_t p = 0; p < pixels; p++) {
+        for (size_t c = 0; c < channels; c++) {
+            sample[c * pixels + p] = scratch[p * channels + c];
+        }
+    }
+}
+
+static bool is_channels(uint32_t dim) {
+    return dim == 1 || dim == 3;
+}
+
+/* Samples of HxW, or with 1 or 3 channels first or last, are pictures where their values are bytes
+ * or lie in 0..1. (Of HxW, other numbers in 0..255 may be anything.) Others stay what they are. */
+static kiln_status recognise_pictures(data_set *data, kiln_dtype dtype, size_t count,
+                                      kiln_error *error) {
+    float low, high;
+    uint32_t *dims = data->dims;
+    bool flat = data->rank == 2, first = data->rank == 3 && is_channels(dims[0]);
+    bool last = data->rank == 3 && !first && is_channels(dims[2]);
+    bool bytes = dtype != KILN_F32 && dtype != KILN_F16;
+    value_range(data, count * data->sample_size, &low, &high);
+    bool shares = !bytes && high <= 1;
+    data->pictures = (first || last || (flat && (bytes || shares))) && low >= 0 && high <= 255;
+    if (!data->pictures) {
+        return KILN_OK;
+    }
+    for (size_t k = 0; shares && k < count * data->sample_size; k++) {
+        data->values[k] *= 255;
+    }
+    if (flat) {
+        data->rank = 3;
+        memmove(dims + 1, dims, 2 * sizeof *dims);
+        dims[0] = 1;
+    }
+    if (last) {
+        uint32_t channels = dims[2];
+        float *scratch = malloc(data->sample_size * sizeof *scratch);
+        if (scratch == NULL) {
+            return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        }
+        for (size_t k = 0; k < count; k++) {
+            move_channels(data->values + k * data->sample_size, data->sample_size / channels,
+                          channels, scratch);
+        }
+        free(scratch);
+        memmove(dims + 1, dims, 2 * sizeof *dims);
+        dims[0] = channels;
+    }
+    return KILN_OK;
+}
+
 static kiln_status open_npy(const char *path, data_set *data, kiln_error *error) {
     char label_path[4096];
     kiln_value *x = NULL, *y = NULL;
@@ -198,6 +263,9 @@ static kiln_status open_npy(const char *path, data_set *data, kiln_error *error)
     }
     if (status == KILN_OK) {
         status = copy_samples(x, data, path, error);
+    }
+    if (status == KILN_OK) {
+        status = recognise_pictures(data, x->dtype, (size_t)x->dims[0], error);
     }
     if (status == KILN_OK && (y->rank != 1 || y->dims[0] != x->dims[0])) {
         status =

@@ -113,6 +113,7 @@ kiln_status data_open_folder(const char *path, bool strict, data_set *inout_data
     }
     kiln_status status = KILN_OK;
     size_t loose = 0;
+    inout_data->pictures = true;
     for (int k = 0; k < count && status == KILN_OK; k++) {
         char folder[4096];
         int length = snprintf(folder, sizeof folder, "%s/%s", path, names[k]->d_name);

@@ -66,15 +66,20 @@ static kiln_status score_item(evaluate_call *c, const feature_source *source, si
 
 static kiln_status evaluate(evaluate_call *c, char **words, kiln_error *error) {
     data_options split = {.strict = c->strict, .to_measure = true};
-    kiln_status status = scorer_open(words[0], &c->options, &c->scorer, error);
+    kiln_status status = data_open(words[1], &split, &c->data, error);
+    if (status == KILN_OK) {
+        c->options.numbers = !c->data.pictures;
+        status = scorer_open(words[0], &c->options, &c->scorer, error);
+    }
+    feature_source source = {.input = c->scorer.input, .preprocess = c->scorer.preprocess};
+    if (status == KILN_OK) {
+        status = features_check(&source, &c->data, error);
+    }
     if (status == KILN_OK && c->scorer.output.dtype != KILN_F32) {
         status = kiln_fail(error, KILN_ERROR_UNSUPPORTED, "%s: scores are not f32", words[0]);
     }
     if (status == KILN_OK) {
         status = scorer_names(&c->scorer, &c->names, error);
-    }
-    if (status == KILN_OK) {
-        status = data_open(words[1], &split, &c->data, error);
     }
     if (status == KILN_OK) {
         status = match_classes(c, error);
@@ -83,7 +88,6 @@ static kiln_status evaluate(evaluate_call *c, char **words, kiln_error *error) {
         status = metrics_create(c->scorer.count, &c->results, error);
     }
     float *scores = malloc((c->scorer.count + 1) * sizeof *scores);
-    feature_source source = {.input = c->scorer.input, .preprocess = c->scorer.preprocess};
     for (size_t k = 0; status == KILN_OK && scores != NULL && k < c->data.count;) {
         kiln_error problem;
         if (score_item(c, &source, k, scores, &problem) != KILN_OK) {

@@ -23,10 +23,6 @@
 static kiln_status picture_of_array(const data_set *data, const float *values, image *out_image,
                                     kiln_error *error) {
     uint32_t channels = data->dims[0];
-    if (data->rank != 3 || (channels != 1 && channels != 3)) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT,
-                         "the arrays hold no pictures (1xHxW or 3xHxW), which this network takes");
-    }
     kiln_status status = image_allocate(out_image, data->dims[2], data->dims[1], error);
     size_t pixels = (size_t)data->dims[1] * data->dims[2];
     for (size_t k = 0; status == KILN_OK && k < pixels * 3; k++) {
@@ -36,15 +32,39 @@ static kiln_status picture_of_array(const data_set *data, const float *values, i
     return status;
 }
 
-/* From scratch, arrays are the input as they are, normalised. */
+/* Arrays of pictures that lie as the input does need no detour over bytes. */
+static bool lies_as_input(const feature_source *s, const data_set *data) {
+    const kiln_tensor_info *info = &s->input;
+    const kiln_preprocess *p = &s->preprocess;
+    bool cropped = p->resize == KILN_RESIZE_CENTRE_CROP && p->crop_fraction < 1;
+    return info->dtype == KILN_F32 && !p->bgr && !cropped &&
+           element_count(info) == data->sample_size && info->rank >= data->rank &&
+           memcmp(info->dims + info->rank - data->rank, data->dims,
+                  data->rank * sizeof *data->dims) == 0;
+}
+
 static void scale_array(const feature_source *s, const data_set *data, const float *values,
                         float *out) {
     size_t plane = data->sample_size / data->dims[0];
     for (size_t k = 0; k < data->sample_size; k++) {
-        size_t c = data->rank == 3 && data->dims[0] <= 4 ? k / plane : 0;
-        out[k] = s->preprocess.present ? values[k] * s->preprocess.scale[c] + s->preprocess.bias[c]
-                                       : values[k];
+        size_t c = k / plane;
+        out[k] = values[k] * s->preprocess.scale[c] + s->preprocess.bias[c];
     }
+}
+
+kiln_status features_check(const feature_source *s, const data_set *data, kiln_error *error) {
+    if (data->pictures) {
+        return KILN_OK;
+    }
+    if (element_count(&s->input) != data->sample_size) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "the network takes %zu numbers, the samples have %zu; as pictures would "
+                         "count HxW, CxHxW or HxWxC with 1 or 3 channels, of bytes or of 0..1",
+                         element_count(&s->input), data->sample_size);
+    }
+    return s->augment == 0 ? KILN_OK
+                           : kiln_fail(error, KILN_ERROR_ARGUMENT,
+                                       "--augment is for pictures; the arrays hold other numbers");
 }
 
 kiln_status features_input(const feature_source *s, const data_set *data, size_t item,
@@ -54,7 +74,13 @@ kiln_status features_input(const feature_source *s, const data_set *data, size_t
         from->path == NULL ? data->values + from->index * data->sample_size : NULL;
     image picture = {0}, changed = {0};
     picture_layout layout;
-    if (values != NULL && element_count(&s->input) == data->sample_size) {
+    if (!data->pictures) {
+        for (size_t k = 0; k < data->sample_size; k++) {
+            element_set(out_input, s->input.dtype, k, (double)values[k]);
+        }
+        return KILN_OK;
+    }
+    if (values != NULL && variant == 0 && lies_as_input(s, data)) {
         scale_array(s, data, values, out_input);
         return KILN_OK;
     }

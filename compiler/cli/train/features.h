@@ -27,7 +27,10 @@ typedef struct feature_report {
     double seconds; /* spent on computing */
 } feature_report;
 
-/* The network's input for one item; *inout_data may be rank 3 or a row. */
+/* Whether the data can be the network's input at all. */
+kiln_status features_check(const feature_source *source, const data_set *data, kiln_error *error);
+/* The network's input for one item: pictures as the plan's preprocessing says, plain numbers as
+ * they are. The data have passed features_check. */
 kiln_status features_input(const feature_source *source, const data_set *data, size_t item,
                            uint64_t variant, void *out_input, kiln_error *error);
 /* Adds every item's features to the trainer. Items that cannot be decoded are skipped. Validation

@@ -34,7 +34,7 @@ kiln_status scorer_open(const char *path, const scorer_options *options, scorer 
     scorer *s = out_scorer;
     *s = (scorer){0};
     kiln_status status = kiln_plan_open(path, NULL, &s->plan, error);
-    if (status == KILN_OK) {
+    if (status == KILN_OK && !options->numbers) {
         status = choose_preprocess(s->plan, options->preset, &s->preprocess, error);
     }
     if (status == KILN_OK && options->features) {
@@ -51,7 +51,9 @@ kiln_status scorer_open(const char *path, const scorer_options *options, scorer 
         session.threads = options->threads;
         (void)kiln_plan_input(used, 0, &s->input);
         (void)kiln_plan_output(used, kiln_plan_output_count(used) - 1, &s->output);
-        status = picture_layout_of(&s->input, &s->layout, error);
+        if (!options->numbers) {
+            status = picture_layout_of(&s->input, &s->layout, error);
+        }
         if (status == KILN_OK) {
             status = kiln_session_create(used, &session, &s->session, error);
         }

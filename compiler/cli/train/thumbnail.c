@@ -14,13 +14,14 @@ static bool load(const data_set *data, size_t item, image *out_image) {
     if (from->path != NULL) {
         return image_load(from->path, out_image, NULL) == KILN_OK;
     }
-    if (data->rank != 3 || data->dims[0] != 1 ||
+    if (!data->pictures ||
         image_allocate(out_image, data->dims[2], data->dims[1], NULL) != KILN_OK) {
         return false;
     }
     const float *values = data->values + from->index * data->sample_size;
-    for (size_t k = 0; k < data->sample_size * 3; k++) {
-        float value = values[k / 3];
+    size_t pixels = (size_t)data->dims[1] * data->dims[2], channels = data->dims[0];
+    for (size_t k = 0; k < pixels * 3; k++) {
+        float value = values[(channels == 3 ? k % 3 : 0) * pixels + k / 3];
         out_image->rgb[k] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
     }
     return true;

@@ -14,7 +14,6 @@
 /* Without a backbone the samples' own shape is the input, or the size that was asked for. */
 static kiln_status scratch_input(training *t, kiln_error *error) {
     kiln_train_options *o = &t->options;
-    bool pictures = t->data.values == NULL;
     kiln_preprocess *p = &t->source.preprocess;
     if (t->data.values != NULL) {
         o->input_rank = t->data.rank;
@@ -25,8 +24,7 @@ static kiln_status scratch_input(training *t, kiln_error *error) {
         o->input_dims[1] = (uint32_t)t->input_height;
         o->input_dims[2] = (uint32_t)t->input_width;
     }
-    bool images =
-        pictures || (o->input_rank == 3 && (o->input_dims[0] == 1 || o->input_dims[0] == 3));
+    bool images = t->data.pictures;
     float scale = 1.0f / 255;
     *p = (kiln_preprocess){.present = images,
                            .resize = KILN_RESIZE_STRETCH,
@@ -57,9 +55,11 @@ static kiln_status open_backbone(training *t, kiln_error *error) {
     }
     if (status == KILN_OK) {
         (void)kiln_plan_input(t->backbone, 0, &t->source.input);
+    }
+    if (status == KILN_OK && t->data.pictures) {
         status = picture_layout_of(&t->source.input, &layout, error);
     }
-    if (status == KILN_OK) {
+    if (status == KILN_OK && t->data.pictures) {
         status = choose_preprocess(t->backbone, t->preset, &t->source.preprocess, error);
         t->options.preprocess = &t->source.preprocess;
     }
@@ -77,6 +77,10 @@ static kiln_status make_trainer(training *t, kiln_error *error) {
     t->source.seed = t->options.seed;
     t->source.strict = t->split.strict;
     t->source.quiet = t->quiet || t->json;
+    status = features_check(&t->source, &t->data, error);
+    if (status != KILN_OK) {
+        return status;
+    }
     status = kiln_trainer_create(t->backbone, &t->options, &t->trainer, error);
     t->source.trainer = t->trainer;
     return status;

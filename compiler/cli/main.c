@@ -4,10 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const command *const commands[] = {&command_compile,  &command_inspect,  &command_run,
-                                          &command_verify,   &command_bench,    &command_train,
-                                          &command_evaluate, &command_classify, &command_embed,
-                                          &command_compare,  &command_export,   &command_view};
+static const command *const commands[] = {
+    &command_compile, &command_inspect,  &command_run,      &command_verify, &command_bench,
+#ifdef KILN_WITH_TRAINING /* these stand on train.h, which may be left out of the runtime */
+    &command_train,   &command_evaluate, &command_classify, &command_embed,  &command_compare,
+    &command_view,
+#endif
+    &command_export,
+};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static const command *find(const char *name) {
@@ -33,10 +37,13 @@ static void overview(FILE *out) {
         "  kiln compile resnet50.onnx -o resnet50.plan --preprocess imagenet --labels classes.txt\n"
         "  kiln inspect resnet50.plan\n"
         "  kiln run resnet50.plan cat.jpg\n"
-        "  kiln bench resnet50.plan --threads 1,2\n\n"
-        "A classifier of your own:\n"
+        "  kiln bench resnet50.plan --threads 1,2\n"
+#ifdef KILN_WITH_TRAINING
+        "\nA classifier of your own:\n"
         "  kiln train mobilefacenet.plan faces/ -o faces.plan --report faces.html\n"
-        "  kiln classify faces.plan visitor.jpg\n",
+        "  kiln classify faces.plan visitor.jpg\n"
+#endif
+        ,
         out);
 }
 

@@ -188,33 +188,40 @@ if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
 fi
 
 # Killed at any moment: the plan is the old one or the new one, and a resumed run ends as one that
-# was never disturbed.
-long=(--from-scratch --input-size 24x24 --head 64:tanh,dropout:0.2,softmax --epochs 200 people)
-"$kiln" train "${long[@]}" -o whole.plan -q || failed=$((failed + 1))
-cp base.plan victim.plan
-kills=0
-for k in $(seq 50); do
+# was never disturbed, whatever the kills left in the cache.
+#   killed KILLS CACHE OPTION...: leaves victim.plan; sets kills
+killed() {
+    local wanted=$1 cache=$2 k resume
+    shift 2
+    cp base.plan victim.plan
+    rm -f victim.plan.checkpoint
+    "$kiln" train "$@" -o whole.plan -q --no-cache || failed=$((failed + 1))
+    kills=0
+    for k in $(seq "$wanted"); do
+        resume=()
+        [ -e victim.plan.checkpoint ] && resume=(--resume)
+        "$kiln" train "$@" -o victim.plan --cache "$cache" "${resume[@]}" -q 2>killed.err &
+        sleep "0.$(printf '%03d' $((k * 7 % 90 + 5)))"
+        kill -9 $! 2>/dev/null && kills=$((kills + 1))
+        wait $! 2>/dev/null
+        if ! cmp -s victim.plan base.plan && ! cmp -s victim.plan whole.plan; then
+            failed=$((failed + 1))
+            printf 'FAILED: after kill %s the plan is neither the old one nor the new one\n' "$k"
+            break
+        fi
+        if cmp -s victim.plan whole.plan; then # done: begin again
+            cp base.plan victim.plan
+            rm -rf victim.plan.checkpoint "$cache"
+        fi
+    done
     resume=()
     [ -e victim.plan.checkpoint ] && resume=(--resume)
-    "$kiln" train "${long[@]}" -o victim.plan "${resume[@]}" -q 2>killed.err &
-    sleep "0.$(printf '%03d' $((k * 7 % 90 + 5)))"
-    kill -9 $! 2>/dev/null && kills=$((kills + 1))
-    wait $! 2>/dev/null
-    if ! cmp -s victim.plan base.plan && ! cmp -s victim.plan whole.plan; then
-        failed=$((failed + 1))
-        printf 'FAILED: after kill %s the plan is neither the old one nor the new one\n' "$k"
-        break
-    fi
-    if cmp -s victim.plan whole.plan; then # done: begin again
-        cp base.plan victim.plan
-        rm -f victim.plan.checkpoint
-    fi
-done
-resume=()
-[ -e victim.plan.checkpoint ] && resume=(--resume)
-check 'resumed to the end' "$kiln" train "${long[@]}" -o victim.plan "${resume[@]}" -q
-holds 'as if never killed' cmp victim.plan whole.plan
-holds 'some runs were killed' [ $kills -gt 10 ]
+    check 'resumed to the end' "$kiln" train "$@" -o victim.plan --cache "$cache" "${resume[@]}" -q
+    holds 'as if never killed' cmp victim.plan whole.plan
+    holds 'some runs were killed' [ "$kills" -gt "$((wanted / 5))" ]
+}
+killed 50 none --from-scratch --input-size 24x24 --head 64:tanh,dropout:0.2,softmax --epochs 200 people
+killed 50 torn base.plan people --cut head.1 --augment all --variants 10 --epochs 60
 
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 45 ]

@@ -169,6 +169,7 @@ refuses 1 'lower the learning rate' "$kiln" train --from-scratch --head 8:linear
 refuses 1 "no layer 'nothing'" "$kiln" train base.plan people -o x.plan --cut nothing
 refuses 2 'expected relu, tanh, sigmoid or linear' "$kiln" train base.plan people -o x.plan --head 10
 refuses 2 'see: kiln help' "$kiln" train base.plan people
+refuses 2 'nesterov needs --momentum' "$kiln" train base.plan people -o x.plan --optimizer sgd --nesterov
 refuses 1 'No such file' "$kiln" train base.plan people -o x.plan --resume --checkpoint none
 refuses 1 'zero.jpg' "$kiln" train "${scratch[@]}" bad -o x.plan --strict
 holds 'nothing was written' [ ! -e x.plan ]

@@ -290,6 +290,9 @@ static int settle(training *t, char **words, int count) {
     if (t->head != NULL && t->options.fine_tune > 0) {
         return usage(&command_train, "--head and --fine-tune exclude each other");
     }
+    if (t->options.nesterov && t->options.momentum == 0) {
+        return usage(&command_train, "--nesterov needs --momentum");
+    }
     if (isnan(t->options.learning_rate)) {
         t->options.learning_rate = t->options.optimizer == KILN_OPTIMIZER_SGD ? 0.01f : 0.001f;
     }

@@ -44,11 +44,11 @@ static kiln_status widen(kiln_session *s, uint32_t tensor, kiln_error *error) {
     return KILN_OK;
 }
 
-kiln_status load_constant(kiln_session *s, operand *o, kiln_error *error) {
+kiln_status load_constant(kiln_session *s, operand *o, bool as_stored, kiln_error *error) {
     const kiln_plan_view *v = &s->plan->view;
     uint32_t tensor = (uint32_t)(o->record - v->tensors);
     kiln_status status = verify_constant(s, tensor, error);
-    bool narrow = o->record->stored_dtype != o->record->dtype;
+    bool narrow = o->record->stored_dtype != o->record->dtype && !as_stored;
     if (status == KILN_OK && narrow && s->widened[tensor].data == NULL) {
         status = widen(s, tensor, error);
     }
@@ -68,7 +68,8 @@ kiln_status load_constants(kiln_session *s, kernel_call *call, kiln_error *error
     kiln_status status = KILN_OK;
     for (uint32_t k = 0; k < call->input_count && status == KILN_OK; k++) {
         if (call->inputs[k].constant && !(k == 1 && packs)) {
-            status = load_constant(s, &call->inputs[k], error);
+            bool as_stored = k < 8 && (row->reads_f16 >> k & 1) != 0;
+            status = load_constant(s, &call->inputs[k], as_stored, error);
             widened *w = &s->widened[call->inputs[k].record - s->plan->view.tensors];
             w->kept = w->kept || !row->packs_constants;
         }

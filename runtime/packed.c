@@ -149,7 +149,7 @@ static void settle(packed_store *store, packed *entry, bool good) {
 
 static kiln_status fill(packed_store *store, kernel_call *call, const packed_form *form,
                         packed *entry, kiln_error *error) {
-    kiln_status status = load_constant(call->session, &call->inputs[1], error);
+    kiln_status status = load_constant(call->session, &call->inputs[1], false, error);
     if (status != KILN_OK) {
         return status;
     }

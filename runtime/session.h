@@ -72,7 +72,7 @@ size_t call_scratch(const kernel_call *call);
 /* ---- Constants (constants.c) --------------------------------------------------------------- */
 
 /* Verifies a constant, widens it where it is stored in f16, and points at it. */
-kiln_status load_constant(kiln_session *s, operand *o, kiln_error *error);
+kiln_status load_constant(kiln_session *s, operand *o, bool as_stored, kiln_error *error);
 /* The same for all constants of a step but those that kernel_pack loads. */
 kiln_status load_constants(kiln_session *s, kernel_call *call, kiln_error *error);
 /* After packing: what the step has loaded is not needed again. */

@@ -161,8 +161,8 @@ static size_t conv_scratch(const kernel_call *call) {
     return a->scratch != NULL ? a->scratch(call) : 0;
 }
 
-/* XNNPACK keeps a pointer to each input pixel under each output pixel, whose rows it rounds up to its
- * tile. */
+/* XNNPACK keeps a pointer to each input pixel under each output pixel, whose rows it rounds up to
+ * its tile. */
 static size_t pointers(const kernel_call *call, const operand *pixels) {
     const operand *w = &call->inputs[1];
     size_t rounded = (operand_rows(pixels, 1) + 7) / 8 * 8;

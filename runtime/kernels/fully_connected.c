@@ -1,5 +1,24 @@
-/* FULLY_CONNECTED on XNNPACK. */
-#include "runtime/kernels/xnnpack.h"
+/* FULLY_CONNECTED on loops of ours. A dense layer of few rows costs what its weights cost to read,
+ * so they are read where they lie in the plan, once, in order, as f32 or f16: nothing is packed and
+ * nothing is held but the plan's pages. With more rows arithmetic counts: then a panel of weights
+ * at a time is turned for the matrix product, which is paid back by all rows that meet it. */
+#include "runtime/kernels/kernel.h"
+#include "runtime/lanes/lanes.h"
+
+#include <math.h>
+#include <string.h>
+
+#define FEW_ROWS ((size_t)20)         /* fewer than it takes to pay for a panel */
+#define TASK_BYTES ((size_t)64 << 10) /* of weights: longer than it takes to wake a thread */
+#define PANEL_DEPTH ((size_t)128)     /* of k: a panel stays in the L1 cache */
+#define PANEL_ROWS ((size_t)128)      /* whose sums do too */
+
+/* All of a run. */
+typedef struct layer {
+    const lanes *lanes;
+    dense_weights stored;
+    dense_piece whole;
+} layer;
 
 static kiln_status check(const kernel_call *call, kiln_error *error) {
     const kiln_fully_connected_params *p = call->params;
@@ -24,14 +43,113 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
     return KILN_OK;
 }
 
-static kiln_status prepare(kernel_call *call, kiln_error *error) {
-    const kiln_fully_connected_params *p = call->params;
-    return xnnpack_create_fully_connected(call, p->min, p->max, error);
+static size_t weight_size(const layer *l) {
+    return l->stored == DENSE_F16 ? sizeof(uint16_t) : sizeof(float);
+}
+
+/* The rows and outputs from (row, output) on. */
+static dense_piece piece_of(const layer *l, size_t row, size_t rows, size_t output,
+                            size_t outputs) {
+    dense_piece piece = l->whole;
+    piece.m = rows;
+    piece.n = outputs;
+    piece.x += row * piece.x_stride;
+    piece.weights = (const char *)piece.weights + output * piece.k * weight_size(l);
+    piece.bias = piece.bias == NULL ? NULL : piece.bias + output;
+    piece.y += row * piece.y_stride + output;
+    return piece;
+}
+
+/* ---- Few rows ------------------------------------------------------------------------------ */
+
+static void run_outputs(void *context, size_t begin, size_t count) {
+    const layer *l = context;
+    dense_piece piece = piece_of(l, 0, l->whole.m, begin, count);
+    l->lanes->dense->dot[l->stored](&piece);
+}
+
+/* ---- Many rows ----------------------------------------------------------------------------- */
+
+/* sums[m][columns] += x weights, over one depth of the panel, by as many rows at a time as the
+ * processor takes. The last depth ends with bias and clamp. */
+static void add_product(const layer *l, const dense_piece *p, size_t from, size_t depth,
+                        const float *weights, const float *bias, float *sums) {
+    static const float zeros[LANES_MAX_COLUMNS];
+    size_t columns = l->lanes->columns, blocks = (p->m + l->lanes->rows - 1) / l->lanes->rows;
+    bool last = from + depth == p->k;
+    for (size_t block = 0; block < blocks; block++) {
+        size_t row = p->m * block / blocks, next = p->m * (block + 1) / blocks;
+        float *to = sums + row * columns;
+        lanes_finish finish = {.bias = last ? bias : zeros,
+                               .add = from > 0 ? to : NULL,
+                               .add_stride = columns,
+                               .min = last ? p->min : -INFINITY,
+                               .max = last ? p->max : INFINITY};
+        l->lanes->product(next - row, depth, p->x + row * p->x_stride + from, p->x_stride, weights,
+                          to, columns, &finish);
+    }
+}
+
+static void run_panel(void *context, size_t strip, size_t index) {
+    const layer *l = context;
+    size_t columns = l->lanes->columns, row = strip * PANEL_ROWS, output = index * columns;
+    size_t rows = l->whole.m - row < PANEL_ROWS ? l->whole.m - row : PANEL_ROWS;
+    size_t outputs = l->whole.n - output < columns ? l->whole.n - output : columns;
+    dense_piece p = piece_of(l, row, rows, output, outputs);
+    float weights[PANEL_DEPTH * LANES_MAX_COLUMNS], sums[PANEL_ROWS * LANES_MAX_COLUMNS];
+    float bias[LANES_MAX_COLUMNS] = {0};
+    if (p.bias != NULL) {
+        memcpy(bias, p.bias, outputs * sizeof(float));
+    }
+    for (size_t from = 0; from < p.k; from += PANEL_DEPTH) {
+        size_t depth = p.k - from < PANEL_DEPTH ? p.k - from : PANEL_DEPTH;
+        l->lanes->dense->panel[l->stored](
+            outputs, depth, (const char *)p.weights + from * weight_size(l), p.k, weights);
+        add_product(l, &p, from, depth, weights, bias, sums);
+    }
+    for (size_t r = 0; r < rows; r++) {
+        memcpy(p.y + r * p.y_stride, sums + r * columns, outputs * sizeof(float));
+    }
+}
+
+/* ---- Running ------------------------------------------------------------------------------- */
+
+static kiln_status run(kernel_call *call, kiln_error *error) {
+    const kiln_fully_connected_params *params = call->params;
+    const operand *x = &call->inputs[0], *w = &call->inputs[1], *y = &call->outputs[0];
+    bool bias = call->input_count > 2 && operand_present(&call->inputs[2]);
+    layer l = {.lanes = lanes_best(),
+               .stored = w->record->stored_dtype == KILN_F16 ? DENSE_F16 : DENSE_F32,
+               .whole = {.m = operand_rows(x, call->batch),
+                         .n = y->row,
+                         .k = x->row,
+                         .x = x->data,
+                         .x_stride = x->row_stride,
+                         .weights = w->data,
+                         .bias = bias ? call->inputs[2].data : NULL,
+                         .min = params->min,
+                         .max = params->max,
+                         .y = y->data,
+                         .y_stride = y->row_stride}};
+    (void)error;
+    if (l.whole.m < FEW_ROWS) {
+        /* Neighbouring outputs to one thread: each reads a stretch of the plan. */
+        size_t outputs = TASK_BYTES / (l.whole.k * weight_size(&l)) / LANES_MAX * LANES_MAX;
+        pthreadpool_parallelize_1d_tile_1d(call->threadpool, run_outputs, &l, l.whole.n,
+                                           outputs == 0 ? LANES_MAX : outputs,
+                                           PTHREADPOOL_FLAG_DISABLE_DENORMALS);
+    } else {
+        size_t columns = l.lanes->columns;
+        pthreadpool_parallelize_2d(
+            call->threadpool, run_panel, &l, (l.whole.m + PANEL_ROWS - 1) / PANEL_ROWS,
+            (l.whole.n + columns - 1) / columns, PTHREADPOOL_FLAG_DISABLE_DENORMALS);
+    }
+    return KILN_OK;
 }
 
 const kernel kernel_fully_connected = {
     .traits = {.name = "fully_connected",
-               .runs_on = "XNNPACK",
+               .runs_on = "Kiln",
                .strided_inputs = 1,
                .strided_outputs = 1,
                .params_bytes = sizeof(kiln_fully_connected_params)},
@@ -40,9 +158,6 @@ const kernel kernel_fully_connected = {
     .min_outputs = 1,
     .max_outputs = 1,
     .check = check,
-    .prepare = prepare,
-    .bind = xnnpack_setup_rows,
-    .run = xnnpack_run,
-    .release = xnnpack_release,
-    .packs_constants = true,
+    .run = run,
+    .reads_f16 = 1 << 1,
 };

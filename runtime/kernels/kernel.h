@@ -61,7 +61,7 @@ typedef struct kernel_call {
      * During prepare and bind: as many as a run may at most. */
     size_t begin_row, end_row;
     size_t threads;
-    pthreadpool_t threadpool; /* of so many; NULL: one */
+    pthreadpool_t threadpool;     /* of so many; NULL: one */
     struct kiln_session *session; /* NULL during check */
     const kiln_allocator *allocator;
     void *state;   /* the kernel's own */
@@ -85,6 +85,9 @@ typedef struct kernel {
     /* Whether input 1 is read by a packed_form's fill alone: it is then loaded when that is called,
      * if it is. NULL: no. */
     bool (*packs_weights)(const kernel_call *call);
+    /* Bit k: where the plan stores constant input k as f16 (record->stored_dtype), data points to
+     * that. Other inputs are widened to their dtype before prepare. */
+    uint8_t reads_f16;
 } kernel;
 
 /* table.c: all rows, indexed by kiln_kernel. NULL when out of range. */

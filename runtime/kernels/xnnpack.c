@@ -167,16 +167,6 @@ kiln_status xnnpack_setup_resize_bilinear(kernel_call *call, kiln_error *error) 
 
 /* ---- Rows ---------------------------------------------------------------------------------- */
 
-kiln_status xnnpack_create_fully_connected(kernel_call *call, float min, float max,
-                                           kiln_error *error) {
-    const operand *x = &call->inputs[0], *w = &call->inputs[1], *y = &call->outputs[0];
-    xnn_operator_t op = NULL;
-    enum xnn_status status =
-        xnn_create_fully_connected_nc_f32(w->dims[1], w->dims[0], x->row_stride, y->row_stride,
-                                          w->data, bias_of(call), min, max, 0, &op);
-    return created(call, status, op, error);
-}
-
 static kiln_status check_product(enum xnn_status status, kiln_error *error) {
     if (status == xnn_status_success) {
         return KILN_OK;
@@ -288,8 +278,6 @@ kiln_status xnnpack_create_unary(kernel_call *call, const kiln_unary_params *p, 
 
 static setup_rows find_setup(const kernel_call *call) {
     switch (call->step->kernel) {
-    case KILN_KERNEL_FULLY_CONNECTED:
-        return xnn_setup_fully_connected_nc_f32;
     case KILN_KERNEL_SOFTMAX:
         return xnn_setup_softmax_nc_f32;
     case KILN_KERNEL_PRELU:

@@ -22,8 +22,6 @@ kiln_status xnnpack_create_conv(kernel_call *call, const kiln_conv_params *param
                                 kiln_error *error);
 kiln_status xnnpack_setup_conv(kernel_call *call, const kiln_conv_params *params, bool transposed,
                                kiln_error *error);
-kiln_status xnnpack_create_fully_connected(kernel_call *call, float min, float max,
-                                           kiln_error *error);
 kiln_status xnnpack_create_pool(kernel_call *call, const kiln_pool_params *params, bool average,
                                 kiln_error *error);
 kiln_status xnnpack_setup_pool(kernel_call *call, bool average, kiln_error *error);
@@ -36,7 +34,7 @@ kiln_status xnnpack_setup_resize_bilinear(kernel_call *call, kiln_error *error);
 kiln_status xnnpack_create_softmax(kernel_call *call, kiln_error *error);
 kiln_status xnnpack_create_prelu(kernel_call *call, kiln_error *error);
 
-/* Row-wise operators (fully connected, softmax, PReLU, unary): input 0's rows to output 0's. */
+/* Row-wise operators (softmax, PReLU, unary): input 0's rows to output 0's. */
 kiln_status xnnpack_setup_rows(kernel_call *call, kiln_error *error);
 
 /* y[m][n] = sum over k of a[m][k] b: outside of plans, for training. b lies as [n][k] or, with

@@ -76,6 +76,30 @@ typedef struct peak_lanes {
     float (*multiply_add)(size_t rounds, float factor, float term);
     float (*read)(const float *from, size_t count);
 } peak_lanes;
+/* Dense layers. Weights [n][k] are read where they lie, as f32 or as f16 (sums are f32 all the
+ * same), and nothing past them: they may be the last bytes of a file that is mapped. */
+typedef enum dense_weights { DENSE_F32 = 0, DENSE_F16 = 1 } dense_weights;
+#define DENSE_WEIGHTS 2
+
+typedef struct dense_piece {
+    size_t m, n, k;
+    const float *x; /* [m][k], rows x_stride floats apart */
+    size_t x_stride;
+    const void *weights; /* [n][k] */
+    const float *bias;   /* [n], NULL: none */
+    float min, max;
+    float *y; /* [m][n], rows y_stride floats apart */
+    size_t y_stride;
+} dense_piece;
+
+typedef struct dense_lanes {
+    /* y = clamp(x weights^T + bias). Made for few rows: all of a layer's outputs after one another
+     * read its weights from first to last. */
+    void (*dot[DENSE_WEIGHTS])(const dense_piece *piece);
+    /* to[k][columns] = weights^T as f32, for `product`: n rows of k weights, `stride` weights
+     * apart, are its first n columns; the others, up to the tile's, are 0. */
+    void (*panel[DENSE_WEIGHTS])(size_t n, size_t k, const void *weights, size_t stride, float *to);
+} dense_lanes;
 
 typedef struct lanes {
     const char *name; /* "AVX-512" */
@@ -91,6 +115,7 @@ typedef struct lanes {
     const winograd_lanes *winograd;
     const window_lanes *window;
     const peak_lanes *peak;
+    const dense_lanes *dense;
 } lanes;
 
 /* The best for this processor. Never NULL. */

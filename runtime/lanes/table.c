@@ -11,4 +11,5 @@ const lanes LANE(lanes) = {
     .winograd = &LANE(lane_winograd),
     .window = &LANE(lane_window),
     .peak = &LANE(lane_peak),
+    .dense = &LANE(lane_dense),
 };

@@ -7,6 +7,7 @@
 
 #include "runtime/lanes/lanes.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #if defined(__SSE__)
@@ -17,6 +18,7 @@
 
 typedef float vector
     __attribute__((vector_size(LANES_WIDTH * sizeof(float)), aligned(4), may_alias));
+typedef int32_t mask __attribute__((vector_size(LANES_WIDTH * sizeof(float))));
 
 #define UNROLL _Pragma("GCC unroll 16")
 #define INLINE static inline __attribute__((always_inline))
@@ -58,7 +60,6 @@ INLINE void store_some(float *to, vector v, size_t count) {
 #else
 #define SMALLER(a, b) choose((a) < (b), a, b)
 #define LARGER(a, b) choose((a) > (b), a, b)
-typedef int32_t mask __attribute__((vector_size(LANES_WIDTH * sizeof(float))));
 INLINE vector choose(mask m, vector yes, vector no) {
     return (vector)((m & (mask)yes) | (~m & (mask)no));
 }
@@ -78,5 +79,6 @@ void LANE(lane_product)(size_t m, size_t k, const float *a, size_t a_stride, con
 extern const winograd_lanes LANE(lane_winograd);
 extern const window_lanes LANE(lane_window);
 extern const peak_lanes LANE(lane_peak);
+extern const dense_lanes LANE(lane_dense);
 
 #endif

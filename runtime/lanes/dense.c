@@ -1,0 +1,272 @@
+/* Dense layers: sums over weights that are read where they lie, f16 expanded in passing. */
+#include "runtime/lanes/vector.h"
+#include <kiln/half.h>
+
+#define WIDTH ((size_t)LANES_WIDTH)
+/* Of sums in registers. With one row, what counts is to keep weights coming and both multipliers
+ * busy: a few streams, two vectors of each. */
+#define ROWS ((size_t)4)
+#define OUTPUTS ((size_t)3)
+#define ROW_OUTPUTS ((size_t)4)
+#define ROW_STEPS ((size_t)2)
+
+/* ---- Weights ------------------------------------------------------------------------------- */
+
+/* Four floats, whatever the width of a vector. */
+typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
+
+#if defined(__AVX512F__)
+INLINE vector load_half(const uint16_t *from) {
+    return (vector)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i_u *)(const void *)from));
+}
+#elif defined(__F16C__)
+INLINE vector load_half(const uint16_t *from) {
+    return (vector)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i_u *)(const void *)from));
+}
+#elif defined(__aarch64__)
+INLINE vector load_half(const uint16_t *from) {
+    return (vector)vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(from)));
+}
+#else
+typedef uint16_t halves __attribute__((vector_size(LANES_WIDTH * sizeof(uint16_t))));
+
+/* As kiln_f32_from_f16. The smallest numbers, which have no leading 1, get one and lose it again in
+ * a subtraction: no step has a denormal f32, which the processor may take for 0. */
+INLINE vector load_half(const uint16_t *from) {
+    const mask top = (mask){0} + (0x7c00 << 13), rebias = (mask){0} + (112 << 23);
+    const mask smallest = (mask){0} + (113 << 23);
+    halves stored;
+    memcpy(&stored, from, sizeof stored);
+    mask half = __builtin_convertvector(stored, mask);
+    mask bits = (half & 0x7fff) << 13, exponent = bits & top;
+    mask normal = bits + rebias + ((exponent == top) & rebias);
+    mask small = (mask)((vector)(bits + smallest) - (vector)smallest);
+    mask is_small = exponent == 0;
+    return (vector)((is_small & small) | (~is_small & normal) | (half & 0x8000) << 16);
+}
+#endif
+
+#if defined(__F16C__)
+INLINE quad load_half_quad(const uint16_t *from) {
+    return (quad)_mm_cvtph_ps(_mm_loadl_epi64((const __m128i_u *)(const void *)from));
+}
+#else
+INLINE quad load_half_quad(const uint16_t *from) {
+    return (quad)load_half(from);
+}
+#endif
+
+INLINE vector load_weights(bool half, const void *from, size_t at) {
+    return half ? load_half((const uint16_t *)from + at) : load((const float *)from + at);
+}
+
+INLINE quad load_quad(bool half, const void *from, size_t at) {
+    return half ? load_half_quad((const uint16_t *)from + at)
+                : *(const quad *)((const float *)from + at);
+}
+
+INLINE float load_weight(bool half, const void *from, size_t at) {
+    return half ? kiln_f32_from_f16(((const uint16_t *)from)[at]) : ((const float *)from)[at];
+}
+
+INLINE const void *skip_weights(bool half, const void *from, size_t count) {
+    return (const char *)from + count * (half ? sizeof(uint16_t) : sizeof(float));
+}
+
+/* ---- Sums ---------------------------------------------------------------------------------- */
+
+/* Adds up the vectors of m x n sums. Once a tile, so a loop does. */
+static void finish(const dense_piece *p, size_t row, size_t output, size_t m, size_t n,
+                   float (*sums)[LANES_WIDTH]) {
+    for (size_t r = 0; r < m; r++) {
+        for (size_t o = 0; o < n; o++) {
+            float *parts = sums[r * n + o];
+            UNROLL for (size_t count = WIDTH / 2; count > 0; count /= 2) {
+                UNROLL for (size_t l = 0; l < count; l++) {
+                    parts[l] += parts[l + count];
+                }
+            }
+            float sum = parts[0] + (p->bias != NULL ? p->bias[output + o] : 0);
+            sum = sum > p->min ? sum : p->min;
+            p->y[(row + r) * p->y_stride + output + o] = sum < p->max ? sum : p->max;
+        }
+    }
+}
+
+INLINE vector keep(mask which, vector v) {
+    return (vector)(which & (mask)v);
+}
+
+/* One vector of each of m rows and n outputs, multiplied. Both are masked, as what does not count
+ * may be infinite on either side. */
+INLINE void step(size_t m, size_t n, bool half, const dense_piece *p, const float *x,
+                 const void *weights, size_t at, mask which, vector sums[ROWS][ROW_OUTPUTS]) {
+    vector w[ROW_OUTPUTS];
+    UNROLL for (size_t o = 0; o < n; o++) {
+        w[o] = keep(which, load_weights(half, weights, o * p->k + at));
+    }
+    UNROLL for (size_t r = 0; r < m; r++) {
+        vector v = keep(which, load(x + r * p->x_stride + at));
+        UNROLL for (size_t o = 0; o < n; o++) {
+            sums[r][o] += v * w[o];
+        }
+    }
+}
+
+/* m rows by n outputs. What k leaves after whole vectors is the end of one that begins earlier: k
+ * is at least WIDTH. */
+INLINE void tile(size_t m, size_t n, size_t steps, bool half, const dense_piece *p, size_t row,
+                 size_t output) {
+    static const int32_t ordinals[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    const float *x = p->x + row * p->x_stride;
+    const void *weights = skip_weights(half, p->weights, output * p->k);
+    vector sums[ROW_STEPS][ROWS][ROW_OUTPUTS] = {0};
+    const mask all_of_it = (mask){0} - 1;
+    size_t at = 0;
+    for (; at + steps * WIDTH <= p->k; at += steps * WIDTH) {
+        UNROLL for (size_t s = 0; s < steps; s++) {
+            step(m, n, half, p, x, weights, at + s * WIDTH, all_of_it, sums[s]);
+        }
+    }
+    for (; steps > 1 && at + WIDTH <= p->k; at += WIDTH) {
+        step(m, n, half, p, x, weights, at, all_of_it, sums[0]);
+    }
+    if (at < p->k) {
+        mask ordinal;
+        memcpy(&ordinal, ordinals, sizeof ordinal);
+        mask which = ordinal >= (mask){0} + (int32_t)(at + WIDTH - p->k);
+        step(m, n, half, p, x, weights, p->k - WIDTH, which, sums[0]);
+    }
+    float parts[ROWS * ROW_OUTPUTS][LANES_WIDTH];
+    UNROLL for (size_t r = 0; r < m; r++) {
+        UNROLL for (size_t o = 0; o < n; o++) {
+            store(parts[r * n + o], sums[0][r][o] + sums[1][r][o]);
+        }
+    }
+    finish(p, row, output, m, n, parts);
+}
+
+/* All rows by OUTPUTS outputs, whose weights stay in the cache. */
+INLINE void outputs(bool half, const dense_piece *p, size_t output) {
+    size_t row = 0;
+    for (; row + ROWS <= p->m; row += ROWS) {
+        tile(ROWS, OUTPUTS, 1, half, p, row, output);
+    }
+    switch (p->m - row) {
+    case 3:
+        tile(3, OUTPUTS, 1, half, p, row, output);
+        break;
+    case 2:
+        tile(2, OUTPUTS, 1, half, p, row, output);
+        break;
+    case 1:
+        tile(1, OUTPUTS, 1, half, p, row, output);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Of less than a vector. */
+INLINE void dot_short(bool half, const dense_piece *p) {
+    for (size_t row = 0; row < p->m; row++) {
+        for (size_t output = 0; output < p->n; output++) {
+            float sum[1][LANES_WIDTH] = {{0}};
+            for (size_t i = 0; i < p->k; i++) {
+                sum[0][i] =
+                    p->x[row * p->x_stride + i] * load_weight(half, p->weights, output * p->k + i);
+            }
+            finish(p, row, output, 1, 1, sum);
+        }
+    }
+}
+
+INLINE void dot(bool half, const dense_piece *p) {
+    size_t output = 0;
+    if (p->k < WIDTH) {
+        dot_short(half, p);
+        return;
+    }
+    if (p->m == 1) {
+        for (; output + ROW_OUTPUTS <= p->n; output += ROW_OUTPUTS) {
+            tile(1, ROW_OUTPUTS, ROW_STEPS, half, p, 0, output);
+        }
+    } else {
+        for (; output + OUTPUTS <= p->n; output += OUTPUTS) {
+            outputs(half, p, output);
+        }
+    }
+    for (; output < p->n; output++) {
+        for (size_t row = 0; row < p->m; row++) {
+            tile(1, 1, ROW_STEPS, half, p, row, output);
+        }
+    }
+}
+
+static void dot_f32(const dense_piece *piece) {
+    dot(false, piece);
+}
+
+static void dot_f16(const dense_piece *piece) {
+    dot(true, piece);
+}
+
+/* ---- Panels -------------------------------------------------------------------------------- */
+
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define HAS_SHUFFLE
+#endif
+#endif
+
+/* Four rows of four, turned. */
+INLINE void turn(bool half, const void *weights, size_t stride, float *to, size_t to_stride) {
+#ifdef HAS_SHUFFLE
+    quad a = load_quad(half, weights, 0), b = load_quad(half, weights, stride);
+    quad c = load_quad(half, weights, 2 * stride), d = load_quad(half, weights, 3 * stride);
+    quad ac_low = __builtin_shufflevector(a, c, 0, 4, 1, 5);
+    quad ac_high = __builtin_shufflevector(a, c, 2, 6, 3, 7);
+    quad bd_low = __builtin_shufflevector(b, d, 0, 4, 1, 5);
+    quad bd_high = __builtin_shufflevector(b, d, 2, 6, 3, 7);
+    *(quad *)to = __builtin_shufflevector(ac_low, bd_low, 0, 4, 1, 5);
+    *(quad *)(to + to_stride) = __builtin_shufflevector(ac_low, bd_low, 2, 6, 3, 7);
+    *(quad *)(to + 2 * to_stride) = __builtin_shufflevector(ac_high, bd_high, 0, 4, 1, 5);
+    *(quad *)(to + 3 * to_stride) = __builtin_shufflevector(ac_high, bd_high, 2, 6, 3, 7);
+#else
+    for (size_t row = 0; row < 4; row++) {
+        quad v = load_quad(half, weights, row * stride);
+        for (size_t l = 0; l < 4; l++) {
+            to[l * to_stride + row] = v[l];
+        }
+    }
+#endif
+}
+
+INLINE void panel(bool half, size_t n, size_t k, const void *weights, size_t stride, float *to) {
+    const size_t columns = WIDTH * LANES_VECTORS;
+    size_t turned_rows = n / 4 * 4, turned = k / 4 * 4;
+    for (size_t row = 0; row < turned_rows; row += 4) {
+        for (size_t i = 0; i < turned; i += 4) {
+            for (size_t r = row; i % 16 == 0 && r < row + 4; r++) { /* what comes next */
+                __builtin_prefetch(skip_weights(half, weights, r * stride + k + i), 0, 2);
+            }
+            turn(half, skip_weights(half, weights, row * stride + i), stride,
+                 to + i * columns + row, columns);
+        }
+    }
+    for (size_t i = 0; i < k; i++) {
+        for (size_t row = i < turned ? turned_rows : 0; row < columns; row++) {
+            to[i * columns + row] = row < n ? load_weight(half, weights, row * stride + i) : 0;
+        }
+    }
+}
+
+static void panel_f32(size_t n, size_t k, const void *weights, size_t stride, float *to) {
+    panel(false, n, k, weights, stride, to);
+}
+
+static void panel_f16(size_t n, size_t k, const void *weights, size_t stride, float *to) {
+    panel(true, n, k, weights, stride, to);
+}
+
+const dense_lanes LANE(lane_dense) = {.dot = {dot_f32, dot_f16}, .panel = {panel_f32, panel_f16}};

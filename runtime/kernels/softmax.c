@@ -81,6 +81,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 const kernel kernel_softmax = {
     .traits = {.name = "softmax",
                .runs_on = "XNNPACK/Kiln",
+               .in_place_inputs = 1,
                .params_bytes = sizeof(kiln_softmax_params)},
     .min_inputs = 1,
     .max_inputs = 1,

@@ -98,6 +98,7 @@ static kiln_status load(bench_call *c, bench_state *s, kiln_error *error) {
     kiln_session_options_init(&options);
     options.threads = m->threads;
     options.max_batch = m->batch;
+    options.profile = c->profile || c->trace_path != NULL;
     m->begin = clock_now();
     kiln_status status = kiln_plan_open(c->path, NULL, &s->plan, error);
     m->opened = clock_now();
@@ -108,10 +109,9 @@ static kiln_status load(bench_call *c, bench_state *s, kiln_error *error) {
     m->plan = s->plan;
     m->record = &s->record;
     m->untimed = 1 + c->warmup;
-    if (status == KILN_OK && (c->profile || c->trace_path != NULL)) {
+    if (status == KILN_OK && options.profile) {
         status = record_create(&s->record, kiln_session_step_count(s->session),
                                m->untimed + c->runs, error);
-        record_attach(&s->record, s->session);
     }
     return status;
 }
@@ -123,6 +123,7 @@ static kiln_status run_once(bench_state *s, double *out_seconds, kiln_error *err
     kiln_status status = kiln_session_run(s->session, s->measured.batch, b->in, b->inputs, b->out,
                                           b->outputs, error);
     *out_seconds = 1e-9 * (double)(clock_now() - begin);
+    record_end_run(&s->record, s->session);
     return status;
 }
 

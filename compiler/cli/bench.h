@@ -16,13 +16,13 @@ typedef struct run_record {
     size_t steps, capacity, runs;
     uint64_t *begins; /* [capacity] */
     uint64_t *ends;   /* [capacity][steps] */
-    size_t step;      /* of the run that goes on */
+    uint64_t *totals; /* [steps]: nanoseconds of all runs so far */
 } run_record;
 kiln_status record_create(run_record *r, size_t steps, size_t runs, kiln_error *error);
 void record_free(run_record *r);
-/* Observes the session from now on. */
-void record_attach(run_record *r, kiln_session *session);
+/* Around a run of a session that was made with profile = true. */
 void record_begin_run(run_record *r);
+void record_end_run(run_record *r, const kiln_session *session);
 uint64_t record_step_begin(const run_record *r, size_t run, size_t step);
 uint64_t record_step_end(const run_record *r, size_t run, size_t step);
 

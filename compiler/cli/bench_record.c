@@ -1,4 +1,4 @@
-/* When steps began and ended, taken down by an observer of the session. */
+/* When steps began and ended, put together from the session's profile after each run. */
 #include "compiler/cli/bench.h"
 
 #include <stdlib.h>
@@ -25,8 +25,9 @@ kiln_status record_create(run_record *r, size_t steps, size_t runs, kiln_error *
     if (runs < SIZE_MAX / sizeof *r->ends / (steps + 1)) {
         r->begins = calloc(runs + 1, sizeof *r->begins);
         r->ends = calloc(runs * steps + 1, sizeof *r->ends);
+        r->totals = calloc(steps + 1, sizeof *r->totals);
     }
-    if (r->begins == NULL || r->ends == NULL) {
+    if (r->begins == NULL || r->ends == NULL || r->totals == NULL) {
         record_free(r);
         return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for the times of %zu runs", runs);
     }
@@ -36,25 +37,25 @@ kiln_status record_create(run_record *r, size_t steps, size_t runs, kiln_error *
 void record_free(run_record *r) {
     free(r->begins);
     free(r->ends);
+    free(r->totals);
     *r = (run_record){0};
-}
-
-static bool take_down(void *context, kiln_session *session, size_t step) {
-    run_record *r = context;
-    (void)session;
-    if (r->runs > 0 && step < r->steps) {
-        r->ends[(r->runs - 1) * r->steps + step] = clock_now();
-    }
-    return true;
-}
-
-void record_attach(run_record *r, kiln_session *session) {
-    kiln_session_observe(session, take_down, r);
 }
 
 void record_begin_run(run_record *r) {
     if (r->runs < r->capacity) {
         r->begins[r->runs++] = clock_now();
+    }
+}
+
+/* The turns of a band's steps are told as one: its steps seem to run one after the other. */
+void record_end_run(run_record *r, const kiln_session *session) {
+    uint64_t at = r->runs > 0 ? r->begins[r->runs - 1] : 0;
+    for (size_t step = 0; step < r->steps && r->runs > 0; step++) {
+        kiln_step_profile profile;
+        (void)kiln_session_profile(session, step, &profile);
+        at += profile.nanoseconds - r->totals[step];
+        r->totals[step] = profile.nanoseconds;
+        r->ends[(r->runs - 1) * r->steps + step] = at;
     }
 }
 

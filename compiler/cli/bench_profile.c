@@ -13,6 +13,7 @@ static const char *const algorithm_names[KILN_CONV_ALGORITHM_COUNT] = {
     [KILN_CONV_WINOGRAD_4] = "winograd4",
     [KILN_CONV_WINOGRAD_6] = "winograd6",
     [KILN_CONV_GEMM] = "gemm",
+    [KILN_CONV_DEPTHWISE] = "depthwise",
 };
 
 static double step_bytes(const kiln_plan_view *v, const kiln_plan_step *s, uint32_t batch) {

@@ -42,9 +42,10 @@ static bool is_ours(const program *p, const program_step *step) {
 
 static bool is_depthwise(const program *p, const program_step *step) {
     const kiln_conv_params *c = step->params;
-    const program_tensor *x = &p->tensors[step->operands[0]];
-    return step->kernel == KILN_KERNEL_CONV_2D && c->groups > 1 && c->groups == x->dims[1] &&
-           c->groups == p->tensors[step->operands[1]].dims[0] && x->place == KILN_PLACE_ARENA;
+    return step->kernel == KILN_KERNEL_CONV_2D && c->groups > 1 &&
+           c->groups == p->tensors[step->operands[0]].dims[1] &&
+           c->groups == p->tensors[step->operands[1]].dims[0] &&
+           p->tensors[step->operands[0]].place == KILN_PLACE_ARENA;
 }
 
 static bool takes_winograd(const program *p, const program_step *step) {
@@ -89,7 +90,7 @@ void lowering_choose_algorithms(lowering *l) {
         kiln_conv_params *c = step->params;
         c->algorithm = depthwise ? KILN_CONV_DEPTHWISE : KILN_CONV_GEMM;
         if (depthwise) {
-            continue;
+            continue; /* nothing to choose from */
         }
         if (takes_winograd(p, step) && preference == KILN_CONVOLUTION_AUTO) {
             c->algorithm = cheapest(p, step);

@@ -265,9 +265,11 @@ typedef struct kiln_fully_connected_params {
     float min, max;
 } kiln_fully_connected_params;
 
-/* MAX_POOL_2D, AVERAGE_POOL_2D: x, y channels-last of rank 3 or 4. Padding never wins a maximum and
- * is not counted in an average; padding < kernel; output size = (H + top + bottom - dilation*(KH-1)
- * - 1) / stride + 1 exactly as the dims say; kernel height * width > 1; average: dilation 1. */
+/* MAX_POOL_2D, AVERAGE_POOL_2D: x, y channels-last of rank 3 or 4; x is not constant. Padding never
+ * wins a maximum and is not counted in an average; padding < kernel; output size = (H + top +
+ * bottom
+ * - dilation*(KH-1) - 1) / stride + 1 exactly as the dims say; kernel height * width > 1; average:
+ * dilation 1. What NaNs in a window do to its maximum is not specified. */
 typedef struct kiln_pool_params {
     uint32_t kernel_height, kernel_width;
     uint32_t stride_height, stride_width;
@@ -291,7 +293,8 @@ typedef struct kiln_pool_nd_params {
     float min, max;
 } kiln_pool_nd_params;
 
-/* GLOBAL_AVERAGE_POOL: x channels-last, rank >= 3; y [N,C,1,...] (any layout) or [N,C]. */
+/* GLOBAL_AVERAGE_POOL: x channels-last, rank >= 3, not constant; y [N,C,1,...] (any layout) or
+ * [N,C]. */
 typedef struct kiln_global_pool_params {
     float min, max;
 } kiln_global_pool_params;

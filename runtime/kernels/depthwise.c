@@ -19,6 +19,9 @@ kiln_status depthwise_check(const kernel_call *call, kiln_error *error) {
     if (p->groups < 2 || p->groups != x->row || p->groups != call->outputs[0].row || x->constant) {
         return kernel_fail(call, error, "a depthwise convolution has a channel a group");
     }
+    if (call->input_count > 3 && operand_present(&call->inputs[3])) {
+        return kernel_fail(call, error, "a depthwise convolution adds nothing to its result");
+    }
     return KILN_OK;
 }
 

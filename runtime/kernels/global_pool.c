@@ -1,5 +1,6 @@
-/* GLOBAL_AVERAGE_POOL on XNNPACK. */
-#include "runtime/kernels/xnnpack.h"
+/* GLOBAL_AVERAGE_POOL: samples and ranges of channels are shared by the threads. */
+#include "runtime/kernels/kernel.h"
+#include "runtime/lanes/lanes.h"
 
 static kiln_status check(const kernel_call *call, kiln_error *error) {
     const kiln_global_pool_params *p = call->params;
@@ -9,20 +10,44 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
     }
     if (x->dtype != KILN_F32 || y->dtype != KILN_F32 || x->layout != KILN_CHANNELS_LAST ||
         x->batched != y->batched || y->rank < 2 || y->dims[0] != x->dims[0] ||
-        y->elements != x->dims[0] * x->row) {
+        y->elements != x->dims[0] * x->row || x->constant) { /* no margin to read at its end */
         return kernel_fail(call, error, "the output is not one value a channel of the input");
     }
     return KILN_OK;
 }
 
-static kiln_status prepare(kernel_call *call, kiln_error *error) {
-    const kiln_global_pool_params *p = call->params;
-    return xnnpack_create_global_average_pool(call, p->min, p->max, error);
+typedef struct means {
+    const kernel_call *call;
+    const lanes *lanes;
+} means;
+
+/* Channels of one sample. */
+static void mean_channels(void *context, size_t sample, size_t channel, size_t channels) {
+    const means *m = context;
+    const kiln_global_pool_params *p = m->call->params;
+    const operand *x = &m->call->inputs[0], *y = &m->call->outputs[0];
+    size_t pixels = x->rows / x->dims[0];
+    const float *from = (const float *)x->data + sample * pixels * x->row_stride + channel;
+    float *to = (float *)y->data + sample * x->row + channel;
+    m->lanes->window->mean(from, pixels, x->row_stride, channels, p->min, p->max, to);
+}
+
+static kiln_status run(kernel_call *call, kiln_error *error) {
+    const operand *x = &call->inputs[0];
+    means m = {call, lanes_best()};
+    (void)error;
+    size_t samples = operand_dim(x, 0, call->batch);
+    size_t threads = pthreadpool_get_threads_count(call->threadpool);
+    size_t channels = samples < threads ? (x->row + threads - 1) / threads : x->row;
+    channels = (channels + LANES_MAX - 1) / LANES_MAX * LANES_MAX; /* whole cache lines */
+    pthreadpool_parallelize_2d_tile_1d(call->threadpool, mean_channels, &m, samples, x->row,
+                                       channels, PTHREADPOOL_FLAG_DISABLE_DENORMALS);
+    return KILN_OK;
 }
 
 const kernel kernel_global_average_pool = {
     .traits = {.name = "global_average_pool",
-               .runs_on = "XNNPACK",
+               .runs_on = "Kiln",
                .strided_inputs = 1,
                .params_bytes = sizeof(kiln_global_pool_params)},
     .min_inputs = 1,
@@ -30,8 +55,5 @@ const kernel kernel_global_average_pool = {
     .min_outputs = 1,
     .max_outputs = 1,
     .check = check,
-    .prepare = prepare,
-    .bind = xnnpack_setup_global_average_pool,
-    .run = xnnpack_run,
-    .release = xnnpack_release,
+    .run = run,
 };

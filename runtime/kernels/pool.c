@@ -1,5 +1,5 @@
-/* MAX_POOL_2D and AVERAGE_POOL_2D on XNNPACK. */
-#include "runtime/kernels/xnnpack.h"
+/* MAX_POOL_2D and AVERAGE_POOL_2D. */
+#include "runtime/kernels/window_rows.h"
 
 #define MAX_EXTENT 65536u
 
@@ -34,7 +34,7 @@ static kiln_status check(const kernel_call *call, bool average, kiln_error *erro
     }
     if (!operand_image(x, &in) || !operand_image(y, &out) || x->rank != y->rank ||
         x->dtype != KILN_F32 || y->dtype != KILN_F32 || x->batched != y->batched || in.n != out.n ||
-        in.c != out.c) {
+        in.c != out.c || x->constant) { /* constants end without a margin to read */
         return kernel_fail(call, error, "input and output are not f32 images of one batch");
     }
     if (output_size(in.h, p->padding_top, p->padding_bottom, p->kernel_height, p->dilation_height,
@@ -54,25 +54,44 @@ static kiln_status check_average(const kernel_call *call, kiln_error *error) {
     return check(call, true, error);
 }
 
-static kiln_status prepare_max(kernel_call *call, kiln_error *error) {
-    return xnnpack_create_pool(call, call->params, false, error);
+static kiln_status run(const kernel_call *call, window_op op) {
+    const kiln_pool_params *p = call->params;
+    window_shape shape = {.op = op,
+                          .kernel_height = p->kernel_height,
+                          .kernel_width = p->kernel_width,
+                          .stride_height = p->stride_height,
+                          .stride_width = p->stride_width,
+                          .dilation_height = p->dilation_height,
+                          .dilation_width = p->dilation_width,
+                          .padding_top = p->padding_top,
+                          .padding_left = p->padding_left,
+                          .min = p->min,
+                          .max = p->max};
+    window_run(call, lanes_best(), &shape);
+    return KILN_OK;
 }
 
-static kiln_status prepare_average(kernel_call *call, kiln_error *error) {
-    return xnnpack_create_pool(call, call->params, true, error);
+static kiln_status run_max(kernel_call *call, kiln_error *error) {
+    (void)error;
+    return run(call, WINDOW_MAXIMUM);
 }
 
-static kiln_status bind_max(kernel_call *call, kiln_error *error) {
-    return xnnpack_setup_pool(call, false, error);
+static kiln_status run_average(kernel_call *call, kiln_error *error) {
+    (void)error;
+    return run(call, WINDOW_AVERAGE);
 }
 
-static kiln_status bind_average(kernel_call *call, kiln_error *error) {
-    return xnnpack_setup_pool(call, true, error);
+static uint32_t rows(const kernel_call *call, uint32_t input, kiln_row_rule *out_rule) {
+    const kiln_pool_params *p = call->params;
+    uint64_t extent = ((uint64_t)p->kernel_height - 1) * p->dilation_height + 1;
+    (void)input;
+    *out_rule = (kiln_row_rule){p->stride_height, p->padding_top, (uint32_t)extent};
+    return extent > INT32_MAX ? 0 : 1;
 }
 
 const kernel kernel_max_pool_2d = {
     .traits = {.name = "max_pool_2d",
-               .runs_on = "XNNPACK",
+               .runs_on = "Kiln",
                .strided_inputs = 1,
                .strided_outputs = 1,
                .params_bytes = sizeof(kiln_pool_params)},
@@ -81,15 +100,13 @@ const kernel kernel_max_pool_2d = {
     .min_outputs = 1,
     .max_outputs = 1,
     .check = check_max,
-    .prepare = prepare_max,
-    .bind = bind_max,
-    .run = xnnpack_run,
-    .release = xnnpack_release,
+    .run = run_max,
+    .rows = rows,
 };
 
 const kernel kernel_average_pool_2d = {
     .traits = {.name = "average_pool_2d",
-               .runs_on = "XNNPACK",
+               .runs_on = "Kiln",
                .strided_inputs = 1,
                .strided_outputs = 1,
                .params_bytes = sizeof(kiln_pool_params)},
@@ -98,8 +115,6 @@ const kernel kernel_average_pool_2d = {
     .min_outputs = 1,
     .max_outputs = 1,
     .check = check_average,
-    .prepare = prepare_average,
-    .bind = bind_average,
-    .run = xnnpack_run,
-    .release = xnnpack_release,
+    .run = run_average,
+    .rows = rows,
 };

@@ -2,9 +2,8 @@
  * channels. A row at a time goes to the lanes. */
 #include "runtime/kernels/window_rows.h"
 
-#include <string.h>
-
 #define CACHE_BYTES ((size_t)192 << 10) /* of the rows under a window: part of an L2 cache */
+#define FAR_BYTES ((size_t)512 << 10)   /* a picture that has left the L2 cache before it is read */
 
 typedef struct task {
     const kernel_call *call;
@@ -13,6 +12,7 @@ typedef struct task {
     image_dims in, out;
     size_t rows;  /* of a sample that are wanted */
     size_t chunk; /* channels */
+    bool far;
 } task;
 
 /* The first kernel row at or below `row` of the picture, when kernel row 0 lies at `top`. */
@@ -30,21 +30,26 @@ static void run_row(const task *t, size_t sample, size_t y, size_t channel, size
     int64_t top = (int64_t)(y * s->stride_height) - (int64_t)s->padding_top;
     size_t begin = kernel_row_at(top, 0, s->dilation_height, s->kernel_height);
     size_t end = kernel_row_at(top, (int64_t)t->in.h, s->dilation_height, s->kernel_height);
-    window_row row = {.width = t->in.w,
-                      .pixel_stride = in->row_stride,
-                      .row_stride = s->dilation_height * t->in.w * in->row_stride,
-                      .kernel_rows = end - begin,
-                      .kernel_columns = s->kernel_width,
-                      .stride = s->stride_width,
-                      .dilation = s->dilation_width,
-                      .padding = s->padding_left,
-                      .tap_stride = s->tap_stride,
-                      .min = s->min,
-                      .max = s->max,
-                      .to = operand_image_row(out, sample, y) + channel,
-                      .to_stride = out->row_stride,
-                      .to_width = t->out.w,
-                      .channels = channels};
+    window_row row = {
+        .width = t->in.w,
+        .pixel_stride = in->row_stride,
+        .row_stride = s->dilation_height * t->in.w * in->row_stride,
+        .kernel_rows = end - begin,
+        .kernel_columns = s->kernel_width,
+        .stride = s->stride_width,
+        .dilation = s->dilation_width,
+        .padding = s->padding_left,
+        .tap_stride = s->tap_stride,
+        .min = s->min,
+        .max = s->max,
+        .to = operand_image_row(out, sample, y) + channel,
+        .to_stride = out->row_stride,
+        .to_width = t->out.w,
+        .channels = channels,
+    };
+    if (t->far) {
+        row.fresh_rows = s->stride_height < end - begin ? s->stride_height : end - begin;
+    }
     if (begin < end) {
         size_t first = (size_t)(top + (int64_t)(begin * s->dilation_height));
         row.from = operand_image_row(in, sample, first) + channel;
@@ -69,14 +74,17 @@ void window_run(const kernel_call *call, const lanes *lanes, const window_shape 
     task t = {.call = call, .lanes = lanes, .shape = shape};
     (void)operand_image(&call->inputs[0], &t.in);
     (void)operand_image(&call->outputs[0], &t.out);
+    const operand *in = &call->inputs[0];
     size_t threads = pthreadpool_get_threads_count(call->threadpool);
     t.rows = call->end_row - call->begin_row;
     size_t rows = operand_dim(&call->outputs[0], 0, call->batch) * t.rows;
+    /* What a band reads has just been written. */
+    t.far = t.rows == t.out.h && t.in.h * t.in.w * in->row_stride * sizeof(float) > FAR_BYTES;
     size_t channel_bytes = shape->kernel_height * t.in.w * sizeof(float);
     size_t chunk = CACHE_BYTES / channel_bytes / LANES_MAX * LANES_MAX;
     t.chunk = chunk < LANES_MAX ? LANES_MAX : chunk;
     size_t chunks = (t.out.c + t.chunk - 1) / t.chunk;
-    size_t tile = (rows + 4 * threads - 1) / (4 * threads);
+    size_t tile = rows / (4 * threads) + 1;
     pthreadpool_parallelize_2d_tile_1d(call->threadpool, run_rows, &t, chunks, rows, tile,
                                        PTHREADPOOL_FLAG_DISABLE_DENORMALS);
 }

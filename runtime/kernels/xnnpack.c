@@ -96,54 +96,6 @@ kiln_status xnnpack_setup_conv(kernel_call *call, const kiln_conv_params *p, boo
     return check(call, status, "set up the operator", error);
 }
 
-kiln_status xnnpack_create_pool(kernel_call *call, const kiln_pool_params *p, bool average,
-                                kiln_error *error) {
-    const operand *x = &call->inputs[0], *y = &call->outputs[0];
-    xnn_operator_t op = NULL;
-    enum xnn_status status =
-        average ? xnn_create_average_pooling2d_nhwc_f32(
-                      p->padding_top, p->padding_right, p->padding_bottom, p->padding_left,
-                      p->kernel_height, p->kernel_width, p->stride_height, p->stride_width, x->row,
-                      x->row_stride, y->row_stride, p->min, p->max, 0, &op)
-                : xnn_create_max_pooling2d_nhwc_f32(
-                      p->padding_top, p->padding_right, p->padding_bottom, p->padding_left,
-                      p->kernel_height, p->kernel_width, p->stride_height, p->stride_width,
-                      p->dilation_height, p->dilation_width, x->row, x->row_stride, y->row_stride,
-                      p->min, p->max, 0, &op);
-    return created(call, status, op, error);
-}
-
-kiln_status xnnpack_setup_pool(kernel_call *call, bool average, kiln_error *error) {
-    const operand *x = &call->inputs[0], *y = &call->outputs[0];
-    image_dims image;
-    (void)operand_image(x, &image);
-    size_t batch = operand_dim(x, 0, call->batch);
-    enum xnn_status status =
-        average ? xnn_setup_average_pooling2d_nhwc_f32(call->state, batch, image.h, image.w,
-                                                       x->data, y->data, call->threadpool)
-                : xnn_setup_max_pooling2d_nhwc_f32(call->state, batch, image.h, image.w, x->data,
-                                                   y->data, call->threadpool);
-    return check(call, status, "set up the operator", error);
-}
-
-kiln_status xnnpack_create_global_average_pool(kernel_call *call, float min, float max,
-                                               kiln_error *error) {
-    const operand *x = &call->inputs[0];
-    xnn_operator_t op = NULL;
-    enum xnn_status status =
-        xnn_create_global_average_pooling_nwc_f32(x->row, x->row_stride, x->row, min, max, 0, &op);
-    return created(call, status, op, error);
-}
-
-kiln_status xnnpack_setup_global_average_pool(kernel_call *call, kiln_error *error) {
-    const operand *x = &call->inputs[0], *y = &call->outputs[0];
-    size_t batch = operand_dim(x, 0, call->batch), width = x->rows / x->dims[0];
-    return check(call,
-                 xnn_setup_global_average_pooling_nwc_f32(call->state, batch, width, x->data,
-                                                          y->data, call->threadpool),
-                 "set up the operator", error);
-}
-
 kiln_status xnnpack_create_resize_bilinear(kernel_call *call, kiln_resize_mode mode,
                                            kiln_error *error) {
     static const uint32_t flags[] = {[KILN_RESIZE_HALF_PIXEL] = 0,

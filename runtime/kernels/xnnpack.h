@@ -22,12 +22,6 @@ kiln_status xnnpack_create_conv(kernel_call *call, const kiln_conv_params *param
                                 kiln_error *error);
 kiln_status xnnpack_setup_conv(kernel_call *call, const kiln_conv_params *params, bool transposed,
                                kiln_error *error);
-kiln_status xnnpack_create_pool(kernel_call *call, const kiln_pool_params *params, bool average,
-                                kiln_error *error);
-kiln_status xnnpack_setup_pool(kernel_call *call, bool average, kiln_error *error);
-kiln_status xnnpack_create_global_average_pool(kernel_call *call, float min, float max,
-                                               kiln_error *error);
-kiln_status xnnpack_setup_global_average_pool(kernel_call *call, kiln_error *error);
 kiln_status xnnpack_create_resize_bilinear(kernel_call *call, kiln_resize_mode mode,
                                            kiln_error *error);
 kiln_status xnnpack_setup_resize_bilinear(kernel_call *call, kiln_error *error);

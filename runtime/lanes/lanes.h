@@ -60,14 +60,14 @@ typedef struct window_row {
     float *to;
     size_t to_stride, to_width; /* floats between output pixels; how many */
     size_t channels;
+    size_t fresh_rows; /* of the lowest kernel rows: to be fetched ahead, as no cache has them */
 } window_row;
 
 typedef struct window_lanes {
     void (*row[WINDOW_OPS])(const window_row *row);
-    /* to[c] = clamp(scale * sum over pixels of from[pixel * pixel_stride + c]), `channels` of
-     * them. */
-    void (*mean)(const float *from, size_t pixels, size_t pixel_stride, size_t channels,
-                 float scale, float min, float max, float *to);
+    /* Of all pixels, channel by channel; clamped. */
+    void (*mean)(const float *from, size_t pixels, size_t pixel_stride, size_t channels, float min,
+                 float max, float *to);
 } window_lanes;
 /* For measuring the processor. Both return a sum, so that nothing is optimised away. */
 typedef struct peak_lanes {

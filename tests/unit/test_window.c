@@ -1,0 +1,421 @@
+/* Depthwise convolution and pooling against sums in double precision: for each set of vector
+ * instructions, whole pictures and bands of rows. Inputs hold no more rows than a band needs, so
+ * that AddressSanitizer sees what reads too far; between rows' channels lie NaNs, which show when
+ * they get into a result, and outputs must not be written there. */
+#include "runtime/kernels/depthwise.h"
+#include "runtime/kernels/window_rows.h"
+
+#include <check.h>
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static kiln_error error;
+
+typedef struct picture {
+    size_t samples, height, width, channels, gap; /* floats after a pixel's channels */
+    size_t first_row, rows;                       /* that are there */
+    float *data;
+} picture;
+
+typedef struct scene {
+    window_shape shape;
+    size_t padding_bottom, padding_right;
+    picture in, out;
+    float *weights; /* [channels][taps], as in a plan */
+} scene;
+
+static uint32_t state = 1;
+
+static float next_value(void) {
+    state = state * 1664525u + 1013904223u;
+    return (float)(state >> 8) / (float)(1u << 23) - 1.0f;
+}
+
+/* `rows` from first_row on; reading some floats past the end is allowed. */
+static void fill(picture *p, size_t first_row, size_t rows, size_t margin) {
+    size_t row = p->width * (p->channels + p->gap);
+    size_t floats = p->samples * rows * row;
+    p->first_row = first_row;
+    p->rows = rows;
+    p->data = malloc((floats + margin) * sizeof(float));
+    ck_assert_ptr_nonnull(p->data);
+    for (size_t k = 0; k < floats + margin; k++) {
+        size_t in_pixel = k % (p->channels + p->gap);
+        p->data[k] = in_pixel < p->channels && k < floats ? next_value() : NAN;
+    }
+}
+
+static float *pixel(const picture *p, size_t sample, size_t y, size_t x) {
+    size_t row = sample * p->rows + y - p->first_row;
+    return p->data + (row * p->width + x) * (p->channels + p->gap);
+}
+
+static operand describe(const picture *p, const kiln_plan_tensor_record *record) {
+    return (operand){.data = p->data,
+                     .dtype = KILN_F32,
+                     .rank = 4,
+                     .dims = {1, p->height, p->width, p->channels},
+                     .row = p->channels,
+                     .rows = p->height * p->width,
+                     .row_stride = p->channels + p->gap,
+                     .elements = p->height * p->width * p->channels,
+                     .batched = true,
+                     .layout = KILN_CHANNELS_LAST,
+                     .first_row = p->first_row,
+                     .record = record};
+}
+
+/* The input row under kernel row k of output y, or SIZE_MAX. */
+static size_t source(size_t y, size_t k, size_t stride, size_t dilation, size_t padding,
+                     size_t size) {
+    size_t at = y * stride + k * dilation;
+    return at < padding || at - padding >= size ? SIZE_MAX : at - padding;
+}
+
+static double expected(const scene *s, size_t sample, size_t y, size_t x, size_t c) {
+    const window_shape *w = &s->shape;
+    double sum = w->op == WINDOW_MULTIPLY  ? (double)w->bias[c]
+                 : w->op == WINDOW_MAXIMUM ? -INFINITY
+                                           : 0;
+    size_t count = 0, taps = w->kernel_height * w->kernel_width;
+    for (size_t k = 0; k < taps; k++) {
+        size_t row = source(y, k / w->kernel_width, w->stride_height, w->dilation_height,
+                            w->padding_top, s->in.height);
+        size_t column = source(x, k % w->kernel_width, w->stride_width, w->dilation_width,
+                               w->padding_left, s->in.width);
+        if (row != SIZE_MAX && column != SIZE_MAX) {
+            double value = (double)pixel(&s->in, sample, row, column)[c];
+            count++;
+            sum = w->op == WINDOW_MAXIMUM    ? fmax(sum, value)
+                  : w->op == WINDOW_MULTIPLY ? sum + value * (double)s->weights[c * taps + k]
+                                             : sum + value;
+        }
+    }
+    sum = w->op == WINDOW_AVERAGE ? sum / (double)count : sum;
+    return fmin(fmax(sum, (double)w->min), (double)w->max);
+}
+
+static void compare(const scene *s, size_t begin, size_t end) {
+    double taps = (double)(s->shape.kernel_height * s->shape.kernel_width);
+    for (size_t sample = 0; sample < s->out.samples; sample++) {
+        for (size_t at = begin * s->out.width; at < end * s->out.width; at++) {
+            size_t y = at / s->out.width, x = at % s->out.width;
+            const float *found = pixel(&s->out, sample, y, x);
+            for (size_t c = 0; c < s->out.channels; c++) {
+                double wanted = expected(s, sample, y, x, c);
+                /* An assertion that holds costs, too. */
+                if (!(fabs((double)found[c] - wanted) <= 4 * taps * (double)FLT_EPSILON)) {
+                    ck_abort_msg("row %zu column %zu channel %zu: %g, not %g", y, x, c,
+                                 (double)found[c], wanted);
+                }
+            }
+            for (size_t c = 0; c < s->out.gap; c++) {
+                if (!isnan(found[s->out.channels + c])) {
+                    ck_abort_msg("row %zu column %zu: written past its channels", y, x);
+                }
+            }
+        }
+    }
+}
+
+/* Weights and bias as the lanes want them, padded with NaN up to whole vectors. */
+static void make_weights(scene *s) {
+    window_shape *w = &s->shape;
+    size_t taps = w->kernel_height * w->kernel_width, channels = s->in.channels;
+    w->tap_stride = (channels + LANES_MAX - 1) / LANES_MAX * LANES_MAX;
+    float *packed = malloc((taps + 1) * w->tap_stride * sizeof(float));
+    s->weights = malloc(taps * channels * sizeof(float));
+    ck_assert(packed != NULL && s->weights != NULL);
+    for (size_t k = 0; k < (taps + 1) * w->tap_stride; k++) {
+        packed[k] = k % w->tap_stride < channels ? next_value() : NAN;
+    }
+    for (size_t k = 0; k < taps * channels; k++) {
+        s->weights[k] = packed[k % taps * w->tap_stride + k / taps];
+    }
+    w->weights = packed;
+    w->bias = packed + taps * w->tap_stride;
+}
+
+static size_t output_size(size_t input, size_t padding, size_t kernel, size_t dilation,
+                          size_t stride) {
+    size_t extent = (kernel - 1) * dilation + 1;
+    return input + padding < extent ? 0 : (input + padding - extent) / stride + 1;
+}
+
+/* Output rows begin .. end, of an input that has only the rows which these need. */
+static void try_rows(scene *s, const lanes *lanes, pthreadpool_t pool, size_t begin, size_t end) {
+    const window_shape *w = &s->shape;
+    bool band = end - begin < s->out.height;
+    size_t last = (end - 1) * w->stride_height + (w->kernel_height - 1) * w->dilation_height + 1;
+    size_t first = begin * w->stride_height, height = s->in.height;
+    first = first < w->padding_top ? 0 : first - w->padding_top;
+    last = last < w->padding_top ? 0 : last - w->padding_top;
+    last = last < height ? last : height;
+    if (!band) {
+        first = 0;
+        last = height;
+    } else if (first >= last) { /* nothing but padding */
+        first = last = 0;
+    }
+    fill(&s->in, first, last - first, LANES_MAX - 1);
+    fill(&s->out, begin, end - begin, 0);
+    kiln_plan_tensor_record record = {0};
+    operand x = describe(&s->in, &record), y = describe(&s->out, &record);
+    kernel_call call = {.inputs = &x,
+                        .input_count = 1,
+                        .outputs = &y,
+                        .output_count = 1,
+                        .batch = (uint32_t)s->in.samples,
+                        .begin_row = begin,
+                        .end_row = end,
+                        .threadpool = pool};
+    window_run(&call, lanes, w);
+    compare(s, begin, end);
+    free(s->in.data);
+    free(s->out.data);
+}
+
+static void try_scene(scene *s, const lanes *lanes, pthreadpool_t pool) {
+    const window_shape *w = &s->shape;
+    s->out =
+        (picture){.samples = 2,
+                  .height = output_size(s->in.height, w->padding_top + s->padding_bottom,
+                                        w->kernel_height, w->dilation_height, w->stride_height),
+                  .width = output_size(s->in.width, w->padding_left + s->padding_right,
+                                       w->kernel_width, w->dilation_width, w->stride_width),
+                  .channels = s->in.channels,
+                  .gap = s->in.gap == 0 ? 0 : 3};
+    s->in.samples = 2;
+    if (s->out.height == 0 || s->out.width == 0) {
+        return;
+    }
+    make_weights(s);
+    try_rows(s, lanes, pool, 0, s->out.height);
+    s->in.samples = s->out.samples = 1;
+    for (size_t begin = 0; begin < s->out.height && s->out.height > 1; begin += 2) {
+        try_rows(s, lanes, pool, begin, begin + 2 < s->out.height ? begin + 2 : s->out.height);
+    }
+    free((void *)(uintptr_t)w->weights);
+    free(s->weights);
+}
+
+static const size_t channel_counts[] = {1, 3, 8, 17, 24, 64, 100};
+/* Height, width, stride, dilation; paddings at top, right, bottom, left. */
+static const size_t windows[][8] = {
+    {3, 3, 1, 1, 1, 1, 1, 1}, {3, 3, 2, 1, 1, 1, 1, 1}, {3, 3, 2, 1, 0, 1, 1, 0},
+    {2, 2, 2, 1, 0, 0, 0, 0}, {3, 3, 1, 1, 0, 0, 0, 0}, {3, 3, 1, 2, 2, 2, 2, 2},
+    {1, 3, 1, 1, 0, 1, 0, 1}, {3, 1, 1, 1, 1, 0, 1, 0}, {5, 5, 1, 1, 2, 2, 2, 2},
+    {5, 5, 2, 1, 1, 2, 2, 1}, {7, 7, 1, 1, 3, 3, 3, 3}, {7, 7, 1, 1, 0, 0, 0, 0},
+    {4, 3, 3, 1, 2, 0, 1, 2}, {2, 3, 1, 2, 1, 3, 0, 2}, {3, 3, 3, 1, 1, 1, 1, 1},
+    {6, 6, 1, 1, 5, 5, 5, 5}, {3, 3, 2, 1, 2, 2, 2, 2}};
+static const size_t sizes[][2] = {{7, 7}, {8, 23}, {1, 9}, {13, 2}, {10, 36}};
+
+static scene make_scene(window_op op, const size_t *window, const size_t *size, size_t channels,
+                        bool strided) {
+    size_t dilation = op == WINDOW_AVERAGE ? 1 : window[3];
+    return (scene){
+        .shape = {.op = op,
+                  .kernel_height = window[0],
+                  .kernel_width = window[1],
+                  .stride_height = window[2],
+                  .stride_width = window[2],
+                  .dilation_height = dilation,
+                  .dilation_width = dilation,
+                  .padding_top = window[4],
+                  .padding_left = window[7],
+                  .min = strided ? -0.5f : -INFINITY,
+                  .max = strided ? 0.25f : INFINITY},
+        .padding_bottom = window[6],
+        .padding_right = window[5],
+        .in = {.height = size[0], .width = size[1], .channels = channels, .gap = strided ? 5 : 0}};
+}
+
+static bool pool_allows(const size_t *w) {
+    return w[4] < w[0] && w[6] < w[0] && w[5] < w[1] && w[7] < w[1];
+}
+
+static void try_windows(window_op op, const lanes *lanes, pthreadpool_t pool) {
+    size_t window_count = sizeof windows / sizeof *windows,
+           size_count = sizeof sizes / sizeof *sizes;
+    size_t channel_count = sizeof channel_counts / sizeof *channel_counts;
+    for (size_t k = 0; k < window_count * size_count * channel_count * 2; k++) {
+        const size_t *window = windows[k % window_count];
+        const size_t *size = sizes[k / window_count % size_count];
+        size_t channels = channel_counts[k / window_count / size_count % channel_count];
+        if (op == WINDOW_MULTIPLY || pool_allows(window)) {
+            scene s = make_scene(op, window, size, channels,
+                                 k >= window_count * size_count * channel_count);
+            try_scene(&s, lanes, pool);
+        }
+    }
+}
+
+START_TEST(windows_match_sums_in_double_precision) {
+    const lanes *lanes = NULL;
+    for (size_t k = 0; (lanes = lanes_at(k)) != NULL; k++) {
+        try_windows((window_op)_i, lanes, NULL);
+    }
+}
+END_TEST
+
+START_TEST(threads_share_rows_and_channels) {
+    pthreadpool_t pool = pthreadpool_create(3);
+    ck_assert_ptr_nonnull(pool);
+    for (int op = 0; op < WINDOW_OPS; op++) {
+        scene s = make_scene((window_op)op, windows[0], (size_t[]){30, 40}, 1000, true);
+        try_scene(&s, lanes_best(), pool);
+    }
+    pthreadpool_destroy(pool);
+}
+END_TEST
+
+/* An infinity is a value like others; padding is not. */
+START_TEST(infinities_win_or_lose) {
+    const lanes *lanes = NULL;
+    for (size_t k = 0; (lanes = lanes_at(k)) != NULL; k++) {
+        float in[3 * LANES_MAX], out[3];
+        for (size_t c = 0; c < sizeof in / sizeof *in; c++) {
+            in[c] = c % 3 == 0 ? -INFINITY : c % 3 == 1 ? INFINITY : -3;
+        }
+        window_row row = {.from = in,
+                          .width = 2,
+                          .pixel_stride = 3,
+                          .row_stride = 6,
+                          .kernel_rows = 2,
+                          .kernel_columns = 3,
+                          .stride = 1,
+                          .dilation = 1,
+                          .padding = 1,
+                          .min = -INFINITY,
+                          .max = INFINITY,
+                          .to = out,
+                          .to_stride = 3,
+                          .to_width = 1,
+                          .channels = 3};
+        lanes->window->row[WINDOW_MAXIMUM](&row);
+        ck_assert(out[0] == -INFINITY && out[1] == INFINITY && out[2] == -3);
+        lanes->window->row[WINDOW_AVERAGE](&row);
+        ck_assert(out[0] == -INFINITY && out[1] == INFINITY && out[2] == -3);
+    }
+}
+END_TEST
+
+START_TEST(means_of_all_pixels) {
+    static const size_t cases[][2] = {{1, 1}, {7, 3}, {49, 17}, {64, 64}, {169, 1000}, {100, 530}};
+    const lanes *lanes = NULL;
+    for (size_t k = 0; (lanes = lanes_at(k)) != NULL; k++) {
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            picture in = {.samples = 1,
+                          .height = 1,
+                          .width = cases[i][0],
+                          .channels = cases[i][1],
+                          .gap = i % 2 * 5};
+            fill(&in, 0, 1, LANES_MAX - 1);
+            float *out = malloc(in.channels * sizeof(float));
+            ck_assert_ptr_nonnull(out);
+            lanes->window->mean(in.data, in.width, in.channels + in.gap, in.channels, -0.1f,
+                                INFINITY, out);
+            for (size_t c = 0; c < in.channels; c++) {
+                double sum = 0;
+                for (size_t x = 0; x < in.width; x++) {
+                    sum += (double)pixel(&in, 0, 0, x)[c];
+                }
+                double wanted = fmax(sum / (double)in.width, (double)-0.1f);
+                ck_assert_double_eq_tol((double)out[c], wanted, 1e-5);
+            }
+            free(out);
+            free(in.data);
+        }
+    }
+}
+END_TEST
+
+/* ---- The kernel around them ---------------------------------------------------------------- */
+
+static void *allocate(void *context, size_t size, size_t alignment) {
+    (void)context;
+    return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+}
+
+static void release(void *context, void *pointer, size_t size) {
+    (void)context;
+    (void)size;
+    free(pointer);
+}
+
+/* One 3x3 convolution of 5 channels, prepared as a session does it; then with a band of its rows.
+ */
+START_TEST(depthwise_packs_and_runs) {
+    static const kiln_allocator allocator = {NULL, allocate, release};
+    static const kiln_plan_step step = {.kernel = KILN_KERNEL_CONV_2D};
+    kiln_plan_tensor_record record = {0};
+    scene s = make_scene(WINDOW_MULTIPLY, windows[0], (size_t[]){6, 6}, 5, false);
+    s.in.samples = 1;
+    s.out = s.in;
+    make_weights(&s);
+    fill(&s.in, 0, 6, LANES_MAX - 1);
+    fill(&s.out, 0, 6, 0);
+    operand inputs[3] = {describe(&s.in, &record),
+                         {.data = s.weights, .dims = {5, 3, 3, 1}, .constant = true},
+                         {.data = (void *)(uintptr_t)s.shape.bias, .record = &record}};
+    operand y = describe(&s.out, &record);
+    kiln_conv_params params = {.stride_height = 1,
+                               .stride_width = 1,
+                               .dilation_height = 1,
+                               .dilation_width = 1,
+                               .padding_top = 1,
+                               .padding_left = 1,
+                               .groups = 5,
+                               .algorithm = KILN_CONV_DEPTHWISE,
+                               .min = -INFINITY,
+                               .max = INFINITY};
+    kernel_call call = {.step = &step,
+                        .name = "dw",
+                        .params = &params,
+                        .inputs = inputs,
+                        .input_count = 3,
+                        .outputs = &y,
+                        .output_count = 1,
+                        .batch = 1,
+                        .end_row = 6,
+                        .allocator = &allocator};
+    ck_assert_int_eq(depthwise_check(&call, &error), KILN_OK);
+    ck_assert_int_eq(depthwise_prepare(&call, &error), KILN_OK);
+    ck_assert_int_eq(depthwise_bind(&call, &error), KILN_OK);
+    ck_assert_int_eq(depthwise_run(&call, &error), KILN_OK);
+    compare(&s, 0, 6);
+    call.begin_row = 2; /* rows outside the band stay as they are */
+    call.end_row = 4;
+    memset(s.out.data, 0xff, (size_t)6 * 6 * 5 * sizeof(float));
+    ck_assert_int_eq(depthwise_run(&call, &error), KILN_OK);
+    compare(&s, 2, 4);
+    ck_assert(isnan(pixel(&s.out, 0, 1, 5)[4]) && isnan(pixel(&s.out, 0, 4, 0)[0]));
+    depthwise_release(&call);
+    ck_assert_ptr_null(call.state);
+    params.groups = 1;
+    ck_assert_int_eq(depthwise_check(&call, &error), KILN_ERROR_FORMAT);
+    free((void *)(uintptr_t)s.shape.weights);
+    free(s.weights);
+    free(s.in.data);
+    free(s.out.data);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("window");
+    TCase *tests = tcase_create("window");
+    tcase_set_timeout(tests, 240);
+    tcase_add_loop_test(tests, windows_match_sums_in_double_precision, 0, WINDOW_OPS);
+    tcase_add_test(tests, threads_share_rows_and_channels);
+    tcase_add_test(tests, infinities_win_or_lose);
+    tcase_add_test(tests, means_of_all_pixels);
+    tcase_add_test(tests, depthwise_packs_and_runs);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

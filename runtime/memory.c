@@ -1,19 +1,79 @@
 /* How much memory sessions need besides weights. */
 #include "runtime/session.h"
 
+#include <stdlib.h>
+
+#define SEARCH_WORK ((size_t)200000000) /* steps by storages: far more than any network has */
+
 size_t call_scratch(const kernel_call *call) {
     const kernel *row = kernel_find(call->step->kernel);
     return row->scratch != NULL ? row->scratch(call) : 0;
 }
 
-static void add_up(const kiln_plan_view *v, const kernel_call *calls, kiln_memory_use *out) {
-    for (size_t step = 0; step < v->step_count; step++) {
-        const kernel *row = kernel_find(v->steps[step].kernel);
-        size_t scratch = call_scratch(&calls[step]);
-        out->scratch_bytes = scratch > out->scratch_bytes ? scratch : out->scratch_bytes;
+typedef struct by_offset {
+    uint64_t offset;
+    uint32_t storage;
+} by_offset;
+
+static int compare_offsets(const void *a, const void *b) {
+    const by_offset *x = a, *y = b;
+    return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+/* The lowest place between what is live at the step, or behind it. */
+static uint64_t find_gap(const kiln_plan_view *v, const by_offset *sorted, uint32_t batch,
+                         uint32_t step, uint64_t bytes) {
+    uint64_t at = 0;
+    for (size_t k = 0; k < v->storage_count; k++) {
+        const kiln_plan_storage *s = &v->storages[sorted[k].storage];
+        if (step < s->first_step || s->last_step < step) {
+            continue;
+        }
+        if (at + bytes <= s->offset * batch) {
+            return at;
+        }
+        uint64_t end = (s->offset + s->bytes) * batch;
+        at = end > at ? end : at;
+    }
+    return at;
+}
+
+/* Scratch is wanted by one step at a time, when much of the arena may be free. */
+kiln_status place_scratch(const kiln_plan *plan, kernel_call *calls, uint32_t batch,
+                          uint64_t *out_room, kiln_error *error) {
+    const kiln_plan_view *v = &plan->view;
+    const kiln_allocator *a = &plan->allocator;
+    size_t bytes = (v->storage_count + 1) * sizeof(by_offset);
+    by_offset *sorted = a->allocate(a->context, bytes, 16);
+    if (sorted == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    for (uint32_t k = 0; k < v->storage_count; k++) {
+        sorted[k] = (by_offset){v->storages[k].offset, k};
+    }
+    qsort(sorted, v->storage_count, sizeof *sorted, compare_offsets);
+    bool search = v->step_count < SEARCH_WORK / (v->storage_count + 1);
+    *out_room = v->header->arena_bytes * batch;
+    for (uint32_t step = 0; step < v->step_count; step++) {
+        uint64_t scratch = call_scratch(&calls[step]), arena = v->header->arena_bytes * batch;
+        uint64_t at = search ? find_gap(v, sorted, batch, step, scratch) : arena;
+        calls[step].scratch_offset = at;
+        *out_room = scratch > 0 && at + scratch > *out_room ? at + scratch : *out_room;
+    }
+    a->release(a->context, sorted, bytes);
+    return KILN_OK;
+}
+
+static kiln_status add_up(const kiln_plan *plan, kernel_call *calls, uint32_t batch,
+                          kiln_memory_use *out, kiln_error *error) {
+    kiln_status status = place_scratch(plan, calls, batch, &out->total_bytes, error);
+    out->scratch_bytes = out->total_bytes - out->arena_bytes;
+    for (size_t step = 0; step < plan->view.step_count; step++) {
+        const kernel *row = kernel_find(plan->view.steps[step].kernel);
         out->heap_bytes += row->heap != NULL ? row->heap(&calls[step]) : 0;
     }
-    out->total_bytes = out->arena_bytes + out->scratch_bytes + out->heap_bytes;
+    out->total_bytes += out->heap_bytes;
+    return status;
 }
 
 kiln_status kiln_plan_memory(const kiln_plan *plan, const kiln_session_options *options,
@@ -28,22 +88,24 @@ kiln_status kiln_plan_memory(const kiln_plan *plan, const kiln_session_options *
     size_t operand_bytes = (v->operand_count + 1) * sizeof(operand);
     kernel_call *calls = a->allocate(a->context, call_bytes, 64);
     operand *operands = a->allocate(a->context, operand_bytes, 64);
+    kiln_status status = calls != NULL && operands != NULL
+                             ? KILN_OK
+                             : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     *out_use = (kiln_memory_use){.arena_bytes = v->header->arena_bytes * batch};
-    if (calls != NULL && operands != NULL) {
+    if (status == KILN_OK) {
         for (size_t step = 0; step < v->step_count; step++) {
             call_describe(v, step, operands + v->steps[step].first_operand, &calls[step]);
             calls[step].batch = calls[step].max_batch = batch;
             calls[step].threads = options->threads == 0 ? 1 : options->threads;
         }
         describe_bands(v, calls, NULL);
-        add_up(v, calls, out_use);
+        status = add_up(plan, calls, batch, out_use, error);
     }
-    bool failed = calls == NULL || operands == NULL;
     if (calls != NULL) {
         a->release(a->context, calls, call_bytes);
     }
     if (operands != NULL) {
         a->release(a->context, operands, operand_bytes);
     }
-    return failed ? kiln_fail(error, KILN_ERROR_MEMORY, "out of memory") : KILN_OK;
+    return status;
 }

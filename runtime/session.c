@@ -26,22 +26,33 @@ void session_free(const kiln_session *s, void *pointer, size_t size) {
 
 /* ---- Creating ------------------------------------------------------------------------------ */
 
-static kiln_status allocate_arena(kiln_session *s, uint64_t limit, kiln_error *error) {
-    uint64_t arena = s->plan->view.header->arena_bytes;
-    if (arena > (SIZE_MAX / 4) / s->max_batch || (limit != 0 && arena * s->max_batch > limit)) {
+static kiln_status allocate_arena(kiln_session *s, kiln_error *error) {
+    uint64_t arena = s->plan->view.header->arena_bytes, room = 0;
+    if (arena > (SIZE_MAX / 4) / s->max_batch) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "the arena is too large for a batch of %u",
+                         s->max_batch);
+    }
+    kiln_status status = place_scratch(s->plan, s->calls, s->max_batch, &room, error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    if (room > SIZE_MAX / 2 || (s->memory_limit != 0 && room > s->memory_limit)) {
         return kiln_fail(error, KILN_ERROR_MEMORY,
                          "an arena of %llu bytes for a batch of %u is over the limit of %llu",
-                         (unsigned long long)arena * s->max_batch, s->max_batch,
-                         (unsigned long long)limit);
+                         (unsigned long long)room, s->max_batch,
+                         (unsigned long long)s->memory_limit);
     }
     s->arena_bytes = (size_t)arena * s->max_batch;
-    s->arena_room = s->arena_bytes + KILN_ARENA_MARGIN;
+    s->arena_room = (size_t)room + KILN_ARENA_MARGIN;
     s->arena = s->allocator.allocate(s->allocator.context, s->arena_room, KILN_ARENA_ALIGNMENT);
     if (s->arena == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for an arena of %zu bytes",
-                         s->arena_bytes);
+        return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for an arena of %llu bytes",
+                         (unsigned long long)room);
     }
-    memset(s->arena + s->arena_bytes, 0, KILN_ARENA_MARGIN);
+    memset(s->arena + room, 0, KILN_ARENA_MARGIN);
+    for (size_t step = 0; step < s->plan->view.step_count; step++) {
+        s->calls[step].scratch = s->arena + s->calls[step].scratch_offset;
+    }
     return KILN_OK;
 }
 
@@ -72,24 +83,6 @@ static kiln_status prepare_step(kiln_session *s, size_t step, kiln_error *error)
     return status;
 }
 
-/* One scratch for all steps, as large as the neediest wants it. */
-static kiln_status allocate_scratch(kiln_session *s, kiln_error *error) {
-    size_t steps = s->plan->view.step_count;
-    for (size_t step = 0; step < steps; step++) {
-        size_t bytes = call_scratch(&s->calls[step]);
-        s->scratch_bytes = bytes > s->scratch_bytes ? bytes : s->scratch_bytes;
-    }
-    s->scratch = s->allocator.allocate(s->allocator.context, s->scratch_bytes + 1, 64);
-    if (s->scratch == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for %zu bytes of scratch",
-                         s->scratch_bytes);
-    }
-    for (size_t step = 0; step < steps; step++) {
-        s->calls[step].scratch = s->scratch;
-    }
-    return KILN_OK;
-}
-
 static kiln_status make_calls(kiln_session *s, kiln_error *error) {
     const kiln_plan_view *v = &s->plan->view;
     s->calls = session_allocate(s, v->step_count * sizeof *s->calls);
@@ -112,10 +105,13 @@ static kiln_status make_calls(kiln_session *s, kiln_error *error) {
     }
     s->bound_batch = s->max_batch;
     kiln_status status = prepare_bands(s, error);
+    if (status == KILN_OK) {
+        status = allocate_arena(s, error);
+    }
     for (size_t step = 0; step < v->step_count && status == KILN_OK; step++) {
         status = prepare_step(s, step, error);
     }
-    return status == KILN_OK ? allocate_scratch(s, error) : status;
+    return status;
 }
 
 kiln_status kiln_session_create(const kiln_plan *plan, const kiln_session_options *options,
@@ -150,6 +146,7 @@ kiln_status kiln_session_create(const kiln_plan *plan, const kiln_session_option
                         .allocator = allocator,
                         .max_batch = max_batch,
                         .profile = options->profile,
+                        .memory_limit = options->memory_limit,
                         .observed_step = SIZE_MAX};
     packed_enter(plan);
     if (options->threads > 1) {
@@ -158,9 +155,6 @@ kiln_status kiln_session_create(const kiln_plan *plan, const kiln_session_option
             status =
                 kiln_fail(error, KILN_ERROR_MEMORY, "cannot start %u threads", options->threads);
         }
-    }
-    if (status == KILN_OK) {
-        status = allocate_arena(s, options->memory_limit, error);
     }
     if (status == KILN_OK) {
         status = make_calls(s, error);
@@ -194,7 +188,6 @@ void kiln_session_destroy(kiln_session *s) {
     session_free(s, s->widened, v->tensor_count * sizeof *s->widened);
     session_free(s, s->nanoseconds, v->step_count * sizeof *s->nanoseconds);
     session_free(s, s->arena, s->arena_room);
-    session_free(s, s->scratch, s->scratch_bytes + 1);
     if (s->threadpool != NULL) {
         pthreadpool_destroy(s->threadpool);
     }

@@ -30,10 +30,9 @@ struct kiln_session {
     widened *widened;  /* by tensor: f32 copies of f16 constants read at run time */
     uint64_t *nanoseconds;
     uint64_t runs;
-    uint8_t *arena;
+    uint8_t *arena; /* activations, and scratch in the gaps between them and behind */
     size_t arena_bytes, arena_room;
-    void *scratch; /* of the step that runs */
-    size_t scratch_bytes;
+    uint64_t memory_limit;
     pthreadpool_t threadpool;
     uint32_t max_batch, bound_batch, batch;
     bool profile;
@@ -68,6 +67,10 @@ kiln_status run_band(kiln_session *s, const kiln_plan_band *band, kiln_error *er
 
 /* Bytes of scratch that the call needs, as it is described. */
 size_t call_scratch(const kernel_call *call);
+/* Where in the arena each call has its scratch (scratch_offset), and how large the arena must be
+ * with that. */
+kiln_status place_scratch(const kiln_plan *plan, kernel_call *inout_calls, uint32_t batch,
+                          uint64_t *out_room, kiln_error *error);
 
 /* ---- Constants (constants.c) --------------------------------------------------------------- */
 

@@ -320,9 +320,7 @@ kiln_status lowering_choose_bands(lowering *l) {
             status = measure(l, &search.table, search.saved, &search.live);
         }
     }
-    uint64_t room = search.live.peak;
-    if (l->options->memory == KILN_MEMORY_BALANCED && room < BALANCED_ROOM) {
-        room = BALANCED_ROOM;
-    }
-    return status == KILN_OK ? use_room(&search, room) : status;
+    uint64_t room = search.live.peak > BALANCED_ROOM ? search.live.peak : BALANCED_ROOM;
+    bool grow = status == KILN_OK && l->options->memory == KILN_MEMORY_BALANCED;
+    return grow ? use_room(&search, room) : status;
 }

@@ -184,7 +184,7 @@ typedef struct kiln_session kiln_session;
 typedef struct kiln_session_options {
     uint32_t threads;      /* compute threads, the caller's included; 0 = 1 */
     uint32_t max_batch;    /* largest batch of a run; 0 = 1 */
-    uint64_t memory_limit; /* refuse to create a session whose arena is larger; 0 = no limit */
+    uint64_t memory_limit; /* refuse a session whose arena, scratch included, is larger; 0: none */
     bool profile;          /* measure each step (kiln_session_profile) */
     const kiln_allocator *allocator; /* NULL: the plan's */
 } kiln_session_options;
@@ -196,7 +196,8 @@ KILN_API void kiln_session_options_init(kiln_session_options *out_options);
  * of this processor. */
 typedef struct kiln_memory_use {
     uint64_t arena_bytes;   /* activations */
-    uint64_t scratch_bytes; /* what kernels write to while they run */
+    uint64_t scratch_bytes; /* what kernels write to while they run, as far as the arena has no
+                             * room for it then */
     uint64_t heap_bytes;    /* about what XNNPACK allocates for itself: pointers to pixels */
     uint64_t total_bytes;
 } kiln_memory_use;

@@ -65,7 +65,8 @@ typedef struct kernel_call {
     struct kiln_session *session; /* NULL during check */
     const kiln_allocator *allocator;
     void *state;   /* the kernel's own */
-    void *scratch; /* what run may write to, shared by all steps; aligned to 64 */
+    void *scratch; /* what run may write to; aligned to 64, undefined before */
+    uint64_t scratch_offset;
 } kernel_call;
 
 typedef struct kernel {

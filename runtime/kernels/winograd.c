@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define STRIP_BYTES ((size_t)768 << 10) /* of transformed data: most of an L2 cache */
-#define LEAST_STRIP ((size_t)48)        /* tiles: weights are read once a strip */
+#define LEAST_STRIP ((size_t)36)        /* tiles: weights are read once a strip */
 #define BLOCK_BYTES                                                                                \
     ((size_t)768 << 10) /* of products; the transformed input is read once a block */
 /* Positions lie so much further apart than their data is long, so that they do not all fall into

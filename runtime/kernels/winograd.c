@@ -12,8 +12,8 @@
 
 #define STRIP_BYTES ((size_t)768 << 10) /* of transformed data: most of an L2 cache */
 #define LEAST_STRIP ((size_t)36)        /* tiles: weights are read once a strip */
-#define BLOCK_BYTES                                                                                \
-    ((size_t)768 << 10) /* of products; the transformed input is read once a block */
+/* Of products: the transformed input is read once a block. */
+#define BLOCK_BYTES ((size_t)512 << 10)
 /* Positions lie so much further apart than their data is long, so that they do not all fall into
  * the same sets of the L1 cache. */
 #define SKEW LANES_MAX

@@ -144,6 +144,15 @@ static void add_pair(plan_writing *w, const char *key, const char *value) {
     }
 }
 
+/* What was asked for, for those who change algorithms later: kiln_tune. */
+static const char *const convolutions[KILN_CONVOLUTION_COUNT] = {
+    [KILN_CONVOLUTION_AUTO] = "auto",
+    [KILN_CONVOLUTION_EXACT] = "exact",
+    [KILN_CONVOLUTION_WINOGRAD_2] = "winograd2",
+    [KILN_CONVOLUTION_WINOGRAD_4] = "winograd4",
+    [KILN_CONVOLUTION_WINOGRAD_6] = "winograd6",
+    [KILN_CONVOLUTION_DIRECT] = "direct"};
+
 static void add_descriptions(plan_writing *w) {
     const graph *g = w->p->source;
     const char *slash = strrchr(g->file, '/');
@@ -153,6 +162,9 @@ static void add_descriptions(plan_writing *w) {
     add_pair(w, "source", slash != NULL ? slash + 1 : g->file);
     add_pair(w, "producer", g->producer);
     add_pair(w, "opset", opset);
+    if ((size_t)w->options->convolution < KILN_CONVOLUTION_COUNT) {
+        add_pair(w, "convolution", convolutions[w->options->convolution]);
+    }
     for (size_t k = 0; k < w->options->label_count; k++) {
         uint32_t label = string_table_add(&w->strings, w->options->labels[k]);
         buffer_append(&w->sections[KILN_SECTION_LABELS], &label, sizeof label);

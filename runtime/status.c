@@ -1,4 +1,4 @@
-/* Statuses, element types, the default allocator. */
+/* Statuses, names, element types, the default allocator. */
 #include "runtime/runtime.h"
 
 #include <stdarg.h>
@@ -47,6 +47,17 @@ size_t kiln_dtype_size(kiln_dtype dtype) {
 
 const char *kiln_dtype_name(kiln_dtype dtype) {
     return is_dtype(dtype) ? dtypes[dtype].name : "?";
+}
+
+const char *kiln_conv_algorithm_name(uint32_t algorithm) {
+    static const char *const names[KILN_CONV_ALGORITHM_COUNT] = {
+        [KILN_CONV_DIRECT] = "direct",
+        [KILN_CONV_WINOGRAD_2] = "winograd2",
+        [KILN_CONV_WINOGRAD_4] = "winograd4",
+        [KILN_CONV_WINOGRAD_6] = "winograd6",
+        [KILN_CONV_GEMM] = "gemm",
+        [KILN_CONV_DEPTHWISE] = "depthwise"};
+    return algorithm < KILN_CONV_ALGORITHM_COUNT ? names[algorithm] : "?";
 }
 
 static void *allocate(void *context, size_t size, size_t alignment) {

@@ -7,15 +7,6 @@
 
 /* ---- What a step does ---------------------------------------------------------------------- */
 
-static const char *const algorithm_names[KILN_CONV_ALGORITHM_COUNT] = {
-    [KILN_CONV_DIRECT] = "direct",
-    [KILN_CONV_WINOGRAD_2] = "winograd2",
-    [KILN_CONV_WINOGRAD_4] = "winograd4",
-    [KILN_CONV_WINOGRAD_6] = "winograd6",
-    [KILN_CONV_GEMM] = "gemm",
-    [KILN_CONV_DEPTHWISE] = "depthwise",
-};
-
 static double step_bytes(const kiln_plan_view *v, const kiln_plan_step *s, uint32_t batch) {
     double bytes = 0;
     for (uint32_t k = 0; k < (uint32_t)s->input_count + s->output_count; k++) {
@@ -55,7 +46,7 @@ void step_work_of(const kiln_plan *plan, size_t step, uint32_t batch, step_work 
     out_work->done = out_work->operations;
     if (s->kernel == KILN_KERNEL_CONV_2D) {
         const kiln_conv_params *c = (const void *)(v.params + s->params_offset);
-        out_work->algorithm = algorithm_names[c->algorithm];
+        out_work->algorithm = kiln_conv_algorithm_name(c->algorithm);
         if (c->algorithm >= KILN_CONV_WINOGRAD_2 && c->algorithm <= KILN_CONV_WINOGRAD_6) {
             out_work->done *= winograd_saving(out_work->output, 2.0 * c->algorithm);
         }

@@ -240,6 +240,8 @@ typedef enum kiln_conv_algorithm {
     KILN_CONV_DEPTHWISE = 5,
     KILN_CONV_ALGORITHM_COUNT = 6
 } kiln_conv_algorithm;
+/* "direct", "winograd4", ...; "?" for a value that is not a kiln_conv_algorithm. */
+KILN_API const char *kiln_conv_algorithm_name(uint32_t algorithm);
 typedef struct kiln_conv_params {
     uint32_t stride_height, stride_width;
     uint32_t dilation_height, dilation_width;

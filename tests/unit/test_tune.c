@@ -1,0 +1,246 @@
+/* kiln_tune: a plan with nothing to choose, one with a choice, and one whose tuning is stopped. */
+#include "compiler/graph/graph.h"
+#include "compiler/lower/lower.h"
+#include "compiler/ops/ops.h"
+#include "compiler/passes/passes.h"
+#include "compiler/place/place.h"
+#include "compiler/write/write.h"
+#include <kiln/tune.h>
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CHANNELS 16
+#define SIDE 20
+#define VALUES ((size_t)CHANNELS * SIDE * SIDE)
+
+static char folder[] = "/tmp/kiln-tune-XXXXXX", path[64], copy[64];
+static kiln_error error;
+
+/* ---- The network --------------------------------------------------------------------------- */
+
+static float noise(size_t k) {
+    return (float)((k * 2654435761u >> 8) % 2001) / 1000 - 1;
+}
+
+static tensor *apply(graph *g, const char *op_name, size_t count, tensor *const *inputs) {
+    tensor *y = graph_add_tensor(g, NULL, KILN_F32);
+    ck_assert_ptr_nonnull(graph_add_node(g, op_find(op_name), NULL, count, inputs, 1, &y));
+    return y;
+}
+
+static tensor *convolve(graph *g, tensor *x) {
+    tensor *w = graph_add_constant(g, NULL, KILN_F32, 4, (int64_t[]){CHANNELS, CHANNELS, 3, 3});
+    for (size_t k = 0; k < (size_t)tensor_elements(w); k++) {
+        ((float *)w->owned)[k] = noise(k) / 8;
+    }
+    return apply(g, "Conv", 2, (tensor *[]){x, w});
+}
+
+static void write_plan_of(bool convolution, kiln_convolution how) {
+    graph *g = NULL;
+    program *p = NULL;
+    kiln_compile_options options;
+    kiln_compile_report report = {0};
+    ck_assert_int_eq(graph_create("test", &error, &g), KILN_OK);
+    g->opset = 13;
+    g->producer = "test";
+    tensor *x = graph_add_tensor(g, "x", KILN_F32);
+    ck_assert_int_eq(tensor_set_shape(g, NULL, x, 4, (int64_t[]){1, CHANNELS, SIDE, SIDE}),
+                     KILN_OK);
+    tensor *y = apply(g, "Relu", 1, &x);
+    y = convolution ? convolve(g, y) : y;
+    g->inputs = &x;
+    g->outputs = &y;
+    g->input_count = g->output_count = 1;
+    x->is_input = y->is_output = true;
+    kiln_compile_options_init(&options);
+    options.convolution = how;
+    ck_assert_msg(passes_run(g, &options, &report) == KILN_OK, "%s", error.message);
+    ck_assert_int_eq(lower_graph_to_program(g, &options, &p), KILN_OK);
+    ck_assert_int_eq(place_program(p), KILN_OK);
+    ck_assert_int_eq(write_plan(p, path, &options, &report, &error), KILN_OK);
+    graph_free(g);
+}
+
+/* A file's bytes, from malloc. */
+static uint8_t *read_all(const char *name, size_t *out_size) {
+    FILE *file = fopen(name, "rb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(fseek(file, 0, SEEK_END), 0);
+    *out_size = (size_t)ftell(file);
+    rewind(file);
+    uint8_t *bytes = malloc(*out_size);
+    ck_assert_ptr_nonnull(bytes);
+    ck_assert_uint_eq(fread(bytes, 1, *out_size, file), *out_size);
+    (void)fclose(file);
+    return bytes;
+}
+
+static float *run_plan(const char *name) {
+    kiln_plan *plan = NULL;
+    kiln_session *session = NULL;
+    float *x = malloc(VALUES * sizeof *x), *y = calloc(VALUES, sizeof *y);
+    size_t outputs = (size_t)CHANNELS * (SIDE - 2) * (SIDE - 2);
+    for (size_t k = 0; k < VALUES; k++) {
+        x[k] = noise(k * 7 + 3);
+    }
+    kiln_buffer in = {x, VALUES * sizeof *x}, out = {y, outputs * sizeof *y};
+    ck_assert_msg(kiln_plan_open(name, NULL, &plan, &error) == KILN_OK, "%s", error.message);
+    ck_assert_int_eq(kiln_session_create(plan, NULL, &session, &error), KILN_OK);
+    ck_assert_int_eq(kiln_session_run(session, 1, &in, 1, &out, 1, &error), KILN_OK);
+    kiln_session_destroy(session);
+    kiln_plan_close(plan);
+    free(x);
+    return y;
+}
+
+static void expect_same_bytes(const uint8_t *bytes, size_t size, const char *name) {
+    size_t now_size;
+    uint8_t *now = read_all(name, &now_size);
+    ck_assert_uint_eq(now_size, size);
+    ck_assert_mem_eq(now, bytes, size);
+    free(now);
+}
+
+/* ---- Tests --------------------------------------------------------------------------------- */
+
+typedef struct seen {
+    size_t layers, runs, stop_at;
+    kiln_tune_layer layer;
+} seen;
+
+static void see_layer(void *context, const kiln_tune_layer *layer) {
+    seen *s = context;
+    s->layers++;
+    s->layer = *layer;
+}
+
+static bool see_progress(void *context, size_t done, size_t total) {
+    seen *s = context;
+    ck_assert_uint_eq(done, s->runs);
+    ck_assert_uint_lt(done, total);
+    return s->runs++ != s->stop_at;
+}
+
+static kiln_tune_options watching(seen *s) {
+    kiln_tune_options options;
+    kiln_tune_options_init(&options);
+    options.runs = 4;
+    options.on_progress = see_progress;
+    options.on_layer = see_layer;
+    options.context = s;
+    return options;
+}
+
+START_TEST(nothing_to_choose) {
+    size_t size;
+    kiln_tune_report report;
+    write_plan_of(false, KILN_CONVOLUTION_AUTO);
+    uint8_t *bytes = read_all(path, &size);
+    ck_assert_int_eq(kiln_tune(path, NULL, NULL, &report, &error), KILN_OK);
+    ck_assert_int_eq(report.outcome, KILN_TUNE_NO_CHOICE);
+    expect_same_bytes(bytes, size, path);
+    ck_assert_int_eq(kiln_tune(path, copy, NULL, &report, &error), KILN_OK);
+    expect_same_bytes(bytes, size, copy);
+    free(bytes);
+}
+END_TEST
+
+START_TEST(stopped) {
+    size_t size;
+    kiln_tune_report report;
+    write_plan_of(true, KILN_CONVOLUTION_WINOGRAD_6);
+    uint8_t *bytes = read_all(path, &size);
+    (void)unlink(copy);
+    for (size_t at = 0; at < 30; at += 7) {
+        seen s = {.stop_at = at};
+        kiln_tune_options options = watching(&s);
+        ck_assert_int_eq(kiln_tune(path, at % 2 == 0 ? NULL : copy, &options, &report, &error),
+                         KILN_OK);
+        ck_assert_int_eq(report.outcome, KILN_TUNE_STOPPED);
+        ck_assert_uint_eq(s.runs, at + 1);
+        expect_same_bytes(bytes, size, path);
+        ck_assert_int_ne(access(copy, F_OK), 0);
+    }
+    free(bytes);
+}
+END_TEST
+
+/* An exact plan has to come out, whatever is fastest: a change that does not depend on timing. */
+START_TEST(made_exact) {
+    size_t size;
+    kiln_tune_report report;
+    seen s = {.stop_at = SIZE_MAX};
+    kiln_tune_options options = watching(&s);
+    options.precision = KILN_TUNE_EXACT;
+    write_plan_of(true, KILN_CONVOLUTION_WINOGRAD_6);
+    uint8_t *bytes = read_all(path, &size);
+    ck_assert_msg(kiln_tune(path, copy, &options, &report, &error) == KILN_OK, "%s", error.message);
+    expect_same_bytes(bytes, size, path);
+    ck_assert_int_eq(report.outcome, KILN_TUNE_CHANGED);
+    ck_assert(report.exact && report.changed == 1 && report.convolutions == 1);
+    ck_assert(report.seconds_before > 0 && report.seconds_after > 0);
+    ck_assert_uint_gt(report.memory_after.total_bytes, 0);
+    ck_assert_uint_eq(s.layers, 1);
+    ck_assert_int_eq(s.layer.before, KILN_CONV_WINOGRAD_6);
+    ck_assert(s.layer.after == KILN_CONV_GEMM || s.layer.after == KILN_CONV_DIRECT);
+    ck_assert(isfinite(s.layer.seconds[s.layer.before]));
+    ck_assert(isinf(s.layer.seconds[KILN_CONV_WINOGRAD_2]));
+    float *before = run_plan(path), *after = run_plan(copy), largest = 0, worst = 0;
+    for (size_t k = 0; k < VALUES; k++) {
+        largest = fmaxf(largest, fabsf(before[k]));
+        worst = fmaxf(worst, fabsf(before[k] - after[k]));
+    }
+    ck_assert(largest > 0 && worst > 0 && worst <= 1e-3f * largest);
+    free(before);
+    free(after);
+    free(bytes);
+}
+END_TEST
+
+START_TEST(stays_exact) {
+    kiln_tune_report report;
+    seen s = {.stop_at = SIZE_MAX};
+    kiln_tune_options options = watching(&s);
+    write_plan_of(true, KILN_CONVOLUTION_EXACT);
+    ck_assert_int_eq(kiln_tune(path, copy, &options, &report, &error), KILN_OK);
+    ck_assert(report.exact && isinf(s.layer.seconds[KILN_CONV_WINOGRAD_4]));
+    s = (seen){.stop_at = SIZE_MAX};
+    options.precision = KILN_TUNE_ANY;
+    ck_assert_int_eq(kiln_tune(path, copy, &options, &report, &error), KILN_OK);
+    ck_assert(!report.exact && isfinite(s.layer.seconds[KILN_CONV_WINOGRAD_4]));
+    s = (seen){.stop_at = SIZE_MAX};
+    options.precision = KILN_TUNE_AS_COMPILED;
+    write_plan_of(true, KILN_CONVOLUTION_AUTO);
+    ck_assert_int_eq(kiln_tune(path, copy, &options, &report, &error), KILN_OK);
+    ck_assert(!report.exact && isfinite(s.layer.seconds[KILN_CONV_WINOGRAD_4]));
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("tune");
+    TCase *cases = tcase_create("tune");
+    if (mkdtemp(folder) == NULL) {
+        return 1;
+    }
+    snprintf(path, sizeof path, "%s/net.plan", folder);
+    snprintf(copy, sizeof copy, "%s/copy.plan", folder);
+    tcase_set_timeout(cases, 120);
+    tcase_add_test(cases, nothing_to_choose);
+    tcase_add_test(cases, stopped);
+    tcase_add_test(cases, made_exact);
+    tcase_add_test(cases, stays_exact);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    (void)unlink(path);
+    (void)unlink(copy);
+    (void)rmdir(folder);
+    return failed != 0;
+}

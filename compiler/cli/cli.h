@@ -14,7 +14,7 @@ typedef struct command {
 } command;
 
 extern const command command_compile, command_inspect, command_run, command_verify, command_bench,
-    command_train, command_evaluate, command_classify, command_embed, command_compare,
+    command_tune, command_train, command_evaluate, command_classify, command_embed, command_compare,
     command_export, command_view;
 
 /* "kiln: MESSAGE" on stderr; returns EXIT_FAILED. */

@@ -5,10 +5,11 @@
 #include <string.h>
 
 static const command *const commands[] = {
-    &command_compile, &command_inspect,  &command_run,      &command_verify, &command_bench,
+    &command_compile, &command_inspect,  &command_run,
+    &command_verify,  &command_bench,    &command_tune,
 #ifdef KILN_WITH_TRAINING /* these stand on train.h, which may be left out of the runtime */
-    &command_train,   &command_evaluate, &command_classify, &command_embed,  &command_compare,
-    &command_view,
+    &command_train,   &command_evaluate, &command_classify,
+    &command_embed,   &command_compare,  &command_view,
 #endif
     &command_export,
 };
@@ -38,6 +39,7 @@ static void overview(FILE *out) {
         "  kiln inspect resnet50.plan\n"
         "  kiln run resnet50.plan cat.jpg\n"
         "  kiln bench resnet50.plan --threads 1,2\n"
+        "  kiln tune resnet50.plan\n"
 #ifdef KILN_WITH_TRAINING
         "\nA classifier of your own:\n"
         "  kiln train mobilefacenet.plan faces/ -o faces.plan --report faces.html\n"

@@ -1,0 +1,264 @@
+/* kiln tune. */
+#include "compiler/cli/cli.h"
+#include <kiln/tune.h>
+
+#include <getopt.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help_text[] =
+    "usage: kiln tune PLAN [-o FILE] [options]\n\n"
+    "Measures on this machine how fast each convolution runs with each algorithm that can compute\n"
+    "it, and stores the fastest in the plan. The compiler chooses by a model of the costs, which\n"
+    "knows neither this machine's caches nor how many threads there will be: tune where the plan\n"
+    "will run, with the threads it will run with, while nothing else runs.\n\n"
+    "A layer changes for a gain of 3 % or more, the plan if the network as a whole is not slower\n"
+    "then. Until all is measured the file is as it was; stop at any time.\n\n"
+    "  -o FILE            where to write the plan (default: in PLAN's place)\n"
+    "  --threads N        compute threads (default 1)\n"
+    "  --batch N          samples a run (default 1)\n"
+    "  --runs N           timed runs with each algorithm (default 15)\n"
+    "  --exact            no Winograd convolutions: layers that have one get an exact one, even\n"
+    "                     where that is slower\n"
+    "  --allow-winograd   for a plan compiled with --exact, which stays exact otherwise: errors "
+    "of\n"
+    "                     1e-3 instead of 1e-4\n"
+    "  --json             every convolution with all its times, as JSON\n"
+    "  -q                 print nothing\n\n"
+    "Algorithms: gemm (one matrix product), winograd2, winograd4, winograd6 (3x3 with stride 1: "
+    "fewer\n"
+    "multiplications, more rounding), depthwise (one channel a group), direct (XNNPACK's own; not\n"
+    "where it would have to add or to run by rows). Layers that run together, some rows at a time\n"
+    "(kiln compile --memory), take an algorithm only if their memory has room for its rows.\n\n"
+    "Examples:\n"
+    "  kiln tune resnet50.plan --threads 4\n"
+    "  kiln tune exact.plan --allow-winograd -o fast.plan\n";
+
+enum { OPT_THREADS = 256, OPT_BATCH, OPT_RUNS, OPT_EXACT, OPT_WINOGRAD, OPT_JSON };
+
+typedef struct tune_line {
+    char *name;
+    kiln_tune_layer layer;
+} tune_line;
+
+typedef struct tune_call {
+    kiln_tune_options options;
+    const char *plan, *out;
+    tune_line *lines;
+    size_t count, capacity;
+    bool json, quiet, help, failed;
+} tune_call;
+
+/* ---- What is reported ---------------------------------------------------------------------- */
+
+static void keep_layer(void *context, const kiln_tune_layer *layer) {
+    tune_call *c = context;
+    if (c->count == c->capacity) {
+        size_t capacity = c->capacity == 0 ? 64 : c->capacity * 2;
+        tune_line *grown = realloc(c->lines, capacity * sizeof *grown);
+        if (grown == NULL) {
+            c->failed = true;
+            return;
+        }
+        c->lines = grown;
+        c->capacity = capacity;
+    }
+    char *name = strdup(layer->name);
+    c->failed = c->failed || name == NULL;
+    c->lines[c->count] = (tune_line){name, *layer};
+    c->count += name != NULL;
+}
+
+static bool show_progress(void *context, size_t done, size_t total) {
+    const tune_call *c = context;
+    if (!c->quiet) {
+        progress_show("tuning, runs", done, total);
+    }
+    return true;
+}
+
+static void print_layers(const tune_call *c) {
+    printf("%-36s %-9s    %-9s %11s %11s\n", "Layer", "before", "after", "us before", "us after");
+    for (size_t k = 0; k < c->count; k++) {
+        const kiln_tune_layer *l = &c->lines[k].layer;
+        if (l->before != l->after) {
+            printf("%-36.36s %-9s -> %-9s %11.1f %11.1f\n", c->lines[k].name,
+                   kiln_conv_algorithm_name(l->before), kiln_conv_algorithm_name(l->after),
+                   l->seconds[l->before] * 1e6, l->seconds[l->after] * 1e6);
+        }
+    }
+}
+
+static const char *outcome_text(const kiln_tune_report *r) {
+    switch (r->outcome) {
+    case KILN_TUNE_CHANGED:
+        return "changed";
+    case KILN_TUNE_UNCHANGED:
+        return "unchanged";
+    case KILN_TUNE_SLOWER:
+        return "slower";
+    case KILN_TUNE_NO_CHOICE:
+        return "no choice";
+    default:
+        return "stopped";
+    }
+}
+
+static void print_report(const tune_call *c, const kiln_tune_report *r) {
+    char before[32], after[32];
+    switch (r->outcome) {
+    case KILN_TUNE_CHANGED:
+        print_layers(c);
+        printf("%zu of %zu convolutions changed; a run: %.3f ms before, %.3f ms after; memory: %s "
+               "before, %s after\n",
+               r->changed, r->convolutions, r->seconds_before * 1e3, r->seconds_after * 1e3,
+               human_bytes(r->memory_before.total_bytes, before, sizeof before),
+               human_bytes(r->memory_after.total_bytes, after, sizeof after));
+        break;
+    case KILN_TUNE_SLOWER:
+        printf("unchanged: layers gained, but not the network (%.3f ms before, %.3f ms after)\n",
+               r->seconds_before * 1e3, r->seconds_after * 1e3);
+        break;
+    case KILN_TUNE_NO_CHOICE:
+        printf("unchanged: no convolution that has another algorithm\n");
+        break;
+    default:
+        printf("unchanged: of %zu convolutions, none has an algorithm that is 3 %% faster\n",
+               r->convolutions);
+        break;
+    }
+    if (r->exact && c->options.precision == KILN_TUNE_AS_COMPILED) {
+        printf("The plan is exact and stays so; --allow-winograd tries faster, less exact "
+               "algorithms, too.\n");
+    }
+}
+
+static void print_json(const tune_call *c, const kiln_tune_report *r) {
+    printf("{\"outcome\": \"%s\", \"exact\": %s, \"threads\": %u, \"batch\": %u, "
+           "\"convolutions\": %zu, \"changed\": %zu, ",
+           outcome_text(r), r->exact ? "true" : "false", c->options.threads, c->options.batch,
+           r->convolutions, r->changed);
+    printf("\"before_ms\": %.4f, \"after_ms\": %.4f, \"memory_before_bytes\": %llu, "
+           "\"memory_after_bytes\": %llu, \"layers\": [",
+           r->seconds_before * 1e3, r->seconds_after * 1e3,
+           (unsigned long long)r->memory_before.total_bytes,
+           (unsigned long long)r->memory_after.total_bytes);
+    for (size_t k = 0; k < c->count; k++) {
+        const kiln_tune_layer *l = &c->lines[k].layer;
+        printf("%s{\"name\": ", k > 0 ? ", " : "");
+        json_string(stdout, c->lines[k].name);
+        printf(", \"step\": %zu, \"before\": \"%s\", \"after\": \"%s\", \"microseconds\": {",
+               l->step, kiln_conv_algorithm_name(l->before), kiln_conv_algorithm_name(l->after));
+        const char *comma = "";
+        for (uint32_t a = 0; a < KILN_CONV_ALGORITHM_COUNT; a++) {
+            if (isfinite(l->seconds[a])) {
+                printf("%s\"%s\": %.2f", comma, kiln_conv_algorithm_name(a), l->seconds[a] * 1e6);
+                comma = ", ";
+            }
+        }
+        printf("}}");
+    }
+    printf("]}\n");
+}
+
+/* ---- Options ------------------------------------------------------------------------------- */
+
+static int take_number(const char *value, unsigned long most, uint32_t *out) {
+    unsigned long number;
+    if (!parse_number(value, 1, most, &number)) {
+        return usage(&command_tune, "'%s' is no number from 1 to %lu", value, most);
+    }
+    *out = (uint32_t)number;
+    return 0;
+}
+
+static int take_option(tune_call *c, int option, const char *value, char **argv) {
+    kiln_tune_options *o = &c->options;
+    switch (option) {
+    case 'o':
+        c->out = value;
+        return 0;
+    case 'q':
+        c->quiet = true;
+        return 0;
+    case 'h':
+        c->help = true;
+        return 0;
+    case OPT_THREADS:
+        return take_number(value, 256, &o->threads);
+    case OPT_BATCH:
+        return take_number(value, 65536, &o->batch);
+    case OPT_RUNS:
+        return take_number(value, 65536, &o->runs);
+    case OPT_EXACT:
+    case OPT_WINOGRAD:
+        if (o->precision != KILN_TUNE_AS_COMPILED) {
+            return usage(&command_tune, "one of --exact and --allow-winograd, once");
+        }
+        o->precision = option == OPT_EXACT ? KILN_TUNE_EXACT : KILN_TUNE_ANY;
+        return 0;
+    case OPT_JSON:
+        c->json = true;
+        return 0;
+    default:
+        return usage_of_option(&command_tune, option, argv);
+    }
+}
+
+static int tune(tune_call *c) {
+    kiln_tune_report report;
+    kiln_error error;
+    c->options.on_progress = show_progress;
+    c->options.on_layer = keep_layer;
+    c->options.context = c;
+    kiln_status status = kiln_tune(c->plan, c->out, &c->options, &report, &error);
+    if (status != KILN_OK) {
+        return fail(&error);
+    }
+    progress_clear();
+    if (c->failed) {
+        (void)kiln_fail(&error, KILN_ERROR_MEMORY,
+                        "out of memory for the report; the plan is done");
+        return fail(&error);
+    }
+    if (c->json) {
+        print_json(c, &report);
+    } else if (!c->quiet) {
+        print_report(c, &report);
+    }
+    return 0;
+}
+
+static int run(int argc, char **argv) {
+    static const struct option long_options[] = {
+        {"threads", required_argument, NULL, OPT_THREADS},
+        {"batch", required_argument, NULL, OPT_BATCH},
+        {"runs", required_argument, NULL, OPT_RUNS},
+        {"exact", no_argument, NULL, OPT_EXACT},
+        {"allow-winograd", no_argument, NULL, OPT_WINOGRAD},
+        {"json", no_argument, NULL, OPT_JSON},
+        {"help", no_argument, NULL, 'h'},
+        {0}};
+    tune_call c = {0};
+    int status = 0, option;
+    kiln_tune_options_init(&c.options);
+    while (status == 0 && (option = getopt_long(argc, argv, ":o:qh", long_options, NULL)) != -1) {
+        status = take_option(&c, option, optarg, argv);
+    }
+    if (status == 0 && c.help) {
+        status = show_help(&command_tune);
+    } else if (status == 0 && argc - optind != 1) {
+        status = usage(&command_tune, "expected one plan, got %d", argc - optind);
+    } else if (status == 0) {
+        c.plan = argv[optind];
+        status = tune(&c);
+    }
+    for (size_t k = 0; k < c.count; k++) {
+        free(c.lines[k].name);
+    }
+    free(c.lines);
+    return status;
+}
+
+const command command_tune = {"tune", "choose a plan's algorithms by measuring", help_text, run};

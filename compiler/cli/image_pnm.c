@@ -1,6 +1,8 @@
 /* Binary PGM (P5) and PPM (P6): https://netpbm.sourceforge.net/doc/ppm.html. */
 #include "compiler/cli/image.h"
 
+#include <string.h>
+
 typedef struct reader {
     const uint8_t *at, *end;
 } reader;
@@ -34,6 +36,23 @@ static uint8_t sample(const uint8_t *at, bool wide, uint32_t maximum) {
     return (uint8_t)((value * 255u + maximum / 2) / maximum);
 }
 
+/* Nearly all files have bytes up to 255, which need no division. */
+static void read_pixels(const uint8_t *from, size_t pixels, size_t channels, uint32_t maximum,
+                        uint8_t *rgb) {
+    bool wide = maximum > 255, plain = maximum == 255;
+    size_t step = wide ? 2 : 1, next = channels == 3 ? step : 0;
+    if (plain && channels == 3) {
+        memcpy(rgb, from, pixels * 3);
+        return;
+    }
+    for (size_t p = 0; p < pixels; p++, rgb += 3) {
+        const uint8_t *at = from + p * channels * step;
+        for (size_t c = 0; c < 3; c++) {
+            rgb[c] = plain ? *at : sample(at + c * next, wide, maximum);
+        }
+    }
+}
+
 kiln_status image_decode_pnm(kiln_span bytes, image *out_image, kiln_error *error) {
     const uint8_t *data = bytes.data;
     reader r = {data + 2, data + bytes.size};
@@ -47,16 +66,10 @@ kiln_status image_decode_pnm(kiln_span bytes, image *out_image, kiln_error *erro
     if (status != KILN_OK) {
         return status;
     }
-    bool wide = maximum > 255;
-    size_t pixels = (size_t)(width * height), step = wide ? 2 : 1;
+    size_t pixels = (size_t)(width * height), step = maximum > 255 ? 2 : 1;
     if ((size_t)(r.end - r.at) < pixels * channels * step) {
         return kiln_fail(error, KILN_ERROR_FORMAT, "the PGM or PPM file is cut short");
     }
-    for (size_t p = 0; p < pixels; p++) {
-        for (size_t c = 0; c < 3; c++) {
-            const uint8_t *at = r.at + (p * channels + (channels == 3 ? c : 0)) * step;
-            out_image->rgb[p * 3 + c] = sample(at, wide, (uint32_t)maximum);
-        }
-    }
+    read_pixels(r.at, pixels, channels, (uint32_t)maximum, out_image->rgb);
     return KILN_OK;
 }

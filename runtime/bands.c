@@ -95,8 +95,8 @@ static void slide(kernel_call *call, const kernel_call *end_of_band, const kiln_
     }
 }
 
-static kiln_status run_turn(kiln_session *s, const kiln_plan_band *band, const kiln_band_rows *rows,
-                            kiln_error *error) {
+static kiln_status run_turn(kiln_session *s, const kiln_plan_band *band, uint32_t sample,
+                            const kiln_band_rows *rows, kiln_error *error) {
     const kernel_call *end = &s->calls[band->last_step + 1];
     for (size_t step = band->first_step; step <= band->last_step; step++, rows++) {
         if (rows->begin == rows->end) {
@@ -109,6 +109,9 @@ static kiln_status run_turn(kiln_session *s, const kiln_plan_band *band, const k
         kiln_status status = run_step(s, step, error);
         if (status != KILN_OK) {
             return status;
+        }
+        if (s->capture_count > 0) {
+            capture_rows(s, step, sample);
         }
     }
     return KILN_OK;
@@ -128,7 +131,7 @@ kiln_status run_band(kiln_session *s, const kiln_plan_band *band, kiln_error *er
         kiln_band_rows rows[KILN_BAND_STEPS] = {{0}};
         point_band(s, band, sample);
         while (kiln_band_turn(steps, count, band->rows, rows)) {
-            kiln_status status = run_turn(s, band, rows, error);
+            kiln_status status = run_turn(s, band, sample, rows, error);
             if (status != KILN_OK) {
                 return status;
             }

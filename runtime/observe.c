@@ -90,12 +90,6 @@ kiln_status kiln_session_capture(kiln_session *s, const char *name, kiln_buffer 
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "the plan has no intermediate tensor '%s'",
                          name);
     }
-    if (v->tensors[tensor].window_rows != 0) {
-        return kiln_fail(error, KILN_ERROR_UNSUPPORTED,
-                         "only some rows of tensor '%.80s' are in memory at a time; compile with "
-                         "--memory speed to keep all of it",
-                         name);
-    }
     kiln_tensor_info info;
     tensor_info(v, tensor, &info);
     size_t bytes = info.bytes * (info.batched ? s->max_batch : 1);
@@ -120,6 +114,32 @@ kiln_status kiln_session_capture(kiln_session *s, const char *name, kiln_buffer 
     s->captures[at] = (capture){tensor, buffer};
     s->capture_count += at == s->capture_count;
     return KILN_OK;
+}
+
+/* The rows of an image that a band's step has just computed, to ONNX order. */
+static void read_rows(const kernel_call *call, uint32_t sample, uint8_t *out) {
+    const operand *o = &call->outputs[0];
+    size_t size = kiln_dtype_size(o->dtype), height = o->dims[1], width = o->dims[2];
+    for (size_t row = call->begin_row; row < call->end_row; row++) {
+        const uint8_t *from =
+            (const uint8_t *)o->data + (row - o->first_row) * width * o->row_stride * size;
+        for (size_t x = 0; x < width; x++, from += o->row_stride * size) {
+            for (size_t c = 0; c < o->row; c++) {
+                size_t at = ((sample * o->row + c) * height + row) * width + x;
+                memcpy(out + at * size, from + c * size, size);
+            }
+        }
+    }
+}
+
+void capture_rows(kiln_session *s, size_t step, uint32_t sample) {
+    const kernel_call *call = &s->calls[step];
+    const kiln_plan_tensor_record *y = call->outputs[0].record;
+    for (size_t c = 0; c < s->capture_count; c++) {
+        if (y->window_rows != 0 && &s->plan->view.tensors[s->captures[c].tensor] == y) {
+            read_rows(call, sample, s->captures[c].buffer.data);
+        }
+    }
 }
 
 bool after_step(kiln_session *s, size_t step) {

@@ -83,6 +83,8 @@ void drop_constants(kiln_session *s, kernel_call *call);
 
 /* ---- Observing (observe.c) ----------------------------------------------------------------- */
 
+/* Captures of a window: the rows that a band's step has just computed. */
+void capture_rows(kiln_session *s, size_t step, uint32_t sample);
 /* Captures and the observer. False ends the run. */
 bool after_step(kiln_session *s, size_t step);
 

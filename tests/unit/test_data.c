@@ -173,7 +173,7 @@ START_TEST(knows_pictures_among_arrays) {
     int64_t bytes[48];
     float numbers[48];
     for (int k = 0; k < 48; k++) {
-        bytes[k] = 5 * k;
+        bytes[k] = (int64_t)5 * k;
         numbers[k] = (float)k / 47;
     }
     ck_assert(opened_as_pictures(KILN_I64, 2, (uint32_t[]){4, 6}, bytes, &data));

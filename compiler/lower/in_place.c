@@ -102,6 +102,17 @@ static bool is_read_in_time(const lowering *l, const use_table *table, const roo
     return true;
 }
 
+/* A convolution that adds its own input still reads that, around each pixel, after it has written
+ * some. */
+static bool is_read_elsewhere(const program_step *step, uint8_t in_place, uint32_t input) {
+    for (uint32_t k = 0; k < step->input_count; k++) {
+        if (step->operands[k] == input && (k >= 8 || (in_place >> k & 1) == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool try_operand(lowering *l, const use_table *table, root_lists *lists, uint32_t s,
                         uint32_t input, uint32_t output) {
     program *p = l->p;
@@ -155,7 +166,7 @@ kiln_status lowering_share_in_place(lowering *l) {
         bool free_output =
             p->tensors[output].place == KILN_PLACE_ARENA && l->memories[output].root == output;
         for (uint32_t k = 0; k < step->input_count && k < 8 && free_output; k++) {
-            if ((mask >> k & 1) != 0 &&
+            if ((mask >> k & 1) != 0 && !is_read_elsewhere(step, mask, step->operands[k]) &&
                 try_operand(l, &table, &lists, s, step->operands[k], output)) {
                 break;
             }

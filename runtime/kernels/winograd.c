@@ -201,10 +201,18 @@ static winograd describe(const kernel_call *call) {
     return w;
 }
 
+/* A smaller batch may make one strip of what a larger one cuts in two shorter ones, so all count.
+ */
 size_t winograd_scratch(const kernel_call *call) {
-    winograd w = describe(call);
-    size_t inputs = w.by_blocks ? 1 : w.workers;
-    return (inputs * w.input_floats + w.workers * w.product_floats) * sizeof(float);
+    kernel_call smaller = *call;
+    size_t most = 0;
+    for (smaller.batch = 1; smaller.batch <= call->max_batch; smaller.batch++) {
+        winograd w = describe(&smaller);
+        size_t inputs = w.by_blocks ? 1 : w.workers;
+        size_t floats = inputs * w.input_floats + w.workers * w.product_floats;
+        most = floats > most ? floats : most;
+    }
+    return most * sizeof(float);
 }
 
 kiln_status winograd_prepare(kernel_call *call, kiln_error *error) {

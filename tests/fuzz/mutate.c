@@ -1,6 +1,6 @@
-/* Seeded mutations of small models and plans: each gives a clean error or a plan that runs, never a
- * crash or a hang. Half of the plan's mutations have their checksums made right again, so that what
- * lies behind them is reached.
+/* Seeded mutations of small models and plans, the latter with bands: each gives a clean error or a
+ * plan that runs, never a crash or a hang. Half of the plan's mutations have their checksums made
+ * right again, so that what lies behind them is reached.
  *
  *   mutate onnx|plan COUNT GENERATOR [FIRST-SEED] */
 #include "tests/fuzz/exercise.h"
@@ -92,12 +92,16 @@ static bool write_file(const char *path, const uint8_t *bytes, size_t size) {
 static bool make_subject(const char *generator, const char *network, bool plans, subject *out) {
     char model[64], plan[64];
     kiln_error error;
+    kiln_compile_options options;
+    kiln_compile_options_init(&options);
+    options.memory = KILN_MEMORY_MIN; /* bands and windows, to be damaged, too */
     snprintf(model, sizeof model, "%s/model.onnx", folder);
     snprintf(plan, sizeof plan, "%s/model.plan", folder);
     if (!generate(generator, network, model)) {
         return false;
     }
-    return plans ? kiln_compile(model, plan, NULL, NULL, &error) == KILN_OK && read_file(plan, out)
+    return plans ? kiln_compile(model, plan, &options, NULL, &error) == KILN_OK &&
+                       read_file(plan, out)
                  : read_file(model, out);
 }
 
@@ -154,9 +158,40 @@ static void repair_checksums(uint8_t *bytes, size_t size) {
     h->checksum = XXH3_64bits(h, offsetof(kiln_plan_header, checksum));
 }
 
+/* A word of what bands rest on becomes a little more or less, or another small number: windows,
+ * bands, kernels' strides and paddings, operands. */
+static void change_schedule(uint64_t *state, uint8_t *bytes, size_t size) {
+    static const int sections[] = {KILN_SECTION_BANDS, KILN_SECTION_BANDS, KILN_SECTION_TENSORS,
+                                   KILN_SECTION_PARAMS, KILN_SECTION_OPERANDS};
+    const kiln_plan_header *h = (const void *)bytes;
+    int kind = sections[next_random(state) % (sizeof sections / sizeof *sections)];
+    const kiln_plan_section *s = &h->sections[kind];
+    if (size < sizeof *h || s->bytes < 4 || s->offset > size || s->bytes > size - s->offset) {
+        return;
+    }
+    uint64_t at = next_random(state) % (s->bytes / 4) * 4;
+    if (kind == KILN_SECTION_TENSORS) {
+        size_t field = next_random(state) % 2 == 0 ? offsetof(kiln_plan_tensor_record, window_rows)
+                                                   : offsetof(kiln_plan_tensor_record, dims) + 8;
+        at = at / sizeof(kiln_plan_tensor_record) * sizeof(kiln_plan_tensor_record) + field;
+    }
+    uint32_t word;
+    memcpy(&word, bytes + s->offset + at, sizeof word);
+    uint32_t small = (uint32_t)(next_random(state) % 40);
+    word = next_random(state) % 2 == 0 ? small : word + small % 5 - 2;
+    memcpy(bytes + s->offset + at, &word, sizeof word);
+}
+
 static size_t mutate(uint64_t *state, uint8_t *bytes, size_t size, bool plan) {
     if (next_random(state) % 8 == 0) {
         return next_random(state) % size;
+    }
+    if (plan && next_random(state) % 3 == 0) {
+        for (uint64_t changes = 1 + next_random(state) % 3; changes > 0; changes--) {
+            change_schedule(state, bytes, size);
+        }
+        repair_checksums(bytes, size);
+        return size;
     }
     for (uint64_t changes = 1 + next_random(state) % 6; changes > 0; changes--) {
         change_bytes(state, bytes, size, plan);

@@ -1,0 +1,195 @@
+/* Bands from end to end: random small networks compiled to use as little memory as can be, and
+ * without bands, must give the same. */
+#include "tests/unit/network.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static char paths[2][40] = {"/tmp/kiln-bands-XXXXXX", "/tmp/kiln-bands-XXXXXX"};
+
+/* ---- Networks -------------------------------------------------------------------------------- */
+
+static tensor *activate(network *n, tensor *x) {
+    return random_below(&n->state, 2) == 0 ? network_apply(n, "Relu", 1, &x, NULL) : x;
+}
+
+/* Of the same size where `same`. */
+static tensor *some_convolution(network *n, tensor *x, int64_t outputs, bool same) {
+    static const int64_t kernels[] = {1, 3, 3, 3, 5};
+    int64_t kernel = kernels[random_below(&n->state, 5)];
+    int64_t stride = same || random_below(&n->state, 3) != 0 ? 1 : 2;
+    network_conv c = {outputs, kernel, kernel, {stride, stride},
+                      {1, 1},  {0},    1,      random_below(&n->state, 2) == 0};
+    if (outputs == x->dims[1] && random_below(&n->state, 4) == 0) {
+        c.groups = outputs;
+    }
+    for (int k = 0; k < 4; k++) {
+        c.pads[k] = same ? kernel / 2 : random_below(&n->state, (uint32_t)kernel);
+    }
+    return network_convolve(n, x, &c);
+}
+
+/* A pooling, which may leave rows out. */
+static tensor *some_pooling(network *n, tensor *x) {
+    int64_t kernel = 2 + random_below(&n->state, 2), stride = 1 + random_below(&n->state, 2);
+    int64_t pad = random_below(&n->state, 2);
+    node *made;
+    tensor *y =
+        network_apply(n, random_below(&n->state, 2) == 0 ? "MaxPool" : "AveragePool", 1, &x, &made);
+    network_window(n, made, kernel, kernel, (int64_t[]){stride, stride},
+                   (int64_t[]){pad, pad, 0, pad});
+    ck_assert_msg(graph_infer_node(n->g, made) == KILN_OK, "%s", network_error.message);
+    return y;
+}
+
+/* x + f(x) with f of `depth` convolutions. */
+static tensor *some_residual(network *n, tensor *x) {
+    tensor *y = x;
+    uint32_t depth = 1 + random_below(&n->state, 3);
+    for (uint32_t k = 0; k < depth; k++) {
+        bool last = k + 1 == depth;
+        y = some_convolution(n, y, last ? x->dims[1] : 1 + random_below(&n->state, 24), true);
+        y = last ? y : activate(n, y);
+    }
+    bool swapped = random_below(&n->state, 2) == 0;
+    y = network_apply(n, "Add", 2, (tensor *[]){swapped ? x : y, swapped ? y : x}, NULL);
+    return activate(n, y);
+}
+
+/* Two branches side by side, or the input beside a branch of it. */
+static tensor *some_concatenation(network *n, tensor *x) {
+    tensor *a = random_below(&n->state, 2) == 0 ? x : activate(n, some_convolution(n, x, 5, true));
+    tensor *b = activate(n, some_convolution(n, x, 3 + random_below(&n->state, 9), true));
+    node *made;
+    tensor *y = network_apply(n, "Concat", 2, (tensor *[]){a, b}, &made);
+    (void)node_set_int(n->g, made, "axis", 1);
+    ck_assert_int_eq(graph_infer_node(n->g, made), KILN_OK);
+    return y;
+}
+
+static tensor *some_block(network *n, tensor *x) {
+    switch (random_below(&n->state, 8)) {
+    case 0:
+    case 1:
+        return some_residual(n, x);
+    case 2:
+        return some_concatenation(n, x);
+    case 3:
+        return x->dims[2] > 6 && x->dims[3] > 6 ? some_pooling(n, x) : x;
+    default:
+        return activate(n, x->dims[2] > 8 && x->dims[3] > 8
+                               ? some_convolution(n, x, 1 + random_below(&n->state, 40), false)
+                               : some_residual(n, x));
+    }
+}
+
+/* Ends in an average over each channel, so that the last picture is no output itself; now and then
+ * a picture from the middle is an output, too. */
+static void make_network(network *n, uint64_t seed) {
+    network_begin(n, seed);
+    int64_t height = 12 + random_below(&n->state, 40), width = 8 + random_below(&n->state, 10);
+    tensor *y = network_input(n, 1 + random_below(&n->state, 6), height, width);
+    uint32_t blocks = 2 + random_below(&n->state, 6);
+    for (uint32_t k = 0; k < blocks; k++) {
+        y = some_block(n, y);
+        if (k > 0 && k + 1 < blocks && n->output_count == 0 && !y->is_input &&
+            random_below(&n->state, 6) == 0) {
+            network_output(n, y);
+        }
+    }
+    if (y->is_input || y->is_output) {
+        y = some_convolution(n, y, 4, true);
+    }
+    tensor *mean = network_apply(n, "GlobalAveragePool", 1, &y, NULL);
+    network_output(
+        n, random_below(&n->state, 2) == 0 ? mean : activate(n, some_convolution(n, y, 3, true)));
+}
+
+/* ---- Comparing ------------------------------------------------------------------------------- */
+
+static kiln_plan *compile_as(uint64_t seed, kiln_memory memory, kiln_convolution convolution,
+                             const char *path) {
+    network n;
+    kiln_plan *plan = NULL;
+    kiln_compile_options options;
+    kiln_compile_options_init(&options);
+    options.memory = memory;
+    options.convolution = convolution;
+    make_network(&n, seed);
+    ck_assert_msg(network_write(&n, &options, path) == KILN_OK, "seed %llu: %s",
+                  (unsigned long long)seed, network_error.message);
+    ck_assert_msg(kiln_plan_open(path, NULL, &plan, &network_error) == KILN_OK, "%s",
+                  network_error.message);
+    return plan;
+}
+
+static void compare(kiln_plan *const plans[2], uint64_t seed, uint32_t threads) {
+    network_values in = network_noise(plans[0], 3, seed);
+    kiln_session *sessions[2];
+    for (size_t k = 0; k < 2; k++) {
+        sessions[k] = network_session(plans[k], threads, 3);
+    }
+    for (uint32_t batch = 3; batch > 0; batch--) {
+        network_values banded = network_run(plans[0], sessions[0], batch, &in);
+        network_values whole = network_run(plans[1], sessions[1], batch, &in);
+        for (size_t k = 0; k < kiln_plan_output_count(plans[0]); k++) {
+            double d = network_difference(banded.data[k], whole.data[k], whole.count[k]);
+            ck_assert_msg(d < 1e-5, "seed %llu, batch %u, %u threads: output %zu differs by %g",
+                          (unsigned long long)seed, batch, threads, k, d);
+        }
+        network_free_values(&banded);
+        network_free_values(&whole);
+    }
+    kiln_session_destroy(sessions[0]);
+    kiln_session_destroy(sessions[1]);
+    network_free_values(&in);
+}
+
+static size_t count_bands(const kiln_plan *plan) {
+    kiln_plan_view view;
+    kiln_plan_inspect(plan, &view);
+    return view.band_count;
+}
+
+enum { NETWORKS = 8 };
+
+START_TEST(bands_change_nothing) {
+    static const kiln_convolution ways[] = {
+        KILN_CONVOLUTION_AUTO, KILN_CONVOLUTION_EXACT, KILN_CONVOLUTION_WINOGRAD_2,
+        KILN_CONVOLUTION_WINOGRAD_4, KILN_CONVOLUTION_WINOGRAD_6};
+    size_t bands = 0;
+    for (uint64_t k = 0; k < NETWORKS; k++) {
+        uint64_t seed = (uint64_t)_i * NETWORKS + k;
+        kiln_plan *plans[2] = {compile_as(seed, KILN_MEMORY_MIN, ways[_i % 5], paths[0]),
+                               compile_as(seed, KILN_MEMORY_SPEED, ways[_i % 5], paths[1])};
+        bands += count_bands(plans[0]);
+        ck_assert_uint_eq(count_bands(plans[1]), 0);
+        compare(plans, seed, 1);
+        compare(plans, seed, 2);
+        kiln_plan_close(plans[0]);
+        kiln_plan_close(plans[1]);
+    }
+    ck_assert_uint_gt(bands, 0);
+}
+END_TEST
+
+int main(void) {
+    for (size_t k = 0; k < 2; k++) {
+        int file = mkstemp(paths[k]);
+        if (file < 0 || close(file) != 0) {
+            return EXIT_FAILURE;
+        }
+    }
+    Suite *suite = suite_create("bands");
+    TCase *tests = tcase_create("bands");
+    tcase_set_timeout(tests, 240);
+    tcase_add_loop_test(tests, bands_change_nothing, 0, 5);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    (void)unlink(paths[0]);
+    (void)unlink(paths[1]);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

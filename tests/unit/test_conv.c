@@ -1,0 +1,252 @@
+/* Convolutions by each algorithm against sums in double precision: odd channels, sizes that are no
+ * multiples of tiles, uneven padding, strides, dilation, clamps, additions, batches, threads.
+ * Inputs have variance 1, and weights such that outputs have about that, too. */
+#include "tests/unit/network.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static char path[] = "/tmp/kiln-conv-XXXXXX";
+
+/* Bounds of |output - exact|, relative to the largest |exact|. */
+typedef struct way {
+    const char *name;
+    kiln_convolution option;
+    uint32_t algorithm; /* of the plan, where the layer allows it */
+    double bound;
+} way;
+
+static const way ways[] = {
+    {"direct", KILN_CONVOLUTION_DIRECT, KILN_CONV_DIRECT, 1e-5},
+    {"gemm", KILN_CONVOLUTION_EXACT, KILN_CONV_GEMM, 1e-5},
+    {"winograd 2", KILN_CONVOLUTION_WINOGRAD_2, KILN_CONV_WINOGRAD_2, 1e-5},
+    {"winograd 4", KILN_CONVOLUTION_WINOGRAD_4, KILN_CONV_WINOGRAD_4, 1e-4},
+    {"winograd 6", KILN_CONVOLUTION_WINOGRAD_6, KILN_CONV_WINOGRAD_6, 1e-3},
+};
+
+/* What is added to the results: nothing; a picture that is not needed afterwards, whose memory the
+ * output may take; one that is. */
+typedef enum addition { ADD_NOTHING, ADD_IN_PLACE, ADD_KEPT, ADD_OWN_INPUT } addition;
+
+typedef struct layer {
+    int64_t inputs, height, width;
+    network_conv c;
+    addition add;
+    bool relu;
+    /* What the plan is made of, for the reference. */
+    float *weights, *bias;
+    int64_t out_height, out_width;
+} layer;
+
+static float *copy_of(const tensor *t) {
+    size_t bytes = (size_t)tensor_elements(t) * sizeof(float);
+    float *copy = malloc(bytes);
+    memcpy(copy, t->data, bytes);
+    return copy;
+}
+
+static kiln_plan *compile_layer(layer *l, const way *w, uint64_t seed) {
+    network n;
+    kiln_plan *plan = NULL;
+    kiln_compile_options options;
+    kiln_compile_options_init(&options);
+    options.convolution = w->option;
+    options.memory = KILN_MEMORY_SPEED;
+    network_begin(&n, seed);
+    tensor *x = network_input(&n, l->inputs, l->height, l->width);
+    tensor *y = network_convolve(&n, x, &l->c), *z = NULL;
+    const node *convolution = n.g->nodes[0];
+    l->weights = copy_of(convolution->inputs[1]);
+    l->bias = l->c.bias ? copy_of(convolution->inputs[2]) : NULL;
+    l->out_height = y->dims[2];
+    l->out_width = y->dims[3];
+    if (l->add != ADD_NOTHING) {
+        z = l->add == ADD_OWN_INPUT ? x : network_input(&n, y->dims[1], y->dims[2], y->dims[3]);
+        y = network_apply(&n, "Add", 2, (tensor *[]){y, z}, NULL);
+    }
+    y = l->relu ? network_apply(&n, "Relu", 1, &y, NULL) : y;
+    network_output(&n, y);
+    if (l->add == ADD_KEPT) {
+        network_output(&n, network_apply(&n, "Neg", 1, &z, NULL));
+    }
+    ck_assert_msg(network_write(&n, &options, path) == KILN_OK, "%s", network_error.message);
+    ck_assert_msg(kiln_plan_open(path, NULL, &plan, &network_error) == KILN_OK, "%s",
+                  network_error.message);
+    return plan;
+}
+
+/* One output, without clamp. */
+static double exact_at(const layer *l, const float *x, int64_t o, int64_t row, int64_t column) {
+    int64_t channels = l->inputs / l->c.groups, group = o / (l->c.outputs / l->c.groups);
+    double sum = l->bias != NULL ? (double)l->bias[o] : 0;
+    for (int64_t c = 0; c < channels; c++) {
+        for (int64_t i = 0; i < l->c.height; i++) {
+            for (int64_t j = 0; j < l->c.width; j++) {
+                int64_t y = row * l->c.strides[0] - l->c.pads[0] + i * l->c.dilations[0];
+                int64_t at = column * l->c.strides[1] - l->c.pads[1] + j * l->c.dilations[1];
+                if (y >= 0 && y < l->height && at >= 0 && at < l->width) {
+                    double pixel =
+                        (double)x[((group * channels + c) * l->height + y) * l->width + at];
+                    sum +=
+                        pixel *
+                        (double)l->weights[((o * channels + c) * l->c.height + i) * l->c.width + j];
+                }
+            }
+        }
+    }
+    return sum;
+}
+
+/* z: what is added, or NULL. */
+static float *exact_outputs(const layer *l, const float *x, const float *z, uint32_t batch) {
+    size_t pixels = (size_t)(l->out_height * l->out_width), count = (size_t)l->c.outputs * pixels;
+    float *y = malloc(batch * count * sizeof *y);
+    for (size_t k = 0; k < batch * count; k++) {
+        size_t sample = k / count, pixel = k % pixels;
+        const float *from = x + sample * (size_t)(l->inputs * l->height * l->width);
+        double sum = exact_at(l, from, (int64_t)(k % count / pixels), (int64_t)pixel / l->out_width,
+                              (int64_t)pixel % l->out_width) +
+                     (z != NULL ? (double)z[k] : 0);
+        y[k] = (float)(l->relu ? fmax(sum, 0) : sum);
+    }
+    return y;
+}
+
+static void check_algorithm(const kiln_plan *plan, const layer *l, const way *w) {
+    kiln_plan_view v;
+    kiln_plan_inspect(plan, &v);
+    bool three = l->c.height == 3 && l->c.width == 3 && l->c.strides[0] == 1 &&
+                 l->c.strides[1] == 1 && l->c.dilations[0] == 1 && l->c.dilations[1] == 1;
+    bool direct = w->option == KILN_CONVOLUTION_DIRECT;
+    for (size_t k = 0; k < v.step_count; k++) {
+        const kiln_conv_params *p = (const void *)(v.params + v.steps[k].params_offset);
+        if (v.steps[k].kernel == KILN_KERNEL_CONV_2D && l->c.groups == 1) {
+            ck_assert_uint_eq(p->algorithm, three || direct ? w->algorithm : KILN_CONV_GEMM);
+            ck_assert_int_eq(v.steps[k].input_count == 4, l->add != ADD_NOTHING && !direct);
+        }
+    }
+}
+
+/* The worst difference at batches 3 and 1, on 1, 2 and 3 threads. */
+static double measure_layer(layer *l, const way *w, uint64_t seed) {
+    kiln_plan *plan = compile_layer(l, w, seed);
+    check_algorithm(plan, l, w);
+    network_values in = network_noise(plan, 3, seed + 1);
+    const float *z = l->add == ADD_NOTHING     ? NULL
+                     : l->add == ADD_OWN_INPUT ? in.data[0]
+                                               : in.data[1];
+    float *exact = exact_outputs(l, in.data[0], z, 3);
+    double worst = 0;
+    for (uint32_t threads = 1; threads <= 3; threads++) {
+        kiln_session *session = network_session(plan, threads, 3);
+        for (uint32_t round = 0; round < 2; round++) {
+            uint32_t batch = round == 0 ? 3 : 1;
+            network_values out = network_run(plan, session, batch, &in);
+            worst = fmax(worst, network_difference(out.data[0], exact, out.count[0]));
+            network_free_values(&out);
+        }
+        kiln_session_destroy(session);
+    }
+    free(exact);
+    free(l->weights);
+    free(l->bias);
+    network_free_values(&in);
+    kiln_plan_close(plan);
+    return worst;
+}
+
+static layer random_layer(uint64_t *state, bool three) {
+    static const int64_t channels[] = {1, 3, 17, 33, 64};
+    layer l = {.inputs = channels[random_below(state, 5)],
+               .height = 7 + random_below(state, 12),
+               .width = 7 + random_below(state, 12),
+               .c = {channels[random_below(state, 5)],
+                     3,
+                     3,
+                     {1, 1},
+                     {1, 1},
+                     {0},
+                     1,
+                     random_below(state, 2) == 0},
+               .add = (addition)random_below(state, 3),
+               .relu = random_below(state, 2) == 0};
+    if (!three) {
+        l.c.height = 1 + random_below(state, 5);
+        l.c.width = 1 + random_below(state, 5);
+        for (int k = 0; k < 2; k++) {
+            l.c.strides[k] = 1 + random_below(state, 3);
+            l.c.dilations[k] = 1 + (random_below(state, 4) == 0);
+        }
+    }
+    for (int k = 0; k < 4; k++) {
+        l.c.pads[k] = random_below(state, 3);
+    }
+    int64_t reach = 1 + (l.c.height - 1) * l.c.dilations[0];
+    int64_t across = 1 + (l.c.width - 1) * l.c.dilations[1];
+    l.height = l.height < reach ? reach : l.height;
+    l.width = l.width < across ? across : l.width;
+    return l;
+}
+
+START_TEST(algorithms_agree_with_doubles) {
+    const way *w = &ways[_i];
+    uint64_t state = (uint64_t)_i;
+    for (uint64_t k = 0; k < 16; k++) {
+        layer l = random_layer(&state, k % 2 == 0);
+        if (k % 5 == 4) { /* depthwise: exact by any */
+            l.c.groups = l.c.outputs = l.inputs = 17;
+        }
+        double worst = measure_layer(&l, w, k);
+        ck_assert_msg(worst < w->bound, "%s, layer %llu: %g", w->name, (unsigned long long)k,
+                      worst);
+    }
+}
+END_TEST
+
+/* x + f(x): the output may not take the place of x. */
+START_TEST(adds_its_own_input) {
+    for (int side = 1; side <= 3; side += 2) {
+        layer l = {.inputs = 17,
+                   .height = 13,
+                   .width = 11,
+                   .c = {17, side, side, {1, 1}, {1, 1}, {0}, 1, true},
+                   .add = ADD_OWN_INPUT};
+        for (int k = 0; k < 4; k++) {
+            l.c.pads[k] = side / 2;
+        }
+        ck_assert_double_lt(measure_layer(&l, &ways[_i], 3), ways[_i].bound);
+    }
+}
+END_TEST
+
+/* Rounding grows with the channels: the most that networks have. */
+START_TEST(many_channels_stay_within_bounds) {
+    layer l = {.inputs = 512,
+               .height = 14,
+               .width = 13,
+               .c = {17, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1, true}};
+    double worst = measure_layer(&l, &ways[_i], 7);
+    printf("%s, 512 channels: %.2e of %.0e\n", ways[_i].name, worst, ways[_i].bound);
+    ck_assert_double_lt(worst, ways[_i].bound);
+}
+END_TEST
+
+int main(void) {
+    int file = mkstemp(path), count = (int)(sizeof ways / sizeof *ways);
+    if (file < 0 || close(file) != 0) {
+        return EXIT_FAILURE;
+    }
+    Suite *suite = suite_create("conv");
+    TCase *tests = tcase_create("conv");
+    tcase_set_timeout(tests, 120);
+    tcase_add_loop_test(tests, algorithms_agree_with_doubles, 0, count);
+    tcase_add_loop_test(tests, adds_its_own_input, 0, count);
+    tcase_add_loop_test(tests, many_channels_stay_within_bounds, 0, count);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    (void)unlink(path);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -7,20 +7,54 @@
 
 /* ---- The store ----------------------------------------------------------------------------- */
 
-kiln_status packed_create(const kiln_allocator *allocator, packed_store **out_store,
+static void *allocate(const packed_store *store, size_t size) {
+    return store->allocator.allocate(store->allocator.context, size, 64);
+}
+
+static void release(const packed_store *store, void *pointer, size_t size) {
+    if (pointer != NULL) {
+        store->allocator.release(store->allocator.context, pointer, size);
+    }
+}
+
+static bool open_file(packed_store *store, const char *path) {
+    store->path = allocate(store, strlen(path) + 1);
+    if (store->path == NULL) {
+        return false;
+    }
+    memcpy(store->path, path, strlen(path) + 1);
+    (void)prepacked_open(path, store->plan, &store->file);
+    return true;
+}
+
+static void close_file(packed_store *store) {
+    prepacked_close(&store->file);
+    release(store, store->path, store->path != NULL ? strlen(store->path) + 1 : 0);
+}
+
+kiln_status packed_create(const kiln_plan *plan, const char *path, packed_store **out_store,
                           kiln_error *error) {
-    packed_store *store = allocator->allocate(allocator->context, sizeof *store, 64);
+    const kiln_allocator *a = &plan->allocator;
+    packed_store *store = a->allocate(a->context, sizeof *store, 64);
     if (store == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    *store = (packed_store){.allocator = *allocator};
-    if (pthread_mutex_init(&store->lock, NULL) != 0) {
-        allocator->release(allocator->context, store, sizeof *store);
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    /* The header's checksum stands for the whole file: it covers those of the sections, and they
+     * those of the weights. */
+    *store = (packed_store){.plan = plan->view.header->checksum,
+                            .check = !plan->skip_weight_checksums,
+                            .allocator = *a};
+    bool locks = false, good = path == NULL || open_file(store, path);
+    if (good) {
+        locks = pthread_mutex_init(&store->lock, NULL) == 0;
+        good = locks && pthread_cond_init(&store->settled, NULL) == 0;
     }
-    if (pthread_cond_init(&store->settled, NULL) != 0) {
-        (void)pthread_mutex_destroy(&store->lock);
-        allocator->release(allocator->context, store, sizeof *store);
+    if (!good) {
+        if (locks) {
+            (void)pthread_mutex_destroy(&store->lock);
+        }
+        close_file(store);
+        release(store, store, sizeof *store);
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     *out_store = store;
@@ -28,11 +62,8 @@ kiln_status packed_create(const kiln_allocator *allocator, packed_store **out_st
 }
 
 static void free_entry(const packed_store *store, packed *entry) {
-    const kiln_allocator *a = &store->allocator;
-    if (entry->data != NULL) {
-        a->release(a->context, entry->data, entry->bytes);
-    }
-    a->release(a->context, entry, sizeof *entry);
+    release(store, entry->owned, entry->bytes);
+    release(store, entry, sizeof *entry);
 }
 
 static void free_entries(packed_store *store) {
@@ -46,9 +77,10 @@ static void free_entries(packed_store *store) {
 void packed_destroy(packed_store *store) {
     if (store != NULL) {
         free_entries(store);
+        close_file(store);
         (void)pthread_cond_destroy(&store->settled);
         (void)pthread_mutex_destroy(&store->lock);
-        store->allocator.release(store->allocator.context, store, sizeof *store);
+        release(store, store, sizeof *store);
     }
 }
 
@@ -69,19 +101,32 @@ void packed_leave(const kiln_plan *plan) {
     (void)pthread_mutex_lock(&store->lock);
     if (--store->sessions == 0) {
         free_entries(store);
+        if (store->saved) {
+            prepacked_close(&store->file);
+            (void)prepacked_open(store->path, store->plan, &store->file);
+            store->saved = false;
+        }
     }
     (void)pthread_mutex_unlock(&store->lock);
 }
 
-size_t kiln_plan_packed_bytes(const kiln_plan *plan) {
+static size_t count_bytes(const kiln_plan *plan, bool mapped_only) {
     packed_store *store = store_of(plan);
     size_t bytes = 0;
     (void)pthread_mutex_lock(&store->lock);
     for (const packed *entry = store->entries; entry != NULL; entry = entry->next) {
-        bytes += entry->bytes;
+        bytes += entry->ready && (!mapped_only || entry->owned == NULL) ? entry->bytes : 0;
     }
     (void)pthread_mutex_unlock(&store->lock);
     return bytes;
+}
+
+size_t kiln_plan_packed_bytes(const kiln_plan *plan) {
+    return count_bytes(plan, false);
+}
+
+size_t kiln_plan_prepacked_bytes(const kiln_plan *plan) {
+    return count_bytes(plan, true);
 }
 
 /* ---- Packing ------------------------------------------------------------------------------- */
@@ -121,7 +166,7 @@ static packed *claim(packed_store *store, uint64_t key, size_t bytes, bool *out_
     }
     *out_mine = entry == NULL;
     if (entry == NULL) {
-        entry = store->allocator.allocate(store->allocator.context, sizeof *entry, 16);
+        entry = allocate(store, sizeof *entry);
         if (entry != NULL) {
             *entry = (packed){.next = store->entries, .key = key, .bytes = bytes};
             store->entries = entry;
@@ -135,6 +180,7 @@ static packed *claim(packed_store *store, uint64_t key, size_t bytes, bool *out_
 static void settle(packed_store *store, packed *entry, bool good) {
     (void)pthread_mutex_lock(&store->lock);
     entry->ready = good;
+    store->fresh = store->fresh || entry->owned != NULL;
     if (!good) {
         packed **link = &store->entries;
         while (*link != entry) {
@@ -149,16 +195,22 @@ static void settle(packed_store *store, packed *entry, bool good) {
 
 static kiln_status fill(packed_store *store, kernel_call *call, const packed_form *form,
                         packed *entry, kiln_error *error) {
+    entry->data =
+        prepacked_find(&store->file, entry->key, entry->bytes, store->check, call->threadpool);
+    if (entry->data != NULL) {
+        return KILN_OK;
+    }
     kiln_status status = load_constant(call->session, &call->inputs[1], false, error);
     if (status != KILN_OK) {
         return status;
     }
-    entry->data = store->allocator.allocate(store->allocator.context, entry->bytes, 64);
-    if (entry->data == NULL) {
+    entry->owned = allocate(store, entry->bytes);
+    if (entry->owned == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "layer '%.80s': no memory for its weights",
                          call->name);
     }
-    form->fill(call, entry->data);
+    form->fill(call, entry->owned);
+    entry->data = entry->owned;
     return KILN_OK;
 }
 
@@ -179,4 +231,47 @@ kiln_status kernel_pack(kernel_call *call, const packed_form *form, const float 
     }
     *out_packed = entry->data;
     return KILN_OK;
+}
+
+/* ---- Keeping ------------------------------------------------------------------------------- */
+
+/* All that is ready, from the allocator; the lock is held. NULL: nothing, or out of memory. */
+static prepacked_part *list_parts(const packed_store *store, size_t *out_count) {
+    size_t count = 0;
+    for (const packed *entry = store->entries; entry != NULL; entry = entry->next) {
+        count += entry->ready;
+    }
+    *out_count = count;
+    prepacked_part *parts = count > 0 ? allocate(store, count * sizeof *parts) : NULL;
+    for (const packed *e = store->entries; parts != NULL && e != NULL; e = e->next) {
+        if (e->ready) {
+            parts[--count] = (prepacked_part){e->key, e->data, e->bytes};
+        }
+    }
+    return parts;
+}
+
+/* Writes what some session of the plan had to pack. The entries stay, as this session does. */
+void packed_save(const kiln_plan *plan, pthreadpool_t threadpool) {
+    packed_store *store = store_of(plan);
+    size_t count = 0;
+    prepacked_part *parts = NULL;
+    (void)pthread_mutex_lock(&store->lock);
+    if (store->path != NULL && store->fresh && !store->saving && !store->failed) {
+        parts = list_parts(store, &count);
+        store->saving = parts != NULL;
+        store->fresh = parts == NULL;
+    }
+    (void)pthread_mutex_unlock(&store->lock);
+    if (parts != NULL) {
+        /* Where nothing will check it, the file must not be there before its bytes are. */
+        bool good =
+            prepacked_write(store->path, store->plan, parts, count, !store->check, threadpool);
+        (void)pthread_mutex_lock(&store->lock);
+        store->saving = false;
+        store->saved = store->saved || good;
+        store->failed = !good;
+        (void)pthread_mutex_unlock(&store->lock);
+        release(store, parts, count * sizeof *parts);
+    }
 }

@@ -3,6 +3,7 @@
 #ifndef KILN_RUNTIME_PACKED_H
 #define KILN_RUNTIME_PACKED_H
 
+#include "runtime/prepacked.h"
 #include "runtime/runtime.h"
 
 #include <pthread.h>
@@ -11,7 +12,8 @@
 typedef struct packed {
     struct packed *next;
     uint64_t key; /* of constant and form */
-    float *data;
+    const float *data;
+    float *owned; /* data, or NULL: data is in the file */
     size_t bytes;
     bool ready; /* false: some session is filling it */
 } packed;
@@ -21,16 +23,26 @@ typedef struct packed_store {
     pthread_cond_t settled; /* some entry became ready, or failed and went */
     size_t sessions;
     packed *entries;
+    char *path; /* of the file that keeps them; NULL: none */
+    uint64_t plan;
+    prepacked file;
+    bool check;  /* what the file holds against its checksums */
+    bool fresh;  /* some entry is not in the file */
+    bool saving; /* some session writes it */
+    bool saved;  /* what is at path is newer than what is mapped */
+    bool failed; /* it cannot be written */
     kiln_allocator allocator;
 } packed_store;
 
-/* For plan.c. On failure nothing is left behind. */
-kiln_status packed_create(const kiln_allocator *allocator, packed_store **out_store,
+/* For plan.c. `path`: a file that keeps them for the next start, or NULL. On failure nothing is
+ * left behind. */
+kiln_status packed_create(const kiln_plan *plan, const char *path, packed_store **out_store,
                           kiln_error *error);
 void packed_destroy(packed_store *store); /* NULL is allowed */
 
-/* For session.c: around a session's life. */
+/* For session.c: around a session's life; and when all is packed, to keep it. */
 void packed_enter(const kiln_plan *plan);
+void packed_save(const kiln_plan *plan, pthreadpool_t threadpool);
 void packed_leave(const kiln_plan *plan);
 
 #endif

@@ -12,7 +12,8 @@
 /* ---- Opening ------------------------------------------------------------------------------- */
 
 /* What sessions of the plan share and write to. */
-static kiln_status make_shared_state(kiln_plan *plan, kiln_error *error) {
+static kiln_status make_shared_state(kiln_plan *plan, const char *prepacked_path,
+                                     kiln_error *error) {
     const kiln_allocator *a = &plan->allocator;
     size_t count = plan->view.tensor_count;
     plan->verified = a->allocate(a->context, count + 1, 64);
@@ -22,11 +23,13 @@ static kiln_status make_shared_state(kiln_plan *plan, kiln_error *error) {
     for (size_t t = 0; t < count; t++) {
         atomic_init(&plan->verified[t], 0);
     }
-    return plan->weights_of == NULL ? packed_create(a, &plan->packed, error) : KILN_OK;
+    return plan->weights_of == NULL ? packed_create(plan, prepacked_path, &plan->packed, error)
+                                    : KILN_OK;
 }
 
 /* A plan with the given fields; on failure it owns nothing. */
-static kiln_status make_plan(kiln_plan fields, kiln_plan **out_plan, kiln_error *error) {
+static kiln_status make_plan(kiln_plan fields, const kiln_plan_options *options,
+                             kiln_plan **out_plan, kiln_error *error) {
     const kiln_allocator *allocator = &fields.allocator;
     kiln_plan *plan = allocator->allocate(allocator->context, sizeof *plan, 16);
     if (plan == NULL) {
@@ -35,7 +38,7 @@ static kiln_status make_plan(kiln_plan fields, kiln_plan **out_plan, kiln_error 
     *plan = fields;
     kiln_status status = plan_validate(plan, error);
     if (status == KILN_OK) {
-        status = make_shared_state(plan, error);
+        status = make_shared_state(plan, options != NULL ? options->prepacked_path : NULL, error);
     }
     if (status != KILN_OK) {
         plan->mapping = plan->owned = NULL;
@@ -60,7 +63,7 @@ kiln_status plan_open_owned(void *bytes, size_t size, const kiln_plan *weights_o
     kiln_plan fields = fields_of(NULL, bytes, size);
     fields.weights_of = weights_of;
     fields.owned = bytes;
-    kiln_status status = make_plan(fields, out_plan, error);
+    kiln_status status = make_plan(fields, NULL, out_plan, error);
     if (status != KILN_OK) {
         free(bytes);
     }
@@ -74,7 +77,7 @@ kiln_status kiln_plan_open_memory(kiln_span bytes, const kiln_plan_options *opti
                          "a plan in memory needs data aligned to 8 bytes");
     }
     *out_plan = NULL;
-    return make_plan(fields_of(options, bytes.data, bytes.size), out_plan, error);
+    return make_plan(fields_of(options, bytes.data, bytes.size), options, out_plan, error);
 }
 
 /* Maps [offset, offset + length) of a file; the mapping begins at the page below. */
@@ -94,7 +97,7 @@ static kiln_status map_plan(int descriptor, uint64_t offset, uint64_t length,
     kiln_plan fields = fields_of(options, (const uint8_t *)mapping + before, (size_t)length);
     fields.mapping = mapping;
     fields.mapping_size = mapping_size;
-    kiln_status status = make_plan(fields, out_plan, error);
+    kiln_status status = make_plan(fields, options, out_plan, error);
     if (status != KILN_OK) {
         (void)munmap(mapping, mapping_size);
     }

@@ -163,6 +163,7 @@ kiln_status kiln_session_create(const kiln_plan *plan, const kiln_session_option
         kiln_session_destroy(s);
         return status;
     }
+    packed_save(plan, s->threadpool);
     *out_session = s;
     return KILN_OK;
 }

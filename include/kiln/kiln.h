@@ -115,6 +115,13 @@ typedef struct kiln_plan_options {
     /* Checksums of the weights are verified when a session is created. Set this to skip that
      * (structural sections are always verified). */
     bool skip_weight_checksums;
+    /* A file that keeps packed weights for the next start, or NULL: none. (The text is copied.)
+     * Sessions map what it holds instead of packing, and the constants that were packed are then
+     * not read at all. When a session had to pack, it writes the file (beside it, then renames)
+     * before its creation returns; where that fails, nothing else does. The file serves one plan,
+     * one version of Kiln and one kind of processor: another's, and a damaged one, is not used and
+     * is replaced. skip_weight_checksums goes for what it holds as well. */
+    const char *prepacked_path;
 } kiln_plan_options;
 
 /* Opens a plan file: maps it and validates it wholly. `options` may be NULL for the defaults. */
@@ -151,6 +158,8 @@ KILN_API bool kiln_plan_is_batchable(const kiln_plan *plan);
  * waits), used by all sessions of the plan, and freed with the last of them. What XNNPACK packs for
  * its own operators is not among them: that is each session's. */
 KILN_API size_t kiln_plan_packed_bytes(const kiln_plan *plan);
+/* Those of them that lie in the file of prepacked_path, mapped. */
+KILN_API size_t kiln_plan_prepacked_bytes(const kiln_plan *plan);
 
 /* Class labels, in the order of the (last) output's classes; 0 when the plan has none. */
 KILN_API size_t kiln_plan_label_count(const kiln_plan *plan);

@@ -1,6 +1,6 @@
 /* Packed weights: shared by a plan's sessions, made once however many threads create sessions, and
- * given back whatever fails. The network: 3x3 convolution by Winograd's algorithm, relu, 1x1
- * convolution as a matrix product. */
+ * given back whatever fails; kept in a file that is used only where it fits. The network: 3x3
+ * convolution by Winograd's algorithm, relu, 1x1 convolution as a matrix product. */
 #include "compiler/graph/graph.h"
 #include "compiler/lower/lower.h"
 #include "compiler/ops/ops.h"
@@ -11,9 +11,12 @@
 #include <check.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #define IN_CHANNELS 8
 #define MIDDLE 40
@@ -23,9 +26,12 @@
 #define OUTPUTS ((size_t)OUT_CHANNELS * (SIDE - 2) * (SIDE - 2))
 
 static char path[] = "/tmp/kiln-packed-XXXXXX";
+static char kept[sizeof path + 8]; /* path + ".packed" */
 static kiln_error error;
 
 /* ---- The network --------------------------------------------------------------------------- */
+
+static size_t seed; /* of the weights */
 
 static float noise(size_t k) {
     return (float)((k * 2654435761u >> 8) % 2001) / 1000 - 1;
@@ -34,7 +40,7 @@ static float noise(size_t k) {
 static tensor *weights(graph *g, int64_t outputs, int64_t inputs, int64_t side) {
     tensor *t = graph_add_constant(g, NULL, KILN_F32, 4, (int64_t[]){outputs, inputs, side, side});
     for (size_t k = 0; k < (size_t)tensor_elements(t); k++) {
-        ((float *)t->owned)[k] = noise(k) / 8;
+        ((float *)t->owned)[k] = noise(k + seed) / 8;
     }
     return t;
 }
@@ -144,7 +150,8 @@ static void *race(void *context) {
 }
 
 START_TEST(threads_create_sessions_at_once) {
-    kiln_plan *plan = open_plan(NULL);
+    kiln_plan_options options = {.prepacked_path = kept};
+    kiln_plan *plan = open_plan(&options);
     for (int round = 0; round < 20; round++) {
         static racer racers[THREADS];
         pthread_t threads[THREADS];
@@ -208,11 +215,146 @@ START_TEST(all_or_nothing) {
 }
 END_TEST
 
+/* ---- Kept in a file ------------------------------------------------------------------------ */
+
+/* Opens the plan with the file, runs; returns how many bytes came from the file. */
+static size_t run_kept(const char *file, bool skip_checksums, float *output, size_t *out_packed) {
+    kiln_plan_options options = {.prepacked_path = file, .skip_weight_checksums = skip_checksums};
+    kiln_plan *plan = open_plan(&options);
+    kiln_session *session = NULL, *other = NULL;
+    ck_assert_int_eq(create(plan, 2, &session), KILN_OK);
+    run(session, output);
+    size_t bytes = kiln_plan_prepacked_bytes(plan);
+    *out_packed = kiln_plan_packed_bytes(plan);
+    ck_assert_int_eq(create(plan, 1, &other), KILN_OK);
+    ck_assert_uint_eq(kiln_plan_packed_bytes(plan), *out_packed);
+    kiln_session_destroy(other);
+    kiln_session_destroy(session);
+    /* When the last session has gone, the next one maps what was written. */
+    ck_assert_int_eq(create(plan, 1, &session), KILN_OK);
+    if (access(file, R_OK) == 0) {
+        ck_assert_uint_eq(kiln_plan_prepacked_bytes(plan), *out_packed);
+    }
+    kiln_session_destroy(session);
+    kiln_plan_close(plan);
+    return bytes;
+}
+
+/* The file is not used, or not all of it; the answer is right; after it the file is whole again. */
+static void check_replaced(const float *wanted, const char *what, size_t at) {
+    float output[OUTPUTS];
+    size_t packed, bytes = run_kept(kept, false, output, &packed);
+    ck_assert_msg(bytes < packed, "%s at %zu: the file was used", what, at);
+    ck_assert_mem_eq(output, wanted, sizeof output);
+    ck_assert_uint_eq(run_kept(kept, false, output, &packed), packed);
+    ck_assert_mem_eq(output, wanted, sizeof output);
+}
+
+static uint8_t *read_kept(size_t *out_size) {
+    FILE *in = fopen(kept, "rb");
+    ck_assert_ptr_nonnull(in);
+    ck_assert_int_eq(fseek(in, 0, SEEK_END), 0);
+    *out_size = (size_t)ftell(in);
+    rewind(in);
+    uint8_t *bytes = malloc(*out_size);
+    ck_assert_uint_eq(fread(bytes, 1, *out_size, in), *out_size);
+    ck_assert_int_eq(fclose(in), 0);
+    return bytes;
+}
+
+static void write_kept(const uint8_t *bytes, size_t size) {
+    FILE *out = fopen(kept, "wb");
+    ck_assert_ptr_nonnull(out);
+    ck_assert_uint_eq(fwrite(bytes, 1, size, out), size);
+    ck_assert_int_eq(fclose(out), 0);
+}
+
+START_TEST(a_second_start_maps_them) {
+    float first[OUTPUTS], second[OUTPUTS];
+    size_t packed;
+    (void)unlink(kept);
+    ck_assert_uint_eq(run_kept(kept, false, first, &packed), 0);
+    ck_assert_uint_eq(run_kept(kept, false, second, &packed), packed);
+    ck_assert_mem_eq(first, second, sizeof first);
+    ck_assert_uint_eq(run_kept(kept, true, second, &packed), packed);
+    ck_assert_mem_eq(first, second, sizeof first);
+    ck_assert_uint_eq(run_kept("/nowhere/at/all", false, second, &packed), 0);
+    ck_assert_mem_eq(first, second, sizeof first);
+}
+END_TEST
+
+START_TEST(damaged_files_are_replaced) {
+    float wanted[OUTPUTS];
+    size_t packed, size;
+    (void)run_kept(kept, false, wanted, &packed);
+    uint8_t *bytes = read_kept(&size);
+    for (size_t at = 0; at < size; at += at < 160 ? 1 : 4999) {
+        bytes[at] ^= 0x10;
+        write_kept(bytes, size);
+        bytes[at] ^= 0x10;
+        float output[OUTPUTS];
+        bool padding = run_kept(kept, false, output, &packed) == packed;
+        ck_assert_mem_eq(output, wanted, sizeof wanted);
+        ck_assert_msg(!padding || at >= 144, "damage at %zu was not seen", at);
+    }
+    for (size_t length = 0; length < size; length += length < 200 ? 7 : 4999) {
+        write_kept(bytes, length);
+        check_replaced(wanted, "cut", length);
+    }
+    free(bytes);
+}
+END_TEST
+
+/* Where an entry's bytes lie, with checksums that are right: the file may have been made to harm.
+ */
+START_TEST(places_outside_the_file_are_refused) {
+    enum { ENTRIES_CHECKSUM = 64, CHECKSUM = 72, ENTRIES = 80, ENTRY = 32, OFFSET = 8, BYTES = 16 };
+    static const uint64_t wrong[] = {UINT64_MAX - 63, UINT64_MAX, (uint64_t)1 << 40, 1};
+    float wanted[OUTPUTS];
+    size_t packed, size;
+    (void)run_kept(kept, false, wanted, &packed);
+    uint8_t *bytes = read_kept(&size);
+    for (size_t k = 0; k < 2 * sizeof wrong / sizeof *wrong; k++) {
+        uint8_t original[ENTRY];
+        memcpy(original, bytes + ENTRIES, ENTRY);
+        memcpy(bytes + ENTRIES + (k % 2 == 0 ? OFFSET : BYTES), &wrong[k / 2], sizeof *wrong);
+        uint64_t sum = 0;
+        uint32_t count;
+        memcpy(&count, bytes + 12, sizeof count);
+        for (size_t e = 0; e < count; e++) {
+            sum = XXH3_64bits_withSeed(bytes + ENTRIES + e * ENTRY, ENTRY, sum);
+        }
+        memcpy(bytes + ENTRIES_CHECKSUM, &sum, sizeof sum);
+        sum = XXH3_64bits(bytes, CHECKSUM);
+        memcpy(bytes + CHECKSUM, &sum, sizeof sum);
+        write_kept(bytes, size);
+        check_replaced(wanted, "wrong place", k);
+        memcpy(bytes + ENTRIES, original, ENTRY);
+    }
+    free(bytes);
+}
+END_TEST
+
+START_TEST(another_plans_file_is_replaced) {
+    float mine[OUTPUTS], others[OUTPUTS];
+    size_t packed;
+    (void)run_kept(kept, false, mine, &packed);
+    seed = 5;
+    write_test_plan();
+    ck_assert_uint_eq(run_kept(kept, false, others, &packed), 0);
+    ck_assert_mem_ne(mine, others, sizeof mine);
+    seed = 0;
+    write_test_plan();
+    check_replaced(mine, "another plan's file", 0);
+}
+END_TEST
+
 int main(void) {
     int file = mkstemp(path);
     if (file < 0 || close(file) != 0) {
         return EXIT_FAILURE;
     }
+    snprintf(kept, sizeof kept, "%s.packed", path);
     Suite *suite = suite_create("packed");
     TCase *tests = tcase_create("packed");
     tcase_set_timeout(tests, 120);
@@ -220,11 +362,16 @@ int main(void) {
     tcase_add_test(tests, sessions_share_them);
     tcase_add_test(tests, threads_create_sessions_at_once);
     tcase_add_test(tests, all_or_nothing);
+    tcase_add_test(tests, a_second_start_maps_them);
+    tcase_add_test(tests, damaged_files_are_replaced);
+    tcase_add_test(tests, places_outside_the_file_are_refused);
+    tcase_add_test(tests, another_plans_file_is_replaced);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     (void)unlink(path);
+    (void)unlink(kept);
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,0 +1,40 @@
+/* A file of packed weights, beside a plan, for the next start: read by mapping it, written whole.
+ * Not part of the plan format: only the library that wrote it reads it, on the same kind of
+ * processor. The file is untrusted: everything in it is checked before it is used. */
+#ifndef KILN_RUNTIME_PREPACKED_H
+#define KILN_RUNTIME_PREPACKED_H
+
+#include <pthreadpool.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A mapped file; all zeros: none. */
+typedef struct prepacked {
+    void *mapping;
+    size_t size;
+} prepacked;
+
+/* One constant in one form. */
+typedef struct prepacked_part {
+    uint64_t key;
+    const void *data;
+    size_t bytes;
+} prepacked_part;
+
+/* `plan` is a number that no other plan has. False: there is no such file, or it is damaged or for
+ * another plan, version or processor. */
+bool prepacked_open(const char *path, uint64_t plan, prepacked *out_file);
+void prepacked_close(prepacked *file);
+
+/* The bytes of a key, aligned to 64; NULL: not there, of another size, or (`check`) damaged. Valid
+ * until the file is closed. */
+const void *prepacked_find(const prepacked *file, uint64_t key, size_t bytes, bool check,
+                           pthreadpool_t threadpool);
+
+/* Writes beside `path` and renames; `durably`: not before the bytes are on the disk. False: it
+ * could not be written, and what was at `path` is still there. */
+bool prepacked_write(const char *path, uint64_t plan, const prepacked_part *parts, size_t count,
+                     bool durably, pthreadpool_t threadpool);
+
+#endif

@@ -16,6 +16,7 @@ static const char help_text[] =
     "  --profile        each kernel call's time (median) and speed, the slowest first, beside the\n"
     "                   machine's peaks, which are measured too\n"
     "  --trace FILE     every kernel call of every run, for chrome://tracing or Perfetto\n"
+    "  --prepacked      keep packed weights in PLAN.packed: the next start is faster\n"
     "  --json           everything as JSON\n\n"
     "GFLOP/s count what a layer's definition says, % peak what is multiplied in the end: "
     "Winograd's\n"
@@ -23,7 +24,16 @@ static const char help_text[] =
     "beside memory's speed: what lies in caches passes it.\n\n"
     "Example: kiln bench vgg16.plan --threads 1,2 --profile\n";
 
-enum { OPT_THREADS = 256, OPT_BATCH, OPT_RUNS, OPT_WARMUP, OPT_PROFILE, OPT_TRACE, OPT_JSON };
+enum {
+    OPT_THREADS = 256,
+    OPT_BATCH,
+    OPT_RUNS,
+    OPT_WARMUP,
+    OPT_PROFILE,
+    OPT_TRACE,
+    OPT_PREPACKED,
+    OPT_JSON
+};
 #define MAX_CONFIGURATIONS 16
 
 typedef struct bench_call {
@@ -33,7 +43,7 @@ typedef struct bench_call {
     unsigned long batch, runs, warmup;
     const char *trace_path;
     trace_file trace;
-    bool profile, json;
+    bool profile, prepacked, json;
 } bench_call;
 
 typedef struct bench_result {
@@ -100,7 +110,7 @@ static kiln_status load(bench_call *c, bench_state *s, kiln_error *error) {
     options.max_batch = m->batch;
     options.profile = c->profile || c->trace_path != NULL;
     m->begin = clock_now();
-    kiln_status status = kiln_plan_open(c->path, NULL, &s->plan, error);
+    kiln_status status = open_plan(c->path, c->prepacked, &s->plan, error);
     m->opened = clock_now();
     if (status == KILN_OK) {
         status = kiln_session_create(s->plan, &options, &s->session, error);
@@ -238,6 +248,9 @@ static int take_option(bench_call *c, int option, const char *value, char **argv
     case OPT_TRACE:
         c->trace_path = value;
         return 0;
+    case OPT_PREPACKED:
+        c->prepacked = true;
+        return 0;
     case OPT_JSON:
         c->json = true;
         return 0;
@@ -279,6 +292,7 @@ static int run(int argc, char **argv) {
                                                  {"warmup", required_argument, NULL, OPT_WARMUP},
                                                  {"profile", no_argument, NULL, OPT_PROFILE},
                                                  {"trace", required_argument, NULL, OPT_TRACE},
+                                                 {"prepacked", no_argument, NULL, OPT_PREPACKED},
                                                  {"json", no_argument, NULL, OPT_JSON},
                                                  {"help", no_argument, NULL, 'h'},
                                                  {0}};

@@ -38,6 +38,9 @@ void json_number(FILE *out, double value);
 /* The same for text in HTML. */
 void html_text(FILE *out, const char *text);
 
+/* Opens a plan; prepacked: packed weights are kept in PATH.packed, for the next start. */
+kiln_status open_plan(const char *path, bool prepacked, kiln_plan **out_plan, kiln_error *error);
+
 /* A file written beside its final name; file_commit renames it, file_abandon removes it. */
 typedef struct output_file {
     FILE *file;

@@ -20,17 +20,18 @@ static const char help_text[] =
     "  --top K               how many classes to print (default 5)\n"
     "  --threads N           compute threads (default 1)\n"
     "  --preprocess PRESET   imagenet, caffe, tf or none, instead of what the plan says\n"
+    "  --prepacked           keep packed weights in PLAN.packed: the next start is faster\n"
     "  --json                results as JSON\n\n"
     "Example: kiln run mobilenet.plan cat.jpg dog.png --top 3\n";
 
-enum { OPT_INPUT = 256, OPT_OUTPUT, OPT_TOP, OPT_THREADS, OPT_PREPROCESS, OPT_JSON };
+enum { OPT_INPUT = 256, OPT_OUTPUT, OPT_TOP, OPT_THREADS, OPT_PREPROCESS, OPT_PREPACKED, OPT_JSON };
 
 typedef struct run_call {
     given_inputs given;
     const char *output_folder;
     unsigned long top, threads;
     kiln_preprocess preprocess;
-    bool has_preset, json;
+    bool has_preset, prepacked, json;
     kiln_plan *plan;
     kiln_session *session;
     kiln_buffer *in, *out;
@@ -336,6 +337,9 @@ static int take_option(run_call *c, int option, const char *value, char **argv) 
         return kiln_preprocess_preset(value, &c->preprocess) == KILN_OK
                    ? 0
                    : usage(&command_run, "--preprocess %s: imagenet, caffe, tf or none", value);
+    case OPT_PREPACKED:
+        c->prepacked = true;
+        return 0;
     case OPT_JSON:
         c->json = true;
         return 0;
@@ -351,6 +355,7 @@ static int run(int argc, char **argv) {
         {"top", required_argument, NULL, OPT_TOP},
         {"threads", required_argument, NULL, OPT_THREADS},
         {"preprocess", required_argument, NULL, OPT_PREPROCESS},
+        {"prepacked", no_argument, NULL, OPT_PREPACKED},
         {"json", no_argument, NULL, OPT_JSON},
         {"help", no_argument, NULL, 'h'},
         {0}};
@@ -368,7 +373,7 @@ static int run(int argc, char **argv) {
         status = usage(&command_run, "expected a plan, and pictures or --input");
     }
     if (status == 0) {
-        kiln_status result = kiln_plan_open(argv[optind], NULL, &c.plan, &error);
+        kiln_status result = open_plan(argv[optind], c.prepacked, &c.plan, &error);
         if (result == KILN_OK) {
             result = pictures > 0 ? run_pictures(&c, argv + optind + 1, pictures, &error)
                                   : run_arrays(&c, &error);

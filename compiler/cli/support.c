@@ -114,6 +114,16 @@ void html_text(FILE *out, const char *text) {
 
 /* ---- Files --------------------------------------------------------------------------------- */
 
+kiln_status open_plan(const char *path, bool prepacked, kiln_plan **out_plan, kiln_error *error) {
+    char packed_path[4096];
+    kiln_plan_options options = {.prepacked_path = prepacked ? packed_path : NULL};
+    int length = snprintf(packed_path, sizeof packed_path, "%s.packed", path);
+    if (length < 0 || (size_t)length >= sizeof packed_path) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "%.80s...: the path is too long", path);
+    }
+    return kiln_plan_open(path, &options, out_plan, error);
+}
+
 kiln_status file_begin(output_file *out, const char *path, kiln_error *error) {
     out->path = path;
     int length =

@@ -46,5 +46,14 @@ $kiln verify net.onnx --weights f16 --layer-tolerance 1e-6 >/dev/null 2>mismatch
 test $status -eq 3
 grep -q 'is the first out of tolerance' mismatch
 says '"threads": 2' $kiln bench net.plan --threads 1,2 --runs 3 --profile --json
+# Packed weights kept beside the plan: the same answers from a start that maps them.
+$kiln run net.plan scene.png --top 4 --prepacked >first.txt
+test -s net.plan.packed
+stat -c %Y.%i net.plan.packed >written
+$kiln run net.plan scene.png --top 4 --prepacked >second.txt
+stat -c %Y.%i net.plan.packed | cmp - written
+cmp first.txt second.txt
+grep -v npy run.txt | cmp - first.txt
+says '"load_ms": ' $kiln bench net.plan --runs 3 --prepacked --json
 says '--preprocess' $kiln help compile
 echo '1 passed, 0 failed'

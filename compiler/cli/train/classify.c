@@ -17,6 +17,7 @@ static const char help_text[] =
     "  --top K             also the next best classes (default 1)\n"
     "  --preprocess PRESET imagenet, caffe, tf or none, instead of what the plan says\n"
     "  --threads N         compute threads (default 1)\n"
+    "  --prepacked         keep packed weights in PLAN.packed: the next start is faster\n"
     "  --json              the answers as JSON\n\n"
     "A file that cannot be read is told and passed over; the exit status is then 1.\n\n"
     "Example: kiln classify faces.plan party/*.jpg --reject 0.6\n";
@@ -109,7 +110,7 @@ static kiln_status classify(classify_call *c, char **words, int count, kiln_erro
     return status;
 }
 
-enum { OPT_REJECT = 256, OPT_TOP, OPT_PREPROCESS, OPT_THREADS, OPT_JSON };
+enum { OPT_REJECT = 256, OPT_TOP, OPT_PREPROCESS, OPT_THREADS, OPT_PREPACKED, OPT_JSON };
 
 static int take_option(classify_call *c, int option, const char *value, char **argv) {
     unsigned long threads;
@@ -131,6 +132,9 @@ static int take_option(classify_call *c, int option, const char *value, char **a
         }
         c->options.threads = (uint32_t)threads;
         return 0;
+    case OPT_PREPACKED:
+        c->options.prepacked = true;
+        return 0;
     case OPT_JSON:
         c->json = true;
         return 0;
@@ -145,6 +149,7 @@ static int run(int argc, char **argv) {
         {"top", required_argument, NULL, OPT_TOP},
         {"preprocess", required_argument, NULL, OPT_PREPROCESS},
         {"threads", required_argument, NULL, OPT_THREADS},
+        {"prepacked", no_argument, NULL, OPT_PREPACKED},
         {"json", no_argument, NULL, OPT_JSON},
         {"help", no_argument, NULL, 'h'},
         {0}};

@@ -1,5 +1,6 @@
 /* Plans that take one picture. */
 #include "compiler/cli/train/scorer.h"
+#include "compiler/cli/cli.h"
 #include "compiler/cli/elements.h"
 #include <kiln/compile.h>
 #include <kiln/train.h>
@@ -33,7 +34,7 @@ kiln_status scorer_open(const char *path, const scorer_options *options, scorer 
                         kiln_error *error) {
     scorer *s = out_scorer;
     *s = (scorer){0};
-    kiln_status status = kiln_plan_open(path, NULL, &s->plan, error);
+    kiln_status status = open_plan(path, options->prepacked, &s->plan, error);
     if (status == KILN_OK && !options->numbers) {
         status = choose_preprocess(s->plan, options->preset, &s->preprocess, error);
     }

@@ -19,7 +19,8 @@ typedef struct scorer_options {
     const char *cut;    /* a layer of that; NULL: the default */
     const char *preset; /* normalisation; NULL: as the plan says */
     uint32_t threads;
-    bool numbers; /* the input is given as numbers, not as pictures */
+    bool numbers;   /* the input is given as numbers, not as pictures */
+    bool prepacked; /* packed weights are kept in a file beside the plan */
 } scorer_options;
 
 kiln_status scorer_open(const char *path, const scorer_options *options, scorer *out_scorer,

@@ -104,39 +104,48 @@ static kiln_status compile(const char *onnx_path, const char *plan_path,
     return status;
 }
 
+/* With the batch open, if the network is sound so. */
+static kiln_status compile_any_batch(const char *onnx_path, const char *plan_path,
+                                     const kiln_compile_options *options,
+                                     kiln_compile_report *out_report, kiln_error *out_detail) {
+    bool was_symbolic = false;
+    *out_report = (kiln_compile_report){0};
+    *out_detail = (kiln_error){0};
+    kiln_status status =
+        compile(onnx_path, plan_path, options, true, &was_symbolic, out_report, out_detail);
+    if (status != KILN_ERROR_UNSUPPORTED || !was_symbolic) {
+        return status;
+    }
+    kiln_error reason = *out_detail;
+    *out_report = (kiln_compile_report){0};
+    *out_detail = (kiln_error){0};
+    status = compile(onnx_path, plan_path, options, false, &was_symbolic, out_report, out_detail);
+    if (status == KILN_OK) {
+        snprintf(out_report->note, sizeof out_report->note, "batch fixed at 1: %.200s",
+                 reason.message);
+    }
+    return status;
+}
+
 kiln_status kiln_compile(const char *onnx_path, const char *plan_path,
                          const kiln_compile_options *options, kiln_compile_report *out_report,
                          kiln_error *error) {
-    kiln_compile_options defaults;
-    kiln_compile_report report = {0};
-    kiln_error detail = {0};
-    bool was_symbolic = false;
+    kiln_compile_options used;
+    kiln_compile_report report;
+    kiln_error detail;
     if (onnx_path == NULL || plan_path == NULL) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "kiln_compile: no path");
     }
-    kiln_compile_options_init(&defaults);
-    options = options != NULL ? options : &defaults;
-    if (options->weights != KILN_F32 && options->weights != KILN_F16) {
+    kiln_compile_options_init(&used);
+    used = options != NULL ? *options : used;
+    if (used.weights != KILN_F32 && used.weights != KILN_F16) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "weights are stored as f32 or f16, not %s",
-                         kiln_dtype_name(options->weights));
+                         kiln_dtype_name(used.weights));
     }
-    kiln_status status =
-        compile(onnx_path, plan_path, options, true, &was_symbolic, &report, &detail);
-    if (status == KILN_ERROR_MEMORY && options->memory_limit != 0 &&
-        options->memory != KILN_MEMORY_MIN) {
-        kiln_compile_options smaller = *options;
-        smaller.memory = KILN_MEMORY_MIN;
-        return kiln_compile(onnx_path, plan_path, &smaller, out_report, error);
-    }
-    if (status == KILN_ERROR_UNSUPPORTED && was_symbolic) {
-        /* The network may still be sound for one fixed batch. */
-        kiln_error reason = detail;
-        report = (kiln_compile_report){0};
-        detail = (kiln_error){0};
-        status = compile(onnx_path, plan_path, options, false, &was_symbolic, &report, &detail);
-        if (status == KILN_OK) {
-            snprintf(report.note, sizeof report.note, "batch fixed at 1: %.200s", reason.message);
-        }
+    kiln_status status = compile_any_batch(onnx_path, plan_path, &used, &report, &detail);
+    if (status == KILN_ERROR_MEMORY && used.memory_limit != 0 && used.memory != KILN_MEMORY_MIN) {
+        used.memory = KILN_MEMORY_MIN;
+        status = compile_any_batch(onnx_path, plan_path, &used, &report, &detail);
     }
     if (status != KILN_OK) {
         return kiln_fail(error, status, "%s",

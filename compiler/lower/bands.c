@@ -98,12 +98,31 @@ static double uses_of_weights(const program *p, uint32_t step, double turns) {
     return c->groups > 1 ? 1e9 : pixels / tile;
 }
 
+/* Does a step read, under another name, what steps of the band write: a concatenation whose parts
+ * they are, a part of what they write? How its rows follow from theirs is not known. */
+static bool reads_parts(const lowering *l, const program_band *b) {
+    const program *p = l->p;
+    for (uint32_t s = b->first_step; s <= b->last_step; s++) {
+        for (uint32_t k = 0; k < p->steps[s].input_count; k++) {
+            uint32_t id = p->steps[s].operands[k];
+            for (uint32_t w = b->first_step; w <= b->last_step && id != KILN_PLAN_NONE; w++) {
+                uint32_t written = output_of(&p->steps[w]);
+                if (written != id && l->memories[written].root == l->memories[id].root) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
 /* The fewest rows a turn with which weights are used often enough. False: there are none that make
  * several turns of it. */
-static bool choose_rows(const program *p, program_band *b, double least_uses, uint32_t *out_held) {
+static bool choose_rows(const lowering *l, program_band *b, double least_uses, uint32_t *out_held) {
+    const program *p = l->p;
     kiln_band_step steps[KILN_BAND_STEPS];
     uint32_t most[KILN_BAND_STEPS], count = b->last_step - b->first_step + 1;
-    if (count > KILN_BAND_STEPS || !program_band_steps(p, b, steps)) {
+    if (count > KILN_BAND_STEPS || !program_band_steps(p, b, steps) || reads_parts(l, b)) {
         return false;
     }
     uint32_t height = steps[count - 1].height;
@@ -227,7 +246,7 @@ static kiln_status try_band(band_search *search, program_band b, uint64_t *out_b
     *out_bytes = UINT64_MAX;
     memcpy(p->bands, search->bands, search->band_count * sizeof *p->bands);
     p->band_count = search->band_count;
-    if (!choose_rows(p, &b, search->least_uses, held) || !insert(p, &b)) {
+    if (!choose_rows(search->l, &b, search->least_uses, held) || !insert(p, &b)) {
         return KILN_OK;
     }
     kiln_status status = measure(search->l, &search->table, search->saved, &search->trial);

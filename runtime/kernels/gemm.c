@@ -55,14 +55,7 @@ static void pack_panel(void *context, size_t panel) {
     size_t columns = g->lanes->columns, first = panel * columns;
     size_t count = g->outputs - first < columns ? g->outputs - first : columns;
     float *to = job->to + panel * g->k * columns;
-    for (size_t i = 0; i < g->k; i += LANES_MAX) { /* a cache line of each output at a time */
-        size_t end = i + LANES_MAX < g->k ? i + LANES_MAX : g->k;
-        for (size_t o = 0; o < columns; o++) {
-            for (size_t k = i; k < end; k++) {
-                to[k * columns + o] = o < count ? job->from[(first + o) * g->k + k] : 0;
-            }
-        }
-    }
+    g->lanes->dense->panel[DENSE_F32](count, g->k, job->from + first * g->k, g->k, to);
 }
 
 static void pack(const kernel_call *call, float *to) {

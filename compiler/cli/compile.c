@@ -97,27 +97,14 @@ typedef struct compile_call {
 
 /* ---- Options ------------------------------------------------------------------------------- */
 
-static bool parse_convolution(const char *text, kiln_convolution *out) {
-    static const char *const names[] = {"auto",      "exact",     "winograd2",
-                                        "winograd4", "winograd6", "direct"};
-    for (int k = 0; k < KILN_CONVOLUTION_COUNT; k++) {
+/* The place of a name in a list that ends in NULL; -1: it is not there. */
+static int find_name(const char *text, const char *const *names) {
+    for (int k = 0; names[k] != NULL; k++) {
         if (strcmp(text, names[k]) == 0) {
-            *out = (kiln_convolution)k;
-            return true;
+            return k;
         }
     }
-    return false;
-}
-
-static bool parse_memory(const char *text, kiln_memory *out) {
-    static const char *const names[] = {"balanced", "min", "speed"};
-    for (int k = 0; k < KILN_MEMORY_COUNT; k++) {
-        if (strcmp(text, names[k]) == 0) {
-            *out = (kiln_memory)k;
-            return true;
-        }
-    }
-    return false;
+    return -1;
 }
 
 /* Bytes, or with K, M or G behind them units of 1024. */
@@ -179,11 +166,85 @@ static kiln_status load_labels(compile_call *c, const char *path, kiln_error *er
                : kiln_fail(error, KILN_ERROR_FORMAT, "%s: no labels in it", path);
 }
 
-/* 0: understood; else the exit status. */
-static int take_option(compile_call *c, int option, const char *value, char **argv) {
-    kiln_error error;
+/* How pictures become inputs. 0: understood; else the exit status. */
+static int take_picture_option(compile_call *c, int option, const char *value) {
     kiln_preprocess *pre = &c->options.preprocess;
     double number = 0;
+    switch (option) {
+    case OPT_PREPROCESS:
+        return kiln_preprocess_preset(value, pre) == KILN_OK
+                   ? 0
+                   : usage(&command_compile, "--preprocess %s: imagenet, caffe, tf or none", value);
+    case OPT_MEAN:
+    case OPT_STD:
+        c->statistics = true;
+        return parse_channels(value, option == OPT_MEAN ? c->mean : c->deviation)
+                   ? 0
+                   : usage(&command_compile, "'%s' is neither a number nor three, as 0.5,0.4,0.3",
+                           value);
+    case OPT_SCALE:
+        c->statistics = true;
+        return parse_real(value, &c->scale)
+                   ? 0
+                   : usage(&command_compile, "--scale %s: not a number", value);
+    case OPT_RESIZE:
+        pre->present = true;
+        pre->resize = strcmp(value, "stretch") == 0 ? KILN_RESIZE_STRETCH : KILN_RESIZE_CENTRE_CROP;
+        return strcmp(value, "stretch") == 0 || strcmp(value, "centre-crop") == 0
+                   ? 0
+                   : usage(&command_compile, "--resize %s: stretch or centre-crop", value);
+    case OPT_CROP:
+        pre->crop_fraction = parse_real(value, &number) ? (float)number : 0.0f;
+        return number > 0 && number <= 1
+                   ? 0
+                   : usage(&command_compile, "--crop-fraction %s: above 0, at most 1", value);
+    default: /* OPT_BGR */
+        pre->bgr = pre->present = true;
+        return 0;
+    }
+}
+
+/* How the network is planned. The lists are in the order of the enumerations. */
+static int take_plan_option(compile_call *c, int option, const char *value) {
+    static const char *const convolutions[] = {"auto",      "exact",  "winograd2", "winograd4",
+                                               "winograd6", "direct", NULL};
+    static const char *const memories[] = {"balanced", "min", "speed", NULL};
+    int found;
+    switch (option) {
+    case OPT_CONVOLUTION:
+        found = find_name(value, convolutions);
+        c->options.convolution = (kiln_convolution)(found < 0 ? 0 : found);
+        return found >= 0
+                   ? 0
+                   : usage(
+                         &command_compile,
+                         "--convolution %s: auto, exact, winograd2, winograd4, winograd6 or direct",
+                         value);
+    case OPT_MEMORY:
+        found = find_name(value, memories);
+        c->options.memory = (kiln_memory)(found < 0 ? 0 : found);
+        return found >= 0 ? 0
+                          : usage(&command_compile, "--memory %s: balanced, min or speed", value);
+    case OPT_LIMIT:
+        return parse_size(value, &c->options.memory_limit)
+                   ? 0
+                   : usage(&command_compile, "--limit %s: a size as 8M or 512K", value);
+    case OPT_WEIGHTS:
+        c->options.weights = strcmp(value, "f16") == 0 ? KILN_F16 : KILN_F32;
+        return strcmp(value, "f16") == 0 || strcmp(value, "f32") == 0
+                   ? 0
+                   : usage(&command_compile, "--weights %s: f32 or f16", value);
+    case OPT_NO_FUSION:
+        c->options.no_fusion = true;
+        return 0;
+    default: /* OPT_EXACT */
+        c->options.convolution = KILN_CONVOLUTION_EXACT;
+        return 0;
+    }
+}
+
+static int take_option(compile_call *c, int option, const char *value, char **argv) {
+    kiln_error error;
     switch (option) {
     case 'o':
         c->plan = value;
@@ -201,62 +262,21 @@ static int take_option(compile_call *c, int option, const char *value, char **ar
         return given_add(&c->given, value, &error) == KILN_OK ? 0 : fail(&error);
     case OPT_LABELS:
         return load_labels(c, value, &error) == KILN_OK ? 0 : fail(&error);
-    case OPT_WEIGHTS:
-        c->options.weights = strcmp(value, "f16") == 0 ? KILN_F16 : KILN_F32;
-        return strcmp(value, "f16") == 0 || strcmp(value, "f32") == 0
-                   ? 0
-                   : usage(&command_compile, "--weights %s: f32 or f16", value);
     case OPT_PREPROCESS:
-        return kiln_preprocess_preset(value, pre) == KILN_OK
-                   ? 0
-                   : usage(&command_compile, "--preprocess %s: imagenet, caffe, tf or none", value);
     case OPT_MEAN:
     case OPT_STD:
-        c->statistics = true;
-        return parse_channels(value, option == OPT_MEAN ? c->mean : c->deviation)
-                   ? 0
-                   : usage(&command_compile, "'%s' is neither a number nor three, as 0.5,0.4,0.3",
-                           value);
     case OPT_SCALE:
-        c->statistics = true;
-        return parse_real(value, &c->scale)
-                   ? 0
-                   : usage(&command_compile, "--scale %s: not a number", value);
     case OPT_BGR:
-        pre->bgr = pre->present = true;
-        return 0;
     case OPT_RESIZE:
-        pre->present = true;
-        pre->resize = strcmp(value, "stretch") == 0 ? KILN_RESIZE_STRETCH : KILN_RESIZE_CENTRE_CROP;
-        return strcmp(value, "stretch") == 0 || strcmp(value, "centre-crop") == 0
-                   ? 0
-                   : usage(&command_compile, "--resize %s: stretch or centre-crop", value);
     case OPT_CROP:
-        pre->crop_fraction = parse_real(value, &number) ? (float)number : 0.0f;
-        return number > 0 && number <= 1
-                   ? 0
-                   : usage(&command_compile, "--crop-fraction %s: above 0, at most 1", value);
+        return take_picture_option(c, option, value);
     case OPT_EXACT:
-        c->options.convolution = KILN_CONVOLUTION_EXACT;
-        return 0;
     case OPT_CONVOLUTION:
-        return parse_convolution(value, &c->options.convolution)
-                   ? 0
-                   : usage(
-                         &command_compile,
-                         "--convolution %s: auto, exact, winograd2, winograd4, winograd6 or direct",
-                         value);
     case OPT_MEMORY:
-        return parse_memory(value, &c->options.memory)
-                   ? 0
-                   : usage(&command_compile, "--memory %s: balanced, min or speed", value);
     case OPT_LIMIT:
-        return parse_size(value, &c->options.memory_limit)
-                   ? 0
-                   : usage(&command_compile, "--limit %s: a size as 8M or 512K", value);
+    case OPT_WEIGHTS:
     case OPT_NO_FUSION:
-        c->options.no_fusion = true;
-        return 0;
+        return take_plan_option(c, option, value);
     case OPT_DUMP:
         c->options.dump_after = value;
         c->options.dump = stdout;

@@ -22,7 +22,7 @@ printf 'ash\nbirch\n"oak"\n<elm>\n' >labels.txt
 $picture scene.png
 $kiln compile net.onnx --labels labels.txt --preprocess imagenet --json >compile.json
 for field in operators_imported operators_planned fused plan_bytes weights_bytes arena_bytes \
-    arena_lower_bound_bytes arena_no_reuse_bytes copies; do
+    arena_lower_bound_bytes arena_unbanded_bytes arena_no_reuse_bytes memory_total_bytes copies; do
     grep -q "\"$field\": " compile.json
 done
 says 'fully_connected.*(final dense)' $kiln inspect net.plan
@@ -37,6 +37,19 @@ test -s out/scene.png.output.npy
 says '"score": ' $kiln run net.plan scene.png --json
 says 'within tolerance' $kiln verify net.onnx --batch 3 --threads 2
 says '"ok": true' $kiln verify net.onnx --plan net.plan --json
+# Memory: less in bands, all-in; a limit turns to the least, and where that is too much, names layers.
+total() { sed 's/.*"memory_total_bytes": \([0-9]*\).*/\1/' "$1"; }
+for memory in min speed; do
+    $kiln compile net.onnx -o $memory.plan --memory $memory --json >$memory.json
+done
+test "$(total min.json)" -lt $(($(total speed.json) / 2))
+$kiln compile net.onnx -o limited.plan --memory speed --limit "$(total min.json)" --json >limited.json
+test "$(total limited.json)" -eq "$(total min.json)"
+rm limited.plan
+if $kiln compile net.onnx -o limited.plan --limit 1K 2>refused; then false; fi
+grep -q "the limit is .* Most is live at layers '" refused
+test ! -e limited.plan
+says 'within tolerance' $kiln verify net.onnx --plan min.plan --batch 3 --threads 2
 # f16 weights: half the size, still close; and too far for a tight tolerance, which has its own status.
 $kiln compile net.onnx -o half.plan --weights f16 -q
 test $(($(stat -c %s half.plan) * 10)) -lt $(($(stat -c %s net.plan) * 7))

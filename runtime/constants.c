@@ -27,6 +27,20 @@ static kiln_status verify_constant(kiln_session *s, uint32_t tensor, kiln_error 
     return KILN_OK;
 }
 
+#define WIDEN_TASK ((size_t)1 << 16) /* elements */
+
+typedef struct widening {
+    const uint16_t *from;
+    float *to;
+} widening;
+
+static void widen_range(void *context, size_t begin, size_t count) {
+    const widening *w = context;
+    for (size_t k = begin; k < begin + count; k++) {
+        w->to[k] = kiln_f32_from_f16(w->from[k]);
+    }
+}
+
 static kiln_status widen(kiln_session *s, uint32_t tensor, kiln_error *error) {
     const kiln_plan_view *v = &s->plan->view;
     const kiln_plan_tensor_record *t = &v->tensors[tensor];
@@ -37,10 +51,8 @@ static kiln_status widen(kiln_session *s, uint32_t tensor, kiln_error *error) {
     if (w->data == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    const uint16_t *halves = (const uint16_t *)(const void *)(v->weights + t->offset);
-    for (size_t k = 0; k < count; k++) {
-        w->data[k] = kiln_f32_from_f16(halves[k]);
-    }
+    widening job = {(const uint16_t *)(const void *)(v->weights + t->offset), w->data};
+    pthreadpool_parallelize_1d_tile_1d(s->threadpool, widen_range, &job, count, WIDEN_TASK, 0);
     return KILN_OK;
 }
 

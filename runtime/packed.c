@@ -200,7 +200,7 @@ static kiln_status fill(packed_store *store, kernel_call *call, const packed_for
     if (entry->data != NULL) {
         return KILN_OK;
     }
-    kiln_status status = load_constant(call->session, &call->inputs[1], false, error);
+    kiln_status status = load_constant(call->session, &call->inputs[1], form->reads_f16, error);
     if (status != KILN_OK) {
         return status;
     }

@@ -44,7 +44,9 @@ kiln_status gemm_check(const kernel_call *call, kiln_error *error) {
 }
 
 typedef struct packing {
-    const float *from; /* [outputs][k] */
+    const char *from; /* [outputs][k] */
+    dense_weights stored;
+    size_t size; /* of an element */
     const gemm *g;
     float *to;
 } packing;
@@ -55,12 +57,15 @@ static void pack_panel(void *context, size_t panel) {
     size_t columns = g->lanes->columns, first = panel * columns;
     size_t count = g->outputs - first < columns ? g->outputs - first : columns;
     float *to = job->to + panel * g->k * columns;
-    g->lanes->dense->panel[DENSE_F32](count, g->k, job->from + first * g->k, g->k, to);
+    g->lanes->dense->panel[job->stored](count, g->k, job->from + first * g->k * job->size, g->k,
+                                        to);
 }
 
 static void pack(const kernel_call *call, float *to) {
     const gemm *g = call->state;
-    packing job = {call->inputs[1].data, g, to};
+    bool half = call->inputs[1].record->stored_dtype == KILN_F16;
+    packing job = {call->inputs[1].data, half ? DENSE_F16 : DENSE_F32,
+                   half ? sizeof(uint16_t) : sizeof(float), g, to};
     pthreadpool_parallelize_1d(call->threadpool, pack_panel, &job, g->panels, 0);
 }
 
@@ -108,7 +113,7 @@ kiln_status gemm_prepare(kernel_call *call, kiln_error *error) {
     if (call->input_count > 2 && operand_present(&call->inputs[2])) {
         memcpy(g->bias, call->inputs[2].data, g->outputs * sizeof(float));
     }
-    packed_form form = {"panels", g->weight_bytes, pack};
+    packed_form form = {"panels", g->weight_bytes, pack, true};
     return kernel_pack(call, &form, &g->weights, error);
 }
 

@@ -119,6 +119,7 @@ typedef struct packed_form {
     /* Writes all of the bytes, from input 1 of the call and with its threads. They depend on that
      * constant, the name, and the lanes; no other operand, no batch, no number of threads. */
     void (*fill)(const kernel_call *call, float *to);
+    bool reads_f16; /* fill takes the constant as it is stored; false: as f32 */
 } packed_form;
 
 /* For prepare: the step's weights in a form, aligned to 64. They belong to the plan: a form that

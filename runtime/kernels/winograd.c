@@ -145,7 +145,7 @@ static kiln_status prepare_constants(kernel_call *call, winograd *w, kiln_error 
         memcpy(w->bias, call->inputs[2].data, w->outputs * sizeof(float));
     }
     static const char *const names[WINOGRAD_SIZES] = {"winograd 2", "winograd 4", "winograd 6"};
-    packed_form form = {names[w->size], weight_bytes(w), pack};
+    packed_form form = {names[w->size], weight_bytes(w), pack, false};
     return kernel_pack(call, &form, &w->weights, error);
 }
 

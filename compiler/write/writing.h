@@ -44,7 +44,8 @@ kiln_status weight_writer_add(weight_writer *writer, program_tensor *constant,
 kiln_status weight_writer_finish(weight_writer *writer);
 void weight_writer_free(weight_writer *writer);
 
-/* check.c: opens the file at `path` and holds it to the memory limit; fills in the report's memory. */
+/* check.c: opens the file at `path` and holds it to the memory limit; fills in the report's memory.
+ */
 kiln_status check_written(const program *p, const char *path, const kiln_compile_options *options,
                           kiln_compile_report *inout_report, kiln_error *error);
 

@@ -190,11 +190,12 @@ KILN_API void kiln_plan_preprocess(const kiln_plan *plan, kiln_preprocess *out_p
 
 typedef struct kiln_session kiln_session;
 
-/* Threads are pthreadpool's: a worker that waits for its next share spins for about a million rounds
- * (some milliseconds), then sleeps. So the layers of a run follow each other without delay, and
- * between runs workers soon cost nothing. Where other programs want the same cores, spinning workers
- * may hold up the thread that they wait for: give a session fewer threads than there are idle cores.
- * For throughput, several sessions of one thread each share a plan's weights and need no waiting. */
+/* Threads are pthreadpool's: a worker that waits for its next share spins for about a million
+ * rounds (some milliseconds), then sleeps. So the layers of a run follow each other without delay,
+ * and between runs workers soon cost nothing. Where other programs want the same cores, spinning
+ * workers may hold up the thread that they wait for: give a session fewer threads than there are
+ * idle cores. For throughput, several sessions of one thread each share a plan's weights and need
+ * no waiting. */
 typedef struct kiln_session_options {
     uint32_t threads;      /* compute threads, the caller's included; 0 = 1 */
     uint32_t max_batch;    /* largest batch of a run; 0 = 1 */

@@ -88,32 +88,51 @@ typedef struct packing {
     float *to;
 } packing;
 
-/* The weights of one panel of outputs, LANES_MAX inputs at a time: taps, transformed per output,
- * then turned so that a panel's outputs lie side by side. */
+/* Of as many outputs at a time: what is written to a cache line is written at once. */
+#define PACKED_OUTPUTS ((size_t)4)
+
+typedef float transformed_weights[WINOGRAD_MAX_TILE * WINOGRAD_MAX_TILE][LANES_MAX];
+
+/* One output's weights, of `channels` inputs from c on. */
+static void transform_weights(const packing *job, size_t output, size_t c, size_t channels,
+                              transformed_weights out) {
+    const winograd *w = job->w;
+    const float *from = (const float *)job->call->inputs[1].data + output * 9 * w->inputs + c;
+    float taps[9][LANES_MAX];
+    const float *pointers[9];
+    for (size_t k = 0; k < 9; k++) {
+        pointers[k] = from + k * w->inputs;
+        if (channels < LANES_MAX) { /* whole vectors are read */
+            memcpy(taps[k], pointers[k], channels * sizeof(float));
+            pointers[k] = taps[k];
+        }
+    }
+    w->lanes->winograd->weights[w->size](pointers, channels, out[0], LANES_MAX);
+}
+
+/* The weights of one panel of outputs, LANES_MAX inputs at a time: transformed by output, then
+ * turned so that a panel's outputs lie side by side. */
 static void pack_panel(void *context, size_t panel) {
     const packing *job = context;
     const winograd *w = job->w;
-    const float *from = job->call->inputs[1].data;
     size_t columns = w->lanes->columns, first = panel * columns;
-    size_t count = w->outputs - first < columns ? w->outputs - first : columns;
-    float turned[WINOGRAD_MAX_TILE * WINOGRAD_MAX_TILE][LANES_MAX];
-    float taps[9][LANES_MAX];
-    const float *pointers[9];
+    transformed_weights turned[PACKED_OUTPUTS];
     for (size_t c = 0; c < w->inputs; c += LANES_MAX) {
         size_t channels = w->inputs - c < LANES_MAX ? w->inputs - c : LANES_MAX;
-        for (size_t o = 0; o < count; o++) {
-            for (size_t k = 0; k < 9; k++) {
-                pointers[k] = from + ((first + o) * 9 + k) * w->inputs + c;
-                if (channels < LANES_MAX) { /* whole vectors are read */
-                    memcpy(taps[k], pointers[k], channels * sizeof(float));
-                    pointers[k] = taps[k];
+        for (size_t o = 0; o < columns; o += PACKED_OUTPUTS) {
+            for (size_t i = 0; i < PACKED_OUTPUTS; i++) {
+                if (first + o + i < w->outputs) {
+                    transform_weights(job, first + o + i, c, channels, turned[i]);
+                } else {
+                    memset(turned[i], 0, sizeof turned[i]);
                 }
             }
-            w->lanes->winograd->weights[w->size](pointers, channels, turned[0], LANES_MAX);
             for (size_t p = 0; p < w->positions; p++) {
                 float *to = job->to + ((p * w->panels + panel) * w->inputs + c) * columns + o;
-                for (size_t k = 0; k < channels; k++) {
-                    to[k * columns] = turned[p][k];
+                for (size_t k = 0; k < channels; k++, to += columns) {
+                    for (size_t i = 0; i < PACKED_OUTPUTS; i++) {
+                        to[i] = turned[i][p][k];
+                    }
                 }
             }
         }
@@ -126,9 +145,6 @@ static size_t weight_bytes(const winograd *w) {
 
 static void pack(const kernel_call *call, float *to) {
     const winograd *w = call->state;
-    if (w->outputs % w->lanes->columns != 0) {
-        memset(to, 0, weight_bytes(w));
-    }
     packing job = {call, w, to};
     pthreadpool_parallelize_1d(call->threadpool, pack_panel, &job, w->panels, 0);
 }

@@ -208,13 +208,55 @@ static kiln_status lower_nd(lowering *l, node *n, const window *w) {
                       to[1] != KILN_PLAN_NONE ? 2 : 1, to);
 }
 
+/* An average that counts padding, with all windows inside it, has one divisor: it is a depthwise
+ * convolution of equal weights. */
+static bool is_convolution(const node *n, const window *w) {
+    bool fits = !is_max(n) && w->spatial == 2 && node_int(n, "count_include_pad", 0) != 0 &&
+                n->inputs[0]->rank == 4 && n->inputs[0]->data == NULL;
+    for (uint32_t s = 0; s < w->spatial && fits; s++) {
+        fits = exact_end(w, s) <= w->pad_end[s] && w->kernel[s] <= 64 && w->pad_begin[s] <= 64;
+    }
+    return fits;
+}
+
+static kiln_status lower_convolution(lowering *l, node *n, const window *w) {
+    int64_t channels = n->inputs[0]->dims[1], taps = w->kernel[0] * w->kernel[1];
+    int64_t dims[4] = {channels, w->kernel[0], w->kernel[1], 1};
+    int64_t bottom = exact_end(w, 0), right = exact_end(w, 1);
+    float *weights = graph_allocate(lower_graph(l), (size_t)(channels * taps) * sizeof *weights);
+    if (weights == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    for (int64_t k = 0; k < channels * taps; k++) {
+        weights[k] = 1.0f / (float)taps;
+    }
+    kiln_conv_params params = {.stride_height = (uint32_t)w->stride[0],
+                               .stride_width = (uint32_t)w->stride[1],
+                               .dilation_height = (uint32_t)w->dilation[0],
+                               .dilation_width = (uint32_t)w->dilation[1],
+                               .padding_top = (uint32_t)w->pad_begin[0],
+                               .padding_left = (uint32_t)w->pad_begin[1],
+                               .padding_bottom = bottom > 0 ? (uint32_t)bottom : 0,
+                               .padding_right = right > 0 ? (uint32_t)right : 0,
+                               .groups = (uint32_t)channels,
+                               .min = n->min,
+                               .max = n->max};
+    uint32_t to = lower_output(l, n, 0);
+    uint32_t inputs[2] = {lower_input(l, n, 0),
+                          lower_constant_data(l, NULL, KILN_F32, 4, dims, weights)};
+    return lower_step(l, n, KILN_KERNEL_CONV_2D, &params, sizeof params, 2, inputs, 1, &to);
+}
+
 static kiln_status lower_pool(lowering *l, node *n) {
     window w;
     kiln_status status = window_of_node(lower_graph(l), n, NULL, false, &w);
     if (status != KILN_OK) {
         return status;
     }
-    return fits_xnnpack(n, &w) ? lower_2d(l, n, &w) : lower_nd(l, n, &w);
+    if (fits_xnnpack(n, &w)) {
+        return lower_2d(l, n, &w);
+    }
+    return is_convolution(n, &w) ? lower_convolution(l, n, &w) : lower_nd(l, n, &w);
 }
 
 static kiln_status lower_global(lowering *l, node *n) {

@@ -148,9 +148,9 @@ static int64_t exact_end(const window *w, uint32_t s) {
     return (w->output[s] - 1) * w->stride[s] + extent(w, s) - w->input[s] - w->pad_begin[s];
 }
 
-/* Can XNNPACK's pool do it? Padding must be smaller than the window; an average's divisor counts no
- * padding. */
-static bool fits_xnnpack(const node *n, const window *w) {
+/* Can the kernels for pictures do it? Padding must be smaller than the window; an average's divisor
+ * counts no padding. */
+static bool fits_2d(const node *n, const window *w) {
     int64_t taps = 1;
     bool fits = w->spatial <= 2 && indices_of(n) == NULL, padded = false;
     for (uint32_t s = 0; s < w->spatial; s++) {
@@ -253,7 +253,7 @@ static kiln_status lower_pool(lowering *l, node *n) {
     if (status != KILN_OK) {
         return status;
     }
-    if (fits_xnnpack(n, &w)) {
+    if (fits_2d(n, &w)) {
         return lower_2d(l, n, &w);
     }
     return is_convolution(n, &w) ? lower_convolution(l, n, &w) : lower_nd(l, n, &w);

@@ -1,9 +1,10 @@
-/* Bilinear scaling in two passes, columns first. Scaling down widens the triangle to the scale, so
- * that every source pixel counts (Pillow's and torchvision's antialiased bilinear). */
+/* Bilinear scaling, row by row, then along the row. Scaling down widens the triangle to the scale,
+ * so that every source pixel counts (Pillow's and torchvision's antialiased bilinear). */
 #include "compiler/cli/image.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* For each target position: `taps` source positions from first[k] on, with their weights. */
 typedef struct filter {
@@ -39,7 +40,7 @@ static void fill_weights(filter *f, size_t k, double centre, double width, size_
 static bool filter_make(filter *f, size_t source, size_t full, size_t offset, size_t count) {
     double scale = (double)source / (double)full;
     double width = scale > 1 ? scale : 1;
-    size_t taps = (size_t)ceil(2 * width) + 1;
+    size_t taps = (size_t)ceil(2 * width); /* positions less than `width` away */
     f->taps = taps < source ? taps : source;
     f->first = calloc(count, sizeof *f->first);
     f->weights = count <= SIZE_MAX / sizeof(float) / f->taps
@@ -54,65 +55,53 @@ static bool filter_make(filter *f, size_t source, size_t full, size_t offset, si
     return true;
 }
 
-static void scale_row(const uint8_t *rgb, const filter *columns, size_t width, float *out) {
-    for (size_t x = 0; x < width; x++) {
-        const uint8_t *from = rgb + columns->first[x] * 3;
-        const float *weights = columns->weights + x * columns->taps;
-        float sum[3] = {0};
-        for (size_t t = 0; t < columns->taps; t++) {
-            for (size_t c = 0; c < 3; c++) {
-                sum[c] += weights[t] * (float)from[t * 3 + c];
-            }
-        }
-        for (size_t c = 0; c < 3; c++) {
-            out[x * 3 + c] = sum[c];
+/* `taps` rows, `stride` bytes apart, to one; two of them at a time. */
+static void scale_rows(const uint8_t *rgb, size_t stride, const float *weights, size_t taps,
+                       size_t length, float *out) {
+    memset(out, 0, length * sizeof *out);
+    for (size_t t = 0; t < taps; t += 2) {
+        bool paired = t + 1 < taps;
+        const uint8_t *upper = rgb + t * stride, *lower = paired ? upper + stride : upper;
+        float first = weights[t], second = paired ? weights[t + 1] : 0;
+        for (size_t k = 0; k < length; k++) {
+            out[k] += first * (float)upper[k] + second * (float)lower[k];
         }
     }
 }
 
-static void scale_rows(const float *rows, const filter *f, const resize_window *window,
-                       size_t first_row, float *out) {
-    size_t length = (size_t)window->width * 3;
-    for (size_t y = 0; y < window->height; y++) {
-        const float *from = rows + (f->first[y] - first_row) * length;
-        float *target = out + y * length;
-        for (size_t k = 0; k < length; k++) {
-            target[k] = 0;
-        }
-        for (size_t t = 0; t < f->taps; t++) {
-            float weight = f->weights[y * f->taps + t];
-            for (size_t k = 0; k < length; k++) {
-                target[k] += weight * from[t * length + k];
+/* Four channels at a time make a vector; the fourth is the next pixel's, and not kept. */
+static void scale_columns(const float *row, const filter *columns, size_t width, float *out) {
+    for (size_t x = 0; x < width; x++) {
+        const float *from = row + columns->first[x] * 3;
+        const float *weights = columns->weights + x * columns->taps;
+        float sum[4] = {0};
+        for (size_t t = 0; t < columns->taps; t++, from += 3) {
+            for (size_t c = 0; c < 4; c++) {
+                sum[c] += weights[t] * from[c];
             }
         }
+        memcpy(out + x * 3, sum, 3 * sizeof *sum);
     }
 }
 
 kiln_status image_resize(const image *picture, const resize_window *window, float *out_rgb,
                          kiln_error *error) {
     filter columns = {0}, rows = {0};
-    float *scaled = NULL;
+    size_t length = (size_t)picture->width * 3;
+    float *row = calloc(length + 1, sizeof *row); /* and what scale_columns reads beyond */
     kiln_status status = KILN_ERROR_MEMORY;
-    if (!filter_make(&columns, picture->width, window->full_width, window->left, window->width) ||
-        !filter_make(&rows, picture->height, window->full_height, window->top, window->height)) {
-        goto cleanup;
+    if (row != NULL &&
+        filter_make(&columns, picture->width, window->full_width, window->left, window->width) &&
+        filter_make(&rows, picture->height, window->full_height, window->top, window->height)) {
+        for (size_t y = 0; y < window->height; y++) {
+            scale_rows(picture->rgb + rows.first[y] * length, length, rows.weights + y * rows.taps,
+                       rows.taps, length, row);
+            scale_columns(row, &columns, window->width, out_rgb + y * window->width * 3);
+        }
+        status = KILN_OK;
     }
-    size_t first = rows.first[0];
-    size_t count = rows.first[window->height - 1] + rows.taps - first;
-    size_t row_bytes = (size_t)window->width * 3 * sizeof(float);
-    scaled = count <= SIZE_MAX / row_bytes ? malloc(count * row_bytes) : NULL;
-    if (scaled == NULL) {
-        goto cleanup;
-    }
-    for (size_t y = 0; y < count; y++) {
-        scale_row(picture->rgb + (first + y) * picture->width * 3, &columns, window->width,
-                  scaled + y * window->width * 3);
-    }
-    scale_rows(scaled, &rows, window, first, out_rgb);
-    status = KILN_OK;
-cleanup:
     filter_free(&columns);
     filter_free(&rows);
-    free(scaled);
+    free(row);
     return status == KILN_OK ? KILN_OK : kiln_fail(error, status, "out of memory");
 }

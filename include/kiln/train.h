@@ -168,6 +168,14 @@ KILN_API const char *kiln_trainer_cut(const kiln_trainer *trainer);
  * the input's own type; out_features: count * feature_count numbers. */
 KILN_API kiln_status kiln_trainer_extract(kiln_trainer *trainer, size_t count, kiln_span input,
                                           float *out_features, kiln_error *error);
+/* A session of the frozen part, whose one output is the features: for many samples, give each
+ * thread a session of one thread; they share the weights. `options` may be NULL. The caller
+ * destroys it, before the trainer. An error without a backbone. */
+KILN_API kiln_status kiln_trainer_open_session(const kiln_trainer *trainer,
+                                               const kiln_session_options *options,
+                                               kiln_session **out_session, kiln_error *error);
+/* Whether such a session can have a max_batch above 1. */
+KILN_API bool kiln_trainer_is_batchable(const kiln_trainer *trainer);
 
 typedef enum kiln_split { KILN_TRAINING = 0, KILN_VALIDATION = 1 } kiln_split;
 

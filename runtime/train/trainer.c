@@ -201,13 +201,25 @@ const char *kiln_trainer_cut(const kiln_trainer *t) {
     return t->cut;
 }
 
-static kiln_status open_session(kiln_trainer *t, kiln_error *error) {
+bool kiln_trainer_is_batchable(const kiln_trainer *t) {
+    return t->backbone == NULL || kiln_plan_is_batchable(t->frozen);
+}
+
+kiln_status kiln_trainer_open_session(const kiln_trainer *t, const kiln_session_options *options,
+                                      kiln_session **out_session, kiln_error *error) {
+    *out_session = NULL;
+    return t->backbone != NULL
+               ? kiln_session_create(t->frozen, options, out_session, error)
+               : kiln_fail(error, KILN_ERROR_ARGUMENT, "there is no backbone to run");
+}
+
+static kiln_status open_own_session(kiln_trainer *t, kiln_error *error) {
     kiln_session_options options;
     kiln_session_options_init(&options);
     options.threads = t->options.threads;
-    options.max_batch = kiln_plan_is_batchable(t->frozen) ? EXTRACT_BATCH : 1;
+    options.max_batch = kiln_trainer_is_batchable(t) ? EXTRACT_BATCH : 1;
     t->session_batch = options.max_batch;
-    return kiln_session_create(t->frozen, &options, &t->session, error);
+    return kiln_trainer_open_session(t, &options, &t->session, error);
 }
 
 kiln_status kiln_trainer_extract(kiln_trainer *t, size_t count, kiln_span input,
@@ -226,7 +238,7 @@ kiln_status kiln_trainer_extract(kiln_trainer *t, size_t count, kiln_span input,
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "%zu bytes for %zu samples of %zu", input.size,
                          count, info.bytes);
     }
-    kiln_status status = t->session == NULL ? open_session(t, error) : KILN_OK;
+    kiln_status status = t->session == NULL ? open_own_session(t, error) : KILN_OK;
     for (size_t at = 0; at < count && status == KILN_OK; at += t->session_batch) {
         size_t batch = count - at < t->session_batch ? count - at : t->session_batch;
         const uint8_t *from = (const uint8_t *)input.data + at * info.bytes;

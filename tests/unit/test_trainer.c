@@ -130,6 +130,27 @@ static void check_plan(kiln_trainer *t, const kiln_plan *plan) {
     kiln_session_destroy(session);
 }
 
+/* A session of the frozen part gives the features that the trainer gives, a batch at a time. */
+static void check_session(kiln_trainer *t) {
+    float all[SAMPLES][64], one[64];
+    size_t count = kiln_trainer_feature_count(t);
+    kiln_session_options options;
+    kiln_session *session = NULL;
+    kiln_session_options_init(&options);
+    options.max_batch = SAMPLES;
+    ck_assert(count <= 64 && kiln_trainer_is_batchable(t));
+    GOOD(kiln_trainer_open_session(t, &options, &session, &error));
+    kiln_buffer in = {samples, sizeof samples}, out = {all, SAMPLES * count * sizeof(float)};
+    GOOD(kiln_session_run(session, SAMPLES, &in, 1, &out, 1, &error));
+    for (size_t n = 0; n < SAMPLES; n++) {
+        GOOD(kiln_trainer_extract(t, 1, (kiln_span){samples[n], sizeof samples[n]}, one, &error));
+        for (size_t k = 0; k < count; k++) {
+            ck_assert_float_eq_tol(one[k], all[0][n * count + k], 1e-5f);
+        }
+    }
+    kiln_session_destroy(session);
+}
+
 static kiln_plan *saved_plan(kiln_trainer *t) {
     void *bytes = NULL;
     size_t size = 0;
@@ -206,6 +227,9 @@ START_TEST(a_plan_is_a_backbone) {
     GOOD(kiln_trainer_fit(second, NULL, &error));
     kiln_plan *plan = saved_plan(second);
     check_plan(second, plan);
+    check_session(second);
+    kiln_session *none;
+    ck_assert_int_eq(kiln_trainer_open_session(first, NULL, &none, &error), KILN_ERROR_ARGUMENT);
     kiln_plan_close(plan);
     kiln_trainer_destroy(second);
     /* Fine-tuning begins where the backbone ended: one step at a tiny rate changes nothing. */

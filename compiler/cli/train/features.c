@@ -1,5 +1,5 @@
-/* Pictures through the frozen network. While a batch computes, the next one is decoded if a core is
- * left over for it; else all threads decode, then all compute. */
+/* Pictures through the frozen network. Each worker decodes a few and runs them on a session of one
+ * thread of its own: workers wait for nobody, whatever decoding and computing cost. */
 #include "compiler/cli/train/features.h"
 #include "compiler/cli/cli.h"
 #include "compiler/cli/elements.h"
@@ -8,14 +8,13 @@
 
 #define XXH_INLINE_ALL
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 #define BATCH 16
+#define MOST_WORKERS 64
 
 /* ---- One sample ---------------------------------------------------------------------------- */
 
@@ -102,52 +101,14 @@ kiln_status features_input(const feature_source *s, const data_set *data, size_t
     return status;
 }
 
-/* ---- Batches ------------------------------------------------------------------------------- */
+/* ---- Work ---------------------------------------------------------------------------------- */
 
 /* One item in one variant. */
 typedef struct job {
     size_t item;
     uint64_t variant;
     float *features; /* where they go */
-    bool failed;
 } job;
-
-#define MOST_LOADERS 64
-
-typedef struct loading {
-    const feature_source *source;
-    const data_set *data;
-    job **jobs;
-    size_t count;
-    atomic_size_t next;
-    uint8_t *inputs;
-    kiln_error errors[BATCH];
-} loading;
-
-static void *load_jobs(void *context) {
-    loading *l = context;
-    for (size_t k = 0; (k = atomic_fetch_add(&l->next, 1)) < l->count;) {
-        job *j = l->jobs[k];
-        j->failed =
-            features_input(l->source, l->data, j->item, j->variant,
-                           l->inputs + k * l->source->input.bytes, &l->errors[k]) != KILN_OK;
-    }
-    return NULL;
-}
-
-/* By as many threads as compute, this one among them. */
-static void load_batch(loading *l) {
-    pthread_t others[MOST_LOADERS];
-    uint32_t started = 0,
-             wanted = l->source->threads < MOST_LOADERS ? l->source->threads : MOST_LOADERS;
-    while (started + 1 < wanted && pthread_create(&others[started], NULL, load_jobs, l) == 0) {
-        started++;
-    }
-    (void)load_jobs(l);
-    while (started > 0) {
-        (void)pthread_join(others[--started], NULL);
-    }
-}
 
 typedef struct extraction {
     const feature_source *source;
@@ -159,87 +120,148 @@ typedef struct extraction {
     size_t todo_count;
     feature_cache *cache;
     char **problems; /* by item: why it could not be decoded, or NULL */
+    /* What the workers share, under the lock. */
+    pthread_mutex_t lock;
+    size_t next, done;  /* of todo */
+    kiln_status status; /* of the first worker that failed, which says why in `error` */
+    kiln_error error;
 } extraction;
 
-static uint64_t variant_key(const feature_source *s, uint32_t variant) {
-    uint64_t parts[3] = {s->augment, s->seed, variant};
-    return variant == 0 ? 0 : XXH3_64bits(parts, sizeof parts) | 1;
-}
+typedef struct worker {
+    extraction *x;
+    pthread_t thread;
+    kiln_session *session; /* NULL: the inputs are the features */
+    uint32_t batch;
+    uint8_t *inputs;
+    float *features;
+    kiln_error errors[BATCH]; /* of decoding, by job; an empty message: none */
+} worker;
 
-static void note_problems(extraction *x, const loading *l) {
-    for (size_t k = 0; k < l->count; k++) {
-        char **problem = &x->problems[l->jobs[k]->item];
-        if (l->jobs[k]->failed && *problem == NULL) {
-            *problem = strdup(l->errors[k].message);
-        }
-    }
-}
-
-static kiln_status run_batch(extraction *x, const loading *l, kiln_error *error) {
-    size_t size = kiln_trainer_feature_count(x->source->trainer);
-    float *features = malloc(BATCH * size * sizeof *features);
-    if (features == NULL) {
+static kiln_status worker_open(worker *w, kiln_error *error) {
+    const feature_source *s = w->x->source;
+    kiln_session_options options;
+    kiln_session_options_init(&options);
+    w->batch = kiln_trainer_is_batchable(s->trainer) ? BATCH : 1;
+    options.max_batch = w->batch;
+    w->inputs = calloc(w->batch, s->input.bytes);
+    w->features = calloc(w->batch, kiln_trainer_feature_count(s->trainer) * sizeof(float));
+    if (w->inputs == NULL || w->features == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    kiln_status status = kiln_trainer_extract(
-        x->source->trainer, l->count, (kiln_span){l->inputs, l->count * x->source->input.bytes},
-        features, error);
-    for (size_t k = 0; k < l->count && status == KILN_OK; k++) {
-        const job *j = l->jobs[k];
-        memcpy(j->features, features + k * size, size * sizeof *features);
-        if (!j->failed) {
+    return s->backbone == NULL
+               ? KILN_OK
+               : kiln_trainer_open_session(s->trainer, &options, &w->session, error);
+}
+
+static void worker_close(worker *w) {
+    kiln_session_destroy(w->session);
+    free(w->inputs);
+    free(w->features);
+}
+
+/* The worker's next jobs; 0: there are none, or all is lost. */
+static size_t take_jobs(const worker *w, job ***out_jobs) {
+    extraction *x = w->x;
+    (void)pthread_mutex_lock(&x->lock);
+    size_t left = x->status == KILN_OK ? x->todo_count - x->next : 0;
+    size_t count = left < w->batch ? left : w->batch;
+    *out_jobs = x->todo + x->next;
+    x->next += count;
+    (void)pthread_mutex_unlock(&x->lock);
+    return count;
+}
+
+static void decode(worker *w, job *const *jobs, size_t count) {
+    const feature_source *s = w->x->source;
+    for (size_t k = 0; k < count; k++) {
+        w->errors[k].message[0] = '\0';
+        (void)features_input(s, w->x->data, jobs[k]->item, jobs[k]->variant,
+                             w->inputs + k * s->input.bytes, &w->errors[k]);
+    }
+}
+
+static kiln_status compute(worker *w, size_t count, kiln_error *error) {
+    const feature_source *s = w->x->source;
+    size_t input_bytes = count * s->input.bytes;
+    size_t feature_bytes = count * kiln_trainer_feature_count(s->trainer) * sizeof(float);
+    if (w->session == NULL) {
+        return kiln_trainer_extract(s->trainer, count, (kiln_span){w->inputs, input_bytes},
+                                    w->features, error);
+    }
+    kiln_buffer in = {w->inputs, input_bytes}, out = {w->features, feature_bytes};
+    return kiln_session_run(w->session, (uint32_t)count, &in, 1, &out, 1, error);
+}
+
+/* Under the lock. */
+static void keep(worker *w, job *const *jobs, size_t count) {
+    extraction *x = w->x;
+    size_t size = kiln_trainer_feature_count(x->source->trainer);
+    for (size_t k = 0; k < count; k++) {
+        const job *j = jobs[k];
+        char **problem = &x->problems[j->item];
+        if (w->errors[k].message[0] == '\0') {
+            memcpy(j->features, w->features + k * size, size * sizeof(float));
             cache_add(x->cache, x->data->items[j->item].content, j->variant, j->features);
+        } else if (*problem == NULL) {
+            *problem = strdup(w->errors[k].message);
         }
     }
-    free(features);
-    return status;
+    x->done += count;
+    if (!x->source->quiet) {
+        progress_show("features", x->done, x->todo_count);
+    }
 }
 
-static void take_jobs(const extraction *x, loading *l, size_t at) {
-    l->jobs = x->todo + at;
-    l->count = x->todo_count - at < BATCH ? x->todo_count - at : BATCH;
-    atomic_store(&l->next, 0);
+static void *work(void *context) {
+    worker *w = context;
+    extraction *x = w->x;
+    kiln_error error;
+    job **jobs;
+    kiln_status status = worker_open(w, &error);
+    for (size_t count; status == KILN_OK && (count = take_jobs(w, &jobs)) > 0;) {
+        decode(w, jobs, count);
+        status = compute(w, count, &error);
+        if (status == KILN_OK) {
+            (void)pthread_mutex_lock(&x->lock);
+            keep(w, jobs, count);
+            (void)pthread_mutex_unlock(&x->lock);
+        }
+    }
+    (void)pthread_mutex_lock(&x->lock);
+    if (status != KILN_OK && x->status == KILN_OK) {
+        x->status = status;
+        x->error = error;
+    }
+    (void)pthread_mutex_unlock(&x->lock);
+    worker_close(w);
+    return NULL;
 }
 
+/* The caller is a worker too. One that cannot be started is done without. */
 static kiln_status run_todo(extraction *x, kiln_error *error) {
-    loading batches[2];
-    size_t bytes = BATCH * x->source->input.bytes;
-    kiln_status status = KILN_OK;
-    for (int k = 0; k < 2; k++) {
-        batches[k] =
-            (loading){.source = x->source, .data = x->data, .inputs = calloc(1, bytes + 1)};
-        if (batches[k].inputs == NULL) {
-            status = kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-        }
+    size_t wanted = x->source->threads < MOST_WORKERS ? x->source->threads : MOST_WORKERS;
+    size_t started = 0;
+    worker *workers = calloc(wanted + 1, sizeof *workers);
+    if (workers == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    bool spare_core = cores > (long)x->source->threads, loading_ahead = false;
-    pthread_t loader;
-    for (size_t at = 0, b = 0; at < x->todo_count && status == KILN_OK; at += BATCH, b++) {
-        loading *now = &batches[b % 2], *next = &batches[(b + 1) % 2];
-        if (loading_ahead) {
-            (void)pthread_join(loader, NULL);
-        } else {
-            take_jobs(x, now, at);
-            load_batch(now);
-        }
-        size_t after = at + BATCH < x->todo_count ? at + BATCH : x->todo_count;
-        take_jobs(x, next, after);
-        loading_ahead =
-            spare_core && next->count > 0 && pthread_create(&loader, NULL, load_jobs, next) == 0;
-        note_problems(x, now);
-        status = run_batch(x, now, error);
-        if (!x->source->quiet) {
-            progress_show("features", after, x->todo_count);
-        }
+    for (size_t k = 0; k <= wanted; k++) {
+        workers[k].x = x;
     }
-    if (loading_ahead && status != KILN_OK) {
-        (void)pthread_join(loader, NULL);
+    while (started + 1 < wanted &&
+           pthread_create(&workers[started].thread, NULL, work, &workers[started]) == 0) {
+        started++;
     }
+    (void)work(&workers[started]);
+    while (started > 0) {
+        (void)pthread_join(workers[--started].thread, NULL);
+    }
+    free(workers);
     progress_clear();
-    free(batches[0].inputs);
-    free(batches[1].inputs);
-    return status;
+    if (x->status != KILN_OK) {
+        *error = x->error;
+    }
+    return x->status;
 }
 
 /* ---- All ----------------------------------------------------------------------------------- */
@@ -255,6 +277,11 @@ static uint64_t cache_key(const feature_source *s) {
     memcpy(numbers + 3, p->scale, sizeof p->scale);
     memcpy(numbers + 7, p->bias, sizeof p->bias);
     return XXH3_64bits_withSeed(numbers, sizeof numbers, key);
+}
+
+static uint64_t variant_key(const feature_source *s, uint32_t variant) {
+    uint64_t parts[3] = {s->augment, s->seed, variant};
+    return variant == 0 ? 0 : XXH3_64bits(parts, sizeof parts) | 1;
 }
 
 static kiln_status list_jobs(extraction *x, kiln_error *error) {
@@ -275,7 +302,7 @@ static kiln_status list_jobs(extraction *x, kiln_error *error) {
         uint32_t variants = x->data->items[k].validation ? 0 : s->variants;
         for (uint32_t v = 0; v <= variants; v++) {
             job *j = &x->jobs[x->count];
-            *j = (job){k, variant_key(s, v), x->features + x->count * size, false};
+            *j = (job){k, variant_key(s, v), x->features + x->count * size};
             x->count++;
             if (!cache_find(x->cache, x->data->items[k].content, j->variant, j->features)) {
                 x->todo[x->todo_count++] = j;
@@ -312,7 +339,7 @@ static double seconds_now(void) {
 
 kiln_status features_add(const feature_source *source, data_set *data, feature_report *out_report,
                          kiln_error *error) {
-    extraction x = {.source = source, .data = data};
+    extraction x = {.source = source, .data = data, .lock = PTHREAD_MUTEX_INITIALIZER};
     size_t items = data->count;
     if (source->backbone != NULL && source->use_cache) {
         cache_open(source->cache_folder, cache_key(source),
@@ -321,7 +348,7 @@ kiln_status features_add(const feature_source *source, data_set *data, feature_r
     kiln_status status = list_jobs(&x, error);
     double start = seconds_now();
     if (status == KILN_OK) {
-        status = run_todo(&x, error);
+        status = x.todo_count > 0 ? run_todo(&x, error) : KILN_OK;
     }
     *out_report = (feature_report){x.todo_count, x.count - x.todo_count, seconds_now() - start};
     if (status == KILN_OK) {

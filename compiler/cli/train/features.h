@@ -15,7 +15,7 @@ typedef struct feature_source {
     unsigned augment;  /* AUGMENT_* */
     uint32_t variants; /* of each training picture, besides itself */
     uint64_t seed;
-    uint32_t threads; /* that compute */
+    uint32_t threads;
     bool use_cache;
     const char *cache_folder; /* NULL: the user's */
     bool strict;

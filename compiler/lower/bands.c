@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define BALANCED_ROOM ((uint64_t)1 << 20) /* bytes that nobody minds */
+#define BALANCED_ROOM ((uint64_t)2 << 20) /* bytes that nobody minds */
 #define BAND_REACH 10 /* steps before and after the peak that a band may take in */
 
 typedef struct live_bytes {

@@ -1,16 +1,21 @@
 /* Rows are output pixels, each with the inputs under its kernel side by side (gathered into
  * scratch, but for kernels of 1x1 with stride 1, where the picture is that matrix already); columns
- * are output channels. XNNPACK goes through all weights for every few rows, which is slow once they
- * leave the cache; here a panel of weights meets all rows of a strip before the next one does. */
+ * are output channels. Each task takes a chunk of rows, gathered where it is needed, through all
+ * weights: they are read once a chunk (XNNPACK goes through all of them for every few rows). Where
+ * weights are large and rows are few, threads share panels of weights instead, which meet all rows
+ * of a strip before the next ones do. */
 #include "runtime/kernels/gemm.h"
 #include "runtime/lanes/lanes.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
-#define STRIP_BYTES ((size_t)512 << 10)     /* of gathered rows: half an L2 cache */
-#define LARGE_STRIP_BYTES ((size_t)4 << 20) /* where weights are larger than that */
-#define LARGE_WEIGHTS ((size_t)512 << 10)
-#define CHUNK ((size_t)48) /* rows of a task, about, where weights are small */
+#define CHUNK ((size_t)48)                /* rows, about */
+#define CHUNK_BYTES ((size_t)256 << 10)   /* of them when gathered: a part of an L2 cache */
+#define LARGE_WEIGHTS ((size_t)512 << 10) /* an L2 cache, */
+#define FEW_ROWS ((size_t)96)             /* of a sample, a thread */
+#define STRIP_BYTES ((size_t)4 << 20)     /* then: of gathered rows */
+#define GROUP_BYTES ((size_t)256 << 10)   /* and of panels: a part of an L2 cache */
 
 typedef struct gemm {
     const lanes *lanes;
@@ -19,19 +24,37 @@ typedef struct gemm {
     const float *weights; /* [panels][k][columns] */
     float *bias;          /* [panels * columns], then zeros for pixels outside the picture */
     size_t bias_bytes, weight_bytes;
-    size_t strip; /* rows gathered at a time, at most */
-    size_t row;   /* floats between them */
-    bool gathers, by_panels;
+    size_t groups; /* of panels, when they are shared */
+    size_t row;    /* floats between gathered rows */
+    size_t most;   /* of them at a time: of a strip; else of a chunk, a worker */
+    size_t workers;
+    atomic_flag *busy; /* by worker: its place in scratch is in use */
+    bool gathers;
+    bool by_panels; /* what threads share */
 } gemm;
 
-/* Some rows of the product. */
+/* Some rows of the product, counted from the first output pixel of the run. */
 typedef struct strip {
     const kernel_call *call;
     const gemm *g;
-    size_t first, count; /* counted from the first output pixel of the run */
-    const float *from;
+    size_t first, count;
+    const float *from, *add; /* add NULL: nothing */
     size_t from_stride;
+    float *to;
+    size_t pieces; /* of them, which are tasks of their own */
 } strip;
+
+static strip strip_of(kernel_call *call, size_t first, size_t count) {
+    const operand *x = &call->inputs[0], *y = &call->outputs[0], *add = conv_addend(call);
+    strip s = {.call = call, .g = call->state, .first = first, .count = count, .pieces = 1};
+    s.from = operand_image_row(x, 0, call->begin_row) + first * x->row_stride;
+    s.from_stride = x->row_stride;
+    s.to = operand_image_row(y, 0, call->begin_row) + first * y->row_stride;
+    if (add != NULL) {
+        s.add = operand_image_row(add, 0, call->begin_row) + first * add->row_stride;
+    }
+    return s;
+}
 
 /* ---- Preparing ----------------------------------------------------------------------------- */
 
@@ -69,6 +92,30 @@ static void pack(const kernel_call *call, float *to) {
     pthreadpool_parallelize_1d(call->threadpool, pack_panel, &job, g->panels, 0);
 }
 
+/* Output pixels of a run. */
+static size_t count_rows(const kernel_call *call) {
+    image_dims y;
+    (void)operand_image(&call->outputs[0], &y);
+    return operand_dim(&call->outputs[0], 0, call->batch) * (call->end_row - call->begin_row) * y.w;
+}
+
+static size_t least(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* As many chunks for each worker, of about equal size. */
+static size_t chunk_rows(const gemm *g, size_t rows) {
+    size_t room = g->gathers ? CHUNK_BYTES / (g->row * sizeof(float)) : CHUNK;
+    size_t wanted = least(room < g->lanes->rows ? g->lanes->rows : room, CHUNK) * g->workers;
+    size_t rounds = (rows + wanted - 1) / wanted;
+    return (rows + g->workers * rounds - 1) / (g->workers * rounds);
+}
+
+static size_t most_gathered(const gemm *g, size_t rows) {
+    size_t room = STRIP_BYTES / (g->row * sizeof(float));
+    return g->by_panels ? least(rows, room < CHUNK ? CHUNK : room) : least(rows, CHUNK);
+}
+
 static gemm describe(const kernel_call *call) {
     const kiln_conv_params *p = call->params;
     const operand *w = &call->inputs[1];
@@ -79,23 +126,29 @@ static gemm describe(const kernel_call *call) {
     size_t k = w->dims[1] * w->dims[2] * w->dims[3];
     size_t panels = (y.c + best->columns - 1) / best->columns;
     size_t weight_bytes = panels * k * best->columns * sizeof(float);
+    size_t rows = (call->end_row - call->begin_row) * y.w; /* whatever the batch */
     bool padded = p->padding_top + p->padding_right + p->padding_bottom + p->padding_left > 0;
-    return (gemm){.lanes = best,
-                  .k = k,
-                  .outputs = y.c,
-                  .panels = panels,
-                  .row = k % 256 == 0 ? k + LANES_MAX : k, /* not all in the same sets of a cache */
-                  .kernel_height = w->dims[1],
-                  .kernel_width = w->dims[2],
-                  .inputs = x.c,
-                  .weight_bytes = weight_bytes,
-                  .bias_bytes = (panels * best->columns + x.c) * sizeof(float),
-                  .by_panels = weight_bytes > LARGE_WEIGHTS,
-                  /* Rows 4 KB apart fall into one set of the L1 cache, which holds fewer than a
-                   * product's tile has: worth a copy. */
-                  .gathers = call->inputs[0].row_stride % 512 == 0 || w->dims[1] != 1 ||
-                             w->dims[2] != 1 || p->stride_height != 1 || p->stride_width != 1 ||
-                             padded};
+    gemm g = {.lanes = best,
+              .k = k,
+              .outputs = y.c,
+              .panels = panels,
+              .row = k % 256 == 0 ? k + LANES_MAX : k, /* not all in the same sets of a cache */
+              .kernel_height = w->dims[1],
+              .kernel_width = w->dims[2],
+              .inputs = x.c,
+              .workers = call->threads,
+              .weight_bytes = weight_bytes,
+              .bias_bytes = (panels * best->columns + x.c) * sizeof(float),
+              .by_panels = weight_bytes > LARGE_WEIGHTS && rows < FEW_ROWS * call->threads,
+              /* Rows 4 KB apart fall into one set of the L1 cache, which holds fewer than a
+               * product's tile has: worth a copy. */
+              .gathers = call->inputs[0].row_stride % 512 == 0 || w->dims[1] != 1 ||
+                         w->dims[2] != 1 || p->stride_height != 1 || p->stride_width != 1 ||
+                         padded};
+    g.most = most_gathered(&g, count_rows(call));
+    size_t room = GROUP_BYTES / (k * best->columns * sizeof(float));
+    g.groups = room < 2 ? panels : (panels + room - 1) / room;
+    return g;
 }
 
 kiln_status gemm_prepare(kernel_call *call, kiln_error *error) {
@@ -106,8 +159,12 @@ kiln_status gemm_prepare(kernel_call *call, kiln_error *error) {
     *g = describe(call);
     call->state = g;
     g->bias = kernel_allocate(call, g->bias_bytes);
-    if (g->bias == NULL) {
+    g->busy = kernel_allocate(call, g->workers * sizeof *g->busy);
+    if (g->bias == NULL || g->busy == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    for (size_t k = 0; k < g->workers; k++) {
+        atomic_flag_clear(&g->busy[k]);
     }
     memset(g->bias, 0, g->bias_bytes);
     if (call->input_count > 2 && operand_present(&call->inputs[2])) {
@@ -121,161 +178,226 @@ void gemm_release(kernel_call *call) {
     gemm *g = call->state;
     if (g != NULL) {
         kernel_free(call, g->bias, g->bias_bytes);
+        kernel_free(call, g->busy, g->workers * sizeof *g->busy);
         kernel_free(call, g, sizeof *g);
         call->state = NULL;
     }
 }
 
-/* Output pixels of a run. */
-static size_t count_rows(const kernel_call *call) {
-    image_dims y;
-    (void)operand_image(&call->outputs[0], &y);
-    return operand_dim(&call->outputs[0], 0, call->batch) * (call->end_row - call->begin_row) * y.w;
-}
-
-/* Rows gathered at a time, at most. */
-static size_t strip_rows(const kernel_call *call, const gemm *g) {
-    size_t rows = count_rows(call);
-    size_t room = (g->by_panels ? LARGE_STRIP_BYTES : STRIP_BYTES) / (g->row * sizeof(float));
-    room = room < CHUNK ? CHUNK : room;
-    return g->gathers && room < rows ? room : rows;
-}
-
 size_t gemm_scratch(const kernel_call *call) {
     gemm g = describe(call);
-    return g.gathers ? strip_rows(call, &g) * g.row * sizeof(float) : 0;
+    size_t rows = g.by_panels ? g.most : g.workers * g.most;
+    return g.gathers ? rows * g.row * sizeof(float) : 0;
 }
 
 kiln_status gemm_bind(kernel_call *call, kiln_error *error) {
     gemm *g = call->state;
     (void)error;
-    g->strip = strip_rows(call, g);
+    g->most = most_gathered(g, count_rows(call));
     return KILN_OK;
 }
 
-/* ---- Running ------------------------------------------------------------------------------- */
+/* ---- Gathering ----------------------------------------------------------------------------- */
+
+typedef struct pixels {
+    const kernel_call *call;
+    const gemm *g;
+    image_dims in, out;
+    const float *zeros;
+    size_t sample, y, x; /* of the next output pixel */
+} pixels;
+
+/* Calls for few bytes take longer than copying them: two pieces that overlap. */
+static void copy_floats(float *to, const float *from, size_t count) {
+    if (count > 32 || count < 4) {
+        memcpy(to, from, count * sizeof *to);
+    } else if (count >= 16) {
+        memcpy(to, from, 16 * sizeof *to);
+        memcpy(to + count - 16, from + count - 16, 16 * sizeof *to);
+    } else if (count >= 8) {
+        memcpy(to, from, 8 * sizeof *to);
+        memcpy(to + count - 8, from + count - 8, 8 * sizeof *to);
+    } else {
+        memcpy(to, from, 4 * sizeof *to);
+        memcpy(to + count - 4, from + count - 4, 4 * sizeof *to);
+    }
+}
 
 /* The inputs under one output pixel, kernel row by kernel row. */
-static void gather_row(void *context, size_t index) {
-    const strip *s = context;
-    const gemm *g = s->g;
-    const kiln_conv_params *p = s->call->params;
-    const operand *x = &s->call->inputs[0];
-    const float *zeros = g->bias + g->panels * g->lanes->columns;
-    image_dims in, out;
-    (void)operand_image(x, &in);
-    (void)operand_image(&s->call->outputs[0], &out);
-    size_t row = s->first + index, height = s->call->end_row - s->call->begin_row;
-    size_t sample = row / (height * out.w), pixel = row % (height * out.w);
+static void gather_pixel(const pixels *at, float *to) {
+    const gemm *g = at->g;
+    const kiln_conv_params *p = at->call->params;
+    const operand *x = &at->call->inputs[0];
     /* Above and left of the picture these wrap around to large numbers. */
-    size_t top = (s->call->begin_row + pixel / out.w) * p->stride_height - p->padding_top;
-    size_t left = pixel % out.w * p->stride_width - p->padding_left;
-    bool together = p->dilation_width == 1 && x->row_stride == g->inputs && left < in.w &&
-                    left + g->kernel_width <= in.w; /* a kernel row is one piece */
-    float *to = (float *)s->call->scratch + index * g->row;
+    size_t top = at->y * p->stride_height - p->padding_top;
+    size_t left = at->x * p->stride_width - p->padding_left;
+    bool together = p->dilation_width == 1 && x->row_stride == g->inputs && left < at->in.w &&
+                    left + g->kernel_width <= at->in.w; /* a kernel row is one piece */
     for (size_t y = 0; y < g->kernel_height; y++) {
         size_t from_y = top + y * p->dilation_height;
-        const float *from_row = from_y < in.h ? operand_image_row(x, sample, from_y) : NULL;
-        if (together && from_row != NULL) {
-            size_t floats = g->kernel_width * g->inputs;
-            memcpy(to, from_row + left * g->inputs, floats * sizeof(float));
-            to += floats;
+        const float *row = from_y < at->in.h ? operand_image_row(x, at->sample, from_y) : NULL;
+        if (together && row != NULL) {
+            copy_floats(to, row + left * g->inputs, g->kernel_width * g->inputs);
+            to += g->kernel_width * g->inputs;
             continue;
         }
         for (size_t c = 0; c < g->kernel_width; c++, to += g->inputs) {
             size_t from_x = left + c * p->dilation_width;
-            const float *from =
-                from_row != NULL && from_x < in.w ? from_row + from_x * x->row_stride : zeros;
-            memcpy(to, from, g->inputs * sizeof(float));
+            bool inside = row != NULL && from_x < at->in.w;
+            copy_floats(to, inside ? row + from_x * x->row_stride : at->zeros, g->inputs);
         }
     }
 }
+
+/* Rows of the product, one after the other. */
+static void gather(const kernel_call *call, const gemm *g, size_t first, size_t count, float *to) {
+    pixels at = {.call = call, .g = g, .zeros = g->bias + g->panels * g->lanes->columns};
+    (void)operand_image(&call->inputs[0], &at.in);
+    (void)operand_image(&call->outputs[0], &at.out);
+    size_t in_picture = (call->end_row - call->begin_row) * at.out.w;
+    at.sample = first / in_picture;
+    at.y = call->begin_row + first % in_picture / at.out.w;
+    at.x = first % at.out.w;
+    for (size_t k = 0; k < count; k++, to += g->row) {
+        gather_pixel(&at, to);
+        if (++at.x == at.out.w) {
+            at.x = 0;
+            if (++at.y == call->end_row) {
+                at.y = call->begin_row;
+                at.sample++;
+            }
+        }
+    }
+}
+
+/* ---- Multiplying --------------------------------------------------------------------------- */
 
 /* A block of rows by the last panel, of which only `count` columns are outputs. */
 static void multiply_edge(const strip *s, size_t rows, const float *from, const float *weights,
                           lanes_finish last, size_t count, float *to, size_t to_stride) {
-    const gemm *g = s->g;
-    size_t columns = g->lanes->columns;
+    const lanes *l = s->g->lanes;
     float sums[LANES_MAX_ROWS * LANES_MAX_COLUMNS];
-    g->lanes->product(rows, g->k, from, s->from_stride, weights, sums, columns, &last);
+    bool half = count <= l->columns / 2;
+    (half ? l->product_half : l->product)(rows, s->g->k, from, s->from_stride, weights, sums,
+                                          l->columns, &last);
     for (size_t row = 0; row < rows; row++) {
-        memcpy(to + row * to_stride, sums + row * columns, count * sizeof(float));
+        memcpy(to + row * to_stride, sums + row * l->columns, count * sizeof(float));
     }
 }
 
-/* Rows begin .. end of the strip by one panel, in blocks of about equal size. */
-static void multiply(const strip *s, size_t panel, size_t begin, size_t end) {
+/* Some rows, at most a tile's, by one panel. */
+static void multiply_tile(const strip *s, size_t panel, size_t row, size_t rows) {
     const gemm *g = s->g;
     const kiln_conv_params *p = s->call->params;
     const operand *y = &s->call->outputs[0], *add = conv_addend(s->call);
-    size_t columns = g->lanes->columns, first = panel * columns, rows = end - begin;
-    size_t blocks = (rows + g->lanes->rows - 1) / g->lanes->rows;
+    size_t columns = g->lanes->columns, first = panel * columns, outputs = g->outputs - first;
     const float *weights = g->weights + panel * g->k * columns;
+    const float *from = s->from + row * s->from_stride;
+    float *to = s->to + row * y->row_stride + first;
     lanes_finish last = {.bias = g->bias + first, .min = p->min, .max = p->max};
-    float *results = operand_image_row(y, 0, s->call->begin_row) + s->first * y->row_stride + first;
-    const float *added = NULL;
     if (add != NULL) {
-        added = operand_image_row(add, 0, s->call->begin_row) + s->first * add->row_stride + first;
+        last.add = s->add + row * add->row_stride + first;
         last.add_stride = add->row_stride;
     }
-    for (size_t block = 0; block < blocks; block++) {
-        size_t row = begin + rows * block / blocks, next = begin + rows * (block + 1) / blocks;
-        const float *from = s->from + row * s->from_stride;
-        float *to = results + row * y->row_stride;
-        last.add = add != NULL ? added + row * add->row_stride : NULL;
-        if (first + columns > g->outputs) {
-            multiply_edge(s, next - row, from, weights, last, g->outputs - first, to,
-                          y->row_stride);
-        } else {
-            g->lanes->product(next - row, g->k, from, s->from_stride, weights, to, y->row_stride,
-                              &last);
+    if (outputs >= columns) {
+        g->lanes->product(rows, g->k, from, s->from_stride, weights, to, y->row_stride, &last);
+    } else if (outputs == columns / 2) {
+        g->lanes->product_half(rows, g->k, from, s->from_stride, weights, to, y->row_stride, &last);
+    } else {
+        multiply_edge(s, rows, from, weights, last, outputs, to, y->row_stride);
+    }
+}
+
+/* Rows begin .. end of the strip in tiles of about equal size, each by some panels: its rows stay
+ * in the L1 cache. */
+static void multiply(const strip *s, size_t panel, size_t panels, size_t begin, size_t end) {
+    size_t rows = end - begin, tiles = (rows + s->g->lanes->rows - 1) / s->g->lanes->rows;
+    for (size_t tile = 0; tile < tiles; tile++) {
+        size_t row = begin + rows * tile / tiles, next = begin + rows * (tile + 1) / tiles;
+        for (size_t k = panel; k < panel + panels; k++) {
+            multiply_tile(s, k, row, next - row);
         }
     }
 }
 
-/* A panel by all rows of the strip: its weights are read from memory once. */
-static void multiply_panel(void *context, size_t panel) {
+/* ---- Running ------------------------------------------------------------------------------- */
+
+static void gather_piece(void *context, size_t begin, size_t count) {
     const strip *s = context;
-    multiply(s, panel, 0, s->count);
+    float *to = s->call->scratch;
+    gather(s->call, s->g, s->first + begin, count, to + begin * s->g->row);
 }
 
-/* All panels by some rows: those stay in the cache. */
-static void multiply_chunk(void *context, size_t begin, size_t count) {
+/* A group of panels by some rows of the strip. */
+static void multiply_piece(void *context, size_t index) {
     const strip *s = context;
-    for (size_t panel = 0; panel < s->g->panels; panel++) {
-        multiply(s, panel, begin, begin + count);
+    const gemm *g = s->g;
+    size_t group = index / s->pieces, piece = index % s->pieces;
+    size_t panel = g->panels * group / g->groups, next = g->panels * (group + 1) / g->groups;
+    multiply(s, panel, next - panel, s->count * piece / s->pieces,
+             s->count * (piece + 1) / s->pieces);
+}
+
+/* A panel's weights are read from memory once. Where threads cannot share groups evenly, rows are
+ * shared too. */
+static void run_by_panels(kernel_call *call, size_t rows) {
+    const gemm *g = call->state;
+    size_t most = g->gathers ? g->most : rows;
+    for (size_t first = 0; first < rows; first += most) {
+        size_t count = least(rows - first, most);
+        strip s = strip_of(call, first, count);
+        if (g->groups % g->workers != 0 && count >= g->workers * g->lanes->rows) {
+            s.pieces = g->workers;
+        }
+        if (g->gathers) {
+            s.from = call->scratch;
+            s.from_stride = g->row;
+            pthreadpool_parallelize_1d_tile_1d(call->threadpool, gather_piece, &s, count,
+                                               chunk_rows(g, count), 0);
+        }
+        pthreadpool_parallelize_1d(call->threadpool, multiply_piece, &s, g->groups * s.pieces, 0);
     }
 }
 
-/* Rows of a task: as many tasks for each thread, each of whole tiles. */
-static size_t chunk_rows(const strip *s, size_t threads) {
-    size_t tile = s->g->lanes->rows;
-    size_t rounds = (s->count + threads * CHUNK - 1) / (threads * CHUNK);
-    size_t rows = (s->count + threads * rounds - 1) / (threads * rounds);
-    return (rows + tile - 1) / tile * tile;
+/* There are as many places as threads, so that one is free. */
+static size_t take_place(const gemm *g) {
+    size_t worker = 0;
+    while (atomic_flag_test_and_set(&g->busy[worker])) {
+        worker = (worker + 1) % g->workers;
+    }
+    return worker;
+}
+
+/* Some rows by all panels. */
+static void run_chunk(void *context, size_t first, size_t count) {
+    kernel_call *call = context;
+    const gemm *g = call->state;
+    strip s = strip_of(call, first, count);
+    size_t worker = 0;
+    if (g->gathers) {
+        worker = take_place(g);
+        float *to = (float *)call->scratch + worker * g->most * g->row;
+        gather(call, g, first, count, to);
+        s.from = to;
+        s.from_stride = g->row;
+    }
+    for (size_t panel = 0; panel < g->panels; panel++) {
+        multiply(&s, panel, 1, 0, count);
+    }
+    if (g->gathers) {
+        atomic_flag_clear(&g->busy[worker]);
+    }
 }
 
 kiln_status gemm_run(kernel_call *call, kiln_error *error) {
     const gemm *g = call->state;
-    const operand *x = &call->inputs[0];
-    size_t rows = count_rows(call), threads = pthreadpool_get_threads_count(call->threadpool);
+    size_t rows = count_rows(call);
     (void)error;
-    for (size_t first = 0; first < rows; first += g->strip) {
-        size_t count = rows - first < g->strip ? rows - first : g->strip;
-        strip s = {call, g, first, count, NULL, x->row_stride};
-        if (g->gathers) {
-            s.from = call->scratch;
-            s.from_stride = g->row;
-            pthreadpool_parallelize_1d(call->threadpool, gather_row, &s, count, 0);
-        } else {
-            s.from = operand_image_row(x, 0, call->begin_row) + first * x->row_stride;
-        }
-        if (g->by_panels && g->panels >= threads) {
-            pthreadpool_parallelize_1d(call->threadpool, multiply_panel, &s, g->panels, 0);
-        } else {
-            pthreadpool_parallelize_1d_tile_1d(call->threadpool, multiply_chunk, &s, count,
-                                               chunk_rows(&s, threads), 0);
-        }
+    if (g->by_panels) {
+        run_by_panels(call, rows);
+    } else {
+        pthreadpool_parallelize_1d_tile_1d(call->threadpool, run_chunk, call, rows,
+                                           chunk_rows(g, rows), 0);
     }
     return KILN_OK;
 }

@@ -1,9 +1,11 @@
-/* Rows of the output are shared by the threads, and where they are few and long also ranges of
+/* Rows of the output are shared by the threads, and where they are few or long also ranges of
  * channels. A row at a time goes to the lanes. */
 #include "runtime/kernels/window_rows.h"
 
 #define CACHE_BYTES ((size_t)192 << 10) /* of the rows under a window: part of an L2 cache */
 #define FAR_BYTES ((size_t)512 << 10)   /* a picture that has left the L2 cache before it is read */
+
+#define FEW_ROWS ((size_t)8)            /* a thread */
 
 typedef struct task {
     const kernel_call *call;
@@ -82,9 +84,15 @@ void window_run(const kernel_call *call, const lanes *lanes, const window_shape 
     t.far = t.rows == t.out.h && t.in.h * t.in.w * in->row_stride * sizeof(float) > FAR_BYTES;
     size_t channel_bytes = shape->kernel_height * t.in.w * sizeof(float);
     size_t chunk = CACHE_BYTES / channel_bytes / LANES_MAX * LANES_MAX;
+    bool few = rows < FEW_ROWS * threads && rows % threads != 0; /* to be shared evenly */
+    if (few) {
+        size_t share = (t.out.c + threads - 1) / threads;
+        share = (share + LANES_MAX - 1) / LANES_MAX * LANES_MAX;
+        chunk = share < chunk ? share : chunk;
+    }
     t.chunk = chunk < LANES_MAX ? LANES_MAX : chunk;
     size_t chunks = (t.out.c + t.chunk - 1) / t.chunk;
-    size_t tile = rows / (4 * threads) + 1;
+    size_t tile = few ? rows : rows / (32 * threads) + 1;
     pthreadpool_parallelize_2d_tile_1d(call->threadpool, run_rows, &t, chunks, rows, tile,
                                        PTHREADPOOL_FLAG_DISABLE_DENORMALS);
 }

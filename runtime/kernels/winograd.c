@@ -12,6 +12,7 @@
 
 #define STRIP_BYTES ((size_t)768 << 10) /* of transformed data: most of an L2 cache */
 #define LEAST_STRIP ((size_t)36)        /* tiles: weights are read once a strip */
+#define FEW_TILES ((size_t)24)          /* for a thread to have strips of its own */
 /* Of products: the transformed input is read once a block. */
 #define BLOCK_BYTES ((size_t)512 << 10)
 /* Positions lie so much further apart than their data is long, so that they do not all fall into
@@ -181,8 +182,9 @@ static void divide(const kernel_call *call, winograd *w) {
     size_t wanted = STRIP_BYTES / (w->positions * (w->input_row + w->output_row) * sizeof(float));
     wanted = wanted < LEAST_STRIP ? LEAST_STRIP : wanted;
     size_t strips = (tiles + wanted - 1) / wanted;
+    w->by_blocks = threads > 1 && tiles < FEW_TILES * threads;
+    strips = w->by_blocks ? strips : round_up(strips, threads);
     w->strip = (tiles + strips - 1) / strips;
-    w->by_blocks = threads > 1 && strips < 2 * threads;
     w->workers = threads;
     size_t panel_bytes = w->positions * w->strip * w->lanes->columns * sizeof(float);
     size_t room = BLOCK_BYTES / panel_bytes;

@@ -101,16 +101,19 @@ typedef struct dense_lanes {
     void (*panel[DENSE_WEIGHTS])(size_t n, size_t k, const void *weights, size_t stride, float *to);
 } dense_lanes;
 
+/* c[m][columns] = a[m][k] b[k][columns], m in 1 .. rows; a and c have strides, in floats. Then,
+ * where `last` is not NULL, c = clamp(c + bias + add). */
+typedef void lanes_product(size_t m, size_t k, const float *a, size_t a_stride, const float *b,
+                           float *c, size_t c_stride, const lanes_finish *last);
+
 typedef struct lanes {
     const char *name; /* "AVX-512" */
     size_t width;     /* floats of a vector */
     size_t rows;      /* of a product's tile: up to so many */
     size_t columns;   /* of a product's tile: always so many */
 
-    /* c[m][columns] = a[m][k] b[k][columns], m in 1 .. rows; a and c have strides, in floats. Then,
-     * where `last` is not NULL, c = clamp(c + bias + add). */
-    void (*product)(size_t m, size_t k, const float *a, size_t a_stride, const float *b, float *c,
-                    size_t c_stride, const lanes_finish *last);
+    lanes_product *product;
+    lanes_product *product_half; /* of the first half of b's columns, and of c's */
 
     const winograd_lanes *winograd;
     const window_lanes *window;

@@ -74,8 +74,7 @@ INLINE vector clamp(vector v, vector min, vector max) {
 #define LANE(name) LANE_EXPAND(name, LANES_SUFFIX)
 
 /* What the table is made of. */
-void LANE(lane_product)(size_t m, size_t k, const float *a, size_t a_stride, const float *b,
-                        float *c, size_t c_stride, const lanes_finish *last);
+extern lanes_product LANE(lane_product), LANE(lane_product_half);
 extern const winograd_lanes LANE(lane_winograd);
 extern const window_lanes LANE(lane_window);
 extern const peak_lanes LANE(lane_peak);

@@ -183,11 +183,32 @@ INLINE void slide_row(size_t vectors, size_t columns, size_t stride, const windo
     }
 }
 
+/* A window of one pixel: scales and shifts each channel. */
+static void scale_row(const window_row *r) {
+    vector low = all(r->min), high = all(r->max);
+    for (size_t x = 0; x < r->to_width; x++) {
+        const float *from = r->from + x * r->pixel_stride;
+        float *to = r->to + x * r->to_stride;
+        size_t c = 0;
+        for (; c + LANES_WIDTH <= r->channels; c += LANES_WIDTH) {
+            vector v = load(from + c) * load(r->weights + c) + load(r->bias + c);
+            store(to + c, clamp(v, low, high));
+        }
+        if (c < r->channels) {
+            vector v = load(from + c) * load(r->weights + c) + load(r->bias + c);
+            store_some(to + c, clamp(v, low, high), r->channels - c);
+        }
+    }
+}
+
 #define LINE_VECTORS (LANES_WIDTH < LINE ? 2 : 1)
 
 static void multiply(const window_row *r) {
     bool known = r->kernel_columns == 3 && r->dilation == 1;
-    if (known && r->stride == 1) {
+    bool single = r->kernel_rows == 1 && r->kernel_columns == 1 && r->stride == 1;
+    if (single && r->padding == 0 && r->to_width <= r->width) {
+        scale_row(r);
+    } else if (known && r->stride == 1) {
         slide_row(1, 3, 1, r);
     } else if (known && r->stride == 2) {
         slide_row(1, 3, 2, r);

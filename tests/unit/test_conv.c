@@ -156,11 +156,11 @@ static double measure_layer(layer *l, const way *w, uint64_t seed) {
 }
 
 static layer random_layer(uint64_t *state, bool three) {
-    static const int64_t channels[] = {1, 3, 17, 33, 64};
-    layer l = {.inputs = channels[random_below(state, 5)],
+    static const int64_t channels[] = {1, 3, 17, 24, 33, 64};
+    layer l = {.inputs = channels[random_below(state, 6)],
                .height = 7 + random_below(state, 12),
                .width = 7 + random_below(state, 12),
-               .c = {channels[random_below(state, 5)],
+               .c = {channels[random_below(state, 6)],
                      3,
                      3,
                      {1, 1},
@@ -231,6 +231,25 @@ START_TEST(many_channels_stay_within_bounds) {
 }
 END_TEST
 
+/* Threads share panels of outputs where weights are large and rows few, rows of each panel where
+ * panels cannot be shared evenly; the last panel is half of one, or less. */
+START_TEST(large_weights_meet_few_rows) {
+    static const int64_t outputs[] = {400, 403, 408, 412};
+    for (size_t k = 0; k < sizeof outputs / sizeof *outputs; k++) {
+        for (int64_t side = 1; side <= 3; side += 2) {
+            layer l = {.inputs = 340,
+                       .height = 9,
+                       .width = 7,
+                       .c = {outputs[k], side, side, {2, 1}, {1, 1}, {0}, 1, true},
+                       .add = side == 1 ? ADD_KEPT : ADD_NOTHING};
+            double worst = measure_layer(&l, &ways[_i], 11);
+            ck_assert_msg(worst < ways[_i].bound, "%lld outputs, %lldx%lld: %g",
+                          (long long)outputs[k], (long long)side, (long long)side, worst);
+        }
+    }
+}
+END_TEST
+
 int main(void) {
     int file = mkstemp(path), count = (int)(sizeof ways / sizeof *ways);
     if (file < 0 || close(file) != 0) {
@@ -242,6 +261,7 @@ int main(void) {
     tcase_add_loop_test(tests, algorithms_agree_with_doubles, 0, count);
     tcase_add_loop_test(tests, adds_its_own_input, 0, count);
     tcase_add_loop_test(tests, many_channels_stay_within_bounds, 0, count);
+    tcase_add_loop_test(tests, large_weights_meet_few_rows, 1, 2); /* gemm */
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

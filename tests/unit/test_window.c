@@ -209,7 +209,7 @@ static const size_t windows[][8] = {
     {1, 3, 1, 1, 0, 1, 0, 1}, {3, 1, 1, 1, 1, 0, 1, 0}, {5, 5, 1, 1, 2, 2, 2, 2},
     {5, 5, 2, 1, 1, 2, 2, 1}, {7, 7, 1, 1, 3, 3, 3, 3}, {7, 7, 1, 1, 0, 0, 0, 0},
     {4, 3, 3, 1, 2, 0, 1, 2}, {2, 3, 1, 2, 1, 3, 0, 2}, {3, 3, 3, 1, 1, 1, 1, 1},
-    {6, 6, 1, 1, 5, 5, 5, 5}, {3, 3, 2, 1, 2, 2, 2, 2}};
+    {6, 6, 1, 1, 5, 5, 5, 5}, {3, 3, 2, 1, 2, 2, 2, 2}, {1, 1, 1, 1, 0, 0, 0, 0}};
 static const size_t sizes[][2] = {{7, 7}, {8, 23}, {1, 9}, {13, 2}, {10, 36}};
 
 static scene make_scene(window_op op, const size_t *window, const size_t *size, size_t channels,
@@ -264,8 +264,11 @@ START_TEST(threads_share_rows_and_channels) {
     pthreadpool_t pool = pthreadpool_create(3);
     ck_assert_ptr_nonnull(pool);
     for (int op = 0; op < WINDOW_OPS; op++) {
-        scene s = make_scene((window_op)op, windows[0], (size_t[]){30, 40}, 1000, true);
-        try_scene(&s, lanes_best(), pool);
+        static const size_t sizes[][2] = {{30, 40}, {7, 7}}; /* by rows; few rows: by channels */
+        for (int k = 0; k < 2; k++) {
+            scene s = make_scene((window_op)op, windows[0], sizes[k], 1000, true);
+            try_scene(&s, lanes_best(), pool);
+        }
     }
     pthreadpool_destroy(pool);
 }

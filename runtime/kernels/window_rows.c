@@ -5,7 +5,7 @@
 #define CACHE_BYTES ((size_t)192 << 10) /* of the rows under a window: part of an L2 cache */
 #define FAR_BYTES ((size_t)512 << 10)   /* a picture that has left the L2 cache before it is read */
 
-#define FEW_ROWS ((size_t)8)            /* a thread */
+#define FEW_ROWS ((size_t)8) /* a thread */
 
 typedef struct task {
     const kernel_call *call;

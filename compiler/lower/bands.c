@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define BALANCED_ROOM ((uint64_t)2 << 20) /* bytes that nobody minds */
+#define BALANCED_EXCESS 4                 /* a part of the peak, for fewer turns */
 #define BAND_REACH 10 /* steps before and after the peak that a band may take in */
 
 typedef struct live_bytes {
@@ -237,6 +238,7 @@ typedef struct band_search {
     size_t band_count, best_count;
     live_bytes live, trial;
     double least_uses;
+    uint64_t least_gain; /* a part of the peak: less is not worth the trouble */
 } band_search;
 
 /* One candidate: the most bytes live during it, UINT64_MAX where it is none. */
@@ -261,7 +263,7 @@ static kiln_status try_band(band_search *search, program_band b, uint64_t *out_b
 static kiln_status lower_peak(band_search *search, bool *out_lowered) {
     program *p = search->l->p;
     uint32_t peak = search->live.peak_step, steps = (uint32_t)p->step_count;
-    uint64_t best = search->live.peak - search->live.peak / 64; /* worth the trouble */
+    uint64_t best = search->live.peak - search->live.peak / search->least_gain;
     kiln_status status = KILN_OK;
     *out_lowered = false;
     uint32_t first = peak > BAND_REACH ? peak - BAND_REACH : 0;
@@ -323,7 +325,8 @@ kiln_status lowering_choose_bands(lowering *l) {
                           .best = graph_allocate(g, steps * sizeof *search.best),
                           .live.at = graph_allocate(g, steps * sizeof *search.live.at),
                           .trial.at = graph_allocate(g, steps * sizeof *search.trial.at),
-                          .least_uses = least_uses(l->options->memory)};
+                          .least_uses = least_uses(l->options->memory),
+                          .least_gain = l->options->memory == KILN_MEMORY_MIN ? 64 : 8};
     p->bands = graph_allocate(g, steps * sizeof *p->bands);
     if (search.saved == NULL || search.bands == NULL || search.best == NULL ||
         search.live.at == NULL || search.trial.at == NULL || p->bands == NULL ||
@@ -339,7 +342,8 @@ kiln_status lowering_choose_bands(lowering *l) {
             status = measure(l, &search.table, search.saved, &search.live);
         }
     }
-    uint64_t room = search.live.peak > BALANCED_ROOM ? search.live.peak : BALANCED_ROOM;
+    uint64_t room = search.live.peak + search.live.peak / BALANCED_EXCESS;
+    room = room > BALANCED_ROOM ? room : BALANCED_ROOM;
     bool grow = status == KILN_OK && l->options->memory == KILN_MEMORY_BALANCED;
     return grow ? use_room(&search, room) : status;
 }

@@ -75,18 +75,18 @@ static void run_outputs(void *context, size_t begin, size_t count) {
 static void add_product(const layer *l, const dense_piece *p, size_t from, size_t depth,
                         const float *weights, const float *bias, float *sums) {
     static const float zeros[LANES_MAX_COLUMNS];
-    size_t columns = l->lanes->columns, blocks = (p->m + l->lanes->rows - 1) / l->lanes->rows;
+    size_t columns = l->lanes->columns, rows = 0;
     bool last = from + depth == p->k;
-    for (size_t block = 0; block < blocks; block++) {
-        size_t row = p->m * block / blocks, next = p->m * (block + 1) / blocks;
+    for (size_t row = 0; row < p->m; row += rows) {
+        rows = lanes_tile(p->m - row, l->lanes->rows);
         float *to = sums + row * columns;
         lanes_finish finish = {.bias = last ? bias : zeros,
                                .add = from > 0 ? to : NULL,
                                .add_stride = columns,
                                .min = last ? p->min : -INFINITY,
                                .max = last ? p->max : INFINITY};
-        l->lanes->product(next - row, depth, p->x + row * p->x_stride + from, p->x_stride, weights,
-                          to, columns, &finish);
+        l->lanes->product(rows, depth, p->x + row * p->x_stride + from, p->x_stride, weights, to,
+                          columns, &finish);
     }
 }
 

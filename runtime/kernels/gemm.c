@@ -308,14 +308,14 @@ static void multiply_tile(const strip *s, size_t panel, size_t row, size_t rows)
     }
 }
 
-/* Rows begin .. end of the strip in tiles of about equal size, each by some panels: its rows stay
- * in the L1 cache. */
+/* Rows begin .. end of the strip, a tile at a time, each by some panels: its rows stay in the L1
+ * cache. */
 static void multiply(const strip *s, size_t panel, size_t panels, size_t begin, size_t end) {
-    size_t rows = end - begin, tiles = (rows + s->g->lanes->rows - 1) / s->g->lanes->rows;
-    for (size_t tile = 0; tile < tiles; tile++) {
-        size_t row = begin + rows * tile / tiles, next = begin + rows * (tile + 1) / tiles;
+    size_t rows = 0;
+    for (size_t row = begin; row < end; row += rows) {
+        rows = lanes_tile(end - row, s->g->lanes->rows);
         for (size_t k = panel; k < panel + panels; k++) {
-            multiply_tile(s, k, row, next - row);
+            multiply_tile(s, k, row, rows);
         }
     }
 }

@@ -288,20 +288,19 @@ static void transform_input(void *context, size_t index) {
                                        s->input_step);
 }
 
-/* One position, one panel of outputs, all tiles, in groups of about equal size. */
+/* One position, one panel of outputs, all tiles. */
 static void multiply_panel(const block *b, size_t position, size_t panel) {
     const strip *s = b->s;
     const winograd *w = s->w;
-    size_t columns = w->lanes->columns, rows = w->lanes->rows, row = b->count * columns;
+    size_t columns = w->lanes->columns, row = b->count * columns;
     const float *weights =
         w->weights + (position * w->panels + b->first + panel) * w->inputs * columns;
     const float *from = s->transformed + position * s->input_step;
     float *to = b->products + position * b->step + panel * columns;
-    size_t groups = (s->count + rows - 1) / rows;
-    for (size_t group = 0; group < groups; group++) {
-        size_t begin = s->count * group / groups, end = s->count * (group + 1) / groups;
-        w->lanes->product(end - begin, w->inputs, from + begin * w->input_row, w->input_row,
-                          weights, to + begin * row, row, NULL);
+    for (size_t tile = 0, count = 0; tile < s->count; tile += count) {
+        count = lanes_tile(s->count - tile, w->lanes->rows);
+        w->lanes->product(count, w->inputs, from + tile * w->input_row, w->input_row, weights,
+                          to + tile * row, row, NULL);
     }
 }
 

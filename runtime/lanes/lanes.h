@@ -121,6 +121,12 @@ typedef struct lanes {
     const dense_lanes *dense;
 } lanes;
 
+/* How many of `left` rows the next tile of up to `most` takes: as few tiles as there can be, the
+ * last two alike. Without a division, which takes as long as a small tile's inner loop. */
+static inline size_t lanes_tile(size_t left, size_t most) {
+    return left >= 2 * most ? most : left > most ? (left + 1) / 2 : left;
+}
+
 /* The best for this processor. Never NULL. */
 const lanes *lanes_best(void);
 /* The k-th that runs here, the best first; NULL past the last. For tests. */

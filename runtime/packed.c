@@ -61,18 +61,17 @@ kiln_status packed_create(const kiln_plan *plan, const char *path, packed_store 
     return KILN_OK;
 }
 
+static void free_entry(const packed_store *store, packed *entry) {
+    release(store, entry->owned, entry->bytes);
+    release(store, entry, sizeof *entry);
+}
+
 static void free_entries(packed_store *store) {
     while (store->entries != NULL) {
         packed *entry = store->entries;
         store->entries = entry->next;
-        release(store, entry, sizeof *entry);
+        free_entry(store, entry);
     }
-    while (store->blocks != NULL) {
-        packed_block *block = store->blocks;
-        store->blocks = block->next;
-        release(store, block, block->bytes);
-    }
-    store->block_bytes = 0;
 }
 
 void packed_destroy(packed_store *store) {
@@ -188,46 +187,10 @@ static void settle(packed_store *store, packed *entry, bool good) {
             link = &(*link)->next;
         }
         *link = entry->next;
-        release(store, entry, sizeof *entry); /* what it took of a block is lost */
+        free_entry(store, entry);
     }
     (void)pthread_cond_broadcast(&store->settled);
     (void)pthread_mutex_unlock(&store->lock);
-}
-
-#define UNIT ((size_t)64) /* alignment of entries; room for a block's header */
-#define MOST_BLOCK ((size_t)8 << 20)
-
-/* Blocks are as large as all before them, up to a limit: small plans take little. */
-static packed_block *add_block(packed_store *store, size_t least) {
-    size_t usual = store->block_bytes < MOST_BLOCK ? store->block_bytes : MOST_BLOCK;
-    size_t bytes = least + UNIT > usual ? least + UNIT : usual;
-    packed_block *block = allocate(store, bytes);
-    if (block != NULL) {
-        *block = (packed_block){store->blocks, bytes, UNIT};
-        store->blocks = block;
-        store->block_bytes += bytes;
-    }
-    return block;
-}
-
-/* Memory that goes when the last session does. */
-static void *take(packed_store *store, size_t bytes) {
-    void *taken = NULL;
-    if (bytes > SIZE_MAX - 2 * UNIT) {
-        return NULL;
-    }
-    size_t size = (bytes + UNIT - 1) / UNIT * UNIT;
-    (void)pthread_mutex_lock(&store->lock);
-    packed_block *block = store->blocks;
-    if (block == NULL || block->bytes - block->used < size) {
-        block = add_block(store, size);
-    }
-    if (block != NULL) {
-        taken = (uint8_t *)block + block->used;
-        block->used += size;
-    }
-    (void)pthread_mutex_unlock(&store->lock);
-    return taken;
 }
 
 static kiln_status fill(packed_store *store, kernel_call *call, const packed_form *form,
@@ -241,7 +204,7 @@ static kiln_status fill(packed_store *store, kernel_call *call, const packed_for
     if (status != KILN_OK) {
         return status;
     }
-    entry->owned = take(store, entry->bytes);
+    entry->owned = allocate(store, entry->bytes);
     if (entry->owned == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "layer '%.80s': no memory for its weights",
                          call->name);

@@ -13,25 +13,17 @@ typedef struct packed {
     struct packed *next;
     uint64_t key; /* of constant and form */
     const float *data;
-    float *owned; /* data, in some block, or NULL: data is in the file */
+    float *owned; /* data, or NULL: data is in the file */
     size_t bytes;
     bool ready; /* false: some session is filling it */
 } packed;
-
-/* Memory of many entries, so that most of it fills huge pages. */
-typedef struct packed_block {
-    struct packed_block *next;
-    size_t bytes, used; /* this header included */
-} packed_block;
 
 typedef struct packed_store {
     pthread_mutex_t lock;
     pthread_cond_t settled; /* some entry became ready, or failed and went */
     size_t sessions;
     packed *entries;
-    packed_block *blocks; /* the newest first */
-    size_t block_bytes;   /* of all */
-    char *path;           /* of the file that keeps them; NULL: none */
+    char *path; /* of the file that keeps them; NULL: none */
     uint64_t plan;
     prepacked file;
     bool check;  /* what the file holds against its checksums */

@@ -1,9 +1,11 @@
 /* Bands from end to end: random small networks compiled to use as little memory as can be, and
- * without bands, must give the same. */
+ * without bands, must give the same. And each way in which a plan's bands can be damaged. */
 #include "tests/unit/network.h"
 
+#define XXH_INLINE_ALL
 #include <stdio.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 static char paths[2][40] = {"/tmp/kiln-bands-XXXXXX", "/tmp/kiln-bands-XXXXXX"};
 
@@ -173,6 +175,170 @@ START_TEST(bands_change_nothing) {
 }
 END_TEST
 
+/* ---- Damage ---------------------------------------------------------------------------------- */
+
+#define LAYERS 40
+
+/* A plan's bytes, to be changed, and records in them. */
+typedef struct bytes {
+    uint8_t *data;
+    size_t size;
+    kiln_plan_header *header;
+    kiln_plan_band *bands;
+    kiln_plan_step *steps;
+    size_t band_count, step_count;
+} bytes;
+
+static void *section(const bytes *b, kiln_plan_section_kind kind) {
+    return b->data + b->header->sections[kind].offset;
+}
+
+static bytes copy_of(const void *data, size_t size) {
+    bytes b = {.data = aligned_alloc(64, (size + 63) / 64 * 64), .size = size};
+    ck_assert_ptr_nonnull(b.data);
+    memcpy(b.data, data, size);
+    b.header = (void *)b.data;
+    b.bands = section(&b, KILN_SECTION_BANDS);
+    b.steps = section(&b, KILN_SECTION_STEPS);
+    b.band_count = (size_t)b.header->sections[KILN_SECTION_BANDS].bytes / sizeof *b.bands;
+    b.step_count = (size_t)b.header->sections[KILN_SECTION_STEPS].bytes / sizeof *b.steps;
+    return b;
+}
+
+/* Convolutions one after the other, then an average: a band or more, which end before it. */
+static bytes banded_plan(void) {
+    network n;
+    kiln_plan *plan = NULL;
+    kiln_plan_view view;
+    kiln_compile_options options;
+    kiln_compile_options_init(&options);
+    options.memory = KILN_MEMORY_MIN;
+    network_begin(&n, 5);
+    tensor *y = network_input(&n, 3, 64, 16);
+    for (int k = 0; k < LAYERS; k++) {
+        network_conv c = {8, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1, true};
+        y = network_convolve(&n, y, &c);
+    }
+    network_output(&n, network_apply(&n, "GlobalAveragePool", 1, &y, NULL));
+    ck_assert_msg(network_write(&n, &options, paths[0]) == KILN_OK, "%s", network_error.message);
+    ck_assert_int_eq(kiln_plan_open(paths[0], NULL, &plan, &network_error), KILN_OK);
+    kiln_plan_inspect(plan, &view);
+    bytes b = copy_of(view.header, (size_t)view.header->file_bytes);
+    kiln_plan_close(plan);
+    return b;
+}
+
+static kiln_plan_tensor_record *output_of(const bytes *b, size_t step) {
+    const uint32_t *operands = section(b, KILN_SECTION_OPERANDS);
+    kiln_plan_tensor_record *tensors = section(b, KILN_SECTION_TENSORS);
+    return &tensors[operands[b->steps[step].first_operand + b->steps[step].input_count]];
+}
+
+/* What the first step of the first band writes: a window. */
+static kiln_plan_tensor_record *first_window(const bytes *b) {
+    kiln_plan_tensor_record *window = output_of(b, b->bands[0].first_step);
+    ck_assert_uint_gt(window->window_rows, 1);
+    return window;
+}
+
+static void without_rows(bytes *b) {
+    b->bands[0].rows = 0;
+}
+
+static void of_one_step(bytes *b) {
+    b->bands[0].last_step = b->bands[0].first_step;
+}
+
+static void of_too_many_steps(bytes *b) {
+    b->bands[0].last_step = b->bands[0].first_step + KILN_BAND_STEPS;
+    ck_assert_uint_lt(b->bands[0].last_step, b->step_count);
+}
+
+static void past_the_last_step(bytes *b) {
+    kiln_plan_band *last = &b->bands[b->band_count - 1];
+    last->first_step = (uint32_t)b->step_count - 1;
+    last->last_step = (uint32_t)b->step_count;
+}
+
+/* One more record, where there are unused bytes before the weights. */
+static void into_the_next(bytes *b) {
+    kiln_plan_section *sections = b->header->sections;
+    sections[KILN_SECTION_BANDS].bytes += sizeof *b->bands;
+    ck_assert_uint_le(sections[KILN_SECTION_BANDS].offset + sections[KILN_SECTION_BANDS].bytes,
+                      sections[KILN_SECTION_WEIGHTS].offset);
+    uint32_t last = b->bands[b->band_count - 1].last_step;
+    b->bands[b->band_count] = (kiln_plan_band){last, last + 1, 1, 0};
+}
+
+static void with_a_small_window(bytes *b) {
+    first_window(b)->window_rows--;
+}
+
+static void without_a_step_that_writes(bytes *b) {
+    b->bands[0].first_step++;
+}
+
+static void without_a_step_that_reads(bytes *b) {
+    b->bands[0].last_step--;
+}
+
+static void with_a_step_of_whole_pictures(bytes *b) {
+    kiln_plan_step *step = &b->steps[b->bands[0].last_step];
+    ck_assert_int_eq(step->kernel, KILN_KERNEL_CONV_2D);
+    uint8_t *params = section(b, KILN_SECTION_PARAMS);
+    ((kiln_conv_params *)(void *)(params + step->params_offset))->algorithm = KILN_CONV_DIRECT;
+}
+
+static void with_memory_that_ends_early(bytes *b) {
+    kiln_plan_storage *storages = section(b, KILN_SECTION_STORAGES);
+    ck_assert_uint_gt(b->bands[0].last_step, b->bands[0].first_step + 1);
+    storages[first_window(b)->storage].last_step = b->bands[0].first_step + 1;
+}
+
+static const struct {
+    void (*harm)(bytes *b);
+    const char *message;
+} damages[] = {
+    {without_rows, "damaged plan: band 0"},
+    {of_one_step, "damaged plan: band 0"},
+    {of_too_many_steps, "damaged plan: band 0"},
+    {past_the_last_step, "damaged plan: band "},
+    {into_the_next, "damaged plan: band "},
+    {with_a_small_window, "its window is too small"},
+    {without_a_step_that_writes, "a window is used outside its band"},
+    {without_a_step_that_reads, "a window is used outside its band"},
+    {with_a_step_of_whole_pictures, "a step that cannot be run by rows"},
+    {with_memory_that_ends_early, "a storage is in use for a part of it"},
+};
+
+/* As someone would who means harm. */
+static void make_checksums_right(bytes *b) {
+    for (int k = 0; k < KILN_SECTION_WEIGHTS; k++) {
+        kiln_plan_section *s = &b->header->sections[k];
+        s->checksum = XXH3_64bits(b->data + s->offset, (size_t)s->bytes);
+    }
+    b->header->checksum = XXH3_64bits(b->header, offsetof(kiln_plan_header, checksum));
+}
+
+START_TEST(damaged_bands_are_refused) {
+    bytes sound = banded_plan(), b = copy_of(sound.data, sound.size);
+    kiln_plan *plan = NULL;
+    make_checksums_right(&b);
+    ck_assert_int_eq(
+        kiln_plan_open_memory((kiln_span){b.data, b.size}, NULL, &plan, &network_error), KILN_OK);
+    kiln_plan_close(plan);
+    damages[_i].harm(&b);
+    make_checksums_right(&b);
+    ck_assert_int_eq(
+        kiln_plan_open_memory((kiln_span){b.data, b.size}, NULL, &plan, &network_error),
+        KILN_ERROR_FORMAT);
+    ck_assert_msg(strstr(network_error.message, damages[_i].message) != NULL, "%s",
+                  network_error.message);
+    free(sound.data);
+    free(b.data);
+}
+END_TEST
+
 int main(void) {
     for (size_t k = 0; k < 2; k++) {
         int file = mkstemp(paths[k]);
@@ -184,6 +350,7 @@ int main(void) {
     TCase *tests = tcase_create("bands");
     tcase_set_timeout(tests, 240);
     tcase_add_loop_test(tests, bands_change_nothing, 0, 5);
+    tcase_add_loop_test(tests, damaged_bands_are_refused, 0, sizeof damages / sizeof *damages);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -9,6 +9,8 @@
 
 #define BALANCED_ROOM ((uint64_t)2 << 20) /* bytes that nobody minds */
 #define BALANCED_EXCESS 4                 /* a part of the peak, for fewer turns */
+#define BALANCED_GAIN 8                   /* likewise: less is not worth a band's time, */
+#define MIN_GAIN 64                       /* or its trouble */
 #define BAND_REACH 10 /* steps before and after the peak that a band may take in */
 
 typedef struct live_bytes {
@@ -238,7 +240,7 @@ typedef struct band_search {
     size_t band_count, best_count;
     live_bytes live, trial;
     double least_uses;
-    uint64_t least_gain; /* a part of the peak: less is not worth the trouble */
+    uint64_t least_gain; /* a part of the peak */
 } band_search;
 
 /* One candidate: the most bytes live during it, UINT64_MAX where it is none. */
@@ -326,7 +328,8 @@ kiln_status lowering_choose_bands(lowering *l) {
                           .live.at = graph_allocate(g, steps * sizeof *search.live.at),
                           .trial.at = graph_allocate(g, steps * sizeof *search.trial.at),
                           .least_uses = least_uses(l->options->memory),
-                          .least_gain = l->options->memory == KILN_MEMORY_MIN ? 64 : 8};
+                          .least_gain =
+                              l->options->memory == KILN_MEMORY_MIN ? MIN_GAIN : BALANCED_GAIN};
     p->bands = graph_allocate(g, steps * sizeof *p->bands);
     if (search.saved == NULL || search.bands == NULL || search.best == NULL ||
         search.live.at == NULL || search.trial.at == NULL || p->bands == NULL ||
@@ -334,15 +337,19 @@ kiln_status lowering_choose_bands(lowering *l) {
         return KILN_ERROR_MEMORY;
     }
     bool lowered = l->options->memory != KILN_MEMORY_SPEED;
+    uint64_t enough = l->options->memory == KILN_MEMORY_MIN ? 0 : BALANCED_ROOM;
     kiln_status status = measure(l, &search.table, search.saved, &search.live);
     p->unbanded_bytes = search.live.peak;
-    while (status == KILN_OK && lowered) {
+    while (status == KILN_OK && lowered && search.live.peak > enough) {
         status = lower_peak(&search, &lowered);
         if (status == KILN_OK) {
             status = measure(l, &search.table, search.saved, &search.live);
         }
     }
-    uint64_t room = search.live.peak + search.live.peak / BALANCED_EXCESS;
+    uint64_t most = p->unbanded_bytes - p->unbanded_bytes / BALANCED_GAIN;
+    uint64_t peak = search.live.peak, room = peak + peak / BALANCED_EXCESS;
+    room = room < most ? room : most;
+    room = room > peak ? room : peak;
     room = room > BALANCED_ROOM ? room : BALANCED_ROOM;
     bool grow = status == KILN_OK && l->options->memory == KILN_MEMORY_BALANCED;
     return grow ? use_room(&search, room) : status;

@@ -17,6 +17,9 @@
 #define STRIP_BYTES ((size_t)4 << 20)     /* then: of gathered rows */
 #define GROUP_BYTES ((size_t)256 << 10)   /* and of panels: a part of an L2 cache */
 
+#define FAR_BYTES ((size_t)384 << 10) /* of a picture that has left the L2 cache */
+#define LINE ((size_t)16)             /* floats of a cache line */
+
 typedef struct gemm {
     const lanes *lanes;
     size_t k, outputs, panels;
@@ -30,6 +33,7 @@ typedef struct gemm {
     size_t workers;
     atomic_flag *busy; /* by worker: its place in scratch is in use */
     bool gathers;
+    bool far;       /* what is added, and where results go, is in no near cache */
     bool by_panels; /* what threads share */
 } gemm;
 
@@ -139,6 +143,7 @@ static gemm describe(const kernel_call *call) {
               .workers = call->threads,
               .weight_bytes = weight_bytes,
               .bias_bytes = (panels * best->columns + x.c) * sizeof(float),
+              .far = conv_addend(call) != NULL && y.h * y.w * y.c * sizeof(float) > FAR_BYTES,
               .by_panels = weight_bytes > LARGE_WEIGHTS && rows < FEW_ROWS * call->threads,
               /* Rows 4 KB apart fall into one set of the L1 cache, which holds fewer than a
                * product's tile has: worth a copy. */
@@ -308,6 +313,18 @@ static void multiply_tile(const strip *s, size_t panel, size_t row, size_t rows)
     }
 }
 
+/* What a tile adds is read, and its results written, once its sums are done: fetched meanwhile. */
+static void fetch_ahead(const strip *s, size_t panel, size_t row, size_t rows) {
+    size_t columns = s->g->lanes->columns, first = panel * columns;
+    size_t stride = s->call->outputs[0].row_stride, add_stride = conv_addend(s->call)->row_stride;
+    for (size_t end = row + rows; row < end; row++) {
+        for (size_t c = first; c < first + columns; c += LINE) {
+            __builtin_prefetch(s->add + row * add_stride + c);
+            __builtin_prefetch(s->to + row * stride + c, 1);
+        }
+    }
+}
+
 /* Rows begin .. end of the strip, a tile at a time, each by some panels: its rows stay in the L1
  * cache. */
 static void multiply(const strip *s, size_t panel, size_t panels, size_t begin, size_t end) {
@@ -315,6 +332,9 @@ static void multiply(const strip *s, size_t panel, size_t panels, size_t begin, 
     for (size_t row = begin; row < end; row += rows) {
         rows = lanes_tile(end - row, s->g->lanes->rows);
         for (size_t k = panel; k < panel + panels; k++) {
+            if (s->g->far) {
+                fetch_ahead(s, k, row, rows);
+            }
             multiply_tile(s, k, row, rows);
         }
     }

@@ -107,17 +107,22 @@ static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
+/* Rows of a chunk, at most. */
+static size_t chunk_limit(const gemm *g) {
+    size_t room = g->gathers ? CHUNK_BYTES / (g->row * sizeof(float)) : CHUNK;
+    return least(room < g->lanes->rows ? g->lanes->rows : room, CHUNK);
+}
+
 /* As many chunks for each worker, of about equal size. */
 static size_t chunk_rows(const gemm *g, size_t rows) {
-    size_t room = g->gathers ? CHUNK_BYTES / (g->row * sizeof(float)) : CHUNK;
-    size_t wanted = least(room < g->lanes->rows ? g->lanes->rows : room, CHUNK) * g->workers;
+    size_t wanted = chunk_limit(g) * g->workers;
     size_t rounds = (rows + wanted - 1) / wanted;
     return (rows + g->workers * rounds - 1) / (g->workers * rounds);
 }
 
 static size_t most_gathered(const gemm *g, size_t rows) {
     size_t room = STRIP_BYTES / (g->row * sizeof(float));
-    return g->by_panels ? least(rows, room < CHUNK ? CHUNK : room) : least(rows, CHUNK);
+    return least(rows, !g->by_panels ? chunk_limit(g) : room < CHUNK ? CHUNK : room);
 }
 
 static gemm describe(const kernel_call *call) {

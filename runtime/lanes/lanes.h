@@ -122,7 +122,7 @@ typedef struct lanes {
 } lanes;
 
 /* How many of `left` rows the next tile of up to `most` takes: as few tiles as there can be, the
- * last two alike. Without a division, which takes as long as a small tile's inner loop. */
+ * last two alike. */
 static inline size_t lanes_tile(size_t left, size_t most) {
     return left >= 2 * most ? most : left > most ? (left + 1) / 2 : left;
 }

@@ -1,7 +1,9 @@
 /* Vectors of the compiler's. CMake compiles the other sources of this folder (lanes.c apart) once
- * for each set of instructions, with its flags and LANES_SUFFIX              what ends the names of
- * what is compiled: LANE(product) LANES_NAME                for people LANES_WIDTH floats of a
- * vector LANES_ROWS, LANES_VECTORS of a product's tile: as many accumulators as registers hold */
+ * for each set of instructions, with its flags and these:
+ *   LANES_SUFFIX               what ends the names of what is compiled: LANE(product)
+ *   LANES_NAME                 for people
+ *   LANES_WIDTH                floats of a vector
+ *   LANES_ROWS, LANES_VECTORS  of a product's tile: as many accumulators as registers hold */
 #ifndef KILN_LANES_VECTOR_H
 #define KILN_LANES_VECTOR_H
 

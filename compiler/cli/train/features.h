@@ -33,9 +33,7 @@ kiln_status features_check(const feature_source *source, const data_set *data, k
  * they are. The data have passed features_check. */
 kiln_status features_input(const feature_source *source, const data_set *data, size_t item,
                            uint64_t variant, void *out_input, kiln_error *error);
-/* Adds every item's features to the trainer. Items that cannot be decoded are skipped. Validation
- * items' features are also kept in the order of the items, in *out_validation (from malloc; may be
- * NULL when not wanted). */
+/* Adds every item's features to the trainer. Items that cannot be decoded are skipped. */
 kiln_status features_add(const feature_source *source, data_set *data, feature_report *out_report,
                          kiln_error *error);
 

@@ -13,7 +13,7 @@ INLINE void multiply(size_t vectors, size_t m, size_t k, const float *a, size_t 
         }
         UNROLL for (size_t row = 0; row < m; row++) {
             UNROLL for (size_t v = 0; v < vectors; v++) {
-                sums[row][v] += a[row * a_stride + i] * weights[v];
+                sums[row][v] = accumulate(sums[row][v], all(a[row * a_stride + i]), weights[v]);
             }
         }
     }

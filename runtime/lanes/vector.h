@@ -30,7 +30,7 @@ INLINE vector load(const float *from) {
 }
 
 INLINE vector all(float value) {
-    return (vector){0} + value;
+    return value - (vector){0}; /* which compilers know to be value, even of -0 */
 }
 
 INLINE void store(float *to, vector v) {
@@ -66,6 +66,17 @@ INLINE vector choose(mask m, vector yes, vector no) {
     return (vector)((m & (mask)yes) | (~m & (mask)no));
 }
 #endif
+
+/* sum + a * b, where sum is. Of the processor's forms compilers also take those that overwrite a
+ * factor, and then move sums from register to register in an inner loop. */
+INLINE vector accumulate(vector sum, vector a, vector b) {
+#if defined(__FMA__)
+    __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+    return sum;
+#else
+    return sum + a * b;
+#endif
+}
 
 INLINE vector clamp(vector v, vector min, vector max) {
     return SMALLER(LARGER(v, min), max);

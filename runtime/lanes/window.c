@@ -58,7 +58,7 @@ INLINE void known_row(known k, const window_row *r, const block *b, const float 
                 UNROLL for (size_t p = 0; p < k.pixels; p++) {
                     size_t column = j - p * k.stride, sum = p * k.vectors + v;
                     if (column < k.columns) {
-                        sums[sum] += x * weight[column * k.vectors + v];
+                        sums[sum] = accumulate(sums[sum], x, weight[column * k.vectors + v]);
                     }
                 }
             }
@@ -80,7 +80,7 @@ INLINE void any_row(known k, const window_row *r, const block *b, const float *f
             if (k.whole || (p < b->count && left + p * r->stride < r->width)) {
                 UNROLL for (size_t v = 0; v < k.vectors; v++) {
                     vector x = load((const float *)at + v * LANES_WIDTH);
-                    sums[p * k.vectors + v] += x * weight[v];
+                    sums[p * k.vectors + v] = accumulate(sums[p * k.vectors + v], x, weight[v]);
                 }
             }
             at = opaque(at + step);

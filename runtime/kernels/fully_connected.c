@@ -75,19 +75,15 @@ static void run_outputs(void *context, size_t begin, size_t count) {
 static void add_product(const layer *l, const dense_piece *p, size_t from, size_t depth,
                         const float *weights, const float *bias, float *sums) {
     static const float zeros[LANES_MAX_COLUMNS];
-    size_t columns = l->lanes->columns, rows = 0;
+    size_t columns = l->lanes->columns;
     bool last = from + depth == p->k;
-    for (size_t row = 0; row < p->m; row += rows) {
-        rows = lanes_tile(p->m - row, l->lanes->rows);
-        float *to = sums + row * columns;
-        lanes_finish finish = {.bias = last ? bias : zeros,
-                               .add = from > 0 ? to : NULL,
-                               .add_stride = columns,
-                               .min = last ? p->min : -INFINITY,
-                               .max = last ? p->max : INFINITY};
-        l->lanes->product(rows, depth, p->x + row * p->x_stride + from, p->x_stride, weights, to,
-                          columns, &finish);
-    }
+    lanes_finish finish = {.bias = last ? bias : zeros,
+                           .add = from > 0 ? sums : NULL,
+                           .add_stride = columns,
+                           .min = last ? p->min : -INFINITY,
+                           .max = last ? p->max : INFINITY};
+    l->lanes->product(p->m, columns, depth, p->x + from, p->x_stride, weights, sums, columns,
+                      &finish);
 }
 
 static void run_panel(void *context, size_t strip, size_t index) {

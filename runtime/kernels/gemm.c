@@ -18,7 +18,6 @@
 #define GROUP_BYTES ((size_t)256 << 10)   /* and of panels: a part of an L2 cache */
 
 #define FAR_BYTES ((size_t)384 << 10) /* of a picture that has left the L2 cache */
-#define LINE ((size_t)16)             /* floats of a cache line */
 
 typedef struct gemm {
     const lanes *lanes;
@@ -282,67 +281,21 @@ static void gather(const kernel_call *call, const gemm *g, size_t first, size_t 
 
 /* ---- Multiplying --------------------------------------------------------------------------- */
 
-/* A block of rows by the last panel, of which only `count` columns are outputs. */
-static void multiply_edge(const strip *s, size_t rows, const float *from, const float *weights,
-                          lanes_finish last, size_t count, float *to, size_t to_stride) {
-    const lanes *l = s->g->lanes;
-    float sums[LANES_MAX_ROWS * LANES_MAX_COLUMNS];
-    bool half = count <= l->columns / 2;
-    (half ? l->product_half : l->product)(rows, s->g->k, from, s->from_stride, weights, sums,
-                                          l->columns, &last);
-    for (size_t row = 0; row < rows; row++) {
-        memcpy(to + row * to_stride, sums + row * l->columns, count * sizeof(float));
-    }
-}
-
-/* Some rows, at most a tile's, by one panel. */
-static void multiply_tile(const strip *s, size_t panel, size_t row, size_t rows) {
+/* Rows begin .. end of the strip by one panel. */
+static void multiply(const strip *s, size_t panel, size_t begin, size_t end) {
     const gemm *g = s->g;
     const kiln_conv_params *p = s->call->params;
     const operand *y = &s->call->outputs[0], *add = conv_addend(s->call);
-    size_t columns = g->lanes->columns, first = panel * columns, outputs = g->outputs - first;
-    const float *weights = g->weights + panel * g->k * columns;
-    const float *from = s->from + row * s->from_stride;
-    float *to = s->to + row * y->row_stride + first;
-    lanes_finish last = {.bias = g->bias + first, .min = p->min, .max = p->max};
+    size_t columns = g->lanes->columns, first = panel * columns;
+    lanes_finish last = {.bias = g->bias + first, .min = p->min, .max = p->max, .far = g->far};
     if (add != NULL) {
-        last.add = s->add + row * add->row_stride + first;
+        last.add = s->add + begin * add->row_stride + first;
         last.add_stride = add->row_stride;
     }
-    if (outputs >= columns) {
-        g->lanes->product(rows, g->k, from, s->from_stride, weights, to, y->row_stride, &last);
-    } else if (outputs == columns / 2) {
-        g->lanes->product_half(rows, g->k, from, s->from_stride, weights, to, y->row_stride, &last);
-    } else {
-        multiply_edge(s, rows, from, weights, last, outputs, to, y->row_stride);
-    }
-}
-
-/* What a tile adds is read, and its results written, once its sums are done: fetched meanwhile. */
-static void fetch_ahead(const strip *s, size_t panel, size_t row, size_t rows) {
-    size_t columns = s->g->lanes->columns, first = panel * columns;
-    size_t stride = s->call->outputs[0].row_stride, add_stride = conv_addend(s->call)->row_stride;
-    for (size_t end = row + rows; row < end; row++) {
-        for (size_t c = first; c < first + columns; c += LINE) {
-            __builtin_prefetch(s->add + row * add_stride + c);
-            __builtin_prefetch(s->to + row * stride + c, 1);
-        }
-    }
-}
-
-/* Rows begin .. end of the strip, a tile at a time, each by some panels: its rows stay in the L1
- * cache. */
-static void multiply(const strip *s, size_t panel, size_t panels, size_t begin, size_t end) {
-    size_t rows = 0;
-    for (size_t row = begin; row < end; row += rows) {
-        rows = lanes_tile(end - row, s->g->lanes->rows);
-        for (size_t k = panel; k < panel + panels; k++) {
-            if (s->g->far) {
-                fetch_ahead(s, k, row, rows);
-            }
-            multiply_tile(s, k, row, rows);
-        }
-    }
+    g->lanes->product(end - begin, least(columns, g->outputs - first), g->k,
+                      s->from + begin * s->from_stride, s->from_stride,
+                      g->weights + panel * g->k * columns, s->to + begin * y->row_stride + first,
+                      y->row_stride, &last);
 }
 
 /* ---- Running ------------------------------------------------------------------------------- */
@@ -353,14 +306,19 @@ static void gather_piece(void *context, size_t begin, size_t count) {
     gather(s->call, s->g, s->first + begin, count, to + begin * s->g->row);
 }
 
-/* A group of panels by some rows of the strip. */
+/* A group of panels by some rows of the strip, a tile at a time: its rows stay in the L1 cache. */
 static void multiply_piece(void *context, size_t index) {
     const strip *s = context;
     const gemm *g = s->g;
     size_t group = index / s->pieces, piece = index % s->pieces;
     size_t panel = g->panels * group / g->groups, next = g->panels * (group + 1) / g->groups;
-    multiply(s, panel, next - panel, s->count * piece / s->pieces,
-             s->count * (piece + 1) / s->pieces);
+    size_t row = s->count * piece / s->pieces, end = s->count * (piece + 1) / s->pieces;
+    for (size_t rows = 0; row < end; row += rows) {
+        rows = lanes_tile(end - row, g->lanes->rows);
+        for (size_t k = panel; k < next; k++) {
+            multiply(s, k, row, row + rows);
+        }
+    }
 }
 
 /* A panel's weights are read from memory once. Where threads cannot share groups evenly, rows are
@@ -407,7 +365,7 @@ static void run_chunk(void *context, size_t first, size_t count) {
         s.from_stride = g->row;
     }
     for (size_t panel = 0; panel < g->panels; panel++) {
-        multiply(&s, panel, 1, 0, count);
+        multiply(&s, panel, 0, count);
     }
     if (g->gathers) {
         atomic_flag_clear(&g->busy[worker]);

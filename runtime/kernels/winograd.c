@@ -297,11 +297,7 @@ static void multiply_panel(const block *b, size_t position, size_t panel) {
         w->weights + (position * w->panels + b->first + panel) * w->inputs * columns;
     const float *from = s->transformed + position * s->input_step;
     float *to = b->products + position * b->step + panel * columns;
-    for (size_t tile = 0, count = 0; tile < s->count; tile += count) {
-        count = lanes_tile(s->count - tile, w->lanes->rows);
-        w->lanes->product(count, w->inputs, from + tile * w->input_row, w->input_row, weights,
-                          to + tile * row, row, NULL);
-    }
+    w->lanes->product(s->count, columns, w->inputs, from, w->input_row, weights, to, row, NULL);
 }
 
 static void transform_output(const block *b, size_t index) {

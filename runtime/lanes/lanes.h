@@ -3,6 +3,7 @@
 #ifndef KILN_LANES_H
 #define KILN_LANES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define LANES_MAX_ROWS 12    /* of a product's tile, on any processor */
@@ -21,6 +22,7 @@ typedef struct lanes_finish {
     const float *add;  /* [m][columns], NULL: nothing */
     size_t add_stride;
     float min, max;
+    bool far; /* what is added, and where results go, is in no near cache */
 } lanes_finish;
 
 typedef struct winograd_lanes {
@@ -101,10 +103,11 @@ typedef struct dense_lanes {
     void (*panel[DENSE_WEIGHTS])(size_t n, size_t k, const void *weights, size_t stride, float *to);
 } dense_lanes;
 
-/* c[m][columns] = a[m][k] b[k][columns], m in 1 .. rows; a and c have strides, in floats. Then,
- * where `last` is not NULL, c = clamp(c + bias + add). */
-typedef void lanes_product(size_t m, size_t k, const float *a, size_t a_stride, const float *b,
-                           float *c, size_t c_stride, const lanes_finish *last);
+/* c[m][columns] = a[m][k] b[k][..]; a and c have strides, in floats, and b has as many columns as
+ * a tile, of which only the first `columns` may be results. Then, where `last` is not NULL,
+ * c = clamp(c + bias + add). */
+typedef void lanes_product(size_t m, size_t columns, size_t k, const float *a, size_t a_stride,
+                           const float *b, float *c, size_t c_stride, const lanes_finish *last);
 
 typedef struct lanes {
     const char *name; /* "AVX-512" */
@@ -113,8 +116,6 @@ typedef struct lanes {
     size_t columns;   /* of a product's tile: always so many */
 
     lanes_product *product;
-    lanes_product *product_half; /* of the first half of b's columns, and of c's */
-
     const winograd_lanes *winograd;
     const window_lanes *window;
     const peak_lanes *peak;

@@ -8,7 +8,6 @@ const lanes LANE(lanes) = {
     .rows = LANES_ROWS,
     .columns = (size_t)LANES_WIDTH * LANES_VECTORS,
     .product = LANE(lane_product),
-    .product_half = LANE(lane_product_half),
     .winograd = &LANE(lane_winograd),
     .window = &LANE(lane_window),
     .peak = &LANE(lane_peak),

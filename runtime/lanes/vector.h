@@ -87,7 +87,7 @@ INLINE vector clamp(vector v, vector min, vector max) {
 #define LANE(name) LANE_EXPAND(name, LANES_SUFFIX)
 
 /* What the table is made of. */
-extern lanes_product LANE(lane_product), LANE(lane_product_half);
+extern lanes_product LANE(lane_product);
 extern const winograd_lanes LANE(lane_winograd);
 extern const window_lanes LANE(lane_window);
 extern const peak_lanes LANE(lane_peak);

@@ -213,47 +213,77 @@ typedef struct pixels {
     const gemm *g;
     image_dims in, out;
     const float *zeros;
-    size_t sample, y, x; /* of the next output pixel */
+    size_t sample, y, x; /* of the first output pixel */
 } pixels;
 
-/* Calls for few bytes take longer than copying them: two pieces that overlap. */
-static void copy_floats(float *to, const float *from, size_t count) {
-    if (count > 32 || count < 4) {
-        memcpy(to, from, count * sizeof *to);
-    } else if (count >= 16) {
-        memcpy(to, from, 16 * sizeof *to);
-        memcpy(to + count - 16, from + count - 16, 16 * sizeof *to);
-    } else if (count >= 8) {
-        memcpy(to, from, 8 * sizeof *to);
-        memcpy(to + count - 8, from + count - 8, 8 * sizeof *to);
+/* A piece for each pixel, of so many floats. Calls for few bytes take longer than copying them: two
+ * pieces that overlap. */
+static void copy_pieces(float *to, size_t to_step, const float *from, size_t from_step,
+                        size_t pixels, size_t floats) {
+#define PIECES(SIZE)                                                                               \
+    for (size_t k = 0; k < pixels; k++, to += to_step, from += from_step) {                        \
+        memcpy(to, from, (SIZE) * sizeof *to);                                                     \
+        memcpy(to + floats - (SIZE), from + floats - (SIZE), (SIZE) * sizeof *to);                 \
+    }
+    if (floats > 32 || floats < 4) {
+        for (size_t k = 0; k < pixels; k++, to += to_step, from += from_step) {
+            memcpy(to, from, floats * sizeof *to);
+        }
+    } else if (floats >= 16) {
+        PIECES(16)
+    } else if (floats >= 8) {
+        PIECES(8)
     } else {
-        memcpy(to, from, 4 * sizeof *to);
-        memcpy(to + count - 4, from + count - 4, 4 * sizeof *to);
+        PIECES(4)
     }
 }
 
-/* The inputs under one output pixel, kernel row by kernel row. */
-static void gather_pixel(const pixels *at, float *to) {
+/* Of so many pixels, how many have the whole of a kernel row in the picture, in one piece. */
+static size_t whole_pixels(const pixels *at, size_t left, size_t count) {
+    const gemm *g = at->g;
+    const kiln_conv_params *p = at->call->params;
+    bool together = g->kernel_width == 1 ||
+                    (p->dilation_width == 1 && at->call->inputs[0].row_stride == g->inputs);
+    if (!together || left >= at->in.w || g->kernel_width > at->in.w - left) {
+        return 0;
+    }
+    return least(count, (at->in.w - left - g->kernel_width) / p->stride_width + 1);
+}
+
+/* One kernel row under one pixel, of which some may lie outside the picture. */
+static void gather_columns(const pixels *at, const float *row, size_t left, float *to) {
+    const gemm *g = at->g;
+    const kiln_conv_params *p = at->call->params;
+    for (size_t c = 0; c < g->kernel_width; c++, to += g->inputs) {
+        size_t from_x = left + c * p->dilation_width;
+        bool inside = row != NULL && from_x < at->in.w;
+        const float *from = inside ? row + from_x * at->call->inputs[0].row_stride : at->zeros;
+        copy_pieces(to, 0, from, 0, 1, g->inputs);
+    }
+}
+
+/* The inputs under some pixels of one output row, kernel row by kernel row. */
+static void gather_row(const pixels *at, size_t count, float *to) {
     const gemm *g = at->g;
     const kiln_conv_params *p = at->call->params;
     const operand *x = &at->call->inputs[0];
+    size_t piece = g->kernel_width * g->inputs;
     /* Above and left of the picture these wrap around to large numbers. */
     size_t top = at->y * p->stride_height - p->padding_top;
-    size_t left = at->x * p->stride_width - p->padding_left;
-    bool together = p->dilation_width == 1 && x->row_stride == g->inputs && left < at->in.w &&
-                    left + g->kernel_width <= at->in.w; /* a kernel row is one piece */
-    for (size_t y = 0; y < g->kernel_height; y++) {
-        size_t from_y = top + y * p->dilation_height;
+    for (size_t y = 0; y < g->kernel_height; y++, to += piece) {
+        size_t from_y = top + y * p->dilation_height, k = 0;
         const float *row = from_y < at->in.h ? operand_image_row(x, at->sample, from_y) : NULL;
-        if (together && row != NULL) {
-            copy_floats(to, row + left * g->inputs, g->kernel_width * g->inputs);
-            to += g->kernel_width * g->inputs;
-            continue;
-        }
-        for (size_t c = 0; c < g->kernel_width; c++, to += g->inputs) {
-            size_t from_x = left + c * p->dilation_width;
-            bool inside = row != NULL && from_x < at->in.w;
-            copy_floats(to, inside ? row + from_x * x->row_stride : at->zeros, g->inputs);
+        while (k < count) {
+            size_t left = (at->x + k) * p->stride_width - p->padding_left;
+            size_t whole = row != NULL ? whole_pixels(at, left, count - k) : 0;
+            if (whole > 0) {
+                copy_pieces(to + k * g->row, g->row, row + left * x->row_stride,
+                            p->stride_width * x->row_stride, whole, piece);
+                k += whole;
+            } else {
+                gather_columns(at, row, left, to + k * g->row);
+                k++;
+            }
         }
     }
 }
@@ -263,19 +293,13 @@ static void gather(const kernel_call *call, const gemm *g, size_t first, size_t 
     pixels at = {.call = call, .g = g, .zeros = g->bias + g->panels * g->lanes->columns};
     (void)operand_image(&call->inputs[0], &at.in);
     (void)operand_image(&call->outputs[0], &at.out);
-    size_t in_picture = (call->end_row - call->begin_row) * at.out.w;
-    at.sample = first / in_picture;
-    at.y = call->begin_row + first % in_picture / at.out.w;
-    at.x = first % at.out.w;
-    for (size_t k = 0; k < count; k++, to += g->row) {
-        gather_pixel(&at, to);
-        if (++at.x == at.out.w) {
-            at.x = 0;
-            if (++at.y == call->end_row) {
-                at.y = call->begin_row;
-                at.sample++;
-            }
-        }
+    size_t rows = call->end_row - call->begin_row, pieces = 0;
+    for (size_t k = first; k < first + count; k += pieces, to += pieces * g->row) {
+        at.sample = k / at.out.w / rows;
+        at.y = call->begin_row + k / at.out.w % rows;
+        at.x = k % at.out.w;
+        pieces = least(at.out.w - at.x, first + count - k);
+        gather_row(&at, pieces, to);
     }
 }
 

@@ -2,7 +2,8 @@
 #include "runtime/lanes/vector.h"
 
 #define COLUMNS ((size_t)LANES_WIDTH * LANES_VECTORS)
-#define LINE 16 /* floats of a cache line */
+#define LINE 16   /* floats of a cache line */
+#define AHEAD 512 /* floats of b */
 
 /* A tile: some rows by all columns of b, or by the first half of them. */
 typedef struct tile {
@@ -26,6 +27,13 @@ INLINE void fetch_ahead(size_t vectors, size_t m, const tile *t) {
     }
 }
 
+/* Of a panel that comes from memory the processor itself fetches too little ahead. */
+INLINE void fetch_weights(const float *b) {
+    UNROLL for (size_t c = 0; c < COLUMNS; c += LINE) {
+        __builtin_prefetch(b + AHEAD + c);
+    }
+}
+
 INLINE void multiply(size_t vectors, size_t m, const tile *from) {
     const tile t = *from;
     vector sums[LANES_ROWS][LANES_VECTORS] = {0};
@@ -34,6 +42,7 @@ INLINE void multiply(size_t vectors, size_t m, const tile *from) {
     }
     for (size_t i = 0; i < t.k; i++) {
         vector weights[LANES_VECTORS];
+        fetch_weights(t.b + i * COLUMNS);
         UNROLL for (size_t v = 0; v < vectors; v++) {
             weights[v] = load(t.b + i * COLUMNS + v * LANES_WIDTH);
         }

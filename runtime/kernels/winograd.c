@@ -12,7 +12,7 @@
 
 #define STRIP_BYTES ((size_t)768 << 10) /* of transformed data: most of an L2 cache */
 #define LEAST_STRIP ((size_t)36)        /* tiles: weights are read once a strip */
-#define FEW_TILES ((size_t)24)          /* for a thread to have strips of its own */
+#define FEW_TILES ((size_t)12)          /* for a thread to have strips of its own */
 /* Of products: the transformed input is read once a block. */
 #define BLOCK_BYTES ((size_t)512 << 10)
 /* Positions lie so much further apart than their data is long, so that they do not all fall into

@@ -47,7 +47,8 @@ static kiln_status evaluate_softmax(graph *g, node *n) {
         int64_t start = column / inner * size * inner + column % inner;
         double maximum = -INFINITY, sum = 0;
         for (int64_t k = 0; k < size; k++) {
-            maximum = fmax(maximum, (double)from[start + k * inner]);
+            double value = from[start + k * inner];
+            maximum = value > maximum ? value : maximum;
         }
         for (int64_t k = 0; k < size; k++) {
             sum += exp((double)from[start + k * inner] - maximum);

@@ -1,7 +1,8 @@
 /* Kiln's worker of speed.py: a process that loads a plan and runs it when it is told to, so that
  * measurements of several libraries can take turns.
- *   worker PLAN THREADS INPUT OUTPUT
- * INPUT holds the raw f32 elements of the input, OUTPUT gets those of the (first) output. Says
+ *   worker PLAN THREADS INPUT OUTPUT [PACKED]
+ * INPUT holds the raw f32 elements of the input, OUTPUT gets those of the (first) output, PACKED
+ * keeps packed weights (kiln_plan_options.prepacked_path). Says
  * "ready", then answers each line of standard input with one of JSON:
  *   load    seconds until the first answer
  *   run N   seconds of each of N runs, after one that does not count */
@@ -14,7 +15,7 @@
 #define MAX_OUTPUTS 16
 
 typedef struct worker {
-    const char *plan_path, *input_path, *output_path;
+    const char *plan_path, *input_path, *output_path, *packed_path; /* the last: or NULL */
     uint32_t threads;
     kiln_plan *plan;
     kiln_session *session;
@@ -65,10 +66,11 @@ static bool write_output(const worker *w) {
 }
 
 static kiln_status open_all(worker *w, kiln_error *error) {
+    kiln_plan_options plan_options = {.prepacked_path = w->packed_path};
     kiln_session_options options;
     kiln_session_options_init(&options);
     options.threads = w->threads;
-    kiln_status status = kiln_plan_open(w->plan_path, NULL, &w->plan, error);
+    kiln_status status = kiln_plan_open(w->plan_path, &plan_options, &w->plan, error);
     return status == KILN_OK ? kiln_session_create(w->plan, &options, &w->session, error) : status;
 }
 
@@ -134,14 +136,15 @@ static kiln_status serve(worker *w, kiln_error *error) {
 
 int main(int argc, char **argv) {
     kiln_error error;
-    if (argc != 5) {
-        (void)fputs("usage: worker PLAN THREADS INPUT OUTPUT\n", stderr);
+    if (argc != 5 && argc != 6) {
+        (void)fputs("usage: worker PLAN THREADS INPUT OUTPUT [PACKED]\n", stderr);
         return 2;
     }
     worker w = {.plan_path = argv[1],
                 .threads = (uint32_t)strtoul(argv[2], NULL, 10),
                 .input_path = argv[3],
-                .output_path = argv[4]};
+                .output_path = argv[4],
+                .packed_path = argc == 6 ? argv[5] : NULL};
     kiln_status status = serve(&w, &error);
     if (status != KILN_OK) {
         fprintf(stderr, "%s\n", error.message);

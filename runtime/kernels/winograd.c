@@ -12,7 +12,9 @@
 
 #define STRIP_BYTES ((size_t)768 << 10) /* of transformed data: most of an L2 cache */
 #define LEAST_STRIP ((size_t)36)        /* tiles: weights are read once a strip */
-#define FEW_TILES ((size_t)12)          /* for a thread to have strips of its own */
+#define FEW_TILES ((size_t)12)          /* for a thread to have strips of its own, */
+#define FEW_TILES_LARGE ((size_t)24)    /* where weights are larger than a part of an L3 cache */
+#define LARGE_WEIGHTS ((size_t)6 << 20)
 /* Of products: the transformed input is read once a block. */
 #define BLOCK_BYTES ((size_t)512 << 10)
 /* Positions lie so much further apart than their data is long, so that they do not all fall into
@@ -30,13 +32,12 @@ typedef struct winograd {
     const float *weights; /* [positions][panels][inputs][columns] */
     float *bias;          /* [output_row]; then zeros, for pixels outside the picture */
     size_t bias_bytes;
-    size_t strip; /* tiles of one, at most */
-    size_t block; /* panels of one, at most */
-    size_t blocks;
+    size_t strip;   /* tiles of one, at most */
+    size_t block;   /* panels of one, at most */
     bool by_blocks; /* what threads share */
     size_t workers;
     size_t input_floats, product_floats; /* of scratch: what a strip, what a block needs */
-    size_t strips;                       /* of the run that goes on */
+    size_t strips, blocks, run_block;    /* of the run that goes on; panels of its blocks */
     atomic_size_t next;                  /* strip or block */
 } winograd;
 
@@ -182,7 +183,8 @@ static void divide(const kernel_call *call, winograd *w) {
     size_t wanted = STRIP_BYTES / (w->positions * (w->input_row + w->output_row) * sizeof(float));
     wanted = wanted < LEAST_STRIP ? LEAST_STRIP : wanted;
     size_t strips = (tiles + wanted - 1) / wanted;
-    w->by_blocks = threads > 1 && tiles < FEW_TILES * threads;
+    size_t few = weight_bytes(w) > LARGE_WEIGHTS ? FEW_TILES_LARGE : FEW_TILES;
+    w->by_blocks = threads > 1 && tiles < few * threads;
     strips = w->by_blocks ? strips : round_up(strips, threads);
     w->strip = (tiles + strips - 1) / strips;
     w->workers = threads;
@@ -191,7 +193,6 @@ static void divide(const kernel_call *call, winograd *w) {
     size_t blocks = room == 0 ? w->panels : (w->panels + room - 1) / room;
     blocks = w->by_blocks ? round_up(blocks, threads) : blocks;
     w->block = (w->panels + blocks - 1) / blocks;
-    w->blocks = (w->panels + w->block - 1) / w->block;
     size_t row = w->block * w->lanes->columns;
     w->input_floats = round_up(w->positions * (w->strip * w->input_row + SKEW), LANES_MAX);
     w->product_floats = round_up(w->positions * (w->strip * row + SKEW) + row, LANES_MAX);
@@ -355,8 +356,8 @@ static strip take_strip(const kernel_call *call, size_t index, size_t inputs, si
 
 static void run_block(const strip *s, size_t index, size_t worker) {
     const winograd *w = s->w;
-    size_t first = index * w->block;
-    size_t count = w->panels - first < w->block ? w->panels - first : w->block;
+    size_t first = index * w->run_block;
+    size_t count = w->panels - first < w->run_block ? w->panels - first : w->run_block;
     size_t step = s->count * count * w->lanes->columns + SKEW;
     float *products = s->products + worker * w->product_floats;
     block b = {s, first, count, products, step, products + w->positions * step};
@@ -396,8 +397,13 @@ kiln_status winograd_run(kernel_call *call, kiln_error *error) {
     pthreadpool_t pool = call->threadpool;
     (void)error;
     w->strips = (count_tiles(call, w) + w->strip - 1) / w->strip;
+    /* A band's turn may be much smaller than its largest, and not have a strip for each thread. */
+    bool by_blocks = w->by_blocks || w->strips < w->workers;
+    size_t share = (w->panels + w->workers - 1) / w->workers;
+    w->run_block = by_blocks && share < w->block ? share : w->block;
+    w->blocks = (w->panels + w->run_block - 1) / w->run_block;
     atomic_store(&w->next, 0);
-    if (!w->by_blocks) {
+    if (!by_blocks) {
         pthreadpool_parallelize_1d(pool, run_strips, call, w->workers, 0);
         return KILN_OK;
     }

@@ -175,6 +175,39 @@ START_TEST(bands_change_nothing) {
 }
 END_TEST
 
+/* Winograd's tiles, so many in a row that the first turn, the largest, has strips for each thread,
+ * and later turns have not. */
+static kiln_plan *wide_plan(kiln_memory memory, const char *path) {
+    network n;
+    kiln_plan *plan = NULL;
+    kiln_compile_options options;
+    kiln_compile_options_init(&options);
+    options.memory = memory;
+    options.convolution = KILN_CONVOLUTION_WINOGRAD_2;
+    network_begin(&n, 7);
+    tensor *y = network_input(&n, 3, 48, 64);
+    for (int k = 0; k < 4; k++) {
+        network_conv c = {40, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1, true};
+        y = network_convolve(&n, y, &c);
+    }
+    network_output(&n, network_apply(&n, "GlobalAveragePool", 1, &y, NULL));
+    ck_assert_msg(network_write(&n, &options, path) == KILN_OK, "%s", network_error.message);
+    ck_assert_int_eq(kiln_plan_open(path, NULL, &plan, &network_error), KILN_OK);
+    return plan;
+}
+
+START_TEST(small_turns_are_shared) {
+    kiln_plan *plans[2] = {wide_plan(KILN_MEMORY_MIN, paths[0]),
+                           wide_plan(KILN_MEMORY_SPEED, paths[1])};
+    ck_assert_uint_gt(count_bands(plans[0]), 0);
+    for (uint32_t threads = 1; threads <= 4; threads++) {
+        compare(plans, 7, threads);
+    }
+    kiln_plan_close(plans[0]);
+    kiln_plan_close(plans[1]);
+}
+END_TEST
+
 /* ---- Damage ---------------------------------------------------------------------------------- */
 
 #define LAYERS 40
@@ -350,6 +383,7 @@ int main(void) {
     TCase *tests = tcase_create("bands");
     tcase_set_timeout(tests, 240);
     tcase_add_loop_test(tests, bands_change_nothing, 0, 5);
+    tcase_add_test(tests, small_turns_are_shared);
     tcase_add_loop_test(tests, damaged_bands_are_refused, 0, sizeof damages / sizeof *damages);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -279,9 +279,9 @@ class Contest:
     def load(self, peer):
         if peer in self.workers:
             self.workers.pop(peer).end()
+        touch(4 * self.network.weights)
         self.workers[peer] = Worker(self.options, self.environment, self.network, peer,
                                     self.files[peer], self.threads)
-        touch(4 * self.network.weights)
         self.loads[peer].append(self.workers[peer].ask("load"))
 
     def compare(self, peer):

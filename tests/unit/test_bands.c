@@ -107,22 +107,37 @@ static void make_network(network *n, uint64_t seed) {
         n, random_below(&n->state, 2) == 0 ? mean : activate(n, some_convolution(n, y, 3, true)));
 }
 
+/* Convolutions of 3x3 one after the other, then an average. */
+static void make_tower(network *n, int64_t height, int64_t width, int layers, int64_t channels) {
+    network_begin(n, 5);
+    tensor *y = network_input(n, 3, height, width);
+    for (int k = 0; k < layers; k++) {
+        network_conv c = {channels, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1, true};
+        y = network_convolve(n, y, &c);
+    }
+    network_output(n, network_apply(n, "GlobalAveragePool", 1, &y, NULL));
+}
+
 /* ---- Comparing ------------------------------------------------------------------------------- */
 
-static kiln_plan *compile_as(uint64_t seed, kiln_memory memory, kiln_convolution convolution,
-                             const char *path) {
-    network n;
+static kiln_plan *compile_network(network *n, kiln_memory memory, kiln_convolution convolution,
+                                  const char *path) {
     kiln_plan *plan = NULL;
     kiln_compile_options options;
     kiln_compile_options_init(&options);
     options.memory = memory;
     options.convolution = convolution;
-    make_network(&n, seed);
-    ck_assert_msg(network_write(&n, &options, path) == KILN_OK, "seed %llu: %s",
-                  (unsigned long long)seed, network_error.message);
+    ck_assert_msg(network_write(n, &options, path) == KILN_OK, "%s", network_error.message);
     ck_assert_msg(kiln_plan_open(path, NULL, &plan, &network_error) == KILN_OK, "%s",
                   network_error.message);
     return plan;
+}
+
+static kiln_plan *compile_as(uint64_t seed, kiln_memory memory, kiln_convolution convolution,
+                             const char *path) {
+    network n;
+    make_network(&n, seed);
+    return compile_network(&n, memory, convolution, path);
 }
 
 static void compare(kiln_plan *const plans[2], uint64_t seed, uint32_t threads) {
@@ -179,21 +194,8 @@ END_TEST
  * and later turns have not. */
 static kiln_plan *wide_plan(kiln_memory memory, const char *path) {
     network n;
-    kiln_plan *plan = NULL;
-    kiln_compile_options options;
-    kiln_compile_options_init(&options);
-    options.memory = memory;
-    options.convolution = KILN_CONVOLUTION_WINOGRAD_2;
-    network_begin(&n, 7);
-    tensor *y = network_input(&n, 3, 48, 64);
-    for (int k = 0; k < 4; k++) {
-        network_conv c = {40, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1, true};
-        y = network_convolve(&n, y, &c);
-    }
-    network_output(&n, network_apply(&n, "GlobalAveragePool", 1, &y, NULL));
-    ck_assert_msg(network_write(&n, &options, path) == KILN_OK, "%s", network_error.message);
-    ck_assert_int_eq(kiln_plan_open(path, NULL, &plan, &network_error), KILN_OK);
-    return plan;
+    make_tower(&n, 48, 64, 4, 40);
+    return compile_network(&n, memory, KILN_CONVOLUTION_WINOGRAD_2, path);
 }
 
 START_TEST(small_turns_are_shared) {
@@ -238,23 +240,12 @@ static bytes copy_of(const void *data, size_t size) {
     return b;
 }
 
-/* Convolutions one after the other, then an average: a band or more, which end before it. */
+/* A band or more, which end before the average. */
 static bytes banded_plan(void) {
     network n;
-    kiln_plan *plan = NULL;
     kiln_plan_view view;
-    kiln_compile_options options;
-    kiln_compile_options_init(&options);
-    options.memory = KILN_MEMORY_MIN;
-    network_begin(&n, 5);
-    tensor *y = network_input(&n, 3, 64, 16);
-    for (int k = 0; k < LAYERS; k++) {
-        network_conv c = {8, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1, true};
-        y = network_convolve(&n, y, &c);
-    }
-    network_output(&n, network_apply(&n, "GlobalAveragePool", 1, &y, NULL));
-    ck_assert_msg(network_write(&n, &options, paths[0]) == KILN_OK, "%s", network_error.message);
-    ck_assert_int_eq(kiln_plan_open(paths[0], NULL, &plan, &network_error), KILN_OK);
+    make_tower(&n, 64, 16, LAYERS, 8);
+    kiln_plan *plan = compile_network(&n, KILN_MEMORY_MIN, KILN_CONVOLUTION_AUTO, paths[0]);
     kiln_plan_inspect(plan, &view);
     bytes b = copy_of(view.header, (size_t)view.header->file_bytes);
     kiln_plan_close(plan);

@@ -8,8 +8,7 @@ cd "$(dirname "$0")/.."
 
 folder=$PWD/build/arm64
 root=$folder/root
-libraries="libc6-dev libxnnpack-dev libpthreadpool-dev libprotobuf-c-dev libxxhash-dev libjpeg-dev
-    libpng-dev zlib1g-dev check"
+libraries="$(grep -oE '[a-z0-9-]+-dev' examples/packages.sh) check"
 
 ./examples/packages.sh gcc-aarch64-linux-gnu qemu-user libonnx-testdata
 

@@ -48,7 +48,7 @@ static kiln_status evaluate_softmax(graph *g, node *n) {
         double maximum = -INFINITY, sum = 0;
         for (int64_t k = 0; k < size; k++) {
             double value = from[start + k * inner];
-            maximum = value > maximum ? value : maximum;
+            maximum = value > maximum ? value : maximum; /* fmax: gcc 12 crashes for aarch64 */
         }
         for (int64_t k = 0; k < size; k++) {
             sum += exp((double)from[start + k * inner] - maximum);

@@ -120,8 +120,8 @@ static size_t chunk_rows(const gemm *g, size_t rows) {
 }
 
 static size_t most_gathered(const gemm *g, size_t rows) {
-    size_t room = STRIP_BYTES / (g->row * sizeof(float));
-    return least(rows, !g->by_panels ? chunk_limit(g) : room < CHUNK ? CHUNK : room);
+    size_t room = STRIP_BYTES / (g->row * sizeof(float)), strip = room < CHUNK ? CHUNK : room;
+    return least(rows, g->by_panels ? strip : chunk_limit(g));
 }
 
 static gemm describe(const kernel_call *call) {
@@ -147,7 +147,7 @@ static gemm describe(const kernel_call *call) {
               .workers = call->threads,
               .weight_bytes = weight_bytes,
               .bias_bytes = (panels * best->columns + x.c) * sizeof(float),
-              .far = conv_addend(call) != NULL && y.h * y.w * y.c * sizeof(float) > FAR_BYTES,
+              .far = y.h * y.w * y.c * sizeof(float) > FAR_BYTES,
               .by_panels = weight_bytes > LARGE_WEIGHTS && rows < FEW_ROWS * call->threads,
               /* Rows 4 KB apart fall into one set of the L1 cache, which holds fewer than a
                * product's tile has: worth a copy. */

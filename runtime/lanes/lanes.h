@@ -6,8 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define LANES_MAX_ROWS 12    /* of a product's tile, on any processor */
-#define LANES_MAX_COLUMNS 32 /* likewise */
+#define LANES_MAX_COLUMNS 32 /* of a product's tile, on any processor */
 #define LANES_MAX 16         /* floats of a vector */
 
 /* Winograd's F(m x m, 3 x 3): tiles of m + 2 pixels give m. */

@@ -2,7 +2,6 @@
 #include "runtime/lanes/vector.h"
 
 #define COLUMNS ((size_t)LANES_WIDTH * LANES_VECTORS)
-#define LINE 16   /* floats of a cache line */
 #define AHEAD 512 /* floats of b */
 
 /* A tile: some rows by all columns of b, or by the first half of them. */
@@ -27,17 +26,18 @@ INLINE void fetch_ahead(size_t vectors, size_t m, const tile *t) {
     }
 }
 
-/* Of a panel that comes from memory the processor itself fetches too little ahead. */
+/* Of a panel that comes from memory the processor itself fetches too little ahead. May lie past the
+ * last panel; so no arithmetic on pointers. */
 INLINE void fetch_weights(const float *b) {
     UNROLL for (size_t c = 0; c < COLUMNS; c += LINE) {
-        __builtin_prefetch(b + AHEAD + c);
+        __builtin_prefetch((const void *)((uintptr_t)b + (AHEAD + c) * sizeof *b));
     }
 }
 
 INLINE void multiply(size_t vectors, size_t m, const tile *from) {
     const tile t = *from;
     vector sums[LANES_ROWS][LANES_VECTORS] = {0};
-    if (t.last != NULL && t.last->far && t.add != NULL) {
+    if (t.add != NULL && t.last->far) {
         fetch_ahead(vectors, m, &t);
     }
     for (size_t i = 0; i < t.k; i++) {

@@ -22,6 +22,8 @@ typedef float vector
     __attribute__((vector_size(LANES_WIDTH * sizeof(float)), aligned(4), may_alias));
 typedef int32_t mask __attribute__((vector_size(LANES_WIDTH * sizeof(float))));
 
+#define LINE 16 /* floats of a cache line */
+
 #define UNROLL _Pragma("GCC unroll 16")
 #define INLINE static inline __attribute__((always_inline))
 

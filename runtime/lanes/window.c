@@ -7,7 +7,6 @@
 /* ---- Depthwise convolution: a block of outputs at a time, in registers --------------------- */
 
 #define SUMS 8    /* vectors of a block's outputs: of so many pixels, or two each of half as many */
-#define LINE 16   /* floats of a cache line */
 #define AHEAD 512 /* floats: what is fetched is used so much later */
 /* Every step of a loop over the input columns of a block: at most 2 * (SUMS - 1) + 3 of them. */
 #define UNROLL_COLUMNS _Pragma("GCC unroll 32")

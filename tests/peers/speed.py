@@ -9,8 +9,9 @@ whose turn it is are stopped, so that no idle thread of theirs spins. Latencies 
 ratios medians of the rounds' ratios: above 1 Kiln is faster, or smaller.
 
 Load with the first answer is timed in fresh processes, from the model's file (in the page cache) on,
-when the library itself has been loaded. As many bytes as it may need are touched and given back just
-before, since those that the host of a virtual machine has taken back come slowly. Memory is the peak over what the process had at that time.
+when the library itself has been loaded. As many bytes as it may need are touched and given back before
+its process starts, since those that the host of a virtual machine has taken back come slowly. Memory is
+the peak over what the process had at that time.
 
 "Kiln again" keeps packed weights beside the plan (--prepacked), and is timed from the second start on.
 "XNNPACK" is Kiln with XNNPACK's own convolutions (kiln compile --convolution direct). ncnn gets its

@@ -2,8 +2,8 @@
  * measurements of several libraries can take turns.
  *   worker PLAN THREADS INPUT OUTPUT [PACKED]
  * INPUT holds the raw f32 elements of the input, OUTPUT gets those of the (first) output, PACKED
- * keeps packed weights (kiln_plan_options.prepacked_path). Says
- * "ready", then answers each line of standard input with one of JSON:
+ * keeps packed weights (kiln_plan_options.prepacked_path). Says "ready", then answers each line of
+ * standard input with one of JSON:
  *   load    seconds until the first answer
  *   run N   seconds of each of N runs, after one that does not count */
 #include <kiln/kiln.h>

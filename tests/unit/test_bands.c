@@ -107,9 +107,11 @@ static void make_network(network *n, uint64_t seed) {
         n, random_below(&n->state, 2) == 0 ? mean : activate(n, some_convolution(n, y, 3, true)));
 }
 
+enum { TOWER_SEED = 5 };
+
 /* Convolutions of 3x3 one after the other, then an average. */
 static void make_tower(network *n, int64_t height, int64_t width, int layers, int64_t channels) {
-    network_begin(n, 5);
+    network_begin(n, TOWER_SEED);
     tensor *y = network_input(n, 3, height, width);
     for (int k = 0; k < layers; k++) {
         network_conv c = {channels, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1, true};
@@ -120,14 +122,15 @@ static void make_tower(network *n, int64_t height, int64_t width, int layers, in
 
 /* ---- Comparing ------------------------------------------------------------------------------- */
 
-static kiln_plan *compile_network(network *n, kiln_memory memory, kiln_convolution convolution,
-                                  const char *path) {
+static kiln_plan *compile_network(network *n, uint64_t seed, kiln_memory memory,
+                                  kiln_convolution convolution, const char *path) {
     kiln_plan *plan = NULL;
     kiln_compile_options options;
     kiln_compile_options_init(&options);
     options.memory = memory;
     options.convolution = convolution;
-    ck_assert_msg(network_write(n, &options, path) == KILN_OK, "%s", network_error.message);
+    ck_assert_msg(network_write(n, &options, path) == KILN_OK, "seed %llu: %s",
+                  (unsigned long long)seed, network_error.message);
     ck_assert_msg(kiln_plan_open(path, NULL, &plan, &network_error) == KILN_OK, "%s",
                   network_error.message);
     return plan;
@@ -137,7 +140,7 @@ static kiln_plan *compile_as(uint64_t seed, kiln_memory memory, kiln_convolution
                              const char *path) {
     network n;
     make_network(&n, seed);
-    return compile_network(&n, memory, convolution, path);
+    return compile_network(&n, seed, memory, convolution, path);
 }
 
 static void compare(kiln_plan *const plans[2], uint64_t seed, uint32_t threads) {
@@ -195,7 +198,7 @@ END_TEST
 static kiln_plan *wide_plan(kiln_memory memory, const char *path) {
     network n;
     make_tower(&n, 48, 64, 4, 40);
-    return compile_network(&n, memory, KILN_CONVOLUTION_WINOGRAD_2, path);
+    return compile_network(&n, TOWER_SEED, memory, KILN_CONVOLUTION_WINOGRAD_2, path);
 }
 
 START_TEST(small_turns_are_shared) {
@@ -203,7 +206,7 @@ START_TEST(small_turns_are_shared) {
                            wide_plan(KILN_MEMORY_SPEED, paths[1])};
     ck_assert_uint_gt(count_bands(plans[0]), 0);
     for (uint32_t threads = 1; threads <= 4; threads++) {
-        compare(plans, 7, threads);
+        compare(plans, TOWER_SEED, threads);
     }
     kiln_plan_close(plans[0]);
     kiln_plan_close(plans[1]);
@@ -245,7 +248,8 @@ static bytes banded_plan(void) {
     network n;
     kiln_plan_view view;
     make_tower(&n, 64, 16, LAYERS, 8);
-    kiln_plan *plan = compile_network(&n, KILN_MEMORY_MIN, KILN_CONVOLUTION_AUTO, paths[0]);
+    kiln_plan *plan =
+        compile_network(&n, TOWER_SEED, KILN_MEMORY_MIN, KILN_CONVOLUTION_AUTO, paths[0]);
     kiln_plan_inspect(plan, &view);
     bytes b = copy_of(view.header, (size_t)view.header->file_bytes);
     kiln_plan_close(plan);

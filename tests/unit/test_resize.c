@@ -1,0 +1,116 @@
+/* Resize against ONNX Runtime 1.32 (and PyTorch), at the ties where roundings tell: the input holds
+ * its own positions, so that outputs are the positions read. */
+#include "tests/unit/operator.h"
+
+typedef struct resize_case {
+    const char *mode, *coordinates, *nearest;
+    int64_t in;
+    float scale; /* 0: by size */
+    int64_t size;
+    size_t out;
+    float last[8]; /* the last outputs, at most 8 */
+} resize_case;
+
+static const resize_case cases[] = {
+    {"nearest", "asymmetric", "floor", 14, 0, 18, 18, {7, 8, 9, 10, 10, 11, 12, 13}},
+    {"nearest", "asymmetric", "floor", 20, 0.6f, 0, 12, {6, 8, 10, 11, 13, 14, 16, 18}},
+    {"nearest", "asymmetric", "floor", 56, 0, 72, 72, {49, 50, 51, 52, 52, 53, 54, 55}},
+    {"nearest", "asymmetric", "floor", 10, 1.2f, 0, 12, {3, 4, 5, 5, 6, 7, 8, 9}},
+    {"nearest",
+     "half_pixel",
+     "round_prefer_floor",
+     18,
+     1.3f,
+     0,
+     23,
+     {11, 12, 13, 14, 14, 15, 16, 17}},
+    {"nearest", "half_pixel", "round_prefer_ceil", 20, 0, 6, 6, {1, 5, 8, 11, 15, 18}},
+    {"nearest", "pytorch_half_pixel", "ceil", 9, 0.7f, 0, 6, {1, 2, 4, 5, 6, 8}},
+    {"nearest", "align_corners", "round_prefer_floor", 7, 0, 13, 13, {2, 3, 3, 4, 4, 5, 5, 6}},
+    {"nearest", "tf_half_pixel_for_nn", "floor", 7, 0, 5, 5, {0, 2, 3, 4, 6}},
+    {"linear",
+     "half_pixel",
+     "floor",
+     10,
+     0.7f,
+     0,
+     7,
+     {0.214286f, 1.64286f, 3.07143f, 4.5f, 5.92857f, 7.35714f, 8.78571f}},
+    {"linear", "align_corners", "floor", 10, 0.65f, 0, 6, {0, 1.8f, 3.6f, 5.4f, 7.2f, 9}},
+    {"linear", "align_corners", "floor", 4, 1.4f, 0, 5, {0, 0.75f, 1.5f, 2.25f, 3}},
+    {"linear", "pytorch_half_pixel", "floor", 7, 0.2f, 0, 1, {0}},
+    {"linear", "asymmetric", "floor", 5, 1.1f, 0, 5, {0, 1, 2, 3, 4}},
+    {"linear",
+     "asymmetric",
+     "floor",
+     5,
+     1.5f,
+     0,
+     7,
+     {0, 0.666667f, 1.33333f, 2, 2.66667f, 3.33333f, 4}},
+};
+
+static operator_case resize_of(const resize_case *r, float *positions, float *scales,
+                               int64_t *sizes) {
+    operator_case c = {.op = "Resize",
+                       .opset = strcmp(r->coordinates, "tf_half_pixel_for_nn") == 0 ? 11 : 13,
+                       .inputs = {[0] = {.rank = 4, .dims = {1, 1, 1, r->in}, .values = positions}},
+                       .attributes = {with_string("mode", r->mode),
+                                      with_string("coordinate_transformation_mode", r->coordinates),
+                                      with_string("nearest_mode", r->nearest)}};
+    for (int64_t k = 0; k < r->in; k++) {
+        positions[k] = (float)k;
+    }
+    for (size_t k = 0; k < 4; k++) {
+        scales[k] = k == 3 ? r->scale : 1;
+        sizes[k] = k == 3 ? r->size : 1;
+    }
+    if (r->size > 0) {
+        c.inputs[3] = (operator_input){.rank = 1, .dims = {4}, .integers = sizes};
+    } else {
+        c.inputs[2] = (operator_input){.rank = 1, .dims = {4}, .values = scales, .constant = true};
+    }
+    return c;
+}
+
+START_TEST(reads_where_onnx_runtime_does) {
+    const resize_case *r = &cases[_i];
+    float positions[64], scales[4];
+    int64_t sizes[4];
+    operator_case c = resize_of(r, positions, scales, sizes);
+    operator_result results[2] = {operator_evaluate(&c), operator_run(&c)};
+    for (size_t k = 0; k < 2; k++) {
+        size_t from = r->out > 8 ? r->out - 8 : 0;
+        ck_assert_uint_eq(results[k].count, r->out);
+        for (size_t i = from; i < r->out; i++) {
+            ck_assert_float_eq_tol(results[k].values[i], r->last[i - from], 2e-5f);
+        }
+        operator_free(&results[k]);
+    }
+}
+END_TEST
+
+/* Before opset 11 a shrinking picture's positions are rounded up. */
+START_TEST(old_resizes_round_up_when_they_shrink) {
+    float values[8] = {0, 1, 2, 3, 4, 5, 6, 7}, scales[4] = {1, 1, 1, 0.6f};
+    operator_case c = {.op = "Resize",
+                       .opset = 10,
+                       .inputs = {{.rank = 4, .dims = {1, 1, 1, 8}, .values = values},
+                                  {.rank = 1, .dims = {4}, .values = scales, .constant = true}}};
+    operator_result results[2] = {operator_evaluate(&c), operator_run(&c)};
+    for (size_t k = 0; k < 2; k++) {
+        ck_assert_uint_eq(results[k].count, 4);
+        for (size_t i = 0; i < 4; i++) {
+            ck_assert_float_eq(results[k].values[i], ((float[]){0, 2, 4, 5})[i]);
+        }
+        operator_free(&results[k]);
+    }
+}
+END_TEST
+
+int main(void) {
+    TCase *tests = tcase_create("resize");
+    tcase_add_loop_test(tests, reads_where_onnx_runtime_does, 0, sizeof cases / sizeof *cases);
+    tcase_add_test(tests, old_resizes_round_up_when_they_shrink);
+    return operator_suite("resize", tests);
+}

@@ -149,7 +149,17 @@ static bool is_listed(refusals *list, const char *name) {
 
 /* ---- All cases ----------------------------------------------------------------------------- */
 
+/* align_corners with a scaled length that is no whole number: these two cases count the fraction,
+ * against the operator's text, PyTorch and ONNX Runtime (whose list of exceptions has them too). */
+static const char *const left_out[] = {"test_resize_downsample_scales_cubic_align_corners",
+                                       "test_resize_downsample_scales_linear_align_corners"};
+
 static int is_case(const struct dirent *entry) {
+    for (size_t k = 0; k < sizeof left_out / sizeof *left_out; k++) {
+        if (strcmp(entry->d_name, left_out[k]) == 0) {
+            return 0;
+        }
+    }
     return strncmp(entry->d_name, "test_", 5) == 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include "compiler/export/model.h"
 #include <kiln/plan_format.h>
+#include <string.h>
 
 /* What lies in a storage now: tensors and the ONNX values that hold them. */
 typedef struct written {
@@ -45,7 +46,8 @@ const char *transposed(exporting *x, const char *value, size_t rank, const int64
 /* An operand of a step that broadcasts in physical order, for use in ONNX's order. */
 const char *broadcast_value(exporting *x, uint32_t tensor, const kiln_plan_tensor_record *out);
 
-/* ---- kernels.c, copies.c ------------------------------------------------------------------- */
+/* ---- kernels.c, elementwise.c, copies.c
+ * ------------------------------------------------------------------- */
 
 uint32_t step_operand(const exporting *x, uint32_t k);
 const kiln_plan_tensor_record *step_tensor(const exporting *x, uint32_t k);
@@ -54,7 +56,15 @@ kiln_status export_fail(exporting *x, const char *format, ...)
 /* One step: its nodes. */
 kiln_status export_step(exporting *x);
 kiln_status export_copy(exporting *x);
-/* Writes the step's first output: `value`, clamped. */
+kiln_status export_unary(exporting *x);
+kiln_status export_binary(exporting *x);
+kiln_status export_prelu(exporting *x);
+/* Declares p, a copy of the step's parameters. */
+#define PARAMS(type)                                                                               \
+    type p;                                                                                        \
+    memcpy(&p, x->v.params + x->step->params_offset, sizeof p)
+/* Writes the step's first output: `value`; or clamped. */
+kiln_status finish(exporting *x, const char *value);
 kiln_status finish_clamped(exporting *x, const char *value, float min, float max);
 
 #endif

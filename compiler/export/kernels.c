@@ -32,10 +32,6 @@ kiln_status export_fail(exporting *x, const char *format, ...) {
                      text);
 }
 
-#define PARAMS(type)                                                                               \
-    type p;                                                                                        \
-    memcpy(&p, x->v.params + x->step->params_offset, sizeof p)
-
 static const char *scalar(exporting *x, float value) {
     return model_floats(&x->model, NULL, 0, NULL, &value);
 }
@@ -53,7 +49,7 @@ kiln_status finish_clamped(exporting *x, const char *value, float min, float max
     return KILN_OK;
 }
 
-static kiln_status finish(exporting *x, const char *value) {
+kiln_status finish(exporting *x, const char *value) {
     return finish_clamped(x, value, -INFINITY, INFINITY);
 }
 
@@ -251,105 +247,6 @@ static kiln_status export_global_pool(exporting *x) {
         y = reshaped(x, y, out->rank, dims, out->batched);
     }
     return finish_clamped(x, y, p.min, p.max);
-}
-
-/* ---- Element by element -------------------------------------------------------------------- */
-
-static const char *const unary_names[KILN_UNARY_COUNT] = {
-    [KILN_UNARY_LEAKY_RELU] = "LeakyRelu",
-    [KILN_UNARY_ELU] = "Elu",
-    [KILN_UNARY_SELU] = "Selu",
-    [KILN_UNARY_CELU] = "Celu",
-    [KILN_UNARY_SIGMOID] = "Sigmoid",
-    [KILN_UNARY_HARD_SIGMOID] = "HardSigmoid",
-    [KILN_UNARY_HARD_SWISH] = "HardSwish",
-    [KILN_UNARY_TANH] = "Tanh",
-    [KILN_UNARY_SOFTPLUS] = "Softplus",
-    [KILN_UNARY_SOFTSIGN] = "Softsign",
-    [KILN_UNARY_ERF] = "Erf",
-    [KILN_UNARY_SQRT] = "Sqrt",
-    [KILN_UNARY_EXP] = "Exp",
-    [KILN_UNARY_LOG] = "Log",
-    [KILN_UNARY_ABS] = "Abs",
-    [KILN_UNARY_NEG] = "Neg",
-    [KILN_UNARY_RECIPROCAL] = "Reciprocal",
-    [KILN_UNARY_FLOOR] = "Floor",
-    [KILN_UNARY_CEIL] = "Ceil",
-    [KILN_UNARY_ROUND] = "Round",
-    [KILN_UNARY_SIGN] = "Sign",
-    [KILN_UNARY_NOT] = "Not",
-};
-
-static kiln_status export_unary(exporting *x) {
-    PARAMS(kiln_unary_params);
-    const char *input = value_of(x, step_operand(x, 0)), *y;
-    Onnx__NodeProto *node;
-    if (input == NULL) {
-        return KILN_ERROR_UNSUPPORTED;
-    }
-    const char *twice[2] = {input, input};
-    switch (p.op) {
-    case KILN_UNARY_CLAMP:
-        return finish_clamped(x, input, p.alpha, p.beta);
-    case KILN_UNARY_SQUARE:
-        return finish(x, model_node(&x->model, "Mul", NULL, 2, twice, NULL));
-    case KILN_UNARY_SWISH:
-        if (p.alpha != 1) {
-            return export_fail(x, "swish with a factor of %g", (double)p.alpha);
-        }
-        twice[1] = model_node(&x->model, "Sigmoid", NULL, 1, &input, NULL);
-        return finish(x, model_node(&x->model, "Mul", NULL, 2, twice, NULL));
-    case KILN_UNARY_MISH: {
-        const char *soft = model_node(&x->model, "Softplus", NULL, 1, &input, NULL);
-        twice[1] = model_node(&x->model, "Tanh", NULL, 1, &soft, NULL);
-        return finish(x, model_node(&x->model, "Mul", NULL, 2, twice, NULL));
-    }
-    default:
-        break;
-    }
-    if (p.op >= KILN_UNARY_COUNT || unary_names[p.op] == NULL) {
-        return export_fail(x, "function %u", p.op);
-    }
-    y = model_node(&x->model, unary_names[p.op], NULL, 1, &input, &node);
-    if (p.op == KILN_UNARY_LEAKY_RELU || p.op == KILN_UNARY_ELU || p.op == KILN_UNARY_CELU ||
-        p.op == KILN_UNARY_SELU || p.op == KILN_UNARY_HARD_SIGMOID) {
-        model_float(&x->model, node, "alpha", p.alpha);
-    }
-    if (p.op == KILN_UNARY_HARD_SIGMOID || p.op == KILN_UNARY_SELU) {
-        model_float(&x->model, node, p.op == KILN_UNARY_SELU ? "gamma" : "beta", p.beta);
-    }
-    return finish(x, y);
-}
-
-static kiln_status export_binary(exporting *x) {
-    static const char *const names[KILN_BINARY_COUNT] = {"Add",     "Sub", "Mul",   "Div",   "Pow",
-                                                         "Min",     "Max", "PRelu", "Equal", "Less",
-                                                         "Greater", "And", "Or"};
-    PARAMS(kiln_binary_params);
-    const kiln_plan_tensor_record *out = &x->v.tensors[output_of(x)];
-    const char *inputs[2] = {broadcast_value(x, step_operand(x, 0), out), NULL};
-    inputs[1] = inputs[0] != NULL ? broadcast_value(x, step_operand(x, 1), out) : NULL;
-    if (inputs[1] == NULL) {
-        return KILN_ERROR_UNSUPPORTED;
-    }
-    return finish_clamped(x, model_node(&x->model, names[p.op], NULL, 2, inputs, NULL), p.min,
-                          p.max);
-}
-
-/* One slope a channel, the last physical dim. */
-static kiln_status export_prelu(exporting *x) {
-    const kiln_plan_tensor_record *out = &x->v.tensors[output_of(x)];
-    const char *inputs[2] = {value_of(x, step_operand(x, 0)), NULL};
-    float *slopes = constant_floats(x, step_operand(x, 1));
-    int64_t dims[KILN_MAX_RANK] = {(int64_t)elements_of(step_tensor(x, 1)), 1, 1, 1, 1, 1, 1, 1};
-    size_t rank = out->layout == KILN_CHANNELS_LAST ? out->rank - 1u : 1;
-    if (inputs[0] == NULL || slopes == NULL) {
-        free(slopes);
-        return KILN_ERROR_UNSUPPORTED;
-    }
-    inputs[1] = model_floats(&x->model, NULL, rank, dims, slopes);
-    free(slopes);
-    return finish(x, model_node(&x->model, "PRelu", NULL, 2, inputs, NULL));
 }
 
 /* ---- Along an axis ------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
-/* Elementwise functions of two and more tensors with multidirectional broadcasting, PRelu, Where.
- */
+/* Elementwise functions of two and more tensors with multidirectional broadcasting, PRelu. */
+#include "compiler/ops/scalar.h"
 #include "compiler/ops/support.h"
 
 #include <math.h>
@@ -29,9 +29,25 @@ static const binary_spec specs[] = {
     {"Greater", KILN_BINARY_GREATER, MASK_NUMBERS, true},
     {"And", KILN_BINARY_AND, MASK_BOOL, false},
     {"Or", KILN_BINARY_OR, MASK_BOOL, false},
+    {"Xor", KILN_BINARY_XOR, MASK_BOOL, false},
+    {"LessOrEqual", KILN_BINARY_LESS_OR_EQUAL, MASK_NUMBERS, true},
+    {"GreaterOrEqual", KILN_BINARY_GREATER_OR_EQUAL, MASK_NUMBERS, true},
+    {"Mod", KILN_BINARY_MODULO, 1u << KILN_I64, false},
+    {"BitShift", KILN_BINARY_SHIFT_LEFT, 1u << KILN_I64, false},
 };
 
+/* What an attribute makes of them. */
+static const binary_spec fmod_spec = {"Mod", KILN_BINARY_REMAINDER, MASK_NUMBERS, false};
+static const binary_spec shift_right = {"BitShift", KILN_BINARY_SHIFT_RIGHT, 1u << KILN_I64, false};
+
 static const binary_spec *spec_of(const node *n) {
+    if (strcmp(n->op->name, "Mod") == 0 && node_int(n, "fmod", 0) != 0) {
+        return &fmod_spec;
+    }
+    if (strcmp(n->op->name, "BitShift") == 0 &&
+        strcmp(node_string(n, "direction", ""), "RIGHT") == 0) {
+        return &shift_right;
+    }
     const binary_spec *spec = specs;
     while (strcmp(spec->name, n->op->name) != 0) {
         spec++;
@@ -157,84 +173,26 @@ static kiln_status infer_binary(graph *g, node *n) {
 
 /* ---- Evaluation ---------------------------------------------------------------------------- */
 
-static float float_result(kiln_binary_op op, double a, double b) {
-    switch (op) {
-    case KILN_BINARY_ADD:
-        return (float)(a + b);
-    case KILN_BINARY_SUB:
-        return (float)(a - b);
-    case KILN_BINARY_MUL:
-        return (float)(a * b);
-    case KILN_BINARY_DIV:
-        return (float)(a / b);
-    case KILN_BINARY_POW:
-        return (float)pow(a, b);
-    case KILN_BINARY_MIN:
-        return (float)(isnan(a) || a < b ? a : b);
-    case KILN_BINARY_MAX:
-        return (float)(isnan(a) || a > b ? a : b);
-    default:
-        return (float)(a < 0 ? a * b : a);
-    }
-}
-
-static int64_t integer_power(int64_t a, int64_t b) {
-    if (b < 0) {
-        return a == 1 ? 1 : a == -1 ? (b % 2 == 0 ? 1 : -1) : 0;
-    }
-    uint64_t result = 1;
-    for (uint64_t base = (uint64_t)a, bits = (uint64_t)b; bits != 0; bits >>= 1, base *= base) {
-        result *= (bits & 1) != 0 ? base : 1;
-    }
-    return (int64_t)result;
-}
-
-static int64_t integer_result(kiln_binary_op op, int64_t a, int64_t b) {
-    uint64_t x = (uint64_t)a, y = (uint64_t)b;
-    switch (op) {
-    case KILN_BINARY_ADD:
-        return (int64_t)(x + y);
-    case KILN_BINARY_SUB:
-        return (int64_t)(x - y);
-    case KILN_BINARY_MUL:
-        return (int64_t)(x * y);
-    case KILN_BINARY_DIV:
-        return b == 0 ? 0 : b == -1 ? (int64_t)(0 - x) : a / b;
-    case KILN_BINARY_POW:
-        return integer_power(a, b);
-    case KILN_BINARY_MIN:
-        return a < b ? a : b;
-    default:
-        return a > b ? a : b;
-    }
-}
-
-static bool comparison(kiln_binary_op op, double a, double b) {
-    return op == KILN_BINARY_EQUAL ? a == b : op == KILN_BINARY_LESS ? a < b : a > b;
-}
-
 static void store_result(const binary_spec *spec, const tensor *a, const void *a_data, int64_t ia,
                          const void *b_data, int64_t ib, void *y, int64_t k) {
     kiln_binary_op op = spec->kernel;
     if (a->dtype == KILN_F32) {
         float u = ((const float *)a_data)[ia], v = ((const float *)b_data)[ib];
         if (spec->compares) {
-            ((uint8_t *)y)[k] = comparison(op, (double)u, (double)v);
+            ((uint8_t *)y)[k] = scalar_comparison(op, u<v, u == v, u> v);
         } else {
-            ((float *)y)[k] = float_result(op, (double)u, (double)v);
+            ((float *)y)[k] = scalar_float(op, (double)u, (double)v);
         }
     } else if (a->dtype == KILN_I64) {
         int64_t u = ((const int64_t *)a_data)[ia], v = ((const int64_t *)b_data)[ib];
         if (spec->compares) {
-            ((uint8_t *)y)[k] = op == KILN_BINARY_EQUAL  ? u == v
-                                : op == KILN_BINARY_LESS ? u < v
-                                                         : u > v;
+            ((uint8_t *)y)[k] = scalar_comparison(op, u<v, u == v, u> v);
         } else {
-            ((int64_t *)y)[k] = integer_result(op, u, v);
+            ((int64_t *)y)[k] = scalar_integer(op, u, v);
         }
     } else {
         bool u = ((const uint8_t *)a_data)[ia] != 0, v = ((const uint8_t *)b_data)[ib] != 0;
-        ((uint8_t *)y)[k] = op == KILN_BINARY_AND ? u && v : op == KILN_BINARY_OR ? u || v : u == v;
+        ((uint8_t *)y)[k] = scalar_logic(op, u, v);
     }
 }
 
@@ -437,52 +395,7 @@ static kiln_status lower_pow(lowering *l, node *n) {
     return status == KILN_OK ? lower_conversion(l, n, y, lower_tensor(l, out)) : status;
 }
 
-/* ---- Where --------------------------------------------------------------------------------- */
-
-static kiln_status infer_where(graph *g, node *n) {
-    int64_t dims[KILN_MAX_RANK];
-    uint32_t rank;
-    kiln_status status = require_dtype(g, n, 0, MASK_BOOL);
-    if (status == KILN_OK) {
-        status = require_same_dtype(g, n, 1);
-    }
-    if (status == KILN_OK) {
-        status = infer_broadcast(g, n, &rank, dims);
-    }
-    if (status != KILN_OK) {
-        return status;
-    }
-    n->outputs[0]->dtype = n->inputs[1]->dtype;
-    return tensor_set_shape(g, n, n->outputs[0], rank, dims);
-}
-
-static kiln_status evaluate_where(graph *g, node *n) {
-    (void)g;
-    tensor *y = n->outputs[0];
-    int64_t strides[3][KILN_MAX_RANK], index[KILN_MAX_RANK];
-    const uint8_t *data[3];
-    size_t size = kiln_dtype_size(y->dtype);
-    for (size_t k = 0; k < 3; k++) {
-        broadcast_strides(n->inputs[k], y, strides[k]);
-        data[k] = tensor_bytes(n->inputs[k]);
-    }
-    for (int64_t k = 0; k < tensor_elements(y); k++) {
-        index_of(y, k, index);
-        size_t from = data[0][dot_index(y->rank, index, strides[0])] != 0 ? 1 : 2;
-        memcpy((uint8_t *)y->owned + (size_t)k * size,
-               data[from] + (size_t)dot_index(y->rank, index, strides[from]) * size, size);
-    }
-    return KILN_OK;
-}
-
-static kiln_status lower_where(lowering *l, node *n) {
-    kiln_where_params params = {0};
-    uint32_t inputs[3], y = lower_output(l, n, 0);
-    for (size_t k = 0; k < 3; k++) {
-        inputs[k] = lower_broadcast(l, n, n->inputs[k], n->outputs[0]);
-    }
-    return lower_step(l, n, KILN_KERNEL_WHERE, &params, sizeof params, 3, inputs, 1, &y);
-}
+/* ---- Rows ----------------------------------------------------------------------------------- */
 
 #define ROW(op_name, opset, most, extra, lowering_function)                                        \
     {                                                                                              \
@@ -507,15 +420,10 @@ const op ops_binary[] = {
     ROW("Greater", 1, 2, 0, lower_binary),
     ROW("And", 1, 2, 0, lower_binary),
     ROW("Or", 1, 2, 0, lower_binary),
-    {.name = "Where",
-     .min_opset = 9,
-     .min_inputs = 3,
-     .max_inputs = 3,
-     .min_outputs = 1,
-     .max_outputs = 1,
-     .layout = OP_ANY,
-     .infer = infer_where,
-     .evaluate = evaluate_where,
-     .lower = lower_where},
+    ROW("Xor", 1, 2, 0, lower_binary),
+    ROW("LessOrEqual", 12, 2, 0, lower_binary),
+    ROW("GreaterOrEqual", 12, 2, 0, lower_binary),
+    ROW("Mod", 10, 2, 0, lower_binary),
+    ROW("BitShift", 11, 2, 0, lower_binary),
     {.name = NULL},
 };

@@ -56,7 +56,10 @@ extern const op ops_normalization[]; /* normalization.c: BatchNormalization, Ins
                                         LayerNormalization, LRN, LpNormalization */
 extern const op ops_unary[];         /* unary.c: Relu .. Not, Clip, Dropout, Identity */
 extern const op ops_cast[];          /* cast.c: Cast */
-extern const op ops_binary[];        /* binary.c: Add .. Or, Pow, PRelu, Min/Max/Sum/Mean, Where */
+extern const op ops_unary_more[];    /* unary_more.c: Sin .. Atanh, ThresholdedRelu, Shrink */
+extern const op ops_float_test[];    /* float_test.c: IsNaN, IsInf */
+extern const op ops_binary[];        /* binary.c: Add .. BitShift, Pow, PRelu, Min/Max/Sum/Mean */
+extern const op ops_where[];         /* where.c: Where */
 extern const op ops_softmax[];       /* softmax.c: Softmax, LogSoftmax */
 extern const op ops_reduce[];        /* reduce.c: Reduce* */
 extern const op ops_select[];        /* select.c: ArgMax, ArgMin, TopK */

@@ -4,9 +4,10 @@
 #include <string.h>
 
 static const op *const groups[] = {
-    ops_convolution, ops_dense,  ops_pool,   ops_normalization, ops_unary,  ops_cast, ops_binary,
-    ops_softmax,     ops_reduce, ops_select, ops_concat,        ops_slice,  ops_pad,  ops_rearrange,
-    ops_gather,      ops_view,   ops_shape,  ops_resize,        ops_layout,
+    ops_convolution, ops_dense,      ops_pool,   ops_normalization, ops_unary,     ops_cast,
+    ops_unary_more,  ops_float_test, ops_binary, ops_where,         ops_softmax,   ops_reduce,
+    ops_select,      ops_concat,     ops_slice,  ops_pad,           ops_rearrange, ops_gather,
+    ops_view,        ops_shape,      ops_resize, ops_layout,
 };
 
 const op *op_find(const char *name) {

@@ -1,17 +1,9 @@
 /* Elementwise functions of one tensor: one specification a function, the rows share the rest. */
+#include "compiler/ops/unary.h"
 #include "compiler/ops/support.h"
 
 #include <math.h>
 #include <string.h>
-
-typedef struct unary_spec {
-    const char *name;
-    kiln_unary_op kernel;
-    uint32_t dtypes;
-    const char *alpha, *beta; /* attributes; NULL: the value is fixed */
-    float alpha_default, beta_default;
-    double (*f)(double x, double a, double b);
-} unary_spec;
 
 static double f_relu(double x, double a, double b) {
     (void)a, (void)b;
@@ -153,7 +145,12 @@ static const unary_spec *spec_of(const node *n) {
         strcmp(node_string(n, "approximate", "none"), "tanh") == 0) {
         return &gelu_tanh;
     }
-    const unary_spec *spec = specs;
+    for (size_t k = 0; k < sizeof specs / sizeof *specs; k++) {
+        if (strcmp(specs[k].name, n->op->name) == 0) {
+            return &specs[k];
+        }
+    }
+    const unary_spec *spec = unary_more_specs;
     while (strcmp(spec->name, n->op->name) != 0) {
         spec++;
     }
@@ -165,12 +162,12 @@ static float parameter(const node *n, const char *name, float fallback) {
 }
 
 /* Opset 6 lists what an operator consumed; it means nothing. */
-static kiln_status infer_unary(graph *g, node *n) {
+kiln_status infer_unary(graph *g, node *n) {
     kiln_status status = require_dtype(g, n, 0, spec_of(n)->dtypes);
     return status == KILN_OK ? infer_same(g, n) : status;
 }
 
-static kiln_status evaluate_unary(graph *g, node *n) {
+kiln_status evaluate_unary(graph *g, node *n) {
     (void)g;
     const unary_spec *spec = spec_of(n);
     const tensor *x = n->inputs[0];
@@ -201,7 +198,7 @@ static kiln_status emit_unary(lowering *l, node *n, kiln_unary_op op, float alph
     return lower_step(l, n, KILN_KERNEL_UNARY, &params, sizeof params, 1, &x, 1, &y);
 }
 
-static kiln_status lower_unary(lowering *l, node *n) {
+kiln_status lower_unary(lowering *l, node *n) {
     const unary_spec *spec = spec_of(n);
     return emit_unary(l, n, spec->kernel, parameter(n, spec->alpha, spec->alpha_default),
                       parameter(n, spec->beta, spec->beta_default));
@@ -369,39 +366,32 @@ static kiln_status lower_dropout(lowering *l, node *n) {
 
 /* ---- Rows ---------------------------------------------------------------------------------- */
 
-#define ROW(op_name, opset, extra)                                                                 \
-    {                                                                                              \
-        .name = op_name, .min_opset = opset, .min_inputs = 1, .max_inputs = 1, .min_outputs = 1,   \
-        .max_outputs = 1, .layout = OP_ANY, .flags = OP_ELEMENTWISE | (extra),                     \
-        .infer = infer_unary, .evaluate = evaluate_unary, .lower = lower_unary                     \
-    }
-
 const op ops_unary[] = {
-    ROW("Relu", 6, 0),
-    ROW("LeakyRelu", 6, 0),
-    ROW("Elu", 6, 0),
-    ROW("Selu", 6, 0),
-    ROW("Celu", 12, 0),
-    ROW("Sigmoid", 6, 0),
-    ROW("HardSigmoid", 6, 0),
-    ROW("HardSwish", 14, 0),
-    ROW("Mish", 18, 0),
-    ROW("Gelu", 20, 0),
-    ROW("Tanh", 6, 0),
-    ROW("Softplus", 1, 0),
-    ROW("Softsign", 1, 0),
-    ROW("Erf", 9, 0),
-    ROW("Sqrt", 6, 0),
-    ROW("Exp", 6, 0),
-    ROW("Log", 6, 0),
-    ROW("Abs", 6, 0),
-    ROW("Neg", 6, 0),
-    ROW("Reciprocal", 6, 0),
-    ROW("Floor", 6, 0),
-    ROW("Ceil", 6, 0),
-    ROW("Round", 11, 0),
-    ROW("Sign", 9, 0),
-    ROW("Swish", 1, OP_NOT_ONNX),
+    UNARY_ROW("Relu", 6, 0),
+    UNARY_ROW("LeakyRelu", 6, 0),
+    UNARY_ROW("Elu", 6, 0),
+    UNARY_ROW("Selu", 6, 0),
+    UNARY_ROW("Celu", 12, 0),
+    UNARY_ROW("Sigmoid", 6, 0),
+    UNARY_ROW("HardSigmoid", 6, 0),
+    UNARY_ROW("HardSwish", 14, 0),
+    UNARY_ROW("Mish", 18, 0),
+    UNARY_ROW("Gelu", 20, 0),
+    UNARY_ROW("Tanh", 6, 0),
+    UNARY_ROW("Softplus", 1, 0),
+    UNARY_ROW("Softsign", 1, 0),
+    UNARY_ROW("Erf", 9, 0),
+    UNARY_ROW("Sqrt", 6, 0),
+    UNARY_ROW("Exp", 6, 0),
+    UNARY_ROW("Log", 6, 0),
+    UNARY_ROW("Abs", 6, 0),
+    UNARY_ROW("Neg", 6, 0),
+    UNARY_ROW("Reciprocal", 6, 0),
+    UNARY_ROW("Floor", 6, 0),
+    UNARY_ROW("Ceil", 6, 0),
+    UNARY_ROW("Round", 11, 0),
+    UNARY_ROW("Sign", 9, 0),
+    UNARY_ROW("Swish", 1, OP_NOT_ONNX),
     {.name = "Not",
      .min_opset = 1,
      .min_inputs = 1,

@@ -301,7 +301,7 @@ typedef struct kiln_global_pool_params {
     float min, max;
 } kiln_global_pool_params;
 
-/* UNARY: y = f(x), x and y of the same physical dims. */
+/* UNARY: y = f(x), x and y of the same physical dims, and of one dtype where not said otherwise. */
 typedef enum kiln_unary_op {
     KILN_UNARY_CLAMP = 0,      /* min(max(x, alpha), beta): Relu, Relu6, Clip */
     KILN_UNARY_LEAKY_RELU = 1, /* x < 0 ? alpha*x : x */
@@ -331,7 +331,22 @@ typedef enum kiln_unary_op {
     KILN_UNARY_NOT = 25,   /* bool */
     KILN_UNARY_SWISH = 26, /* x * sigmoid(alpha * x) */
     KILN_UNARY_SQUARE = 27,
-    KILN_UNARY_COUNT = 28
+    KILN_UNARY_SIN = 28,
+    KILN_UNARY_COS = 29,
+    KILN_UNARY_TAN = 30,
+    KILN_UNARY_ASIN = 31,
+    KILN_UNARY_ACOS = 32,
+    KILN_UNARY_ATAN = 33,
+    KILN_UNARY_SINH = 34,
+    KILN_UNARY_COSH = 35,
+    KILN_UNARY_ASINH = 36,
+    KILN_UNARY_ACOSH = 37,
+    KILN_UNARY_ATANH = 38,
+    KILN_UNARY_THRESHOLDED_RELU = 39, /* x > alpha ? x : 0 */
+    KILN_UNARY_SHRINK = 40,           /* x < -alpha ? x + beta : x > alpha ? x - beta : 0 */
+    KILN_UNARY_IS_NAN = 41,           /* f32 -> bool */
+    KILN_UNARY_IS_INF = 42,           /* f32 -> bool; alpha != 0: -inf counts, beta != 0: +inf */
+    KILN_UNARY_COUNT = 43
 } kiln_unary_op;
 typedef struct kiln_unary_params {
     uint32_t op; /* kiln_unary_op; f32 unless said otherwise */
@@ -355,7 +370,14 @@ typedef enum kiln_binary_op {
     KILN_BINARY_GREATER = 10,
     KILN_BINARY_AND = 11, /* bool -> bool */
     KILN_BINARY_OR = 12,
-    KILN_BINARY_COUNT = 13
+    KILN_BINARY_LESS_OR_EQUAL = 13, /* f32, i64 -> bool */
+    KILN_BINARY_GREATER_OR_EQUAL = 14,
+    KILN_BINARY_XOR = 15,         /* bool -> bool */
+    KILN_BINARY_MODULO = 16,      /* i64: the remainder has b's sign; x mod 0 = 0 */
+    KILN_BINARY_REMAINDER = 17,   /* f32, i64: the remainder has a's sign; i64: 0 where b is 0 */
+    KILN_BINARY_SHIFT_LEFT = 18,  /* i64, taken as unsigned; shifted by 64 and more: 0 */
+    KILN_BINARY_SHIFT_RIGHT = 19, /* likewise */
+    KILN_BINARY_COUNT = 20
 } kiln_binary_op;
 typedef struct kiln_binary_params {
     uint32_t op; /* kiln_binary_op */

@@ -19,7 +19,8 @@ static bool on_xnnpack(const kernel_call *call) {
 }
 
 static bool is_comparison(uint32_t op) {
-    return op == KILN_BINARY_EQUAL || op == KILN_BINARY_LESS || op == KILN_BINARY_GREATER;
+    return op == KILN_BINARY_EQUAL || op == KILN_BINARY_LESS || op == KILN_BINARY_GREATER ||
+           op == KILN_BINARY_LESS_OR_EQUAL || op == KILN_BINARY_GREATER_OR_EQUAL;
 }
 
 static bool takes_dtype(uint32_t op, kiln_dtype dtype) {
@@ -28,7 +29,12 @@ static bool takes_dtype(uint32_t op, kiln_dtype dtype) {
         return dtype == KILN_F32;
     case KILN_BINARY_AND:
     case KILN_BINARY_OR:
+    case KILN_BINARY_XOR:
         return dtype == KILN_BOOL;
+    case KILN_BINARY_MODULO:
+    case KILN_BINARY_SHIFT_LEFT:
+    case KILN_BINARY_SHIFT_RIGHT:
+        return dtype == KILN_I64;
     case KILN_BINARY_EQUAL:
         return dtype == KILN_F32 || dtype == KILN_I64 || dtype == KILN_BOOL;
     default:
@@ -86,6 +92,9 @@ static void float_row(const void *context, const void *const *inputs, const size
         EACH(KILN_BINARY_EQUAL, float, uint8_t, a == b)
         EACH(KILN_BINARY_LESS, float, uint8_t, a < b)
         EACH(KILN_BINARY_GREATER, float, uint8_t, a > b)
+        EACH(KILN_BINARY_LESS_OR_EQUAL, float, uint8_t, a <= b)
+        EACH(KILN_BINARY_GREATER_OR_EQUAL, float, uint8_t, a >= b)
+        EACH(KILN_BINARY_REMAINDER, float, float, fmodf(a, b))
     default:
         break;
     }
@@ -102,6 +111,23 @@ static int64_t divide(int64_t a, int64_t b) {
         return 0;
     }
     return b == -1 ? (int64_t)(0 - (uint64_t)a) : a / b;
+}
+
+static int64_t remainder_of(int64_t a, int64_t b) {
+    return b == 0 || b == -1 ? 0 : a % b;
+}
+
+static int64_t modulo(int64_t a, int64_t b) {
+    int64_t rest = remainder_of(a, b);
+    return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+}
+
+static uint64_t shifted_left(uint64_t a, uint64_t by) {
+    return by < 64 ? a << by : 0;
+}
+
+static uint64_t shifted_right(uint64_t a, uint64_t by) {
+    return by < 64 ? a >> by : 0;
 }
 
 /* Wraps around; a negative exponent truncates towards zero. */
@@ -131,6 +157,12 @@ static void integer_row(const void *context, const void *const *inputs, const si
         EACH(KILN_BINARY_EQUAL, int64_t, uint8_t, a == b)
         EACH(KILN_BINARY_LESS, int64_t, uint8_t, a < b)
         EACH(KILN_BINARY_GREATER, int64_t, uint8_t, a > b)
+        EACH(KILN_BINARY_LESS_OR_EQUAL, int64_t, uint8_t, a <= b)
+        EACH(KILN_BINARY_GREATER_OR_EQUAL, int64_t, uint8_t, a >= b)
+        EACH(KILN_BINARY_MODULO, int64_t, int64_t, modulo(a, b))
+        EACH(KILN_BINARY_REMAINDER, int64_t, int64_t, remainder_of(a, b))
+        EACH(KILN_BINARY_SHIFT_LEFT, int64_t, int64_t, shifted_left((uint64_t)a, (uint64_t)b))
+        EACH(KILN_BINARY_SHIFT_RIGHT, int64_t, int64_t, shifted_right((uint64_t)a, (uint64_t)b))
     default:
         break;
     }
@@ -142,6 +174,7 @@ static void bool_row(const void *context, const void *const *inputs, const size_
     switch (p->op) {
         EACH(KILN_BINARY_AND, uint8_t, uint8_t, a != 0 && b != 0)
         EACH(KILN_BINARY_OR, uint8_t, uint8_t, a != 0 || b != 0)
+        EACH(KILN_BINARY_XOR, uint8_t, uint8_t, (a != 0) != (b != 0))
         EACH(KILN_BINARY_EQUAL, uint8_t, uint8_t, (a != 0) == (b != 0))
     default:
         break;

@@ -16,6 +16,10 @@ static bool takes_dtype(uint32_t op, kiln_dtype dtype) {
     return dtype == KILN_F32 || (integer && dtype == KILN_I64);
 }
 
+static bool is_test(uint32_t op) {
+    return op == KILN_UNARY_IS_NAN || op == KILN_UNARY_IS_INF;
+}
+
 static bool on_xnnpack(const kernel_call *call) {
     return call->inputs[0].dtype == KILN_F32 && xnnpack_has_unary(call->params);
 }
@@ -27,7 +31,8 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
     if (p->op >= KILN_UNARY_COUNT || isnan(p->alpha) || isnan(p->beta) || clamp) {
         return kernel_fail(call, error, "parameters out of range");
     }
-    if (x->dtype != y->dtype || !takes_dtype(p->op, x->dtype) || !operand_same_dims(x, y)) {
+    kiln_dtype result = is_test(p->op) ? KILN_BOOL : x->dtype;
+    if (y->dtype != result || !takes_dtype(p->op, x->dtype) || !operand_same_dims(x, y)) {
         return kernel_fail(call, error, "input and output do not fit the function");
     }
     return KILN_OK;
@@ -98,9 +103,33 @@ static void float_row(const kiln_unary_params *p, const float *x, float *y, size
         EACH(KILN_UNARY_SIGN, sign(v))
         EACH(KILN_UNARY_SWISH, v * sigmoid(a * v))
         EACH(KILN_UNARY_SQUARE, v * v)
+        EACH(KILN_UNARY_SIN, sinf(v))
+        EACH(KILN_UNARY_COS, cosf(v))
+        EACH(KILN_UNARY_TAN, tanf(v))
+        EACH(KILN_UNARY_ASIN, asinf(v))
+        EACH(KILN_UNARY_ACOS, acosf(v))
+        EACH(KILN_UNARY_ATAN, atanf(v))
+        EACH(KILN_UNARY_SINH, sinhf(v))
+        EACH(KILN_UNARY_COSH, coshf(v))
+        EACH(KILN_UNARY_ASINH, asinhf(v))
+        EACH(KILN_UNARY_ACOSH, acoshf(v))
+        EACH(KILN_UNARY_ATANH, atanhf(v))
+        EACH(KILN_UNARY_THRESHOLDED_RELU, v > a ? v : 0.0f)
+        EACH(KILN_UNARY_SHRINK, v < -a ? v + b : v > a ? v - b : 0.0f)
+    case KILN_UNARY_IS_NAN:
+    case KILN_UNARY_IS_INF:
     case KILN_UNARY_NOT:
     case KILN_UNARY_COUNT:
         break;
+    }
+}
+
+static void test_row(const kiln_unary_params *p, const float *x, uint8_t *y, size_t count) {
+    bool nan = p->op == KILN_UNARY_IS_NAN, negative = p->alpha != 0, positive = p->beta != 0;
+    for (size_t k = 0; k < count; k++) {
+        bool counts = x[k] < 0 ? negative : positive;
+        bool infinite = isinf(x[k]) && counts;
+        y[k] = nan ? x[k] != x[k] : infinite;
     }
 }
 
@@ -122,7 +151,9 @@ static void unary_rows(void *context, size_t begin, size_t end) {
     const operand *x = &task->call->inputs[0], *y = &task->call->outputs[0];
     for (size_t r = begin; r < end; r++) {
         size_t in = r * x->row_stride, out = r * y->row_stride;
-        if (x->dtype == KILN_F32) {
+        if (is_test(task->params->op)) {
+            test_row(task->params, (const float *)x->data + in, (uint8_t *)y->data + out, x->row);
+        } else if (x->dtype == KILN_F32) {
             float_row(task->params, (const float *)x->data + in, (float *)y->data + out, x->row);
         } else if (x->dtype == KILN_I64) {
             integer_row(task->params->op, (const int64_t *)x->data + in, (int64_t *)y->data + out,

@@ -1,0 +1,152 @@
+/* UNARY, BINARY and PRELU as ONNX nodes. */
+#include "compiler/export/exporting.h"
+
+#include <stdlib.h>
+
+/* Functions that are one ONNX operator, and the attributes that alpha and beta are there. */
+static const struct {
+    const char *name, *alpha, *beta;
+} unary_forms[KILN_UNARY_COUNT] = {
+    [KILN_UNARY_LEAKY_RELU] = {"LeakyRelu", "alpha", NULL},
+    [KILN_UNARY_ELU] = {"Elu", "alpha", NULL},
+    [KILN_UNARY_SELU] = {"Selu", "alpha", "gamma"},
+    [KILN_UNARY_CELU] = {"Celu", "alpha", NULL},
+    [KILN_UNARY_SIGMOID] = {"Sigmoid", NULL, NULL},
+    [KILN_UNARY_HARD_SIGMOID] = {"HardSigmoid", "alpha", "beta"},
+    [KILN_UNARY_HARD_SWISH] = {"HardSwish", NULL, NULL},
+    [KILN_UNARY_TANH] = {"Tanh", NULL, NULL},
+    [KILN_UNARY_SOFTPLUS] = {"Softplus", NULL, NULL},
+    [KILN_UNARY_SOFTSIGN] = {"Softsign", NULL, NULL},
+    [KILN_UNARY_ERF] = {"Erf", NULL, NULL},
+    [KILN_UNARY_SQRT] = {"Sqrt", NULL, NULL},
+    [KILN_UNARY_EXP] = {"Exp", NULL, NULL},
+    [KILN_UNARY_LOG] = {"Log", NULL, NULL},
+    [KILN_UNARY_ABS] = {"Abs", NULL, NULL},
+    [KILN_UNARY_NEG] = {"Neg", NULL, NULL},
+    [KILN_UNARY_RECIPROCAL] = {"Reciprocal", NULL, NULL},
+    [KILN_UNARY_FLOOR] = {"Floor", NULL, NULL},
+    [KILN_UNARY_CEIL] = {"Ceil", NULL, NULL},
+    [KILN_UNARY_ROUND] = {"Round", NULL, NULL},
+    [KILN_UNARY_SIGN] = {"Sign", NULL, NULL},
+    [KILN_UNARY_NOT] = {"Not", NULL, NULL},
+    [KILN_UNARY_SIN] = {"Sin", NULL, NULL},
+    [KILN_UNARY_COS] = {"Cos", NULL, NULL},
+    [KILN_UNARY_TAN] = {"Tan", NULL, NULL},
+    [KILN_UNARY_ASIN] = {"Asin", NULL, NULL},
+    [KILN_UNARY_ACOS] = {"Acos", NULL, NULL},
+    [KILN_UNARY_ATAN] = {"Atan", NULL, NULL},
+    [KILN_UNARY_SINH] = {"Sinh", NULL, NULL},
+    [KILN_UNARY_COSH] = {"Cosh", NULL, NULL},
+    [KILN_UNARY_ASINH] = {"Asinh", NULL, NULL},
+    [KILN_UNARY_ACOSH] = {"Acosh", NULL, NULL},
+    [KILN_UNARY_ATANH] = {"Atanh", NULL, NULL},
+    [KILN_UNARY_THRESHOLDED_RELU] = {"ThresholdedRelu", "alpha", NULL},
+    [KILN_UNARY_SHRINK] = {"Shrink", "lambd", "bias"},
+    [KILN_UNARY_IS_NAN] = {"IsNaN", NULL, NULL},
+};
+
+static kiln_status export_is_inf(exporting *x, const char *input, const kiln_unary_params *p) {
+    Onnx__NodeProto *node;
+    const char *y = model_node(&x->model, "IsInf", NULL, 1, &input, &node);
+    model_int(&x->model, node, "detect_negative", p->alpha != 0);
+    model_int(&x->model, node, "detect_positive", p->beta != 0);
+    return finish(x, y);
+}
+
+kiln_status export_unary(exporting *x) {
+    PARAMS(kiln_unary_params);
+    const char *input = value_of(x, step_operand(x, 0)), *y;
+    Onnx__NodeProto *node;
+    if (input == NULL) {
+        return KILN_ERROR_UNSUPPORTED;
+    }
+    const char *twice[2] = {input, input};
+    switch (p.op) {
+    case KILN_UNARY_CLAMP:
+        return finish_clamped(x, input, p.alpha, p.beta);
+    case KILN_UNARY_SQUARE:
+        return finish(x, model_node(&x->model, "Mul", NULL, 2, twice, NULL));
+    case KILN_UNARY_SWISH:
+        if (p.alpha != 1) {
+            return export_fail(x, "swish with a factor of %g", (double)p.alpha);
+        }
+        twice[1] = model_node(&x->model, "Sigmoid", NULL, 1, &input, NULL);
+        return finish(x, model_node(&x->model, "Mul", NULL, 2, twice, NULL));
+    case KILN_UNARY_MISH: {
+        const char *soft = model_node(&x->model, "Softplus", NULL, 1, &input, NULL);
+        twice[1] = model_node(&x->model, "Tanh", NULL, 1, &soft, NULL);
+        return finish(x, model_node(&x->model, "Mul", NULL, 2, twice, NULL));
+    }
+    case KILN_UNARY_IS_INF:
+        return export_is_inf(x, input, &p);
+    default:
+        break;
+    }
+    if (p.op >= KILN_UNARY_COUNT || unary_forms[p.op].name == NULL) {
+        return export_fail(x, "function %u", p.op);
+    }
+    y = model_node(&x->model, unary_forms[p.op].name, NULL, 1, &input, &node);
+    if (unary_forms[p.op].alpha != NULL) {
+        model_float(&x->model, node, unary_forms[p.op].alpha, p.alpha);
+    }
+    if (unary_forms[p.op].beta != NULL) {
+        model_float(&x->model, node, unary_forms[p.op].beta, p.beta);
+    }
+    return finish(x, y);
+}
+
+static const char *const binary_names[KILN_BINARY_COUNT] = {
+    [KILN_BINARY_ADD] = "Add",
+    [KILN_BINARY_SUB] = "Sub",
+    [KILN_BINARY_MUL] = "Mul",
+    [KILN_BINARY_DIV] = "Div",
+    [KILN_BINARY_POW] = "Pow",
+    [KILN_BINARY_MIN] = "Min",
+    [KILN_BINARY_MAX] = "Max",
+    [KILN_BINARY_PRELU] = "PRelu",
+    [KILN_BINARY_EQUAL] = "Equal",
+    [KILN_BINARY_LESS] = "Less",
+    [KILN_BINARY_GREATER] = "Greater",
+    [KILN_BINARY_AND] = "And",
+    [KILN_BINARY_OR] = "Or",
+    [KILN_BINARY_LESS_OR_EQUAL] = "LessOrEqual",
+    [KILN_BINARY_GREATER_OR_EQUAL] = "GreaterOrEqual",
+    [KILN_BINARY_XOR] = "Xor",
+    [KILN_BINARY_MODULO] = "Mod",
+    [KILN_BINARY_REMAINDER] = "Mod",
+};
+
+kiln_status export_binary(exporting *x) {
+    PARAMS(kiln_binary_params);
+    const kiln_plan_tensor_record *out = &x->v.tensors[step_operand(x, x->step->input_count)];
+    Onnx__NodeProto *node;
+    if (p.op >= KILN_BINARY_COUNT || binary_names[p.op] == NULL) {
+        return export_fail(x, "function %u", p.op);
+    }
+    const char *inputs[2] = {broadcast_value(x, step_operand(x, 0), out), NULL};
+    inputs[1] = inputs[0] != NULL ? broadcast_value(x, step_operand(x, 1), out) : NULL;
+    if (inputs[1] == NULL) {
+        return KILN_ERROR_UNSUPPORTED;
+    }
+    const char *y = model_node(&x->model, binary_names[p.op], NULL, 2, inputs, &node);
+    if (p.op == KILN_BINARY_REMAINDER) {
+        model_int(&x->model, node, "fmod", 1);
+    }
+    return finish_clamped(x, y, p.min, p.max);
+}
+
+/* One slope a channel, the last physical dim. */
+kiln_status export_prelu(exporting *x) {
+    const kiln_plan_tensor_record *out = &x->v.tensors[step_operand(x, x->step->input_count)];
+    const char *inputs[2] = {value_of(x, step_operand(x, 0)), NULL};
+    float *slopes = constant_floats(x, step_operand(x, 1));
+    int64_t dims[KILN_MAX_RANK] = {(int64_t)elements_of(step_tensor(x, 1)), 1, 1, 1, 1, 1, 1, 1};
+    size_t rank = out->layout == KILN_CHANNELS_LAST ? out->rank - 1u : 1;
+    if (inputs[0] == NULL || slopes == NULL) {
+        free(slopes);
+        return KILN_ERROR_UNSUPPORTED;
+    }
+    inputs[1] = model_floats(&x->model, NULL, rank, dims, slopes);
+    free(slopes);
+    return finish(x, model_node(&x->model, "PRelu", NULL, 2, inputs, NULL));
+}

@@ -1,0 +1,221 @@
+/* One operator at a time, written down in a line: its plan at batch 1, 2 and 3 against the naive
+ * evaluator.
+ *
+ * A feed is "TYPE DIMS from LOW to HIGH" for a graph's input, filled at random, or "TYPE DIMS =
+ * VALUES" for a constant. TYPE: f, i or b (f32, i64, bool); N among the dims is the batch, "-" an
+ * absent input. Attributes are "name=value", lists "name=1,2", words are strings. Settings of the
+ * case stand among them: "@opset=9" (13), "@outputs=2" (1), "@fixed=1": works along the batch, and
+ * is refused while that is open. */
+#ifndef KILN_TESTS_OPERATOR_CASE_H
+#define KILN_TESTS_OPERATOR_CASE_H
+
+#include "tests/unit/network.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum { CASE_FEEDS = 6 };
+
+typedef struct operator_case {
+    const char *op, *attributes;
+    const char *feeds[CASE_FEEDS];
+} operator_case;
+
+static inline void case_attribute(graph *g, node *n, const char *name, char *value) {
+    attribute *all = graph_allocate(g, (n->attribute_count + 1) * sizeof *all);
+    int64_t ints[8];
+    size_t count = 0;
+    char *end;
+    double number = strtod(value, &end);
+    if (strchr(value, ',') != NULL) {
+        for (char *word = strtok(value, ","); word != NULL; word = strtok(NULL, ",")) {
+            ints[count++] = strtoll(word, NULL, 10);
+        }
+        (void)node_set_ints(g, n, name, ints, count);
+    } else if (*end != '\0') {
+        memcpy(all, n->attributes, n->attribute_count * sizeof *all);
+        all[n->attribute_count++] =
+            (attribute){.name = name, .type = ATTRIBUTE_STRING, .s = graph_strdup(g, value)};
+        n->attributes = all;
+    } else if (strchr(value, '.') != NULL) {
+        (void)node_set_float(g, n, name, (float)number);
+    } else {
+        (void)node_set_int(g, n, name, (int64_t)number);
+    }
+}
+
+static inline int64_t case_setting(const operator_case *c, const char *name, int64_t fallback) {
+    const char *found = strstr(c->attributes, name);
+    return found != NULL ? strtoll(found + strlen(name), NULL, 10) : fallback;
+}
+
+static inline void case_attributes(graph *g, node *n, const char *text) {
+    static char copy[256];
+    char *rest = NULL;
+    snprintf(copy, sizeof copy, "%s", text);
+    for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
+        char *equals = strchr(word, '=');
+        *equals = '\0';
+        if (*word != '@') {
+            case_attribute(g, n, graph_strdup(g, word), equals + 1);
+        }
+    }
+}
+
+static inline void case_store(tensor *t, int64_t k, double value) {
+    if (t->dtype == KILN_F32) {
+        ((float *)t->owned)[k] = (float)value;
+    } else if (t->dtype == KILN_I64) {
+        ((int64_t *)t->owned)[k] = (int64_t)value;
+    } else {
+        ((uint8_t *)t->owned)[k] = value != 0;
+    }
+}
+
+/* The tensor of a feed. `values`: inputs get their numbers, too. */
+static inline tensor *case_feed(network *n, const char *feed, int64_t batch, bool values) {
+    static char copy[512];
+    int64_t dims[KILN_MAX_RANK];
+    uint32_t rank = 0;
+    if (feed[0] == '-') {
+        return NULL;
+    }
+    snprintf(copy, sizeof copy, "%s", feed);
+    char *rest = NULL, *word = strtok_r(copy, " ", &rest);
+    kiln_dtype dtype = *word == 'f' ? KILN_F32 : *word == 'i' ? KILN_I64 : KILN_BOOL;
+    for (word = strtok_r(NULL, " ", &rest); strcmp(word, "from") != 0 && *word != '=';
+         word = strtok_r(NULL, " ", &rest)) {
+        dims[rank++] = *word == 'N' ? batch : strtoll(word, NULL, 10);
+    }
+    if (*word == '=') {
+        tensor *t = graph_add_constant(n->g, NULL, dtype, rank, dims);
+        for (int64_t k = 0; k < tensor_elements(t); k++) {
+            word = strtok_r(NULL, " ", &rest);
+            ck_assert_msg(word != NULL, "too few values: %s", feed);
+            case_store(t, k, strtod(word, NULL));
+        }
+        return t;
+    }
+    double low = strtod(strtok_r(NULL, " ", &rest), NULL);
+    (void)strtok_r(NULL, " ", &rest);
+    double high = strtod(strtok_r(NULL, " ", &rest), NULL);
+    tensor *t = graph_add_tensor(n->g, NULL, dtype);
+    ck_assert_int_eq(tensor_set_shape(n->g, NULL, t, rank, dims), KILN_OK);
+    t->is_input = true;
+    n->inputs[n->input_count++] = t;
+    if (values) {
+        ck_assert_int_eq(tensor_allocate(n->g, t), KILN_OK);
+        for (int64_t k = 0; k < tensor_elements(t); k++) {
+            double part = random_below(&n->state, 1u << 20) / (double)(1u << 20);
+            double value = low + part * (high - low);
+            case_store(t, k, dtype == KILN_F32 ? value : floor(low + part * (high - low + 1)));
+        }
+    }
+    return t;
+}
+
+static inline node *case_begin(network *n, const operator_case *c, int64_t batch, bool values) {
+    tensor *inputs[CASE_FEEDS], *outputs[NETWORK_ENDS];
+    size_t count = 0, output_count = (size_t)case_setting(c, "@outputs=", 1);
+    network_begin(n, 7);
+    n->g->opset = case_setting(c, "@opset=", 13);
+    n->g->batch_symbolic = batch == GRAPH_BATCH;
+    while (count < CASE_FEEDS && c->feeds[count] != NULL) {
+        inputs[count] = case_feed(n, c->feeds[count], batch, values);
+        count++;
+    }
+    for (size_t k = 0; k < output_count; k++) {
+        outputs[k] = graph_add_tensor(n->g, NULL, KILN_F32);
+        network_output(n, outputs[k]);
+    }
+    const op *row = op_find(c->op);
+    ck_assert_msg(row != NULL, "no operator %s", c->op);
+    node *made = graph_add_node(n->g, row, NULL, count, inputs, output_count, outputs);
+    ck_assert_ptr_nonnull(made);
+    case_attributes(n->g, made, c->attributes);
+    return made;
+}
+
+static inline void case_compare(const operator_case *c, const tensor *expected, const void *found,
+                                uint32_t batch) {
+    for (int64_t k = 0; k < tensor_elements(expected); k++) {
+        if (expected->dtype != KILN_F32) {
+            size_t size = kiln_dtype_size(expected->dtype);
+            const char *a = expected->data, *b = found;
+            ck_assert_msg(memcmp(a + (size_t)k * size, b + (size_t)k * size, size) == 0,
+                          "%s %s, batch %u, element %lld", c->op, c->attributes, batch,
+                          (long long)k);
+            continue;
+        }
+        double a = (double)((const float *)expected->data)[k],
+               b = (double)((const float *)found)[k];
+        bool same = (isnan(a) && isnan(b)) || a == b || fabs(a - b) <= 1e-6 + 2e-5 * fabs(a);
+        ck_assert_msg(same, "%s %s, batch %u, element %lld: %g, expected %g", c->op, c->attributes,
+                      batch, (long long)k, b, a);
+    }
+}
+
+/* Runs the plan on the reference's inputs. */
+static inline void case_run(const operator_case *c, const kiln_plan *plan, network *reference,
+                            uint32_t batch) {
+    kiln_buffer in[NETWORK_ENDS], out[NETWORK_ENDS];
+    kiln_session *session = network_session(plan, 2, batch);
+    for (size_t k = 0; k < reference->input_count; k++) {
+        tensor *t = reference->inputs[k];
+        size_t bytes = (size_t)tensor_elements(t) * kiln_dtype_size(t->dtype);
+        in[k] = (kiln_buffer){t->owned, bytes};
+    }
+    for (size_t k = 0; k < reference->output_count; k++) {
+        tensor *t = reference->outputs[k];
+        size_t bytes = (size_t)tensor_elements(t) * kiln_dtype_size(t->dtype);
+        out[k] = (kiln_buffer){malloc(bytes), bytes};
+        memset(out[k].data, 0xa5, bytes);
+    }
+    kiln_status status = kiln_session_run(session, batch, in, reference->input_count, out,
+                                          reference->output_count, &network_error);
+    ck_assert_msg(status == KILN_OK, "%s", network_error.message);
+    for (size_t k = 0; k < reference->output_count; k++) {
+        case_compare(c, reference->outputs[k], out[k].data, batch);
+        free(out[k].data);
+    }
+    kiln_session_destroy(session);
+}
+
+/* The naive evaluation of a node whose inputs have values. */
+static inline void case_evaluate(network *n, node *made) {
+    kiln_status status = graph_infer_node(n->g, made);
+    ck_assert_msg(status == KILN_OK, "%s", network_error.message);
+    status = graph_evaluate_node(n->g, made);
+    ck_assert_msg(status == KILN_OK, "%s", network_error.message);
+}
+
+static inline void case_check(const operator_case *c, const char *folder) {
+    kiln_compile_options options;
+    network n;
+    char path[128];
+    bool fixed = case_setting(c, "@fixed=", 0) != 0;
+    snprintf(path, sizeof path, "%s/plan", folder);
+    kiln_compile_options_init(&options);
+    (void)case_begin(&n, c, GRAPH_BATCH, false);
+    kiln_status status = network_write(&n, &options, path);
+    if (fixed) {
+        ck_assert_msg(status == KILN_ERROR_UNSUPPORTED, "%s %s is not refused", c->op,
+                      c->attributes);
+        (void)case_begin(&n, c, 1, false);
+        status = network_write(&n, &options, path);
+    }
+    ck_assert_msg(status == KILN_OK, "%s", network_error.message);
+    kiln_plan *plan = NULL;
+    status = kiln_plan_open(path, NULL, &plan, &network_error);
+    ck_assert_msg(status == KILN_OK, "%s %s: %s", c->op, c->attributes, network_error.message);
+    for (uint32_t batch = 1; batch <= (fixed ? 1 : 3); batch++) {
+        network reference;
+        node *made = case_begin(&reference, c, batch, true);
+        case_evaluate(&reference, made);
+        case_run(c, plan, &reference, batch);
+        graph_free(reference.g);
+    }
+    kiln_plan_close(plan);
+}
+
+#endif

@@ -73,6 +73,7 @@ static void report_program(const program *p, kiln_compile_report *report) {
     }
 }
 
+/* plan_path NULL: nothing is written. */
 static kiln_status compile(const char *onnx_path, const char *plan_path,
                            const kiln_compile_options *options, bool symbolic_batch,
                            bool *out_was_symbolic, kiln_compile_report *report, kiln_error *error) {
@@ -94,14 +95,24 @@ static kiln_status compile(const char *onnx_path, const char *plan_path,
     }
     if (status == KILN_OK) {
         report_program(p, report);
-        memcpy(report->note, g->note, sizeof report->note);
-        status = write_plan(p, plan_path, options, report, error);
+        snprintf(report->note, sizeof report->note, "%s", g->note);
+        status = plan_path != NULL ? write_plan(p, plan_path, options, report, error) : KILN_OK;
     }
     if (status == KILN_ERROR_MEMORY && error != NULL && error->message[0] == '\0') {
         status = kiln_fail(error, status, "%s: out of memory", onnx_path);
     }
     graph_free(g);
     return status;
+}
+
+static bool asks_for_open_batch(const kiln_compile_options *options) {
+    for (size_t k = 0; k < options->input_count; k++) {
+        const kiln_value *input = &options->inputs[k];
+        if (input->rank > 0 && input->dims[0] == KILN_BATCH && input->data == NULL) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* With the batch open, if the network is sound so. */
@@ -117,14 +128,24 @@ static kiln_status compile_any_batch(const char *onnx_path, const char *plan_pat
         return status;
     }
     kiln_error reason = *out_detail;
+    bool wanted = asks_for_open_batch(options); /* then only to tell what stands in the way */
     *out_report = (kiln_compile_report){0};
     *out_detail = (kiln_error){0};
-    status = compile(onnx_path, plan_path, options, false, &was_symbolic, out_report, out_detail);
-    if (status == KILN_OK) {
-        snprintf(out_report->note, sizeof out_report->note, "batch fixed at 1: %.200s",
-                 reason.message);
+    status = compile(onnx_path, wanted ? NULL : plan_path, options, false, &was_symbolic,
+                     out_report, out_detail);
+    if (status != KILN_OK) {
+        return status;
     }
-    return status;
+    if (wanted) {
+        return kiln_fail(out_detail, KILN_ERROR_UNSUPPORTED, "the batch cannot be left open: %s",
+                         reason.message);
+    }
+    out_report->batch_lost = true;
+    char others[sizeof out_report->note];
+    memcpy(others, out_report->note, sizeof others);
+    snprintf(out_report->note, sizeof out_report->note, "batch fixed at 1: %s%s%.400s",
+             reason.message, others[0] != '\0' ? "; " : "", others);
+    return KILN_OK;
 }
 
 kiln_status kiln_compile(const char *onnx_path, const char *plan_path,

@@ -369,7 +369,7 @@ static void print_report(const compile_call *c, const kiln_compile_report *r) {
     printf("  copies     %zu inside the network, %zu at its boundary\n", r->copies,
            r->boundary_copies);
     printf("  batch      %s\n", r->batchable ? "chosen at run time" : "fixed");
-    if (r->note[0] != '\0') {
+    if (r->note[0] != '\0' && !r->batch_lost) {
         printf("  note       %s\n", r->note);
     }
 }
@@ -386,6 +386,9 @@ static int compile(compile_call *c) {
     }
     if (kiln_compile(c->model, c->plan, &c->options, &report, &error) != KILN_OK) {
         return fail(&error);
+    }
+    if (report.batch_lost) {
+        fprintf(stderr, "kiln: %s\n", report.note);
     }
     if (c->json) {
         print_json(c, &report);

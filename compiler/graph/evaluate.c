@@ -24,17 +24,6 @@ kiln_status graph_infer_node(graph *g, node *n) {
     return status;
 }
 
-static bool depends_on_batch(const graph *g, const node *n) {
-    bool shape_only = (n->op->flags & OP_SHAPE_ONLY) != 0;
-    for (size_t k = 0; k < n->input_count; k++) {
-        const tensor *t = n->inputs[k];
-        if (t != NULL && (t->depends_on_batch || (shape_only && tensor_is_batched(g, t)))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* NaN stays. */
 static void apply_clamp(const node *n, tensor *t) {
     float *values = t->owned;
@@ -49,7 +38,6 @@ static void apply_clamp(const node *n, tensor *t) {
 }
 
 static kiln_status allocate_outputs(graph *g, node *n) {
-    bool batch = depends_on_batch(g, n);
     for (size_t k = 0; k < n->output_count; k++) {
         tensor *t = n->outputs[k];
         if (t == NULL) {
@@ -62,7 +50,6 @@ static kiln_status allocate_outputs(graph *g, node *n) {
         if (status != KILN_OK) {
             return status;
         }
-        t->depends_on_batch = batch;
     }
     return KILN_OK;
 }
@@ -85,6 +72,9 @@ kiln_status graph_evaluate_node(graph *g, node *n) {
     tensor *first = n->output_count > 0 ? n->outputs[0] : NULL;
     if (status == KILN_OK && has_fused_clamp(n) && first != NULL && first->dtype == KILN_F32) {
         apply_clamp(n, first);
+    }
+    if (status == KILN_OK) {
+        status = graph_evaluate_other_batches(g, n);
     }
     for (size_t k = 0; k < n->output_count && status != KILN_OK; k++) {
         if (n->outputs[k] != NULL) {

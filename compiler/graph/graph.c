@@ -34,7 +34,7 @@ void graph_free(graph *g) {
         return;
     }
     for (size_t k = 0; k < g->tensor_count; k++) {
-        free(g->tensors[k]->owned);
+        tensor_release(g->tensors[k]);
     }
     if (g->release_file != NULL) {
         g->release_file(g->file_context);
@@ -71,6 +71,19 @@ kiln_status node_fail(const graph *g, const node *n, kiln_status status, const c
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     return graph_fail(g, status, "node '%s' (%s): %s", n->name, n->op->name, message);
+}
+
+void graph_note(graph *g, const char *format, ...) {
+    size_t used = strlen(g->note);
+    if (used > 0) {
+        snprintf(g->note + used, sizeof g->note - used, "; ");
+        used = strlen(g->note);
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(g->note + used, sizeof g->note - used, format, arguments);
+    va_end(arguments);
+    make_one_line(g->note);
 }
 
 /* ---- Tensors ------------------------------------------------------------------------------- */

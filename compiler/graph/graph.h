@@ -13,6 +13,8 @@
  * with other dims, and the compiler falls back to a batch of one. */
 #define GRAPH_BATCH ((int64_t)99991)
 
+enum { GRAPH_OTHER_BATCHES = 2 };
+
 #define GRAPH_MAX_ELEMENTS ((int64_t)1 << 40)    /* of one tensor; larger is refused */
 #define GRAPH_MAX_FOLDED_BYTES ((size_t)1 << 30) /* of one folded constant */
 
@@ -29,8 +31,10 @@ typedef struct tensor {
      * they lie in a mapped file: readers go through tensor_f32() / tensor_i64() / tensor_bytes().
      */
     const void *data;
-    void *owned;             /* = data when the graph must free() it */
-    bool depends_on_batch;   /* a constant computed from the batch's placeholder */
+    void *owned; /* = data when the graph must free() it */
+    /* The elements of a constant that was computed from the batch's placeholder, at a batch of 1
+     * and of 2 (batch.c); NULL: the same at every batch. */
+    void *other[GRAPH_OTHER_BATCHES];
     uint8_t layout;          /* kiln_plan_layout; set by the layout pass */
     struct node *producer;   /* NULL for graph inputs and initializers */
     struct node **consumers; /* one entry a use; valid after graph_refresh */
@@ -91,7 +95,7 @@ typedef struct graph {
     bool batch_symbolic;                 /* some input's dims[0] is GRAPH_BATCH */
     kiln_error *error;                   /* may be NULL */
     const char *producer;                /* "pytorch 1.10", for metadata */
-    char note[256];                      /* warning for the user */
+    char note[512];                      /* warnings for the user: graph_note */
     struct pool *pool;                   /* memory of everything above */
     void (*release_file)(void *context); /* unmaps what constants point into */
     void *file_context;
@@ -132,6 +136,9 @@ kiln_status node_fail(const graph *g, const node *n, kiln_status status, const c
 kiln_status graph_fail(const graph *g, kiln_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Adds a warning for the user. */
+void graph_note(graph *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* ---- Walking and rewriting ----------------------------------------------------------------- */
 
 /* Removes dead nodes, rebuilds producers and consumers. Call after a batch of changes. */
@@ -154,6 +161,7 @@ void graph_dump(const graph *g, FILE *out);
 bool tensor_is_constant(const tensor *t); /* false for NULL */
 int64_t tensor_elements(const tensor *t); /* product of dims; 1 for a scalar */
 bool tensor_is_batched(const graph *g, const tensor *t);
+bool tensor_depends_on_batch(const tensor *t); /* as a constant does; false for NULL */
 bool tensor_same_shape(const tensor *a, const tensor *b);
 /* Aligned view of a constant's elements (copies once into owned memory if the file's are
  * unaligned). NULL: out of memory. t must be a constant of that dtype. */
@@ -166,6 +174,8 @@ kiln_status tensor_set_shape(const graph *g, const node *n, tensor *t, uint32_t 
 /* Gives a tensor zeroed owned data by its shape and dtype (evaluation). */
 kiln_status tensor_allocate(const graph *g, tensor *t);
 void tensor_release(tensor *t); /* frees owned data; the tensor is no constant afterwards */
+/* `to` has data of its own of the same size; values at other batches are copied, too. */
+kiln_status tensor_copy_elements(const graph *g, const tensor *from, tensor *to);
 /* "1x3x224x224"; batch shown as N. buffer is returned. */
 const char *tensor_shape_text(const tensor *t, char *buffer, size_t size);
 
@@ -192,5 +202,11 @@ int node_input_ints(const node *n, size_t k, int64_t *out, int capacity);
 kiln_status graph_infer_node(graph *g, node *n);
 /* Computes one node's outputs naively from constant inputs, fused clamp included. */
 kiln_status graph_evaluate_node(graph *g, node *n);
+/* While the batch is open (batch.c): the values of a node just evaluated at other batches... */
+kiln_status graph_evaluate_other_batches(graph *g, node *n);
+/* ... and whether what a run computes is sound at every batch: constants that depend on it only
+ * shape tensors, which are multiples of it. */
+kiln_status graph_check_batch(graph *g, node *n);
+void tensor_release_other(tensor *t);
 
 #endif

@@ -75,6 +75,7 @@ void tensor_release(tensor *t) {
     free(t->owned);
     t->owned = NULL;
     t->data = NULL;
+    tensor_release_other(t);
 }
 
 /* ---- Shapes -------------------------------------------------------------------------------- */

@@ -147,9 +147,9 @@ static kiln_status check_opset(importing *im) {
         return graph_fail(g, KILN_ERROR_FORMAT, "the model names no version of the ONNX operators");
     }
     if (g->opset < OPSET_MIN || g->opset > OPSET_MAX) {
-        snprintf(g->note, sizeof g->note, "opset %lld is %s than %d: tried", (long long)g->opset,
-                 g->opset < OPSET_MIN ? "older" : "newer",
-                 g->opset < OPSET_MIN ? OPSET_MIN : OPSET_MAX);
+        graph_note(g, "opset %lld is %s than %d: tried", (long long)g->opset,
+                   g->opset < OPSET_MIN ? "older" : "newer",
+                   g->opset < OPSET_MIN ? OPSET_MIN : OPSET_MAX);
     }
     return KILN_OK;
 }

@@ -71,9 +71,8 @@ static kiln_status reshape_constant(graph *g, node *n, size_t k, uint32_t rank,
     if (t == NULL) {
         return KILN_ERROR_MEMORY;
     }
-    memcpy(t->owned, tensor_bytes(old), (size_t)tensor_elements(t) * kiln_dtype_size(t->dtype));
-    t->depends_on_batch = old->depends_on_batch;
-    return node_set_input(g, n, k, t);
+    kiln_status status = tensor_copy_elements(g, old, t);
+    return status == KILN_OK ? node_set_input(g, n, k, t) : status;
 }
 
 /* Before opset 7, broadcast=1 aligned operand 1 with operand 0 at `axis`. */

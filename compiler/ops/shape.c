@@ -71,6 +71,21 @@ static kiln_status evaluate_constant_of_shape(graph *g, node *n) {
     return KILN_OK;
 }
 
+/* The batch is open, else it were folded: one value for all elements of a sample. */
+static kiln_status lower_constant_of_shape(lowering *l, node *n) {
+    const attribute *value = node_attribute(n, "value");
+    const int64_t strides[KILN_MAX_RANK] = {0};
+    tensor *y = n->outputs[0];
+    tensor *one = graph_add_constant(lower_graph(l), NULL, y->dtype, 0, NULL);
+    if (one == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    if (value != NULL) {
+        memcpy(one->owned, value->t->data, kiln_dtype_size(y->dtype));
+    }
+    return lower_by_axes(l, n, one, y, strides, 0);
+}
+
 static double range_value(tensor *t) {
     return t->dtype == KILN_F32 ? (double)tensor_f32(t)[0] : (double)tensor_i64(t)[0];
 }
@@ -143,7 +158,7 @@ const op ops_shape[] = {
      .constant_inputs = 1,
      .infer = infer_constant_of_shape,
      .evaluate = evaluate_constant_of_shape,
-     .lower = lower_unfoldable},
+     .lower = lower_constant_of_shape},
     {.name = "Range",
      .min_opset = 11,
      .min_inputs = 3,

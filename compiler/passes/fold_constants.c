@@ -59,18 +59,6 @@ static kiln_status check_constant_inputs(const graph *g, const node *n) {
     return KILN_OK;
 }
 
-/* Constants computed from the batch may shape tensors, but not take part in arithmetic. */
-static kiln_status check_batch_leak(const graph *g, const node *n) {
-    for (size_t k = 0; k < n->input_count; k++) {
-        const tensor *t = n->inputs[k];
-        bool shapes = k < 32 && (n->op->constant_inputs >> k & 1) != 0;
-        if (g->batch_symbolic && t != NULL && t->depends_on_batch && !shapes) {
-            return node_fail(g, n, KILN_ERROR_UNSUPPORTED, "computes with the batch size");
-        }
-    }
-    return KILN_OK;
-}
-
 kiln_status pass_fold_constants(graph *g, size_t *inout_rewrites) {
     for (size_t k = 0; k < g->node_count; k++) {
         node *n = g->nodes[k];
@@ -91,14 +79,14 @@ kiln_status pass_fold_constants(graph *g, size_t *inout_rewrites) {
                 ++*inout_rewrites;
             }
         } else {
-            status = check_batch_leak(g, n);
+            status = graph_check_batch(g, n);
         }
         if (status != KILN_OK) {
             return status;
         }
     }
     for (size_t k = 0; k < g->output_count; k++) {
-        if (g->batch_symbolic && g->outputs[k]->depends_on_batch) {
+        if (tensor_depends_on_batch(g->outputs[k])) {
             return graph_fail(g, KILN_ERROR_UNSUPPORTED, "output '%s' depends on the batch size",
                               g->outputs[k]->name);
         }

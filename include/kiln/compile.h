@@ -53,7 +53,8 @@ typedef enum kiln_memory {
 typedef struct kiln_compile_options {
     /* Shapes that settle open dimensions or replace fixed ones. An entry with data also settles
      * the value of an input on which shapes depend (Reshape's shape, Slice's starts, ...); such an
-     * input is then no input of the plan. A dims[0] of KILN_BATCH leaves the batch to sessions. */
+     * input is then no input of the plan. A dims[0] of KILN_BATCH leaves the batch to sessions;
+     * where that cannot be it is an error, not a plan for a batch of one. */
     const kiln_value *inputs;
     size_t input_count;
     kiln_dtype weights;        /* KILN_F32 (default) or KILN_F16: storage type of weights */
@@ -103,7 +104,8 @@ typedef struct kiln_compile_report {
     size_t copies;                      /* steps that only move data inside the network */
     size_t boundary_copies;             /* steps that bring inputs in and outputs out */
     bool batchable;
-    char note[256]; /* a warning for the user, or empty */
+    bool batch_lost; /* the model leaves the batch open, the plan does not: `note` says why */
+    char note[1024]; /* warnings for the user with "; " between, or empty */
 } kiln_compile_report;
 
 /* Compiles onnx_path to plan_path. The plan is written beside its final name and renamed, so

@@ -35,11 +35,14 @@ static const struct {
     size_t size;
 } dtypes[] = {
     [KILN_F32] = {"f32", 4}, [KILN_I64] = {"i64", 8}, [KILN_BOOL] = {"bool", 1},
-    [KILN_F16] = {"f16", 2}, [KILN_I32] = {"i32", 4},
+    [KILN_F16] = {"f16", 2}, [KILN_I32] = {"i32", 4}, [KILN_U8] = {"u8", 1},
+    [KILN_I8] = {"i8", 1},   [KILN_F64] = {"f64", 8}, [KILN_BF16] = {"bf16", 2},
+    [KILN_U16] = {"u16", 2}, [KILN_I16] = {"i16", 2}, [KILN_U32] = {"u32", 4},
+    [KILN_U64] = {"u64", 8},
 };
 
 static bool is_dtype(kiln_dtype dtype) {
-    return dtype >= KILN_F32 && dtype <= KILN_I32;
+    return dtype >= KILN_F32 && dtype <= KILN_U64;
 }
 
 size_t kiln_dtype_size(kiln_dtype dtype) {

@@ -1,7 +1,7 @@
 #include "compiler/cli/elements.h"
+#include <kiln/element.h>
 
 #include <math.h>
-#include <string.h>
 
 static double half_to_double(uint16_t half) {
     int exponent = half >> 10 & 31;
@@ -29,64 +29,29 @@ static uint16_t double_to_half(double value) {
     return (uint16_t)(sign | ((unsigned)(exponent + 13) * 1024u + units));
 }
 
-static int64_t saturate(double value, double least, double most) {
-    return isnan(value)     ? 0
-           : value <= least ? (int64_t)least
-           : value >= most  ? (most > 1e18 ? INT64_MAX : (int64_t)most)
-                            : (int64_t)value;
+double element_get(const void *data, kiln_dtype dtype, size_t index) {
+    return dtype == KILN_F16 ? half_to_double(((const uint16_t *)data)[index])
+                             : kiln_element_number(dtype, data, index);
 }
 
-double element_get(const void *data, kiln_dtype dtype, size_t index) {
-    const uint8_t *at = (const uint8_t *)data + index * kiln_dtype_size(dtype);
-    float f32;
-    int64_t i64;
-    int32_t i32;
-    uint16_t f16;
-    switch (dtype) {
-    case KILN_F32:
-        memcpy(&f32, at, sizeof f32);
-        return f32;
-    case KILN_I64:
-        memcpy(&i64, at, sizeof i64);
-        return (double)i64;
-    case KILN_BOOL:
-        return *at != 0;
-    case KILN_F16:
-        memcpy(&f16, at, sizeof f16);
-        return half_to_double(f16);
-    case KILN_I32:
-        memcpy(&i32, at, sizeof i32);
-        return i32;
-    }
-    return 0;
+/* The least and the greatest integer of a type. */
+static void integer_range(kiln_dtype dtype, int64_t *out_low, int64_t *out_high) {
+    bool is_signed =
+        dtype == KILN_I64 || dtype == KILN_I32 || dtype == KILN_I16 || dtype == KILN_I8;
+    size_t bits = kiln_dtype_size(dtype) * 8 - (is_signed || dtype == KILN_U64);
+    *out_high = bits == 63 ? INT64_MAX : ((int64_t)1 << bits) - 1;
+    *out_low = is_signed ? -*out_high - 1 : 0;
 }
 
 void element_set(void *data, kiln_dtype dtype, size_t index, double value) {
-    uint8_t *at = (uint8_t *)data + index * kiln_dtype_size(dtype);
-    float f32;
-    int64_t i64;
-    int32_t i32;
-    uint16_t f16;
-    switch (dtype) { /* each converted in its case only: pictures set millions */
-    case KILN_F32:
-        f32 = (float)value;
-        memcpy(at, &f32, sizeof f32);
-        break;
-    case KILN_I64:
-        i64 = saturate(value, -0x1p63, 0x1p63);
-        memcpy(at, &i64, sizeof i64);
-        break;
-    case KILN_BOOL:
-        *at = value != 0;
-        break;
-    case KILN_F16:
-        f16 = double_to_half(value);
-        memcpy(at, &f16, sizeof f16);
-        break;
-    case KILN_I32:
-        i32 = (int32_t)saturate(value, INT32_MIN, INT32_MAX);
-        memcpy(at, &i32, sizeof i32);
-        break;
+    int64_t low, high;
+    if (dtype == KILN_F16) {
+        ((uint16_t *)data)[index] = double_to_half(value);
+    } else if (dtype == KILN_BOOL || kiln_dtype_is_float(dtype)) {
+        kiln_element_put_number(dtype, data, index, value);
+    } else {
+        integer_range(dtype, &low, &high);
+        kiln_element_put_integer(dtype, data, index, kiln_truncate(value, low, high));
     }
 }
 

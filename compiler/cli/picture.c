@@ -1,5 +1,6 @@
 #include "compiler/cli/picture.h"
 #include "compiler/cli/elements.h"
+#include <kiln/element.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -52,6 +53,11 @@ resize_window picture_window(const image *picture, const picture_layout *layout,
     return window;
 }
 
+/* Networks of bytes take pictures rounded. */
+static void store_value(double value, kiln_dtype dtype, void *data, size_t index) {
+    element_set(data, dtype, index, kiln_dtype_is_float(dtype) ? value : rint(value));
+}
+
 /* One channel, `stride` elements apart from `first` on. f32, what nearly all networks take, without
  * a call an element. */
 static void store_channel(const float *rgb, size_t pixels, size_t source, double scale, double bias,
@@ -61,7 +67,7 @@ static void store_channel(const float *rgb, size_t pixels, size_t source, double
         f32[p * stride] = (float)((double)rgb[p * 3 + source] * scale + bias);
     }
     for (size_t p = 0; dtype != KILN_F32 && p < pixels; p++) {
-        element_set(data, dtype, first + p * stride, (double)rgb[p * 3 + source] * scale + bias);
+        store_value((double)rgb[p * 3 + source] * scale + bias, dtype, data, first + p * stride);
     }
 }
 
@@ -69,7 +75,7 @@ static void store_luma(const float *rgb, size_t pixels, double scale, double bia
                        void *data, size_t first) {
     for (size_t p = 0; p < pixels; p++, rgb += 3) {
         double value = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
-        element_set(data, dtype, first + p, value * scale + bias);
+        store_value(value * scale + bias, dtype, data, first + p);
     }
 }
 

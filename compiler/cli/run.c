@@ -294,8 +294,10 @@ static kiln_status run_arrays(run_call *c, kiln_error *error) {
         kiln_tensor_info info;
         (void)kiln_plan_input(c->plan, k, &info);
         const kiln_value *value = value_of(c, info.name);
+        bool bits = info.dtype == KILN_BF16 && value->dtype == KILN_U16;
+        kiln_dtype dtype = bits ? KILN_BF16 : value->dtype;
         for (size_t i = 0; i < elements_of(value); i++) {
-            element_set(c->in[k].data, info.dtype, i, element_get(value->data, value->dtype, i));
+            element_set(c->in[k].data, info.dtype, i, element_get(value->data, dtype, i));
         }
     }
     if (status == KILN_OK) {

@@ -1,5 +1,6 @@
 /* One row a kernel: the ONNX nodes that say the same. */
 #include "compiler/export/exporting.h"
+#include "compiler/graph/element_type.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -312,8 +313,6 @@ static kiln_status export_instance_norm(exporting *x) {
 }
 
 static kiln_status export_cast(exporting *x) {
-    static const int64_t types[] = {
-        [KILN_F32] = 1, [KILN_I64] = 7, [KILN_BOOL] = 9, [KILN_F16] = 10, [KILN_I32] = 6};
     const kiln_plan_tensor_record *out = &x->v.tensors[output_of(x)];
     const char *input = value_of(x, step_operand(x, 0));
     Onnx__NodeProto *node;
@@ -322,7 +321,7 @@ static kiln_status export_cast(exporting *x) {
     }
     const char *name = out->place == KILN_PLACE_OUTPUT ? x->v.strings + out->name : NULL;
     const char *y = model_node(&x->model, "Cast", name, 1, &input, &node);
-    model_int(&x->model, node, "to", types[out->dtype]);
+    model_int(&x->model, node, "to", onnx_type_of_dtype((kiln_dtype)out->dtype));
     return finish(x, y);
 }
 

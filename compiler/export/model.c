@@ -1,5 +1,6 @@
 /* Building and writing an ONNX model with protobuf-c's structures. */
 #include "compiler/export/model.h"
+#include "compiler/graph/element_type.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -192,21 +193,6 @@ const char *model_integers(onnx_model *m, size_t count, const int64_t *values) {
 
 /* ---- Ends and metadata --------------------------------------------------------------------- */
 
-static int32_t onnx_type(kiln_dtype dtype) {
-    switch (dtype) {
-    case KILN_I64:
-        return ONNX__TENSOR_PROTO__DATA_TYPE__INT64;
-    case KILN_BOOL:
-        return ONNX__TENSOR_PROTO__DATA_TYPE__BOOL;
-    case KILN_F16:
-        return ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16;
-    case KILN_I32:
-        return ONNX__TENSOR_PROTO__DATA_TYPE__INT32;
-    default:
-        return ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
-    }
-}
-
 void model_end(onnx_model *m, bool input, const char *name, kiln_dtype dtype, size_t rank,
                const uint32_t *dims, bool batched) {
     Onnx__ValueInfoProto *value = model_allocate(m, sizeof *value);
@@ -222,7 +208,7 @@ void model_end(onnx_model *m, bool input, const char *name, kiln_dtype dtype, si
     type->value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
     type->tensor_type = tensor;
     tensor->has_elem_type = 1;
-    tensor->elem_type = onnx_type(dtype);
+    tensor->elem_type = (int32_t)onnx_type_of_dtype(dtype);
     tensor->shape = shape;
     shape->n_dim = rank;
     shape->dim = model_allocate(m, (rank + 1) * sizeof *shape->dim);

@@ -23,7 +23,10 @@ struct node;
 
 typedef struct tensor {
     const char *name; /* unique in the graph */
-    kiln_dtype dtype; /* F32, I64, BOOL; F16 and I32 only next to the graph's boundary casts */
+    kiln_dtype dtype; /* F32, I64, BOOL; others only next to the graph's boundary casts */
+    /* While importing: the model's own type, where that is a narrow integer (element_type.h) that
+     * is held in dtype; 0 otherwise. */
+    kiln_dtype narrow;
     uint32_t rank;
     int64_t dims[KILN_MAX_RANK];
     bool shape_known;

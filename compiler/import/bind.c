@@ -2,7 +2,7 @@
  * inputs that are left get the casts from their types to the graph's. */
 #include "compiler/import/importing.h"
 #include "compiler/ops/ops.h"
-#include <kiln/half.h>
+#include <kiln/element.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -80,55 +80,38 @@ static void mark_needed(graph *g) {
     }
 }
 
-static void copy_value(const kiln_value *value, tensor *t) {
-    size_t count = (size_t)tensor_elements(t);
-    for (size_t k = 0; k < count; k++) {
-        switch (value->dtype) {
-        case KILN_F16:
-            ((float *)t->owned)[k] = kiln_f32_from_f16(((const uint16_t *)value->data)[k]);
-            break;
-        case KILN_I32:
-            ((int64_t *)t->owned)[k] = ((const int32_t *)value->data)[k];
-            break;
-        case KILN_I64:
-            ((int64_t *)t->owned)[k] = ((const int64_t *)value->data)[k];
-            break;
-        case KILN_F32:
-            ((float *)t->owned)[k] = ((const float *)value->data)[k];
-            break;
-        case KILN_BOOL:
-            ((uint8_t *)t->owned)[k] = ((const uint8_t *)value->data)[k] != 0;
-            break;
-        }
-    }
+static bool is_bindable(kiln_dtype given, kiln_dtype wanted) {
+    bool logical = given == KILN_BOOL || wanted == KILN_BOOL;
+    return given == wanted ||
+           (!logical && kiln_dtype_is_float(given) == kiln_dtype_is_float(wanted));
 }
 
 static kiln_status bind_value(importing *im, tensor *t, const kiln_value *value) {
-    kiln_dtype dtype = inner_dtype(t->dtype);
-    if (inner_dtype(value->dtype) != dtype) {
+    if (!is_bindable(value->dtype, t->dtype)) {
         return graph_fail(im->g, KILN_ERROR_ARGUMENT, "input '%s' is of type %s; %s was given",
                           t->name, kiln_dtype_name(t->dtype), kiln_dtype_name(value->dtype));
     }
-    t->dtype = dtype;
+    set_inner_type(t, t->dtype);
     t->is_input = false;
     kiln_status status = tensor_allocate(im->g, t);
-    if (status == KILN_OK) {
-        copy_value(value, t);
+    for (size_t k = 0; status == KILN_OK && k < (size_t)tensor_elements(t); k++) {
+        kiln_element_convert(value->dtype, value->data, t->dtype, t->owned, k);
     }
     return status;
 }
 
 /* ---- Inputs -------------------------------------------------------------------------------- */
 
-/* Who reads an f16 or i32 input reads its cast instead. */
+/* Who reads an input of a type that only the boundary has reads its cast instead. */
 static kiln_status cast_input(importing *im, tensor *t) {
     if (t->dtype == inner_dtype(t->dtype)) {
         return KILN_OK;
     }
-    tensor *inner = graph_add_tensor(im->g, t->name, inner_dtype(t->dtype));
+    tensor *inner = graph_add_tensor(im->g, t->name, t->dtype);
     if (inner == NULL) {
         return KILN_ERROR_MEMORY;
     }
+    set_inner_type(inner, t->dtype);
     kiln_status status = graph_replace_uses(im->g, t, inner);
     return status == KILN_OK ? add_boundary_cast(im, t, inner) : status;
 }

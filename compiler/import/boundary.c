@@ -9,30 +9,6 @@
 
 /* ---- Types --------------------------------------------------------------------------------- */
 
-/* Types of inputs and outputs; other floating-point types would promise a precision that is not
- * there. */
-static bool boundary_dtype(int32_t type, kiln_dtype *out_dtype) {
-    switch (type) {
-    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT:
-        *out_dtype = KILN_F32;
-        return true;
-    case ONNX__TENSOR_PROTO__DATA_TYPE__INT64:
-        *out_dtype = KILN_I64;
-        return true;
-    case ONNX__TENSOR_PROTO__DATA_TYPE__BOOL:
-        *out_dtype = KILN_BOOL;
-        return true;
-    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16:
-        *out_dtype = KILN_F16;
-        return true;
-    case ONNX__TENSOR_PROTO__DATA_TYPE__INT32:
-        *out_dtype = KILN_I32;
-        return true;
-    default:
-        return false;
-    }
-}
-
 static kiln_status read_type(importing *im, const char *kind, const Onnx__ValueInfoProto *p,
                              kiln_dtype *out_dtype) {
     const Onnx__TypeProto *type = p->type;
@@ -44,29 +20,13 @@ static kiln_status read_type(importing *im, const char *kind, const Onnx__ValueI
                           none ? "has no type" : "is a sequence, map, sparse or optional type");
     }
     int32_t elements = type->tensor_type->elem_type;
-    if (!boundary_dtype(elements, out_dtype)) {
+    if (!dtype_of_onnx_type(elements, out_dtype)) {
         return graph_fail(im->g, KILN_ERROR_UNSUPPORTED,
-                          "%s '%s' is of type %s; supported: float, float16, int64, int32, bool",
+                          "%s '%s' is of type %s; supported: bool, integers of 8 to 64 bits, "
+                          "floats of 16 to 64",
                           kind, p->name, onnx_type_name(elements));
     }
     return KILN_OK;
-}
-
-kiln_dtype inner_dtype(kiln_dtype dtype) {
-    return dtype == KILN_F16 ? KILN_F32 : dtype == KILN_I32 ? KILN_I64 : dtype;
-}
-
-static int64_t onnx_type_of(kiln_dtype dtype) {
-    switch (dtype) {
-    case KILN_F16:
-        return ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16;
-    case KILN_I32:
-        return ONNX__TENSOR_PROTO__DATA_TYPE__INT32;
-    case KILN_I64:
-        return ONNX__TENSOR_PROTO__DATA_TYPE__INT64;
-    default:
-        return ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
-    }
 }
 
 kiln_status add_boundary_cast(importing *im, tensor *from, tensor *to) {
@@ -75,7 +35,7 @@ kiln_status add_boundary_cast(importing *im, tensor *from, tensor *to) {
     if (cast == NULL) {
         return KILN_ERROR_MEMORY;
     }
-    kiln_status status = node_set_int(g, cast, "to", onnx_type_of(to->dtype));
+    kiln_status status = node_set_int(g, cast, "to", onnx_type_of_dtype(to->dtype));
     return status == KILN_OK ? node_set_int(g, cast, "boundary", 1) : status;
 }
 
@@ -192,8 +152,8 @@ kiln_status import_input(importing *im, kiln_span message) {
 
 /* ---- Outputs ------------------------------------------------------------------------------- */
 
-/* The graph computes f32 or i64 where the caller wants f16 or i32: the output keeps its name, what
- * is inside gets another. */
+/* The graph computes f32 or i64 where the caller wants another type: the output keeps its name,
+ * what is inside gets another. */
 static kiln_status cast_output(importing *im, tensor *inner, kiln_dtype dtype,
                                tensor **out_output) {
     *out_output = graph_add_tensor(im->g, inner->name, dtype);

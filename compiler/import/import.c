@@ -189,6 +189,9 @@ static kiln_status import_parts(importing *im) {
     if (status == KILN_OK) {
         status = bind_inputs(im);
     }
+    if (status == KILN_OK) {
+        status = wrap_narrow_integers(im);
+    }
     return status == KILN_OK ? graph_refresh(im->g) : status;
 }
 

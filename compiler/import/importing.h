@@ -2,6 +2,7 @@
 #ifndef KILN_COMPILER_IMPORTING_H
 #define KILN_COMPILER_IMPORTING_H
 
+#include "compiler/graph/element_type.h"
 #include "compiler/import/import.h"
 #include "onnx.pb-c.h"
 
@@ -68,8 +69,6 @@ kiln_status import_input(importing *im, kiln_span message);
 kiln_status import_output(importing *im, kiln_span message);
 /* A cast at the graph's boundary, appended to the nodes. */
 kiln_status add_boundary_cast(importing *im, tensor *from, tensor *to);
-/* The type inside the graph of values of a type at its boundary. */
-kiln_dtype inner_dtype(kiln_dtype dtype);
 
 /* bind.c: values and shapes given by the caller. */
 kiln_status check_given(const importing *im);
@@ -78,16 +77,25 @@ const kiln_value *given_value(const importing *im, const char *name, size_t posi
 /* Given values that are needed when compiling become constants; other inputs get their casts. */
 kiln_status bind_inputs(importing *im);
 
-/* ---- Tensors ------------------------------------------------------------------------------- */
+/* Gives a tensor inside the graph the type that holds values of `dtype`. */
+void set_inner_type(tensor *t, kiln_dtype dtype);
 
-/* "float16", "uint8": the name of an ONNX element type. */
-const char *onnx_type_name(int32_t type);
+/* narrow.c: arithmetic on integers narrower than what holds them gets casts that wrap. Last: nodes
+ * are in order, inputs bound. */
+kiln_status wrap_narrow_integers(importing *im);
+
+/* ---- Tensors ------------------------------------------------------------------------------- */
 
 /* Fills t from a TensorProto: shape, dtype, data. `raw` are its raw_data where they lie in a file
  * that stays mapped, and then f32 and i64 elements stay there; with NULL data the proto's own are
  * copied. Copies are t->owned. */
 kiln_status import_tensor_proto(importing *im, const Onnx__TensorProto *proto, kiln_span raw,
                                 tensor *t);
+/* The same in two steps: its type, then its elements, of t->dtype. */
+kiln_status proto_dtype(const importing *im, const Onnx__TensorProto *proto, const tensor *t,
+                        kiln_dtype *out_type);
+kiln_status import_typed_proto(importing *im, const Onnx__TensorProto *proto, kiln_span raw,
+                               kiln_dtype type, tensor *t);
 /* The same from the message's bytes, which stay mapped. */
 kiln_status import_tensor(importing *im, kiln_span message, tensor *t);
 /* A new tensor of the graph, under its own name. */

@@ -1,165 +1,71 @@
 /* TensorProto to tensor, in all forms of storage. f32, i64 and bool raw data stay in the file; the
  * rest is converted. */
 #include "compiler/import/importing.h"
-#include <kiln/half.h>
+#include <kiln/element.h>
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { RAW_DATA_FIELD = 9 };
 
-const char *onnx_type_name(int32_t type) {
-    static const char *const names[] = {
-        "undefined",      "float",      "uint8",          "int8",       "uint16",   "int16",
-        "int32",          "int64",      "string",         "bool",       "float16",  "double",
-        "uint32",         "uint64",     "complex64",      "complex128", "bfloat16", "float8e4m3fn",
-        "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz", "uint4",      "int4",     "float4e2m1"};
-    return type >= 0 && (size_t)type < sizeof names / sizeof *names ? names[type]
-                                                                    : "an unknown type";
-}
-
-/* The element type inside the graph of data of an ONNX type; false: not supported. */
-static bool dtype_of_onnx(int32_t type, kiln_dtype *out_dtype) {
-    switch (type) {
-    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE:
-        *out_dtype = KILN_F32;
-        return true;
-    case ONNX__TENSOR_PROTO__DATA_TYPE__INT8:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__UINT8:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__INT16:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__UINT16:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__INT32:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__UINT32:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__INT64:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__UINT64:
-        *out_dtype = KILN_I64;
-        return true;
-    case ONNX__TENSOR_PROTO__DATA_TYPE__BOOL:
-        *out_dtype = KILN_BOOL;
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* Bytes of one element of raw data. */
-static size_t raw_size(int32_t type) {
-    switch (type) {
-    case ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__INT64:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__UINT64:
-        return 8;
-    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__INT32:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__UINT32:
-        return 4;
-    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__INT16:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__UINT16:
-        return 2;
-    default:
-        return 1;
-    }
+void set_inner_type(tensor *t, kiln_dtype dtype) {
+    t->dtype = inner_dtype(dtype);
+    t->narrow = is_narrow_integer(dtype) ? dtype : 0;
 }
 
 /* ---- Conversion ---------------------------------------------------------------------------- */
 
-static float f32_from_bf16(uint16_t bits) {
-    uint32_t wide = (uint32_t)bits << 16;
-    float value;
-    memcpy(&value, &wide, sizeof value);
-    return value;
+/* One element of the file's type becomes element k of the tensor. */
+static void put_element(kiln_dtype type, const void *element, size_t k, tensor *t) {
+    kiln_element_convert(type, element, t->dtype,
+                         (uint8_t *)t->owned + k * kiln_dtype_size(t->dtype), 0);
 }
 
-static float float_from_raw(int32_t type, const uint8_t *raw) {
-    uint16_t half;
-    double wide;
-    switch (type) {
-    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16:
-        memcpy(&half, raw, 2);
-        return kiln_f32_from_f16(half);
-    case ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16:
-        memcpy(&half, raw, 2);
-        return f32_from_bf16(half);
-    default:
-        memcpy(&wide, raw, 8);
-        return (float)wide;
-    }
-}
-
-static int64_t integer_from_raw(int32_t type, const uint8_t *raw) {
-    size_t size = raw_size(type);
-    uint64_t bits = 0;
-    memcpy(&bits, raw, size);
-    bool is_signed = type == ONNX__TENSOR_PROTO__DATA_TYPE__INT8 ||
-                     type == ONNX__TENSOR_PROTO__DATA_TYPE__INT16 ||
-                     type == ONNX__TENSOR_PROTO__DATA_TYPE__INT32;
-    uint64_t sign = (uint64_t)1 << (size * 8 - 1);
-    return (int64_t)(is_signed && (bits & sign) != 0 ? bits | ~(sign * 2 - 1) : bits);
-}
-
-static void convert_raw(int32_t type, const uint8_t *raw, size_t count, tensor *t) {
-    size_t size = raw_size(type);
+/* Raw data need not be aligned. */
+static void convert_raw(kiln_dtype type, const uint8_t *raw, size_t count, tensor *t) {
+    size_t size = kiln_dtype_size(type);
     for (size_t k = 0; k < count; k++) {
-        if (t->dtype == KILN_F32) {
-            ((float *)t->owned)[k] = float_from_raw(type, raw + k * size);
-        } else if (t->dtype == KILN_I64) {
-            ((int64_t *)t->owned)[k] = integer_from_raw(type, raw + k * size);
-        } else {
-            ((uint8_t *)t->owned)[k] = raw[k] != 0;
-        }
+        uint64_t element;
+        memcpy(&element, raw + k * size, size);
+        put_element(type, &element, k, t);
     }
 }
 
 /* ---- Typed fields -------------------------------------------------------------------------- */
 
-static size_t typed_count(const Onnx__TensorProto *p) {
-    switch (p->data_type) {
-    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT:
-        return p->n_float_data;
-    case ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE:
-        return p->n_double_data;
-    case ONNX__TENSOR_PROTO__DATA_TYPE__INT64:
-        return p->n_int64_data;
-    case ONNX__TENSOR_PROTO__DATA_TYPE__UINT32:
-    case ONNX__TENSOR_PROTO__DATA_TYPE__UINT64:
-        return p->n_uint64_data;
-    default:
-        return p->n_int32_data;
-    }
+static size_t typed_count(kiln_dtype type, const Onnx__TensorProto *p) {
+    return type == KILN_F32                       ? p->n_float_data
+           : type == KILN_F64                     ? p->n_double_data
+           : type == KILN_I64                     ? p->n_int64_data
+           : type == KILN_U32 || type == KILN_U64 ? p->n_uint64_data
+                                                  : p->n_int32_data;
 }
 
-static void copy_typed(const Onnx__TensorProto *p, size_t count, void *out) {
+static void copy_typed(kiln_dtype type, const Onnx__TensorProto *p, size_t count, tensor *t) {
     for (size_t k = 0; k < count; k++) {
-        switch (p->data_type) {
-        case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT:
-            ((float *)out)[k] = p->float_data[k];
+        uint64_t element;
+        switch (type) {
+        case KILN_F32:
+            put_element(type, &p->float_data[k], k, t);
             break;
-        case ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE:
-            ((float *)out)[k] = (float)p->double_data[k];
+        case KILN_F64:
+            put_element(type, &p->double_data[k], k, t);
             break;
-        case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16:
-            ((float *)out)[k] = kiln_f32_from_f16((uint16_t)p->int32_data[k]);
+        case KILN_I64:
+            put_element(type, &p->int64_data[k], k, t);
             break;
-        case ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16:
-            ((float *)out)[k] = f32_from_bf16((uint16_t)p->int32_data[k]);
+        case KILN_U32:
+        case KILN_U64:
+            put_element(KILN_U64, &p->uint64_data[k], k, t);
             break;
-        case ONNX__TENSOR_PROTO__DATA_TYPE__INT64:
-            ((int64_t *)out)[k] = p->int64_data[k];
-            break;
-        case ONNX__TENSOR_PROTO__DATA_TYPE__UINT32:
-        case ONNX__TENSOR_PROTO__DATA_TYPE__UINT64:
-            ((int64_t *)out)[k] = (int64_t)p->uint64_data[k];
-            break;
-        case ONNX__TENSOR_PROTO__DATA_TYPE__BOOL:
-            ((uint8_t *)out)[k] = p->int32_data[k] != 0;
+        case KILN_F16:
+        case KILN_BF16: /* their bits */
+            kiln_element_put_integer(KILN_U16, &element, 0, p->int32_data[k]);
+            put_element(type, &element, k, t);
             break;
         default:
-            ((int64_t *)out)[k] = p->int32_data[k];
+            kiln_element_put_integer(type, &element, 0, p->int32_data[k]);
+            put_element(type, &element, k, t);
             break;
         }
     }
@@ -176,19 +82,16 @@ static kiln_status set_shape(importing *im, const Onnx__TensorProto *p, tensor *
     return tensor_set_shape(im->g, NULL, t, (uint32_t)p->n_dims, p->dims);
 }
 
-/* f32 and i64 can stay as they lie in the file; bools only when they are all 0 or 1. */
-static bool is_usable_as_it_is(int32_t type, kiln_span raw) {
+/* What has the tensor's type already can stay as it lies in the file; bools only when they are all
+ * 0 or 1. */
+static bool is_usable_as_it_is(kiln_dtype type, kiln_span raw, const tensor *t) {
     const uint8_t *bytes = raw.data;
-    if (type == ONNX__TENSOR_PROTO__DATA_TYPE__BOOL) {
-        for (size_t k = 0; k < raw.size; k++) {
-            if (bytes[k] > 1) {
-                return false;
-            }
+    for (size_t k = 0; type == KILN_BOOL && k < raw.size; k++) {
+        if (bytes[k] > 1) {
+            return false;
         }
-        return true;
     }
-    return type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT ||
-           type == ONNX__TENSOR_PROTO__DATA_TYPE__INT64;
+    return type == t->dtype;
 }
 
 static kiln_status count_fail(importing *im, const tensor *t, size_t found, const char *unit,
@@ -198,12 +101,12 @@ static kiln_status count_fail(importing *im, const tensor *t, size_t found, cons
                       expected);
 }
 
-static kiln_status take_raw(importing *im, int32_t type, kiln_span raw, bool stays, tensor *t) {
-    size_t count = (size_t)tensor_elements(t), size = raw_size(type);
+static kiln_status take_raw(importing *im, kiln_dtype type, kiln_span raw, bool stays, tensor *t) {
+    size_t count = (size_t)tensor_elements(t), size = kiln_dtype_size(type);
     if (raw.size != count * size) {
         return count_fail(im, t, raw.size, "bytes", count * size);
     }
-    bool as_it_is = is_usable_as_it_is(type, raw);
+    bool as_it_is = is_usable_as_it_is(type, raw, t);
     if (stays && as_it_is && count > 0) {
         t->data = raw.data;
         return KILN_OK;
@@ -217,36 +120,51 @@ static kiln_status take_raw(importing *im, int32_t type, kiln_span raw, bool sta
     return status;
 }
 
-kiln_status import_tensor_proto(importing *im, const Onnx__TensorProto *p, kiln_span raw,
-                                tensor *t) {
-    if (!p->has_data_type || !dtype_of_onnx(p->data_type, &t->dtype)) {
-        return graph_fail(im->g, KILN_ERROR_UNSUPPORTED, "tensor '%s' is of type %s", t->name,
-                          onnx_type_name(p->data_type));
-    }
+kiln_status import_typed_proto(importing *im, const Onnx__TensorProto *p, kiln_span raw,
+                               kiln_dtype type, tensor *t) {
     kiln_status status = set_shape(im, p, t);
     if (status != KILN_OK) {
         return status;
     }
     size_t count = (size_t)tensor_elements(t);
     if (p->has_data_location && p->data_location != ONNX__TENSOR_PROTO__DATA_LOCATION__DEFAULT) {
-        status = import_external_data(im, p, t, count * raw_size(p->data_type), &raw);
-        return status == KILN_OK ? take_raw(im, p->data_type, raw, true, t) : status;
+        status = import_external_data(im, p, t, count * kiln_dtype_size(type), &raw);
+        return status == KILN_OK ? take_raw(im, type, raw, true, t) : status;
     }
     if (raw.data != NULL) {
-        return take_raw(im, p->data_type, raw, true, t);
+        return take_raw(im, type, raw, true, t);
     }
     if (p->has_raw_data) {
         raw = (kiln_span){p->raw_data.data, p->raw_data.len};
-        return take_raw(im, p->data_type, raw, false, t);
+        return take_raw(im, type, raw, false, t);
     }
-    if (typed_count(p) != count) {
-        return count_fail(im, t, typed_count(p), "elements", count);
+    if (typed_count(type, p) != count) {
+        return count_fail(im, t, typed_count(type, p), "elements", count);
     }
     status = tensor_allocate(im->g, t);
     if (status == KILN_OK) {
-        copy_typed(p, count, t->owned);
+        copy_typed(type, p, count, t);
     }
     return status;
+}
+
+kiln_status proto_dtype(const importing *im, const Onnx__TensorProto *p, const tensor *t,
+                        kiln_dtype *out_type) {
+    return p->has_data_type && dtype_of_onnx_type(p->data_type, out_type)
+               ? KILN_OK
+               : graph_fail(im->g, KILN_ERROR_UNSUPPORTED, "tensor '%s' is of type %s", t->name,
+                            onnx_type_name(p->data_type));
+}
+
+kiln_status import_tensor_proto(importing *im, const Onnx__TensorProto *p, kiln_span raw,
+                                tensor *t) {
+    kiln_dtype type;
+    kiln_status status = proto_dtype(im, p, t, &type);
+    if (status != KILN_OK) {
+        return status;
+    }
+    set_inner_type(t, type);
+    return import_typed_proto(im, p, raw, type, t);
 }
 
 /* protobuf-c would copy the raw data: it gets the message without them. */

@@ -1,5 +1,6 @@
 /* Values in files: NumPy's .npy (numpy.lib.format, version 1 to 3) and ONNX TensorProto. */
 #include "compiler/import/importing.h"
+#include <kiln/element.h>
 
 #include <ctype.h>
 #include <errno.h>
@@ -56,26 +57,11 @@ static void *data_of(kiln_value *value) {
 
 /* ---- TensorProto --------------------------------------------------------------------------- */
 
-/* f16 and i32 keep their type: they are what a model's input or output may be. */
-static bool is_kept(const Onnx__TensorProto *p, kiln_dtype *out_dtype) {
-    bool half = p->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16;
-    *out_dtype = half ? KILN_F16 : KILN_I32;
-    return half || p->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__INT32;
-}
-
-static void copy_kept(const Onnx__TensorProto *p, const tensor *t, kiln_value *value,
-                      size_t bytes) {
-    if (p->has_raw_data && bytes > 0) {
-        memcpy(data_of(value), p->raw_data.data, bytes);
-        return;
-    }
-    for (int64_t k = 0; k < tensor_elements(t); k++) {
-        if (value->dtype == KILN_F16) {
-            ((uint16_t *)data_of(value))[k] = (uint16_t)p->int32_data[k];
-        } else {
-            ((int32_t *)data_of(value))[k] = p->int32_data[k];
-        }
-    }
+/* Values keep their type: it is what a model's input or output may be. */
+static kiln_status read_value(importing *im, const Onnx__TensorProto *p, tensor *t) {
+    kiln_status status = proto_dtype(im, p, t, &t->dtype);
+    return status == KILN_OK ? import_typed_proto(im, p, (kiln_span){NULL, 0}, t->dtype, t)
+                             : status;
 }
 
 static kiln_status load_proto(const char *path, kiln_span file, kiln_value **out_value,
@@ -94,16 +80,12 @@ static kiln_status load_proto(const char *path, kiln_span file, kiln_value **out
     tensor t = {.name = p->name != NULL ? p->name : ""};
     bool external = p->has_data_location && p->data_location != 0;
     status = external ? kiln_fail(error, KILN_ERROR_UNSUPPORTED, "%s: external data", path)
-                      : import_tensor_proto(&im, p, (kiln_span){NULL, 0}, &t);
+                      : read_value(&im, p, &t);
     if (status == KILN_OK) {
-        kiln_dtype kept;
-        bool keeps = is_kept(p, &kept);
         size_t bytes;
-        *out_value = allocate_value(t.name, keeps ? kept : t.dtype, t.rank, t.dims, &bytes);
+        *out_value = allocate_value(t.name, t.dtype, t.rank, t.dims, &bytes);
         if (*out_value == NULL) {
             status = kiln_fail(error, KILN_ERROR_MEMORY, "%s: out of memory", path);
-        } else if (keeps) {
-            copy_kept(p, &t, *out_value, bytes);
         } else if (bytes > 0) {
             memcpy(data_of(*out_value), t.data, bytes);
         }
@@ -116,13 +98,16 @@ static kiln_status load_proto(const char *path, kiln_span file, kiln_value **out
 
 /* ---- .npy ---------------------------------------------------------------------------------- */
 
+/* numpy has no bfloat16 of its own. Such outputs are written as f4, which holds them exactly; read
+ * are also the arrays of two opaque bytes that the ml_dtypes package writes, and, by who gives them
+ * to a bfloat16 input, u2 as its bits. */
 static const struct {
     const char *descr;
-    size_t size;
     kiln_dtype dtype;
-} npy_types[] = {{"<f4", 4, KILN_F32}, {"<f8", 8, KILN_F32}, {"<f2", 2, KILN_F16},
-                 {"<i4", 4, KILN_I32}, {"<i8", 8, KILN_I64}, {"|b1", 1, KILN_BOOL},
-                 {"|u1", 1, KILN_I64}};
+} npy_types[] = {{"<f4", KILN_F32},  {"<f8", KILN_F64},  {"<f2", KILN_F16}, {"<i4", KILN_I32},
+                 {"<i8", KILN_I64},  {"|b1", KILN_BOOL}, {"|u1", KILN_U8},  {"|i1", KILN_I8},
+                 {"<u2", KILN_U16},  {"<i2", KILN_I16},  {"<u4", KILN_U32}, {"<u8", KILN_U64},
+                 {"<V2", KILN_BF16}, {"|V2", KILN_BF16}};
 
 /* The text after 'key': in the header's dictionary; NULL when it is not there. */
 static const char *after_key(const char *header, const char *key) {
@@ -153,23 +138,6 @@ static int parse_shape(const char *text, int64_t dims[KILN_MAX_RANK]) {
         text = end;
     }
     return rank;
-}
-
-static void copy_npy(size_t type, const uint8_t *from, size_t count, void *to) {
-    size_t size = npy_types[type].size;
-    for (size_t k = 0; k < count; k++) {
-        if (npy_types[type].dtype == KILN_BOOL) {
-            ((uint8_t *)to)[k] = from[k] != 0;
-        } else if (size == kiln_dtype_size(npy_types[type].dtype)) {
-            memcpy((uint8_t *)to + k * size, from + k * size, size);
-        } else if (size == sizeof(double)) {
-            double wide;
-            memcpy(&wide, from + k * size, size);
-            ((float *)to)[k] = (float)wide;
-        } else {
-            ((int64_t *)to)[k] = from[k];
-        }
-    }
 }
 
 /* The text of a header, without what stands before it; *out_data is what comes after it. */
@@ -211,19 +179,24 @@ static kiln_status load_npy(const char *path, kiln_span file, kiln_value **out_v
     if (rank < 0 || type == types || order == NULL || strncmp(order, "False", 5) != 0) {
         return kiln_fail(
             error, KILN_ERROR_UNSUPPORTED,
-            "%s: supported arrays: f4, f8, f2, i4, i8, b1, u1, little-endian, C order, "
+            "%s: supported arrays: b1, f2 to f8, i1 to i8, u1 to u8, little-endian, C order, "
             "up to %d dimensions",
             path, KILN_MAX_RANK);
     }
-    size_t count, room = data.size / npy_types[type].size;
+    kiln_dtype dtype = npy_types[type].dtype;
+    size_t count, room = data.size / kiln_dtype_size(dtype);
     if (!count_elements((uint32_t)rank, dims, &count) || count > room) {
         return kiln_fail(error, KILN_ERROR_FORMAT, "%s: fewer bytes than its shape needs", path);
     }
-    *out_value = allocate_value("", npy_types[type].dtype, (uint32_t)rank, dims, &bytes);
+    *out_value = allocate_value("", dtype, (uint32_t)rank, dims, &bytes);
     if (*out_value == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "%s: out of memory", path);
     }
-    copy_npy(type, data.data, count, data_of(*out_value));
+    uint8_t *to = data_of(*out_value);
+    memcpy(to, data.data, bytes);
+    for (size_t k = 0; dtype == KILN_BOOL && k < count; k++) {
+        to[k] = to[k] != 0;
+    }
     return KILN_OK;
 }
 
@@ -243,15 +216,18 @@ kiln_status kiln_value_load(const char *path, kiln_value **out_value, kiln_error
     return status;
 }
 
+static kiln_dtype written_dtype(const kiln_value *value) {
+    return value->dtype == KILN_BF16 ? KILN_F32 : value->dtype;
+}
+
 /* numpy.lib.format version 1.0: the header is padded so that the data begin at a multiple of 64. */
 static int npy_header(const kiln_value *value, char *out, size_t size) {
-    static const char *const descr[] = {[KILN_F32] = "<f4",
-                                        [KILN_I64] = "<i8",
-                                        [KILN_BOOL] = "|b1",
-                                        [KILN_F16] = "<f2",
-                                        [KILN_I32] = "<i4"};
+    size_t type = 0;
+    while (npy_types[type].dtype != written_dtype(value)) {
+        type++;
+    }
     int used = snprintf(out, size, "{'descr': '%s', 'fortran_order': False, 'shape': (",
-                        descr[value->dtype]);
+                        npy_types[type].descr);
     for (uint32_t k = 0; k < value->rank; k++) {
         used += snprintf(out + used, size - (size_t)used, "%u,%s", value->dims[k],
                          k + 1 < value->rank ? " " : "");
@@ -264,19 +240,33 @@ static int npy_header(const kiln_value *value, char *out, size_t size) {
     return used;
 }
 
+static bool write_elements(const kiln_value *value, size_t count, FILE *file) {
+    kiln_dtype dtype = written_dtype(value);
+    if (dtype == value->dtype) {
+        size_t bytes = count * kiln_dtype_size(dtype);
+        return fwrite(value->data, 1, bytes, file) == bytes;
+    }
+    bool written = true;
+    for (size_t k = 0; k < count && written; k++) {
+        float wide = (float)kiln_element_number(value->dtype, value->data, k);
+        written = fwrite(&wide, sizeof wide, 1, file) == 1;
+    }
+    return written;
+}
+
 static bool write_npy(const kiln_value *value, FILE *file) {
     char header[512];
     int length = npy_header(value, header, sizeof header);
     uint8_t front[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
-    size_t bytes = kiln_dtype_size(value->dtype);
+    size_t count = 1;
     front[8] = (uint8_t)(length & 0xff);
     front[9] = (uint8_t)(length >> 8);
     for (uint32_t k = 0; k < value->rank; k++) {
-        bytes *= value->dims[k];
+        count *= value->dims[k];
     }
     return fwrite(front, 1, sizeof front, file) == sizeof front &&
            fwrite(header, 1, (size_t)length, file) == (size_t)length &&
-           fwrite(value->data, 1, bytes, file) == bytes && fflush(file) == 0;
+           write_elements(value, count, file) && fflush(file) == 0;
 }
 
 kiln_status kiln_value_save_npy(const kiln_value *value, const char *path, kiln_error *error) {

@@ -1,95 +1,71 @@
-/* Cast. Inside, floating-point types are f32 and integers i64; import marks the casts at the
- * graph's boundary, which alone make f16 and i32. */
+/* Cast. Inside, floats and 8-bit integers are f32, other integers i64 (element_type.h); import
+ * marks the casts at the graph's boundary, which alone make or take other types. */
+#include "compiler/graph/element_type.h"
 #include "compiler/ops/support.h"
+#include <kiln/element.h>
 
-#include <math.h>
-#include <string.h>
-
-/* ONNX TensorProto.DataType */
-enum {
-    TO_FLOAT = 1,
-    TO_INT32 = 6,
-    TO_INT64 = 7,
-    TO_BOOL = 9,
-    TO_HALF = 10,
-    TO_DOUBLE = 11,
-    TO_BFLOAT16 = 16
-};
+static kiln_status target_of(const graph *g, const node *n, kiln_dtype *out_dtype) {
+    int64_t to = node_int(n, "to", 0);
+    return dtype_of_onnx_type(to, out_dtype)
+               ? KILN_OK
+               : node_fail(g, n, KILN_ERROR_UNSUPPORTED,
+                           "a cast to ONNX type %lld (%s); supported: bool, integers of 8 to 64 "
+                           "bits, floats of 16 to 64",
+                           (long long)to, onnx_type_name(to));
+}
 
 static kiln_status infer_cast(graph *g, node *n) {
-    int64_t to = node_int(n, "to", 0);
-    bool boundary = node_int(n, "boundary", 0) != 0;
     kiln_dtype dtype;
-    switch (to) {
-    case TO_FLOAT:
-    case TO_DOUBLE:
-    case TO_BFLOAT16:
-        dtype = KILN_F32;
-        break;
-    case TO_HALF:
-        dtype = boundary ? KILN_F16 : KILN_F32;
-        break;
-    case TO_INT32:
-        dtype = boundary ? KILN_I32 : KILN_I64;
-        break;
-    case TO_INT64:
-        dtype = KILN_I64;
-        break;
-    case TO_BOOL:
-        dtype = KILN_BOOL;
-        break;
-    default:
-        return node_fail(g, n, KILN_ERROR_UNSUPPORTED,
-                         "a cast to ONNX type %lld; supported: float, float16, bfloat16, double, "
-                         "int32, int64, bool",
-                         (long long)to);
+    kiln_status status = target_of(g, n, &dtype);
+    if (status == KILN_OK) {
+        status = infer_same(g, n);
+        n->outputs[0]->dtype = node_int(n, "boundary", 0) != 0 ? dtype : inner_dtype(dtype);
     }
-    kiln_status status = infer_same(g, n);
-    n->outputs[0]->dtype = dtype;
     return status;
 }
 
 int64_t integer_of_float(float value) {
-    if (isnan(value)) {
-        return 0;
-    }
-    return value >= 9.2233720e18f    ? INT64_MAX
-           : value <= -9.2233720e18f ? INT64_MIN
-                                     : (int64_t)value;
+    return kiln_truncate((double)value, INT64_MIN, INT64_MAX);
 }
 
+/* A narrow integer is passed through on the way to what holds it: that wraps. */
 static kiln_status evaluate_cast(graph *g, node *n) {
-    (void)g;
     tensor *x = n->inputs[0], *y = n->outputs[0];
-    int64_t count = tensor_elements(x);
-    const uint8_t *bytes = tensor_bytes(x);
-    const float *floats = (const void *)bytes;
-    const int64_t *integers = (const void *)bytes;
-    for (int64_t k = 0; k < count; k++) {
-        float f = x->dtype == KILN_F32   ? floats[k]
-                  : x->dtype == KILN_I64 ? (float)integers[k]
-                                         : (float)(bytes[k] != 0);
-        int64_t i = x->dtype == KILN_F32   ? integer_of_float(f)
-                    : x->dtype == KILN_I64 ? integers[k]
-                                           : bytes[k] != 0;
-        if (y->dtype == KILN_F32) {
-            ((float *)y->owned)[k] = f;
-        } else if (y->dtype == KILN_I64) {
-            ((int64_t *)y->owned)[k] = i;
-        } else {
-            ((uint8_t *)y->owned)[k] = x->dtype == KILN_F32 ? f != 0.0f : i != 0;
-        }
+    const void *data = tensor_bytes(x);
+    kiln_dtype target;
+    kiln_status status = target_of(g, n, &target);
+    kiln_dtype through = is_narrow_integer(target) ? target : y->dtype;
+    for (size_t k = 0; status == KILN_OK && k < (size_t)tensor_elements(x); k++) {
+        uint64_t passed;
+        const uint8_t *from = (const uint8_t *)data + k * kiln_dtype_size(x->dtype);
+        uint8_t *to = (uint8_t *)y->owned + k * kiln_dtype_size(y->dtype);
+        kiln_element_convert(x->dtype, from, through, &passed, 0);
+        kiln_element_convert(through, &passed, y->dtype, to, 0);
     }
-    return KILN_OK;
+    return status;
 }
 
 static kiln_status lower_cast(lowering *l, node *n) {
-    if (n->inputs[0]->dtype == n->outputs[0]->dtype) {
-        return lower_alias(l, n, n->outputs[0], n->inputs[0]);
-    }
+    kiln_dtype target;
     kiln_cast_params params = {0};
-    uint32_t x = lower_input(l, n, 0), y = lower_output(l, n, 0);
-    return lower_step(l, n, KILN_KERNEL_CAST, &params, sizeof params, 1, &x, 1, &y);
+    tensor *x = n->inputs[0], *y = n->outputs[0];
+    kiln_status status = target_of(lower_graph(l), n, &target);
+    if (status != KILN_OK) {
+        return status;
+    }
+    bool wraps = is_narrow_integer(target) && x->dtype != target && y->dtype != target;
+    if (x->dtype == y->dtype && !wraps) {
+        return lower_alias(l, n, y, x);
+    }
+    uint32_t from = lower_input(l, n, 0), to = lower_output(l, n, 0);
+    if (wraps) {
+        uint32_t narrow = lower_temporary(l, target, y->rank, y->dims, y->layout);
+        status = lower_step(l, n, KILN_KERNEL_CAST, &params, sizeof params, 1, &from, 1, &narrow);
+        from = narrow;
+    }
+    return status == KILN_OK
+               ? lower_step(l, n, KILN_KERNEL_CAST, &params, sizeof params, 1, &from, 1, &to)
+               : status;
 }
 
 const op ops_cast[] = {

@@ -47,8 +47,8 @@ kiln_status require_dtype(const graph *g, const node *n, size_t k, uint32_t mask
     if (t == NULL || (mask >> t->dtype & 1u) != 0) {
         return KILN_OK;
     }
-    char supported[48] = "";
-    for (kiln_dtype d = KILN_F32; d <= KILN_I32; d++) {
+    char supported[96] = "";
+    for (kiln_dtype d = KILN_F32; kiln_dtype_size(d) != 0; d++) {
         if ((mask >> d & 1u) != 0) {
             strcat(strcat(supported, supported[0] != '\0' ? ", " : ""), kiln_dtype_name(d));
         }

@@ -1,5 +1,6 @@
 /* Infers every tensor's shape, in order, and computes on the way what depends on constants and
  * shapes alone. */
+#include "compiler/graph/element_type.h"
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
 
@@ -20,7 +21,7 @@ static bool can_evaluate(const graph *g, const node *n) {
             continue;
         }
         /* Types of the graph's boundary are made by a run only. */
-        if (t->dtype == KILN_F16 || t->dtype == KILN_I32) {
+        if (t->dtype != inner_dtype(t->dtype)) {
             return false;
         }
         /* A constant whose shape has the batch's placeholder cannot be made now. */

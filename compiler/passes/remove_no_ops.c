@@ -1,5 +1,6 @@
 /* Identity, Dropout at inference, and reshapes, transposes, casts, pads, slices that change
  * nothing. Their readers read the input instead. */
+#include "compiler/graph/element_type.h"
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
 
@@ -17,6 +18,13 @@ static bool is_removable_kind(const node *n) {
     return (node_is(n, "Concat") || node_is(n, "Sum") || node_is(n, "Mean") || node_is(n, "Max") ||
             node_is(n, "Min")) &&
            n->input_count == 1;
+}
+
+/* A cast to an integer type that is narrower than what holds it wraps. */
+static bool keeps_values(const node *n) {
+    kiln_dtype target;
+    return !node_is(n, "Cast") ||
+           (dtype_of_onnx_type(node_int(n, "to", 0), &target) && !is_narrow_integer(target));
 }
 
 /* A transpose that keeps the shape may still move elements. */
@@ -53,7 +61,7 @@ kiln_status pass_remove_no_ops(graph *g, size_t *inout_rewrites) {
         bool mask_wanted = n->output_count > 1 && n->outputs[1] != NULL &&
                            (n->outputs[1]->consumer_count > 0 || n->outputs[1]->is_output);
         if (y->is_output || mask_wanted || x->dtype != y->dtype || !tensor_same_shape(x, y) ||
-            !keeps_order(n)) {
+            !keeps_order(n) || !keeps_values(n)) {
             continue;
         }
         kiln_status status = graph_replace_uses(g, y, x);

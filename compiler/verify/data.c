@@ -2,7 +2,9 @@
  */
 #include "compiler/import/import.h"
 #include "compiler/verify/verify.h"
+#include <kiln/element.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,7 +85,14 @@ static uint64_t next_random(uint64_t *inout_state) {
     return z ^ (z >> 31);
 }
 
-/* Uniform in [-1, 1]; integers 0 or 1. */
+/* Uniform in [-1, 1]; of bytes all values, as pictures have; other integers 0 or 1. */
+static double noise_for(kiln_dtype dtype, double uniform) {
+    return kiln_dtype_is_float(dtype) ? uniform * 2 - 1
+           : dtype == KILN_U8         ? floor(uniform * 256)
+           : dtype == KILN_I8         ? floor(uniform * 256) - 128
+                                      : (double)(uniform < 0.5);
+}
+
 static kiln_status make_noise(verification *v, const tensor *t, kiln_value *out_value) {
     size_t count = (size_t)tensor_elements(t);
     void *data = calloc(count + 1, kiln_dtype_size(t->dtype));
@@ -94,14 +103,63 @@ static kiln_status make_noise(verification *v, const tensor *t, kiln_value *out_
     v->made[v->made_count++] = data;
     for (size_t k = 0; k < count; k++) {
         double uniform = (double)(next_random(&state) >> 11) * 0x1p-53;
-        bool is_float = t->dtype == KILN_F32 || t->dtype == KILN_F16;
-        store_number(t->dtype, data, k, is_float ? uniform * 2 - 1 : (double)(uniform < 0.5));
+        kiln_element_put_number(t->dtype, data, k, noise_for(t->dtype, uniform));
     }
     *out_value = (kiln_value){.name = t->name, .dtype = t->dtype, .rank = t->rank, .data = data};
     for (uint32_t k = 0; k < t->rank; k++) {
         out_value->dims[k] = (uint32_t)t->dims[k];
     }
     return KILN_OK;
+}
+
+/* Arrays may hold other floats than the input's, or other integers. */
+static bool is_convertible(kiln_dtype from, kiln_dtype to) {
+    bool logical = from == KILN_BOOL || to == KILN_BOOL;
+    return !logical && kiln_dtype_is_float(from) == kiln_dtype_is_float(to);
+}
+
+static kiln_status convert_value(verification *v, const tensor *t, kiln_value *inout_value) {
+    kiln_value from = *inout_value;
+    if (!is_convertible(from.dtype, t->dtype)) {
+        return kiln_fail(v->error, KILN_ERROR_ARGUMENT, "input '%s' is of type %s, its data %s",
+                         t->name, kiln_dtype_name(t->dtype), kiln_dtype_name(from.dtype));
+    }
+    inout_value->dtype = t->dtype;
+    size_t count = value_bytes(inout_value) / kiln_dtype_size(t->dtype);
+    void *data = calloc(count + 1, kiln_dtype_size(t->dtype));
+    if (data == NULL) {
+        return kiln_fail(v->error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    v->made[v->made_count++] = data;
+    for (size_t k = 0; k < count; k++) {
+        kiln_element_convert(from.dtype, from.data, t->dtype, data, k);
+    }
+    inout_value->data = data;
+    return KILN_OK;
+}
+
+/* Doubles are computed in f32, which has to hold them. */
+static kiln_status check_doubles(verification *v, const kiln_value *value) {
+    for (size_t k = 0; value->dtype == KILN_F64 && k < value_bytes(value) / sizeof(double); k++) {
+        double number = ((const double *)value->data)[k];
+        if (isfinite(number) && !isfinite((float)number)) {
+            return kiln_fail(v->error, KILN_ERROR_UNSUPPORTED,
+                             "input '%s' holds %g; doubles are computed in f32", value->name,
+                             number);
+        }
+    }
+    return KILN_OK;
+}
+
+static kiln_status take_value(verification *v, const tensor *t, const kiln_value *value,
+                              kiln_value *out_value) {
+    *out_value = *value;
+    out_value->name = t->name;
+    if (value->dtype == KILN_U16 && t->dtype == KILN_BF16) { /* its bits */
+        out_value->dtype = KILN_BF16;
+    }
+    kiln_status status = out_value->dtype == t->dtype ? KILN_OK : convert_value(v, t, out_value);
+    return status == KILN_OK ? check_doubles(v, out_value) : status;
 }
 
 /* ---- Pairing ------------------------------------------------------------------------------- */
@@ -150,13 +208,8 @@ kiln_status verification_name_inputs(verification *v, const char *onnx_path) {
         }
         if (value == NULL || value->data == NULL) {
             status = make_noise(v, t, &v->inputs[k]);
-        } else if (value->dtype != t->dtype) {
-            status =
-                kiln_fail(v->error, KILN_ERROR_ARGUMENT, "input '%s' is of type %s, its data %s",
-                          t->name, kiln_dtype_name(t->dtype), kiln_dtype_name(value->dtype));
         } else {
-            v->inputs[k] = *value;
-            v->inputs[k].name = t->name;
+            status = take_value(v, t, value, &v->inputs[k]);
         }
         v->input_count++;
     }

@@ -18,7 +18,7 @@ typedef struct verification {
     size_t given_count;
     kiln_value *inputs; /* one a graph input, with its name and data */
     size_t input_count;
-    void **made; /* noise, to be freed */
+    void **made; /* noise and converted data, to be freed */
     size_t made_count;
     kiln_buffer *in, *out;
     size_t plan_inputs, plan_outputs;
@@ -41,8 +41,6 @@ bool verification_wants(const verification *v, const char *name);
 
 /* compare.c */
 void set_tolerances(verification *v);
-double number_at(kiln_dtype dtype, const void *data, size_t index);
-void store_number(kiln_dtype dtype, void *data, size_t index, double value);
 void compare_layer(verification *v, const char *name, const char *kernel, kiln_dtype dtype,
                    const void *ours, const void *reference, size_t count);
 kiln_status compare_outputs(verification *v);

@@ -18,12 +18,12 @@ typedef struct kiln_value {
     const void *data; /* NULL: only the shape is given */
 } kiln_value;
 
-/* Reads a value from FILE.npy (NumPy: <f4 <f8 <f2 <i4 <i8 |b1 |u1, C order) or FILE.pb (a
- * serialised ONNX TensorProto). f64, bf16 become f32, integers of other widths i64 (i32 and f16
- * stay). name is the TensorProto's, or "". One block: release with kiln_value_free. */
+/* Reads a value from FILE.npy (NumPy: f2 f4 f8, i1 to i8, u1 to u8, b1, little-endian, C order; V2
+ * is bf16) or FILE.pb (a serialised ONNX TensorProto). name is the TensorProto's, or "". One block:
+ * release with kiln_value_free. */
 KILN_API kiln_status kiln_value_load(const char *path, kiln_value **out_value, kiln_error *error);
 KILN_API void kiln_value_free(kiln_value *value); /* NULL is allowed */
-/* Writes FILE.npy (temporary file, then renamed). */
+/* Writes FILE.npy (temporary file, then renamed); bf16, which NumPy does not know, as f4. */
 KILN_API kiln_status kiln_value_save_npy(const kiln_value *value, const char *path,
                                          kiln_error *error);
 

@@ -1,4 +1,4 @@
-/* IEEE 754 binary16 to and from f32, for machines and compilers without it. */
+/* IEEE 754 binary16 and bfloat16 to and from f32, for machines and compilers without them. */
 #ifndef KILN_HALF_H
 #define KILN_HALF_H
 
@@ -38,6 +38,23 @@ static inline uint16_t kiln_f16_from_f32(float value) {
     uint32_t middle = 1u << (shift - 1);
     half += rest > middle || (rest == middle && (half & 1) != 0);
     return (uint16_t)(sign | (exponent < 113 ? half : half + ((exponent - 113) << 10)));
+}
+
+static inline float kiln_f32_from_bf16(uint16_t half) {
+    uint32_t bits = (uint32_t)half << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* Round to nearest even; a NaN stays one. */
+static inline uint16_t kiln_bf16_from_f32(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    if ((bits & 0x7fffffffu) > 0x7f800000u) {
+        return (uint16_t)(bits >> 16 | 0x40u);
+    }
+    return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 
 #endif

@@ -62,7 +62,7 @@ KILN_API kiln_status kiln_fail(kiln_error *error, kiln_status status, const char
 
 /* ---- Types --------------------------------------------------------------------------------- */
 
-/* Element types of tensors. Computation is in f32, i64 and bool; f16 and i32 occur as the type of
+/* Element types of tensors. Computation is in f32, i64 and bool; the others occur as the type of
  * inputs and outputs, f16 also as the storage type of weights. Values are part of the plan format.
  */
 typedef enum kiln_dtype {
@@ -70,7 +70,15 @@ typedef enum kiln_dtype {
     KILN_I64 = 2,
     KILN_BOOL = 3, /* one byte, 0 or 1 */
     KILN_F16 = 4,  /* IEEE 754 binary16 */
-    KILN_I32 = 5
+    KILN_I32 = 5,
+    KILN_U8 = 6,
+    KILN_I8 = 7,
+    KILN_F64 = 8,  /* computed in f32 */
+    KILN_BF16 = 9, /* the upper half of an f32 */
+    KILN_U16 = 10,
+    KILN_I16 = 11,
+    KILN_U32 = 12,
+    KILN_U64 = 13 /* computed in i64 */
 } kiln_dtype;
 
 /* Bytes of one element; 0 for a value that is not a kiln_dtype. */

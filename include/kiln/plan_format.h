@@ -215,8 +215,10 @@ typedef struct kiln_copy_params {
 } kiln_copy_params;
 
 /* CAST: y = (dtype of y) x, element by element, same dims and layout. Any pair of dtypes. To bool:
- * x != 0. f32 to integers: truncation, saturating; NaN gives 0. f32 to f16: round to nearest even.
- */
+ * x != 0. Floats to i64 and i32: truncation, saturating; NaN gives 0. Floats to narrower integers:
+ * truncated to i32, of which the lower bits are taken; 0 for what i32 cannot hold. Floats to u32
+ * and u64: likewise through i64, saturating. Integers to integers: the lower bits. To f16 and bf16:
+ * round to nearest even, f64 by way of f32. */
 typedef struct kiln_cast_params {
     uint64_t reserved;
 } kiln_cast_params;

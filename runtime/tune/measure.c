@@ -1,10 +1,9 @@
 /* How long steps and whole runs take. What is compared is run in turns, so that a machine that
  * grows warm, or is busy for a while, is so for all. */
 #include "runtime/tune/tuning.h"
-#include <kiln/half.h>
+#include <kiln/element.h>
 
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #define ROUNDS 3u
@@ -14,15 +13,10 @@
 /* Noise in -1 .. 1; integers stay 0: they may be indices. */
 static void fill(const kiln_tensor_info *info, kiln_buffer *buffer, uint32_t *inout_state) {
     size_t count = buffer->size / kiln_dtype_size(info->dtype);
-    for (size_t k = 0; k < count && (info->dtype == KILN_F32 || info->dtype == KILN_F16); k++) {
+    for (size_t k = 0; k < count && kiln_dtype_is_float(info->dtype); k++) {
         *inout_state = *inout_state * 1664525u + 1013904223u;
-        float value = (float)(*inout_state >> 8) / (float)(1 << 23) - 1;
-        uint16_t half = kiln_f16_from_f32(value);
-        if (info->dtype == KILN_F32) {
-            memcpy((float *)buffer->data + k, &value, sizeof value);
-        } else {
-            memcpy((uint16_t *)buffer->data + k, &half, sizeof half);
-        }
+        double value = (double)(*inout_state >> 8) / (double)(1 << 23) - 1;
+        kiln_element_put_number(info->dtype, buffer->data, k, value);
     }
 }
 

@@ -2,6 +2,7 @@
 #include "compiler/cli/elements.h"
 #include "compiler/cli/train/data.h"
 #include <kiln/compile.h>
+#include <kiln/element.h>
 
 #define XXH_INLINE_ALL
 #include <math.h>
@@ -212,7 +213,7 @@ static kiln_status recognise_pictures(data_set *data, kiln_dtype dtype, size_t c
     uint32_t *dims = data->dims;
     bool flat = data->rank == 2, first = data->rank == 3 && is_channels(dims[0]);
     bool last = data->rank == 3 && !first && is_channels(dims[2]);
-    bool bytes = dtype != KILN_F32 && dtype != KILN_F16;
+    bool bytes = !kiln_dtype_is_float(dtype);
     value_range(data, count * data->sample_size, &low, &high);
     bool shares = !bytes && high <= 1;
     data->pictures = (first || last || (flat && (bytes || shares))) && low >= 0 && high <= 255;

@@ -1,0 +1,120 @@
+/* Integers narrower than what holds them inside the graph. Import knows the model's types; after it
+ * nobody asks for them: operators that keep or choose values need not, and arithmetic is given the
+ * casts that make it wrap as the model's own type would. */
+#include "compiler/import/importing.h"
+#include "compiler/ops/ops.h"
+
+#include <string.h>
+
+/* Their first outputs (of Split all) have the type of the inputs. */
+static const char *const keeping[] = {
+    "Identity", "Dropout", "Reshape",         "Flatten",   "Squeeze", "Unsqueeze",
+    "Expand",   "Tile",    "Transpose",       "Concat",    "Split",   "Slice",
+    "Pad",      "Gather",  "DepthToSpace",    "Where",     "Max",     "Min",
+    "Clip",     "Relu",    "SpaceToDepth",    "MaxPool",   "Sign",    "ReduceMax",
+    "Resize",   "TopK",    "GatherElements",  "GatherND",  "Trilu",   "ReduceMin",
+    "Upsample", "OneHot",  "ScatterElements", "ScatterND", "Unique",  "Compress"};
+
+static const char *const computing[] = {
+    "Add", "Sub", "Mul",      "Div",        "Neg",       "Abs",        "Pow",
+    "Sum", "Mod", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot"};
+
+#define IS_ONE_OF(n, names) is_one_of(n, names, sizeof(names) / sizeof *(names))
+
+static bool is_one_of(const node *n, const char *const *names, size_t count) {
+    for (size_t k = 0; k < count; k++) {
+        if (strcmp(n->op->name, names[k]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The type of a power is its base's. */
+static kiln_dtype narrow_type_of_inputs(const node *n) {
+    size_t count = strcmp(n->op->name, "Pow") == 0 ? 1 : n->input_count;
+    for (size_t k = 0; k < count; k++) {
+        if (n->inputs[k] != NULL && n->inputs[k]->narrow != 0) {
+            return n->inputs[k]->narrow;
+        }
+    }
+    return 0;
+}
+
+/* ---- Arithmetic ---------------------------------------------------------------------------- */
+
+static kiln_status insert_cast(graph *g, size_t at, tensor *from, tensor *to, kiln_dtype type) {
+    node *cast = graph_insert_node(g, at, op_find("Cast"), NULL, 1, &from, 1, &to);
+    return cast != NULL ? node_set_int(g, cast, "to", onnx_type_of_dtype(type)) : KILN_ERROR_MEMORY;
+}
+
+/* Operands that are held in f32 are computed with as i64. */
+static kiln_status widen_inputs(graph *g, size_t *inout_at) {
+    node *n = g->nodes[*inout_at];
+    for (size_t k = 0; k < n->input_count; k++) {
+        tensor *t = n->inputs[k];
+        if (t == NULL || t->narrow == 0 || t->dtype == KILN_I64) {
+            continue;
+        }
+        tensor *wide = graph_add_tensor(g, NULL, KILN_I64);
+        if (wide == NULL) {
+            return KILN_ERROR_MEMORY;
+        }
+        n->inputs[k] = wide;
+        kiln_status status = insert_cast(g, (*inout_at)++, t, wide, KILN_I64);
+        if (status != KILN_OK) {
+            return status;
+        }
+    }
+    return KILN_OK;
+}
+
+static kiln_status wrap_output(graph *g, size_t *inout_at, kiln_dtype type) {
+    node *n = g->nodes[*inout_at];
+    tensor *y = n->outputs[0], *wide = graph_add_tensor(g, NULL, KILN_I64);
+    if (wide == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    n->outputs[0] = wide;
+    set_inner_type(y, type);
+    return insert_cast(g, ++*inout_at, wide, y, type);
+}
+
+/* ---- All nodes ----------------------------------------------------------------------------- */
+
+static kiln_status treat_node(graph *g, size_t *inout_at) {
+    node *n = g->nodes[*inout_at];
+    kiln_dtype type = narrow_type_of_inputs(n), target;
+    if (node_int(n, "boundary", 0) != 0) {
+        return KILN_OK; /* its ends know their types */
+    }
+    if (strcmp(n->op->name, "Cast") == 0) {
+        bool known = dtype_of_onnx_type(node_int(n, "to", 0), &target);
+        n->outputs[0]->narrow = known && is_narrow_integer(target) ? target : 0;
+        return KILN_OK;
+    }
+    if (type == 0 || n->output_count == 0 || n->outputs[0] == NULL) {
+        return KILN_OK;
+    }
+    if (IS_ONE_OF(n, computing)) {
+        kiln_status status = widen_inputs(g, inout_at);
+        return status == KILN_OK ? wrap_output(g, inout_at, type) : status;
+    }
+    bool all = strcmp(n->op->name, "Split") == 0;
+    for (size_t k = 0; IS_ONE_OF(n, keeping) && k < (all ? n->output_count : 1); k++) {
+        if (n->outputs[k] != NULL) {
+            n->outputs[k]->narrow = type;
+        }
+    }
+    return KILN_OK;
+}
+
+kiln_status wrap_narrow_integers(importing *im) {
+    for (size_t k = 0; k < im->g->node_count; k++) {
+        kiln_status status = treat_node(im->g, &k);
+        if (status != KILN_OK) {
+            return status;
+        }
+    }
+    return KILN_OK;
+}

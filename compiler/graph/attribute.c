@@ -46,7 +46,7 @@ int node_ints(const node *n, const char *name, int64_t *out, int capacity) {
 }
 
 int node_input_ints(const node *n, size_t k, int64_t *out, int capacity) {
-    tensor *t = k < n->input_count ? n->inputs[k] : NULL;
+    const tensor *t = k < n->input_count ? n->inputs[k] : NULL;
     const int64_t *values = tensor_is_constant(t) && t->dtype == KILN_I64 ? tensor_i64(t) : NULL;
     return values == NULL ? -1 : copy_ints(values, (size_t)tensor_elements(t), out, capacity);
 }

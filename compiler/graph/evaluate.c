@@ -54,6 +54,15 @@ static kiln_status allocate_outputs(graph *g, node *n) {
     return KILN_OK;
 }
 
+/* Evaluators read them as arrays. */
+static kiln_status align_inputs(const graph *g, const node *n) {
+    kiln_status status = KILN_OK;
+    for (size_t k = 0; k < n->input_count && status == KILN_OK; k++) {
+        status = tensor_align(g, n->inputs[k]);
+    }
+    return status;
+}
+
 kiln_status graph_evaluate_node(graph *g, node *n) {
     bool shape_only = (n->op->flags & OP_SHAPE_ONLY) != 0;
     for (size_t k = 0; k < n->input_count && !shape_only; k++) {
@@ -65,7 +74,10 @@ kiln_status graph_evaluate_node(graph *g, node *n) {
     if (n->op->evaluate == NULL) {
         return node_fail(g, n, KILN_ERROR_UNSUPPORTED, "cannot be computed at compile time");
     }
-    kiln_status status = allocate_outputs(g, n);
+    kiln_status status = align_inputs(g, n);
+    if (status == KILN_OK) {
+        status = allocate_outputs(g, n);
+    }
     if (status == KILN_OK) {
         status = n->op->evaluate(g, n);
     }

@@ -16,6 +16,7 @@
 enum { GRAPH_OTHER_BATCHES = 2 };
 
 #define GRAPH_MAX_ELEMENTS ((int64_t)1 << 40)    /* of one tensor; larger is refused */
+#define GRAPH_SMALL_BYTES ((size_t)4096)         /* constants up to here are always aligned */
 #define GRAPH_MAX_FOLDED_BYTES ((size_t)1 << 30) /* of one folded constant */
 
 struct op;
@@ -30,9 +31,8 @@ typedef struct tensor {
     uint32_t rank;
     int64_t dims[KILN_MAX_RANK];
     bool shape_known;
-    /* A constant's elements, or NULL when they are known only at run time. May be unaligned while
-     * they lie in a mapped file: readers go through tensor_f32() / tensor_i64() / tensor_bytes().
-     */
+    /* A constant's elements, or NULL when they are known only at run time. Aligned, but for f32 of
+     * more than GRAPH_SMALL_BYTES in a mapped file: see tensor_align(). */
     const void *data;
     void *owned; /* = data when the graph must free() it */
     /* The elements of a constant that was computed from the batch's placeholder, at a batch of 1
@@ -166,11 +166,15 @@ int64_t tensor_elements(const tensor *t); /* product of dims; 1 for a scalar */
 bool tensor_is_batched(const graph *g, const tensor *t);
 bool tensor_depends_on_batch(const tensor *t); /* as a constant does; false for NULL */
 bool tensor_same_shape(const tensor *a, const tensor *b);
-/* Aligned view of a constant's elements (copies once into owned memory if the file's are
- * unaligned). NULL: out of memory. t must be a constant of that dtype. */
-const float *tensor_f32(tensor *t);
-const int64_t *tensor_i64(tensor *t);
-const uint8_t *tensor_bytes(tensor *t); /* any dtype, aligned to 8 */
+/* A constant's elements, which must be of that dtype and aligned. Import aligns all but large f32,
+ * which graph_evaluate_node aligns for the evaluator: so inference may read what it likes of small
+ * inputs, evaluation everything, and passes read f32 one by one. */
+const float *tensor_f32(const tensor *t);
+const int64_t *tensor_i64(const tensor *t);
+const uint8_t *tensor_bytes(const tensor *t);    /* any dtype */
+float tensor_f32_at(const tensor *t, int64_t k); /* aligned or not */
+/* Copies a constant whose elements lie unaligned in a file. */
+kiln_status tensor_align(const graph *g, tensor *t);
 /* Sets shape; checks rank, signs and the element limit. n names the culprit in the message. */
 kiln_status tensor_set_shape(const graph *g, const node *n, tensor *t, uint32_t rank,
                              const int64_t *dims);

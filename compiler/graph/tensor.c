@@ -1,6 +1,7 @@
 /* Tensors: shapes, and the elements of constants. */
 #include "compiler/graph/graph.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,30 +32,41 @@ bool tensor_same_shape(const tensor *a, const tensor *b) {
 
 /* ---- Elements ------------------------------------------------------------------------------ */
 
-static const void *aligned_data(tensor *t, size_t alignment) {
-    if ((uintptr_t)t->data % alignment != 0) {
-        size_t bytes = (size_t)tensor_elements(t) * kiln_dtype_size(t->dtype);
-        void *copy = malloc(bytes > 0 ? bytes : 1);
-        if (copy == NULL) {
-            return NULL;
-        }
-        memcpy(copy, t->data, bytes);
-        tensor_release(t);
-        t->data = t->owned = copy;
+static bool is_aligned(const tensor *t) {
+    return (uintptr_t)t->data % kiln_dtype_size(t->dtype) == 0;
+}
+
+kiln_status tensor_align(const graph *g, tensor *t) {
+    if (!tensor_is_constant(t) || is_aligned(t)) {
+        return KILN_OK;
     }
+    const void *unaligned = t->data;
+    kiln_status status = tensor_allocate(g, t);
+    if (status == KILN_OK) {
+        memcpy(t->owned, unaligned, (size_t)tensor_elements(t) * kiln_dtype_size(t->dtype));
+    }
+    return status;
+}
+
+const float *tensor_f32(const tensor *t) {
+    assert(t->dtype == KILN_F32 && is_aligned(t));
     return t->data;
 }
 
-const float *tensor_f32(tensor *t) {
-    return aligned_data(t, _Alignof(float));
+const int64_t *tensor_i64(const tensor *t) {
+    assert(t->dtype == KILN_I64 && is_aligned(t));
+    return t->data;
 }
 
-const int64_t *tensor_i64(tensor *t) {
-    return aligned_data(t, _Alignof(int64_t));
+const uint8_t *tensor_bytes(const tensor *t) {
+    assert(is_aligned(t));
+    return t->data;
 }
 
-const uint8_t *tensor_bytes(tensor *t) {
-    return aligned_data(t, 8);
+float tensor_f32_at(const tensor *t, int64_t k) {
+    float value;
+    memcpy(&value, (const uint8_t *)t->data + (size_t)k * sizeof value, sizeof value);
+    return value;
 }
 
 kiln_status tensor_allocate(const graph *g, tensor *t) {

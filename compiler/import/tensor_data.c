@@ -1,5 +1,5 @@
-/* TensorProto to tensor, in all forms of storage. f32, i64 and bool raw data stay in the file; the
- * rest is converted. */
+/* TensorProto to tensor, in all forms of storage. f32, i64 and bool raw data stay in the file,
+ * where they are aligned or large; the rest is converted. */
 #include "compiler/import/importing.h"
 #include <kiln/element.h>
 
@@ -109,7 +109,8 @@ static kiln_status take_raw(importing *im, kiln_dtype type, kiln_span raw, bool 
     bool as_it_is = is_usable_as_it_is(type, raw, t);
     if (stays && as_it_is && count > 0) {
         t->data = raw.data;
-        return KILN_OK;
+        bool large = t->dtype == KILN_F32 && raw.size > GRAPH_SMALL_BYTES;
+        return large ? KILN_OK : tensor_align(im->g, t);
     }
     kiln_status status = tensor_allocate(im->g, t);
     if (status == KILN_OK && as_it_is && count > 0) {

@@ -124,7 +124,7 @@ static kiln_status align_exponent(graph *g, node *n) {
             ((float *)y->owned)[k] = (float)tensor_i64(b)[k];
             continue;
         }
-        float exponent = tensor_f32(b)[k];
+        float exponent = tensor_f32_at(b, k);
         if (!(fabsf(exponent) < 1e6f) || truncf(exponent) != exponent) {
             return KILN_OK;
         }

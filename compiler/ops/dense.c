@@ -138,11 +138,10 @@ static tensor *scaled(lowering *l, tensor *t, float factor) {
         return t;
     }
     tensor *result = graph_add_constant(lower_graph(l), NULL, KILN_F32, t->rank, t->dims);
-    const float *from = tensor_f32(t);
-    for (int64_t k = 0; result != NULL && from != NULL && k < tensor_elements(t); k++) {
-        ((float *)result->owned)[k] = from[k] * factor;
+    for (int64_t k = 0; result != NULL && k < tensor_elements(t); k++) {
+        ((float *)result->owned)[k] = tensor_f32_at(t, k) * factor;
     }
-    return from != NULL ? result : NULL;
+    return result;
 }
 
 static bool is_column_bias(const tensor *c, const gemm_shape *s) {

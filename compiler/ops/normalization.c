@@ -58,10 +58,10 @@ static kiln_status infer_batch_norm(graph *g, node *n) {
 /* y = scale[c] * x + bias[c]. */
 static void batch_norm_factors(const node *n, int64_t c, double *out_scale, double *out_bias) {
     double epsilon = (double)node_float(n, "epsilon", 1e-5f);
-    double variance = (double)tensor_f32(n->inputs[4])[c];
-    *out_scale = (double)tensor_f32(n->inputs[1])[c] / sqrt(variance + epsilon);
-    *out_bias =
-        (double)tensor_f32(n->inputs[2])[c] - (double)tensor_f32(n->inputs[3])[c] * *out_scale;
+    double variance = (double)tensor_f32_at(n->inputs[4], c);
+    *out_scale = (double)tensor_f32_at(n->inputs[1], c) / sqrt(variance + epsilon);
+    *out_bias = (double)tensor_f32_at(n->inputs[2], c) -
+                (double)tensor_f32_at(n->inputs[3], c) * *out_scale;
 }
 
 static kiln_status evaluate_batch_norm(graph *g, node *n) {

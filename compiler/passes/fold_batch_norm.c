@@ -15,18 +15,15 @@ static kiln_status fold(graph *g, node *bn, node *into, int64_t channels) {
         return KILN_ERROR_MEMORY;
     }
     float *bias = scale + channels;
-    const float *gamma = tensor_f32(bn->inputs[1]), *beta = tensor_f32(bn->inputs[2]);
-    const float *mean = tensor_f32(bn->inputs[3]), *variance = tensor_f32(bn->inputs[4]);
     double epsilon = node_float(bn, "epsilon", 1e-5f);
-    kiln_status status = KILN_ERROR_MEMORY;
-    if (gamma != NULL && beta != NULL && mean != NULL && variance != NULL) {
-        for (int64_t c = 0; c < channels; c++) {
-            double factor = gamma[c] / sqrt((double)variance[c] + epsilon);
-            scale[c] = (float)factor;
-            bias[c] = (float)(beta[c] - mean[c] * factor);
-        }
-        status = scale_weights(g, into, scale, bias);
+    for (int64_t c = 0; c < channels; c++) {
+        double gamma = tensor_f32_at(bn->inputs[1], c), beta = tensor_f32_at(bn->inputs[2], c);
+        double mean = tensor_f32_at(bn->inputs[3], c), variance = tensor_f32_at(bn->inputs[4], c);
+        double factor = gamma / sqrt(variance + epsilon);
+        scale[c] = (float)factor;
+        bias[c] = (float)(beta - mean * factor);
     }
+    kiln_status status = scale_weights(g, into, scale, bias);
     free(scale);
     return status;
 }

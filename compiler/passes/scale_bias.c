@@ -52,10 +52,9 @@ static int64_t output_channel(const node *n, const tensor *w, int64_t a, int64_t
     return a;
 }
 
-static tensor *scaled_weight(graph *g, const node *n, tensor *w, const float *scale) {
+static tensor *scaled_weight(graph *g, const node *n, const tensor *w, const float *scale) {
     tensor *result = graph_add_constant(g, NULL, KILN_F32, w->rank, w->dims);
-    const float *from = tensor_f32(w);
-    if (result == NULL || from == NULL) {
+    if (result == NULL) {
         return NULL;
     }
     float *to = result->owned;
@@ -66,23 +65,22 @@ static tensor *scaled_weight(graph *g, const node *n, tensor *w, const float *sc
             float factor = scale[output_channel(n, w, a, b)];
             int64_t at = (a * second + b) * rest;
             for (int64_t k = 0; k < rest; k++) {
-                to[at + k] = from[at + k] * factor;
+                to[at + k] = tensor_f32_at(w, at + k) * factor;
             }
         }
     }
     return result;
 }
 
-static tensor *scaled_bias(graph *g, tensor *old, int64_t channels, const float *scale,
+static tensor *scaled_bias(graph *g, const tensor *old, int64_t channels, const float *scale,
                            const float *bias) {
     tensor *result = graph_add_constant(g, NULL, KILN_F32, 1, &channels);
-    const float *from = old != NULL ? tensor_f32(old) : NULL;
-    if (result == NULL || (old != NULL && from == NULL)) {
+    if (result == NULL) {
         return NULL;
     }
     float *to = result->owned;
     for (int64_t c = 0; c < channels; c++) {
-        to[c] = (from != NULL ? from[c] : 0.0f) * scale[c] + bias[c];
+        to[c] = (old != NULL ? tensor_f32_at(old, c) : 0.0f) * scale[c] + bias[c];
     }
     return result;
 }

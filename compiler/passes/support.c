@@ -32,12 +32,11 @@ bool channel_values(tensor *t, const tensor *like, float *out_values) {
             return false;
         }
     }
-    const float *values = tensor_f32(t);
-    if (values == NULL || (count != 1 && count != channels)) {
+    if (count != 1 && count != channels) {
         return false;
     }
     for (int64_t c = 0; c < channels; c++) {
-        out_values[c] = values[count == 1 ? 0 : c];
+        out_values[c] = tensor_f32_at(t, count == 1 ? 0 : c);
     }
     return true;
 }
@@ -46,11 +45,7 @@ bool scalar_value(tensor *t, float *out_value) {
     if (!tensor_is_constant(t) || t->dtype != KILN_F32 || tensor_elements(t) != 1) {
         return false;
     }
-    const float *value = tensor_f32(t);
-    if (value == NULL) {
-        return false;
-    }
-    *out_value = value[0];
+    *out_value = tensor_f32_at(t, 0);
     return true;
 }
 

@@ -139,6 +139,8 @@ START_TEST(aligns_constants) {
     size_t at = (uintptr_t)file % 4 == 3 ? 2 : 1;
     memcpy(file + at, values, sizeof values);
     t->data = file + at;
+    ck_assert_float_eq(tensor_f32_at(t, 1), 2);
+    ck_assert_int_eq(tensor_align(g, t), KILN_OK);
     const float *aligned = tensor_f32(t);
     ck_assert_uint_eq((uintptr_t)aligned % 4, 0);
     ck_assert(aligned[0] == 1 && aligned[1] == 2);

@@ -79,17 +79,6 @@ START_TEST(reads_raw_data) {
 }
 END_TEST
 
-START_TEST(leaves_floats_in_the_file) {
-    small_model();
-    float values[2] = {1, 2};
-    int64_t two = 2;
-    set_raw(model_initializer("w", FLOAT, 1, &two), values, sizeof values);
-    import_fine();
-    ck_assert_ptr_nonnull(found("w")->data);
-    ck_assert_ptr_null(found("w")->owned);
-}
-END_TEST
-
 START_TEST(reads_typed_fields) {
     float floats[] = {1, 2};
     double doubles[] = {1, 2};
@@ -659,7 +648,6 @@ END_TEST
 int main(void) {
     const TTest *const tests[] = {imports_a_model,
                                   reads_raw_data,
-                                  leaves_floats_in_the_file,
                                   reads_typed_fields,
                                   reads_negative_integers,
                                   refuses_wrong_counts,

@@ -17,6 +17,44 @@ START_TEST(refuses_a_node_without_an_operator) {
 }
 END_TEST
 
+/* Wherever in the file they lie: evaluation reads them as arrays. */
+START_TEST(small_constants_are_aligned) {
+    static char *const names[] = {"w", "ww", "www", "wwww", "wwwww"};
+    float values[] = {1, 2, 3};
+    int64_t three = 3;
+    small_model();
+    for (size_t k = 0; k < 5; k++) {
+        set_raw(model_initializer(names[k], FLOAT, 1, &three), values, sizeof values);
+    }
+    import_fine();
+    for (size_t k = 0; k < 5; k++) {
+        ck_assert_uint_eq((uintptr_t)found(names[k])->data % _Alignof(float), 0);
+        ck_assert_float_eq(tensor_f32(found(names[k]))[2], 3);
+    }
+}
+END_TEST
+
+/* They are not copied until they must be. */
+START_TEST(large_constants_stay_in_the_file) {
+    static char *const names[] = {"w", "ww", "www", "wwww"};
+    static float values[2000];
+    int64_t count = 2000;
+    values[1999] = 3;
+    small_model();
+    for (size_t k = 0; k < 4; k++) {
+        set_raw(model_initializer(names[k], FLOAT, 1, &count), values, sizeof values);
+    }
+    import_fine();
+    for (size_t k = 0; k < 4; k++) {
+        tensor *t = found(names[k]);
+        ck_assert_ptr_null(t->owned);
+        ck_assert_float_eq(tensor_f32_at(t, 1999), 3);
+        ck_assert_int_eq(tensor_align(m.g, t), KILN_OK);
+        ck_assert_float_eq(tensor_f32(t)[1999], 3);
+    }
+}
+END_TEST
+
 START_TEST(refuses_an_operator_with_a_long_name) {
     static char name[400];
     memset(name, 'a', sizeof name - 1);
@@ -178,6 +216,8 @@ int main(void) {
                                   accepts_i32_for_i64,
                                   checks_given_values,
                                   refuses_operators_newer_than_the_opset,
+                                  small_constants_are_aligned,
+                                  large_constants_stay_in_the_file,
                                   frees_views_of_attributes,
                                   refuses_a_huge_array};
     return run_tests("import edges", tests, sizeof tests / sizeof *tests);

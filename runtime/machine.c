@@ -1,6 +1,7 @@
 /* The processor's peaks, measured: multiply-adds in registers, and reading from memory. */
 #include "runtime/lanes/lanes.h"
 #include "runtime/runtime.h"
+#include "runtime/threads.h"
 #include <kiln/machine.h>
 
 #include <pthreadpool.h>
@@ -106,14 +107,12 @@ kiln_status kiln_machine_measure(uint32_t threads, kiln_machine *out_machine, ki
                          MAX_THREADS);
     }
     measurement m = {.peak = lanes_best()->peak, .threads = threads};
-    if (threads > 1) {
-        m.threadpool = pthreadpool_create(threads);
-        if (m.threadpool == NULL) {
-            return kiln_fail(error, KILN_ERROR_MEMORY, "cannot start %u threads", threads);
-        }
+    kiln_status status = threads_create_pool(threads, &m.threadpool, error);
+    if (status != KILN_OK) {
+        return status;
     }
     double flops = measure_flops(&m), bandwidth = 0;
-    kiln_status status = measure_bandwidth(&m, &bandwidth, error);
+    status = measure_bandwidth(&m, &bandwidth, error);
     if (status == KILN_OK) {
         *out_machine = (kiln_machine){lanes_best()->name, threads, flops, bandwidth};
     }

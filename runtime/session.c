@@ -2,6 +2,7 @@
 #include "runtime/session.h"
 #include "runtime/kernels/xnnpack.h"
 #include "runtime/packed.h"
+#include "runtime/threads.h"
 
 #include <string.h>
 #include <time.h>
@@ -149,13 +150,7 @@ kiln_status kiln_session_create(const kiln_plan *plan, const kiln_session_option
                         .memory_limit = options->memory_limit,
                         .observed_step = SIZE_MAX};
     packed_enter(plan);
-    if (options->threads > 1) {
-        s->threadpool = pthreadpool_create(options->threads);
-        if (s->threadpool == NULL) {
-            status =
-                kiln_fail(error, KILN_ERROR_MEMORY, "cannot start %u threads", options->threads);
-        }
-    }
+    status = threads_create_pool(options->threads, &s->threadpool, error);
     if (status == KILN_OK) {
         status = make_calls(s, error);
     }

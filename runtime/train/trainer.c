@@ -1,6 +1,7 @@
 /* The trainer: creating, feeding, asking. The loop is fit.c. */
 #include "runtime/train/trainer.h"
 #include "runtime/kernels/xnnpack.h"
+#include "runtime/threads.h"
 #include "runtime/train/head.h"
 #include "runtime/train/parts.h"
 
@@ -130,11 +131,8 @@ kiln_status kiln_trainer_create(const kiln_plan *backbone, const kiln_train_opti
     if (status == KILN_OK) {
         status = find_features(t, options, error);
     }
-    if (status == KILN_OK && t->options.threads > 1) {
-        t->pool = pthreadpool_create(t->options.threads);
-        status = t->pool != NULL ? KILN_OK
-                                 : kiln_fail(error, KILN_ERROR_INTERNAL, "cannot create %u threads",
-                                             t->options.threads);
+    if (status == KILN_OK) {
+        status = threads_create_pool(t->options.threads, &t->pool, error);
     }
     if (status == KILN_OK) {
         status = network_create(&t->options, t->feature_count, t->pool, &t->net, error);

@@ -1,6 +1,7 @@
 /* Training through the public interface: loss curves against NumPy's, trained plans against the
  * trainer's own scores, cutting, fine-tuning, checkpoints, reproducibility, wrong use. */
 #include "runtime/train/network.h"
+#include "tests/unit/no_threads.h"
 #include "tests/unit/oracle_losses.h"
 
 #include <check.h>
@@ -448,6 +449,17 @@ START_TEST(says_when_the_loss_diverges) {
 }
 END_TEST
 
+START_TEST(says_that_threads_cannot_start) {
+    kiln_train_options o = raw_options("softmax");
+    kiln_trainer *t;
+    o.threads = 3;
+    forbid_threads();
+    ck_assert_int_eq(kiln_trainer_create(NULL, &o, &t, &error), KILN_ERROR_MEMORY);
+    ck_assert_ptr_nonnull(strstr(error.message, "cannot start 3 threads"));
+    allow_threads();
+}
+END_TEST
+
 int main(void) {
     make_samples();
     Suite *suite = suite_create("trainer");
@@ -463,6 +475,7 @@ int main(void) {
     tcase_add_test(tests, refuses_bad_heads);
     tcase_add_test(tests, refuses_bad_options_and_samples);
     tcase_add_test(tests, says_when_the_loss_diverges);
+    tcase_add_test(tests, says_that_threads_cannot_start);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

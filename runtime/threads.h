@@ -1,0 +1,12 @@
+/* Thread pools that start or fail. */
+#ifndef KILN_RUNTIME_THREADS_H
+#define KILN_RUNTIME_THREADS_H
+
+#include <kiln/kiln.h>
+#include <pthreadpool.h>
+
+/* A pool of `threads` (at least 1) threads, the caller's included; NULL, and KILN_OK, for one. An
+ * error when they cannot all be started. */
+kiln_status threads_create_pool(uint32_t threads, pthreadpool_t *out_pool, kiln_error *error);
+
+#endif

@@ -79,7 +79,7 @@ bool uses_allow_strides(const lowering *l, const use_table *table, uint32_t tens
         const program_step *step = &p->steps[use->step];
         if (is_pseudo(step)) {
             /* A copy of its columns, should it come to that, runs over several rows at once. */
-            if (((const lower_columns *)step->params)->inner != 1) {
+            if (!((const lower_columns *)step->params)->in_rows) {
                 return false;
             }
             continue;
@@ -143,8 +143,8 @@ static bool share_columns(lowering *l, const use_table *table, uint32_t whole, u
     if (one_row && dense) {
         return move_memory(l, table, part_root, w->root, offset, 0, true);
     }
-    bool last_axis = columns->inner == 1 && w->row_wise && l->memories[part].row_wise;
-    return last_axis && move_memory(l, table, part_root, w->root, offset, w->row_stride, false);
+    bool by_rows = columns->in_rows && w->row_wise && l->memories[part].row_wise;
+    return by_rows && move_memory(l, table, part_root, w->root, offset, w->row_stride, false);
 }
 
 /* Columns [start, start + width) of a whole as a tensor of its own, for a copy to or from it. */
@@ -153,16 +153,15 @@ static uint32_t column_view(lowering *l, uint32_t whole, const lower_columns *co
     const program_tensor *t = &l->p->tensors[whole];
     memory w = l->memories[whole];
     size_t element = kiln_dtype_size(t->dtype);
-    uint32_t row = program_row(t);
     bool batched = t->batched;
     int64_t dims[2] = {(int64_t)columns->outer * (batched ? GRAPH_BATCH : 1), (int64_t)width};
     uint32_t view = lower_temporary(l, t->dtype, 2, dims, KILN_ROW_MAJOR);
     if (view != KILN_PLAN_NONE) {
-        uint32_t stride = columns->inner == 1 ? w.row_stride : (uint32_t)columns->width;
+        uint32_t stride = columns->in_rows ? w.row_stride : (uint32_t)columns->width;
         l->memories[view] = (memory){.root = w.root,
                                      .offset = w.offset + start * element,
                                      .row_stride = stride,
-                                     .row_wise = columns->inner == 1 && row == columns->width};
+                                     .row_wise = columns->in_rows && w.row_wise};
     }
     return view;
 }
@@ -211,7 +210,7 @@ static bool already_adjacent(lowering *l, const use_table *table, const program_
     const memory *first = &l->memories[step->operands[0]];
     size_t element = kiln_dtype_size(l->p->tensors[whole].dtype);
     uint64_t start = 0;
-    if (columns->inner != 1 || first->root == step->operands[0] || !is_free_root(l, whole)) {
+    if (!columns->in_rows || first->root == step->operands[0] || !is_free_root(l, whole)) {
         return false;
     }
     for (uint32_t k = 0; k < step->input_count; k++) {

@@ -60,18 +60,22 @@ kiln_status lower_step(lowering *l, const node *n, kiln_kernel kernel, const voi
 kiln_status lower_copy(lowering *l, const node *n, uint32_t x, uint32_t output,
                        const int64_t *input_strides, int64_t input_start);
 
-/* `output` = concatenation of the inputs along a physical axis (all of output's layout). Decides
- * later, with lifetimes known, which inputs are written in place and which are copied. */
-kiln_status lower_concat(lowering *l, const node *n, size_t input_count, tensor *const *inputs,
+/* `output` = concatenation of the inputs along a physical axis; they have its physical dims but for
+ * that axis (constants: see lower_broadcast). Decides later, with lifetimes known, which inputs are
+ * written in place and which are copied. */
+kiln_status lower_concat(lowering *l, const node *n, size_t input_count, const uint32_t *inputs,
                          tensor *output, uint32_t physical_axis);
 /* `output` = the part of x at [start, start + output's size) of a physical axis. A view where
  * readers allow it, else a copy. */
 kiln_status lower_slice(lowering *l, const node *n, tensor *x, tensor *output,
                         uint32_t physical_axis, int64_t start);
 
+/* Keeps a failure whose error is set already for lower_status; returns KILN_PLAN_NONE. For what
+ * returns an id and fails elsewhere than in a lower_ call. */
+uint32_t lower_fail(lowering *l, kiln_status status);
 /* The graph whose node is being lowered, for node_fail. */
 graph *lower_graph(const lowering *l);
-/* KILN_OK, or what an earlier lower_ call that returned an id ran into (out of memory): return it
+/* KILN_OK, or what an earlier lower_ call that returned an id ran into: return it
  * at the end of a lower function; lower_step checks it too. */
 kiln_status lower_status(const lowering *l);
 

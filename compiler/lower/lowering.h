@@ -18,10 +18,13 @@ typedef struct memory {
  * steps of these pseudo-kernels. */
 enum { LOWER_CONCAT = KILN_KERNEL_COUNT + 1, LOWER_SLICE };
 
-/* `outer` rows of `width` elements; the parts are columns of that matrix. */
+/* `outer` rows of `width` elements; the parts are columns of that matrix. They are columns of the
+ * tensor's own rows, those that have a stride, only where the axis is the last physical one: an
+ * axis with dims of one behind it has other rows, though its elements follow each other as well. */
 typedef struct lower_columns {
-    uint64_t outer, inner, width; /* elements; inner = elements of one step along the axis */
-    uint64_t start;               /* LOWER_SLICE: first column */
+    uint64_t outer, width; /* elements */
+    uint64_t start;        /* LOWER_SLICE: first column */
+    bool in_rows;          /* the axis is the last physical one */
 } lower_columns;
 
 struct lowering {

@@ -104,7 +104,7 @@ static bool grow(lowering *l, void **inout_array, size_t count, size_t *inout_ca
 
 /* ---- Tensors ------------------------------------------------------------------------------- */
 
-static uint32_t fail_tensor(lowering *l, kiln_status status) {
+uint32_t lower_fail(lowering *l, kiln_status status) {
     if (l->status == KILN_OK) {
         l->status = status;
     }
@@ -141,7 +141,7 @@ uint32_t lowering_add_tensor(lowering *l, const char *name, kiln_dtype dtype, ui
     bool room = grow(l, &tensors, p->tensor_count, &p->tensor_capacity, sizeof *p->tensors) &&
                 grow(l, &memories, p->tensor_count, &l->memory_capacity, sizeof *l->memories);
     if (!room) {
-        return fail_tensor(l, KILN_ERROR_MEMORY);
+        return lower_fail(l, KILN_ERROR_MEMORY);
     }
     p->tensors = tensors;
     l->memories = memories;
@@ -154,7 +154,7 @@ uint32_t lowering_add_tensor(lowering *l, const char *name, kiln_dtype dtype, ui
                           .storage = KILN_PLAN_NONE};
     kiln_status status = plan_dims(l, t, rank, dims);
     if (status != KILN_OK) {
-        return fail_tensor(l, status);
+        return lower_fail(l, status);
     }
     t->row_stride = program_row(t);
     l->memories[id] = (memory){.root = id, .row_stride = t->row_stride, .row_wise = true};
@@ -227,7 +227,7 @@ uint32_t lower_constant_data(lowering *l, const char *name, kiln_dtype dtype, ui
     size_t bytes = (size_t)program_bytes(&l->p->tensors[id]);
     void *copy = graph_allocate(l->g, bytes);
     if (copy == NULL) {
-        return fail_tensor(l, KILN_ERROR_MEMORY);
+        return lower_fail(l, KILN_ERROR_MEMORY);
     }
     memcpy(copy, data, bytes);
     l->p->tensors[id].constant.data = copy;
@@ -255,7 +255,7 @@ kiln_status lowering_add_step(lowering *l, const program_step *step) {
     program *p = l->p;
     void *steps = p->steps;
     if (!grow(l, &steps, p->step_count, &p->step_capacity, sizeof *p->steps)) {
-        return KILN_ERROR_MEMORY;
+        return l->status = KILN_ERROR_MEMORY;
     }
     p->steps = steps;
     p->steps[p->step_count++] = *step;
@@ -266,14 +266,17 @@ kiln_status lowering_add_step(lowering *l, const program_step *step) {
  * once. */
 static uint32_t bring_in(lowering *l, const node *n, uint32_t id) {
     program_tensor input = l->p->tensors[id];
-    tensor *source = NULL;
-    for (size_t k = 0; k < l->g->input_count; k++) {
-        if (l->g->inputs[k]->mark == (size_t)id + 1) {
-            source = l->g->inputs[k];
-        }
+    size_t index = 0;
+    while (index < l->g->input_count && l->p->inputs[index] != id) {
+        index++;
     }
-    if (source == NULL) {
-        return fail_tensor(l, KILN_ERROR_INTERNAL);
+    if (index == l->g->input_count) {
+        return lower_fail(l, node_fail(l->g, n, KILN_ERROR_INTERNAL,
+                                       "reads '%s', which is no input of the graph", input.name));
+    }
+    tensor *source = l->g->inputs[index];
+    if (source->mark != (size_t)id + 1) {
+        return (uint32_t)(source->mark - 1); /* already, for another operand */
     }
     uint32_t copy = lower_temporary(l, input.dtype, source->rank, source->dims, KILN_ROW_MAJOR);
     int64_t strides[KILN_MAX_RANK], stride = 1;
@@ -282,15 +285,19 @@ static uint32_t bring_in(lowering *l, const node *n, uint32_t id) {
         stride *= input.dims[k];
     }
     if (copy == KILN_PLAN_NONE || lower_copy(l, n, id, copy, strides, 0) != KILN_OK) {
-        return fail_tensor(l, KILN_ERROR_MEMORY);
+        return KILN_PLAN_NONE;
     }
     source->mark = copy + 1;
     return copy;
 }
 
 uint32_t lower_reshaped(lowering *l, uint32_t tensor_id, uint32_t rank, const int64_t *dims) {
-    if (l->status != KILN_OK || tensor_id == KILN_PLAN_NONE) {
-        return fail_tensor(l, KILN_ERROR_INTERNAL);
+    if (l->status != KILN_OK) {
+        return KILN_PLAN_NONE;
+    }
+    if (tensor_id == KILN_PLAN_NONE) {
+        return lower_fail(l, node_fail(l->g, l->current, KILN_ERROR_INTERNAL,
+                                       "gives an operand that is not there other dims"));
     }
     if (l->p->tensors[tensor_id].place == KILN_PLACE_INPUT) {
         tensor_id = bring_in(l, l->current, tensor_id);
@@ -391,22 +398,48 @@ kiln_status lower_alias(lowering *l, const node *n, tensor *view, tensor *base) 
 
 /* ---- Columns ------------------------------------------------------------------------------- */
 
-static lower_columns columns_of(const program_tensor *whole, uint32_t axis) {
-    uint32_t dims[KILN_MAX_RANK];
-    lower_columns columns = {.outer = 1, .inner = 1};
+/* Columns from index `start` of the axis on. */
+static lower_columns columns_of(const program_tensor *whole, uint32_t axis, uint64_t start) {
+    uint32_t dims[KILN_MAX_RANK] = {0};
+    lower_columns columns = {.outer = 1, .start = start, .in_rows = axis + 1 == whole->rank};
     program_physical_dims(whole, dims);
-    for (uint32_t k = 0; k < whole->rank; k++) {
-        if (k < axis) {
-            columns.outer *= dims[k];
-        } else if (k > axis) {
-            columns.inner *= dims[k];
-        }
+    for (uint32_t k = 0; k < axis; k++) {
+        columns.outer *= dims[k];
     }
-    columns.width = columns.inner * dims[axis];
+    columns.width = program_elements(whole) / columns.outer;
+    columns.start *= columns.width / dims[axis];
     return columns;
 }
 
-kiln_status lower_concat(lowering *l, const node *n, size_t input_count, tensor *const *inputs,
+static kiln_status add_columns(lowering *l, const node *n, int kernel, size_t input_count,
+                               uint32_t *operands, lower_columns *columns) {
+    return lowering_add_step(l, &(program_step){.kernel = (kiln_kernel)kernel,
+                                                .name = n->name,
+                                                .origin = n->origin,
+                                                .operands = operands,
+                                                .input_count = (uint32_t)input_count,
+                                                .output_count = 1,
+                                                .params = columns});
+}
+
+/* What columns of `whole` are made of, or become, must lie as it does: by physical dims, all but
+ * the axis are the same. */
+static kiln_status check_part(lowering *l, const node *n, uint32_t part, uint32_t whole,
+                              uint32_t axis) {
+    const program_tensor *a = &l->p->tensors[part], *b = &l->p->tensors[whole];
+    uint32_t part_dims[KILN_MAX_RANK], whole_dims[KILN_MAX_RANK];
+    program_physical_dims(a, part_dims);
+    program_physical_dims(b, whole_dims);
+    bool same = a->rank == b->rank && a->batched == b->batched;
+    for (uint32_t k = 0; k < b->rank && same; k++) {
+        same = k == axis || part_dims[k] == whole_dims[k];
+    }
+    return same ? KILN_OK
+                : node_fail(l->g, n, KILN_ERROR_INTERNAL, "'%s' lies in another order than '%s'",
+                            a->name != NULL ? a->name : "", b->name != NULL ? b->name : "");
+}
+
+kiln_status lower_concat(lowering *l, const node *n, size_t input_count, const uint32_t *inputs,
                          tensor *output, uint32_t axis) {
     if (input_count > KILN_PLAN_NONE / 2 || input_count > 100000) {
         return node_fail(l->g, n, KILN_ERROR_UNSUPPORTED, "a concatenation of %zu tensors",
@@ -417,22 +450,17 @@ kiln_status lower_concat(lowering *l, const node *n, size_t input_count, tensor 
     if (operands == NULL || columns == NULL) {
         return l->status = KILN_ERROR_MEMORY;
     }
-    for (size_t k = 0; k < input_count; k++) {
-        operands[k] = lower_tensor(l, inputs[k]);
+    uint32_t whole = operands[input_count] = lower_tensor(l, output);
+    kiln_status status = l->status;
+    for (size_t k = 0; k < input_count && status == KILN_OK; k++) {
+        operands[k] = inputs[k];
+        status = check_part(l, n, inputs[k], whole, axis);
     }
-    operands[input_count] = lower_tensor(l, output);
-    if (l->status != KILN_OK) {
-        return l->status;
+    if (status != KILN_OK) {
+        return status;
     }
-    *columns = columns_of(&l->p->tensors[operands[input_count]], axis);
-    program_step step = {.kernel = (kiln_kernel)LOWER_CONCAT,
-                         .name = n->name,
-                         .origin = n->origin,
-                         .operands = operands,
-                         .input_count = (uint32_t)input_count,
-                         .output_count = 1,
-                         .params = columns};
-    return lowering_add_step(l, &step);
+    *columns = columns_of(&l->p->tensors[whole], axis, 0);
+    return add_columns(l, n, LOWER_CONCAT, input_count, operands, columns);
 }
 
 kiln_status lower_slice(lowering *l, const node *n, tensor *x, tensor *output, uint32_t axis,
@@ -444,19 +472,13 @@ kiln_status lower_slice(lowering *l, const node *n, tensor *x, tensor *output, u
     }
     operands[0] = lower_tensor(l, x);
     operands[1] = lower_tensor(l, output);
-    if (l->status != KILN_OK) {
-        return l->status;
+    kiln_status status =
+        l->status == KILN_OK ? check_part(l, n, operands[1], operands[0], axis) : l->status;
+    if (status != KILN_OK) {
+        return status;
     }
-    *columns = columns_of(&l->p->tensors[operands[0]], axis);
-    columns->start = (uint64_t)start * columns->inner;
-    program_step step = {.kernel = (kiln_kernel)LOWER_SLICE,
-                         .name = n->name,
-                         .origin = n->origin,
-                         .operands = operands,
-                         .input_count = 1,
-                         .output_count = 1,
-                         .params = columns};
-    return lowering_add_step(l, &step);
+    *columns = columns_of(&l->p->tensors[operands[0]], axis, (uint64_t)start);
+    return add_columns(l, n, LOWER_SLICE, 1, operands, columns);
 }
 
 graph *lower_graph(const lowering *l) {

@@ -69,11 +69,18 @@ static kiln_status lower_concat_node(lowering *l, node *n) {
     if (status != KILN_OK) {
         return status;
     }
+    tensor *y = n->outputs[0];
     if (n->input_count == 1) {
-        return lower_alias(l, n, n->outputs[0], n->inputs[0]);
+        return lower_alias(l, n, y, n->inputs[0]);
     }
-    return lower_concat(l, n, n->input_count, n->inputs, n->outputs[0],
-                        physical_axis(n->outputs[0], axis));
+    uint32_t *inputs = graph_allocate(lower_graph(l), n->input_count * sizeof *inputs);
+    if (inputs == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    for (size_t k = 0; k < n->input_count; k++) {
+        inputs[k] = lower_broadcast(l, n, n->inputs[k], y);
+    }
+    return lower_concat(l, n, n->input_count, inputs, y, physical_axis(y, axis));
 }
 
 /* ---- Split --------------------------------------------------------------------------------- */

@@ -33,7 +33,9 @@ kiln_status lower_unfoldable(lowering *l, node *n);
 
 /* Truncated as Cast does; out of range: the nearest (cast.c). */
 int64_t integer_of_float(float value);
-/* Operand t of a broadcasting operator in the physical order of `out` (binary.c). */
+/* Operand t of an operator whose operands broadcast to, or are parts of, `out`, in the physical
+ * order of `out` (binary.c): constants are row-major in the graph, whatever the layout of what they
+ * meet. */
 uint32_t lower_broadcast(lowering *l, const node *n, tensor *t, const tensor *out);
 
 #endif

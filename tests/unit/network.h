@@ -19,6 +19,7 @@
 
 typedef struct network {
     graph *g;
+    int64_t batch; /* GRAPH_BATCH: open */
     tensor *inputs[NETWORK_ENDS], *outputs[NETWORK_ENDS];
     size_t input_count, output_count;
     uint64_t state;
@@ -47,21 +48,32 @@ static inline float random_normal(uint64_t *state) {
     return (float)(sum * sqrt(3));
 }
 
-static inline void network_begin(network *n, uint64_t seed) {
-    *n = (network){.state = seed};
+/* With the batch open, or of so many samples. */
+static inline void network_begin_at(network *n, uint64_t seed, int64_t batch) {
+    *n = (network){.state = seed, .batch = batch};
     ck_assert_int_eq(graph_create("test", &network_error, &n->g), KILN_OK);
     n->g->opset = 13;
     n->g->producer = "test";
-    n->g->batch_symbolic = true;
+    n->g->batch_symbolic = batch == GRAPH_BATCH;
 }
 
-static inline tensor *network_input(network *n, int64_t channels, int64_t height, int64_t width) {
+static inline void network_begin(network *n, uint64_t seed) {
+    network_begin_at(n, seed, GRAPH_BATCH);
+}
+
+/* Of any rank; sample: the dims but the batch. */
+static inline tensor *network_input_of(network *n, uint32_t rank, const int64_t *sample) {
     tensor *x = graph_add_tensor(n->g, NULL, KILN_F32);
-    const int64_t dims[] = {GRAPH_BATCH, channels, height, width};
-    ck_assert_int_eq(tensor_set_shape(n->g, NULL, x, 4, dims), KILN_OK);
+    int64_t dims[KILN_MAX_RANK] = {n->batch};
+    memcpy(dims + 1, sample, (rank - 1) * sizeof *dims);
+    ck_assert_int_eq(tensor_set_shape(n->g, NULL, x, rank, dims), KILN_OK);
     x->is_input = true;
     n->inputs[n->input_count++] = x;
     return x;
+}
+
+static inline tensor *network_input(network *n, int64_t channels, int64_t height, int64_t width) {
+    return network_input_of(n, 4, (int64_t[]){channels, height, width});
 }
 
 static inline void network_output(network *n, tensor *y) {
@@ -114,15 +126,19 @@ static inline tensor *network_convolve(network *n, tensor *x, const network_conv
     return y;
 }
 
+static inline void network_close(network *n) {
+    n->g->inputs = n->inputs;
+    n->g->input_count = n->input_count;
+    n->g->outputs = n->outputs;
+    n->g->output_count = n->output_count;
+}
+
 /* Compiles to `path` and frees the graph. */
 static inline kiln_status network_write(network *n, const kiln_compile_options *options,
                                         const char *path) {
     kiln_compile_report report = {0};
     program *p = NULL;
-    n->g->inputs = n->inputs;
-    n->g->input_count = n->input_count;
-    n->g->outputs = n->outputs;
-    n->g->output_count = n->output_count;
+    network_close(n);
     kiln_status status = passes_run(n->g, options, &report);
     if (status == KILN_OK) {
         status = lower_graph_to_program(n->g, options, &p);
@@ -164,6 +180,32 @@ static inline network_values network_noise(const kiln_plan *plan, uint32_t batch
             v.data[k][i] = random_normal(&seed);
         }
     }
+    return v;
+}
+
+/* The f32 outputs as the operators' own evaluators compute them, of a network whose batch is fixed;
+ * inputs may hold more samples. Frees the graph. */
+static inline network_values network_evaluate(network *n, const network_values *inputs) {
+    network_values v = {0};
+    network_close(n);
+    for (size_t k = 0; k < n->input_count; k++) {
+        tensor *x = n->inputs[k];
+        ck_assert_int_eq(tensor_allocate(n->g, x), KILN_OK);
+        ck_assert_uint_ge(inputs->count[k], (size_t)tensor_elements(x));
+        memcpy(x->owned, inputs->data[k], (size_t)tensor_elements(x) * sizeof(float));
+    }
+    for (size_t k = 0; k < n->g->node_count; k++) {
+        kiln_status status = graph_infer_node(n->g, n->g->nodes[k]);
+        status = status == KILN_OK ? graph_evaluate_node(n->g, n->g->nodes[k]) : status;
+        ck_assert_msg(status == KILN_OK, "%s", network_error.message);
+    }
+    for (size_t k = 0; k < n->output_count; k++) {
+        v.count[k] = (size_t)tensor_elements(n->outputs[k]);
+        v.data[k] = malloc(v.count[k] * sizeof(float));
+        memcpy(v.data[k], tensor_f32(n->outputs[k]), v.count[k] * sizeof(float));
+    }
+    graph_free(n->g);
+    n->g = NULL;
     return v;
 }
 

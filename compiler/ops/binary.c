@@ -330,6 +330,14 @@ static kiln_status lower_prelu(lowering *l, node *n) {
     return lower_step(l, n, KILN_KERNEL_PRELU, &params, sizeof params, 2, inputs, 1, &y);
 }
 
+/* dims, by out's axes, become those of a result that t takes part in. */
+static void widen(const tensor *t, const tensor *out, int64_t dims[KILN_MAX_RANK]) {
+    uint32_t missing = out->rank - t->rank;
+    for (uint32_t k = 0; k < t->rank; k++) {
+        dims[k + missing] = t->dims[k] != 1 ? t->dims[k] : dims[k + missing];
+    }
+}
+
 static kiln_status lower_binary(lowering *l, node *n) {
     const binary_spec *spec = spec_of(n);
     tensor *out = n->outputs[0];
@@ -337,12 +345,15 @@ static kiln_status lower_binary(lowering *l, node *n) {
     if (n->input_count == 1) {
         return lower_alias(l, n, out, n->inputs[0]);
     }
+    int64_t dims[KILN_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1}; /* of what has been summed so far */
     uint32_t a = lower_broadcast(l, n, n->inputs[0], out);
+    widen(n->inputs[0], out, dims);
     for (size_t k = 1; k < n->input_count; k++) {
         bool last = k + 1 == n->input_count && !mean;
         uint32_t b = lower_broadcast(l, n, n->inputs[k], out);
+        widen(n->inputs[k], out, dims);
         uint32_t y = last ? lower_tensor(l, out)
-                          : lower_temporary(l, out->dtype, out->rank, out->dims, out->layout);
+                          : lower_temporary(l, out->dtype, out->rank, dims, out->layout);
         kiln_status status =
             lower_status(l) == KILN_OK ? emit(l, n, spec->kernel, a, b, y, last) : lower_status(l);
         if (status != KILN_OK) {
@@ -363,14 +374,23 @@ static kiln_status lower_conversion(lowering *l, const node *n, uint32_t x, uint
     return lower_step(l, n, KILN_KERNEL_CAST, &params, sizeof params, 1, &x, 1, &y);
 }
 
-/* An operand of Pow as f32. */
+/* An operand of Pow as f32; a constant is converted now. */
 static uint32_t lower_as_float(lowering *l, const node *n, tensor *t) {
-    uint32_t x = lower_tensor(l, t);
     if (t->dtype == KILN_F32) {
-        return x;
+        return lower_broadcast(l, n, t, n->outputs[0]);
+    }
+    if (tensor_is_constant(t)) {
+        tensor *constant = graph_add_constant(lower_graph(l), NULL, KILN_F32, t->rank, t->dims);
+        if (constant == NULL) {
+            return lower_fail(l, KILN_ERROR_MEMORY);
+        }
+        for (int64_t k = 0; k < tensor_elements(t); k++) {
+            ((float *)constant->owned)[k] = (float)tensor_i64_at(t, k);
+        }
+        return lower_broadcast(l, n, constant, n->outputs[0]);
     }
     uint32_t y = lower_temporary(l, KILN_F32, t->rank, t->dims, t->layout);
-    return lower_conversion(l, n, x, y) == KILN_OK ? y : KILN_PLAN_NONE;
+    return lower_conversion(l, n, lower_tensor(l, t), y) == KILN_OK ? y : KILN_PLAN_NONE;
 }
 
 /* Base and exponent of different types, not both constant. */
@@ -379,9 +399,9 @@ static kiln_status lower_pow(lowering *l, node *n) {
     if (base->dtype == exponent->dtype) {
         return lower_binary(l, n);
     }
-    bool views = out->layout == KILN_ROW_MAJOR ||
-                 (tensor_same_shape(base, out) && tensor_same_shape(exponent, out));
-    if (!views) {
+    const tensor *integer = base->dtype == KILN_I64 ? base : exponent;
+    if (out->layout != KILN_ROW_MAJOR && integer->rank != out->rank &&
+        !tensor_is_constant(integer)) {
         return node_fail(lower_graph(l), n, KILN_ERROR_UNSUPPORTED,
                          "a broadcast exponent of another type than the base");
     }

@@ -132,7 +132,7 @@ static uint32_t lower_weight(lowering *l, const node *n, tensor *b, const gemm_s
     return lower_constant_view(l, b, 2, merged, strides);
 }
 
-/* A copy of t times factor; t itself when the factor is 1. */
+/* A copy of the constant t times factor; t itself when the factor is 1. NULL: memory. */
 static tensor *scaled(lowering *l, tensor *t, float factor) {
     if (factor == 1.0f) {
         return t;
@@ -155,7 +155,8 @@ static uint32_t lower_bias(lowering *l, const gemm_shape *s) {
     }
     tensor *c = scaled(l, s->c, s->beta);
     int64_t dims = s->n, stride = tensor_elements(s->c) == 1 ? 0 : 1;
-    return c == NULL ? KILN_PLAN_NONE : lower_constant_view(l, c, 1, &dims, &stride);
+    return c == NULL ? lower_fail(l, KILN_ERROR_MEMORY)
+                     : lower_constant_view(l, c, 1, &dims, &stride);
 }
 
 static kiln_status lower_fully_connected(lowering *l, node *n, uint32_t x, const gemm_shape *s) {

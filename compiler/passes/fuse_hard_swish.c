@@ -77,7 +77,7 @@ static kiln_status fuse_node(graph *g, node *n, size_t *inout_rewrites) {
         }
         to = "HardSwish";
     }
-    if (x == NULL) {
+    if (x == NULL || !tensor_same_shape(x, n->outputs[0])) {
         return KILN_OK;
     }
     ++*inout_rewrites;

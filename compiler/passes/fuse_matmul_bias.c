@@ -18,7 +18,8 @@ static kiln_status add_bias(graph *g, node *n, node *add, tensor *bias) {
     n->inputs = inputs;
     n->input_count = 3;
     absorb(g, n, add);
-    return graph_refresh(g);
+    kiln_status status = node_set_float(g, n, "beta", 1.0f); /* of a C that was not there: any */
+    return status == KILN_OK ? graph_refresh(g) : status;
 }
 
 kiln_status pass_fuse_matmul_bias(graph *g, size_t *inout_rewrites) {
@@ -33,6 +34,7 @@ kiln_status pass_fuse_matmul_bias(graph *g, size_t *inout_rewrites) {
         kiln_status status = KILN_OK;
         if (node_is(n, "MatMul")) {
             n->op = op_find("Gemm");
+            n->attribute_count = 0; /* MatMul has none; Gemm would take them for its own */
             ++*inout_rewrites;
         }
         tensor *y = n->outputs[0], *bias = NULL, *other = NULL;

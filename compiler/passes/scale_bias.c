@@ -7,11 +7,10 @@
 
 static const char *const scalable[] = {"Conv", "ConvTranspose", "Gemm", "BatchNormalization"};
 
-/* Gemm's alpha, beta and broadcast C are left to the operator unless they are plain. */
+/* Gemm's alpha, beta and a C that differs from row to row are left to the operator. */
 static bool is_plain_gemm(const node *n) {
-    const tensor *y = n->outputs[0];
-    bool bias = n->input_count < 3 || n->inputs[2] == NULL ||
-                (tensor_is_constant(n->inputs[2]) && tensor_elements(n->inputs[2]) == y->dims[1]);
+    const tensor *c = n->input_count > 2 ? n->inputs[2] : NULL;
+    bool bias = c == NULL || c->rank < 2 || c->dims[0] == 1;
     return node_float(n, "alpha", 1.0f) == 1.0f && node_float(n, "beta", 1.0f) == 1.0f &&
            node_int(n, "transA", 0) == 0 && bias;
 }
@@ -79,8 +78,9 @@ static tensor *scaled_bias(graph *g, const tensor *old, int64_t channels, const 
         return NULL;
     }
     float *to = result->owned;
+    bool single = old != NULL && tensor_elements(old) == 1; /* Gemm's C may be one value for all */
     for (int64_t c = 0; c < channels; c++) {
-        to[c] = (old != NULL ? tensor_f32_at(old, c) : 0.0f) * scale[c] + bias[c];
+        to[c] = (old != NULL ? tensor_f32_at(old, single ? 0 : c) : 0.0f) * scale[c] + bias[c];
     }
     return result;
 }

@@ -88,18 +88,16 @@ static kiln_status compile(const char *onnx_path, const char *plan_path,
     report->operators_imported = g->node_count;
     status = passes_run(g, options, report);
     if (status == KILN_OK) {
-        status = lower_graph_to_program(g, options, &p);
+        status = graph_explain(g, "lowering", lower_graph_to_program(g, options, &p));
     }
     if (status == KILN_OK) {
-        status = place_program(p);
+        status = graph_explain(g, "placement", place_program(p));
     }
     if (status == KILN_OK) {
         report_program(p, report);
         snprintf(report->note, sizeof report->note, "%s", g->note);
         status = plan_path != NULL ? write_plan(p, plan_path, options, report, error) : KILN_OK;
-    }
-    if (status == KILN_ERROR_MEMORY && error != NULL && error->message[0] == '\0') {
-        status = kiln_fail(error, status, "%s: out of memory", onnx_path);
+        status = graph_explain(g, "writing", status);
     }
     graph_free(g);
     return status;
@@ -124,7 +122,9 @@ static kiln_status compile_any_batch(const char *onnx_path, const char *plan_pat
     *out_detail = (kiln_error){0};
     kiln_status status =
         compile(onnx_path, plan_path, options, true, &was_symbolic, out_report, out_detail);
-    if (status != KILN_ERROR_UNSUPPORTED || !was_symbolic) {
+    /* Shapes that fit at one batch only are an error of the file's at any other. */
+    bool may_fit = status == KILN_ERROR_UNSUPPORTED || status == KILN_ERROR_FORMAT;
+    if (!may_fit || !was_symbolic) {
         return status;
     }
     kiln_error reason = *out_detail;
@@ -169,8 +169,9 @@ kiln_status kiln_compile(const char *onnx_path, const char *plan_path,
         status = compile_any_batch(onnx_path, plan_path, &used, &report, &detail);
     }
     if (status != KILN_OK) {
-        return kiln_fail(error, status, "%s",
-                         detail.message[0] != '\0' ? detail.message : kiln_status_name(status));
+        return detail.message[0] != '\0'
+                   ? kiln_fail(error, status, "%s", detail.message)
+                   : kiln_fail(error, status, "%s: %s", onnx_path, kiln_status_name(status));
     }
     if (out_report != NULL) {
         *out_report = report;

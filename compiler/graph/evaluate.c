@@ -21,7 +21,7 @@ kiln_status graph_infer_node(graph *g, node *n) {
             status = node_fail(g, n, KILN_ERROR_INTERNAL, "output '%s' was not inferred", t->name);
         }
     }
-    return status;
+    return node_explain(g, n, status);
 }
 
 /* NaN stays. */
@@ -93,5 +93,5 @@ kiln_status graph_evaluate_node(graph *g, node *n) {
             tensor_release(n->outputs[k]);
         }
     }
-    return status;
+    return node_explain(g, n, status);
 }

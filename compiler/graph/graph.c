@@ -86,6 +86,22 @@ void graph_note(graph *g, const char *format, ...) {
     make_one_line(g->note);
 }
 
+static bool is_explained(const graph *g, kiln_status status) {
+    return status == KILN_OK || g->error == NULL ||
+           (g->error->status == status && g->error->message[0] != '\0');
+}
+
+kiln_status node_explain(const graph *g, const node *n, kiln_status status) {
+    return is_explained(g, status) ? status
+                                   : node_fail(g, n, status, "%s", kiln_status_name(status));
+}
+
+kiln_status graph_explain(const graph *g, const char *step, kiln_status status) {
+    return is_explained(g, status)
+               ? status
+               : graph_fail(g, status, "%s: %s", step, kiln_status_name(status));
+}
+
 /* ---- Tensors ------------------------------------------------------------------------------- */
 
 static const char *fresh_name(graph *g, const char *name) {

@@ -138,6 +138,10 @@ kiln_status node_fail(const graph *g, const node *n, kiln_status status, const c
 /* "FILE: " + message. */
 kiln_status graph_fail(const graph *g, kiln_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* For whoever calls what should have set the graph's error when it failed: if it has not, the error
+ * tells at least at which node, or in which step. Returns status, which may be KILN_OK. */
+kiln_status node_explain(const graph *g, const node *n, kiln_status status);
+kiln_status graph_explain(const graph *g, const char *step, kiln_status status);
 
 /* Adds a warning for the user. */
 void graph_note(graph *g, const char *format, ...) __attribute__((format(printf, 2, 3)));

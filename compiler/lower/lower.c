@@ -14,7 +14,7 @@ static kiln_status lower_nodes(lowering *l) {
             status = l->status;
         }
         if (status != KILN_OK) {
-            return status;
+            return node_explain(g, n, status);
         }
     }
     return KILN_OK;

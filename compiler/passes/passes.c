@@ -76,7 +76,7 @@ kiln_status passes_run(graph *g, const kiln_compile_options *options,
             continue;
         }
         size_t before = g->node_count, rewrites = 0;
-        status = passes[k].run(g, &rewrites);
+        status = graph_explain(g, passes[k].name, passes[k].run(g, &rewrites));
         if (status == KILN_OK) {
             status = finish_pass(g, options, passes[k].name);
         }

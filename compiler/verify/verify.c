@@ -221,9 +221,10 @@ kiln_status kiln_verify(const char *onnx_path, const kiln_verify_options *option
                         kiln_verify_report *out_report, kiln_error *error) {
     static const kiln_verify_options defaults;
     kiln_verify_report report = {0};
+    kiln_error detail = {0};
     verification v = {.options = options != NULL ? options : &defaults,
                       .report = &report,
-                      .error = error,
+                      .error = &detail,
                       .batch = 1};
     set_tolerances(&v);
     kiln_status status = verification_load_data(&v);
@@ -249,5 +250,5 @@ kiln_status kiln_verify(const char *onnx_path, const kiln_verify_options *option
         *out_report = report;
     }
     verification_free(&v);
-    return status;
+    return status == KILN_OK ? KILN_OK : kiln_fail(error, status, "%s", detail.message);
 }

@@ -385,7 +385,7 @@ static uint32_t lower_as_float(lowering *l, const node *n, tensor *t) {
             return lower_fail(l, KILN_ERROR_MEMORY);
         }
         for (int64_t k = 0; k < tensor_elements(t); k++) {
-            ((float *)constant->owned)[k] = (float)tensor_i64_at(t, k);
+            ((float *)constant->owned)[k] = (float)tensor_i64(t)[k];
         }
         return lower_broadcast(l, n, constant, n->outputs[0]);
     }

@@ -1,4 +1,5 @@
 /* kiln_compile: import, passes, lower, place, write. */
+#include "compiler/compile.h"
 #include "compiler/import/import.h"
 #include "compiler/lower/lower.h"
 #include "compiler/passes/passes.h"
@@ -73,8 +74,8 @@ static void report_program(const program *p, kiln_compile_report *report) {
     }
 }
 
-/* plan_path NULL: nothing is written. */
-static kiln_status compile(const char *onnx_path, const char *plan_path,
+/* out NULL: nothing is written. */
+static kiln_status compile(const char *onnx_path, file_writer *out,
                            const kiln_compile_options *options, bool symbolic_batch,
                            bool *out_was_symbolic, kiln_compile_report *report, kiln_error *error) {
     graph *g = NULL;
@@ -86,7 +87,10 @@ static kiln_status compile(const char *onnx_path, const char *plan_path,
     }
     *out_was_symbolic = g->batch_symbolic;
     report->operators_imported = g->node_count;
-    status = passes_run(g, options, report);
+    status = out != NULL && out->target != NULL ? import_keep(g, out->path, error) : KILN_OK;
+    if (status == KILN_OK) {
+        status = passes_run(g, options, report);
+    }
     if (status == KILN_OK) {
         status = graph_explain(g, "lowering", lower_graph_to_program(g, options, &p));
     }
@@ -96,7 +100,7 @@ static kiln_status compile(const char *onnx_path, const char *plan_path,
     if (status == KILN_OK) {
         report_program(p, report);
         snprintf(report->note, sizeof report->note, "%s", g->note);
-        status = plan_path != NULL ? write_plan(p, plan_path, options, report, error) : KILN_OK;
+        status = out != NULL ? write_plan(p, out, options, report, error) : KILN_OK;
         status = graph_explain(g, "writing", status);
     }
     graph_free(g);
@@ -114,14 +118,14 @@ static bool asks_for_open_batch(const kiln_compile_options *options) {
 }
 
 /* With the batch open, if the network is sound so. */
-static kiln_status compile_any_batch(const char *onnx_path, const char *plan_path,
+static kiln_status compile_any_batch(const char *onnx_path, file_writer *out,
                                      const kiln_compile_options *options,
                                      kiln_compile_report *out_report, kiln_error *out_detail) {
     bool was_symbolic = false;
     *out_report = (kiln_compile_report){0};
     *out_detail = (kiln_error){0};
     kiln_status status =
-        compile(onnx_path, plan_path, options, true, &was_symbolic, out_report, out_detail);
+        compile(onnx_path, out, options, true, &was_symbolic, out_report, out_detail);
     /* Shapes that fit at one batch only are an error of the file's at any other. */
     bool may_fit = status == KILN_ERROR_UNSUPPORTED || status == KILN_ERROR_FORMAT;
     if (!may_fit || !was_symbolic) {
@@ -131,8 +135,8 @@ static kiln_status compile_any_batch(const char *onnx_path, const char *plan_pat
     bool wanted = asks_for_open_batch(options); /* then only to tell what stands in the way */
     *out_report = (kiln_compile_report){0};
     *out_detail = (kiln_error){0};
-    status = compile(onnx_path, wanted ? NULL : plan_path, options, false, &was_symbolic,
-                     out_report, out_detail);
+    status = compile(onnx_path, wanted ? NULL : out, options, false, &was_symbolic, out_report,
+                     out_detail);
     if (status != KILN_OK) {
         return status;
     }
@@ -148,25 +152,19 @@ static kiln_status compile_any_batch(const char *onnx_path, const char *plan_pat
     return KILN_OK;
 }
 
-kiln_status kiln_compile(const char *onnx_path, const char *plan_path,
-                         const kiln_compile_options *options, kiln_compile_report *out_report,
-                         kiln_error *error) {
-    kiln_compile_options used;
+kiln_status compile_to(file_writer *out, const char *onnx_path, const kiln_compile_options *options,
+                       kiln_compile_report *out_report, kiln_error *error) {
+    kiln_compile_options used = *options;
     kiln_compile_report report;
     kiln_error detail;
-    if (onnx_path == NULL || plan_path == NULL) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT, "kiln_compile: no path");
-    }
-    kiln_compile_options_init(&used);
-    used = options != NULL ? *options : used;
     if (used.weights != KILN_F32 && used.weights != KILN_F16) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "weights are stored as f32 or f16, not %s",
                          kiln_dtype_name(used.weights));
     }
-    kiln_status status = compile_any_batch(onnx_path, plan_path, &used, &report, &detail);
+    kiln_status status = compile_any_batch(onnx_path, out, &used, &report, &detail);
     if (status == KILN_ERROR_MEMORY && used.memory_limit != 0 && used.memory != KILN_MEMORY_MIN) {
         used.memory = KILN_MEMORY_MIN;
-        status = compile_any_batch(onnx_path, plan_path, &used, &report, &detail);
+        status = compile_any_batch(onnx_path, out, &used, &report, &detail);
     }
     if (status != KILN_OK) {
         return detail.message[0] != '\0'
@@ -177,4 +175,20 @@ kiln_status kiln_compile(const char *onnx_path, const char *plan_path,
         *out_report = report;
     }
     return KILN_OK;
+}
+
+kiln_status kiln_compile(const char *onnx_path, const char *plan_path,
+                         const kiln_compile_options *options, kiln_compile_report *out_report,
+                         kiln_error *error) {
+    kiln_compile_options defaults;
+    file_writer out;
+    if (onnx_path == NULL || plan_path == NULL) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "kiln_compile: no path");
+    }
+    kiln_compile_options_init(&defaults);
+    options = options != NULL ? options : &defaults;
+    kiln_status status = file_begin(&out, plan_path, error);
+    return status == KILN_OK
+               ? file_end(&out, compile_to(&out, onnx_path, options, out_report, error), error)
+               : status;
 }

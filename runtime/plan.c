@@ -1,8 +1,8 @@
 /* Opening plans: from a path, a descriptor or memory; and what can be asked of one. */
+#include "common/files.h"
 #include "runtime/packed.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -127,22 +127,18 @@ kiln_status kiln_plan_open_fd(int descriptor, uint64_t offset, uint64_t length,
 
 kiln_status kiln_plan_open(const char *path, const kiln_plan_options *options, kiln_plan **out_plan,
                            kiln_error *error) {
-    struct stat file;
+    int descriptor;
+    size_t size;
     if (path == NULL || out_plan == NULL) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "kiln_plan_open: no path");
     }
     *out_plan = NULL;
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) {
-        return kiln_fail(error, KILN_ERROR_IO, "%s: %s", path, strerror(errno));
+    kiln_status status = file_open(path, &descriptor, &size, error);
+    if (status != KILN_OK) {
+        return status;
     }
     kiln_error detail = {0};
-    kiln_status status = KILN_OK;
-    if (fstat(descriptor, &file) != 0 || !S_ISREG(file.st_mode)) {
-        status = kiln_fail(&detail, KILN_ERROR_IO, "not a regular file");
-    } else {
-        status = map_plan(descriptor, 0, (uint64_t)file.st_size, options, out_plan, &detail);
-    }
+    status = map_plan(descriptor, 0, size, options, out_plan, &detail);
     (void)close(descriptor);
     return status == KILN_OK ? KILN_OK : kiln_fail(error, status, "%s: %s", path, detail.message);
 }

@@ -1,14 +1,11 @@
 #include "runtime/prepacked.h"
+#include "common/files.h"
 #include "runtime/lanes/lanes.h"
 #include <kiln/kiln.h>
 
 #define XXH_INLINE_ALL
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 #define MAGIC "KILNPACK"
@@ -104,21 +101,12 @@ static bool is_ours(const prepacked *file, uint64_t plan) {
 }
 
 bool prepacked_open(const char *path, uint64_t plan, prepacked *out_file) {
-    struct stat about;
+    kiln_span bytes;
     *out_file = (prepacked){0};
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) {
+    if (file_map(path, &bytes, NULL) != KILN_OK || bytes.size == 0) {
         return false;
     }
-    if (fstat(descriptor, &about) == 0 && S_ISREG(about.st_mode) && about.st_size > 0 &&
-        (uint64_t)about.st_size <= SIZE_MAX) {
-        prepacked file = {.size = (size_t)about.st_size};
-        file.mapping = mmap(NULL, file.size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-        if (file.mapping != MAP_FAILED) {
-            *out_file = file;
-        }
-    }
-    (void)close(descriptor);
+    *out_file = (prepacked){(void *)(uintptr_t)bytes.data, bytes.size};
     if (out_file->mapping != NULL && !is_ours(out_file, plan)) {
         prepacked_close(out_file);
     }
@@ -147,61 +135,44 @@ const void *prepacked_find(const prepacked *file, uint64_t key, size_t bytes, bo
 
 /* ---- Writing ------------------------------------------------------------------------------- */
 
-static bool write_all(FILE *out, const void *bytes, size_t size) {
-    return fwrite(bytes, 1, size, out) == size;
-}
-
-static bool write_padding(FILE *out, size_t used) {
+static bool write_padding(file_writer *out, size_t used) {
     static const uint8_t zeros[ALIGNMENT];
-    return write_all(out, zeros, round_up(used) - used);
+    return file_write(out, zeros, round_up(used) - used, NULL) == KILN_OK;
 }
 
-static bool write_parts(FILE *out, uint64_t plan, const prepacked_part *parts, size_t count,
+static bool write_parts(file_writer *out, uint64_t plan, const prepacked_part *parts, size_t count,
                         pthreadpool_t threadpool) {
     header h = make_header(plan, count);
     uint64_t sum = 0;
     size_t index = sizeof h + count * sizeof(entry), at = round_up(index);
     /* The header stands for the room it takes until the entries' checksum is known. */
-    bool good = write_all(out, &h, sizeof h);
+    bool good = file_write(out, &h, sizeof h, NULL) == KILN_OK;
     for (size_t k = 0; k < count && good; k++) {
         entry e = {parts[k].key, at, parts[k].bytes,
                    checksum_of(parts[k].data, parts[k].bytes, threadpool)};
         sum = XXH3_64bits_withSeed(&e, sizeof e, sum);
-        good = write_all(out, &e, sizeof e);
+        good = file_write(out, &e, sizeof e, NULL) == KILN_OK;
         at += round_up(parts[k].bytes);
     }
     good = good && write_padding(out, index);
     for (size_t k = 0; k < count && good; k++) {
-        good = write_all(out, parts[k].data, parts[k].bytes) && write_padding(out, parts[k].bytes);
+        good = file_write(out, parts[k].data, parts[k].bytes, NULL) == KILN_OK &&
+               write_padding(out, parts[k].bytes);
     }
     h.file_bytes = at;
     h.entries_checksum = sum;
     h.checksum = XXH3_64bits(&h, offsetof(header, checksum));
-    return good && fseek(out, 0, SEEK_SET) == 0 && write_all(out, &h, sizeof h);
+    return good && fseek(out->file, 0, SEEK_SET) == 0 &&
+           file_write(out, &h, sizeof h, NULL) == KILN_OK;
 }
 
 bool prepacked_write(const char *path, uint64_t plan, const prepacked_part *parts, size_t count,
                      bool durably, pthreadpool_t threadpool) {
-    char temporary[4096];
-    int length = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
-    if (length < 0 || (size_t)length >= sizeof temporary) {
+    file_writer out;
+    if (file_begin(&out, path, NULL) != KILN_OK) {
         return false;
     }
-    int descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (descriptor < 0) {
-        return false;
-    }
-    FILE *out = fdopen(descriptor, "wb");
-    if (out == NULL) {
-        (void)close(descriptor);
-        (void)unlink(temporary);
-        return false;
-    }
-    bool good = write_parts(out, plan, parts, count, threadpool) && fflush(out) == 0;
-    good = good && (!durably || fsync(descriptor) == 0);
-    good = fclose(out) == 0 && good && rename(temporary, path) == 0;
-    if (!good) {
-        (void)unlink(temporary);
-    }
-    return good;
+    out.durable = durably;
+    bool good = write_parts(&out, plan, parts, count, threadpool);
+    return file_end(&out, good ? KILN_OK : KILN_ERROR_IO, NULL) == KILN_OK;
 }

@@ -32,7 +32,7 @@ void prepacked_close(prepacked *file);
 const void *prepacked_find(const prepacked *file, uint64_t key, size_t bytes, bool check,
                            pthreadpool_t threadpool);
 
-/* Writes beside `path` and renames; `durably`: not before the bytes are on the disk. False: it
+/* Writes the file whole; `durably`: not before the bytes are on the disk. False: it
  * could not be written, and what was at `path` is still there. */
 bool prepacked_write(const char *path, uint64_t plan, const prepacked_part *parts, size_t count,
                      bool durably, pthreadpool_t threadpool);

@@ -262,7 +262,10 @@ static int take_option(bench_call *c, int option, const char *value, char **argv
 static kiln_status bench_all(bench_call *c, kiln_error *error) {
     kiln_status status = KILN_OK;
     if (c->trace_path != NULL) {
-        status = trace_begin(&c->trace, c->trace_path, error);
+        status = check_outputs(&c->trace_path, 1, &c->path, 1, error);
+        if (status == KILN_OK) {
+            status = trace_begin(&c->trace, c->trace_path, error);
+        }
         if (status != KILN_OK) {
             return status;
         }

@@ -53,7 +53,7 @@ kiln_status profile_print(const bench_measured *b, bool json, kiln_error *error)
 
 /* A file of Chrome's trace events, one process a configuration. */
 typedef struct trace_file {
-    output_file out;
+    file_writer out;
     uint64_t start;
     size_t events, processes;
 } trace_file;

@@ -2,8 +2,6 @@
  * chrome://tracing and Perfetto read. Complete events (phase X) nest by their times. */
 #include "compiler/cli/bench.h"
 
-#include <unistd.h>
-
 kiln_status trace_begin(trace_file *t, const char *path, kiln_error *error) {
     *t = (trace_file){.start = clock_now()};
     kiln_status status = file_begin(&t->out, path, error);
@@ -15,12 +13,11 @@ kiln_status trace_begin(trace_file *t, const char *path, kiln_error *error) {
 
 kiln_status trace_commit(trace_file *t, kiln_error *error) {
     fputs("\n]}\n", t->out.file);
-    return file_commit(&t->out, error);
+    return file_end(&t->out, KILN_OK, error);
 }
 
 void trace_abandon(trace_file *t) {
-    (void)fclose(t->out.file);
-    (void)unlink(t->out.temporary);
+    (void)file_end(&t->out, KILN_ERROR_IO, NULL);
 }
 
 static void begin_event(trace_file *t, const char *name, char phase) {

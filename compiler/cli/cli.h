@@ -2,6 +2,7 @@
 #ifndef KILN_COMPILER_CLI_H
 #define KILN_COMPILER_CLI_H
 
+#include "common/files.h"
 #include <kiln/compile.h>
 #include <kiln/plan_format.h>
 #include <stdio.h>
@@ -38,17 +39,17 @@ void json_number(FILE *out, double value);
 /* The same for text in HTML. */
 void html_text(FILE *out, const char *text);
 
+/* Refuses, before any work, outputs that cannot be written, that are read as well (an input), or
+ * that are one file. NULL in the lists is allowed. */
+kiln_status check_outputs(const char *const *outputs, size_t output_count,
+                          const char *const *inputs, size_t input_count, kiln_error *error);
+
+/* The part of it about one input. */
+kiln_status outputs_keep(const char *const *outputs, size_t output_count, const char *input,
+                         kiln_error *error);
+
 /* Opens a plan; prepacked: packed weights are kept in PATH.packed, for the next start. */
 kiln_status open_plan(const char *path, bool prepacked, kiln_plan **out_plan, kiln_error *error);
-
-/* A file written beside its final name; file_commit renames it, file_abandon removes it. */
-typedef struct output_file {
-    FILE *file;
-    const char *path;
-    char temporary[4096];
-} output_file;
-kiln_status file_begin(output_file *out, const char *path, kiln_error *error);
-kiln_status file_commit(output_file *out, kiln_error *error);
 
 /* A line that is rewritten while long work goes on, when stderr is a terminal. */
 void progress_show(const char *what, size_t done, size_t total);
@@ -60,6 +61,7 @@ typedef struct given_inputs {
     kiln_value values[MAX_GIVEN];
     kiln_value *loaded[MAX_GIVEN];
     char *names[MAX_GIVEN];
+    const char *paths[MAX_GIVEN]; /* where values come from; NULL: only a shape was given */
     size_t count;
 } given_inputs;
 kiln_status given_add(given_inputs *given, const char *argument, kiln_error *error);

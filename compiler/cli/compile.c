@@ -89,8 +89,8 @@ static const struct option long_options[] = {
 typedef struct compile_call {
     kiln_compile_options options;
     given_inputs given;
-    const char *model, *plan;
-    char *default_plan, **labels;
+    const char *model, *plan, *label_path;
+    char *default_plan, *label_text, **labels;
     double mean[3], deviation[3], scale;
     bool statistics, json, quiet, help;
 } compile_call;
@@ -139,28 +139,34 @@ static bool parse_channels(const char *text, double out[3]) {
     return true;
 }
 
+#define MAX_LABEL_BYTES ((size_t)64 << 20)
+
 static kiln_status load_labels(compile_call *c, const char *path, kiln_error *error) {
-    FILE *file = fopen(path, "r");
-    char *line = NULL;
-    size_t room = 0, capacity = 0;
-    if (file == NULL) {
-        return kiln_fail(error, KILN_ERROR_IO, "%s: cannot open", path);
+    size_t size;
+    free(c->label_text);
+    c->options.label_count = 0;
+    kiln_status status = file_read(path, MAX_LABEL_BYTES, &c->label_text, &size, error);
+    if (status != KILN_OK) {
+        return status;
     }
-    while (getline(&line, &room, file) >= 0) {
-        line[strcspn(line, "\r\n")] = '\0';
-        if (c->options.label_count == capacity) {
-            capacity = capacity == 0 ? 64 : capacity * 2;
-            char **grown = realloc(c->labels, capacity * sizeof *grown);
-            if (grown == NULL) {
-                break;
-            }
-            c->labels = grown;
-        }
-        c->labels[c->options.label_count++] = strdup(line);
+    size_t lines = 1;
+    for (size_t k = 0; k < size; k++) {
+        lines += c->label_text[k] == '\n';
     }
-    free(line);
-    (void)fclose(file);
-    c->options.labels = (const char *const *)c->labels;
+    char **labels = realloc(c->labels, lines * sizeof *labels);
+    if (labels == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "%s: out of memory", path);
+    }
+    c->labels = labels;
+    for (char *line = c->label_text, *end = line + size; line < end;) {
+        char *next = memchr(line, '\n', (size_t)(end - line));
+        next = next != NULL ? next : end;
+        *next = '\0';
+        line[strcspn(line, "\r")] = '\0';
+        labels[c->options.label_count++] = line;
+        line = next + 1;
+    }
+    c->options.labels = (const char *const *)labels;
     return c->options.label_count > 0
                ? KILN_OK
                : kiln_fail(error, KILN_ERROR_FORMAT, "%s: no labels in it", path);
@@ -261,6 +267,7 @@ static int take_option(compile_call *c, int option, const char *value, char **ar
     case OPT_INPUT:
         return given_add(&c->given, value, &error) == KILN_OK ? 0 : fail(&error);
     case OPT_LABELS:
+        c->label_path = value;
         return load_labels(c, value, &error) == KILN_OK ? 0 : fail(&error);
     case OPT_PREPROCESS:
     case OPT_MEAN:
@@ -384,7 +391,9 @@ static int compile(compile_call *c) {
     if (status != 0) {
         return status;
     }
-    if (kiln_compile(c->model, c->plan, &c->options, &report, &error) != KILN_OK) {
+    if (check_outputs(&c->plan, 1, c->given.paths, c->given.count, &error) != KILN_OK ||
+        file_keep(c->label_path, c->plan, &error) != KILN_OK ||
+        kiln_compile(c->model, c->plan, &c->options, &report, &error) != KILN_OK) {
         return fail(&error);
     }
     if (report.batch_lost) {
@@ -413,10 +422,8 @@ static int run(int argc, char **argv) {
         c.model = argv[optind];
         status = compile(&c);
     }
-    for (size_t k = 0; k < c.options.label_count; k++) {
-        free(c.labels[k]);
-    }
     free(c.labels);
+    free(c.label_text);
     free(c.default_plan);
     given_free(&c.given);
     return status;

@@ -32,7 +32,11 @@ static int run(int argc, char **argv) {
     if (argc - optind != 1 || output == NULL) {
         return usage(&command_export, "expected a plan and -o FILE.onnx");
     }
-    kiln_status status = kiln_plan_open(argv[optind], NULL, &plan, &error);
+    const char *input = argv[optind];
+    kiln_status status = check_outputs(&output, 1, &input, 1, &error);
+    if (status == KILN_OK) {
+        status = kiln_plan_open(input, NULL, &plan, &error);
+    }
     if (status == KILN_OK) {
         status = export_plan(plan, output, &error);
     }

@@ -1,12 +1,11 @@
 /* Pictures from files: finds out the format, refuses what is too large. The decoders are in
  * image_jpeg.c, image_png.c and image_pnm.c. */
 #include "compiler/cli/image.h"
+#include "common/files.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* Well over any picture within the pixel limit. */
 #define MAX_FILE_BYTES ((size_t)1 << 30)
@@ -76,55 +75,16 @@ kiln_status image_decode(kiln_span bytes, image *out_image, kiln_error *error) {
     return kiln_fail(error, KILN_ERROR_FORMAT, "not a JPEG, PNG, PGM or PPM picture");
 }
 
-static kiln_status read_file(FILE *file, uint8_t **out_data, size_t *out_size, kiln_error *error) {
-    struct stat information;
-    if (fstat(fileno(file), &information) != 0 || S_ISDIR(information.st_mode)) {
-        return kiln_fail(error, KILN_ERROR_IO, "not a file");
-    }
-    size_t capacity = 1 << 16, size = 0;
-    uint8_t *data = malloc(capacity);
-    while (data != NULL) {
-        size += fread(data + size, 1, capacity - size, file);
-        if (size < capacity) {
-            break;
-        }
-        if (capacity >= MAX_FILE_BYTES) {
-            free(data);
-            return kiln_fail(error, KILN_ERROR_UNSUPPORTED, "the file is larger than 1 GiB");
-        }
-        capacity *= 2;
-        uint8_t *larger = realloc(data, capacity);
-        if (larger == NULL) {
-            free(data);
-        }
-        data = larger;
-    }
-    if (data == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    }
-    if (ferror(file)) {
-        free(data);
-        return kiln_fail(error, KILN_ERROR_IO, "cannot read: %s", strerror(errno));
-    }
-    *out_data = data;
-    *out_size = size;
-    return KILN_OK;
-}
-
 kiln_status image_load(const char *path, image *out_image, kiln_error *error) {
     kiln_error detail = {0};
-    uint8_t *data = NULL;
-    size_t size = 0;
+    char *data;
+    size_t size;
     *out_image = (image){0};
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        return kiln_fail(error, KILN_ERROR_IO, "%s: %s", path, strerror(errno));
+    kiln_status status = file_read(path, MAX_FILE_BYTES, &data, &size, error);
+    if (status != KILN_OK) {
+        return status;
     }
-    kiln_status status = read_file(file, &data, &size, &detail);
-    if (status == KILN_OK) {
-        status = image_decode((kiln_span){data, size}, out_image, &detail);
-    }
+    status = image_decode((kiln_span){data, size}, out_image, &detail);
     free(data);
-    (void)fclose(file);
     return status == KILN_OK ? KILN_OK : kiln_fail(error, status, "%s: %s", path, detail.message);
 }

@@ -243,14 +243,18 @@ static int run(int argc, char **argv) {
     }
     kiln_plan *plan = NULL;
     kiln_error error;
-    kiln_status status = kiln_plan_open(argv[optind], NULL, &plan, &error);
+    const char *path = argv[optind];
+    kiln_status status = check_outputs(&html, 1, &path, 1, &error);
+    if (status == KILN_OK) {
+        status = kiln_plan_open(path, NULL, &plan, &error);
+    }
     if (status != KILN_OK) {
         return fail(&error);
     }
     kiln_plan_view view;
     kiln_plan_inspect(plan, &view);
     if (form == 'w') {
-        status = inspect_html(plan, &view, argv[optind], html, &error);
+        status = inspect_html(plan, &view, path, html, &error);
     } else if (form == 'd') {
         status = print_dot(&view, &error);
     } else if (form == 'j') {

@@ -116,7 +116,7 @@ static void table(FILE *out, const kiln_plan *plan, const kiln_plan_view *v) {
 
 kiln_status inspect_html(const kiln_plan *plan, const kiln_plan_view *v, const char *name,
                          const char *path, kiln_error *error) {
-    output_file file;
+    file_writer file;
     kiln_status status = file_begin(&file, path, error);
     if (status != KILN_OK) {
         return status;
@@ -139,5 +139,5 @@ kiln_status inspect_html(const kiln_plan *plan, const kiln_plan_view *v, const c
     fputs("<h2>Layers</h2>\n", out);
     table(out, plan, v);
     fputs("</body></html>\n", out);
-    return file_commit(&file, error);
+    return file_end(&file, KILN_OK, error);
 }

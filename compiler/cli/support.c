@@ -114,6 +114,35 @@ void html_text(FILE *out, const char *text) {
 
 /* ---- Files --------------------------------------------------------------------------------- */
 
+kiln_status outputs_keep(const char *const *outputs, size_t output_count, const char *input,
+                         kiln_error *error) {
+    kiln_status status = KILN_OK;
+    for (size_t k = 0; k < output_count && status == KILN_OK; k++) {
+        status = file_keep(input, outputs[k], error);
+    }
+    return status;
+}
+
+kiln_status check_outputs(const char *const *outputs, size_t output_count,
+                          const char *const *inputs, size_t input_count, kiln_error *error) {
+    kiln_status status = KILN_OK;
+    for (size_t i = 0; i < input_count && status == KILN_OK; i++) {
+        status = outputs_keep(outputs, output_count, inputs[i], error);
+    }
+    for (size_t k = 0; k < output_count && status == KILN_OK; k++) {
+        for (size_t o = 0; o < k && outputs[k] != NULL && status == KILN_OK; o++) {
+            if (outputs[o] != NULL && file_is_same(outputs[o], outputs[k])) {
+                status = kiln_fail(error, KILN_ERROR_ARGUMENT, "%s: two outputs in one file",
+                                   outputs[k]);
+            }
+        }
+        if (status == KILN_OK && outputs[k] != NULL) {
+            status = file_try(outputs[k], error);
+        }
+    }
+    return status;
+}
+
 kiln_status open_plan(const char *path, bool prepacked, kiln_plan **out_plan, kiln_error *error) {
     char packed_path[4096];
     kiln_plan_options options = {.prepacked_path = prepacked ? packed_path : NULL};
@@ -122,29 +151,6 @@ kiln_status open_plan(const char *path, bool prepacked, kiln_plan **out_plan, ki
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "%.80s...: the path is too long", path);
     }
     return kiln_plan_open(path, &options, out_plan, error);
-}
-
-kiln_status file_begin(output_file *out, const char *path, kiln_error *error) {
-    out->path = path;
-    int length =
-        snprintf(out->temporary, sizeof out->temporary, "%s.%ld.tmp", path, (long)getpid());
-    out->file =
-        length > 0 && (size_t)length < sizeof out->temporary ? fopen(out->temporary, "wb") : NULL;
-    return out->file != NULL
-               ? KILN_OK
-               : kiln_fail(error, KILN_ERROR_IO, "%s: cannot create: %s", path, strerror(errno));
-}
-
-kiln_status file_commit(output_file *out, kiln_error *error) {
-    bool good = ferror(out->file) == 0 && fflush(out->file) == 0;
-    good = fclose(out->file) == 0 && good;
-    if (good && rename(out->temporary, out->path) == 0) {
-        return KILN_OK;
-    }
-    kiln_status status =
-        kiln_fail(error, KILN_ERROR_IO, "%s: cannot write: %s", out->path, strerror(errno));
-    (void)unlink(out->temporary);
-    return status;
 }
 
 /* ---- Progress ------------------------------------------------------------------------------ */
@@ -230,7 +236,8 @@ kiln_status given_add(given_inputs *given, const char *argument, kiln_error *err
     given->count++;
     given->values[k] = (kiln_value){.name = given->names[k], .dtype = KILN_F32};
     if (equals[1] == '@') {
-        kiln_status status = kiln_value_load(equals + 2, &given->loaded[k], error);
+        given->paths[k] = equals + 2;
+        kiln_status status = kiln_value_load(given->paths[k], &given->loaded[k], error);
         if (status == KILN_OK) {
             given->values[k] = *given->loaded[k];
             given->values[k].name = given->names[k];

@@ -1,13 +1,12 @@
 /* Building and writing an ONNX model with protobuf-c's structures. */
 #include "compiler/export/model.h"
+#include "common/files.h"
 #include "compiler/graph/element_type.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define MAX_BYTES ((size_t)INT32_MAX) /* protobuf's limit */
 
@@ -249,23 +248,9 @@ void model_metadata(onnx_model *m, const char *key, const char *value) {
 
 static kiln_status write_bytes(const char *path, const uint8_t *bytes, size_t size,
                                kiln_error *error) {
-    size_t length = strlen(path) + 32;
-    char *temporary = malloc(length);
-    if (temporary == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    }
-    snprintf(temporary, length, "%s.%ld.tmp", path, (long)getpid());
-    FILE *file = fopen(temporary, "wb");
-    bool good = file != NULL && fwrite(bytes, 1, size, file) == size;
-    good = (file == NULL || fclose(file) == 0) && good && rename(temporary, path) == 0;
-    kiln_status status =
-        good ? KILN_OK
-             : kiln_fail(error, KILN_ERROR_IO, "%s: cannot write: %s", path, strerror(errno));
-    if (!good) {
-        (void)unlink(temporary);
-    }
-    free(temporary);
-    return status;
+    file_writer out;
+    kiln_status status = file_begin(&out, path, error);
+    return status == KILN_OK ? file_end(&out, file_write(&out, bytes, size, error), error) : status;
 }
 
 kiln_status model_write(onnx_model *m, const char *path, kiln_error *error) {

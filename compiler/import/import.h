@@ -18,4 +18,7 @@
 kiln_status import_model(const char *path, const kiln_value *inputs, size_t input_count,
                          bool symbolic_batch, kiln_error *error, graph **out_graph);
 
+/* Refuses to write to `output` where the model or its external data lie. */
+kiln_status import_keep(const graph *g, const char *output, kiln_error *error);
+
 #endif

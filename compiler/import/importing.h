@@ -11,8 +11,7 @@
 /* Mapped files of one import: the model and its external data. Constants point into them. */
 typedef struct mapped_file {
     char *path;
-    uint8_t *data;
-    size_t size;
+    kiln_span bytes;
     struct mapped_file *next;
 } mapped_file;
 

@@ -1,13 +1,12 @@
 /* Values in files: NumPy's .npy (numpy.lib.format, version 1 to 3) and ONNX TensorProto. */
+#include "common/files.h"
 #include "compiler/import/importing.h"
 #include <kiln/element.h>
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- One block ----------------------------------------------------------------------------- */
 
@@ -240,21 +239,21 @@ static int npy_header(const kiln_value *value, char *out, size_t size) {
     return used;
 }
 
-static bool write_elements(const kiln_value *value, size_t count, FILE *file) {
+static kiln_status write_elements(const kiln_value *value, size_t count, file_writer *out,
+                                  kiln_error *error) {
     kiln_dtype dtype = written_dtype(value);
     if (dtype == value->dtype) {
-        size_t bytes = count * kiln_dtype_size(dtype);
-        return fwrite(value->data, 1, bytes, file) == bytes;
+        return file_write(out, value->data, count * kiln_dtype_size(dtype), error);
     }
-    bool written = true;
-    for (size_t k = 0; k < count && written; k++) {
+    kiln_status status = KILN_OK;
+    for (size_t k = 0; k < count && status == KILN_OK; k++) {
         float wide = (float)kiln_element_number(value->dtype, value->data, k);
-        written = fwrite(&wide, sizeof wide, 1, file) == 1;
+        status = file_write(out, &wide, sizeof wide, error);
     }
-    return written;
+    return status;
 }
 
-static bool write_npy(const kiln_value *value, FILE *file) {
+static kiln_status write_npy(const kiln_value *value, file_writer *out, kiln_error *error) {
     char header[512];
     int length = npy_header(value, header, sizeof header);
     uint8_t front[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
@@ -264,29 +263,18 @@ static bool write_npy(const kiln_value *value, FILE *file) {
     for (uint32_t k = 0; k < value->rank; k++) {
         count *= value->dims[k];
     }
-    return fwrite(front, 1, sizeof front, file) == sizeof front &&
-           fwrite(header, 1, (size_t)length, file) == (size_t)length &&
-           write_elements(value, count, file) && fflush(file) == 0;
+    kiln_status status = file_write(out, front, sizeof front, error);
+    if (status == KILN_OK) {
+        status = file_write(out, header, (size_t)length, error);
+    }
+    return status == KILN_OK ? write_elements(value, count, out, error) : status;
 }
 
 kiln_status kiln_value_save_npy(const kiln_value *value, const char *path, kiln_error *error) {
     if (value->rank > KILN_MAX_RANK || kiln_dtype_size(value->dtype) == 0 || value->data == NULL) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "%s: not a value to save", path);
     }
-    size_t size = strlen(path) + 32;
-    char *temporary = malloc(size);
-    if (temporary == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "%s: out of memory", path);
-    }
-    snprintf(temporary, size, "%s.%ld.tmp", path, (long)getpid());
-    FILE *file = fopen(temporary, "wb");
-    bool written = file != NULL && write_npy(value, file);
-    written = (file == NULL || fclose(file) == 0) && written;
-    kiln_status status = KILN_OK;
-    if (!written || rename(temporary, path) != 0) {
-        status = kiln_fail(error, KILN_ERROR_IO, "%s: cannot write: %s", path, strerror(errno));
-        (void)unlink(temporary);
-    }
-    free(temporary);
-    return status;
+    file_writer out;
+    kiln_status status = file_begin(&out, path, error);
+    return status == KILN_OK ? file_end(&out, write_npy(value, &out, error), error) : status;
 }

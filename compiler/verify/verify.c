@@ -1,12 +1,12 @@
 /* kiln_verify: the compiled plan beside the naive evaluation of the model as it was imported. */
 #include "compiler/verify/verify.h"
+#include "compiler/compile.h"
 #include <kiln/element.h>
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- Reference ----------------------------------------------------------------------------- */
 
@@ -175,6 +175,7 @@ static kiln_status run_plan(verification *v) {
 
 static kiln_status open_plan(verification *v, const char *onnx_path) {
     kiln_compile_options options;
+    kiln_compile_report report;
     kiln_compile_options_init(&options);
     if (v->options->compile != NULL) {
         options = *v->options->compile;
@@ -185,20 +186,16 @@ static kiln_status open_plan(verification *v, const char *onnx_path) {
     /* Shapes of the data, and values where operators need them. */
     options.inputs = v->given;
     options.input_count = v->given_count;
-    const char *folder = getenv("TMPDIR");
-    char path[512];
-    snprintf(path, sizeof path, "%s/kiln-verify-XXXXXX", folder != NULL ? folder : "/tmp");
-    int file = mkstemp(path);
-    if (file < 0) {
-        return kiln_fail(v->error, KILN_ERROR_IO, "%s: cannot create", path);
+    file_writer out;
+    kiln_status status = file_begin_scratch(&out, v->error);
+    if (status != KILN_OK) {
+        return status;
     }
-    (void)close(file);
-    kiln_status status = kiln_compile(onnx_path, path, &options, NULL, v->error);
+    status = compile_to(&out, onnx_path, &options, &report, v->error);
     if (status == KILN_OK) {
-        status = kiln_plan_open(path, NULL, &v->plan, v->error);
+        status = kiln_plan_open_fd(out.descriptor, 0, report.plan_bytes, NULL, &v->plan, v->error);
     }
-    (void)unlink(path); /* the mapping stays */
-    return status;
+    return file_end(&out, status, v->error); /* the mapping stays */
 }
 
 static kiln_status judge(const verification *v) {

@@ -6,7 +6,6 @@
 #include <kiln/half.h>
 
 #define XXH_INLINE_ALL
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -68,30 +67,14 @@ static size_t convert_run(uint8_t *run, size_t bytes, kiln_dtype dtype, kiln_dty
 
 /* ---- File ---------------------------------------------------------------------------------- */
 
-static kiln_status write_at(weight_writer *writer, const uint8_t *data, size_t size,
-                            uint64_t offset) {
-    while (size > 0) {
-        ssize_t written = pwrite(writer->file, data, size, (off_t)offset);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            return kiln_fail(writer->error, KILN_ERROR_IO, "%s: cannot write: %s", writer->path,
-                             strerror(errno));
-        }
-        data += written;
-        offset += (uint64_t)written;
-        size -= (size_t)written;
-    }
-    return KILN_OK;
-}
-
 static bool same_bytes(const weight_writer *writer, uint64_t a, uint64_t b, uint64_t size) {
     uint8_t *left = writer->chunk, *right = writer->chunk + CHUNK_BYTES / 2;
     for (uint64_t done = 0; done < size;) {
         size_t part = size - done < CHUNK_BYTES / 2 ? (size_t)(size - done) : CHUNK_BYTES / 2;
-        if (pread(writer->file, left, part, (off_t)(writer->start + a + done)) != (ssize_t)part ||
-            pread(writer->file, right, part, (off_t)(writer->start + b + done)) != (ssize_t)part ||
+        if (pread(writer->out->descriptor, left, part, (off_t)(writer->start + a + done)) !=
+                (ssize_t)part ||
+            pread(writer->out->descriptor, right, part, (off_t)(writer->start + b + done)) !=
+                (ssize_t)part ||
             memcmp(left, right, part) != 0) {
             return false;
         }
@@ -113,7 +96,8 @@ typedef struct stream {
 static kiln_status flush_chunk(stream *s) {
     size_t bytes = convert_run(s->writer->chunk, s->filled, s->dtype, s->stored);
     XXH3_64bits_update(s->hash, s->writer->chunk, bytes);
-    kiln_status status = write_at(s->writer, s->writer->chunk, bytes, s->position);
+    kiln_status status =
+        file_write_at(s->writer->out, s->writer->chunk, bytes, s->position, s->writer->error);
     s->position += bytes;
     s->filled = 0;
     return status;
@@ -209,14 +193,16 @@ static kiln_status pad_blob(weight_writer *writer) {
     static const uint8_t zeros[KILN_PLAN_WEIGHT_ALIGNMENT];
     size_t past = writer->position % KILN_PLAN_WEIGHT_ALIGNMENT;
     size_t padding = past == 0 ? 0 : KILN_PLAN_WEIGHT_ALIGNMENT - past;
-    kiln_status status = write_at(writer, zeros, padding, writer->start + writer->position);
+    kiln_status status =
+        file_write_at(writer->out, zeros, padding, writer->start + writer->position, writer->error);
     writer->position += padding;
     return status;
 }
 
 kiln_status weight_writer_finish(weight_writer *writer) {
     static const uint8_t zeros[KILN_PLAN_WEIGHT_ALIGNMENT];
-    kiln_status status = write_at(writer, zeros, sizeof zeros, writer->start + writer->position);
+    kiln_status status = file_write_at(writer->out, zeros, sizeof zeros,
+                                       writer->start + writer->position, writer->error);
     writer->position += sizeof zeros;
     return status;
 }

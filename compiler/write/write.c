@@ -3,12 +3,8 @@
 #include "compiler/write/writing.h"
 
 #define XXH_INLINE_ALL
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 #define F16_MINIMUM_ELEMENTS 1024 /* smaller weights are kept as they are */
@@ -16,7 +12,7 @@
 typedef struct plan_writing {
     program *p;
     const kiln_compile_options *options;
-    const char *path;
+    file_writer *out;
     kiln_error *error;
     uint32_t *tensor_index; /* plan's index of a program tensor, or NONE: not in use */
     uint8_t *stored_dtype;  /* by program tensor */
@@ -264,22 +260,14 @@ static kiln_status write_records(plan_writing *w) {
     kiln_status status = KILN_OK;
     if (front.failed) {
         status = kiln_fail(w->error, KILN_ERROR_MEMORY, "out of memory");
-    } else if (ftruncate(w->weights.file, (off_t)header->file_bytes) != 0 ||
-               pwrite(w->weights.file, front.data, front.size, 0) != (ssize_t)front.size) {
-        status =
-            kiln_fail(w->error, KILN_ERROR_IO, "%s: cannot write: %s", w->path, strerror(errno));
+    } else {
+        status = file_write_at(w->out, front.data, front.size, 0, w->error);
     }
     buffer_free(&front);
     return status;
 }
 
-static kiln_status write_file(plan_writing *w, const char *temporary,
-                              kiln_compile_report *inout_report) {
-    w->weights.file = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (w->weights.file < 0) {
-        return kiln_fail(w->error, KILN_ERROR_IO, "%s: cannot create: %s", w->path,
-                         strerror(errno));
-    }
+static kiln_status write_file(plan_writing *w, kiln_compile_report *inout_report) {
     kiln_status status = write_weights(w);
     if (status == KILN_OK) {
         status = fill_sections(w);
@@ -287,53 +275,31 @@ static kiln_status write_file(plan_writing *w, const char *temporary,
     if (status == KILN_OK) {
         status = write_records(w);
     }
-    if (close(w->weights.file) != 0 && status == KILN_OK) {
-        status =
-            kiln_fail(w->error, KILN_ERROR_IO, "%s: cannot write: %s", w->path, strerror(errno));
-    }
-    if (status == KILN_OK) {
-        status = check_written(w->p, temporary, w->options, inout_report, w->error);
-    }
-    if (status == KILN_OK && rename(temporary, w->path) != 0) {
-        status =
-            kiln_fail(w->error, KILN_ERROR_IO, "%s: cannot rename: %s", w->path, strerror(errno));
-    }
-    if (status != KILN_OK) {
-        (void)unlink(temporary);
-    }
-    return status;
+    return status == KILN_OK ? check_written(w->p, w->out->descriptor, w->header.file_bytes,
+                                             w->options, inout_report, w->error)
+                             : status;
 }
 
-kiln_status write_plan(program *p, const char *path, const kiln_compile_options *options,
+kiln_status write_plan(program *p, file_writer *out, const kiln_compile_options *options,
                        kiln_compile_report *inout_report, kiln_error *error) {
-    plan_writing w = {.p = p, .options = options, .path = path, .error = error};
-    w.weights = (weight_writer){.path = path, .error = error};
-    struct stat existing;
-    size_t length = strlen(path) + 32;
-    char *temporary = malloc(length);
-    kiln_status status = KILN_ERROR_MEMORY;
-    if (temporary == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    plan_writing w = {.p = p, .options = options, .out = out, .error = error};
+    w.weights = (weight_writer){.out = out, .error = error};
+    /* What an earlier try has left there is no part of this one. */
+    kiln_status status = file_empty(out, error);
+    if (status == KILN_OK) {
+        status = number_tensors(&w);
     }
-    snprintf(temporary, length, "%s.%ld.tmp", path, (long)getpid());
-    if (stat(path, &existing) == 0 && !S_ISREG(existing.st_mode)) {
-        status = kiln_fail(error, KILN_ERROR_IO, "%s: not a regular file", path);
-        goto cleanup;
-    }
-    status = number_tensors(&w);
     if (status == KILN_OK) {
         status = fill_sections(&w);
     }
     if (status == KILN_OK) {
         lay_out_sections(&w);
-        status = write_file(&w, temporary, inout_report);
+        status = write_file(&w, inout_report);
     }
     if (status == KILN_OK) {
         inout_report->plan_bytes = w.header.file_bytes;
         inout_report->weights_bytes = w.weights.position - KILN_PLAN_WEIGHT_ALIGNMENT;
     }
-
-cleanup:
     for (int k = 0; k < KILN_SECTION_COUNT; k++) {
         buffer_free(&w.sections[k]);
     }
@@ -341,6 +307,5 @@ cleanup:
     weight_writer_free(&w.weights);
     free(w.tensor_index);
     free(w.stored_dtype);
-    free(temporary);
     return status;
 }

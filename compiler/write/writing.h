@@ -27,12 +27,11 @@ void string_table_free(string_table *table);
 
 /* The weights section, written first and in order, from file position `start`. */
 typedef struct weight_writer {
-    int file;
+    file_writer *out;
     uint64_t start, position;           /* position: from start */
     uint64_t *hashes, *sizes, *offsets; /* of blobs written */
     size_t count, capacity;
     uint8_t *chunk;
-    const char *path;
     kiln_error *error;
 } weight_writer;
 
@@ -44,9 +43,9 @@ kiln_status weight_writer_add(weight_writer *writer, program_tensor *constant,
 kiln_status weight_writer_finish(weight_writer *writer);
 void weight_writer_free(weight_writer *writer);
 
-/* check.c: opens the file at `path` and holds it to the memory limit; fills in the report's memory.
- */
-kiln_status check_written(const program *p, const char *path, const kiln_compile_options *options,
-                          kiln_compile_report *inout_report, kiln_error *error);
+/* check.c: opens the plan and holds it to the memory limit; fills in the report's memory. */
+kiln_status check_written(const program *p, int descriptor, uint64_t bytes,
+                          const kiln_compile_options *options, kiln_compile_report *inout_report,
+                          kiln_error *error);
 
 #endif

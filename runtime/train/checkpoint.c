@@ -3,14 +3,13 @@
  * A checkpoint holds, in this order: magic, a fingerprint of options and samples, the progress, the
  * history, then every layer's weights, biases, moments, then the best weights, and the XXH3-64 of
  * all that. It is read by the machine that wrote it, so numbers lie as they do in memory. */
-#include "runtime/train/bytes.h"
+#include "common/files.h"
 #include "runtime/train/trainer.h"
 
 #define XXH_INLINE_ALL
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #define MAGIC "KILNCKP1"
@@ -98,16 +97,21 @@ static uint64_t fingerprint(const kiln_trainer *t) {
 /* take: moves `size` bytes between the checkpoint and memory. */
 typedef struct transfer {
     FILE *file;
+    file_writer *writer; /* NULL: reading */
     XXH3_state_t *hash;
-    bool writing, failed;
+    kiln_status status;
+    kiln_error *error;
 } transfer;
 
 static void take(transfer *x, void *data, size_t size) {
-    if (x->failed || size == 0 || data == NULL) {
+    if (x->status != KILN_OK || size == 0 || data == NULL) {
         return;
     }
-    size_t moved = x->writing ? fwrite(data, 1, size, x->file) : fread(data, 1, size, x->file);
-    x->failed = moved != size;
+    if (x->writer != NULL) {
+        x->status = file_write(x->writer, data, size, x->error);
+    } else if (fread(data, 1, size, x->file) != size) {
+        x->status = kiln_fail(x->error, KILN_ERROR_IO, "cannot read");
+    }
     if (x->hash != NULL) {
         XXH3_64bits_update(x->hash, data, size);
     }
@@ -140,17 +144,17 @@ static size_t state_bytes(const kiln_trainer *t) {
 kiln_status kiln_trainer_checkpoint(const kiln_trainer *trainer, const char *path,
                                     kiln_error *error) {
     kiln_trainer copy = *trainer; /* shallow: writing changes nothing */
-    file_sink sink;
-    kiln_status status = file_sink_open(&sink, path, error);
+    file_writer out;
+    kiln_status status = file_begin(&out, path, error);
     if (status != KILN_OK) {
         return status;
     }
-    transfer x = {sink.file, XXH3_createState(), true, false};
+    transfer x = {.writer = &out, .hash = XXH3_createState(), .error = error};
     char magic[8] = MAGIC;
     uint64_t print = fingerprint(trainer), digest = 0;
     if (x.hash == NULL) {
-        status = kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-        return file_sink_close(&sink, status, error);
+        status = kiln_fail(error, KILN_ERROR_MEMORY, "%s: out of memory", path);
+        return file_end(&out, status, error);
     }
     XXH3_64bits_reset(x.hash);
     take(&x, magic, sizeof magic);
@@ -160,23 +164,19 @@ kiln_status kiln_trainer_checkpoint(const kiln_trainer *trainer, const char *pat
     digest = XXH3_64bits_digest(x.hash);
     take(&x, &digest, sizeof digest);
     XXH3_freeState(x.hash);
-    if (x.failed) {
-        status = kiln_fail(error, KILN_ERROR_IO, "%s: cannot write: %s", path, strerror(errno));
-    }
-    return file_sink_close(&sink, status, error);
+    return file_end(&out, x.status, error);
 }
 
-static kiln_status check_file(const char *path, FILE *file, kiln_trainer *t, progress *out_progress,
-                              kiln_error *error) {
-    struct stat about;
+static kiln_status check_file(const char *path, FILE *file, size_t size, kiln_trainer *t,
+                              progress *out_progress, kiln_error *error) {
     char magic[8];
     uint64_t print;
     progress p;
-    transfer x = {file, NULL, false, false};
+    transfer x = {.file = file};
     take(&x, magic, sizeof magic);
     take(&x, &print, sizeof print);
     take(&x, &p, sizeof p);
-    if (x.failed || memcmp(magic, MAGIC, sizeof magic) != 0 || fstat(fileno(file), &about) != 0) {
+    if (x.status != KILN_OK || memcmp(magic, MAGIC, sizeof magic) != 0) {
         return kiln_fail(error, KILN_ERROR_FORMAT, "%s: not a checkpoint", path);
     }
     if (print != fingerprint(t)) {
@@ -192,9 +192,8 @@ static kiln_status check_file(const char *path, FILE *file, kiln_trainer *t, pro
     size_t bytes = sizeof magic + sizeof print + sizeof p + state_bytes(t) + sizeof(uint64_t);
     t->progress.epochs = 0;
     *out_progress = p;
-    return (uint64_t)about.st_size == bytes
-               ? KILN_OK
-               : kiln_fail(error, KILN_ERROR_FORMAT, "%s: a damaged checkpoint", path);
+    return size == bytes ? KILN_OK
+                         : kiln_fail(error, KILN_ERROR_FORMAT, "%s: a damaged checkpoint", path);
 }
 
 /* The whole file's checksum, before anything of the trainer is overwritten. */
@@ -223,21 +222,30 @@ static bool checksum_matches(FILE *file) {
 }
 
 kiln_status kiln_trainer_resume(kiln_trainer *t, const char *path, kiln_error *error) {
-    FILE *file = fopen(path, "rb");
     progress p = {0};
-    if (file == NULL) {
-        return kiln_fail(error, KILN_ERROR_IO, "%s: %s", path, strerror(errno));
+    int descriptor;
+    size_t size;
+    kiln_status status = file_open(path, &descriptor, &size, error);
+    if (status != KILN_OK) {
+        return status;
     }
-    kiln_status status = check_file(path, file, t, &p, error);
+    FILE *file = fdopen(descriptor, "rb");
+    if (file == NULL) {
+        (void)close(descriptor);
+        return kiln_fail(error, KILN_ERROR_MEMORY, "%s: out of memory", path);
+    }
+    status = check_file(path, file, size, t, &p, error);
     if (status == KILN_OK && !checksum_matches(file)) {
         status = kiln_fail(error, KILN_ERROR_FORMAT, "%s: a damaged checkpoint", path);
     }
     if (status == KILN_OK) {
         long start = (long)(sizeof(uint64_t) * 2 + sizeof p);
-        transfer x = {file, NULL, false, fseek(file, start, SEEK_SET) != 0};
+        transfer x = {.file = file};
         t->progress = p;
+        x.status = fseek(file, start, SEEK_SET) == 0 ? KILN_OK : KILN_ERROR_IO;
         take_state(&x, t);
-        status = x.failed ? kiln_fail(error, KILN_ERROR_IO, "%s: cannot read", path) : KILN_OK;
+        status =
+            x.status == KILN_OK ? KILN_OK : kiln_fail(error, x.status, "%s: cannot read", path);
     }
     (void)fclose(file);
     return status;

@@ -40,9 +40,9 @@ uint32_t parts_constant(plan_parts *p, const char *name, uint32_t rank, uint32_t
 void parts_copy_rows(plan_parts *p, const char *name, uint32_t in, uint32_t out, uint32_t size);
 
 /* Sets the storages' step ranges, places those without a place (offset UINT64_MAX), and writes the
- * file's bytes, weights last, through `write` (false: it failed). With `borrowed`, weights are not
- * written: constants are those of that plan, at their offsets. */
-typedef bool (*parts_sink)(void *context, const void *data, size_t size);
+ * file's bytes, weights last, through `write`. With `borrowed`, weights are not written: constants
+ * are those of that plan, at their offsets. */
+typedef kiln_status (*parts_sink)(void *context, const void *data, size_t size, kiln_error *error);
 kiln_status parts_finish(plan_parts *p, const kiln_plan *borrowed, parts_sink write, void *context,
                          kiln_error *error);
 

@@ -18,7 +18,8 @@ typedef struct finishing {
     parts_sink write;
     void *context;
     uint64_t written;
-    bool failed;
+    kiln_status status;
+    kiln_error *error;
 } finishing;
 
 /* ---- Storages ------------------------------------------------------------------------------ */
@@ -134,7 +135,9 @@ static void lay_out(finishing *f, const kiln_plan *borrowed) {
 }
 
 static void write_bytes(finishing *f, const void *data, uint64_t size) {
-    f->failed = f->failed || (size > 0 && !f->write(f->context, data, (size_t)size));
+    if (f->status == KILN_OK && size > 0) {
+        f->status = f->write(f->context, data, (size_t)size, f->error);
+    }
     f->written += size;
 }
 
@@ -180,9 +183,10 @@ kiln_status parts_finish(plan_parts *p, const kiln_plan *borrowed, parts_sink wr
         .bands = (const void *)p->sections[KILN_SECTION_BANDS].data,
         .band_count = parts_count(p, KILN_SECTION_BANDS, sizeof(kiln_plan_band)),
         .write = write,
-        .context = context};
+        .context = context,
+        .error = error};
     place_storages(&f);
     lay_out(&f, borrowed);
     write_all(&f, borrowed);
-    return f.failed ? kiln_fail(error, KILN_ERROR_IO, "the plan cannot be written") : KILN_OK;
+    return f.status;
 }

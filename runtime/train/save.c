@@ -1,4 +1,5 @@
 /* The trained plan: the frozen part, then the head as kernel calls. */
+#include "common/files.h"
 #include "runtime/train/bytes.h"
 #include "runtime/train/parts.h"
 #include "runtime/train/trainer.h"
@@ -214,18 +215,15 @@ static kiln_status write_trained(kiln_trainer *t, parts_sink write, void *contex
     return status;
 }
 
+static kiln_status write_to_file(void *context, const void *data, size_t size, kiln_error *error) {
+    return file_write(context, data, size, error);
+}
+
 kiln_status kiln_trainer_save(kiln_trainer *t, const char *path, kiln_error *error) {
-    file_sink sink;
-    kiln_status status = file_sink_open(&sink, path, error);
-    if (status != KILN_OK) {
-        return status;
-    }
-    kiln_error detail = {0};
-    status = write_trained(t, file_sink_write, &sink, &detail);
-    if (status != KILN_OK) {
-        (void)kiln_fail(error, status, "%s: %s", path, detail.message);
-    }
-    return file_sink_close(&sink, status, error);
+    file_writer out;
+    kiln_status status = file_begin(&out, path, error);
+    return status == KILN_OK ? file_end(&out, write_trained(t, write_to_file, &out, error), error)
+                             : status;
 }
 
 kiln_status kiln_trainer_save_memory(kiln_trainer *t, void **out_bytes, size_t *out_size,

@@ -1,4 +1,5 @@
 /* kiln_tune: what can be tried, what each algorithm takes, what is chosen, whether that pays. */
+#include "common/files.h"
 #include "runtime/tune/tuning.h"
 
 #include <math.h>
@@ -292,7 +293,7 @@ kiln_status kiln_tune(const char *plan_path, const char *out_path, const kiln_tu
     if (status != KILN_OK) {
         return status;
     }
-    status = variant_check_place(target, error);
+    status = file_try(target, error);
     if (status == KILN_OK) {
         status = allocate(&t, &c, error);
     }

@@ -30,8 +30,6 @@ kiln_status variant_open(const kiln_plan *plan, const uint8_t *choice, kiln_plan
 /* Takes over of `wanted` what the plan is valid with: all, or what is possible band by band, then
  * step by step. */
 void variant_adopt(const kiln_plan *plan, const uint8_t *wanted, uint8_t *inout_choice);
-/* Whether variant_write will be able to create its file: to be known before hours of measuring. */
-kiln_status variant_check_place(const char *path, kiln_error *error);
 /* The whole plan with the choice in it, as a file beside `path` that takes its place. */
 kiln_status variant_write(const kiln_plan *plan, const uint8_t *choice, const char *path,
                           kiln_error *error);

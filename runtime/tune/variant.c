@@ -1,18 +1,12 @@
 /* A plan with other algorithms in it: its records patched, its weights where they are. */
+#include "common/files.h"
 #include "runtime/session.h"
 #include "runtime/tune/tuning.h"
 
 #define XXH_INLINE_ALL
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <xxhash.h>
-
-#define WRITE_BYTES ((size_t)1 << 30) /* of one call: some systems take no more than 2 GB */
 
 void variant_read(const kiln_plan *plan, uint8_t *out_choice) {
     const kiln_plan_view *v = &plan->view;
@@ -136,101 +130,32 @@ void variant_adopt(const kiln_plan *plan, const uint8_t *wanted, uint8_t *inout_
 
 /* ---- As a file ----------------------------------------------------------------------------- */
 
-static kiln_status temporary_for(const char *path, char **out_temporary, kiln_error *error) {
-    struct stat existing;
-    size_t length = strlen(path) + 32;
-    if (stat(path, &existing) == 0 && !S_ISREG(existing.st_mode)) {
-        return kiln_fail(error, KILN_ERROR_IO, "%s: not a regular file", path);
-    }
-    *out_temporary = malloc(length);
-    if (*out_temporary == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    }
-    snprintf(*out_temporary, length, "%s.%ld.tmp", path, (long)getpid());
-    return KILN_OK;
-}
-
-static int create(const char *temporary) {
-    return open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-}
-
-kiln_status variant_check_place(const char *path, kiln_error *error) {
-    char *temporary = NULL;
-    kiln_status status = temporary_for(path, &temporary, error);
+/* The file that is replaced may be the only copy of the weights: the new one is on the disk before
+ * it takes its place. */
+static kiln_status write_file(const kiln_plan *plan, const uint8_t *records, const char *path,
+                              kiln_error *error) {
+    file_writer out;
+    size_t front = record_bytes(plan);
+    kiln_status status = file_begin(&out, path, error);
     if (status != KILN_OK) {
         return status;
     }
-    int file = create(temporary);
-    if (file < 0) {
-        status = kiln_fail(error, KILN_ERROR_IO, "%s: cannot create: %s", path, strerror(errno));
-    } else {
-        (void)close(file);
-        (void)unlink(temporary);
+    out.durable = true;
+    status = file_write(&out, records, front, error);
+    if (status == KILN_OK) {
+        status = file_write(&out, plan->bytes + front, plan->size - front, error);
     }
-    free(temporary);
-    return status;
-}
-
-static bool write_bytes(int file, const uint8_t *bytes, size_t size) {
-    while (size > 0) {
-        ssize_t written = write(file, bytes, size < WRITE_BYTES ? size : WRITE_BYTES);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            return false;
-        }
-        bytes += written;
-        size -= (size_t)written;
-    }
-    return true;
-}
-
-/* The file that is replaced may be the only copy of the weights: the new one is on the disk before
- * it takes its place, and has the same permissions. */
-static kiln_status write_file(const kiln_plan *plan, const uint8_t *records, const char *temporary,
-                              const char *path, kiln_error *error) {
-    struct stat replaced;
-    size_t front = record_bytes(plan);
-    int file = create(temporary);
-    if (file < 0) {
-        return kiln_fail(error, KILN_ERROR_IO, "%s: cannot create: %s", path, strerror(errno));
-    }
-    bool good = write_bytes(file, records, front) &&
-                write_bytes(file, plan->bytes + front, plan->size - front) &&
-                (stat(path, &replaced) != 0 || fchmod(file, replaced.st_mode & 0777) == 0) &&
-                fsync(file) == 0;
-    int reason = errno;
-    if (close(file) != 0 && good) {
-        good = false;
-        reason = errno;
-    }
-    if (good && rename(temporary, path) != 0) {
-        good = false;
-        reason = errno;
-    }
-    if (!good) {
-        (void)unlink(temporary);
-        return kiln_fail(error, KILN_ERROR_IO, "%s: cannot write: %s", path, strerror(reason));
-    }
-    return KILN_OK;
+    return file_end(&out, status, error);
 }
 
 kiln_status variant_write(const kiln_plan *plan, const uint8_t *choice, const char *path,
                           kiln_error *error) {
-    char *temporary = NULL;
-    kiln_status status = temporary_for(path, &temporary, error);
-    if (status != KILN_OK) {
-        return status;
-    }
     uint8_t *records = copy_records(plan, choice);
     if (records == NULL) {
-        status = kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    } else {
-        seal(records);
-        status = write_file(plan, records, temporary, path, error);
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
+    seal(records);
+    kiln_status status = write_file(plan, records, path, error);
     free(records);
-    free(temporary);
     return status;
 }

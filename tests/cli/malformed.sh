@@ -15,7 +15,7 @@ refuses() {
     "$@" >out 2>err
     status=$?
     if [ "$status" -eq "$wanted" ] && [ "$(wc -l <err)" -eq 1 ] && grep -q -- "$text" err &&
-        { [ "$absent" = - ] || [ ! -e "$absent" ]; } && ! compgen -G '*.tmp' >/dev/null; then
+        { [ "$absent" = - ] || [ ! -e "$absent" ]; } && ! compgen -G '.*.kiln-tmp' >/dev/null; then
         passed=$((passed + 1))
     else
         failed=$((failed + 1))

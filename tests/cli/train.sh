@@ -46,7 +46,7 @@ refuses() { # STATUS TEXT COMMAND...
     shift 2
     "$@" >out 2>err
     status=$?
-    if [ $status -eq "$wanted" ] && grep -q -- "$text" err && ! ls -- *.tmp >/dev/null 2>&1; then
+    if [ $status -eq "$wanted" ] && grep -q -- "$text" err && ! ls -- .*.kiln-tmp >/dev/null 2>&1; then
         passed=$((passed + 1))
     else
         failed=$((failed + 1))

@@ -80,5 +80,5 @@ sleep 1
 kill -9 $!
 wait $! 2>/dev/null || true
 cmp killed.plan speed.winograd6.plan
-test -z "$(find . -name '*.tmp')"
+test -z "$(find . -name '*.kiln-tmp')"
 echo '1 passed, 0 failed'

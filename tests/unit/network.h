@@ -8,7 +8,7 @@
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
 #include "compiler/place/place.h"
-#include "compiler/write/write.h"
+#include "tests/unit/plan_file.h"
 
 #include <check.h>
 #include <math.h>
@@ -147,7 +147,7 @@ static inline kiln_status network_write(network *n, const kiln_compile_options *
         status = place_program(p);
     }
     if (status == KILN_OK) {
-        status = write_plan(p, path, options, &report, &network_error);
+        status = write_plan_file(p, path, options, &report, &network_error);
     }
     graph_free(n->g);
     n->g = NULL;

@@ -4,7 +4,7 @@
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
 #include "compiler/place/place.h"
-#include "compiler/write/write.h"
+#include "tests/unit/plan_file.h"
 #include <kiln/tune.h>
 
 #include <check.h>
@@ -62,7 +62,7 @@ static void write_plan_of(bool convolution, kiln_convolution how) {
     ck_assert_msg(passes_run(g, &options, &report) == KILN_OK, "%s", error.message);
     ck_assert_int_eq(lower_graph_to_program(g, &options, &p), KILN_OK);
     ck_assert_int_eq(place_program(p), KILN_OK);
-    ck_assert_int_eq(write_plan(p, path, &options, &report, &error), KILN_OK);
+    ck_assert_int_eq(write_plan_file(p, path, &options, &report, &error), KILN_OK);
     graph_free(g);
 }
 

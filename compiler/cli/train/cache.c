@@ -114,7 +114,7 @@ static bool make_path(const char *folder, uint64_t key, char *out, size_t size) 
 static bool load_records(feature_cache *c, uint64_t key) {
     cache_header header = {"KILNFEA1", key, c->feature_count}, found;
     struct stat about;
-    if (fstat(c->file, &about) != 0) {
+    if (fstat(c->file, &about) != 0 || !S_ISREG(about.st_mode)) {
         return false;
     }
     if (about.st_size == 0) {
@@ -148,7 +148,7 @@ void cache_open(const char *folder, uint64_t key, size_t feature_count, feature_
     }
     c->feature_count = feature_count;
     c->record_bytes = (24 + feature_count * sizeof(float) + 7) / 8 * 8;
-    c->file = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    c->file = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0666);
     /* One run at a time: another computes its features itself. */
     if (c->file < 0 || flock(c->file, LOCK_EX | LOCK_NB) != 0 || !load_records(c, key)) {
         cache_close(c);

@@ -1,16 +1,14 @@
 /* Pictures in folders: one sub-folder a class. */
+#include "common/files.h"
 #include "compiler/cli/train/data.h"
 
 #define XXH_INLINE_ALL
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 /* What the decoders know, by the first bytes. */
@@ -20,31 +18,18 @@ static bool looks_like_picture(const uint8_t *bytes, size_t size) {
                          (bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '6'));
 }
 
-/* Why a file cannot be used; NULL: it can, and *out_content is its hash. */
-static const char *examine_file(const char *path, uint64_t *out_content) {
-    struct stat about;
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (file < 0) {
-        return strerror(errno);
+/* KILN_OK: the file can be used, and *out_content is its hash. */
+static kiln_status examine_file(const char *path, uint64_t *out_content, kiln_error *error) {
+    kiln_span bytes;
+    kiln_status status = file_map(path, &bytes, error);
+    if (status == KILN_OK && bytes.size == 0) {
+        status = kiln_fail(error, KILN_ERROR_FORMAT, "%s: empty", path);
+    } else if (status == KILN_OK && !looks_like_picture(bytes.data, bytes.size)) {
+        status = kiln_fail(error, KILN_ERROR_FORMAT, "%s: no JPEG, PNG, PGM or PPM picture", path);
     }
-    const char *problem = NULL;
-    if (fstat(file, &about) != 0 || !S_ISREG(about.st_mode)) {
-        problem = "not a regular file";
-    } else if (about.st_size == 0) {
-        problem = "empty";
-    } else {
-        size_t size = (size_t)about.st_size;
-        void *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0);
-        if (bytes == MAP_FAILED) {
-            problem = strerror(errno);
-        } else {
-            problem = looks_like_picture(bytes, size) ? NULL : "no JPEG, PNG, PGM or PPM picture";
-            *out_content = problem == NULL ? XXH3_64bits(bytes, size) : 0;
-            (void)munmap(bytes, size);
-        }
-    }
-    (void)close(file);
-    return problem;
+    *out_content = status == KILN_OK ? XXH3_64bits(bytes.data, bytes.size) : 0;
+    file_unmap(bytes);
+    return status;
 }
 
 static int visible(const struct dirent *entry) {
@@ -65,12 +50,13 @@ static void free_names(struct dirent **names, int count) {
 static kiln_status add_file(data_set *data, const char *path, uint32_t label, bool strict,
                             kiln_error *error) {
     data_item item = {.label = label};
-    const char *problem = examine_file(path, &item.content);
-    if (problem != NULL) {
-        if (strict) {
-            return kiln_fail(error, KILN_ERROR_FORMAT, "%s: %s", path, problem);
-        }
-        data_note_add(&data->skipped, &data->skipped_count, "%s: %s", path, problem);
+    kiln_error problem;
+    kiln_status status = examine_file(path, &item.content, &problem);
+    if (status == KILN_ERROR_MEMORY || (status != KILN_OK && strict)) {
+        return kiln_fail(error, status, "%s", problem.message);
+    }
+    if (status != KILN_OK) {
+        data_note_add(&data->skipped, &data->skipped_count, "%s", problem.message);
         return KILN_OK;
     }
     item.path = strdup(path);

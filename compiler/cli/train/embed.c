@@ -59,7 +59,11 @@ static void to_length_one(float *row, size_t count) {
 }
 
 static kiln_status embed(embed_call *c, char **words, int count, kiln_error *error) {
-    kiln_status status = open_scorer(c, words[0], error);
+    kiln_status status =
+        check_outputs(&c->output, 1, (const char *const *)words, (size_t)count, error);
+    if (status == KILN_OK) {
+        status = open_scorer(c, words[0], error);
+    }
     size_t pictures = (size_t)count - 1, size = c->scorer.count;
     float *rows = status == KILN_OK ? malloc(pictures * size * sizeof *rows + 1) : NULL;
     if (status == KILN_OK && rows == NULL) {

@@ -13,7 +13,7 @@ static void write_number(FILE *out, float value) {
 }
 
 kiln_status history_write(const training *t, const char *path, kiln_error *error) {
-    output_file out;
+    file_writer out;
     const kiln_epoch *epochs;
     size_t count = kiln_trainer_history(t->trainer, &epochs);
     kiln_status status = file_begin(&out, path, error);
@@ -32,5 +32,5 @@ kiln_status history_write(const training *t, const char *path, kiln_error *error
         }
         fputc('\n', out.file);
     }
-    return file_commit(&out, error);
+    return file_end(&out, KILN_OK, error);
 }

@@ -286,7 +286,7 @@ static void write_head(const training *t, FILE *out) {
 }
 
 kiln_status report_write(const training *t, const char *path, kiln_error *error) {
-    output_file out;
+    file_writer out;
     kiln_status status = file_begin(&out, path, error);
     if (status != KILN_OK) {
         return status;
@@ -300,5 +300,5 @@ kiln_status report_write(const training *t, const char *path, kiln_error *error)
         write_mistakes(t, out.file);
     }
     fprintf(out.file, "</body></html>\n");
-    return file_commit(&out, error);
+    return file_end(&out, KILN_OK, error);
 }

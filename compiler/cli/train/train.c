@@ -221,9 +221,24 @@ static kiln_status save(training *t, kiln_error *error) {
     return status;
 }
 
+/* Before the work, which may take hours: outputs, and what data there are among them. */
+static kiln_status open_data(training *t, kiln_error *error) {
+    const char *outputs[] = {t->plan_path, t->history_path, t->report_path, t->checkpoint_path};
+    size_t count = sizeof outputs / sizeof *outputs;
+    const char *inputs[] = {t->backbone_path, t->data_path};
+    kiln_status status = check_outputs(outputs, count, inputs, 2, error);
+    if (status == KILN_OK) {
+        status = data_open(t->data_path, &t->split, &t->data, error);
+    }
+    for (size_t k = 0; k < t->data.count && status == KILN_OK; k++) {
+        status = outputs_keep(outputs, count, t->data.items[k].path, error);
+    }
+    return status;
+}
+
 static kiln_status train(training *t, kiln_error *error) {
     double baseline = NAN;
-    kiln_status status = data_open(t->data_path, &t->split, &t->data, error);
+    kiln_status status = open_data(t, error);
     if (status == KILN_OK) {
         status = make_trainer(t, error);
     }

@@ -84,7 +84,7 @@ static void draw_tile(const tiles *t, size_t index, const sheet *s) {
 
 static kiln_status write_tiles(const tiles *t, const char *path, kiln_error *error) {
     sheet s;
-    output_file out;
+    file_writer out;
     if (!make_sheet(t, &s)) {
         return kiln_fail(error, KILN_ERROR_UNSUPPORTED,
                          "%zu tiles of %zux%zu make too large a picture: see --channels", t->count,
@@ -99,8 +99,10 @@ static kiln_status write_tiles(const tiles *t, const char *path, kiln_error *err
                              .width = (png_uint_32)s.width,
                              .height = (png_uint_32)s.height,
                              .format = PNG_FORMAT_RGB};
-        (void)png_image_write_to_stdio(&picture, out.file, 0, s.rgb, 0, NULL);
-        status = file_commit(&out, error);
+        if (png_image_write_to_stdio(&picture, out.file, 0, s.rgb, 0, NULL) == 0) {
+            status = kiln_fail(error, KILN_ERROR_IO, "%s: %s", path, picture.message);
+        }
+        status = file_end(&out, status, error);
     }
     if (status == KILN_OK) {
         printf("%s: %zu tiles of %zux%zu, %zux%zu pixels\n", path, t->count, t->width, t->height,
@@ -297,9 +299,13 @@ static int run(int argc, char **argv) {
                        "--list");
     }
     if (status == 0) {
-        kiln_status result = c.list      ? list_layers(argv[optind], &error)
-                             : c.filters ? view_filters(&c, argv[optind], &error)
-                                         : view_maps(&c, argv[optind], argv[optind + 1], &error);
+        const char *const *inputs = (const char *const *)argv + optind;
+        kiln_status result = check_outputs(&c.output, 1, inputs, (size_t)words, &error);
+        if (result == KILN_OK) {
+            result = c.list      ? list_layers(inputs[0], &error)
+                     : c.filters ? view_filters(&c, inputs[0], &error)
+                                 : view_maps(&c, inputs[0], inputs[1], &error);
+        }
         status = result == KILN_OK ? 0 : fail(&error);
     }
     return status;

@@ -5,14 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static kiln_status require_floats(graph *g, node *n) {
-    kiln_status status = KILN_OK;
-    for (size_t k = 0; k < n->input_count && status == KILN_OK; k++) {
-        status = require_dtype(g, n, k, MASK_F32);
-    }
-    return status;
-}
-
 /* ---- Gemm ---------------------------------------------------------------------------------- */
 
 typedef struct gemm_shape {

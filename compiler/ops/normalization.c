@@ -1,129 +1,10 @@
-/* BatchNormalization, InstanceNormalization, LayerNormalization, LRN, LpNormalization. */
+/* InstanceNormalization, LayerNormalization, LRN, LpNormalization. */
 #include "compiler/ops/axes.h"
 #include "compiler/ops/support.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static kiln_status require_floats(graph *g, node *n) {
-    kiln_status status = KILN_OK;
-    for (size_t k = 0; k < n->input_count && status == KILN_OK; k++) {
-        status = require_dtype(g, n, k, MASK_F32);
-    }
-    return status;
-}
-
-/* Inputs 1 .. count are one value a channel. */
-static kiln_status require_channel_values(graph *g, node *n, size_t count) {
-    const tensor *x = n->inputs[0];
-    for (size_t k = 1; k <= count; k++) {
-        const tensor *t = n->inputs[k];
-        if (t == NULL || x->rank < 2 || t->rank != 1 || t->dims[0] != x->dims[1]) {
-            return node_fail(g, n, KILN_ERROR_FORMAT, "input %zu is not one value a channel", k);
-        }
-    }
-    return KILN_OK;
-}
-
-/* ---- BatchNormalization -------------------------------------------------------------------- */
-
-static kiln_status infer_batch_norm(graph *g, node *n) {
-    bool extra = false;
-    for (size_t k = 1; k < n->output_count; k++) {
-        extra = extra || (n->outputs[k] != NULL && n->outputs[k]->consumer_count > 0) ||
-                (n->outputs[k] != NULL && n->outputs[k]->is_output);
-    }
-    if (node_int(n, "training_mode", 0) != 0 || extra) {
-        return node_fail(g, n, KILN_ERROR_UNSUPPORTED,
-                         "training_mode=1; supported: inference with given mean and variance");
-    }
-    if (node_int(n, "spatial", 1) == 0) {
-        return node_fail(g, n, KILN_ERROR_UNSUPPORTED,
-                         "spatial=0; supported: one mean and variance a channel");
-    }
-    kiln_status status = require_floats(g, n);
-    if (status == KILN_OK) {
-        status = require_channel_values(g, n, 4);
-    }
-    for (size_t k = 1; k < n->output_count && status == KILN_OK; k++) {
-        if (n->outputs[k] != NULL) { /* unread */
-            n->outputs[k]->dtype = KILN_F32;
-            status = tensor_set_shape(g, n, n->outputs[k], 1, n->inputs[1]->dims);
-        }
-    }
-    return status == KILN_OK ? infer_same(g, n) : status;
-}
-
-/* y = scale[c] * x + bias[c]. */
-static void batch_norm_factors(const node *n, int64_t c, double *out_scale, double *out_bias) {
-    double epsilon = (double)node_float(n, "epsilon", 1e-5f);
-    double variance = (double)tensor_f32_at(n->inputs[4], c);
-    *out_scale = (double)tensor_f32_at(n->inputs[1], c) / sqrt(variance + epsilon);
-    *out_bias = (double)tensor_f32_at(n->inputs[2], c) -
-                (double)tensor_f32_at(n->inputs[3], c) * *out_scale;
-}
-
-static kiln_status evaluate_batch_norm(graph *g, node *n) {
-    (void)g;
-    tensor *x = n->inputs[0];
-    int64_t channels = x->dims[1], pixels = tensor_elements(x) / (x->dims[0] * channels);
-    for (int64_t k = 0; k < x->dims[0] * channels; k++) {
-        double scale, bias;
-        batch_norm_factors(n, k % channels, &scale, &bias);
-        for (int64_t p = 0; p < pixels; p++) {
-            double value = (double)tensor_f32(x)[k * pixels + p];
-            ((float *)n->outputs[0]->owned)[k * pixels + p] = (float)(value * scale + bias);
-        }
-    }
-    return KILN_OK;
-}
-
-static uint32_t emit_binary(lowering *l, node *n, kiln_binary_op op, uint32_t a, uint32_t b,
-                            uint32_t y) {
-    bool last = op == KILN_BINARY_ADD;
-    kiln_binary_params params = {
-        .op = op, .min = last ? n->min : -INFINITY, .max = last ? n->max : INFINITY};
-    uint32_t inputs[2] = {a, b};
-    (void)lower_step(l, n, KILN_KERNEL_BINARY, &params, sizeof params, 2, inputs, 1, &y);
-    return y;
-}
-
-/* An image of channels is a depthwise 1x1 convolution, which XNNPACK has a kernel for; anything
- * else a product and a sum. Channels are the last physical dim in both cases. */
-static kiln_status lower_batch_norm(lowering *l, node *n) {
-    tensor *x = n->inputs[0], *y = n->outputs[0];
-    int64_t channels = x->dims[1];
-    float *factors = graph_allocate(lower_graph(l), (size_t)channels * 2 * sizeof *factors);
-    if (factors == NULL) {
-        return KILN_ERROR_MEMORY;
-    }
-    for (int64_t c = 0; c < channels; c++) {
-        double scale, bias;
-        batch_norm_factors(n, c, &scale, &bias);
-        factors[c] = (float)scale;
-        factors[channels + c] = (float)bias;
-    }
-    uint32_t from = lower_tensor(l, x), to = lower_tensor(l, y);
-    uint32_t bias = lower_constant_data(l, NULL, KILN_F32, 1, &channels, factors + channels);
-    if (x->rank == 3 || x->rank == 4) {
-        int64_t dims[4] = {channels, 1, 1, 1};
-        kiln_conv_params params = {.stride_height = 1,
-                                   .stride_width = 1,
-                                   .dilation_height = 1,
-                                   .dilation_width = 1,
-                                   .groups = (uint32_t)channels,
-                                   .min = n->min,
-                                   .max = n->max};
-        uint32_t inputs[3] = {from, lower_constant_data(l, NULL, KILN_F32, 4, dims, factors), bias};
-        return lower_step(l, n, KILN_KERNEL_CONV_2D, &params, sizeof params, 3, inputs, 1, &to);
-    }
-    uint32_t scale = lower_constant_data(l, NULL, KILN_F32, 1, &channels, factors);
-    uint32_t scaled = lower_temporary(l, KILN_F32, x->rank, x->dims, y->layout);
-    scaled = emit_binary(l, n, KILN_BINARY_MUL, from, scale, scaled);
-    (void)emit_binary(l, n, KILN_BINARY_ADD, scaled, bias, to);
-    return lower_status(l);
-}
 
 /* ---- InstanceNormalization ----------------------------------------------------------------- */
 
@@ -137,18 +18,6 @@ static kiln_status infer_instance_norm(graph *g, node *n) {
         status = require_channel_values(g, n, 2);
     }
     return status == KILN_OK ? infer_same(g, n) : status;
-}
-
-static void moments(const float *x, int64_t count, double *out_mean, double *out_variance) {
-    double sum = 0, squares = 0;
-    for (int64_t k = 0; k < count; k++) {
-        sum += (double)x[k];
-    }
-    *out_mean = sum / (double)count;
-    for (int64_t k = 0; k < count; k++) {
-        squares += ((double)x[k] - *out_mean) * ((double)x[k] - *out_mean);
-    }
-    *out_variance = squares / (double)count;
 }
 
 static kiln_status evaluate_instance_norm(graph *g, node *n) {
@@ -374,7 +243,6 @@ static kiln_status lower_lp(lowering *l, node *n) {
     }
 
 const op ops_normalization[] = {
-    ROW("BatchNormalization", 6, 5, 5, 5, 30, OP_CHANNELS_LAST, OP_CLAMPS, batch_norm),
     ROW("InstanceNormalization", 6, 3, 3, 1, 0, OP_CHANNELS_LAST, 0, instance_norm),
     ROW("LayerNormalization", 17, 2, 3, 3, 0, OP_ROW_MAJOR, 0, layer_norm),
     ROW("LRN", 1, 1, 1, 1, 0, OP_CHANNELS_LAST, 0, lrn),

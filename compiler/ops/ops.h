@@ -5,16 +5,22 @@
  *             values), checks attributes and input dtypes, and refuses what is not supported with
  *             node_fail(KILN_ERROR_UNSUPPORTED, "what was found; what is supported").
  *   evaluate  computes the outputs from constant inputs: plain loops, double accumulators, written
- * to be obviously right. Outputs have shape and zeroed data. The fused clamp is the caller's
- * business. lower     emits kernel calls (lower/lower.h). May assume infer succeeded and that
- * inputs in constant_inputs are constant. Only F32, I64 and BOOL tensors reach a row (i32 is
- * imported as i64; f16, bf16, f64 data as f32); Cast alone sees F16 and I32 at the graph's
- * boundary. A dtype that the operator cannot take is refused in infer with the type's name. */
+ *             to be obviously right. Outputs have shape and zeroed data. The fused clamp is the
+ *             caller's business.
+ *   lower     emits kernel calls (lower/lower.h). May assume infer succeeded and that inputs in
+ *             constant_inputs are constant.
+ *   expand    says the node in other operators (ops/expand.h), under the same assumptions. A node
+ *             for which it builds nothing is lowered; without lower it must build.
+ *
+ * Only F32, I64 and BOOL tensors reach a row (i32 is imported as i64; f16, bf16, f64 data as f32);
+ * Cast alone sees F16 and I32 at the graph's boundary. A dtype that the operator cannot take is
+ * refused in infer with the type's name. */
 #ifndef KILN_COMPILER_OPS_H
 #define KILN_COMPILER_OPS_H
 
 #include "compiler/graph/graph.h"
 
+struct expansion;
 struct lowering;
 
 typedef enum op_layout {
@@ -42,6 +48,7 @@ typedef struct op {
     kiln_status (*infer)(graph *g, node *n);
     kiln_status (*evaluate)(graph *g, node *n);
     kiln_status (*lower)(struct lowering *l, node *n);
+    kiln_status (*expand)(struct expansion *e, node *n);
 } op;
 
 /* NULL: not in the table. */
@@ -52,27 +59,34 @@ const op *op_find(const char *name);
 extern const op ops_convolution[]; /* conv.c: Conv, ConvTranspose */
 extern const op ops_dense[];       /* dense.c: Gemm, MatMul */
 extern const op ops_pool[]; /* pool.c: MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool */
-extern const op ops_normalization[]; /* normalization.c: BatchNormalization, InstanceNormalization,
-                                        LayerNormalization, LRN, LpNormalization */
-extern const op ops_unary[];         /* unary.c: Relu .. Not, Clip, Dropout, Identity */
-extern const op ops_cast[];          /* cast.c: Cast */
-extern const op ops_unary_more[];    /* unary_more.c: Sin .. Atanh, ThresholdedRelu, Shrink */
-extern const op ops_float_test[];    /* float_test.c: IsNaN, IsInf */
-extern const op ops_binary[];        /* binary.c: Add .. BitShift, Pow, PRelu, Min/Max/Sum/Mean */
-extern const op ops_where[];         /* where.c: Where */
-extern const op ops_softmax[];       /* softmax.c: Softmax, LogSoftmax */
-extern const op ops_reduce[];        /* reduce.c: Reduce* */
-extern const op ops_select[];        /* select.c: ArgMax, ArgMin, TopK */
-extern const op ops_concat[];        /* concat.c: Concat, Split */
-extern const op ops_slice[];         /* slice.c: Slice */
-extern const op ops_pad[];           /* pad.c: Pad */
-extern const op ops_rearrange[];     /* rearrange.c: Transpose, Expand, Tile, DepthToSpace,
-                                        SpaceToDepth, ChannelShuffle (ours) */
-extern const op ops_gather[];        /* gather.c: Gather */
-extern const op ops_view[];          /* view.c: Reshape, Flatten, Squeeze, Unsqueeze */
-extern const op ops_shape[];         /* shape.c: Shape, Size, Range, ConstantOfShape, Constant */
-extern const op ops_resize[];        /* resize.c: Resize, Upsample */
-extern const op ops_layout[];        /* layout.c: Layout, FlattenChannelsLast (ours) */
+extern const op ops_batch_norm[];    /* batch_norm.c: BatchNormalization */
+extern const op ops_normalization[]; /* normalization.c: InstanceNormalization, LayerNormalization,
+                                        LRN, LpNormalization */
+extern const op ops_group_norm[]; /* group_norm.c: GroupNormalization, MeanVarianceNormalization */
+extern const op ops_unary[];      /* unary.c: Relu .. Not, Clip, Dropout, Identity */
+extern const op ops_cast[];       /* cast.c: Cast */
+extern const op ops_cast_like[];  /* cast_like.c: CastLike */
+extern const op ops_unary_more[]; /* unary_more.c: Sin .. Atanh, ThresholdedRelu, Shrink */
+extern const op ops_float_test[]; /* float_test.c: IsNaN, IsInf */
+extern const op ops_binary[];     /* binary.c: Add .. BitShift, Pow, PRelu, Min/Max/Sum/Mean */
+extern const op ops_where[];      /* where.c: Where */
+extern const op ops_softmax[];    /* softmax.c: Softmax, LogSoftmax */
+extern const op ops_reduce[];     /* reduce.c: Reduce* */
+extern const op ops_select[];     /* select.c: ArgMax, ArgMin, TopK */
+extern const op ops_one_hot[];    /* one_hot.c: OneHot, Hardmax */
+extern const op ops_mask[];       /* mask.c: Trilu, EyeLike, Compress, NonZero */
+extern const op ops_einsum[];     /* einsum.c: Einsum */
+extern const op ops_concat[];     /* concat.c: Concat, Split */
+extern const op ops_slice[];      /* slice.c: Slice */
+extern const op ops_pad[];        /* pad.c: Pad */
+extern const op ops_rearrange[];  /* rearrange.c: Transpose, Expand, Tile, DepthToSpace,
+                                     SpaceToDepth, ChannelShuffle (ours) */
+extern const op ops_gather[];     /* gather.c: Gather */
+extern const op ops_view[];       /* view.c: Reshape, Flatten, Squeeze, Unsqueeze */
+extern const op ops_shape[];      /* shape.c: Shape, Size, Range, ConstantOfShape, Constant */
+extern const op ops_resize[];     /* resize.c: Resize, Upsample */
+extern const op ops_refused[];    /* refused.c: NonMaxSuppression */
+extern const op ops_layout[];     /* layout.c: Layout, FlattenChannelsLast (ours) */
 
 /* ---- Shared by rows (support.c) ------------------------------------------------------------ */
 

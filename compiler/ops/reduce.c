@@ -8,10 +8,11 @@ static const struct {
     const char *name;
     kiln_reduce_op kernel;
 } kinds[] = {
-    {"ReduceMean", KILN_REDUCE_MEAN}, {"ReduceSum", KILN_REDUCE_SUM},
-    {"ReduceMax", KILN_REDUCE_MAX},   {"ReduceMin", KILN_REDUCE_MIN},
-    {"ReduceProd", KILN_REDUCE_PROD}, {"ReduceL1", KILN_REDUCE_L1},
-    {"ReduceL2", KILN_REDUCE_L2},     {"ReduceSumSquare", KILN_REDUCE_SUM_SQUARE},
+    {"ReduceMean", KILN_REDUCE_MEAN},      {"ReduceSum", KILN_REDUCE_SUM},
+    {"ReduceMax", KILN_REDUCE_MAX},        {"ReduceMin", KILN_REDUCE_MIN},
+    {"ReduceProd", KILN_REDUCE_PROD},      {"ReduceL1", KILN_REDUCE_L1},
+    {"ReduceL2", KILN_REDUCE_L2},          {"ReduceSumSquare", KILN_REDUCE_SUM_SQUARE},
+    {"ReduceLogSum", KILN_REDUCE_LOG_SUM}, {"ReduceLogSumExp", KILN_REDUCE_LOG_SUM_EXP},
 };
 
 static kiln_reduce_op kind_of(const node *n) {
@@ -52,7 +53,8 @@ static kiln_status infer_reduce(graph *g, node *n) {
     bool reduced[KILN_MAX_RANK], keep = node_int(n, "keepdims", 1) != 0;
     int64_t dims[KILN_MAX_RANK];
     uint32_t rank = 0;
-    kiln_status status = require_dtype(g, n, 0, MASK_NUMBERS);
+    bool logarithm = kind_of(n) == KILN_REDUCE_LOG_SUM || kind_of(n) == KILN_REDUCE_LOG_SUM_EXP;
+    kiln_status status = require_dtype(g, n, 0, logarithm ? MASK_F32 : MASK_NUMBERS);
     if (status == KILN_OK) {
         status = read_axes(g, n, reduced);
     }
@@ -71,14 +73,15 @@ static kiln_status infer_reduce(graph *g, node *n) {
     return tensor_set_shape(g, n, n->outputs[0], rank, dims);
 }
 
-static double accumulate(kiln_reduce_op op, double sum, double v, bool first) {
+static double accumulate(kiln_reduce_op op, double sum, double v) {
     switch (op) {
     case KILN_REDUCE_MAX:
-        return first || v > sum || isnan(v) ? v : sum;
+    case KILN_REDUCE_LOG_SUM_EXP:
+        return v > sum || isnan(v) ? v : sum;
     case KILN_REDUCE_MIN:
-        return first || v < sum || isnan(v) ? v : sum;
+        return v < sum || isnan(v) ? v : sum;
     case KILN_REDUCE_PROD:
-        return first ? v : sum * v;
+        return sum * v;
     case KILN_REDUCE_L1:
         return sum + fabs(v);
     case KILN_REDUCE_L2:
@@ -87,6 +90,26 @@ static double accumulate(kiln_reduce_op op, double sum, double v, bool first) {
     default:
         return sum + v;
     }
+}
+
+static double start_of(kiln_reduce_op op) {
+    return op == KILN_REDUCE_PROD                                   ? 1
+           : op == KILN_REDUCE_MAX || op == KILN_REDUCE_LOG_SUM_EXP ? -INFINITY
+           : op == KILN_REDUCE_MIN                                  ? INFINITY
+                                                                    : 0;
+}
+
+/* Element r of those that are reduced together, the first of which is `base`. */
+static double reduced_value(tensor *x, const bool reduced[KILN_MAX_RANK], int64_t base,
+                            const int64_t strides[KILN_MAX_RANK], int64_t r) {
+    int64_t at = base;
+    for (uint32_t d = x->rank; d-- > 0;) {
+        if (reduced[d]) {
+            at += r % x->dims[d] * strides[d];
+            r /= x->dims[d];
+        }
+    }
+    return x->dtype == KILN_F32 ? (double)tensor_f32(x)[at] : (double)tensor_i64(x)[at];
 }
 
 /* Loops over the reduced elements of output element k. */
@@ -102,17 +125,17 @@ static double reduce_element(const node *n, tensor *x, const bool reduced[KILN_M
             k /= x->dims[d];
         }
     }
-    double sum = 0;
+    kiln_reduce_op op = kind_of(n);
+    double sum = start_of(op);
     for (int64_t r = 0; r < count; r++) {
-        int64_t rest = r, at = base;
-        for (uint32_t d = x->rank; d-- > 0;) {
-            if (reduced[d]) {
-                at += rest % x->dims[d] * strides[d];
-                rest /= x->dims[d];
-            }
+        sum = accumulate(op, sum, reduced_value(x, reduced, base, strides, r));
+    }
+    if (op == KILN_REDUCE_LOG_SUM_EXP) { /* the sum was the largest: it cannot overflow */
+        double largest = isinf(sum) ? 0 : sum, scaled = 0;
+        for (int64_t r = 0; r < count; r++) {
+            scaled += exp(reduced_value(x, reduced, base, strides, r) - largest);
         }
-        double v = x->dtype == KILN_F32 ? (double)tensor_f32(x)[at] : (double)tensor_i64(x)[at];
-        sum = accumulate(kind_of(n), sum, v, r == 0);
+        sum = largest + log(scaled);
     }
     *out_count = count;
     return sum;
@@ -127,6 +150,7 @@ static kiln_status evaluate_reduce(graph *g, node *n) {
         double value = reduce_element(n, x, reduced, k, &count);
         value = kind_of(n) == KILN_REDUCE_MEAN ? value / (double)count : value;
         value = kind_of(n) == KILN_REDUCE_L2 ? sqrt(value) : value;
+        value = kind_of(n) == KILN_REDUCE_LOG_SUM ? log(value) : value;
         if (y->dtype == KILN_F32) {
             ((float *)y->owned)[k] = (float)value;
         } else {
@@ -230,7 +254,7 @@ static kiln_status lower_reduce(lowering *l, node *n) {
     }
 
 const op ops_reduce[] = {
-    ROW("ReduceMean"), ROW("ReduceSum"),       ROW("ReduceMax"),
-    ROW("ReduceMin"),  ROW("ReduceProd"),      ROW("ReduceL1"),
-    ROW("ReduceL2"),   ROW("ReduceSumSquare"), {.name = NULL},
+    ROW("ReduceMean"),   ROW("ReduceSum"),       ROW("ReduceMax"), ROW("ReduceMin"),
+    ROW("ReduceProd"),   ROW("ReduceL1"),        ROW("ReduceL2"),  ROW("ReduceSumSquare"),
+    ROW("ReduceLogSum"), ROW("ReduceLogSumExp"), {.name = NULL},
 };

@@ -145,6 +145,43 @@ kiln_status lower_by_axes(lowering *l, const node *n, tensor *x, tensor *y,
     return lower_copy(l, n, lower_tensor(l, x), lower_tensor(l, y), strides, start);
 }
 
+kiln_status require_floats(graph *g, node *n) {
+    kiln_status status = KILN_OK;
+    for (size_t k = 0; k < n->input_count && status == KILN_OK; k++) {
+        status = require_dtype(g, n, k, MASK_F32);
+    }
+    return status;
+}
+
+kiln_status require_channel_values(graph *g, node *n, size_t count) {
+    const tensor *x = n->inputs[0];
+    for (size_t k = 1; k <= count; k++) {
+        const tensor *t = n->inputs[k];
+        if (t == NULL || x->rank < 2 || t->rank != 1 || t->dims[0] != x->dims[1]) {
+            return node_fail(g, n, KILN_ERROR_FORMAT, "input %zu is not one value a channel", k);
+        }
+    }
+    return KILN_OK;
+}
+
+void moments(const float *x, int64_t count, double *out_mean, double *out_variance) {
+    double sum = 0, squares = 0;
+    for (int64_t k = 0; k < count; k++) {
+        sum += (double)x[k];
+    }
+    *out_mean = sum / (double)count;
+    for (int64_t k = 0; k < count; k++) {
+        squares += ((double)x[k] - *out_mean) * ((double)x[k] - *out_mean);
+    }
+    *out_variance = squares / (double)count;
+}
+
+kiln_status refuse_batch_values(const graph *g, const node *n, size_t k) {
+    return k < n->input_count && tensor_depends_on_batch(n->inputs[k])
+               ? node_fail(g, n, KILN_ERROR_UNSUPPORTED, "computes with the batch size")
+               : KILN_OK;
+}
+
 kiln_status lower_unfoldable(lowering *l, node *n) {
     return node_fail(lower_graph(l), n, KILN_ERROR_UNSUPPORTED,
                      "depends on values that only a run can tell");

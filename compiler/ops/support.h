@@ -13,6 +13,11 @@
 /* All present inputs from `from` on have one dtype. */
 kiln_status require_same_dtype(const graph *g, const node *n, size_t from);
 
+/* All present inputs are f32. */
+kiln_status require_floats(graph *g, node *n);
+/* Inputs 1 .. count are one value a channel. */
+kiln_status require_channel_values(graph *g, node *n, size_t count);
+
 void index_of(const tensor *t, int64_t element, int64_t out_index[KILN_MAX_RANK]);
 int64_t dot_index(uint32_t rank, const int64_t *index, const int64_t *strides);
 void dense_strides(uint32_t rank, const int64_t *dims, int64_t strides[KILN_MAX_RANK]);
@@ -20,6 +25,12 @@ void dense_strides(uint32_t rank, const int64_t *dims, int64_t strides[KILN_MAX_
 bool is_batched_axis(const graph *g, const tensor *t, uint32_t axis);
 /* KILN_ERROR_UNSUPPORTED when the axis is the batch: the compiler then fixes the batch. */
 kiln_status refuse_batch(const graph *g, const node *n, const tensor *t, uint32_t axis);
+
+/* The same when the elements of constant input k, which do not shape anything, depend on it. */
+kiln_status refuse_batch_values(const graph *g, const node *n, size_t k);
+
+/* Mean and variance (of the population) of `count` numbers. */
+void moments(const float *x, int64_t count, double *out_mean, double *out_variance);
 
 /* A dim for a batch of one. */
 int64_t sample_dim(const lowering *l, int64_t dim);

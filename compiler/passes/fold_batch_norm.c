@@ -34,7 +34,7 @@ kiln_status pass_fold_batch_norm(graph *g, size_t *inout_rewrites) {
         if (!node_is(bn, "BatchNormalization") || bn->input_count < 5) {
             continue;
         }
-        bool plain = node_int(bn, "training_mode", 0) == 0;
+        bool plain = true;
         for (size_t i = 1; i < 5; i++) {
             plain = plain && tensor_is_constant(bn->inputs[i]) && bn->inputs[i]->rank == 1;
         }

@@ -11,6 +11,8 @@ static const struct {
 } passes[] = {
     /* Shapes come first: every other pass reads them; shape arithmetic folds on the way. */
     {"fold_constants", pass_fold_constants, true},
+    /* What is said in other operators is so before anything looks for patterns. */
+    {"expand_operators", pass_expand_operators, true},
     /* Identities hide patterns from what follows. */
     {"remove_no_ops", pass_remove_no_ops, false},
     /* Before transposes are merged: the shuffle's transpose is part of its pattern. */

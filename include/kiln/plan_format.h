@@ -420,7 +420,9 @@ typedef enum kiln_reduce_op {
     KILN_REDUCE_L1 = 5,
     KILN_REDUCE_L2 = 6,
     KILN_REDUCE_SUM_SQUARE = 7,
-    KILN_REDUCE_COUNT = 8
+    KILN_REDUCE_LOG_SUM = 8,     /* f32 */
+    KILN_REDUCE_LOG_SUM_EXP = 9, /* f32; does not overflow */
+    KILN_REDUCE_COUNT = 10
 } kiln_reduce_op;
 typedef struct kiln_reduce_params {
     uint32_t op;   /* kiln_reduce_op */

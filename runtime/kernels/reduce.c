@@ -39,7 +39,8 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
         (x->batched && (p->mask & 1) != 0)) {
         return kernel_fail(call, error, "parameters out of range");
     }
-    if (x->dtype != y->dtype || (x->dtype != KILN_F32 && x->dtype != KILN_I64) ||
+    bool floats = p->op == KILN_REDUCE_LOG_SUM || p->op == KILN_REDUCE_LOG_SUM_EXP;
+    if (x->dtype != y->dtype || (x->dtype != KILN_F32 && (floats || x->dtype != KILN_I64)) ||
         x->batched != y->batched || split_dims(call, &task) != y->elements ||
         (x->batched && y->dims[0] != x->dims[0])) {
         return kernel_fail(call, error, "the output is not what the reduction leaves");
@@ -48,15 +49,16 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
 }
 
 static double start_of(uint32_t op) {
-    return op == KILN_REDUCE_MAX    ? -INFINITY
-           : op == KILN_REDUCE_MIN  ? INFINITY
-           : op == KILN_REDUCE_PROD ? 1.0
-                                    : 0.0;
+    return op == KILN_REDUCE_MAX || op == KILN_REDUCE_LOG_SUM_EXP ? -INFINITY
+           : op == KILN_REDUCE_MIN                                ? INFINITY
+           : op == KILN_REDUCE_PROD                               ? 1.0
+                                                                  : 0.0;
 }
 
 static double step_double(uint32_t op, double sum, double v) {
     switch (op) {
     case KILN_REDUCE_MAX:
+    case KILN_REDUCE_LOG_SUM_EXP:
         return v > sum || isnan(v) ? v : sum;
     case KILN_REDUCE_MIN:
         return v < sum || isnan(v) ? v : sum;
@@ -102,6 +104,17 @@ static size_t offset_of(const size_t *dims, const size_t *strides, uint32_t rank
     return offset;
 }
 
+/* log(sum of exp) with the largest taken out, which is finite or all there is. */
+static double log_sum_exp(const reduce_task *task, const float *x, double largest) {
+    double sum = 0.0;
+    largest = isinf(largest) ? 0.0 : largest;
+    for (size_t k = 0; k < task->gone_count; k++) {
+        size_t at = offset_of(task->gone_dims, task->gone_strides, task->gone_rank, k, false);
+        sum += exp((double)x[at] - largest);
+    }
+    return largest + log(sum);
+}
+
 static float reduce_floats(const reduce_task *task, const float *x) {
     const kiln_reduce_params *p = task->call->params;
     double sum = start_of(p->op);
@@ -114,6 +127,10 @@ static float reduce_floats(const reduce_task *task, const float *x) {
         sum /= (double)task->gone_count;
     } else if (p->op == KILN_REDUCE_L2) {
         sum = sqrt(sum);
+    } else if (p->op == KILN_REDUCE_LOG_SUM) {
+        sum = log(sum);
+    } else if (p->op == KILN_REDUCE_LOG_SUM_EXP) {
+        sum = log_sum_exp(task, x, sum);
     }
     float value = (float)sum;
     return value < p->min ? p->min : value > p->max ? p->max : value;

@@ -3,9 +3,9 @@
  *
  * A feed is "TYPE DIMS from LOW to HIGH" for a graph's input, filled at random, or "TYPE DIMS =
  * VALUES" for a constant. TYPE: f, i or b (f32, i64, bool); N among the dims is the batch, "-" an
- * absent input. Attributes are "name=value", lists "name=1,2", words are strings. Settings of the
- * case stand among them: "@opset=9" (13), "@outputs=2" (1), "@fixed=1": works along the batch, and
- * is refused while that is open. */
+ * absent input. Attributes are "name=value", lists "name=1,2" and "name=1,", words are strings.
+ * Settings of the case stand among them: "@opset=9" (13), "@outputs=2" (1), "@fixed=1": works along
+ * the batch, and is refused while that is open. */
 #ifndef KILN_TESTS_OPERATOR_CASE_H
 #define KILN_TESTS_OPERATOR_CASE_H
 
@@ -27,7 +27,7 @@ static inline void case_attribute(graph *g, node *n, const char *name, char *val
     size_t count = 0;
     char *end;
     double number = strtod(value, &end);
-    if (strchr(value, ',') != NULL) {
+    if (end != value && strchr(value, ',') != NULL) {
         for (char *word = strtok(value, ","); word != NULL; word = strtok(NULL, ",")) {
             ints[count++] = strtoll(word, NULL, 10);
         }

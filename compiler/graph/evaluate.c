@@ -37,6 +37,18 @@ static void apply_clamp(const node *n, tensor *t) {
     }
 }
 
+/* Is there nothing to compute? Evaluators need not think of empty tensors, nor divide by their
+ * dims.
+ */
+static bool is_empty(const node *n) {
+    for (size_t k = 0; k < n->output_count; k++) {
+        if (n->outputs[k] != NULL && tensor_elements(n->outputs[k]) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static kiln_status allocate_outputs(graph *g, node *n) {
     for (size_t k = 0; k < n->output_count; k++) {
         tensor *t = n->outputs[k];
@@ -78,7 +90,7 @@ kiln_status graph_evaluate_node(graph *g, node *n) {
     if (status == KILN_OK) {
         status = allocate_outputs(g, n);
     }
-    if (status == KILN_OK) {
+    if (status == KILN_OK && !is_empty(n)) {
         status = n->op->evaluate(g, n);
     }
     tensor *first = n->output_count > 0 ? n->outputs[0] : NULL;

@@ -1,5 +1,6 @@
 /* Concat and Split. */
 #include "compiler/ops/axes.h"
+#include "compiler/ops/expand.h"
 #include "compiler/ops/support.h"
 
 #include <string.h>
@@ -61,6 +62,29 @@ static kiln_status evaluate_concat(graph *g, node *n) {
         start += row;
     }
     return KILN_OK;
+}
+
+/* Without what has no elements. */
+static kiln_status expand_concat(expansion *e, node *n) {
+    attribute along = {.name = "axis", .type = ATTRIBUTE_INT};
+    uint32_t axis;
+    tensor **full = graph_allocate(e->g, n->input_count * sizeof *full);
+    size_t count = 0;
+    if (full == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    for (size_t k = 0; k < n->input_count; k++) {
+        if (tensor_elements(n->inputs[k]) != 0) {
+            full[count++] = n->inputs[k];
+        }
+    }
+    if (count == n->input_count) {
+        return KILN_OK;
+    }
+    kiln_status status = concat_axis(e->g, n, &axis);
+    along.i = status == KILN_OK ? axis : 0;
+    expand_result(e, 0, count == 1 ? full[0] : expand_apply(e, "Concat", count, full, &along));
+    return status;
 }
 
 static kiln_status lower_concat_node(lowering *l, node *n) {
@@ -192,7 +216,8 @@ const op ops_concat[] = {
      .layout = OP_ANY,
      .infer = infer_concat,
      .evaluate = evaluate_concat,
-     .lower = lower_concat_node},
+     .lower = lower_concat_node,
+     .expand = expand_concat},
     {.name = "Split",
      .min_opset = 2,
      .min_inputs = 1,

@@ -60,6 +60,29 @@ static kiln_status check_constant_inputs(const graph *g, const node *n) {
     return KILN_OK;
 }
 
+/* Outputs without elements are constants, whatever computes them: nothing is left to compute. A
+ * graph's output stays, and is refused. */
+static kiln_status settle_empty_outputs(graph *g, node *n) {
+    bool all = n->output_count > 0;
+    for (size_t k = 0; k < n->output_count; k++) {
+        tensor *t = n->outputs[k];
+        if (t == NULL) {
+            continue;
+        }
+        if (tensor_elements(t) != 0 || t->is_output) {
+            all = false;
+            continue;
+        }
+        kiln_status status = tensor_allocate(g, t);
+        if (status != KILN_OK) {
+            return status;
+        }
+        n->outputs[k] = NULL;
+    }
+    n->dead = all;
+    return KILN_OK;
+}
+
 kiln_status pass_fold_constants(graph *g, size_t *inout_rewrites) {
     for (size_t k = 0; k < g->node_count; k++) {
         node *n = g->nodes[k];
@@ -81,6 +104,7 @@ kiln_status pass_fold_constants(graph *g, size_t *inout_rewrites) {
             }
         } else {
             status = graph_check_batch(g, n);
+            status = status == KILN_OK ? settle_empty_outputs(g, n) : status;
         }
         if (status != KILN_OK) {
             return status;

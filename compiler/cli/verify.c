@@ -8,16 +8,17 @@
 static const char help_text[] =
     "usage: kiln verify MODEL.onnx [--data DIR] [options]\n\n"
     "Compiles the model and runs it beside a naive reference evaluator: prints the largest error "
-    "of\n"
-    "each layer, names the first one out of tolerance, and compares the outputs with expected "
-    "ones\n"
-    "where DIR (input_0.pb ..., output_0.pb ..., the layout of ONNX's backend tests) has them.\n"
-    "Exit status 3 when something is out of tolerance.\n\n"
+    "that\n"
+    "each layer adds to its inputs', names the first one out of tolerance, and compares the "
+    "outputs\n"
+    "with expected ones where DIR (input_0.pb ..., output_0.pb ..., the layout of ONNX's backend\n"
+    "tests) has them. Where the batch is open, all that at the batch of the data, or 1, and at a\n"
+    "second one. Exit status 3 when something is out of tolerance.\n\n"
     "  --data DIR            inputs and expected outputs; without it, seeded noise\n"
     "  --plan FILE           check this plan instead of compiling one\n"
     "  --input NAME=SHAPE    settle open dimensions (see: kiln help compile)\n"
     "  --weights f32|f16     compile with these weights\n"
-    "  --batch N             samples in the run, where the model leaves the batch open\n"
+    "  --batch N             the second batch (default 2)\n"
     "  --threads N           compute threads (default 1)\n"
     "  --layer-tolerance T   largest error of a layer / its largest value (default 1e-4)\n"
     "  --rtol R --atol A     outputs: |ours - expected| <= R |expected| + A\n"
@@ -44,6 +45,7 @@ enum {
 typedef struct layer_line {
     char *name;
     const char *kernel;
+    uint32_t batch;
     double absolute, relative;
     bool within;
 } layer_line;
@@ -68,8 +70,15 @@ static void keep_layer(void *context, const kiln_layer_difference *d) {
         c->lines = grown;
         c->capacity = capacity;
     }
-    c->lines[c->count++] =
-        (layer_line){strdup(d->name), d->kernel, d->max_absolute, d->max_relative, d->within};
+    c->lines[c->count++] = (layer_line){strdup(d->name), d->kernel,       d->batch,
+                                        d->max_absolute, d->max_relative, d->within};
+}
+
+static void show_progress(void *context, uint32_t batch, size_t done, size_t total) {
+    char what[48];
+    (void)context;
+    snprintf(what, sizeof what, "nodes at batch %u", batch);
+    progress_show(what, done, total);
 }
 
 static int by_error(const void *a, const void *b) {
@@ -83,13 +92,13 @@ static void print_lines(verify_call *c) {
         qsort(c->lines, c->count, sizeof *c->lines, by_error);
     }
     if (shown > 0) {
-        printf("%-40s %-20s %12s %12s\n", c->all ? "Layer" : "Layer (the worst)", "Kernel",
-               "Largest", "Relative");
+        printf("%-40s %-20s %5s %12s %12s\n", c->all ? "Layer" : "Layer (the worst)", "Kernel",
+               "Batch", "Largest", "Relative");
     }
     for (size_t k = 0; k < shown; k++) {
         const layer_line *line = &c->lines[k];
-        printf("%-40.40s %-20s %12.3e %12.3e%s\n", line->name != NULL ? line->name : "?",
-               line->kernel, line->absolute, line->relative,
+        printf("%-40.40s %-20s %5u %12.3e %12.3e%s\n", line->name != NULL ? line->name : "?",
+               line->kernel, line->batch, line->absolute, line->relative,
                line->within ? "" : "  out of tolerance");
     }
 }
@@ -98,17 +107,20 @@ static void print_json(const verify_call *c, const kiln_verify_report *r, kiln_s
                        const kiln_error *error) {
     printf("{\"ok\": %s, \"message\": ", status == KILN_OK ? "true" : "false");
     json_string(stdout, status == KILN_OK ? "" : error->message);
-    printf(", \"layers_compared\": %zu, \"worst_layer_relative\": ", r->layers_compared);
+    printf(", \"batches_compared\": %zu, \"layers_compared\": %zu", r->batches_compared,
+           r->layers_compared);
+    printf(", \"worst_layer_relative\": ");
     json_number(stdout, r->worst_layer_relative);
     printf(", \"outputs_compared\": %zu, \"worst_output_excess\": ", r->outputs_compared);
     json_number(stdout, r->worst_output_excess);
     printf(", \"first_difference\": ");
     json_string(stdout, r->first_difference);
-    printf(", \"layers\": [");
+    printf(", \"first_difference_batch\": %u, \"layers\": [", r->first_difference_batch);
     for (size_t k = 0; k < c->count; k++) {
         printf("%s{\"name\": ", k > 0 ? ", " : "");
         json_string(stdout, c->lines[k].name != NULL ? c->lines[k].name : "");
-        printf(", \"kernel\": \"%s\", \"max_absolute\": ", c->lines[k].kernel);
+        printf(", \"kernel\": \"%s\", \"batch\": %u, \"max_absolute\": ", c->lines[k].kernel,
+               c->lines[k].batch);
         json_number(stdout, c->lines[k].absolute);
         printf(", \"max_relative\": ");
         json_number(stdout, c->lines[k].relative);
@@ -171,15 +183,18 @@ static int verify(verify_call *c, const char *model) {
     c->compile.input_count = c->given.count;
     c->options.compile = &c->compile;
     c->options.on_layer = keep_layer;
+    c->options.on_progress = show_progress;
     c->options.context = c;
     kiln_status status = kiln_verify(model, &c->options, &report, &error);
+    progress_clear();
     bool ran = status == KILN_OK || status == KILN_ERROR_MISMATCH;
     if (c->json && ran) {
         print_json(c, &report, status, &error);
     } else if (ran) {
         print_lines(c);
-        printf("%zu layers compared, largest relative error %.3e\n", report.layers_compared,
-               report.worst_layer_relative);
+        printf("%zu layers compared at %zu batch%s, largest relative error %.3e\n",
+               report.layers_compared, report.batches_compared,
+               report.batches_compared == 1 ? "" : "es", report.worst_layer_relative);
         if (report.outputs_compared > 0) {
             printf("%zu outputs compared with expected ones, %.3f of what is allowed\n",
                    report.outputs_compared, report.worst_output_excess);

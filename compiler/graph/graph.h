@@ -43,6 +43,7 @@ typedef struct tensor {
     struct node **consumers; /* one entry a use; valid after graph_refresh */
     size_t consumer_count, consumer_capacity;
     bool is_input, is_output;     /* of the graph */
+    bool open_batch;              /* an input whose first dimension the model leaves open */
     size_t mark;                  /* scratch of whoever walks the graph */
     struct tensor *bound_by_name; /* reserved for import */
 } tensor;
@@ -96,6 +97,7 @@ typedef struct graph {
     tensor **outputs;
     size_t output_count;
     bool batch_symbolic;                 /* some input's dims[0] is GRAPH_BATCH */
+    uint32_t threads;                    /* that evaluation may use; 0 = 1 */
     kiln_error *error;                   /* may be NULL */
     const char *producer;                /* "pytorch 1.10", for metadata */
     char note[512];                      /* warnings for the user: graph_note */

@@ -130,6 +130,7 @@ static kiln_status make_input(importing *im, const Onnx__ValueInfoProto *p) {
     const kiln_value *value = given_value(im, p->name, im->g->input_count);
     const Onnx__TensorShapeProto *shape = p->type->tensor_type->shape;
     t->is_input = true;
+    t->open_batch = shape != NULL && shape->n_dim > 0 && !is_settled(shape->dim[0]);
     im->g->inputs[im->g->input_count++] = t;
     return value != NULL ? shape_from_value(im, value, shape, t) : shape_from_model(im, shape, t);
 }

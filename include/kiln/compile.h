@@ -118,10 +118,15 @@ KILN_API kiln_status kiln_compile(const char *onnx_path, const char *plan_path,
 
 typedef struct kiln_layer_difference {
     const char *name;    /* tensor; valid during the callback */
-    const char *kernel;  /* kernel of the step that wrote it */
+    const char *kernel;  /* kernel of the step that wrote it; "output": what a caller gets */
+    uint32_t batch;      /* samples in the run */
     double max_absolute; /* largest |plan - reference| */
-    double max_relative; /* max_absolute / max |reference| */
-    bool within;         /* under the tolerance */
+    /* The largest part of it that the layer is to blame for / max |reference|. Where it exceeds the
+     * tolerance, it is without what f32 arithmetic may cost: how far the reference moves when its
+     * inputs do by some units in the last place, and the values inside a fused layer by the
+     * tolerance of their largest. */
+    double max_relative;
+    bool within; /* max_relative is within the tolerance */
 } kiln_layer_difference;
 
 typedef struct kiln_verify_options {
@@ -130,15 +135,18 @@ typedef struct kiln_verify_options {
     const char
         *data_folder; /* test_data_set layout (input_K.pb, output_K.pb), or NULL: seeded noise */
     uint32_t threads; /* 0 = 1 */
-    uint32_t batch;   /* for a batchable plan and no data; 0 = 1 */
+    /* A plan of open batch is checked at the batch of the data, or 1, and at this one; 0 = 2. */
+    uint32_t batch;
     uint64_t seed;    /* of the noise */
     double layer_tolerance; /* bound on max_relative for each layer; 0 = 1e-4 */
     double relative;        /* bound on outputs: |ours - expected| <= relative * |expected| */
     double absolute;        /*   + absolute */
     double scaled;          /*   + scaled * max |expected|.   All 0: 1e-3, 2.5e-7, 1e-4 */
     bool outputs_only;      /* compare with the expected outputs only, no layer-by-layer check */
-    /* Called for each compared layer in order of execution, then for each output; may be NULL. */
+    /* Called for each compared layer and output in the order of the model; may be NULL. */
     void (*on_layer)(void *context, const kiln_layer_difference *difference);
+    /* Called after each of the model's nodes, at each batch; may be NULL. */
+    void (*on_progress)(void *context, uint32_t batch, size_t done, size_t total);
     void *context;
 } kiln_verify_options;
 
@@ -148,9 +156,13 @@ typedef struct kiln_verify_report {
     double worst_layer_relative;
     double worst_output_excess; /* largest |ours - expected| / allowed; <= 1 is within */
     char first_difference[128]; /* first layer out of tolerance, or empty */
+    uint32_t first_difference_batch;
+    size_t batches_compared;
 } kiln_verify_report;
 
-/* Runs the compiled plan beside the naive reference evaluator. Returns KILN_OK when everything is
+/* Runs the compiled plan beside the naive reference evaluator, which computes each layer from the
+ * plan's own values of those before it: a layer is judged by what it adds to their errors. The
+ * reference uses all processors. Returns KILN_OK when everything is
  * within tolerance, KILN_ERROR_MISMATCH with the first layer named when not, another status when
  * it could not be run. */
 KILN_API kiln_status kiln_verify(const char *onnx_path, const kiln_verify_options *options,

@@ -50,7 +50,7 @@ static bool verify(const char *model, const char *plan, uint32_t batch, uint32_t
     kiln_verify_report report = {0};
     kiln_error error = {0};
     kiln_status status = kiln_verify(model, &options, &report, &error);
-    printf("batch %u, %u threads: %zu layers, worst %.2e %s\n", batch, threads,
+    printf("batches to %u, %u threads: %zu layers, worst %.2e %s\n", batch, threads,
            report.layers_compared, report.worst_layer_relative, error.message);
     return status == KILN_OK && report.layers_compared > 5;
 }
@@ -124,8 +124,7 @@ int main(int argc, char **argv) {
         generate(argv, model) && kiln_compile(model, plan, NULL, &report, &error) == KILN_OK;
     printf("%s", error.message);
     good = good && check_report(argv[2], &report);
-    good = good && verify(model, plan, 1, 1) && verify(model, plan, 3, 2) &&
-           verify(model, plan, 1, 2) && is_bit_identical(plan);
+    good = good && verify(model, plan, 1, 1) && verify(model, plan, 3, 2) && is_bit_identical(plan);
     (void)unlink(model);
     (void)unlink(plan);
     (void)rmdir(folder);

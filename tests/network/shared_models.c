@@ -21,7 +21,7 @@ static bool is_refused(const char *name, const char *model) {
 }
 
 static bool is_reproduced(const char *name, const char *model, const char *data) {
-    kiln_verify_options options = {.data_folder = data, .threads = 2, .layer_tolerance = 1e-3};
+    kiln_verify_options options = {.data_folder = data, .threads = 2};
     kiln_verify_report report = {0};
     kiln_error error = {0};
     kiln_status status = kiln_verify(model, &options, &report, &error);

@@ -42,6 +42,10 @@ typedef struct tensor {
     struct node *producer;   /* NULL for graph inputs and initializers */
     struct node **consumers; /* one entry a use; valid after graph_refresh */
     size_t consumer_count, consumer_capacity;
+    /* A sequence has these instead of a shape and elements; the list is the graph's. */
+    bool is_sequence;
+    struct tensor **members;
+    size_t member_count;
     bool is_input, is_output;     /* of the graph */
     bool open_batch;              /* an input whose first dimension the model leaves open */
     size_t mark;                  /* scratch of whoever walks the graph */

@@ -143,6 +143,9 @@ static kiln_status make_room(importing *im) {
 
 static kiln_status check_opset(importing *im) {
     graph *g = im->g;
+    if (g->opset < 1 && !im->needs_version) {
+        g->opset = OPSET_MAX;
+    }
     if (g->opset < 1) {
         return graph_fail(g, KILN_ERROR_FORMAT, "the model names no version of the ONNX operators");
     }
@@ -156,10 +159,6 @@ static kiln_status check_opset(importing *im) {
 
 static kiln_status import_nodes(importing *im) {
     kiln_status status = each_part(im, GRAPH_NODE, import_node);
-    if (status == KILN_OK && im->unknown[0] != '\0') {
-        status = graph_fail(im->g, KILN_ERROR_UNSUPPORTED, "operators that are not supported: %s",
-                            im->unknown + strlen(", "));
-    }
     if (status == KILN_OK) {
         status = check_opset(im);
     }

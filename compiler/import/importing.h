@@ -50,7 +50,7 @@ typedef struct importing {
     const kiln_value *inputs;
     size_t input_count;
     bool symbolic_batch;
-    char unknown[512]; /* operators that are not in the table, each after ", " */
+    bool needs_version; /* of the default ONNX domain: some operator is of it */
 } importing;
 
 /* nodes.c */

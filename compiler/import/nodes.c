@@ -67,32 +67,20 @@ static kiln_status claim_outputs(importing *im, const node *n) {
 
 /* ---- Nodes --------------------------------------------------------------------------------- */
 
-/* Unknown operators are collected, each with its first node, to be named all at once: ", Foo (node
- * 'a'), Bar (node 'b')". What does not fit is left out. */
-static void note_unknown(importing *im, const Onnx__NodeProto *p, bool own) {
-    char text[160];
-    const char *name = p->name != NULL && p->name[0] != '\0' ? p->name
-                       : p->n_output > 0                     ? p->output[0]
-                                                             : "";
-    int length = snprintf(text, sizeof text, ", %.40s%s%.40s (", own ? "" : p->domain,
-                          own ? "" : ".", p->op_type);
-    if (strstr(im->unknown, text) != NULL) {
-        return;
+/* A row of its own for an operator that the table does not have: whether it stands in the way shows
+ * when all that is constant has been folded. */
+static const op *unknown_operator(importing *im, const char *name) {
+    op *row = graph_allocate(im->g, sizeof *row);
+    name = graph_strdup(im->g, name);
+    if (row == NULL || name == NULL) {
+        return NULL;
     }
-    snprintf(text + length, sizeof text - (size_t)length, "node '%.50s')", name);
-    size_t used = strlen(im->unknown);
-    if (used + strlen(text) < sizeof im->unknown) {
-        memcpy(im->unknown + used, text, strlen(text) + 1);
-    }
+    *row = (op){.name = name, .max_inputs = 255, .max_outputs = 255, .flags = OP_UNKNOWN};
+    return row;
 }
 
 static kiln_status add_node(importing *im, kiln_span message, const node *draft) {
     kiln_status status = check_counts(im, draft);
-    bool versioned = im->g->opset > 0; /* a model without a version is refused later */
-    if (status == KILN_OK && versioned && im->g->opset < draft->op->min_opset) {
-        status = node_fail(im->g, draft, KILN_ERROR_UNSUPPORTED, "opset %lld; supported from %d",
-                           (long long)im->g->opset, draft->op->min_opset);
-    }
     if (status == KILN_OK) {
         status = claim_outputs(im, draft);
     }
@@ -101,7 +89,10 @@ static kiln_status add_node(importing *im, kiln_span message, const node *draft)
     }
     node *n = graph_add_node(im->g, draft->op, draft->name, draft->input_count, draft->inputs,
                              draft->output_count, draft->outputs);
-    return n != NULL ? import_attributes(im, message, n) : KILN_ERROR_MEMORY;
+    if (n == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    return (n->op->flags & OP_UNKNOWN) != 0 ? KILN_OK : import_attributes(im, message, n);
 }
 
 static kiln_status add_constant(importing *im, kiln_span message, const node *draft) {
@@ -134,15 +125,26 @@ static kiln_status import_operator(importing *im, kiln_span message, const Onnx_
                                               : add_node(im, message, &draft);
 }
 
-static kiln_status import_known(importing *im, kiln_span message, const Onnx__NodeProto *p) {
+static const op *find_operator(importing *im, const Onnx__NodeProto *p) {
     static const op constant = {.name = "Constant"};
+    char name[160];
     bool own = p->domain == NULL || p->domain[0] == '\0' || strcmp(p->domain, "ai.onnx") == 0;
-    const op *row = strcmp(p->op_type, constant.name) == 0 ? &constant : op_find(p->op_type);
-    if (own && row != NULL && (row->flags & OP_NOT_ONNX) == 0) {
-        return import_operator(im, message, p, row);
+    if (own && strcmp(p->op_type, constant.name) == 0) {
+        return &constant;
     }
-    note_unknown(im, p, own);
-    return KILN_OK;
+    im->needs_version = im->needs_version || own;
+    snprintf(name, sizeof name, "%.64s%s%.64s", own ? "" : p->domain, own ? "" : ".", p->op_type);
+    const op *row = op_find(name);
+    bool old = row != NULL && own && im->g->opset > 0 && im->g->opset < row->min_opset;
+    if (old) { /* a model without a version is refused later */
+        snprintf(name, sizeof name, "%.64s before opset %d", p->op_type, row->min_opset);
+    }
+    return row == NULL || old || (row->flags & OP_NOT_ONNX) != 0 ? unknown_operator(im, name) : row;
+}
+
+static kiln_status import_known(importing *im, kiln_span message, const Onnx__NodeProto *p) {
+    const op *row = find_operator(im, p);
+    return row != NULL ? import_operator(im, message, p, row) : KILN_ERROR_MEMORY;
 }
 
 kiln_status import_node(importing *im, kiln_span message) {

@@ -11,6 +11,9 @@
  *             constant_inputs are constant.
  *   expand    says the node in other operators (ops/expand.h), under the same assumptions. A node
  *             for which it builds nothing is lowered; without lower it must build.
+ *   resolve   instead of the others, before anything is inferred, for operators that only give the
+ *             graph its structure (control flow, sequences) or are others put together: appends
+ *             nodes that make n's outputs, or asks for an operand (graph/settle.h).
  *
  * Only F32, I64 and BOOL tensors reach a row (i32 is imported as i64; f16, bf16, f64 data as f32);
  * Cast alone sees F16 and I32 at the graph's boundary. A dtype that the operator cannot take is
@@ -37,6 +40,15 @@ typedef enum op_layout {
 #define OP_SHAPE_ONLY 8u  /* evaluate reads the inputs' shapes, not their data (Shape, Size) */
 #define OP_NOT_ONNX 4u    /* made by passes; import refuses it */
 
+#define OP_UNKNOWN                                                                                 \
+    16u /* not of the table: made by import, refused where it is left after folding */
+
+/* What op->resolve answers. */
+typedef struct resolution {
+    tensor *needed;        /* must be settled before; then resolve is called again */
+    const char *otherwise; /* why the node is refused when `needed` is settled and not enough */
+} resolution;
+
 typedef struct op {
     const char *name;
     int min_opset; /* of the first version with these semantics that infer understands */
@@ -49,6 +61,7 @@ typedef struct op {
     kiln_status (*evaluate)(graph *g, node *n);
     kiln_status (*lower)(struct lowering *l, node *n);
     kiln_status (*expand)(struct expansion *e, node *n);
+    kiln_status (*resolve)(graph *g, node *n, resolution *out);
 } op;
 
 /* NULL: not in the table. */

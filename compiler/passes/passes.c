@@ -11,6 +11,9 @@ static const struct {
 } passes[] = {
     /* Shapes come first: every other pass reads them; shape arithmetic folds on the way. */
     {"fold_constants", pass_fold_constants, true},
+    /* As soon as is known what is read; later passes only take readers away that compute nothing.
+     */
+    {"drop_unread_inputs", pass_drop_unread_inputs, true},
     /* What is said in other operators is so before anything looks for patterns. */
     {"expand_operators", pass_expand_operators, true},
     /* Identities hide patterns from what follows. */

@@ -1,6 +1,7 @@
 /* Where verification's inputs come from: a folder in the layout of ONNX's backend tests, or noise.
  */
 #include "compiler/import/import.h"
+#include "compiler/passes/passes.h"
 #include "compiler/verify/verify.h"
 #include <kiln/element.h>
 
@@ -284,6 +285,14 @@ kiln_status comparison_import(comparison *c) {
     if (status == KILN_OK) {
         status = import_model(c->v->onnx_path, c->shapes, c->shape_count, false, c->v->error,
                               &c->reference);
+    }
+    if (status != KILN_OK) {
+        return status;
+    }
+    size_t folded = 0;
+    status = pass_fold_constants(c->reference, &folded);
+    if (status == KILN_OK) {
+        status = graph_refresh(c->reference);
     }
     if (status != KILN_OK) {
         return status;

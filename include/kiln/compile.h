@@ -105,7 +105,7 @@ typedef struct kiln_compile_report {
     size_t boundary_copies;             /* steps that bring inputs in and outputs out */
     bool batchable;
     bool batch_lost; /* the model leaves the batch open, the plan does not: `note` says why */
-    char note[1024]; /* warnings for the user with "; " between, or empty */
+    char note[1536]; /* warnings for the user with "; " between, or empty */
 } kiln_compile_report;
 
 /* Compiles onnx_path to plan_path. The plan is written beside its final name and renamed, so
@@ -137,7 +137,7 @@ typedef struct kiln_verify_options {
     uint32_t threads; /* 0 = 1 */
     /* A plan of open batch is checked at the batch of the data, or 1, and at this one; 0 = 2. */
     uint32_t batch;
-    uint64_t seed;    /* of the noise */
+    uint64_t seed;          /* of the noise */
     double layer_tolerance; /* bound on max_relative for each layer; 0 = 1e-4 */
     double relative;        /* bound on outputs: |ours - expected| <= relative * |expected| */
     double absolute;        /*   + absolute */

@@ -50,7 +50,7 @@ typedef enum kiln_status {
 /* Detail of a failure. Owned by the caller; its content is written only on failure. */
 typedef struct kiln_error {
     kiln_status status;
-    char message[512]; /* one line, no newline, always terminated */
+    char message[1024]; /* one line, no newline, always terminated */
 } kiln_error;
 
 /* A short constant English name: "ok", "bad argument", ... Never NULL. */

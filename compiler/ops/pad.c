@@ -67,12 +67,12 @@ static kiln_status infer_pad(graph *g, node *n) {
         } else if (p.begin[k] != 0 || p.end[k] != 0) {
             status = refuse_batch(g, n, x, k);
         }
-        dims[k] = x->dims[k] + p.begin[k] + p.end[k];
         if (status == KILN_OK && p.mode == PAD_REFLECT &&
             (p.begin[k] >= x->dims[k] || p.end[k] >= x->dims[k])) {
             status =
                 node_fail(g, n, KILN_ERROR_UNSUPPORTED, "reflection of more than the axis has");
         }
+        dims[k] = status == KILN_OK ? x->dims[k] + p.begin[k] + p.end[k] : 0;
     }
     if (status != KILN_OK) {
         return status;

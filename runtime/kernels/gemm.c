@@ -50,8 +50,10 @@ typedef struct strip {
 static strip strip_of(kernel_call *call, size_t first, size_t count) {
     const operand *x = &call->inputs[0], *y = &call->outputs[0], *add = conv_addend(call);
     strip s = {.call = call, .g = call->state, .first = first, .count = count, .pieces = 1};
-    s.from = operand_image_row(x, 0, call->begin_row) + first * x->row_stride;
-    s.from_stride = x->row_stride;
+    if (!s.g->gathers) { /* else the rows are others, and of a band perhaps not there */
+        s.from = operand_image_row(x, 0, call->begin_row) + first * x->row_stride;
+        s.from_stride = x->row_stride;
+    }
     s.to = operand_image_row(y, 0, call->begin_row) + first * y->row_stride;
     if (add != NULL) {
         s.add = operand_image_row(add, 0, call->begin_row) + first * add->row_stride;

@@ -58,7 +58,8 @@ bool operand_image(const operand *o, image_dims *out_dims) {
 float *operand_image_row(const operand *o, size_t sample, size_t row) {
     bool line = o->rank == 3;
     size_t height = line ? 1 : o->dims[1], width = o->dims[line ? 1 : 2];
-    return (float *)o->data + (sample * height + row - o->first_row) * width * o->row_stride;
+    ptrdiff_t rows = (ptrdiff_t)(sample * height + row) - (ptrdiff_t)o->first_row;
+    return (float *)o->data + rows * (ptrdiff_t)(width * o->row_stride);
 }
 
 void *kernel_allocate(const kernel_call *call, size_t size) {

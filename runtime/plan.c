@@ -264,6 +264,14 @@ static uint64_t elements_of(const kiln_plan_tensor_record *t) {
     return kiln_plan_tensor_bytes(t) / kiln_dtype_size((kiln_dtype)t->stored_dtype);
 }
 
+static bool is_transposed(const kiln_plan_view *v, const kiln_plan_step *s) {
+    kiln_conv_nd_params params = {.transposed = s->kernel == KILN_KERNEL_DECONV_2D};
+    if (s->kernel == KILN_KERNEL_CONV_ND) {
+        memcpy(&params, v->params + s->params_offset, sizeof params);
+    }
+    return params.transposed != 0;
+}
+
 uint64_t kiln_plan_step_macs(const kiln_plan *plan, size_t step) {
     const kiln_plan_view *v = &plan->view;
     if (step >= v->step_count) {
@@ -275,13 +283,11 @@ uint64_t kiln_plan_step_macs(const kiln_plan *plan, size_t step) {
     const kiln_plan_tensor_record *y = &v->tensors[operands[s->input_count]];
     switch (s->kernel) {
     case KILN_KERNEL_CONV_2D:
-    case KILN_KERNEL_CONV_ND: /* outputs x elements of one filter */
-        return elements_of(y) * (elements_of(&v->tensors[operands[1]]) / y->dims[1]);
-    case KILN_KERNEL_DECONV_2D: {
-        const kiln_plan_tensor_record *w = &v->tensors[operands[1]];
-        kiln_conv_params params;
-        memcpy(&params, v->params + s->params_offset, sizeof params);
-        return elements_of(x) * (elements_of(w) / (w->dims[3] * (uint64_t)params.groups));
+    case KILN_KERNEL_CONV_ND:
+    case KILN_KERNEL_DECONV_2D: { /* outputs, or transposed inputs, x elements of one filter */
+        uint64_t weights = elements_of(&v->tensors[operands[1]]);
+        return is_transposed(v, s) ? elements_of(x) * (weights / x->dims[1])
+                                   : elements_of(y) * (weights / y->dims[1]);
     }
     case KILN_KERNEL_FULLY_CONNECTED:
     case KILN_KERNEL_MATMUL:

@@ -52,17 +52,6 @@ static kiln_status infer(graph *g, node *n, bool transposed) {
     if (status == KILN_OK) {
         status = window_of_node(g, n, w->dims + 2, transposed, &win);
     }
-    if (status == KILN_OK && transposed && win.spatial > 2) {
-        status = node_fail(g, n, KILN_ERROR_UNSUPPORTED,
-                           "three spatial dimensions; supported: one or two");
-    }
-    for (uint32_t s = 0; status == KILN_OK && transposed && s < win.spatial; s++) {
-        if (win.output_padding[s] >= win.stride[s] && win.output_padding[s] > 0) {
-            status = node_fail(g, n, KILN_ERROR_UNSUPPORTED,
-                               "output_padding %lld; supported: below the stride",
-                               (long long)win.output_padding[s]);
-        }
-    }
     if (status != KILN_OK) {
         return status;
     }
@@ -83,15 +72,6 @@ static kiln_status infer_transposed(graph *g, node *n) {
 
 /* ---- Evaluation ---------------------------------------------------------------------------- */
 
-/* Output positions o for which o * stride + offset lies in [0, size). */
-static void valid_range(int64_t offset, int64_t stride, int64_t size, int64_t count,
-                        int64_t *out_begin, int64_t *out_end) {
-    int64_t begin = offset < 0 ? (-offset + stride - 1) / stride : 0;
-    int64_t end = size - 1 - offset < 0 ? 0 : (size - 1 - offset) / stride + 1;
-    *out_end = end < count ? end : count;
-    *out_begin = begin;
-}
-
 /* One kernel element's contribution to a row of the output: acc[o] += w * x[o * stride + offset].
  */
 static void add_row(double *acc, const float *x, double w, int64_t stride, int64_t offset,
@@ -111,18 +91,24 @@ static void add_row(double *acc, const float *x, double w, int64_t stride, int64
 static void conv_row(const window *v, const float *x, const float *w, int64_t channels, int64_t d,
                      int64_t h, double *acc) {
     int64_t plane = v->input[1] * v->input[2], volume = v->input[0] * plane;
+    int64_t top = h * v->stride[1] - v->pad_begin[1], front = d * v->stride[0] - v->pad_begin[0];
+    int64_t d_begin, d_end, h_begin, h_end, w_begin, w_end, begin, end;
+    int64_t reach = (v->output[2] - 1) * v->stride[2]; /* from the first window to the last */
+    window_inside(front, v->dilation[0], v->kernel[0], v->input[0], &d_begin, &d_end);
+    window_inside(top, v->dilation[1], v->kernel[1], v->input[1], &h_begin, &h_end);
+    window_inside(reach - v->pad_begin[2], v->dilation[2], v->kernel[2], v->input[2] + reach,
+                  &w_begin, &w_end);
     for (int64_t c = 0; c < channels; c++) {
-        for (int64_t kd = 0; kd < v->kernel[0]; kd++) {
-            int64_t id = d * v->stride[0] - v->pad_begin[0] + kd * v->dilation[0];
-            for (int64_t kh = 0; kh < v->kernel[1] && id >= 0 && id < v->input[0]; kh++) {
-                int64_t ih = h * v->stride[1] - v->pad_begin[1] + kh * v->dilation[1];
-                for (int64_t kw = 0; kw < v->kernel[2] && ih >= 0 && ih < v->input[1]; kw++) {
-                    int64_t offset = kw * v->dilation[2] - v->pad_begin[2], begin, end;
-                    valid_range(offset, v->stride[2], v->input[2], v->output[2], &begin, &end);
-                    double weight = (double)
-                        w[((c * v->kernel[0] + kd) * v->kernel[1] + kh) * v->kernel[2] + kw];
-                    add_row(acc, x + c * volume + id * plane + ih * v->input[2], weight,
-                            v->stride[2], offset, begin, end);
+        for (int64_t kd = d_begin; kd < d_end; kd++) {
+            const float *slice = x + c * volume + (front + kd * v->dilation[0]) * plane;
+            for (int64_t kh = h_begin; kh < h_end; kh++) {
+                const float *row = slice + (top + kh * v->dilation[1]) * v->input[2];
+                const float *taps =
+                    w + ((c * v->kernel[0] + kd) * v->kernel[1] + kh) * v->kernel[2];
+                for (int64_t kw = w_begin; kw < w_end; kw++) {
+                    int64_t offset = kw * v->dilation[2] - v->pad_begin[2];
+                    window_inside(offset, v->stride[2], v->output[2], v->input[2], &begin, &end);
+                    add_row(acc, row, (double)taps[kw], v->stride[2], offset, begin, end);
                 }
             }
         }
@@ -162,25 +148,31 @@ static kiln_status evaluate_conv(graph *g, node *n) {
     return KILN_OK;
 }
 
-/* Each input pixel is spread over the window it stands for. */
+/* One input pixel is spread over the window it stands for, as far as that is kept. */
+static void spread_pixel(const window *v, const int64_t at[3], double x, const float *w,
+                         double *y) {
+    int64_t origin[3], begin[3], end[3];
+    for (int s = 0; s < 3; s++) {
+        origin[s] = at[s] * v->stride[s] - v->pad_begin[s];
+        window_inside(origin[s], v->dilation[s], v->kernel[s], v->output[s], &begin[s], &end[s]);
+    }
+    for (int64_t d = begin[0]; d < end[0]; d++) {
+        int64_t slice = (origin[0] + d * v->dilation[0]) * v->output[1];
+        for (int64_t h = begin[1]; h < end[1]; h++) {
+            int64_t row = (slice + origin[1] + h * v->dilation[1]) * v->output[2];
+            const float *taps = w + (d * v->kernel[1] + h) * v->kernel[2];
+            for (int64_t k = begin[2]; k < end[2]; k++) {
+                y[row + origin[2] + k * v->dilation[2]] += x * (double)taps[k];
+            }
+        }
+    }
+}
+
 static void spread_channel(const window *v, const float *x, const float *w, double *y) {
     for (int64_t i = 0; i < v->input[0] * v->input[1] * v->input[2]; i++) {
         int64_t at[3] = {i / (v->input[1] * v->input[2]), i / v->input[2] % v->input[1],
                          i % v->input[2]};
-        for (int64_t k = 0; k < v->kernel[0] * v->kernel[1] * v->kernel[2]; k++) {
-            int64_t tap[3] = {k / (v->kernel[1] * v->kernel[2]), k / v->kernel[2] % v->kernel[1],
-                              k % v->kernel[2]};
-            int64_t to = 0;
-            bool inside = true;
-            for (int s = 0; s < 3; s++) {
-                int64_t o = at[s] * v->stride[s] + tap[s] * v->dilation[s] - v->pad_begin[s];
-                inside = inside && o >= 0 && o < v->output[s];
-                to = to * v->output[s] + o;
-            }
-            if (inside) {
-                y[to] += (double)x[i] * (double)w[k];
-            }
-        }
+        spread_pixel(v, at, (double)x[i], w, y);
     }
 }
 
@@ -239,19 +231,28 @@ static uint32_t lower_weight(lowering *l, tensor *w, bool line) {
     return lower_constant_view(l, w, rank, dims, strides);
 }
 
-/* ONNX [C][O/g][kh][kw] as [g * O/g][kh][kw][C/g]. Groups split the first dim, which a view with
- * four dims cannot say: with several groups the constant has five, reshaped to four. */
-static uint32_t lower_transposed_weight(lowering *l, const node *n, tensor *w) {
-    int64_t dense[KILN_MAX_RANK], groups = groups_of(n), depth = w->dims[0] / groups;
-    bool line = w->rank == 3;
+/* ONNX [C][O/g][kernel...] as [g * O/g][kernel...][C/g]. Groups split the first dim, which a view
+ * with as many dims cannot say: the constant has one more, reshaped away. */
+static uint32_t lower_transposed_weight(lowering *l, const node *n, tensor *w, bool line) {
+    int64_t dense[KILN_MAX_RANK], dims[KILN_MAX_RANK], strides[KILN_MAX_RANK];
+    int64_t groups = groups_of(n), depth = w->dims[0] / groups;
+    uint32_t rank = 0;
     dense_strides(w->rank, w->dims, dense);
-    int64_t height = line ? 1 : w->dims[2], width = w->dims[w->rank - 1];
-    int64_t dims[5] = {groups, w->dims[1], height, width, depth};
-    int64_t strides[5] = {depth * dense[0], dense[1], line ? 1 : dense[2], dense[w->rank - 1],
-                          dense[0]};
-    int64_t merged[4] = {groups * w->dims[1], height, width, depth};
-    uint32_t view = lower_constant_view(l, w, 5, dims, strides);
-    return view == KILN_PLAN_NONE ? view : lower_reshaped(l, view, 4, merged);
+    dims[rank] = groups;
+    strides[rank++] = depth * dense[0];
+    for (uint32_t k = 1; k < w->rank; k++) {
+        dims[rank] = w->dims[k];
+        strides[rank++] = dense[k];
+        if (line && k == 1) {
+            dims[rank] = strides[rank] = 1;
+            rank++;
+        }
+    }
+    dims[rank] = depth;
+    strides[rank++] = dense[0];
+    uint32_t view = lower_constant_view(l, w, rank, dims, strides);
+    dims[1] *= groups;
+    return view == KILN_PLAN_NONE ? view : lower_reshaped(l, view, rank - 1, dims + 1);
 }
 
 static kiln_status lower_2d(lowering *l, node *n, const window *win, bool transposed) {
@@ -269,7 +270,7 @@ static kiln_status lower_2d(lowering *l, node *n, const window *win, bool transp
     params.adjustment_height = line ? 0 : (uint32_t)win->output_padding[h];
     params.adjustment_width = (uint32_t)win->output_padding[w];
     uint32_t inputs[3] = {lower_input(l, n, 0),
-                          transposed ? lower_transposed_weight(l, n, n->inputs[1])
+                          transposed ? lower_transposed_weight(l, n, n->inputs[1], line)
                                      : lower_weight(l, n->inputs[1], line),
                           lower_tensor(l, bias_of(n))};
     uint32_t y = lower_output(l, n, 0);
@@ -277,29 +278,48 @@ static kiln_status lower_2d(lowering *l, node *n, const window *win, bool transp
                       sizeof params, 3, inputs, 1, &y);
 }
 
-static kiln_status lower_conv(lowering *l, node *n) {
-    window win;
-    kiln_status status = window_of_node(lower_graph(l), n, n->inputs[1]->dims + 2, false, &win);
-    if (status != KILN_OK || win.spatial <= 2) {
-        return status != KILN_OK ? status : lower_2d(l, n, &win, false);
+static kiln_status lower_nd(lowering *l, node *n, const window *win, bool transposed) {
+    kiln_conv_nd_params params = {
+        .groups = (uint32_t)groups_of(n), .transposed = transposed, .min = n->min, .max = n->max};
+    for (uint32_t s = 0; s < win->spatial; s++) {
+        params.stride[s] = (uint32_t)win->stride[s];
+        params.dilation[s] = (uint32_t)win->dilation[s];
+        params.padding_begin[s] = (uint32_t)win->pad_begin[s];
+        params.padding_end[s] = (uint32_t)win->pad_end[s];
     }
-    kiln_conv_nd_params params = {.groups = (uint32_t)groups_of(n), .min = n->min, .max = n->max};
-    for (uint32_t s = 0; s < 3; s++) {
-        params.stride[s] = (uint32_t)win.stride[s];
-        params.dilation[s] = (uint32_t)win.dilation[s];
-        params.padding_begin[s] = (uint32_t)win.pad_begin[s];
-        params.padding_end[s] = (uint32_t)win.pad_end[s];
-    }
-    uint32_t inputs[3] = {lower_input(l, n, 0), lower_weight(l, n->inputs[1], false),
+    uint32_t inputs[3] = {lower_input(l, n, 0),
+                          transposed ? lower_transposed_weight(l, n, n->inputs[1], false)
+                                     : lower_weight(l, n->inputs[1], false),
                           lower_tensor(l, bias_of(n))};
     uint32_t y = lower_output(l, n, 0);
     return lower_step(l, n, KILN_KERNEL_CONV_ND, &params, sizeof params, 3, inputs, 1, &y);
 }
 
+static kiln_status lower_conv(lowering *l, node *n) {
+    window win;
+    kiln_status status = window_of_node(lower_graph(l), n, n->inputs[1]->dims + 2, false, &win);
+    if (status != KILN_OK) {
+        return status;
+    }
+    return win.spatial <= 2 ? lower_2d(l, n, &win, false) : lower_nd(l, n, &win, false);
+}
+
+/* Can DECONV_2D do it? */
+static bool fits_deconv(const window *win) {
+    bool fits = win->spatial <= 2;
+    for (uint32_t s = 0; s < win->spatial; s++) {
+        fits = fits && win->output_padding[s] < win->stride[s] && win->output[s] >= win->stride[s];
+    }
+    return fits;
+}
+
 static kiln_status lower_transposed(lowering *l, node *n) {
     window win;
     kiln_status status = window_of_node(lower_graph(l), n, n->inputs[1]->dims + 2, true, &win);
-    return status != KILN_OK ? status : lower_2d(l, n, &win, true);
+    if (status != KILN_OK) {
+        return status;
+    }
+    return fits_deconv(&win) ? lower_2d(l, n, &win, true) : lower_nd(l, n, &win, true);
 }
 
 const op ops_convolution[] = {

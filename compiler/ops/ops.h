@@ -115,6 +115,7 @@ kiln_status infer_same(graph *g, node *n);
 
 /* Window geometry of Conv, ConvTranspose and pools with auto_pad, ceil_mode and defaults resolved.
  * Index s runs over spatial dims (0 .. spatial-1). */
+#define WINDOW_MOST ((int64_t)65535) /* kernel, stride, dilation, padding: what kernels take */
 typedef struct window {
     uint32_t spatial; /* 1 .. 3 */
     int64_t kernel[3], stride[3], dilation[3], pad_begin[3], pad_end[3];
@@ -124,6 +125,10 @@ typedef struct window {
 /* kernel_dims: spatial dims of a weight, or NULL to read kernel_shape. */
 kiln_status window_of_node(graph *g, node *n, const int64_t *kernel_dims, bool transposed,
                            window *out_window);
+/* Those k of [0, count) for which origin + k * step lies in [0, size): taps in a picture, for one.
+ */
+void window_inside(int64_t origin, int64_t step, int64_t count, int64_t size, int64_t *out_begin,
+                   int64_t *out_end);
 /* The same window with three spatial dims: the missing ones, in front, are of size 1. */
 window window_volume(const window *w);
 

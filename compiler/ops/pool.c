@@ -59,35 +59,57 @@ typedef struct pool_result {
     int64_t best[3]; /* position of a maximum */
 } pool_result;
 
+/* The part of a window that lies in the picture; of three spatial dims. */
+typedef struct pool_part {
+    int64_t begin[3], end[3]; /* taps */
+    int64_t counted;          /* of an average's divisor */
+} pool_part;
+
+static pool_part part_inside(const window *v, bool include_pad, const int64_t o[3]) {
+    pool_part part = {.counted = 1};
+    for (uint32_t s = 0; s < 3; s++) {
+        int64_t origin = o[s] * v->stride[s] - v->pad_begin[s], padded;
+        window_inside(origin, v->dilation[s], v->kernel[s], v->input[s], &part.begin[s],
+                      &part.end[s]);
+        window_inside(origin + v->pad_begin[s], v->dilation[s], v->kernel[s],
+                      v->pad_begin[s] + v->input[s] + v->pad_end[s], &(int64_t){0}, &padded);
+        part.counted *= include_pad ? padded : part.end[s] - part.begin[s];
+    }
+    return part;
+}
+
+static void take_tap(bool max, const window *v, const float *x, const int64_t at[3],
+                     pool_result *result) {
+    double value = (double)x[(at[0] * v->input[1] + at[1]) * v->input[2] + at[2]];
+    if (!max) {
+        result->value += value;
+    } else if (value > result->value || isnan(value) || result->best[0] < 0) {
+        result->value = value;
+        memcpy(result->best, at, sizeof result->best);
+    }
+}
+
 /* One window; v has three spatial dims. */
 static pool_result pool_window(const node *n, const window *v, const float *x, const int64_t o[3]) {
-    bool max = is_max(n), include_pad = node_int(n, "count_include_pad", 0) != 0;
+    bool max = is_max(n);
     pool_result result = {.value = max ? -INFINITY : 0, .best = {-1, -1, -1}};
-    int64_t counted = 0;
-    for (int64_t k = 0; k < v->kernel[0] * v->kernel[1] * v->kernel[2]; k++) {
-        int64_t tap[3] = {k / (v->kernel[1] * v->kernel[2]), k / v->kernel[2] % v->kernel[1],
-                          k % v->kernel[2]};
-        int64_t at[3];
-        bool inside = true, padded = true;
-        for (int s = 0; s < 3; s++) {
-            at[s] = o[s] * v->stride[s] + tap[s] * v->dilation[s] - v->pad_begin[s];
-            inside = inside && at[s] >= 0 && at[s] < v->input[s];
-            padded = padded && at[s] < v->input[s] + v->pad_end[s];
-        }
-        counted += include_pad ? padded : inside;
-        if (!inside) {
-            continue;
-        }
-        double value = (double)x[(at[0] * v->input[1] + at[1]) * v->input[2] + at[2]];
-        if (!max) {
-            result.value += value;
-        } else if (value > result.value || isnan(value) || result.best[0] < 0) {
-            result.value = value;
-            memcpy(result.best, at, sizeof at);
+    pool_part part = part_inside(v, node_int(n, "count_include_pad", 0) != 0, o);
+    int64_t at[3], origin[3];
+    for (int s = 0; s < 3; s++) {
+        origin[s] = o[s] * v->stride[s] - v->pad_begin[s];
+    }
+    for (int64_t d = part.begin[0]; d < part.end[0]; d++) {
+        at[0] = origin[0] + d * v->dilation[0];
+        for (int64_t h = part.begin[1]; h < part.end[1]; h++) {
+            at[1] = origin[1] + h * v->dilation[1];
+            for (int64_t w = part.begin[2]; w < part.end[2]; w++) {
+                at[2] = origin[2] + w * v->dilation[2];
+                take_tap(max, v, x, at, &result);
+            }
         }
     }
     if (!max) {
-        result.value = counted > 0 ? result.value / (double)counted : 0;
+        result.value = part.counted > 0 ? result.value / (double)part.counted : 0;
     }
     return result;
 }
@@ -157,8 +179,7 @@ static bool fits_2d(const node *n, const window *w) {
         int64_t end = exact_end(w, s);
         taps *= w->kernel[s];
         padded = padded || w->pad_begin[s] > 0 || end > 0;
-        fits = fits && w->pad_begin[s] < extent(w, s) && end < extent(w, s) &&
-               w->kernel[s] <= 65536 && w->stride[s] <= 65536;
+        fits = fits && w->pad_begin[s] < extent(w, s) && end < extent(w, s);
         /* A window wholly in the padding has no maximum and no divisor. */
         fits = fits && (w->output[s] - 1) * w->stride[s] < w->input[s] + w->pad_begin[s];
         fits = fits && (is_max(n) || w->dilation[s] == 1);

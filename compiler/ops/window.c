@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-/* Every size lies below this, so that sums of products of two of them cannot overflow an int64_t
- * and results fit the plan's fields. */
+/* No picture is larger, so that sums of products of two sizes cannot overflow an int64_t. */
 #define WINDOW_LIMIT ((int64_t)1 << 30)
 
 typedef enum auto_pad {
@@ -39,9 +38,9 @@ static kiln_status read_sizes(const graph *g, const node *n, const char *name, u
     }
     for (uint32_t k = 0; k < count; k++) {
         out[k] = found >= 0 ? values[k] : fallback;
-        if (out[k] < low || out[k] > WINDOW_LIMIT) {
+        if (out[k] < low || out[k] > WINDOW_MOST) {
             return node_fail(g, n, KILN_ERROR_UNSUPPORTED, "%s of %lld; supported: %lld to %lld",
-                             name, (long long)out[k], (long long)low, (long long)WINDOW_LIMIT);
+                             name, (long long)out[k], (long long)low, (long long)WINDOW_MOST);
         }
     }
     return KILN_OK;
@@ -59,9 +58,9 @@ static kiln_status read_kernel(const graph *g, const node *n, const int64_t *ker
             return node_fail(g, n, KILN_ERROR_FORMAT, "kernel_shape %lld; the weight's is %lld",
                              (long long)w->kernel[s], (long long)kernel_dims[s]);
         }
-        if (kernel_dims[s] < 1 || kernel_dims[s] > WINDOW_LIMIT) {
-            return node_fail(g, n, KILN_ERROR_UNSUPPORTED, "a kernel of %lld",
-                             (long long)kernel_dims[s]);
+        if (kernel_dims[s] < 1 || kernel_dims[s] > WINDOW_MOST) {
+            return node_fail(g, n, KILN_ERROR_UNSUPPORTED, "a kernel of %lld; supported: 1 to %lld",
+                             (long long)kernel_dims[s], (long long)WINDOW_MOST);
         }
         w->kernel[s] = kernel_dims[s];
     }
@@ -148,7 +147,8 @@ static void resolve_transposed(auto_pad mode, const int64_t *output_shape, windo
     int64_t full = w->stride[s] * (w->input[s] - 1) + extent(w, s) + w->output_padding[s];
     bool same = mode == AUTO_PAD_SAME_UPPER || mode == AUTO_PAD_SAME_LOWER;
     if (output_shape != NULL || same) {
-        w->output[s] = output_shape != NULL ? output_shape[s] : w->input[s] * w->stride[s];
+        int64_t wanted = w->input[s] * w->stride[s]; /* where windows overlap, else what there is */
+        w->output[s] = output_shape != NULL ? output_shape[s] : wanted < full ? wanted : full;
         if (w->output[s] > full) { /* negative padding: rows of nothing but bias at the end */
             w->output_padding[s] += w->output[s] - full;
             full = w->output[s];
@@ -187,8 +187,8 @@ static kiln_status read_output_shape(const graph *g, const node *n, uint32_t spa
 
 static kiln_status check_window(const graph *g, const node *n, const window *w) {
     for (uint32_t s = 0; s < w->spatial; s++) {
-        if (w->output[s] < 1 || w->output[s] > WINDOW_LIMIT || w->pad_begin[s] > WINDOW_LIMIT ||
-            w->pad_end[s] > WINDOW_LIMIT) {
+        if (w->output[s] < 1 || w->output[s] > WINDOW_LIMIT || w->pad_begin[s] > WINDOW_MOST ||
+            w->pad_end[s] > WINDOW_MOST) {
             return node_fail(g, n, KILN_ERROR_FORMAT,
                              "an output of %lld along spatial dimension %u (padding %lld and %lld)",
                              (long long)w->output[s], s, (long long)w->pad_begin[s],
@@ -229,6 +229,14 @@ kiln_status window_of_node(graph *g, node *n, const int64_t *kernel_dims, bool t
         *out_window = w;
     }
     return status;
+}
+
+void window_inside(int64_t origin, int64_t step, int64_t count, int64_t size, int64_t *out_begin,
+                   int64_t *out_end) {
+    int64_t begin = origin < 0 ? (step - 1 - origin) / step : 0;
+    int64_t end = origin < size ? (size - 1 - origin) / step + 1 : 0;
+    *out_end = end < count ? end : count;
+    *out_begin = begin < *out_end ? begin : *out_end;
 }
 
 window window_volume(const window *w) {

@@ -99,13 +99,14 @@ static kiln_status fuse(graph *g, node *pad_node, size_t *inout_rewrites) {
         return KILN_OK;
     }
     int count = node_ints(n, "pads", pads, 2 * KILN_MAX_RANK);
-    if ((count >= 0 && count != (int)(2 * spatial)) || !accepts(n, &pad, pads, 2 * spatial) ||
-        !make_explicit(n)) {
-        return KILN_OK;
-    }
+    bool accepted = accepts(n, &pad, pads, 2 * spatial);
     for (size_t s = 0; s < spatial; s++) {
         pads[s] += pad.begin[s + 2];
         pads[spatial + s] += pad.end[s + 2];
+        accepted = accepted && pads[s] <= WINDOW_MOST && pads[spatial + s] <= WINDOW_MOST;
+    }
+    if ((count >= 0 && count != (int)(2 * spatial)) || !accepted || !make_explicit(n)) {
+        return KILN_OK;
     }
     kiln_status status = node_set_ints(g, n, "pads", pads, 2 * spatial);
     if (status == KILN_OK && node_is(n, "AveragePool")) {

@@ -229,7 +229,7 @@ typedef struct kiln_cast_params {
  * is for algorithms other than KILN_CONV_DIRECT; y may take its place in memory. DECONV_2D: the
  * same with weight [O][KH][KW][C/groups], O = all output channels, group-major; padding is taken
  * from the output; adjustment adds rows/columns at bottom/right; adjustment < stride. Output height
- * = stride*(H-1) + adjustment + dilation*(KH-1) + 1 - top - bottom. */
+ * = stride*(H-1) + adjustment + dilation*(KH-1) + 1 - top - bottom, and at least the stride. */
 /* Winograd's F(m x m, 3 x 3) is for kernels of 3x3 with stride and dilation 1 and one group; x is
  * not constant. The larger m, the fewer multiplications and the larger the rounding errors. */
 typedef enum kiln_conv_algorithm {
@@ -255,11 +255,13 @@ typedef struct kiln_conv_params {
 } kiln_conv_params;
 
 /* CONV_ND: convolution over 1..3 spatial dims, x channels-last of rank 3..5, weight
- * [O][K...][C/groups] of x's rank, optional bias. Plain C. Arrays: entry s is spatial dim s. */
+ * [O][K...][C/groups] of x's rank, optional bias. Plain C. Arrays: entry s is spatial dim s.
+ * Transposed: as DECONV_2D; what y has beyond stride*(size-1) + dilation*(kernel-1) + 1 - padding
+ * is the adjustment, as large as it may be. */
 typedef struct kiln_conv_nd_params {
     uint32_t stride[3], dilation[3], padding_begin[3], padding_end[3];
     uint32_t groups;
-    uint32_t reserved;
+    uint32_t transposed; /* 0 or 1 */
     float min, max;
 } kiln_conv_nd_params;
 

@@ -79,6 +79,9 @@ static kiln_status check_deconv(const kernel_call *call, kiln_error *error) {
     }
     kiln_status status = check_operands(call, p, &x, &y, error);
     const operand *w = &call->inputs[1];
+    if (status == KILN_OK && (y.h < p->stride_height || y.w < p->stride_width)) {
+        return kernel_fail(call, error, "an output smaller than the stride"); /* XNNPACK crashes */
+    }
     if (status == KILN_OK &&
         (deconv_output(x.h, p->padding_top, p->padding_bottom, w->dims[1], p->dilation_height,
                        p->stride_height, p->adjustment_height) != y.h ||

@@ -1,4 +1,5 @@
-/* CONV_ND: direct convolution in plain C, for what XNNPACK has not (three spatial dims). */
+/* CONV_ND: direct convolution in plain C, for what XNNPACK has not: three spatial dims, and
+ * transposed ones with an adjustment of the stride and more, or an output smaller than it. */
 #include "runtime/kernels/window.h"
 
 typedef struct conv_task {
@@ -21,12 +22,14 @@ static bool make_task(const kernel_call *call, conv_task *task) {
                        p->padding_begin, p->padding_end, task->axes);
 }
 
-static bool sizes_follow(const conv_task *task) {
+static bool sizes_follow(const conv_task *task, bool transposed) {
     for (int k = 0; k < 3; k++) {
         const window_axis *a = &task->axes[k];
-        size_t padded = a->in + a->pad_begin + a->pad_end;
-        size_t extent = (a->kernel - 1) * a->dilation + 1;
-        if (padded < extent || (padded - extent) / a->stride + 1 != a->out) {
+        size_t padding = a->pad_begin + a->pad_end, extent = (a->kernel - 1) * a->dilation + 1;
+        bool follows = transposed ? a->out + padding >= (a->in - 1) * a->stride + extent
+                                  : a->in + padding >= extent &&
+                                        (a->in + padding - extent) / a->stride + 1 == a->out;
+        if (!follows) {
             return false;
         }
     }
@@ -52,7 +55,8 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
     if (!sound) {
         return kernel_fail(call, error, "the operands do not fit");
     }
-    if (!(p->min < p->max) || !make_task(call, &task) || !sizes_follow(&task)) {
+    if (!(p->min < p->max) || p->transposed > 1 || !make_task(call, &task) ||
+        !sizes_follow(&task, p->transposed != 0)) {
         return kernel_fail(call, error, "parameters out of range");
     }
     return KILN_OK;
@@ -66,25 +70,59 @@ static double dot(const float *a, const float *b, size_t count) {
     return sum;
 }
 
-static float conv_value(const conv_task *task, size_t sample, const size_t o[3], size_t channel) {
-    const operand *x = &task->call->inputs[0], *w = &task->call->inputs[1];
+/* Transposed: the input position that tap k brings to output position o. */
+static size_t transposed_position(const window_axis *a, size_t o, size_t k) {
+    size_t reach = o + a->pad_begin, tap = k * a->dilation;
+    bool falls = tap <= reach && (reach - tap) % a->stride == 0;
+    return falls && (reach - tap) / a->stride < a->in ? (reach - tap) / a->stride : SIZE_MAX;
+}
+
+static window_taps transposed_taps(const window_axis *a, size_t o) {
+    size_t reach = o + a->pad_begin, last = (a->in - 1) * a->stride;
+    window_taps taps = {reach > last ? (reach - last + a->dilation - 1) / a->dilation : 0,
+                        reach / a->dilation + 1};
+    taps.end = taps.end < a->kernel ? taps.end : a->kernel;
+    return taps;
+}
+
+/* Elements of one kernel row, over the inputs of a group. */
+static double row_value(const conv_task *task, const float *x, size_t o, window_taps taps,
+                        const float *weights, size_t depth) {
     const kiln_conv_nd_params *p = task->call->params;
-    const window_axis *a = task->axes;
-    size_t depth = x->row / p->groups, group = channel / (task->call->outputs[0].row / p->groups);
-    size_t taps = a[0].kernel * a[1].kernel * a[2].kernel;
-    const float *weights = (const float *)w->data + channel * taps * depth;
+    const window_axis *a = &task->axes[2];
     double sum = 0.0;
-    if (task->call->input_count > 2 && operand_present(&task->call->inputs[2])) {
-        sum = (double)((const float *)task->call->inputs[2].data)[channel];
+    for (size_t k = taps.begin; k < taps.end; k++) {
+        size_t at = p->transposed ? transposed_position(a, o, k) : window_position(a, o, k);
+        if (at != SIZE_MAX) {
+            sum += dot(x + at * task->call->inputs[0].row_stride, weights + k * depth, depth);
+        }
     }
-    for (size_t t = 0; t < taps; t++) {
-        size_t at[3] = {window_position(&a[0], o[0], t / (a[1].kernel * a[2].kernel)),
-                        window_position(&a[1], o[1], t / a[2].kernel % a[1].kernel),
-                        window_position(&a[2], o[2], t % a[2].kernel)};
-        if (at[0] != SIZE_MAX && at[1] != SIZE_MAX && at[2] != SIZE_MAX) {
-            size_t from = ((sample * a[0].in + at[0]) * a[1].in + at[1]) * a[2].in + at[2];
-            sum += dot((const float *)x->data + from * x->row_stride + group * depth,
-                       weights + t * depth, depth);
+    return sum;
+}
+
+static float conv_value(const conv_task *task, size_t sample, const size_t o[3],
+                        const window_taps taps[3], size_t channel) {
+    const kernel_call *call = task->call;
+    const operand *x = &call->inputs[0], *w = &call->inputs[1];
+    const kiln_conv_nd_params *p = call->params;
+    const window_axis *a = task->axes;
+    size_t depth = x->row / p->groups, group = channel / (call->outputs[0].row / p->groups);
+    const float *weights =
+        (const float *)w->data + channel * a[0].kernel * a[1].kernel * a[2].kernel * depth;
+    bool biased = call->input_count > 2 && operand_present(&call->inputs[2]);
+    double sum = biased ? (double)((const float *)call->inputs[2].data)[channel] : 0.0;
+    for (size_t d = taps[0].begin; d < taps[0].end; d++) {
+        for (size_t h = taps[1].begin; h < taps[1].end; h++) {
+            size_t slice = p->transposed ? transposed_position(&a[0], o[0], d)
+                                         : window_position(&a[0], o[0], d);
+            size_t row = p->transposed ? transposed_position(&a[1], o[1], h)
+                                       : window_position(&a[1], o[1], h);
+            if (slice != SIZE_MAX && row != SIZE_MAX) {
+                size_t from = ((sample * a[0].in + slice) * a[1].in + row) * a[2].in;
+                sum += row_value(
+                    task, (const float *)x->data + from * x->row_stride + group * depth, o[2],
+                    taps[2], weights + (d * a[1].kernel + h) * a[2].kernel * depth, depth);
+            }
         }
     }
     float value = (float)sum;
@@ -93,6 +131,7 @@ static float conv_value(const conv_task *task, size_t sample, const size_t o[3],
 
 static void conv_range(void *context, size_t begin, size_t end) {
     const conv_task *task = context;
+    const kiln_conv_nd_params *p = task->call->params;
     const operand *y = &task->call->outputs[0];
     const window_axis *a = task->axes;
     size_t pixels = a[0].out * a[1].out * a[2].out;
@@ -101,8 +140,13 @@ static void conv_range(void *context, size_t begin, size_t end) {
         size_t o[3] = {pixel / (a[1].out * a[2].out), pixel / a[2].out % a[1].out,
                        pixel % a[2].out};
         float *out = (float *)y->data + r * y->row_stride;
+        window_taps taps[3];
+        for (int k = 0; k < 3; k++) {
+            taps[k] =
+                p->transposed ? transposed_taps(&a[k], o[k]) : window_taps_inside(&a[k], o[k]);
+        }
         for (size_t c = 0; c < y->row; c++) {
-            out[c] = conv_value(task, r / pixels, o, c);
+            out[c] = conv_value(task, r / pixels, o, taps, c);
         }
     }
 }

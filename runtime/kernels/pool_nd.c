@@ -85,14 +85,22 @@ static void add_tap(const pool_task *task, const float *x, float *y, int64_t *in
 }
 
 /* Taps of a window that count for the average's divisor along one axis. */
-static size_t counted(const window_axis *a, size_t o, bool include_pad) {
-    size_t count = 0;
-    for (size_t k = 0; k < a->kernel; k++) {
-        size_t at = o * a->stride + k * a->dilation;
-        bool inside = window_position(a, o, k) != SIZE_MAX;
-        count += include_pad ? at < a->pad_begin + a->in + a->pad_end : inside;
+static size_t counted(const window_axis *a, size_t o, window_taps inside, bool include_pad) {
+    size_t at = o * a->stride, padded = a->pad_begin + a->in + a->pad_end;
+    if (!include_pad) {
+        return inside.end > inside.begin ? inside.end - inside.begin : 0;
     }
-    return count;
+    size_t taps = at < padded ? (padded - at + a->dilation - 1) / a->dilation : 0;
+    return taps < a->kernel ? taps : a->kernel;
+}
+
+/* Averages are divided; all are clamped. */
+static void finish_pixel(const kiln_pool_nd_params *p, size_t divisor, float *y, size_t channels) {
+    float scale = divisor == 0 ? 0.0f : 1.0f / (float)divisor;
+    for (size_t c = 0; c < channels; c++) {
+        float value = p->kind == KILN_POOL_AVERAGE ? y[c] * scale : y[c];
+        y[c] = value < p->min ? p->min : value > p->max ? p->max : value;
+    }
 }
 
 static void pool_pixel(const pool_task *task, size_t r) {
@@ -105,26 +113,26 @@ static void pool_pixel(const pool_task *task, size_t r) {
     bool with_indices = call->output_count > 1 && operand_present(&call->outputs[1]);
     int64_t *indices = with_indices ? call->outputs[1].data : NULL;
     float *out = (float *)y->data + r * y->row_stride;
+    window_taps taps[3];
+    size_t divisor = 1, at[3];
+    for (int k = 0; k < 3; k++) {
+        taps[k] = window_taps_inside(&a[k], o[k]);
+        divisor *= counted(&a[k], o[k], taps[k], p->count_include_pad != 0);
+    }
     start_pixel(p, out, x->row);
-    for (size_t taps = 0; taps < a[0].kernel * a[1].kernel * a[2].kernel; taps++) {
-        size_t at[3] = {window_position(&a[0], o[0], taps / (a[1].kernel * a[2].kernel)),
-                        window_position(&a[1], o[1], taps / a[2].kernel % a[1].kernel),
-                        window_position(&a[2], o[2], taps % a[2].kernel)};
-        if (at[0] != SIZE_MAX && at[1] != SIZE_MAX && at[2] != SIZE_MAX) {
-            size_t from = ((sample * a[0].in + at[0]) * a[1].in + at[1]) * a[2].in + at[2];
-            add_tap(task, (const float *)x->data + from * x->row_stride, out, indices, pixels, r,
-                    sample, at);
+    for (size_t d = taps[0].begin; d < taps[0].end; d++) {
+        at[0] = window_position(&a[0], o[0], d);
+        for (size_t h = taps[1].begin; h < taps[1].end; h++) {
+            at[1] = window_position(&a[1], o[1], h);
+            for (size_t w = taps[2].begin; w < taps[2].end; w++) {
+                at[2] = window_position(&a[2], o[2], w);
+                size_t from = ((sample * a[0].in + at[0]) * a[1].in + at[1]) * a[2].in + at[2];
+                add_tap(task, (const float *)x->data + from * x->row_stride, out, indices, pixels,
+                        r, sample, at);
+            }
         }
     }
-    size_t divisor = 1;
-    for (int k = 0; k < 3 && p->kind == KILN_POOL_AVERAGE; k++) {
-        divisor *= counted(&a[k], o[k], p->count_include_pad != 0);
-    }
-    float scale = divisor == 0 ? 0.0f : 1.0f / (float)divisor;
-    for (size_t c = 0; c < x->row; c++) {
-        float value = p->kind == KILN_POOL_AVERAGE ? out[c] * scale : out[c];
-        out[c] = value < p->min ? p->min : value > p->max ? p->max : value;
-    }
+    finish_pixel(p, divisor, out, x->row);
 }
 
 static void pool_range(void *context, size_t begin, size_t end) {

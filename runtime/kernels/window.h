@@ -41,4 +41,17 @@ static inline size_t window_position(const window_axis *a, size_t o, size_t k) {
     return at < a->pad_begin || at - a->pad_begin >= a->in ? SIZE_MAX : at - a->pad_begin;
 }
 
+/* Taps of window o outside [begin, end) lie in the padding. */
+typedef struct window_taps {
+    size_t begin, end;
+} window_taps;
+
+static inline window_taps window_taps_inside(const window_axis *a, size_t o) {
+    size_t at = o * a->stride, last = a->in - 1 + a->pad_begin;
+    window_taps taps = {at < a->pad_begin ? (a->pad_begin - at + a->dilation - 1) / a->dilation : 0,
+                        at > last ? 0 : (last - at) / a->dilation + 1};
+    taps.end = taps.end < a->kernel ? taps.end : a->kernel;
+    return taps;
+}
+
 #endif

@@ -56,8 +56,8 @@ kiln_status file_write(file_writer *writer, const void *data, size_t size, kiln_
 kiln_status file_write_at(file_writer *writer, const void *data, size_t size, uint64_t offset,
                           kiln_error *error);
 
-/* Takes out all that was written. */
-kiln_status file_empty(file_writer *writer, kiln_error *error);
+/* Takes out all that was written from `size` on; what is written next follows there. */
+kiln_status file_cut(file_writer *writer, uint64_t size, kiln_error *error);
 
 /* Whether two paths name one file, also where it does not exist yet. */
 bool file_is_same(const char *a, const char *b);

@@ -322,9 +322,9 @@ kiln_status file_write_at(file_writer *writer, const void *data, size_t size, ui
     return KILN_OK;
 }
 
-kiln_status file_empty(file_writer *writer, kiln_error *error) {
-    return fflush(writer->file) == 0 && ftruncate(writer->descriptor, 0) == 0 &&
-                   fseek(writer->file, 0, SEEK_SET) == 0
+kiln_status file_cut(file_writer *writer, uint64_t size, kiln_error *error) {
+    return fflush(writer->file) == 0 && ftruncate(writer->descriptor, (off_t)size) == 0 &&
+                   fseek(writer->file, (long)size, SEEK_SET) == 0
                ? KILN_OK
                : fail(writer->path, errno, error);
 }

@@ -233,7 +233,10 @@ static kiln_status write_weights(plan_writing *w) {
             }
         }
     }
-    return weight_writer_finish(&w->weights);
+    kiln_status status = weight_writer_finish(&w->weights);
+    /* A constant that is stored already was written behind the others to be compared. */
+    return status == KILN_OK ? file_cut(w->out, w->weights.start + w->weights.position, w->error)
+                             : status;
 }
 
 static kiln_status write_records(plan_writing *w) {
@@ -285,7 +288,7 @@ kiln_status write_plan(program *p, file_writer *out, const kiln_compile_options 
     plan_writing w = {.p = p, .options = options, .out = out, .error = error};
     w.weights = (weight_writer){.out = out, .error = error};
     /* What an earlier try has left there is no part of this one. */
-    kiln_status status = file_empty(out, error);
+    kiln_status status = file_cut(out, 0, error);
     if (status == KILN_OK) {
         status = number_tensors(&w);
     }

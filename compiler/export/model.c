@@ -11,7 +11,7 @@
 #define MAX_BYTES ((size_t)INT32_MAX) /* protobuf's limit */
 
 void model_init(onnx_model *m) {
-    *m = (onnx_model){0};
+    *m = (onnx_model){.opset = 17};
     onnx__model_proto__init(&m->model);
     onnx__graph_proto__init(&m->graph);
 }
@@ -258,7 +258,7 @@ kiln_status model_write(onnx_model *m, const char *path, kiln_error *error) {
     onnx__operator_set_id_proto__init(&opset);
     opset.domain = plain("");
     opset.has_version = 1;
-    opset.version = 17;
+    opset.version = m->opset;
     m->model.has_ir_version = 1;
     m->model.ir_version = 8;
     m->model.producer_name = plain("kiln");

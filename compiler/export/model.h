@@ -11,7 +11,8 @@ typedef struct onnx_model {
     size_t node_capacity, initializer_capacity, input_capacity, output_capacity, metadata_capacity;
     void **owned;
     size_t owned_count, owned_capacity;
-    size_t names; /* made up so far */
+    size_t names;  /* made up so far */
+    int64_t opset; /* 17 unless set */
     bool failed;
 } onnx_model;
 

@@ -80,6 +80,43 @@ static kiln_status wrap_output(graph *g, size_t *inout_at, kiln_dtype type) {
     return insert_cast(g, ++*inout_at, wide, y, type);
 }
 
+/* ---- Quantised values ---------------------------------------------------------------------- */
+
+/* What is quantised has the type of its zero point: where that stands among the inputs, or -1. */
+static int zero_point_of_output(const node *n) {
+    static const struct {
+        const char *name;
+        int zero;
+    } operators[] = {{"QuantizeLinear", 2},
+                     {"QLinearConv", 7},
+                     {"QLinearMatMul", 7},
+                     {"com.microsoft.QGemm", 8},
+                     {"com.microsoft.QLinearAdd", 7},
+                     {"com.microsoft.QLinearMul", 7},
+                     {"com.microsoft.QLinearConcat", 1}};
+    for (size_t k = 0; k < sizeof operators / sizeof *operators; k++) {
+        if (strcmp(n->op->name, operators[k].name) == 0) {
+            return operators[k].zero;
+        }
+    }
+    return strncmp(n->op->name, "com.microsoft.QLinear", 21) == 0 ? 4 : -1;
+}
+
+static kiln_status mark_quantized(graph *g, node *n, size_t at) {
+    const tensor *zero = at < n->input_count ? n->inputs[at] : NULL;
+    int64_t stated = node_int(n, "output_dtype", 0);
+    kiln_dtype dtype = zero != NULL && zero->narrow != 0 ? zero->narrow : KILN_U8;
+    bool real = at >= n->input_count && strcmp(n->op->name, "com.microsoft.QGemm") == 0;
+    if (stated != 0 || real) {
+        n->outputs[0]->narrow = stated != 0 && dtype_of_onnx_type(stated, &dtype) ? dtype : 0;
+        return KILN_OK;
+    }
+    n->outputs[0]->narrow = dtype;
+    return strcmp(n->op->name, "QuantizeLinear") == 0
+               ? node_set_int(g, n, "output_dtype", onnx_type_of_dtype(dtype))
+               : KILN_OK;
+}
+
 /* ---- All nodes ----------------------------------------------------------------------------- */
 
 static kiln_status treat_node(graph *g, size_t *inout_at) {
@@ -93,7 +130,21 @@ static kiln_status treat_node(graph *g, size_t *inout_at) {
         n->outputs[0]->narrow = known && is_narrow_integer(target) ? target : 0;
         return KILN_OK;
     }
-    if (type == 0 || n->output_count == 0 || n->outputs[0] == NULL) {
+    if (n->output_count == 0 || n->outputs[0] == NULL) {
+        return KILN_OK;
+    }
+    if (zero_point_of_output(n) >= 0) {
+        return mark_quantized(g, n, (size_t)zero_point_of_output(n));
+    }
+    if (strcmp(n->op->name, "DynamicQuantizeLinear") == 0) {
+        for (size_t k = 0; k < n->output_count; k += 2) {
+            if (n->outputs[k] != NULL) {
+                n->outputs[k]->narrow = KILN_U8;
+            }
+        }
+        return KILN_OK;
+    }
+    if (type == 0) {
         return KILN_OK;
     }
     if (IS_ONE_OF(n, computing)) {

@@ -98,8 +98,10 @@ extern const op ops_gather[];     /* gather.c: Gather */
 extern const op ops_view[];       /* view.c: Reshape, Flatten, Squeeze, Unsqueeze */
 extern const op ops_shape[];      /* shape.c: Shape, Size, Range, ConstantOfShape, Constant */
 extern const op ops_resize[];     /* resize.c: Resize, Upsample */
-extern const op ops_refused[];    /* refused.c: NonMaxSuppression */
-extern const op ops_layout[];     /* layout.c: Layout, FlattenChannelsLast (ours) */
+extern const op ops_quantize[]; /* quantize.c: QuantizeLinear, DequantizeLinear, ours of the kind */
+extern const op ops_quantized[]; /* quantized.c: QLinear*, *Integer */
+extern const op ops_refused[];   /* refused.c: NonMaxSuppression */
+extern const op ops_layout[];    /* layout.c: Layout, FlattenChannelsLast (ours) */
 
 /* ---- Shared by rows (support.c) ------------------------------------------------------------ */
 

@@ -8,7 +8,8 @@ static const op *const groups[] = {
     ops_unary,       ops_cast,    ops_cast_like, ops_unary_more, ops_float_test,    ops_binary,
     ops_where,       ops_softmax, ops_reduce,    ops_select,     ops_one_hot,       ops_mask,
     ops_einsum,      ops_concat,  ops_slice,     ops_pad,        ops_rearrange,     ops_gather,
-    ops_view,        ops_shape,   ops_resize,    ops_refused,    ops_layout,
+    ops_view,        ops_shape,   ops_resize,    ops_refused,    ops_quantize,      ops_quantized,
+    ops_layout,
 };
 
 const op *op_find(const char *name) {

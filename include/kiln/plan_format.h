@@ -144,6 +144,8 @@ typedef struct kiln_plan_band {
 } kiln_plan_band;
 
 #define KILN_STEP_FINAL_DENSE 1u /* one of the network's own final dense layers */
+/* Of a quantised network: rounding is to be that of a plain sum, so never Winograd's algorithm. */
+#define KILN_STEP_EXACT 2u
 
 /* ---- Kernels ------------------------------------------------------------------------------- */
 
@@ -175,7 +177,9 @@ typedef enum kiln_kernel {
     KILN_KERNEL_RESAMPLE = 24,
     KILN_KERNEL_RESIZE_BILINEAR = 25,
     KILN_KERNEL_CONV_ND = 26,
-    KILN_KERNEL_COUNT = 27
+    KILN_KERNEL_QUANTIZE = 27,
+    KILN_KERNEL_QUANTIZE_RANGE = 28,
+    KILN_KERNEL_COUNT = 29
 } kiln_kernel;
 
 /* What a kernel can do beyond dense tensors; the compiler decides copies by it, the runtime's
@@ -253,6 +257,31 @@ typedef struct kiln_conv_params {
     uint32_t algorithm; /* kiln_conv_algorithm; DECONV_2D: 0 */
     float min, max;
 } kiln_conv_params;
+
+/* QUANTIZE: x, scale, optional zero to y of x's dims and layout; all f32. scale and zero have one
+ * element, or one for each index of x's physical dim `axis` (not of a batched dim 0); zero is 0
+ * where it is absent. With round() to the nearest integer, ties to even, and clamp() to low ..
+ * high, which are integers of at most 65536; a NaN is clamped to low: */
+typedef enum kiln_quantize_kind {
+    KILN_QUANTIZE_INTEGERS = 0,   /* q = clamp(round(x / scale) + zero) */
+    KILN_QUANTIZE_CENTRED = 1,    /* q - zero */
+    KILN_QUANTIZE_ROUND_TRIP = 2, /* (q - zero) * scale */
+    KILN_REQUANTIZE_INTEGERS = 3, /* r = clamp(round(x * scale) + zero) */
+    KILN_REQUANTIZE_CENTRED = 4,  /* r - zero */
+    KILN_DEQUANTIZE = 5,          /* (x - zero) * scale */
+    KILN_QUANTIZE_KIND_COUNT = 6
+} kiln_quantize_kind;
+typedef struct kiln_quantize_params {
+    uint32_t kind; /* kiln_quantize_kind */
+    uint32_t axis;
+    float low, high; /* low <= high */
+} kiln_quantize_params;
+
+/* QUANTIZE_RANGE: of all of x (f32, of all samples) the scalars scale = (max - min) / 255, or 1
+ * where that is 0, and zero = clamp(round(-min / scale), 0, 255), with 0 counted among x. */
+typedef struct kiln_quantize_range_params {
+    uint64_t reserved;
+} kiln_quantize_range_params;
 
 /* CONV_ND: convolution over 1..3 spatial dims, x channels-last of rank 3..5, weight
  * [O][K...][C/groups] of x's rank, optional bias. Plain C. Arrays: entry s is spatial dim s.

@@ -111,6 +111,8 @@ extern const kernel kernel_lp_norm, kernel_lrn;              /* norm.c */
 extern const kernel kernel_gather, kernel_remap;             /* gather.c, remap.c */
 extern const kernel kernel_resample, kernel_resize_bilinear; /* resample.c, resize_bilinear.c */
 
+extern const kernel kernel_quantize, kernel_quantize_range; /* quantize.c */
+
 /* ---- Packed weights (packed.c) ------------------------------------------------------------- */
 
 typedef struct packed_form {

@@ -31,6 +31,8 @@ static const kernel *const kernels[KILN_KERNEL_COUNT] = {
     [KILN_KERNEL_RESAMPLE] = &kernel_resample,
     [KILN_KERNEL_RESIZE_BILINEAR] = &kernel_resize_bilinear,
     [KILN_KERNEL_CONV_ND] = &kernel_conv_nd,
+    [KILN_KERNEL_QUANTIZE] = &kernel_quantize,
+    [KILN_KERNEL_QUANTIZE_RANGE] = &kernel_quantize_range,
 };
 
 const kernel *kernel_find(uint32_t kernel_id) {

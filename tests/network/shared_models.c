@@ -1,24 +1,17 @@
 /* Real models: each compiles and reproduces its expected outputs and, layer by layer, the naive
  * evaluator; within 1e-4 with exact convolutions, and in the least memory; classes come in the
- * expected order. The two int8 models are refused with an operator named.
+ * expected order. Of the two int8 models the outputs are alike, the best class is the same.
  *
  *   shared_models FOLDER [NAME] */
 #include <kiln/compile.h>
 
 #include <dirent.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static bool is_refused(const char *name, const char *model) {
-    kiln_error error = {0};
-    kiln_status status = kiln_compile(model, "/tmp/kiln-refused.plan", NULL, NULL, &error);
-    bool good = status == KILN_ERROR_UNSUPPORTED && strstr(error.message, "Linear") != NULL;
-    printf("%-24s %s: %s\n", name, good ? "refused" : "FAILED", error.message);
-    return good;
-}
 
 static bool is_reproduced(const char *name, const char *model, const char *data) {
     kiln_verify_options options = {.data_folder = data, .threads = 2};
@@ -77,6 +70,43 @@ static bool same_top_five(const float *ours, const float *expected, size_t count
     return true;
 }
 
+/* ---- Quantised networks -------------------------------------------------------------------- */
+
+#define LEAST_CORRELATION 0.999
+
+static double correlation(const float *a, const float *b, size_t count) {
+    double mean_a = 0, mean_b = 0, both = 0, square_a = 0, square_b = 0;
+    for (size_t k = 0; k < count; k++) {
+        mean_a += (double)a[k] / (double)count;
+        mean_b += (double)b[k] / (double)count;
+    }
+    for (size_t k = 0; k < count; k++) {
+        double x = (double)a[k] - mean_a, y = (double)b[k] - mean_b;
+        both += x * y;
+        square_a += x * x;
+        square_b += y * y;
+    }
+    return both / sqrt(square_a * square_b);
+}
+
+static size_t best_of(const float *scores, size_t count) {
+    size_t best = 0;
+    for (size_t k = 1; k < count; k++) {
+        best = scores[k] > scores[best] ? k : best;
+    }
+    return best;
+}
+
+/* A sum that lies between two integers is rounded one way here and the other there, which the
+ * layers after it make more of: outputs are alike, not the same. */
+static bool is_alike(const float *ours, const float *expected, size_t count, char *text,
+                     size_t size) {
+    double alike = correlation(ours, expected, count);
+    bool first = best_of(ours, count) == best_of(expected, count);
+    snprintf(text, size, "correlation %.6f, best class %s", alike, first ? "the same" : "another");
+    return alike >= LEAST_CORRELATION && first;
+}
+
 static bool run_plan(const kiln_plan *plan, const kiln_value *x, float *out, size_t bytes) {
     kiln_session *session = NULL;
     kiln_tensor_info info;
@@ -92,12 +122,12 @@ static bool run_plan(const kiln_plan *plan, const kiln_value *x, float *out, siz
 }
 
 /* For networks of one input and one output [1, classes] in f32; true for others. */
-static bool ranks_alike(const char *name, const char *model, const char *data) {
-    char plan_path[64], path[5100];
+static bool ranks_alike(const char *name, const char *model, const char *data, bool quantised) {
+    char plan_path[64], path[5100], text[100] = "the first five";
     kiln_plan *plan = NULL;
     kiln_value *x = NULL, *expected = NULL;
     float *ours = NULL;
-    bool good = true;
+    bool good = !quantised;
     snprintf(plan_path, sizeof plan_path, "ranks.%ld.plan", (long)getpid());
     snprintf(path, sizeof path, "%s/input_0.pb", data);
     (void)kiln_value_load(path, &x, NULL);
@@ -113,8 +143,9 @@ static bool ranks_alike(const char *name, const char *model, const char *data) {
         size_t count = expected->dims[1];
         ours = calloc(count, sizeof *ours);
         good = ours != NULL && run_plan(plan, x, ours, count * sizeof *ours) &&
-               same_top_five(ours, expected->data, count);
-        printf("%-24s %s: the first five of %zu classes\n", name, good ? "ok" : "FAILED", count);
+               (quantised ? is_alike(ours, expected->data, count, text, sizeof text)
+                          : same_top_five(ours, expected->data, count));
+        printf("%-24s %s: %s of %zu classes\n", name, good ? "ok" : "FAILED", text, count);
     }
     free(ours);
     kiln_plan_close(plan);
@@ -125,9 +156,12 @@ static bool ranks_alike(const char *name, const char *model, const char *data) {
 }
 
 static bool is_right(const char *name, const char *model, const char *data) {
+    if (strstr(name, "int8") != NULL) {
+        return ranks_alike(name, model, data, true);
+    }
     bool reproduced = is_reproduced(name, model, data);
     bool exact = is_exact(name, model, data);
-    bool ranks = ranks_alike(name, model, data);
+    bool ranks = ranks_alike(name, model, data, false);
     return reproduced && exact && ranks;
 }
 
@@ -142,8 +176,7 @@ int main(int argc, char **argv) {
         snprintf(data, sizeof data, "%s/%s/test_data_set_0", argv[1], name);
         bool chosen = argc < 3 || strcmp(argv[2], name) == 0;
         if (name[0] != '.' && chosen && access(model, F_OK) == 0) {
-            const char *int8 = strstr(name, "int8");
-            bool fine = int8 != NULL ? is_refused(name, model) : is_right(name, model, data);
+            bool fine = is_right(name, model, data);
             good += fine;
             bad += !fine;
         }

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_PARTS = 16, MAX_NAMES = 8, MAX_MODEL_BYTES = 1 << 16 };
+enum { MAX_PARTS = 16, MAX_NAMES = 12, MAX_MODEL_BYTES = 1 << 16 };
 
 typedef struct names {
     char text[256];

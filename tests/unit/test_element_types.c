@@ -1,42 +1,10 @@
 /* Element types other than f32, i64 and bool: at the boundary, in casts, and in the arithmetic of
  * narrow integers. Expected values are ONNX Runtime's. */
 #include "compiler/graph/element_type.h"
-#include "tests/unit/onnx_model.h"
-#include <kiln/compile.h>
+#include "tests/unit/plan_of_model.h"
 #include <kiln/element.h>
 
 #include <math.h>
-
-/* Compiles the model and runs it with one input. */
-static void run_model(const void *input, size_t input_bytes, void *output, size_t output_bytes,
-                      kiln_dtype dtype) {
-    kiln_plan *plan = NULL;
-    kiln_session *session = NULL;
-    kiln_tensor_info info;
-    const char *path = in_folder("model.plan");
-    kiln_buffer in = {(void *)(uintptr_t)input, input_bytes}, out = {output, output_bytes};
-    model_pack();
-    write_bytes(m.path, m.bytes, m.size);
-    kiln_status status = kiln_compile(m.path, path, NULL, NULL, &m.error);
-    ck_assert_msg(status == KILN_OK, "%s", m.error.message);
-    ck_assert_int_eq(kiln_plan_open(path, NULL, &plan, &m.error), KILN_OK);
-    (void)kiln_plan_output(plan, 0, &info);
-    ck_assert_int_eq(info.dtype, dtype);
-    ck_assert_int_eq(kiln_session_create(plan, NULL, &session, &m.error), KILN_OK);
-    status = kiln_session_run(session, 1, &in, 1, &out, 1, &m.error);
-    ck_assert_msg(status == KILN_OK, "%s", m.error.message);
-    kiln_session_destroy(session);
-    kiln_plan_close(plan);
-}
-
-/* The naive evaluator agrees with the plan. */
-static void verify_model(void) {
-    const kiln_verify_options options = {.layer_tolerance = 1e-7, .seed = 1};
-    kiln_verify_report report;
-    kiln_status status = kiln_verify(m.path, &options, &report, &m.error);
-    ck_assert_msg(status == KILN_OK, "%s", m.error.message);
-    ck_assert_uint_gt(report.layers_compared, 0);
-}
 
 /* ---- The boundary -------------------------------------------------------------------------- */
 
@@ -54,7 +22,7 @@ START_TEST(passes_every_type_through) {
         model_input("x", type, "1 4");
         model_output("y", type);
         model_node("Transpose", "x", "y");
-        run_model(in, 4 * kiln_dtype_size(dtype), out, 4 * kiln_dtype_size(dtype), dtype);
+        run_model(1, in, 4 * kiln_dtype_size(dtype), out, 4 * kiln_dtype_size(dtype), dtype);
         ck_assert_msg(memcmp(in, out, 4 * kiln_dtype_size(dtype)) == 0, "%s",
                       kiln_dtype_name(dtype));
         verify_model();
@@ -99,7 +67,7 @@ static void check_cast(int32_t from, const void *in, size_t in_bytes, int32_t to
     m.attributes[0].has_i = true;
     /* Something between, so that the value inside the graph counts, too. */
     model_node("Transpose", "c", "y");
-    run_model(in, in_bytes, out, VALUES * kiln_dtype_size(dtype), dtype);
+    run_model(1, in, in_bytes, out, VALUES * kiln_dtype_size(dtype), dtype);
     for (size_t k = 0; k < VALUES; k++) {
         double found = kiln_element_number(dtype, out, k);
         ck_assert_msg(found == expected[k], "%s %zu: %g, expected %g", kiln_dtype_name(dtype), k,
@@ -138,7 +106,7 @@ START_TEST(casts_inside_the_graph_wrap) {
     model_attribute(model_node("Cast", "x", "c"), "to", 2)->i = UINT8;
     model_attribute(model_node("Cast", "c", "y"), "to", 2)->i = FLOAT;
     m.attributes[0].has_i = m.attributes[1].has_i = true;
-    run_model(x, sizeof x, y, sizeof y, KILN_F32);
+    run_model(1, x, sizeof x, y, sizeof y, KILN_F32);
     ck_assert(y[0] == 44 && y[1] == 255 && y[2] == 127);
     verify_model();
 }
@@ -158,7 +126,7 @@ static void check_arithmetic(char *op, int32_t type, double a, double b, double 
     kiln_element_put_number(dtype, &w, 0, b);
     set_raw(model_initializer("w", type, 1, &one), &w, kiln_dtype_size(dtype));
     model_node(op, strcmp(op, "Neg") == 0 ? "x" : "x w", "y");
-    run_model(&x, kiln_dtype_size(dtype), &y, kiln_dtype_size(dtype), dtype);
+    run_model(1, &x, kiln_dtype_size(dtype), &y, kiln_dtype_size(dtype), dtype);
     double found = kiln_element_number(dtype, &y, 0);
     ck_assert_msg(found == expected, "%s: %g, expected %g", op, found, expected);
     verify_model();

@@ -1,0 +1,231 @@
+/* QUANTIZE, QUANTIZE_RANGE: between real numbers and the integers that stand for them, held in f32.
+ */
+#include "runtime/kernels/kernel.h"
+
+#include <math.h>
+
+#define MOST 65536.0f /* of bounds */
+
+/* ---- Elements ------------------------------------------------------------------------------ */
+
+/* To the nearest integer, ties to even, as long as |value| < 2^22: adding this leaves no bits for a
+ * fraction. Instructions that every processor has for vectors, unlike those of rintf. */
+static inline float round_small(float value) {
+    const float magic = 0x1.8p23f;
+    return (value + magic) - magic;
+}
+
+/* Bounds are integers: clamped before, a value rounds within them. A NaN becomes the lower one. */
+static inline float quantize(uint32_t kind, float x, float scale, float zero, float low,
+                             float high) {
+    if (kind == KILN_DEQUANTIZE) {
+        return (x - zero) * scale;
+    }
+    bool multiplies = kind == KILN_REQUANTIZE_INTEGERS || kind == KILN_REQUANTIZE_CENTRED;
+    float value = multiplies ? x * scale : x / scale, least = low - zero, most = high - zero;
+    value = value > least ? value : least;
+    value = round_small(value > most ? most : value);
+    return kind == KILN_QUANTIZE_ROUND_TRIP                                     ? value * scale
+           : kind == KILN_QUANTIZE_INTEGERS || kind == KILN_REQUANTIZE_INTEGERS ? value + zero
+                                                                                : value;
+}
+
+typedef struct quantize_row {
+    const float *x, *scale, *zero;
+    size_t scale_step, zero_step, count;
+    float low, high, *y;
+} quantize_row;
+
+/* With a kind, and steps of 0, that the compiler knows. */
+static inline void quantize_as(uint32_t kind, const quantize_row *r, size_t scale_step,
+                               size_t zero_step) {
+    for (size_t k = 0; k < r->count; k++) {
+        r->y[k] = quantize(kind, r->x[k], r->scale[k * scale_step], r->zero[k * zero_step], r->low,
+                           r->high);
+    }
+}
+
+static inline void quantize_steps(uint32_t kind, const quantize_row *r) {
+    if (r->scale_step == 0 && r->zero_step == 0) {
+        quantize_as(kind, r, 0, 0);
+    } else if (r->zero_step == 0) {
+        quantize_as(kind, r, 1, 0);
+    } else {
+        quantize_as(kind, r, r->scale_step, 1);
+    }
+}
+
+static void quantize_any(uint32_t kind, const quantize_row *r) {
+    switch (kind) {
+    case KILN_QUANTIZE_INTEGERS:
+        quantize_steps(KILN_QUANTIZE_INTEGERS, r);
+        break;
+    case KILN_QUANTIZE_CENTRED:
+        quantize_steps(KILN_QUANTIZE_CENTRED, r);
+        break;
+    case KILN_QUANTIZE_ROUND_TRIP:
+        quantize_steps(KILN_QUANTIZE_ROUND_TRIP, r);
+        break;
+    case KILN_REQUANTIZE_INTEGERS:
+        quantize_steps(KILN_REQUANTIZE_INTEGERS, r);
+        break;
+    case KILN_REQUANTIZE_CENTRED:
+        quantize_steps(KILN_REQUANTIZE_CENTRED, r);
+        break;
+    default:
+        quantize_steps(KILN_DEQUANTIZE, r);
+        break;
+    }
+}
+
+/* ---- QUANTIZE ------------------------------------------------------------------------------ */
+
+static bool fits_axis(const operand *o, const operand *x, uint32_t axis) {
+    if (o->dtype != KILN_F32 || o->batched || o->elements == 0 || !operand_is_dense(o)) {
+        return false;
+    }
+    return o->elements == 1 ||
+           (axis < x->rank && !(axis == 0 && x->batched) && o->elements == x->dims[axis]);
+}
+
+static kiln_status check_quantize(const kernel_call *call, kiln_error *error) {
+    const kiln_quantize_params *p = call->params;
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    if (p->kind >= KILN_QUANTIZE_KIND_COUNT ||
+        !(p->low <= p->high && p->low >= -MOST && p->high <= MOST)) {
+        return kernel_fail(call, error, "parameters out of range");
+    }
+    bool sound = x->dtype == KILN_F32 && y->dtype == KILN_F32 && operand_same_dims(x, y) &&
+                 x->layout == y->layout && fits_axis(&call->inputs[1], x, p->axis);
+    bool zero = call->input_count > 2 && operand_present(&call->inputs[2]);
+    return sound && (!zero || fits_axis(&call->inputs[2], x, p->axis))
+               ? KILN_OK
+               : kernel_fail(call, error, "the operands do not fit");
+}
+
+/* Where a row's scales, or zeros, begin, and how far one is from the next. */
+static const float *of_row(const operand *o, const operand *x, uint32_t axis, size_t row,
+                           size_t *out_step) {
+    const float *all = o->data;
+    *out_step = 0;
+    if (o->elements == 1) {
+        return all;
+    }
+    if (axis + 1 == x->rank) {
+        *out_step = 1;
+        return all;
+    }
+    for (uint32_t k = axis + 1; k + 1 < x->rank; k++) {
+        row /= x->dims[k];
+    }
+    return all + row % o->elements;
+}
+
+static void quantize_range(void *context, size_t begin, size_t end) {
+    static const float nothing = 0.0f;
+    const kernel_call *call = context;
+    const kiln_quantize_params *p = call->params;
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    bool zero = call->input_count > 2 && operand_present(&call->inputs[2]);
+    for (size_t row = begin; row < end; row++) {
+        quantize_row r = {.x = (const float *)x->data + row * x->row_stride,
+                          .zero = &nothing,
+                          .count = x->row,
+                          .low = p->low,
+                          .high = p->high,
+                          .y = (float *)y->data + row * y->row_stride};
+        r.scale = of_row(&call->inputs[1], x, p->axis, row, &r.scale_step);
+        if (zero) {
+            r.zero = of_row(&call->inputs[2], x, p->axis, row, &r.zero_step);
+        }
+        quantize_any(p->kind, &r);
+    }
+}
+
+static kiln_status run_quantize(kernel_call *call, kiln_error *error) {
+    (void)error;
+    const operand *x = &call->inputs[0];
+    size_t grain = 1 + 8192 / (x->row == 0 ? 1 : x->row);
+    kernel_parallel(call, operand_rows(x, call->batch), grain, call, quantize_range);
+    return KILN_OK;
+}
+
+const kernel kernel_quantize = {
+    .traits = {.name = "quantize",
+               .runs_on = "Kiln",
+               .strided_inputs = 1,
+               .strided_outputs = 1,
+               .in_place_inputs = 1,
+               .params_bytes = sizeof(kiln_quantize_params)},
+    .min_inputs = 2,
+    .max_inputs = 3,
+    .min_outputs = 1,
+    .max_outputs = 1,
+    .check = check_quantize,
+    .run = run_quantize,
+};
+
+/* ---- QUANTIZE_RANGE ------------------------------------------------------------------------ */
+
+static kiln_status check_range(const kernel_call *call, kiln_error *error) {
+    bool sound = call->inputs[0].dtype == KILN_F32;
+    for (uint32_t k = 0; k < 2; k++) {
+        const operand *y = &call->outputs[k];
+        sound = sound && y->dtype == KILN_F32 && y->elements == 1 && !y->batched;
+    }
+    return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
+}
+
+/* Several of each, so that they can be vectors. */
+#define LANES 16
+
+typedef struct extremes {
+    float least[LANES], most[LANES];
+} extremes;
+
+static void look_at_row(extremes *e, const float *x, size_t count) {
+    size_t k = 0;
+    for (; k + LANES <= count; k += LANES) {
+        for (size_t lane = 0; lane < LANES; lane++) {
+            float value = x[k + lane];
+            e->least[lane] = value < e->least[lane] ? value : e->least[lane];
+            e->most[lane] = value > e->most[lane] ? value : e->most[lane];
+        }
+    }
+    for (; k < count; k++) {
+        e->least[0] = x[k] < e->least[0] ? x[k] : e->least[0];
+        e->most[0] = x[k] > e->most[0] ? x[k] : e->most[0];
+    }
+}
+
+static kiln_status run_range(kernel_call *call, kiln_error *error) {
+    (void)error;
+    const operand *x = &call->inputs[0];
+    extremes e = {{0}, {0}};
+    for (size_t row = 0; row < operand_rows(x, call->batch); row++) {
+        look_at_row(&e, (const float *)x->data + row * x->row_stride, x->row);
+    }
+    float least = 0, most = 0;
+    for (size_t lane = 0; lane < LANES; lane++) {
+        least = e.least[lane] < least ? e.least[lane] : least;
+        most = e.most[lane] > most ? e.most[lane] : most;
+    }
+    float scale = most > least ? (most - least) / 255.0f : 1.0f;
+    float zero = fminf(fmaxf(-least / scale, 0.0f), 255.0f);
+    *(float *)call->outputs[0].data = scale;
+    *(float *)call->outputs[1].data = rintf(zero);
+    return KILN_OK;
+}
+
+const kernel kernel_quantize_range = {
+    .traits = {.name = "quantize_range",
+               .runs_on = "Kiln",
+               .strided_inputs = 1,
+               .params_bytes = sizeof(kiln_quantize_range_params)},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .min_outputs = 2,
+    .max_outputs = 2,
+    .check = check_range,
+    .run = run_range,
+};

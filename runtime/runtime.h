@@ -26,6 +26,8 @@ kiln_status plan_open_owned(void *bytes, size_t size, const kiln_plan *weights_o
                             kiln_plan **out_plan, kiln_error *error);
 /* Checks the whole file; after it, everything in the view is trusted. */
 kiln_status plan_validate(kiln_plan *plan, kiln_error *error);
+/* The part of it that looks at storages. */
+kiln_status plan_validate_storages(const kiln_plan *plan, kiln_error *error);
 /* The part of it that looks at steps. */
 kiln_status plan_validate_steps(const kiln_plan *plan, kiln_error *error);
 /* Likewise, at bands; steps have been checked. */

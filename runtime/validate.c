@@ -3,7 +3,6 @@
 #include "runtime/runtime.h"
 
 #define XXH_INLINE_ALL
-#include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -110,7 +109,7 @@ static uint64_t section_bytes(const kiln_plan *plan, int kind) {
     return plan->view.header->sections[kind].bytes;
 }
 
-/* ---- Strings, storages, tensors ------------------------------------------------------------ */
+/* ---- Strings, tensors ------------------------------------------------------------ */
 
 static kiln_status check_strings(const kiln_plan *plan, kiln_error *error) {
     const kiln_plan_view *v = &plan->view;
@@ -129,95 +128,6 @@ static kiln_status check_strings(const kiln_plan *plan, kiln_error *error) {
         sound = v->steps[k].name < size && v->steps[k].origin < size;
     }
     return sound ? KILN_OK : fail(error, "a string lies outside the strings");
-}
-
-typedef struct storage_event {
-    uint32_t step, storage;
-    bool ends;
-} storage_event;
-
-static int compare_events(const void *a, const void *b) {
-    const storage_event *x = a, *y = b;
-    if (x->step != y->step) {
-        return x->step < y->step ? -1 : 1;
-    }
-    if (x->ends != y->ends) {
-        return x->ends ? 1 : -1;
-    }
-    return x->storage < y->storage ? -1 : x->storage > y->storage;
-}
-
-/* Sweeps over the steps with the live storages sorted by offset; a new one must fit between its
- * neighbours. Returns false on overlap. */
-static bool sweep(const kiln_plan_view *v, const storage_event *events, uint32_t *live) {
-    size_t count = 0;
-    for (size_t e = 0; e < v->storage_count * 2; e++) {
-        uint32_t id = events[e].storage;
-        const kiln_plan_storage *s = &v->storages[id];
-        size_t low = 0, high = count;
-        while (low < high) {
-            size_t middle = (low + high) / 2;
-            if (v->storages[live[middle]].offset < s->offset) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        if (events[e].ends) {
-            memmove(&live[low], &live[low + 1], (count - low - 1) * sizeof *live);
-            count--;
-            continue;
-        }
-        const kiln_plan_storage *before = low > 0 ? &v->storages[live[low - 1]] : NULL;
-        const kiln_plan_storage *after = low < count ? &v->storages[live[low]] : NULL;
-        if ((before != NULL && before->offset + before->bytes > s->offset) ||
-            (after != NULL && s->offset + s->bytes > after->offset)) {
-            return false;
-        }
-        memmove(&live[low + 1], &live[low], (count - low) * sizeof *live);
-        live[low] = id;
-        count++;
-    }
-    return true;
-}
-
-static kiln_status check_storages(const kiln_plan *plan, kiln_error *error) {
-    const kiln_plan_view *v = &plan->view;
-    uint64_t arena = v->header->arena_bytes;
-    for (size_t k = 0; k < v->storage_count; k++) {
-        const kiln_plan_storage *s = &v->storages[k];
-        bool sound = s->offset % KILN_ARENA_ALIGNMENT == 0 && s->bytes > 0 &&
-                     s->bytes % KILN_ARENA_ALIGNMENT == 0 && s->offset <= arena &&
-                     s->bytes <= arena - s->offset && s->first_step <= s->last_step &&
-                     s->last_step < v->step_count;
-        if (!sound) {
-            return fail(error, "a storage lies outside the arena");
-        }
-    }
-    const kiln_allocator *a = &plan->allocator;
-    size_t event_bytes = (v->storage_count * 2 + 1) * sizeof(storage_event);
-    size_t live_bytes = (v->storage_count + 1) * sizeof(uint32_t);
-    storage_event *events = a->allocate(a->context, event_bytes, 16);
-    uint32_t *live = a->allocate(a->context, live_bytes, 16);
-    kiln_status status = KILN_ERROR_MEMORY;
-    if (events != NULL && live != NULL) {
-        storage_event *event = events;
-        for (uint32_t k = 0; k < v->storage_count; k++) {
-            *event++ = (storage_event){v->storages[k].first_step, k, false};
-            *event++ = (storage_event){v->storages[k].last_step, k, true};
-        }
-        qsort(events, v->storage_count * 2, sizeof *events, compare_events);
-        status = sweep(v, events, live) ? KILN_OK : fail(error, "storages overlap");
-    } else {
-        (void)kiln_fail(error, status, "out of memory");
-    }
-    if (events != NULL) {
-        a->release(a->context, events, event_bytes);
-    }
-    if (live != NULL) {
-        a->release(a->context, live, live_bytes);
-    }
-    return status;
 }
 
 static bool check_dims(const kiln_plan_tensor_record *t, uint64_t *out_elements) {
@@ -307,7 +217,8 @@ static kiln_status check_tensors(const kiln_plan *plan, kiln_error *error) {
 
 kiln_status plan_validate(kiln_plan *plan, kiln_error *error) {
     kiln_status (*const records[])(const kiln_plan *, kiln_error *) = {
-        check_strings, check_storages, check_tensors, plan_validate_steps, plan_validate_bands};
+        check_strings, plan_validate_storages, check_tensors, plan_validate_steps,
+        plan_validate_bands};
     kiln_status status = check_header(plan, error);
     if (status == KILN_OK) {
         status = check_sections(plan, error);

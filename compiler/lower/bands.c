@@ -22,12 +22,16 @@ typedef struct live_bytes {
 /* ---- A band's schedule --------------------------------------------------------------------- */
 
 const program_band *program_band_of(const program *p, uint32_t step) {
-    for (size_t k = 0; k < p->band_count; k++) {
-        if (p->bands[k].first_step <= step && step <= p->bands[k].last_step) {
-            return &p->bands[k];
+    size_t low = 0, high = p->band_count; /* they are in order */
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (p->bands[middle].last_step < step) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
     }
-    return NULL;
+    return low < p->band_count && p->bands[low].first_step <= step ? &p->bands[low] : NULL;
 }
 
 bool program_step_rows(const program *p, uint32_t step, uint32_t input, uint32_t *out_multiple,
@@ -151,7 +155,7 @@ static void set_windows(lowering *l, const use_table *table, const program_band 
     for (uint32_t s = b->first_step; s < b->last_step; s++) {
         uint32_t id = output_of(&p->steps[s]);
         size_t begin = table->first[id], end = table->first[id + 1];
-        bool inside = lowering_is_alone(l, id) && table->uses[begin].is_output &&
+        bool inside = use_table_is_alone(table, id) && table->uses[begin].is_output &&
                       table->uses[begin].step == s && end - begin > 1;
         for (size_t u = begin; u < end; u++) {
             inside = inside && table->uses[u].step <= b->last_step;
@@ -188,14 +192,14 @@ static kiln_status measure(lowering *l, const use_table *table, memory *saved, l
         status = lowering_make_storages(l);
     }
     memcpy(l->memories, saved, p->tensor_count * sizeof *saved);
-    memset(out->at, 0, p->step_count * sizeof *out->at);
-    for (size_t k = 0; k < p->storage_count; k++) {
-        for (uint32_t s = p->storages[k].first_step; s <= p->storages[k].last_step; s++) {
-            out->at[s] += p->storages[k].bytes;
-        }
+    memset(out->at, 0, (p->step_count + 1) * sizeof *out->at);
+    for (size_t k = 0; k < p->storage_count; k++) { /* differences; they may wrap, sums do not */
+        out->at[p->storages[k].first_step] += p->storages[k].bytes;
+        out->at[p->storages[k].last_step + 1] -= p->storages[k].bytes;
     }
     out->peak = 0;
     for (uint32_t s = 0; s < p->step_count; s++) {
+        out->at[s] += s > 0 ? out->at[s - 1] : 0;
         if (out->at[s] > out->peak) {
             out->peak = out->at[s];
             out->peak_step = s;

@@ -16,6 +16,21 @@ static bool is_pseudo(const program_step *step) {
     return (int)step->kernel >= KILN_KERNEL_COUNT;
 }
 
+void use_table_add_tenant(lowering *l, use_table *table, uint32_t t, uint32_t root) {
+    l->memories[t].root = root;
+    table->next_tenant[t] = table->tenant[root];
+    table->tenant[root] = t;
+}
+
+static void list_tenants(lowering *l, use_table *table) {
+    for (uint32_t t = 0; t < l->p->tensor_count; t++) {
+        table->tenant[t] = KILN_PLAN_NONE;
+    }
+    for (uint32_t t = 0; t < l->p->tensor_count; t++) {
+        use_table_add_tenant(l, table, t, l->memories[t].root);
+    }
+}
+
 kiln_status use_table_build(lowering *l, use_table *out_table) {
     const program *p = l->p;
     size_t total = 0;
@@ -24,9 +39,13 @@ kiln_status use_table_build(lowering *l, use_table *out_table) {
     }
     out_table->first = graph_allocate(l->g, (p->tensor_count + 2) * sizeof *out_table->first);
     out_table->uses = graph_allocate(l->g, (total + 1) * sizeof *out_table->uses);
-    if (out_table->first == NULL || out_table->uses == NULL) {
+    out_table->tenant = graph_allocate(l->g, (p->tensor_count + 1) * sizeof(uint32_t));
+    out_table->next_tenant = graph_allocate(l->g, (p->tensor_count + 1) * sizeof(uint32_t));
+    if (out_table->first == NULL || out_table->uses == NULL || out_table->tenant == NULL ||
+        out_table->next_tenant == NULL) {
         return KILN_ERROR_MEMORY;
     }
+    list_tenants(l, out_table);
     /* Counting sort by tensor: next[t] becomes the start of t's uses, and, once filled, their end.
      */
     size_t *next = out_table->first + 1;
@@ -100,25 +119,24 @@ bool uses_allow_strides(const lowering *l, const use_table *table, uint32_t tens
 
 /* Moves everything that lies in `part`'s memory to `offset` bytes into root's. With wide rows,
  * every tensor concerned must follow row by row and be used by kernels that take a stride. */
-static bool move_memory(lowering *l, const use_table *table, uint32_t part, uint32_t root,
+static bool move_memory(lowering *l, use_table *table, uint32_t part, uint32_t root,
                         uint64_t offset, uint32_t row_stride, bool contiguous) {
-    program *p = l->p;
-    for (uint32_t t = 0; t < p->tensor_count && !contiguous; t++) {
-        const memory *m = &l->memories[t];
-        if (m->root == part && p->tensors[t].place == KILN_PLACE_ARENA &&
-            (!m->row_wise || !uses_allow_strides(l, table, t))) {
+    uint32_t next;
+    for (uint32_t t = table->tenant[part]; t != KILN_PLAN_NONE && !contiguous;
+         t = table->next_tenant[t]) {
+        if (!l->memories[t].row_wise || !uses_allow_strides(l, table, t)) {
             return false;
         }
     }
-    for (uint32_t t = 0; t < p->tensor_count; t++) {
+    for (uint32_t t = table->tenant[part]; t != KILN_PLAN_NONE; t = next) {
         memory *m = &l->memories[t];
-        if (m->root == part && p->tensors[t].place == KILN_PLACE_ARENA) {
-            m->root = root;
-            m->offset += offset;
-            m->row_wise = m->row_wise && !contiguous;
-            m->row_stride = contiguous ? m->row_stride : row_stride;
-        }
+        next = table->next_tenant[t];
+        m->offset += offset;
+        m->row_wise = m->row_wise && !contiguous;
+        m->row_stride = contiguous ? m->row_stride : row_stride;
+        use_table_add_tenant(l, table, t, root);
     }
+    table->tenant[part] = KILN_PLAN_NONE;
     return true;
 }
 
@@ -127,7 +145,7 @@ static bool is_free_root(const lowering *l, uint32_t t) {
 }
 
 /* One part as columns of the whole's memory: a shared memory, or false. */
-static bool share_columns(lowering *l, const use_table *table, uint32_t whole, uint32_t part,
+static bool share_columns(lowering *l, use_table *table, uint32_t whole, uint32_t part,
                           const lower_columns *columns, uint64_t start) {
     const memory *w = &l->memories[whole];
     const program_tensor *t = &l->p->tensors[whole];
@@ -204,7 +222,7 @@ static uint64_t part_width(const lowering *l, uint32_t part, const lower_columns
 }
 
 /* All parts already lie side by side in one memory: the whole is just a wider view of it. */
-static bool already_adjacent(lowering *l, const use_table *table, const program_step *step) {
+static bool already_adjacent(lowering *l, use_table *table, const program_step *step) {
     const lower_columns *columns = step->params;
     uint32_t whole = step->operands[step->input_count];
     const memory *first = &l->memories[step->operands[0]];
@@ -227,8 +245,7 @@ static bool already_adjacent(lowering *l, const use_table *table, const program_
 }
 
 /* Marks in `shared` which parts need no copy. */
-static void share_parts(lowering *l, const use_table *table, const program_step *step,
-                        bool *shared) {
+static void share_parts(lowering *l, use_table *table, const program_step *step, bool *shared) {
     const lower_columns *columns = step->params;
     bool is_concat = (int)step->kernel == LOWER_CONCAT;
     uint32_t whole = step->operands[is_concat ? step->input_count : 0];

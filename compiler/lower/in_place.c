@@ -33,25 +33,31 @@ static bool extents_overlap(const extent *a, const extent *b) {
     return true;
 }
 
-/* Tensors of each root, as lists. */
-typedef struct root_lists {
-    uint32_t *head, *next;
-} root_lists;
-
-static void move_to_root(lowering *l, root_lists *lists, uint32_t id, uint32_t root) {
-    l->memories[id].root = root;
-    lists->next[id] = lists->head[root];
-    lists->head[root] = id;
-}
+/* Views of one memory that are looked at; where there are more, results get memory of their own. */
+#define TENANTS_WALKED 256
 
 /* Is the memory of `id` free for the result of step s: no tensor that overlaps it, `id` included,
- * is read or written after s, and none but `id` itself is an operand of s? */
-static bool is_last_use(const lowering *l, const use_table *table, const root_lists *lists,
-                        uint32_t id, uint32_t s) {
+ * is read or written after s, and none but `id` itself is an operand of s? Tenants whose last use
+ * is past leave the list, or a long chain in one memory would be walked from its beginning for each
+ * step; a root that has lost one cannot move to another any more. */
+static bool is_last_use(const lowering *l, use_table *table, bool *shortened, uint32_t id,
+                        uint32_t s) {
     extent wanted = extent_of(l, id);
-    for (uint32_t t = lists->head[l->memories[id].root]; t != KILN_PLAN_NONE; t = lists->next[t]) {
-        extent e = extent_of(l, t);
+    const program_band *band = program_band_of(l->p, s);
+    uint32_t root = l->memories[id].root, first = band != NULL ? band->first_step : s, walked = 0;
+    for (uint32_t *link = &table->tenant[root]; *link != KILN_PLAN_NONE;) {
+        uint32_t t = *link;
         size_t begin = table->first[t], end = table->first[t + 1];
+        if (begin < end && table->uses[end - 1].step < first) {
+            *link = table->next_tenant[t];
+            shortened[root] = true;
+            continue;
+        }
+        link = &table->next_tenant[t];
+        if (++walked > TENANTS_WALKED) {
+            return false;
+        }
+        extent e = extent_of(l, t);
         if (begin == end || !extents_overlap(&wanted, &e)) {
             continue;
         }
@@ -86,11 +92,10 @@ static bool reads_first(const program *p, const program_band *band, const tensor
 }
 
 /* In a band, earlier steps go on reading in later turns what step s would write over. */
-static bool is_read_in_time(const lowering *l, const use_table *table, const root_lists *lists,
-                            uint32_t id, uint32_t s) {
+static bool is_read_in_time(const lowering *l, const use_table *table, uint32_t id, uint32_t s) {
     const program_band *band = program_band_of(l->p, s);
-    uint32_t t = band != NULL ? lists->head[l->memories[id].root] : KILN_PLAN_NONE;
-    for (; t != KILN_PLAN_NONE; t = lists->next[t]) {
+    uint32_t t = band != NULL ? table->tenant[l->memories[id].root] : KILN_PLAN_NONE;
+    for (; t != KILN_PLAN_NONE; t = table->next_tenant[t]) {
         for (size_t u = table->first[t]; u < table->first[t + 1]; u++) {
             const tensor_use *use = &table->uses[u];
             bool here = use->step >= band->first_step && use->step < s;
@@ -113,31 +118,31 @@ static bool is_read_elsewhere(const program_step *step, uint8_t in_place, uint32
     return false;
 }
 
-static bool try_operand(lowering *l, const use_table *table, root_lists *lists, uint32_t s,
-                        uint32_t input, uint32_t output) {
+static bool try_operand(lowering *l, use_table *table, bool *shortened, uint32_t s, uint32_t input,
+                        uint32_t output) {
     program *p = l->p;
     if (input == KILN_PLAN_NONE || p->tensors[input].place != KILN_PLACE_ARENA ||
         !program_same_physical(&p->tensors[input], &p->tensors[output]) ||
         p->tensors[input].window_rows != 0 || p->tensors[output].window_rows != 0 ||
-        !is_last_use(l, table, lists, input, s) || !is_read_in_time(l, table, lists, input, s)) {
+        !is_last_use(l, table, shortened, input, s) || !is_read_in_time(l, table, input, s)) {
         return false;
     }
     memory *in = &l->memories[input];
     bool wide = in->row_stride > program_row(&p->tensors[input]);
-    for (uint32_t t = lists->head[output]; t != KILN_PLAN_NONE; t = lists->next[t]) {
+    for (uint32_t t = table->tenant[output]; t != KILN_PLAN_NONE; t = table->next_tenant[t]) {
         if (wide && (!l->memories[t].row_wise || !uses_allow_strides(l, table, t))) {
             return false;
         }
     }
-    uint32_t t = lists->head[output];
-    lists->head[output] = KILN_PLAN_NONE;
+    uint32_t t = table->tenant[output];
+    table->tenant[output] = KILN_PLAN_NONE;
     while (t != KILN_PLAN_NONE) {
-        uint32_t next = lists->next[t];
+        uint32_t next = table->next_tenant[t];
         memory *m = &l->memories[t];
         m->offset += in->offset;
         m->row_stride = wide ? in->row_stride : m->row_stride;
         m->row_wise = m->row_wise && in->row_wise;
-        move_to_root(l, lists, t, in->root);
+        use_table_add_tenant(l, table, t, in->root);
         t = next;
     }
     return true;
@@ -146,28 +151,19 @@ static bool try_operand(lowering *l, const use_table *table, root_lists *lists, 
 kiln_status lowering_share_in_place(lowering *l) {
     program *p = l->p;
     use_table table;
-    root_lists lists = {graph_allocate(l->g, (p->tensor_count + 1) * sizeof(uint32_t)),
-                        graph_allocate(l->g, (p->tensor_count + 1) * sizeof(uint32_t))};
-    if (lists.head == NULL || lists.next == NULL || use_table_build(l, &table) != KILN_OK) {
+    bool *shortened = graph_allocate(l->g, p->tensor_count + 1); /* by root */
+    if (shortened == NULL || use_table_build(l, &table) != KILN_OK) {
         return KILN_ERROR_MEMORY;
-    }
-    for (uint32_t t = 0; t < p->tensor_count; t++) {
-        lists.head[t] = KILN_PLAN_NONE;
-    }
-    for (uint32_t t = 0; t < p->tensor_count; t++) {
-        if (p->tensors[t].place == KILN_PLACE_ARENA) {
-            move_to_root(l, &lists, t, l->memories[t].root);
-        }
     }
     for (uint32_t s = 0; s < p->step_count; s++) {
         const program_step *step = &p->steps[s];
         uint32_t output = step->operands[step->input_count];
         uint8_t mask = kiln_kernel_describe(step->kernel)->in_place_inputs;
-        bool free_output =
-            p->tensors[output].place == KILN_PLACE_ARENA && l->memories[output].root == output;
+        bool free_output = p->tensors[output].place == KILN_PLACE_ARENA &&
+                           l->memories[output].root == output && !shortened[output];
         for (uint32_t k = 0; k < step->input_count && k < 8 && free_output; k++) {
             if ((mask >> k & 1) != 0 && !is_read_elsewhere(step, mask, step->operands[k]) &&
-                try_operand(l, &table, &lists, s, step->operands[k], output)) {
+                try_operand(l, &table, shortened, s, step->operands[k], output)) {
                 break;
             }
         }

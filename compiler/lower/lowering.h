@@ -55,8 +55,12 @@ typedef struct tensor_use {
 typedef struct use_table {
     tensor_use *uses;
     size_t *first; /* tensor_count + 1 entries: uses of t are first[t] .. first[t+1] */
+    /* The tensors of each root, as lists that end in NONE. */
+    uint32_t *tenant, *next_tenant;
 } use_table;
 kiln_status use_table_build(lowering *l, use_table *out_table);
+/* Makes `root` the root of t, which is in no list. */
+void use_table_add_tenant(lowering *l, use_table *table, uint32_t t, uint32_t root);
 /* May every use of the tensor live with strided rows? */
 bool uses_allow_strides(const lowering *l, const use_table *table, uint32_t tensor_id);
 
@@ -68,7 +72,7 @@ bool conv_adds(uint32_t algorithm);
 /* residual.c: convolutions take over additions. */
 kiln_status lowering_fuse_residuals(lowering *l);
 /* Is the tensor's memory its own, and nobody else's? (residual.c) */
-bool lowering_is_alone(const lowering *l, uint32_t tensor_id);
+bool use_table_is_alone(const use_table *table, uint32_t tensor_id);
 /* bands.c: which steps run by rows together, and what is then held in windows. */
 kiln_status lowering_choose_bands(lowering *l);
 const program_band *program_band_of(const program *p, uint32_t step);

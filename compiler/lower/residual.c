@@ -4,13 +4,8 @@
 
 #include <math.h>
 
-bool lowering_is_alone(const lowering *l, uint32_t id) {
-    for (uint32_t t = 0; t < l->p->tensor_count; t++) {
-        if (t != id && l->memories[t].root == id) {
-            return false;
-        }
-    }
-    return l->memories[id].root == id;
+bool use_table_is_alone(const use_table *table, uint32_t id) {
+    return table->tenant[id] == id && table->next_tenant[id] == KILN_PLAN_NONE;
 }
 
 /* The step of a convolution of ours whose result nobody but an addition wants; NONE if it is not.
@@ -19,7 +14,7 @@ static uint32_t find_convolution(const lowering *l, const use_table *table, uint
     const program *p = l->p;
     size_t begin = table->first[id], end = table->first[id + 1];
     if (p->tensors[id].place != KILN_PLACE_ARENA || end - begin != 2 ||
-        !table->uses[begin].is_output || !lowering_is_alone(l, id)) {
+        !table->uses[begin].is_output || !use_table_is_alone(table, id)) {
         return KILN_PLAN_NONE;
     }
     uint32_t s = table->uses[begin].step;

@@ -3,32 +3,31 @@
 #include "compiler/passes/passes.h"
 
 static bool is_wanted(const tensor *t) {
-    return t != NULL && (t->consumer_count > 0 || t->is_output);
+    return t != NULL && (t->mark > 0 || t->is_output);
 }
 
+/* From the last node to the first: when one is looked at, all that would read its outputs has been;
+ * a tensor's mark counts its readers that are wanted. */
 kiln_status pass_remove_dead_code(graph *g, size_t *inout_rewrites) {
-    size_t dropped = 1;
-    while (dropped > 0) {
-        dropped = 0;
-        for (size_t k = g->node_count; k-- > 0;) {
-            node *n = g->nodes[k];
-            bool wanted = false;
-            for (size_t o = 0; o < n->output_count; o++) {
-                wanted = wanted || is_wanted(n->outputs[o]);
-                if (o > 0 && n->outputs[o] != NULL && !is_wanted(n->outputs[o])) {
-                    n->outputs[o] = NULL;
-                }
-            }
-            if (!wanted) {
-                n->dead = true;
-                dropped++;
+    for (size_t k = 0; k < g->tensor_count; k++) {
+        g->tensors[k]->mark = 0;
+    }
+    for (size_t k = g->node_count; k-- > 0;) {
+        node *n = g->nodes[k];
+        bool wanted = false;
+        for (size_t o = 0; o < n->output_count; o++) {
+            wanted = wanted || is_wanted(n->outputs[o]);
+            if (o > 0 && n->outputs[o] != NULL && !is_wanted(n->outputs[o])) {
+                n->outputs[o] = NULL;
             }
         }
-        *inout_rewrites += dropped;
-        kiln_status status = graph_refresh(g);
-        if (status != KILN_OK) {
-            return status;
+        for (size_t i = 0; i < n->input_count && wanted; i++) {
+            if (n->inputs[i] != NULL) {
+                n->inputs[i]->mark++;
+            }
         }
+        n->dead = !wanted;
+        *inout_rewrites += !wanted;
     }
     return KILN_OK;
 }

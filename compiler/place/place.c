@@ -1,11 +1,13 @@
 /* Several greedy orders, then a seeded hill climb on the order, the best kept. Greedy by size and
  * by breadth: Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020.
  */
-#include "compiler/place/place.h"
+#include "compiler/place/placing.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/* So many are compared with each other in hardly any time. */
+#define PLACE_COMPARED 4096
 #define PLACE_CLIMB_WORK 40000000u /* pairs of storages looked at while climbing */
 
 typedef struct placement {
@@ -54,11 +56,6 @@ static uint64_t place_in_order(placement *work) {
 
 /* ---- Orders -------------------------------------------------------------------------------- */
 
-typedef struct order_key {
-    uint64_t primary, secondary;
-    uint32_t id;
-} order_key;
-
 static int compare_keys(const void *a, const void *b) {
     const order_key *x = a, *y = b;
     if (x->primary != y->primary) {
@@ -68,6 +65,10 @@ static int compare_keys(const void *a, const void *b) {
         return x->secondary > y->secondary ? -1 : 1;
     }
     return x->id < y->id ? -1 : 1;
+}
+
+void sort_keys(order_key *keys, size_t count) {
+    qsort(keys, count, sizeof *keys, compare_keys);
 }
 
 static uint64_t lifetime(const program_storage *s) {
@@ -108,7 +109,7 @@ static void sort_order(placement *work, order_key *keys, size_t heuristic) {
     for (uint32_t id = 0; id < count; id++) {
         keys[id] = heuristics[heuristic].key(work, id);
     }
-    qsort(keys, count, sizeof *keys, compare_keys);
+    sort_keys(keys, count);
     for (size_t k = 0; k < count; k++) {
         work->order[k] = keys[k].id;
     }
@@ -118,7 +119,7 @@ static void sort_order(placement *work, order_key *keys, size_t heuristic) {
 
 /* Largest sum of live bytes at one step, and per storage the largest of its steps. */
 static kiln_status measure(program *p, uint64_t *breadth) {
-    uint64_t *live = calloc(p->step_count + 1, sizeof *live);
+    uint64_t *live = calloc(p->step_count + 1, sizeof *live), sum = 0;
     if (live == NULL) {
         return KILN_ERROR_MEMORY;
     }
@@ -126,15 +127,15 @@ static kiln_status measure(program *p, uint64_t *breadth) {
     for (size_t k = 0; k < p->storage_count; k++) {
         const program_storage *s = &p->storages[k];
         p->no_reuse_bytes += s->bytes;
-        for (uint32_t step = s->first_step; step <= s->last_step; step++) {
-            live[step] += s->bytes;
-        }
+        live[s->first_step] += s->bytes; /* differences; they may wrap, sums do not */
+        live[s->last_step + 1] -= s->bytes;
     }
     for (size_t step = 0; step < p->step_count; step++) {
+        sum = live[step] += sum;
         p->lower_bound_bytes =
             live[step] > p->lower_bound_bytes ? live[step] : p->lower_bound_bytes;
     }
-    for (size_t k = 0; k < p->storage_count; k++) {
+    for (size_t k = 0; k < p->storage_count && p->storage_count <= PLACE_COMPARED; k++) {
         const program_storage *s = &p->storages[k];
         for (uint32_t step = s->first_step; step <= s->last_step; step++) {
             breadth[k] = live[step] > breadth[k] ? live[step] : breadth[k];
@@ -187,6 +188,18 @@ static void climb(program *p, placement *work, uint32_t *best_order) {
     }
 }
 
+static void search(program *p, placement *work, order_key *keys, uint32_t *best_order) {
+    for (size_t h = 0; h < sizeof heuristics / sizeof *heuristics; h++) {
+        sort_order(work, keys, h);
+        uint64_t arena = place_in_order(work);
+        if (h == 0 || arena < p->arena_bytes) {
+            keep(p, work, arena, heuristics[h].name);
+            memcpy(best_order, work->order, p->storage_count * sizeof *best_order);
+        }
+    }
+    climb(p, work, best_order);
+}
+
 kiln_status place_program(program *p) {
     size_t count = p->storage_count;
     placement work = {.p = p,
@@ -195,7 +208,7 @@ kiln_status place_program(program *p) {
                       .placed = calloc(count + 1, sizeof *work.placed),
                       .breadth = calloc(count + 1, sizeof *work.breadth)};
     uint32_t *best_order = calloc(count + 1, sizeof *best_order);
-    order_key *keys = calloc(count + 1, sizeof *keys);
+    order_key *keys = calloc(2 * count + 1, sizeof *keys);
     kiln_status status = KILN_ERROR_MEMORY;
     if (work.order == NULL || work.offsets == NULL || work.placed == NULL || work.breadth == NULL ||
         best_order == NULL || keys == NULL) {
@@ -205,15 +218,13 @@ kiln_status place_program(program *p) {
     if (status != KILN_OK) {
         goto cleanup;
     }
-    for (size_t h = 0; h < sizeof heuristics / sizeof *heuristics; h++) {
-        sort_order(&work, keys, h);
-        uint64_t arena = place_in_order(&work);
-        if (h == 0 || arena < p->arena_bytes) {
-            keep(p, &work, arena, heuristics[h].name);
-            memcpy(best_order, work.order, count * sizeof *best_order);
-        }
+    if (count > PLACE_COMPARED) {
+        uint64_t arena = 0;
+        status = place_in_time(p, keys, work.offsets, &arena);
+        keep(p, &work, arena, "in order of time");
+    } else {
+        search(p, &work, keys, best_order);
     }
-    climb(p, &work, best_order);
 
 cleanup:
     free(work.order);

@@ -1,0 +1,123 @@
+/* Storages of an untrusted plan: inside the arena, and no two of them in the same place at the same
+ * time. */
+#include "runtime/runtime.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static kiln_status fail(kiln_error *error, const char *what) {
+    return kiln_fail(error, KILN_ERROR_FORMAT, "damaged plan: %s", what);
+}
+
+/* The highest end of storages so far at each step, as a tree over the steps: node k has the
+ * children 2k and 2k + 1, the leaves begin at `leaves`. */
+typedef struct skyline {
+    uint64_t *highest; /* of all steps below the node */
+    uint64_t *all;     /* every step below the node is at least so high */
+    size_t leaves;     /* a power of two */
+} skyline;
+
+static uint64_t larger(uint64_t a, uint64_t b) {
+    return a > b ? a : b;
+}
+
+/* The highest of steps [first, last], seen from a node that covers [begin, end). With raise, they
+ * become at least so high. */
+static uint64_t visit(skyline *s, size_t node, size_t begin, size_t end, size_t first, size_t last,
+                      uint64_t raise) {
+    if (last < begin || end <= first) {
+        return 0;
+    }
+    if (first <= begin && end - 1 <= last) {
+        uint64_t found = s->highest[node];
+        s->highest[node] = larger(found, raise);
+        s->all[node] = larger(s->all[node], raise);
+        return found;
+    }
+    size_t middle = begin + (end - begin) / 2;
+    uint64_t found = larger(visit(s, 2 * node, begin, middle, first, last, raise),
+                            visit(s, 2 * node + 1, middle, end, first, last, raise));
+    s->highest[node] = larger(s->highest[node], raise);
+    return larger(found, s->all[node]);
+}
+
+typedef struct by_offset {
+    uint64_t offset;
+    uint32_t storage;
+} by_offset;
+
+static int compare(const void *a, const void *b) {
+    const by_offset *x = a, *y = b;
+    if (x->offset != y->offset) {
+        return x->offset < y->offset ? -1 : 1;
+    }
+    return x->storage < y->storage ? -1 : x->storage > y->storage;
+}
+
+/* From the lowest to the highest: each must lie above all that live when it does. */
+static bool are_apart(const kiln_plan_view *v, by_offset *sorted, skyline *s) {
+    for (uint32_t k = 0; k < v->storage_count; k++) {
+        sorted[k] = (by_offset){v->storages[k].offset, k};
+    }
+    qsort(sorted, v->storage_count, sizeof *sorted, compare);
+    for (size_t k = 0; k < v->storage_count; k++) {
+        const kiln_plan_storage *storage = &v->storages[sorted[k].storage];
+        uint64_t below = visit(s, 1, 0, s->leaves, storage->first_step, storage->last_step,
+                               storage->offset + storage->bytes);
+        if (below > storage->offset) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void *allocate_cleared(const kiln_allocator *a, size_t bytes) {
+    void *memory = a->allocate(a->context, bytes, 16);
+    return memory != NULL ? memset(memory, 0, bytes) : NULL;
+}
+
+static kiln_status check_overlap(const kiln_plan *plan, kiln_error *error) {
+    const kiln_plan_view *v = &plan->view;
+    const kiln_allocator *a = &plan->allocator;
+    skyline s = {.leaves = 1};
+    while (s.leaves < v->step_count) {
+        s.leaves *= 2;
+    }
+    size_t tree_bytes = 2 * s.leaves * sizeof(uint64_t);
+    size_t sorted_bytes = (v->storage_count + 1) * sizeof(by_offset);
+    by_offset *sorted = a->allocate(a->context, sorted_bytes, 16);
+    s.highest = allocate_cleared(a, tree_bytes);
+    s.all = allocate_cleared(a, tree_bytes);
+    kiln_status status = KILN_OK;
+    if (sorted == NULL || s.highest == NULL || s.all == NULL) {
+        status = kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    } else if (!are_apart(v, sorted, &s)) {
+        status = fail(error, "storages overlap");
+    }
+    if (sorted != NULL) {
+        a->release(a->context, sorted, sorted_bytes);
+    }
+    if (s.highest != NULL) {
+        a->release(a->context, s.highest, tree_bytes);
+    }
+    if (s.all != NULL) {
+        a->release(a->context, s.all, tree_bytes);
+    }
+    return status;
+}
+
+kiln_status plan_validate_storages(const kiln_plan *plan, kiln_error *error) {
+    const kiln_plan_view *v = &plan->view;
+    uint64_t arena = v->header->arena_bytes;
+    for (size_t k = 0; k < v->storage_count; k++) {
+        const kiln_plan_storage *s = &v->storages[k];
+        bool sound = s->offset % KILN_ARENA_ALIGNMENT == 0 && s->bytes > 0 &&
+                     s->bytes % KILN_ARENA_ALIGNMENT == 0 && s->offset <= arena &&
+                     s->bytes <= arena - s->offset && s->first_step <= s->last_step &&
+                     s->last_step < v->step_count;
+        if (!sound) {
+            return fail(error, "a storage lies outside the arena");
+        }
+    }
+    return check_overlap(plan, error);
+}

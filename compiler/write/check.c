@@ -3,17 +3,22 @@
 #include "compiler/write/writing.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NAMED_LAYERS 3
 
-static uint64_t live_bytes(const program *p, uint32_t step) {
-    uint64_t bytes = 0;
-    for (size_t k = 0; k < p->storage_count; k++) {
-        const program_storage *s = &p->storages[k];
-        bytes += s->first_step <= step && step <= s->last_step ? s->bytes : 0;
+/* Live bytes at each step; from malloc. */
+static uint64_t *live_bytes(const program *p) {
+    uint64_t *live = calloc(p->step_count + 1, sizeof *live);
+    for (size_t k = 0; live != NULL && k < p->storage_count; k++) { /* differences */
+        live[p->storages[k].first_step] += p->storages[k].bytes;
+        live[p->storages[k].last_step + 1] -= p->storages[k].bytes;
     }
-    return bytes;
+    for (size_t s = 1; live != NULL && s < p->step_count; s++) {
+        live[s] += live[s - 1];
+    }
+    return live;
 }
 
 static double mebibytes(uint64_t bytes) {
@@ -24,14 +29,13 @@ static double mebibytes(uint64_t bytes) {
 static kiln_status fail_limit(const program *p, const kiln_memory_use *use, uint64_t limit,
                               kiln_error *error) {
     char layers[300] = "";
-    uint64_t below = UINT64_MAX;
-    for (int named = 0; named < NAMED_LAYERS; named++) {
+    uint64_t below = UINT64_MAX, *live = live_bytes(p);
+    for (int named = 0; live != NULL && named < NAMED_LAYERS; named++) {
         uint64_t most = 0;
         uint32_t at = 0;
         for (uint32_t s = 0; s < p->step_count; s++) {
-            uint64_t bytes = live_bytes(p, s);
-            if (bytes < below && bytes > most) {
-                most = bytes;
+            if (live[s] < below && live[s] > most) {
+                most = live[s];
                 at = s;
             }
         }
@@ -42,6 +46,7 @@ static kiln_status fail_limit(const program *p, const kiln_memory_use *use, uint
         }
         below = most;
     }
+    free(live);
     return kiln_fail(
         error, KILN_ERROR_MEMORY,
         "needs %.2f MiB of memory (arena %.2f, scratch %.2f, XNNPACK %.2f); the limit is "

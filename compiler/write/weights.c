@@ -15,6 +15,10 @@
 #define CHUNK_BYTES ((size_t)1 << 20)
 #define RELEASE_BYTES ((size_t)1 << 20) /* smaller constants are not worth a system call */
 
+typedef struct weight_blob {
+    uint64_t hash, size, offset;
+} weight_blob;
+
 /* ---- Elements ------------------------------------------------------------------------------ */
 
 /* Denormal weights slow arithmetic several times and change no result that matters. */
@@ -207,23 +211,35 @@ kiln_status weight_writer_finish(weight_writer *writer) {
     return status;
 }
 
-static kiln_status remember(weight_writer *writer, uint64_t hash, uint64_t size, uint64_t offset) {
-    if (writer->count == writer->capacity) {
-        size_t capacity = writer->capacity == 0 ? 64 : writer->capacity * 2;
-        uint64_t *hashes = realloc(writer->hashes, capacity * sizeof *hashes);
-        writer->hashes = hashes != NULL ? hashes : writer->hashes;
-        uint64_t *sizes = realloc(writer->sizes, capacity * sizeof *sizes);
-        writer->sizes = sizes != NULL ? sizes : writer->sizes;
-        uint64_t *offsets = realloc(writer->offsets, capacity * sizeof *offsets);
-        writer->offsets = offsets != NULL ? offsets : writer->offsets;
-        if (hashes == NULL || sizes == NULL || offsets == NULL) {
-            return kiln_fail(writer->error, KILN_ERROR_MEMORY, "out of memory");
-        }
-        writer->capacity = capacity;
+/* The blob of that hash and size, or the empty place where it belongs. Of several, which only who
+ * looks for them will find, the first will do. */
+static weight_blob *find_blob(const weight_writer *writer, uint64_t hash, uint64_t size) {
+    size_t k = hash & (writer->capacity - 1);
+    while (writer->blobs[k].size != 0 &&
+           (writer->blobs[k].hash != hash || writer->blobs[k].size != size)) {
+        k = (k + 1) & (writer->capacity - 1);
     }
-    writer->hashes[writer->count] = hash;
-    writer->sizes[writer->count] = size;
-    writer->offsets[writer->count++] = offset;
+    return &writer->blobs[k];
+}
+
+/* Room for one more. */
+static kiln_status grow_blobs(weight_writer *writer) {
+    weight_writer grown = *writer;
+    if (2 * (writer->count + 1) <= writer->capacity) {
+        return KILN_OK;
+    }
+    grown.capacity = writer->capacity == 0 ? 64 : 2 * writer->capacity;
+    grown.blobs = calloc(grown.capacity, sizeof *grown.blobs);
+    if (grown.blobs == NULL) {
+        return kiln_fail(writer->error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    for (size_t k = 0; k < writer->capacity; k++) {
+        if (writer->blobs[k].size != 0) {
+            *find_blob(&grown, writer->blobs[k].hash, writer->blobs[k].size) = writer->blobs[k];
+        }
+    }
+    free(writer->blobs);
+    *writer = grown;
     return KILN_OK;
 }
 
@@ -255,22 +271,25 @@ kiln_status weight_writer_add(weight_writer *writer, program_tensor *constant,
         release_source(constant->constant.source);
     }
     uint64_t size = s.position - writer->start - writer->position;
-    for (size_t k = 0; k < writer->count; k++) {
-        if (writer->hashes[k] == constant->checksum && writer->sizes[k] == size &&
-            same_bytes(writer, writer->offsets[k], writer->position, size)) {
-            constant->weights_offset = writer->offsets[k];
-            return KILN_OK;
-        }
+    status = grow_blobs(writer);
+    if (status != KILN_OK) {
+        return status;
+    }
+    weight_blob *blob = find_blob(writer, constant->checksum, size);
+    if (blob->size != 0 && same_bytes(writer, blob->offset, writer->position, size)) {
+        constant->weights_offset = blob->offset;
+        return KILN_OK;
+    }
+    if (blob->size == 0 && size != 0) {
+        *blob = (weight_blob){constant->checksum, size, writer->position};
+        writer->count++;
     }
     constant->weights_offset = writer->position;
-    status = remember(writer, constant->checksum, size, writer->position);
     writer->position += size;
-    return status == KILN_OK ? pad_blob(writer) : status;
+    return pad_blob(writer);
 }
 
 void weight_writer_free(weight_writer *writer) {
-    free(writer->hashes);
-    free(writer->sizes);
-    free(writer->offsets);
+    free(writer->blobs);
     free(writer->chunk);
 }

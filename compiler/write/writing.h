@@ -28,8 +28,8 @@ void string_table_free(string_table *table);
 /* The weights section, written first and in order, from file position `start`. */
 typedef struct weight_writer {
     file_writer *out;
-    uint64_t start, position;           /* position: from start */
-    uint64_t *hashes, *sizes, *offsets; /* of blobs written */
+    uint64_t start, position;  /* position: from start */
+    struct weight_blob *blobs; /* written so far, by hash: open addressing; size 0 is empty */
     size_t count, capacity;
     uint8_t *chunk;
     kiln_error *error;

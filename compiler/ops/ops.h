@@ -75,32 +75,37 @@ extern const op ops_pool[]; /* pool.c: MaxPool, AveragePool, GlobalAveragePool, 
 extern const op ops_batch_norm[];    /* batch_norm.c: BatchNormalization */
 extern const op ops_normalization[]; /* normalization.c: InstanceNormalization, LayerNormalization,
                                         LRN, LpNormalization */
-extern const op ops_group_norm[]; /* group_norm.c: GroupNormalization, MeanVarianceNormalization */
-extern const op ops_unary[];      /* unary.c: Relu .. Not, Clip, Dropout, Identity */
-extern const op ops_cast[];       /* cast.c: Cast */
-extern const op ops_cast_like[];  /* cast_like.c: CastLike */
-extern const op ops_unary_more[]; /* unary_more.c: Sin .. Atanh, ThresholdedRelu, Shrink */
-extern const op ops_float_test[]; /* float_test.c: IsNaN, IsInf */
-extern const op ops_binary[];     /* binary.c: Add .. BitShift, Pow, PRelu, Min/Max/Sum/Mean */
-extern const op ops_where[];      /* where.c: Where */
-extern const op ops_softmax[];    /* softmax.c: Softmax, LogSoftmax */
-extern const op ops_reduce[];     /* reduce.c: Reduce* */
-extern const op ops_select[];     /* select.c: ArgMax, ArgMin, TopK */
-extern const op ops_one_hot[];    /* one_hot.c: OneHot, Hardmax */
-extern const op ops_mask[];       /* mask.c: Trilu, EyeLike, Compress, NonZero */
-extern const op ops_einsum[];     /* einsum.c: Einsum */
-extern const op ops_concat[];     /* concat.c: Concat, Split */
-extern const op ops_slice[];      /* slice.c: Slice */
-extern const op ops_pad[];        /* pad.c: Pad */
-extern const op ops_rearrange[];  /* rearrange.c: Transpose, Expand, Tile, DepthToSpace,
-                                     SpaceToDepth, ChannelShuffle (ours) */
-extern const op ops_gather[];     /* gather.c: Gather */
-extern const op ops_view[];       /* view.c: Reshape, Flatten, Squeeze, Unsqueeze */
-extern const op ops_shape[];      /* shape.c: Shape, Size, Range, ConstantOfShape, Constant */
-extern const op ops_resize[];     /* resize.c: Resize, Upsample */
+extern const op ops_group_norm[];  /* group_norm.c: GroupNormalization, MeanVarianceNormalization */
+extern const op ops_unary[];       /* unary.c: Relu .. Not, Clip, Dropout, Identity */
+extern const op ops_cast[];        /* cast.c: Cast */
+extern const op ops_cast_like[];   /* cast_like.c: CastLike */
+extern const op ops_unary_more[];  /* unary_more.c: Sin .. Atanh, ThresholdedRelu, Shrink */
+extern const op ops_float_test[];  /* float_test.c: IsNaN, IsInf */
+extern const op ops_binary[];      /* binary.c: Add .. BitShift, Pow, PRelu, Min/Max/Sum/Mean */
+extern const op ops_where[];       /* where.c: Where */
+extern const op ops_softmax[];     /* softmax.c: Softmax, LogSoftmax */
+extern const op ops_reduce[];      /* reduce.c: Reduce* */
+extern const op ops_select[];      /* select.c: ArgMax, ArgMin, TopK */
+extern const op ops_one_hot[];     /* one_hot.c: OneHot, Hardmax */
+extern const op ops_mask[];        /* mask.c: Trilu, EyeLike, Compress, NonZero */
+extern const op ops_einsum[];      /* einsum.c: Einsum */
+extern const op ops_concat[];      /* concat.c: Concat, Split */
+extern const op ops_slice[];       /* slice.c: Slice */
+extern const op ops_pad[];         /* pad.c: Pad */
+extern const op ops_rearrange[];   /* rearrange.c: Transpose, Expand, Tile, DepthToSpace,
+                                      SpaceToDepth, ChannelShuffle (ours) */
+extern const op ops_gather[];      /* gather.c: Gather */
+extern const op ops_indexed[];     /* indexed.c: GatherElements, GatherND, Scatter* */
+extern const op ops_cumulative[];  /* cumulative.c: CumSum */
+extern const op ops_grid_sample[]; /* grid_sample.c: GridSample */
+extern const op ops_roi_align[];   /* roi_align.c: RoiAlign */
+extern const op ops_unpool[];      /* unpool.c: MaxUnpool */
+extern const op ops_view[];        /* view.c: Reshape, Flatten, Squeeze, Unsqueeze */
+extern const op ops_shape[];       /* shape.c: Shape, Size, Range, ConstantOfShape, Constant */
+extern const op ops_resize[];      /* resize.c: Resize, Upsample */
+extern const op ops_refused[];     /* refused.c: NonMaxSuppression */
 extern const op ops_quantize[]; /* quantize.c: QuantizeLinear, DequantizeLinear, ours of the kind */
 extern const op ops_quantized[]; /* quantized.c: QLinear*, *Integer */
-extern const op ops_refused[];   /* refused.c: NonMaxSuppression */
 extern const op ops_layout[];    /* layout.c: Layout, FlattenChannelsLast (ours) */
 
 /* ---- Shared by rows (support.c) ------------------------------------------------------------ */

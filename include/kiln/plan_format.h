@@ -179,7 +179,14 @@ typedef enum kiln_kernel {
     KILN_KERNEL_CONV_ND = 26,
     KILN_KERNEL_QUANTIZE = 27,
     KILN_KERNEL_QUANTIZE_RANGE = 28,
-    KILN_KERNEL_COUNT = 29
+    KILN_KERNEL_CUMULATIVE_SUM = 29,
+    KILN_KERNEL_GATHER_ELEMENTS = 30,
+    KILN_KERNEL_GATHER_ND = 31,
+    KILN_KERNEL_SCATTER_ELEMENTS = 32,
+    KILN_KERNEL_SCATTER_ND = 33,
+    KILN_KERNEL_GRID_SAMPLE = 34,
+    KILN_KERNEL_ROI_ALIGN = 35,
+    KILN_KERNEL_COUNT = 36
 } kiln_kernel;
 
 /* What a kernel can do beyond dense tensors; the compiler decides copies by it, the runtime's
@@ -513,6 +520,82 @@ typedef struct kiln_gather_params {
     uint32_t axis;
     uint32_t reserved;
 } kiln_gather_params;
+
+/* CUMULATIVE_SUM along one physical dim, f32 or i64: of the elements up to each, of those before it
+ * (exclusive = 1), or from the end (reverse = 1). */
+typedef struct kiln_cumulative_sum_params {
+    uint32_t axis;
+    uint32_t exclusive, reverse;
+    uint32_t reserved;
+} kiln_cumulative_sum_params;
+
+/* Elements by i64 indices (runtime; negative counts from the end). All operands are dense, of the
+ * same physical dims as in ONNX. An index that lies outside reads the nearest element; one that
+ * would write outside writes nothing.
+ *
+ * GATHER_ELEMENTS, with the parameters of GATHER: y[i0,i1,..] = x[i0,..,index[i0,i1,..],..], the
+ * index in the place of i_axis. y has the indices' dims, none larger than x's but along the axis.
+ *
+ * GATHER_ND: the last dim of the indices holds tuples, each of which addresses a slice of x after
+ * the leading batch_dims dims, in which x and the indices agree. y: the indices' dims but the last,
+ * then the slice's.
+ *
+ * SCATTER_ELEMENTS, SCATTER_ND: inputs data, indices, updates; y = data, then, in the order of the
+ * indices, y[..] = reduction(y[..], update); axis is SCATTER_ELEMENTS's (SCATTER_ND: 0, and no
+ * operand is batched). The reductions but SET are for f32 and i64. */
+typedef struct kiln_gather_nd_params {
+    uint32_t batch_dims;
+    uint32_t reserved;
+} kiln_gather_nd_params;
+typedef enum kiln_scatter_reduction {
+    KILN_SCATTER_SET = 0,
+    KILN_SCATTER_ADD = 1,
+    KILN_SCATTER_MUL = 2,
+    KILN_SCATTER_MAX = 3,
+    KILN_SCATTER_MIN = 4,
+    KILN_SCATTER_COUNT = 5
+} kiln_scatter_reduction;
+typedef struct kiln_scatter_params {
+    uint32_t axis;
+    uint32_t reduction; /* kiln_scatter_reduction */
+} kiln_scatter_params;
+
+/* GRID_SAMPLE: x, y channels-last f32 of rank 4; input 1 the grid [N, y's height, y's width, 2],
+ * f32: where in x each pixel of y is taken from, (column, row) from -1 to 1, from the first to the
+ * last pixel's middle (align_corners = 1) or edge. Coordinates are computed in f32, halves round to
+ * even; cubic with a = -3/4. A coordinate that is no number lies far to the left or top. */
+typedef enum kiln_grid_mode {
+    KILN_GRID_LINEAR = 0,
+    KILN_GRID_NEAREST = 1,
+    KILN_GRID_CUBIC = 2,
+    KILN_GRID_MODE_COUNT = 3
+} kiln_grid_mode;
+typedef enum kiln_grid_padding {
+    KILN_GRID_ZEROS = 0,
+    KILN_GRID_BORDER = 1,
+    KILN_GRID_REFLECTION = 2,
+    KILN_GRID_PADDING_COUNT = 3
+} kiln_grid_padding;
+typedef struct kiln_grid_sample_params {
+    uint32_t mode;    /* kiln_grid_mode */
+    uint32_t padding; /* kiln_grid_padding */
+    uint32_t align_corners;
+    uint32_t reserved;
+} kiln_grid_sample_params;
+
+/* ROI_ALIGN: x, y channels-last f32 of rank 4, none batched; inputs x, regions [R, 4] f32 (x1, y1,
+ * x2, y2), samples [R] i64: of which picture; y [R, C, height, width]. Each bin of a region is the
+ * average of sampling_ratio^2 bilinear samples, or the maximum of their weighted terms, four a
+ * sample; with ratio 0 there are as many, each way, as the bin is pixels long, at most two more
+ * than x's size. A picture that is not there gives zeros. */
+typedef enum kiln_roi_mode { KILN_ROI_AVERAGE = 0, KILN_ROI_MAX = 1 } kiln_roi_mode;
+#define KILN_ROI_SAMPLES 256u /* sampling_ratio at most */
+typedef struct kiln_roi_align_params {
+    uint32_t mode;       /* kiln_roi_mode */
+    uint32_t half_pixel; /* 1: coordinates are of edges of pixels; 0: at least one pixel a region */
+    uint32_t sampling_ratio;
+    float spatial_scale; /* of the regions' coordinates to x's */
+} kiln_roi_align_params;
 
 /* REMAP: each physical dim of y takes its index into x from a table: y[i0,i1,..] =
  * x[t0[i0],t1[i1],..]; an entry of -1 gives `fill`. Input 1: the tables, one after the other for

@@ -105,11 +105,15 @@ extern const kernel kernel_conv_nd;                              /* conv_nd.c */
 extern const kernel kernel_unary, kernel_binary, kernel_prelu;   /* unary.c, binary.c, prelu.c */
 extern const kernel kernel_softmax, kernel_where, kernel_matmul; /* softmax.c, where.c, matmul.c */
 extern const kernel kernel_reduce, kernel_arg_reduce,
-    kernel_top_k;                                            /* reduce.c, arg_reduce.c, top_k.c */
-extern const kernel kernel_instance_norm, kernel_layer_norm; /* norm.c */
-extern const kernel kernel_lp_norm, kernel_lrn;              /* norm.c */
-extern const kernel kernel_gather, kernel_remap;             /* gather.c, remap.c */
-extern const kernel kernel_resample, kernel_resize_bilinear; /* resample.c, resize_bilinear.c */
+    kernel_top_k;                                             /* reduce.c, arg_reduce.c, top_k.c */
+extern const kernel kernel_instance_norm, kernel_layer_norm;  /* norm.c */
+extern const kernel kernel_lp_norm, kernel_lrn;               /* norm.c */
+extern const kernel kernel_gather, kernel_remap;              /* gather.c, remap.c */
+extern const kernel kernel_cumulative_sum;                    /* cumulative_sum.c */
+extern const kernel kernel_gather_elements, kernel_gather_nd; /* gather_nd.c */
+extern const kernel kernel_scatter_elements, kernel_scatter_nd; /* scatter.c */
+extern const kernel kernel_grid_sample, kernel_roi_align;       /* grid_sample.c, roi_align.c */
+extern const kernel kernel_resample, kernel_resize_bilinear;    /* resample.c, resize_bilinear.c */
 
 extern const kernel kernel_quantize, kernel_quantize_range; /* quantize.c */
 

@@ -33,6 +33,13 @@ static const kernel *const kernels[KILN_KERNEL_COUNT] = {
     [KILN_KERNEL_CONV_ND] = &kernel_conv_nd,
     [KILN_KERNEL_QUANTIZE] = &kernel_quantize,
     [KILN_KERNEL_QUANTIZE_RANGE] = &kernel_quantize_range,
+    [KILN_KERNEL_CUMULATIVE_SUM] = &kernel_cumulative_sum,
+    [KILN_KERNEL_GATHER_ELEMENTS] = &kernel_gather_elements,
+    [KILN_KERNEL_GATHER_ND] = &kernel_gather_nd,
+    [KILN_KERNEL_SCATTER_ELEMENTS] = &kernel_scatter_elements,
+    [KILN_KERNEL_SCATTER_ND] = &kernel_scatter_nd,
+    [KILN_KERNEL_GRID_SAMPLE] = &kernel_grid_sample,
+    [KILN_KERNEL_ROI_ALIGN] = &kernel_roi_align,
 };
 
 const kernel *kernel_find(uint32_t kernel_id) {

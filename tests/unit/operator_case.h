@@ -149,7 +149,7 @@ static inline void case_compare(const operator_case *c, const tensor *expected, 
         }
         double a = (double)((const float *)expected->data)[k],
                b = (double)((const float *)found)[k];
-        bool same = (isnan(a) && isnan(b)) || a == b || fabs(a - b) <= 1e-6 + 2e-5 * fabs(a);
+        bool same = (isnan(a) && isnan(b)) || a == b || fabs(a - b) <= 5e-6 + 2e-5 * fabs(a);
         ck_assert_msg(same, "%s %s, batch %u, element %lld: %g, expected %g", c->op, c->attributes,
                       batch, (long long)k, b, a);
     }

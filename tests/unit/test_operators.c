@@ -93,6 +93,110 @@ START_TEST(runs_what_is_said_in_other_operators) {
 }
 END_TEST
 
+static const operator_case indexed[] = {
+    {"CumSum", "@opset=14", {"f N 3 4 5 from -2 to 3", "i = 1"}},
+    {"CumSum", "@opset=14 exclusive=1 reverse=1", {"f N 3 4 from -2 to 3", "i 1 = -1"}},
+    {"CumSum", "@opset=11 reverse=1", {"i N 3 4 from -9 to 9", "i = 2"}},
+    {"CumSum", "@fixed=1", {"f N 3 from -2 to 3", "i = 0"}},
+    {"GatherElements", "axis=1", {"f N 4 3 from -2 to 3", "i N 2 3 from -4 to 3"}},
+    {"GatherElements", "axis=-1", {"i N 4 3 from -2 to 3", "i N 2 5 from -3 to 2"}},
+    {"GatherElements", "@fixed=1", {"f N 4 from -2 to 3", "i N 4 from 0 to 0"}},
+    {"GatherElements", "@fixed=1 axis=1", {"f N 4 from -2 to 3", "i 1 4 from 0 to 3"}},
+    {"GatherND", "@opset=12 batch_dims=1", {"f N 4 3 from -2 to 3", "i N 5 1 from -4 to 3"}},
+    {"GatherND", "@opset=12 batch_dims=1", {"f N 4 3 from -2 to 3", "i N 5 6 2 from 0 to 2"}},
+    {"GatherND", "@opset=12 batch_dims=2", {"b N 2 3 from 0 to 1", "i N 2 1 from -3 to 2"}},
+    {"GatherND", "@opset=12", {"f 4 3 from -2 to 3", "i N 5 2 from -3 to 2"}},
+    {"GatherND", "@fixed=1", {"f N 4 3 from -2 to 3", "i 5 2 = 0 1 0 -4 0 3 -1 2 0 0"}},
+    {"ScatterElements",
+     "axis=1",
+     {"f N 4 3 from -2 to 3", "i N 2 3 from -4 to 3", "f N 2 3 from 5 to 9"}},
+    {"ScatterElements",
+     "@opset=18 axis=2 reduction=add",
+     {"f N 4 3 from -2 to 3", "i N 4 3 from -3 to 2", "f N 4 3 from 5 to 9"}},
+    {"ScatterElements",
+     "@opset=18 axis=1 reduction=max",
+     {"i N 4 from -9 to 9", "i N 4 from 0 to 3", "i N 4 from -9 to 9"}},
+    {"ScatterElements", "axis=1", {"b N 4 from 0 to 1", "i N 4 from 0 to 3", "b N 4 from 0 to 1"}},
+    {"Scatter",
+     "@opset=10 axis=1",
+     {"f N 4 from 0 to 1", "i N 2 from 0 to 3", "f N 2 from 4 to 9"}},
+    {"ScatterND", "@fixed=1", {"f N 4 3 from -2 to 3", "i 2 2 = 0 -1 0 1", "f 2 3 from 5 to 9"}},
+    {"ScatterND",
+     "@opset=18 reduction=mul",
+     {"f 4 3 from -2 to 3", "i 3 1 from -4 to 3", "f 3 3 from 1 to 2"}},
+    {"ScatterND",
+     "@opset=18 reduction=min",
+     {"i 9 from -9 to 9", "i 3 1 from -9 to 8", "i 3 from -9 to 9"}},
+    {"MaxUnpool",
+     "@opset=11 kernel_shape=2,2 strides=2,2",
+     {"f 1 1 2 2 from 1 to 2", "i 1 1 2 2 = 5 7 13 15"}},
+    {"MaxUnpool",
+     "@opset=11 kernel_shape=2,2 strides=2,2",
+     {"f 1 2 2 2 from 1 to 2", "i 1 2 2 2 = 31 0 3 5 7 9 11 16", "i 4 = 1 2 5 6"}},
+    {"MaxUnpool",
+     "@fixed=1 @opset=11 kernel_shape=3, strides=2, pads=1,1",
+     {"f N 2 4 from 1 to 2", "i N 2 4 from 0 to 13"}},
+};
+
+static const operator_case sampling[] = {
+    {"GridSample", "@opset=16", {"f N 3 4 5 from -2 to 3", "f N 6 7 2 from -1.5 to 1.5"}},
+    {"GridSample",
+     "@opset=16 mode=nearest",
+     {"f N 3 4 5 from -2 to 3", "f N 6 7 2 from -1.5 to 1.5"}},
+    {"GridSample",
+     "@opset=16 mode=nearest padding_mode=border align_corners=1",
+     {"f N 3 4 5 from -2 to 3", "f N 6 7 2 from -1.5 to 1.5"}},
+    {"GridSample",
+     "@opset=16 mode=nearest padding_mode=reflection",
+     {"f N 3 4 5 from -2 to 3", "f N 6 7 2 from -9 to 9"}},
+    {"GridSample",
+     "@opset=16 padding_mode=border",
+     {"f N 3 4 5 from -2 to 3", "f N 6 7 2 from -1.5 to 1.5"}},
+    {"GridSample",
+     "@opset=16 padding_mode=reflection align_corners=1",
+     {"f N 3 4 5 from -2 to 3", "f N 6 7 2 from -9 to 9"}},
+    {"GridSample",
+     "@opset=16 padding_mode=reflection",
+     {"f N 3 1 5 from -2 to 3", "f N 6 7 2 from -9 to 9"}},
+    {"GridSample",
+     "@opset=16 padding_mode=reflection align_corners=1",
+     {"f N 3 1 5 from -2 to 3", "f N 6 7 2 from -9 to 9"}},
+    {"GridSample",
+     "@opset=16 mode=bicubic",
+     {"f N 3 4 5 from -2 to 3", "f N 6 7 2 from -1.5 to 1.5"}},
+    {"GridSample",
+     "@opset=20 mode=cubic padding_mode=border align_corners=1",
+     {"f N 3 4 5 from -2 to 3", "f N 6 7 2 from -1.5 to 1.5"}},
+    {"GridSample",
+     "@opset=16 mode=bicubic padding_mode=reflection",
+     {"f N 3 4 5 from -2 to 3", "f N 6 7 2 from -9 to 9"}},
+    {"GridSample",
+     "@opset=16 @fixed=1",
+     {"f N 1 2 2 from 0 to 1", "f 1 1 3 2 = nan 0 inf -inf 1e30 -1e30"}},
+    {"RoiAlign",
+     "@opset=16 @fixed=1 output_height=3 output_width=2",
+     {"f N 3 6 7 from -2 to 3", "f 5 4 from -2 to 8", "i 5 from 0 to 0"}},
+    {"RoiAlign",
+     "@opset=16 @fixed=1 output_height=3 output_width=2 mode=max sampling_ratio=2",
+     {"f N 3 6 7 from -2 to 3", "f 5 4 from -2 to 8", "i 5 from 0 to 0"}},
+    {"RoiAlign",
+     "@opset=10 @fixed=1 output_height=2 output_width=2 mode=max spatial_scale=0.5",
+     {"f N 3 6 7 from -2 to 3", "f 5 4 from -2 to 8", "i 5 from 0 to 0"}},
+    {"RoiAlign",
+     "@opset=16 output_height=2 output_width=2",
+     {"f 2 3 6 7 from -2 to 3", "f 2 4 = nan 0 1 1 -1e30 0 1e30 5", "i 2 = 0 1"}},
+};
+
+START_TEST(runs_what_takes_indices) {
+    case_check(&indexed[_i], folder);
+}
+END_TEST
+
+START_TEST(runs_what_samples_pictures) {
+    case_check(&sampling[_i], folder);
+}
+END_TEST
+
 /* The evaluator on constants. */
 static const tensor *evaluated(network *n, const operator_case *c) {
     case_evaluate(n, case_begin(n, c, 1, true));
@@ -125,6 +229,44 @@ static const struct {
     {{"ReduceLogSum", "axes=1,", {"f 2 2 = 1 2 0 0"}}, {1.0986123085021973, -INFINITY}},
     {{"ReduceProd", "axes=1,", {"f 2 0 ="}}, {1, 1}},
     {{"ReduceMax", "axes=1,", {"f 2 0 ="}}, {-INFINITY, -INFINITY}},
+    {{"CumSum", "@opset=14 exclusive=1 reverse=1", {"f 3 = 1 2 3", "i = 0"}}, {5, 3, 0}},
+    {{"GatherElements", "axis=1", {"f 3 4 = 0 1 2 3 4 5 6 7 8 9 10 11", "i 2 2 = 0 -1 2 1"}},
+     {0, 3, 6, 5}},
+    {{"GatherND", "", {"f 2 2 = 0 1 2 3", "i 2 1 = -1 0"}}, {2, 3, 0, 1}},
+    {{"GatherND", "@opset=12 batch_dims=1", {"f 2 2 2 = 0 1 2 3 4 5 6 7", "i 2 1 = 1 0"}},
+     {2, 3, 4, 5}},
+    {{"ScatterND", "", {"f 4 = 0 1 2 3", "i 2 1 = 1 1", "f 2 = 9 8"}}, {0, 8, 2, 3}},
+    {{"ScatterND", "@opset=18 reduction=mul", {"f 4 = 0 1 2 3", "i 2 1 = 1 1", "f 2 = 9 8"}},
+     {0, 72, 2, 3}},
+    {{"ScatterElements", "@opset=18 reduction=min", {"f 4 = 0 1 2 3", "i 2 = 1 1", "f 2 = 9 8"}},
+     {0, 1, 2, 3}},
+    {{"GridSample",
+      "@opset=16 mode=bicubic padding_mode=reflection",
+      {"f 1 1 3 4 = 1 2 3 4 5 6 7 8 9 10 11 12",
+       "f 1 1 5 2 = 0 0 -1 -1 -1.2 0.3 1.5 -1.7 3.1 -4.2"}},
+     {6.5, 0.0625, 7.116127014160156, 5.4101243019104, 3.2855005264282227}},
+    {{"GridSample",
+      "@opset=16 mode=bicubic padding_mode=border",
+      {"f 1 1 3 4 = 1 2 3 4 5 6 7 8 9 10 11 12",
+       "f 1 1 5 2 = 0 0 -1 -1 -1.2 0.3 1.5 -1.7 0.25 0.5"}},
+     {6.5, 0.53125, 7.176877021789551, 4, 10.234375}},
+    {{"GridSample",
+      "@opset=16 mode=nearest padding_mode=reflection",
+      {"f 1 1 3 4 = 1 2 3 4 5 6 7 8 9 10 11 12",
+       "f 1 1 5 2 = 1 1 -1.2 0.3 1.5 -1.7 3.1 -4.2 0.5 0"}},
+     {12, 5, 8, 5, 7}},
+    {{"RoiAlign",
+      "@opset=16 output_height=2 output_width=2 sampling_ratio=2",
+      {"f 1 1 3 4 = 1 2 3 4 5 6 7 8 9 10 11 12", "f 2 4 = 0 0 3 2 -2 -1 6 5", "i 2 = 0 0"}},
+     {1.8125, 3.25, 5.3125, 6.75, 1.5, 2.5, 2.375, 2.875}},
+    {{"RoiAlign",
+      "@opset=16 output_height=2 output_width=2 mode=max",
+      {"f 1 1 3 4 = 1 2 3 4 5 6 7 8 9 10 11 12", "f 2 4 = 0 0 3 2 1 1 1 1", "i 2 = 0 0"}},
+     {1.25, 2.625, 5, 6.125, 0, 0, 0, 0}},
+    {{"RoiAlign",
+      "@opset=10 output_height=2 output_width=2 sampling_ratio=2",
+      {"f 1 1 3 4 = 1 2 3 4 5 6 7 8 9 10 11 12", "f 2 4 = 0 0 3 2 1 1 1 1", "i 2 = 0 0"}},
+     {3.75, 5.25, 7.75, 9.25, 7.25, 7.75, 9.25, 9.75}},
     {{"MeanVarianceNormalization", "", {"f 1 1 2 2 = 1 2 3 4"}},
      {-1.3416407108306885, -0.4472135901451111, 0.4472135901451111, 1.3416407108306885}},
     {{"BatchNormalization",
@@ -261,6 +403,8 @@ int main(void) {
     tcase_set_timeout(all, 120);
     ADD(runs_elementwise_operators, elementwise);
     ADD(runs_what_is_said_in_other_operators, expanded);
+    ADD(runs_what_takes_indices, indexed);
+    ADD(runs_what_samples_pictures, sampling);
     ADD(evaluates_as_onnx_runtime_does, known);
     ADD(says_what_is_not_supported, refused);
     tcase_add_test(all, keeps_statistics_of_a_training_batch);

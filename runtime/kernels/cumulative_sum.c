@@ -1,0 +1,65 @@
+/* CUMULATIVE_SUM along one dim; f32 accumulates in double, i64 wraps. */
+#include "runtime/kernels/axis.h"
+
+typedef struct sum_task {
+    const kernel_call *call;
+    axis_view view;
+} sum_task;
+
+static kiln_status check(const kernel_call *call, kiln_error *error) {
+    const kiln_cumulative_sum_params *p = call->params;
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    if (!axis_is_sound(x, p->axis) || p->exclusive > 1 || p->reverse > 1) {
+        return kernel_fail(call, error, "parameters out of range");
+    }
+    if (x->dtype != y->dtype || (x->dtype != KILN_F32 && x->dtype != KILN_I64) ||
+        !operand_same_dims(x, y)) {
+        return kernel_fail(call, error, "input and output do not fit");
+    }
+    return KILN_OK;
+}
+
+static void sum_columns(void *context, size_t begin, size_t end) {
+    const sum_task *task = context;
+    const kiln_cumulative_sum_params *p = task->call->params;
+    const operand *x = &task->call->inputs[0], *y = &task->call->outputs[0];
+    axis_view v = task->view;
+    for (size_t column = begin; column < end; column++) {
+        size_t start = column / v.inner * v.size * v.inner + column % v.inner;
+        double sum = 0.0;
+        uint64_t integer = 0;
+        for (size_t k = 0; k < v.size; k++) {
+            size_t at = start + (p->reverse != 0 ? v.size - 1 - k : k) * v.inner;
+            if (x->dtype == KILN_F32) {
+                double value = (double)((const float *)x->data)[at];
+                ((float *)y->data)[at] = (float)(p->exclusive != 0 ? sum : sum + value);
+                sum += value;
+            } else {
+                uint64_t value = ((const uint64_t *)x->data)[at];
+                ((uint64_t *)y->data)[at] = p->exclusive != 0 ? integer : integer + value;
+                integer += value;
+            }
+        }
+    }
+}
+
+static kiln_status run(kernel_call *call, kiln_error *error) {
+    (void)error;
+    const kiln_cumulative_sum_params *p = call->params;
+    sum_task task = {call, axis_of(&call->inputs[0], p->axis, call->batch)};
+    kernel_parallel(call, task.view.outer * task.view.inner, 1 + 4096 / task.view.size, &task,
+                    sum_columns);
+    return KILN_OK;
+}
+
+const kernel kernel_cumulative_sum = {
+    .traits = {.name = "cumulative_sum",
+               .runs_on = "Kiln",
+               .params_bytes = sizeof(kiln_cumulative_sum_params)},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .min_outputs = 1,
+    .max_outputs = 1,
+    .check = check,
+    .run = run,
+};

@@ -1,0 +1,133 @@
+/* GATHER_ELEMENTS, GATHER_ND: see indexed.h for indices outside. */
+#include "runtime/kernels/indexed.h"
+
+#include <string.h>
+
+/* ---- GATHER_ELEMENTS ----------------------------------------------------------------------- */
+
+static kiln_status check_elements(const kernel_call *call, kiln_error *error) {
+    const kiln_gather_params *p = call->params;
+    const operand *x = &call->inputs[0], *i = &call->inputs[1], *y = &call->outputs[0];
+    bool sound = index_fits(i, x, p->axis) && operand_same_dims(i, y) && y->dtype == x->dtype;
+    return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
+}
+
+static void gather_elements(void *context, size_t begin, size_t end) {
+    const kernel_call *call = context;
+    const kiln_gather_params *p = call->params;
+    const operand *x = &call->inputs[0], *i = &call->inputs[1], *y = &call->outputs[0];
+    size_t size = kiln_dtype_size(x->dtype), step = 1;
+    for (size_t k = begin; k < end; k++) {
+        size_t base = index_base(i, x, p->axis, k, &step);
+        size_t at = base + step * index_nearest(((const int64_t *)i->data)[k], x->dims[p->axis]);
+        memcpy((uint8_t *)y->data + k * size, (const uint8_t *)x->data + at * size, size);
+    }
+}
+
+static kiln_status run_elements(kernel_call *call, kiln_error *error) {
+    (void)error;
+    const operand *y = &call->outputs[0];
+    kernel_parallel(call, operand_rows(y, call->batch) * y->row, 2048, call, gather_elements);
+    return KILN_OK;
+}
+
+const kernel kernel_gather_elements = {
+    .traits = {.name = "gather_elements",
+               .runs_on = "Kiln",
+               .params_bytes = sizeof(kiln_gather_params)},
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .min_outputs = 1,
+    .max_outputs = 1,
+    .check = check_elements,
+    .run = run_elements,
+};
+
+/* ---- GATHER_ND ----------------------------------------------------------------------------- */
+
+/* y's dims are the indices' but the last, then x's after those that are addressed. */
+static bool nd_dims_fit(const kernel_call *call, uint32_t batch_dims, uint32_t addressed) {
+    const operand *x = &call->inputs[0], *i = &call->inputs[1], *y = &call->outputs[0];
+    bool fits = y->rank == i->rank - 1 + x->rank - addressed;
+    for (uint32_t k = 0; fits && k < batch_dims; k++) {
+        fits = x->dims[k] == i->dims[k];
+    }
+    for (uint32_t k = 0; fits && k < y->rank; k++) {
+        fits = y->dims[k] == (k + 1 < i->rank ? i->dims[k] : x->dims[k + 1 + addressed - i->rank]);
+    }
+    return fits;
+}
+
+static kiln_status check_nd(const kernel_call *call, kiln_error *error) {
+    const kiln_gather_nd_params *p = call->params;
+    const operand *x = &call->inputs[0], *i = &call->inputs[1], *y = &call->outputs[0];
+    if (i->rank < 1 || i->dtype != KILN_I64 || p->batch_dims >= i->rank ||
+        p->batch_dims > x->rank || i->dims[i->rank - 1] > x->rank - p->batch_dims) {
+        return kernel_fail(call, error, "the indices do not fit the input");
+    }
+    bool batches = x->batched == (i->batched && p->batch_dims > 0) && y->batched == i->batched &&
+                   !(i->batched && i->rank == 1);
+    uint32_t addressed = p->batch_dims + (uint32_t)i->dims[i->rank - 1];
+    return batches && x->dtype == y->dtype && nd_dims_fit(call, p->batch_dims, addressed)
+               ? KILN_OK
+               : kernel_fail(call, error, "the output does not fit the indices");
+}
+
+typedef struct nd_task {
+    const kernel_call *call;
+    size_t tuples;      /* that share the leading dims */
+    size_t sample;      /* elements of x that they address */
+    size_t slice;       /* elements that one addresses */
+    const size_t *dims; /* of x, that are addressed */
+    size_t length;      /* of a tuple */
+} nd_task;
+
+static void gather_tuples(void *context, size_t begin, size_t end) {
+    const nd_task *task = context;
+    const operand *x = &task->call->inputs[0], *y = &task->call->outputs[0];
+    const int64_t *indices = task->call->inputs[1].data;
+    size_t bytes = task->slice * kiln_dtype_size(x->dtype);
+    for (size_t k = begin; k < end; k++) {
+        size_t at = 0;
+        for (size_t d = 0; d < task->length; d++) {
+            at = at * task->dims[d] + index_nearest(indices[k * task->length + d], task->dims[d]);
+        }
+        at = k / task->tuples * task->sample + at * task->slice;
+        memcpy((uint8_t *)y->data + k * bytes,
+               (const uint8_t *)x->data + at * kiln_dtype_size(x->dtype), bytes);
+    }
+}
+
+static kiln_status run_nd(kernel_call *call, kiln_error *error) {
+    (void)error;
+    const kiln_gather_nd_params *p = call->params;
+    const operand *x = &call->inputs[0], *i = &call->inputs[1];
+    nd_task task = {.call = call,
+                    .tuples = 1,
+                    .sample = 1,
+                    .slice = 1,
+                    .dims = x->dims + p->batch_dims,
+                    .length = i->dims[i->rank - 1]};
+    for (uint32_t k = p->batch_dims; k < x->rank; k++) {
+        task.sample *= x->dims[k];
+        task.slice *= k >= p->batch_dims + task.length ? x->dims[k] : 1;
+    }
+    for (uint32_t k = p->batch_dims; k + 1 < i->rank; k++) {
+        task.tuples *= operand_dim(i, k, call->batch);
+    }
+    size_t count = operand_rows(i, call->batch);
+    kernel_parallel(call, count, 1 + 2048 / task.slice, &task, gather_tuples);
+    return KILN_OK;
+}
+
+const kernel kernel_gather_nd = {
+    .traits = {.name = "gather_nd",
+               .runs_on = "Kiln",
+               .params_bytes = sizeof(kiln_gather_nd_params)},
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .min_outputs = 1,
+    .max_outputs = 1,
+    .check = check_nd,
+    .run = run_nd,
+};

@@ -1,0 +1,54 @@
+/* Elements by indices that a run computes: GATHER_ELEMENTS, GATHER_ND, SCATTER_ELEMENTS,
+ * SCATTER_ND. An index counts from the end when negative. One that lies outside reads the nearest
+ * element, and writes nothing. */
+#ifndef KILN_RUNTIME_INDEXED_H
+#define KILN_RUNTIME_INDEXED_H
+
+#include "runtime/kernels/kernel.h"
+
+static inline size_t index_nearest(int64_t index, size_t size) {
+    int64_t count = (int64_t)size;
+    index += index < 0 ? count : 0;
+    return index < 0 ? 0 : index >= count ? size - 1 : (size_t)index;
+}
+
+/* False: it lies outside. */
+static inline bool index_inside(int64_t index, size_t size, size_t *out) {
+    int64_t count = (int64_t)size;
+    index += index < 0 ? count : 0;
+    *out = (size_t)index;
+    return index >= 0 && index < count;
+}
+
+/* Where element k of `indices` lies in a tensor of the same rank, but for the axis: the position
+ * with index 0 along it, and the step from one to the next. */
+static inline size_t index_base(const operand *indices, const operand *x, uint32_t axis, size_t k,
+                                size_t *out_step) {
+    size_t base = 0, stride = 1;
+    for (uint32_t d = x->rank; d-- > 0;) {
+        size_t dim = d == 0 ? SIZE_MAX : indices->dims[d], at = k % dim;
+        if (d == axis) {
+            *out_step = stride;
+        } else {
+            base += at * stride;
+        }
+        k /= dim;
+        stride *= x->dims[d];
+    }
+    return base;
+}
+
+/* May indices address a tensor along the axis? Other dims are not larger than its own; the batch is
+ * the same. */
+static inline bool index_fits(const operand *indices, const operand *x, uint32_t axis) {
+    bool fits = indices->dtype == KILN_I64 && indices->rank == x->rank && axis < x->rank &&
+                indices->batched == x->batched && !(axis == 0 && x->batched);
+    for (uint32_t d = 0; fits && d < x->rank; d++) {
+        bool same = d == 0 && x->batched;
+        fits =
+            d == axis || (same ? indices->dims[d] == x->dims[d] : indices->dims[d] <= x->dims[d]);
+    }
+    return fits;
+}
+
+#endif

@@ -1,0 +1,166 @@
+/* SCATTER_ELEMENTS, SCATTER_ND: a copy of the data, into which updates are written one after the
+ * other; see indexed.h for indices outside. */
+#include "runtime/kernels/indexed.h"
+
+#include <math.h>
+#include <string.h>
+
+static bool reduces(const kernel_call *call, uint32_t reduction) {
+    kiln_dtype dtype = call->inputs[0].dtype;
+    return reduction == KILN_SCATTER_SET ||
+           (reduction < KILN_SCATTER_COUNT && (dtype == KILN_F32 || dtype == KILN_I64));
+}
+
+/* ---- Writing ------------------------------------------------------------------------------- */
+
+static float reduced_float(uint32_t reduction, float a, float b) {
+    switch (reduction) {
+    case KILN_SCATTER_ADD:
+        return a + b;
+    case KILN_SCATTER_MUL:
+        return a * b;
+    case KILN_SCATTER_MAX:
+        return isnan(a) || a > b ? a : b;
+    default:
+        return isnan(a) || a < b ? a : b;
+    }
+}
+
+static int64_t reduced_integer(uint32_t reduction, int64_t a, int64_t b) {
+    switch (reduction) {
+    case KILN_SCATTER_ADD:
+        return (int64_t)((uint64_t)a + (uint64_t)b);
+    case KILN_SCATTER_MUL:
+        return (int64_t)((uint64_t)a * (uint64_t)b);
+    case KILN_SCATTER_MAX:
+        return a > b ? a : b;
+    default:
+        return a < b ? a : b;
+    }
+}
+
+/* `count` elements of the updates, from `from` on, to y's from `to` on. */
+static void update(const kernel_call *call, uint32_t reduction, size_t from, size_t to,
+                   size_t count) {
+    const operand *u = &call->inputs[2], *y = &call->outputs[0];
+    size_t size = kiln_dtype_size(y->dtype);
+    if (reduction == KILN_SCATTER_SET) {
+        memcpy((uint8_t *)y->data + to * size, (const uint8_t *)u->data + from * size,
+               count * size);
+        return;
+    }
+    for (size_t k = 0; k < count; k++) {
+        if (y->dtype == KILN_F32) {
+            float *old = (float *)y->data + to + k;
+            *old = reduced_float(reduction, *old, ((const float *)u->data)[from + k]);
+        } else {
+            int64_t *old = (int64_t *)y->data + to + k;
+            *old = reduced_integer(reduction, *old, ((const int64_t *)u->data)[from + k]);
+        }
+    }
+}
+
+static void copy_data(const kernel_call *call) {
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    if (x->data != y->data) {
+        memcpy(y->data, x->data, operand_rows(x, call->batch) * x->row * kiln_dtype_size(x->dtype));
+    }
+}
+
+/* ---- SCATTER_ELEMENTS ---------------------------------------------------------------------- */
+
+static kiln_status check_elements(const kernel_call *call, kiln_error *error) {
+    const kiln_scatter_params *p = call->params;
+    const operand *x = &call->inputs[0], *i = &call->inputs[1], *u = &call->inputs[2];
+    const operand *y = &call->outputs[0];
+    bool sound = index_fits(i, x, p->axis) && operand_same_dims(i, u) && u->dtype == x->dtype &&
+                 operand_same_dims(x, y) && y->dtype == x->dtype && reduces(call, p->reduction);
+    return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
+}
+
+static kiln_status run_elements(kernel_call *call, kiln_error *error) {
+    (void)error;
+    const kiln_scatter_params *p = call->params;
+    const operand *i = &call->inputs[1], *y = &call->outputs[0];
+    size_t count = operand_rows(i, call->batch) * i->row, step = 1, index;
+    copy_data(call);
+    for (size_t k = 0; k < count; k++) {
+        size_t base = index_base(i, y, p->axis, k, &step);
+        if (index_inside(((const int64_t *)i->data)[k], y->dims[p->axis], &index)) {
+            update(call, p->reduction, k, base + step * index, 1);
+        }
+    }
+    return KILN_OK;
+}
+
+const kernel kernel_scatter_elements = {
+    .traits = {.name = "scatter_elements",
+               .runs_on = "Kiln",
+               .in_place_inputs = 1,
+               .params_bytes = sizeof(kiln_scatter_params)},
+    .min_inputs = 3,
+    .max_inputs = 3,
+    .min_outputs = 1,
+    .max_outputs = 1,
+    .check = check_elements,
+    .run = run_elements,
+};
+
+/* ---- SCATTER_ND ---------------------------------------------------------------------------- */
+
+/* The updates' dims are the indices' but the last, then the data's after those addressed. */
+static bool nd_dims_fit(const operand *x, const operand *i, const operand *u) {
+    size_t addressed = i->dims[i->rank - 1];
+    bool fits = addressed <= x->rank && u->rank == i->rank - 1 + x->rank - addressed;
+    for (uint32_t k = 0; fits && k < u->rank; k++) {
+        fits = u->dims[k] == (k + 1 < i->rank ? i->dims[k] : x->dims[k + 1 + addressed - i->rank]);
+    }
+    return fits;
+}
+
+static kiln_status check_nd(const kernel_call *call, kiln_error *error) {
+    const kiln_scatter_params *p = call->params;
+    const operand *x = &call->inputs[0], *i = &call->inputs[1], *u = &call->inputs[2];
+    const operand *y = &call->outputs[0];
+    bool batched = x->batched || i->batched || u->batched || y->batched;
+    bool sound = !batched && p->axis == 0 && i->dtype == KILN_I64 && i->rank >= 1 &&
+                 nd_dims_fit(x, i, u) && u->dtype == x->dtype && operand_same_dims(x, y) &&
+                 y->dtype == x->dtype && reduces(call, p->reduction);
+    return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
+}
+
+static kiln_status run_nd(kernel_call *call, kiln_error *error) {
+    (void)error;
+    const kiln_scatter_params *p = call->params;
+    const operand *i = &call->inputs[1], *y = &call->outputs[0];
+    size_t length = i->dims[i->rank - 1], slice = 1, index = 0;
+    for (size_t k = length; k < y->rank; k++) {
+        slice *= y->dims[k];
+    }
+    copy_data(call);
+    for (size_t k = 0; k < i->rows; k++) {
+        size_t at = 0;
+        bool inside = true;
+        for (size_t d = 0; d < length && inside; d++) {
+            inside = index_inside(((const int64_t *)i->data)[k * length + d], y->dims[d], &index);
+            at = at * y->dims[d] + index;
+        }
+        if (inside) {
+            update(call, p->reduction, k * slice, at * slice, slice);
+        }
+    }
+    return KILN_OK;
+}
+
+const kernel kernel_scatter_nd = {
+    .traits = {.name = "scatter_nd",
+               .runs_on = "Kiln",
+               .in_place_inputs = 1,
+               .params_bytes = sizeof(kiln_scatter_params)},
+    .min_inputs = 3,
+    .max_inputs = 3,
+    .min_outputs = 1,
+    .max_outputs = 1,
+    .check = check_nd,
+    .run = run_nd,
+};

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 static kiln_error error;
 static char folder[64];
@@ -300,6 +301,25 @@ START_TEST(reads_idx_files) {
 }
 END_TEST
 
+/* gzip packs blank pictures a thousand times: some KB would become gigabytes. */
+START_TEST(refuses_what_unpacks_without_end) {
+    data_options options = {.validation = 0.2, .last = true};
+    data_set data;
+    uint8_t header[16] = {0, 0, 8, 3, 0, 0, 0, 16, 0, 0, 4, 0, 0, 0, 4, 0}; /* 16 of 1024x1024 */
+    static const uint8_t blank[1 << 20];
+    gzFile file = gzopen("t-images-idx3-ubyte", "wb");
+    ck_assert_int_eq(gzwrite(file, header, sizeof header), (int)sizeof header);
+    for (int k = 0; k < 16; k++) {
+        ck_assert_int_eq(gzwrite(file, blank, sizeof blank), (int)sizeof blank);
+    }
+    ck_assert_int_eq(gzclose(file), Z_OK);
+    ck_assert_int_eq(data_open("t-images-idx3-ubyte", &options, &data, &error),
+                     KILN_ERROR_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(error.message, "says it holds 16777216"));
+    ck_assert_ptr_null(data.values);
+}
+END_TEST
+
 START_TEST(reads_npy_files) {
     data_options options = {.validation = 0.25};
     data_set data;
@@ -395,6 +415,7 @@ int main(void) {
     tcase_add_test(tests, refuses_what_cannot_be_learned);
     tcase_add_test(tests, takes_a_second_folder_for_validation);
     tcase_add_test(tests, reads_idx_files);
+    tcase_add_test(tests, refuses_what_unpacks_without_end);
     tcase_add_test(tests, reads_npy_files);
     tcase_add_test(tests, the_cache_survives_damage);
     suite_add_tcase(suite, tests);

@@ -1,4 +1,5 @@
 /* Arrays: MNIST's IDX files (plain or gzip; Y. LeCun's description), and .npy. */
+#include "common/files.h"
 #include "compiler/cli/elements.h"
 #include "compiler/cli/train/data.h"
 #include <kiln/compile.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 #include <zlib.h>
 
@@ -39,48 +41,95 @@ static uint32_t big_endian(const uint8_t *b) {
     return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
 }
 
-/* Bytes of an IDX file of unsigned bytes with `rank` dims. Read as they come, so that a header that
- * promises more than the file holds costs no memory. */
-static kiln_status read_idx(const char *path, uint32_t rank, uint32_t *out_dims, uint8_t **out_data,
-                            kiln_error *error) {
-    uint8_t header[4 + 4 * 4];
-    gzFile file = gzopen(path, "rb");
-    *out_data = NULL;
-    if (file == NULL) {
-        return kiln_fail(error, KILN_ERROR_IO, "%s: cannot open", path);
+/* What a file of so many bytes may hold: gzip packs a blank picture a thousand times, real ones
+ * less than ten. */
+static uint64_t most_unpacked(size_t file_bytes) {
+    return ((uint64_t)4 << 20) + (uint64_t)file_bytes * 64;
+}
+
+static kiln_status open_gz(const char *path, gzFile *out_file, size_t *out_bytes,
+                           kiln_error *error) {
+    int descriptor;
+    kiln_status status = file_open(path, &descriptor, out_bytes, error);
+    if (status != KILN_OK) {
+        return status;
     }
-    uint64_t size = 1, held = 0, room = 0;
+    *out_file = gzdopen(descriptor, "rb");
+    if (*out_file == NULL) {
+        (void)close(descriptor);
+        return kiln_fail(error, KILN_ERROR_MEMORY, "%s: out of memory", path);
+    }
+    return KILN_OK;
+}
+
+/* The sizes of an IDX file of unsigned bytes with `rank` dims. */
+static kiln_status read_idx_header(const char *path, gzFile file, size_t file_bytes, uint32_t rank,
+                                   uint32_t *out_dims, uint64_t *out_size, kiln_error *error) {
+    uint8_t header[4 + 4 * 4];
     bool sound = gzread(file, header, 4 + 4 * rank) == (int)(4 + 4 * rank) && header[0] == 0 &&
                  header[1] == 0 && header[2] == 8 && header[3] == rank;
+    *out_size = 1;
     for (uint32_t k = 0; sound && k < rank; k++) {
         out_dims[k] = big_endian(header + 4 + 4 * (size_t)k);
-        sound = out_dims[k] > 0 && size <= MAX_NUMBERS / out_dims[k];
-        size *= out_dims[k];
+        sound = out_dims[k] > 0 && *out_size <= MAX_NUMBERS / out_dims[k];
+        *out_size *= out_dims[k];
     }
-    while (sound && held < size) {
+    if (!sound) {
+        return kiln_fail(error, KILN_ERROR_FORMAT,
+                         "%s: not an IDX file of bytes with %u dimensions", path, rank);
+    }
+    return *out_size <= most_unpacked(file_bytes)
+               ? KILN_OK
+               : kiln_fail(error, KILN_ERROR_UNSUPPORTED,
+                           "%s: a file of %zu bytes that says it holds %llu: at most %llu are "
+                           "unpacked",
+                           path, file_bytes, (unsigned long long)*out_size,
+                           (unsigned long long)most_unpacked(file_bytes));
+}
+
+/* Read as they come, so that a header that promises more than the file holds costs no memory. */
+static kiln_status read_idx_bytes(const char *path, gzFile file, uint64_t size, uint8_t **out_data,
+                                  kiln_error *error) {
+    uint64_t held = 0, room = 0;
+    while (held < size) {
         room = room == 0 ? 1 << 20 : room * 2;
         room = room > size ? size : room;
         uint8_t *grown = realloc(*out_data, (size_t)room);
         if (grown == NULL) {
-            break;
+            return kiln_fail(error, KILN_ERROR_MEMORY, "%s: out of memory", path);
         }
         *out_data = grown;
-        int got = gzread(file, grown + held, (unsigned)(room - held));
-        sound = got > 0;
-        held += got > 0 ? (uint64_t)got : 0;
-        if (sound && held < room) {
-            sound = gzeof(file) == 0;
+        while (held < room) {
+            int got = gzread(file, grown + held, (unsigned)(room - held));
+            if (got <= 0) {
+                return kiln_fail(error, KILN_ERROR_FORMAT, "%s: damaged or cut short", path);
+            }
+            held += (uint64_t)got;
         }
     }
-    (void)gzclose(file);
-    if (!sound || held != size) {
+    return KILN_OK;
+}
+
+static kiln_status read_idx(const char *path, uint32_t rank, uint32_t *out_dims, uint8_t **out_data,
+                            kiln_error *error) {
+    gzFile file;
+    size_t file_bytes;
+    uint64_t size;
+    *out_data = NULL;
+    kiln_status status = open_gz(path, &file, &file_bytes, error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    status = read_idx_header(path, file, file_bytes, rank, out_dims, &size, error);
+    if (status == KILN_OK) {
+        status = read_idx_bytes(path, file, size, out_data, error);
+    }
+    if (status != KILN_OK) {
         free(*out_data);
         *out_data = NULL;
-        return kiln_fail(error, KILN_ERROR_FORMAT,
-                         "%s: not an IDX file of bytes with %u dimensions, or cut short", path,
-                         rank);
     }
-    return KILN_OK;
+    (void)gzclose(file);
+    return status;
 }
 
 static kiln_status fill(data_set *data, size_t count, const double *labels, kiln_error *error) {

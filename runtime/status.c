@@ -1,4 +1,5 @@
 /* Statuses, names, element types, the default allocator. */
+#include "common/text.h"
 #include "runtime/runtime.h"
 
 #include <stdarg.h>
@@ -19,13 +20,8 @@ kiln_status kiln_fail(kiln_error *error, kiln_status status, const char *format,
         va_list arguments;
         error->status = status;
         va_start(arguments, format);
-        (void)vsnprintf(error->message, sizeof error->message, format, arguments);
+        text_format(error->message, sizeof error->message, format, arguments);
         va_end(arguments);
-        for (char *c = error->message; *c != '\0'; c++) {
-            if (*c == '\n' || *c == '\r') {
-                *c = ' ';
-            }
-        }
     }
     return status;
 }

@@ -118,8 +118,9 @@ static void print_row(const profile *p, const figures *f) {
         snprintf(peak, sizeof peak, "%.1f%%",
                  100 * part(part(f->work.done, f->seconds), p->machine.flops));
     }
-    printf("  %-30.30s %-19s %-10s %10.1f %6.1f%% %9s %7s %10.3f %7.1f%%\n", f->work.name,
-           f->work.kernel != NULL ? f->work.kernel : "",
+    char name[TEXT_COLUMN(30)];
+    printf("  %s %-19s %-10s %10.1f %6.1f%% %9s %7s %10.3f %7.1f%%\n",
+           text_column(f->work.name, 30, name), f->work.kernel != NULL ? f->work.kernel : "",
            f->work.algorithm != NULL ? f->work.algorithm : "", f->seconds * 1e6,
            100 * part(f->seconds, p->total.seconds), speed, peak, f->work.bytes / 1e6,
            100 * part(bandwidth, p->machine.bandwidth));

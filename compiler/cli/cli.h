@@ -3,6 +3,7 @@
 #define KILN_COMPILER_CLI_H
 
 #include "common/files.h"
+#include "common/text.h"
 #include <kiln/compile.h>
 #include <kiln/plan_format.h>
 #include <stdio.h>
@@ -32,6 +33,8 @@ const char *human_bytes(uint64_t bytes, char *buffer, size_t size);
 /* "1x3x224x224"; a batched tensor begins with N (or N*2). */
 const char *shape_text(const uint32_t *dims, uint32_t rank, bool batched, char *buffer,
                        size_t size);
+/* Names, labels and paths may hold anything: people see them through text_print and text_column,
+ * programs through these. */
 /* A text as a JSON string, quotes included. */
 void json_string(FILE *out, const char *text);
 /* A double as JSON: null where it is not finite. */

@@ -351,7 +351,7 @@ static void print_json(const compile_call *c, const kiln_compile_report *r) {
 
 static void print_report(const compile_call *c, const kiln_compile_report *r) {
     char a[32], b[32], d[32];
-    printf("%s -> %s\n", c->model, c->plan);
+    text_print(stdout, "%s -> %s\n", c->model, c->plan);
     printf("  operators  %zu imported, %zu kernel calls planned\n", r->operators_imported,
            r->operators_planned);
     for (size_t k = 0; k < r->fusion_count; k++) {
@@ -377,7 +377,7 @@ static void print_report(const compile_call *c, const kiln_compile_report *r) {
            r->boundary_copies);
     printf("  batch      %s\n", r->batchable ? "chosen at run time" : "fixed");
     if (r->note[0] != '\0' && !r->batch_lost) {
-        printf("  note       %s\n", r->note);
+        text_print(stdout, "  note       %s\n", r->note);
     }
 }
 
@@ -397,7 +397,7 @@ static int compile(compile_call *c) {
         return fail(&error);
     }
     if (report.batch_lost) {
-        fprintf(stderr, "kiln: %s\n", report.note);
+        text_print(stderr, "kiln: %s\n", report.note);
     }
     if (c->json) {
         print_json(c, &report);

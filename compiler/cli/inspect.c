@@ -41,8 +41,8 @@ static void print_tensors(const kiln_plan *plan, const char *kind, size_t count,
         kiln_tensor_info info;
         char shape[96];
         (void)get(plan, k, &info);
-        printf("%-8s %-28s %-5s %s\n", kind, info.name, kiln_dtype_name(info.dtype),
-               shape_text(info.dims, info.rank, info.batched, shape, sizeof shape));
+        text_print(stdout, "%-8s %-28s %-5s %s\n", kind, info.name, kiln_dtype_name(info.dtype),
+                   shape_text(info.dims, info.rank, info.batched, shape, sizeof shape));
     }
 }
 
@@ -65,8 +65,9 @@ static void print_row(const kiln_plan *plan, const kiln_plan_view *v, size_t ste
     if (y->place == KILN_PLACE_ARENA) {
         snprintf(offset, sizeof offset, "%llu", (unsigned long long)arena_offset(v, y));
     }
-    printf("%-30.30s %-19s %-18s %11llu %14llu %11s  %s%s\n", v->strings + s->name, traits->name,
-           shape_text(y->dims, y->rank, y->batched != 0, shape, sizeof shape),
+    char name[TEXT_COLUMN(30)];
+    printf("%s %-19s %-18s %11llu %14llu %11s  %s%s\n", text_column(v->strings + s->name, 30, name),
+           traits->name, shape_text(y->dims, y->rank, y->batched != 0, shape, sizeof shape),
            (unsigned long long)step_parameters(v, s),
            (unsigned long long)kiln_plan_step_macs(plan, step), offset, traits->runs_on,
            (s->flags & KILN_STEP_FINAL_DENSE) != 0 ? " (final dense)" : "");
@@ -76,14 +77,15 @@ static void print_table(const kiln_plan *plan, const kiln_plan_view *v) {
     uint64_t parameters = 0, macs = 0;
     char a[32], b[32], c[32];
     for (size_t k = 0; k < v->metadata_count; k++) {
-        printf("%-8s %s\n", v->strings + v->metadata[k].key, v->strings + v->metadata[k].value);
+        text_print(stdout, "%-8s %s\n", v->strings + v->metadata[k].key,
+                   v->strings + v->metadata[k].value);
     }
     print_tensors(plan, "input", v->input_count, kiln_plan_input);
     print_tensors(plan, "output", v->output_count, kiln_plan_output);
     print_preprocess(plan);
     if (v->label_count > 0) {
-        printf("labels   %zu: %s ... %s\n", v->label_count, kiln_plan_label(plan, 0),
-               kiln_plan_label(plan, v->label_count - 1));
+        text_print(stdout, "labels   %zu: %s ... %s\n", v->label_count, kiln_plan_label(plan, 0),
+                   kiln_plan_label(plan, v->label_count - 1));
     }
     printf("\n%-30s %-19s %-18s %11s %14s %11s  %s\n", "Layer", "Kernel", "Output", "Parameters",
            "MACs", "Arena", "Runs on");
@@ -173,6 +175,13 @@ static void print_json(const kiln_plan *plan, const kiln_plan_view *v) {
 
 /* ---- Graphviz ------------------------------------------------------------------------------ */
 
+/* Inside quotes. */
+static void dot_text(const char *text) {
+    for (; *text != '\0'; text++) {
+        printf(*text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
+    }
+}
+
 /* An edge from the last step that wrote into an operand's storage (or from an input). */
 static kiln_status print_dot(const kiln_plan_view *v, kiln_error *error) {
     size_t *writer = calloc(v->storage_count + 1, sizeof *writer);
@@ -183,24 +192,11 @@ static kiln_status print_dot(const kiln_plan_view *v, kiln_error *error) {
     for (size_t k = 0; k < v->step_count; k++) {
         const kiln_plan_step *s = &v->steps[k];
         const kiln_plan_tensor_record *y = step_output(v, s);
-        char shape[96], label[400];
-        snprintf(label, sizeof label, "%.200s\n%s\n%s", v->strings + s->name,
-                 kiln_kernel_describe(s->kernel)->name,
-                 shape_text(y->dims, y->rank, y->batched != 0, shape, sizeof shape));
-        printf("  s%zu [label=", k);
-        for (char *c = label; *c != '\0'; c++) {
-            *c = *c == '\n' ? '\t' : *c;
-        }
-        /* JSON's escapes are Graphviz's too, but for the line break. */
-        putchar('"');
-        for (const char *c = label; *c != '\0'; c++) {
-            if (*c == '\t') {
-                printf("\\n");
-            } else {
-                printf(*c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
-            }
-        }
-        printf("\"];\n");
+        char shape[96], name[400];
+        printf("  s%zu [label=\"", k);
+        dot_text(text_escape(v->strings + s->name, name, sizeof name));
+        printf("\\n%s\\n%s\"];\n", kiln_kernel_describe(s->kernel)->name,
+               shape_text(y->dims, y->rank, y->batched != 0, shape, sizeof shape));
         for (uint32_t i = 0; i < s->input_count; i++) {
             uint32_t id = v->operands[s->first_operand + i];
             bool arena = id != KILN_PLAN_NONE && v->tensors[id].place == KILN_PLACE_ARENA;

@@ -52,7 +52,7 @@ static void overview(FILE *out) {
 static int help(int argc, char **argv) {
     const command *c = argc > 2 ? find(argv[2]) : NULL;
     if (argc > 2 && c == NULL) {
-        fprintf(stderr, "kiln: no command '%s' (see: kiln help)\n", argv[2]);
+        text_print(stderr, "kiln: no command '%s' (see: kiln help)\n", argv[2]);
         return EXIT_USAGE;
     }
     if (c != NULL) {
@@ -76,7 +76,7 @@ int main(int argc, char **argv) {
     } else if (c != NULL) {
         status = c->run(argc - 1, argv + 1);
     } else {
-        fprintf(stderr, "kiln: no command '%s' (see: kiln help)\n", argv[1]);
+        text_print(stderr, "kiln: no command '%s' (see: kiln help)\n", argv[1]);
     }
     if (fflush(stdout) != 0 || ferror(stdout) != 0) {
         fputs("kiln: cannot write the output\n", stderr);

@@ -104,7 +104,7 @@ static kiln_status save_outputs(const run_call *c, uint32_t batch, const char *p
             return status;
         }
         if (!c->json) {
-            printf("%s\n", path);
+            text_print(stdout, "%s\n", path);
         }
     }
     return KILN_OK;
@@ -140,7 +140,7 @@ static void print_scores(run_call *c, const char *picture, const score *scores, 
         json_string(stdout, picture);
         printf(", \"top\": [");
     } else {
-        printf("%s\n", picture);
+        text_print(stdout, "%s\n", picture);
     }
     for (size_t k = 0; k < top; k++) {
         const char *label = kiln_plan_label(c->plan, scores[k].index);
@@ -151,9 +151,9 @@ static void print_scores(run_call *c, const char *picture, const score *scores, 
             json_number(stdout, scores[k].value);
             putchar('}');
         } else {
-            printf("  %-11s %9.4f  class %zu%s%s\n", distribution ? "probability" : "score",
-                   scores[k].value, scores[k].index, label != NULL ? " " : "",
-                   label != NULL ? label : "");
+            text_print(stdout, "  %-11s %9.4f  class %zu%s%s\n",
+                       distribution ? "probability" : "score", scores[k].value, scores[k].index,
+                       label != NULL ? " " : "", label != NULL ? label : "");
         }
     }
     if (c->json) {

@@ -11,17 +11,17 @@
 
 int fail(const kiln_error *error) {
     progress_clear();
-    fprintf(stderr, "kiln: %s\n", error->message);
+    text_print(stderr, "kiln: %s\n", error->message);
     return EXIT_FAILED;
 }
 
 int usage(const command *c, const char *format, ...) {
+    char text[sizeof((kiln_error *)NULL)->message];
     va_list arguments;
     va_start(arguments, format);
-    fprintf(stderr, "kiln %s: ", c->name);
-    (void)vfprintf(stderr, format, arguments);
-    fprintf(stderr, " (see: kiln help %s)\n", c->name);
+    text_format(text, sizeof text, format, arguments);
     va_end(arguments);
+    fprintf(stderr, "kiln %s: %s (see: kiln help %s)\n", c->name, text, c->name);
     return EXIT_USAGE;
 }
 
@@ -69,15 +69,19 @@ const char *shape_text(const uint32_t *dims, uint32_t rank, bool batched, char *
     return buffer;
 }
 
+/* U+FFFD, "replacement character", for bytes that are no UTF-8. */
 void json_string(FILE *out, const char *text) {
+    uint32_t point;
     fputc('"', out);
-    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
-        if (*c == '"' || *c == '\\') {
-            fprintf(out, "\\%c", *c);
-        } else if (*c < 0x20) {
-            fprintf(out, "\\u%04x", *c);
+    for (size_t bytes; (bytes = text_next(text, &point)) > 0; text += bytes) {
+        if (point == '"' || point == '\\') {
+            fprintf(out, "\\%c", (int)point);
+        } else if (point == TEXT_INVALID) {
+            fputs("\\ufffd", out);
+        } else if (!text_is_plain(point)) {
+            fprintf(out, "\\u%04x", point);
         } else {
-            fputc(*c, out);
+            (void)fwrite(text, 1, bytes, out);
         }
     }
     fputc('"', out);
@@ -92,22 +96,14 @@ void json_number(FILE *out, double value) {
 }
 
 void html_text(FILE *out, const char *text) {
-    for (; *text != '\0'; text++) {
-        switch (*text) {
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        case '&':
-            fputs("&amp;", out);
-            break;
-        case '"':
-            fputs("&quot;", out);
-            break;
-        default:
-            fputc(*text, out);
+    uint32_t point;
+    for (size_t bytes; (bytes = text_next(text, &point)) > 0; text += bytes) {
+        if (point < 0x80 && strchr("<>&\"'", (int)point) != NULL) {
+            fprintf(out, "&#%u;", point);
+        } else if (!text_is_plain(point)) { /* HTML has no place for some of them */
+            fputs("&#xfffd;", out);
+        } else {
+            (void)fwrite(text, 1, bytes, out);
         }
     }
 }

@@ -83,7 +83,8 @@ static void print_layers(const tune_call *c) {
     for (size_t k = 0; k < c->count; k++) {
         const kiln_tune_layer *l = &c->lines[k].layer;
         if (l->before != l->after) {
-            printf("%-36.36s %-9s -> %-9s %11.1f %11.1f\n", c->lines[k].name,
+            char name[TEXT_COLUMN(36)];
+            printf("%s %-9s -> %-9s %11.1f %11.1f\n", text_column(c->lines[k].name, 36, name),
                    kiln_conv_algorithm_name(l->before), kiln_conv_algorithm_name(l->after),
                    l->seconds[l->before] * 1e6, l->seconds[l->after] * 1e6);
         }

@@ -97,8 +97,10 @@ static void print_lines(verify_call *c) {
     }
     for (size_t k = 0; k < shown; k++) {
         const layer_line *line = &c->lines[k];
-        printf("%-40.40s %-20s %5u %12.3e %12.3e%s\n", line->name != NULL ? line->name : "?",
-               line->kernel, line->batch, line->absolute, line->relative,
+        char name[TEXT_COLUMN(40)];
+        printf("%s %-20s %5u %12.3e %12.3e%s\n",
+               text_column(line->name != NULL ? line->name : "?", 40, name), line->kernel,
+               line->batch, line->absolute, line->relative,
                line->within ? "" : "  out of tolerance");
     }
 }

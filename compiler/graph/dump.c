@@ -1,4 +1,5 @@
 /* The graph as text, one node a line, for people. */
+#include "common/text.h"
 #include "compiler/ops/ops.h"
 
 #include <math.h>
@@ -11,8 +12,8 @@ static void dump_tensor(const tensor *t, FILE *out) {
         fputs("-", out);
         return;
     }
-    fprintf(out, "%s%s:%s[%s]", tensor_is_constant(t) ? "#" : "", t->name,
-            kiln_dtype_name(t->dtype), tensor_shape_text(t, shape, sizeof shape));
+    text_print(out, "%s%s:%s[%s]", tensor_is_constant(t) ? "#" : "", t->name,
+               kiln_dtype_name(t->dtype), tensor_shape_text(t, shape, sizeof shape));
     if (t->layout == KILN_CHANNELS_LAST) {
         fputs("/nhwc", out);
     }
@@ -26,7 +27,7 @@ static void dump_tensors(size_t count, tensor *const *tensors, FILE *out) {
 }
 
 static void dump_attribute(const attribute *a, FILE *out) {
-    fprintf(out, " %s=", a->name);
+    text_print(out, " %s=", a->name);
     switch (a->type) {
     case ATTRIBUTE_INT:
         fprintf(out, "%lld", (long long)a->i);
@@ -35,7 +36,7 @@ static void dump_attribute(const attribute *a, FILE *out) {
         fprintf(out, "%g", (double)a->f);
         break;
     case ATTRIBUTE_STRING:
-        fprintf(out, "\"%s\"", a->s);
+        text_print(out, "\"%s\"", a->s);
         break;
     case ATTRIBUTE_TENSOR:
         dump_tensor(a->t, out);
@@ -56,7 +57,7 @@ static void dump_attribute(const attribute *a, FILE *out) {
 }
 
 static void dump_node(const node *n, FILE *out) {
-    fprintf(out, "%s'%s' %s (", n->dead ? "dead " : "", n->name, n->op->name);
+    text_print(out, "%s'%s' %s (", n->dead ? "dead " : "", n->name, n->op->name);
     dump_tensors(n->input_count, n->inputs, out);
     fputs(") -> ", out);
     dump_tensors(n->output_count, n->outputs, out);
@@ -66,12 +67,13 @@ static void dump_node(const node *n, FILE *out) {
     if (n->min > -INFINITY || n->max < INFINITY) {
         fprintf(out, " clamp=[%g,%g]", (double)n->min, (double)n->max);
     }
-    fprintf(out, " from '%s'\n", n->origin);
+    text_print(out, " from '%s'\n", n->origin);
 }
 
 void graph_dump(const graph *g, FILE *out) {
-    fprintf(out, "graph '%s' opset %lld, %zu nodes\ninputs ", g->file, (long long)g->opset,
-            g->node_count);
+    text_print(out, "graph '%s' opset %lld, %zu nodes\n", g->file, (long long)g->opset,
+               g->node_count);
+    fputs("inputs ", out);
     dump_tensors(g->input_count, g->inputs, out);
     fputs("\n", out);
     for (size_t k = 0; k < g->node_count; k++) {

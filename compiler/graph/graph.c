@@ -1,5 +1,6 @@
 /* Making and freeing graphs, their nodes and tensors, and messages about them. */
 #include "compiler/graph/graph.h"
+#include "common/text.h"
 #include "compiler/graph/pool.h"
 #include "compiler/ops/ops.h"
 
@@ -7,6 +8,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LONGEST_MESSAGE 2048 /* kiln_fail cuts it, where words end */
 
 kiln_status graph_create(const char *file, kiln_error *error, graph **out_graph) {
     *out_graph = NULL;
@@ -45,27 +48,17 @@ void graph_free(graph *g) {
 
 /* ---- Messages ------------------------------------------------------------------------------ */
 
-/* Names come from the file: what would break the line is shown as '?'. */
-static void make_one_line(char *text) {
-    for (; *text != '\0'; text++) {
-        if ((uint8_t)*text < ' ' || *text == 0x7f) {
-            *text = '?';
-        }
-    }
-}
-
 kiln_status graph_fail(const graph *g, kiln_status status, const char *format, ...) {
-    char message[sizeof g->error->message];
+    char message[LONGEST_MESSAGE];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    make_one_line(message);
     return kiln_fail(g->error, status, "%s: %s", g->file, message);
 }
 
 kiln_status node_fail(const graph *g, const node *n, kiln_status status, const char *format, ...) {
-    char message[sizeof g->error->message];
+    char message[LONGEST_MESSAGE];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
@@ -81,9 +74,8 @@ void graph_note(graph *g, const char *format, ...) {
     }
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(g->note + used, sizeof g->note - used, format, arguments);
+    text_format(g->note + used, sizeof g->note - used, format, arguments);
     va_end(arguments);
-    make_one_line(g->note);
 }
 
 static bool is_explained(const graph *g, kiln_status status) {

@@ -1,5 +1,6 @@
 /* What the caller gives: values that operators need when compiling become constants. Then the
  * inputs that are left get the casts from their types to the graph's. */
+#include "common/text.h"
 #include "compiler/import/importing.h"
 #include "compiler/ops/ops.h"
 #include <kiln/element.h>
@@ -46,10 +47,8 @@ static kiln_status check_names(const importing *im) {
             continue;
         }
         char names[300] = "";
-        for (size_t i = 0, used = 0; i < g->input_count && used < sizeof names; i++) {
-            int length = snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "",
-                                  g->inputs[i]->name);
-            used += length > 0 ? (size_t)length : 0;
+        for (size_t i = 0; i < g->input_count; i++) {
+            text_list_add(names, sizeof names, g->inputs[i]->name);
         }
         return graph_fail(g, KILN_ERROR_ARGUMENT, "there is no input '%s'; inputs: %s", name,
                           names);

@@ -1,5 +1,6 @@
 /* What several operator rows share. */
 #include "compiler/ops/support.h"
+#include "common/text.h"
 
 #include <string.h>
 
@@ -50,7 +51,7 @@ kiln_status require_dtype(const graph *g, const node *n, size_t k, uint32_t mask
     char supported[96] = "";
     for (kiln_dtype d = KILN_F32; kiln_dtype_size(d) != 0; d++) {
         if ((mask >> d & 1u) != 0) {
-            strcat(strcat(supported, supported[0] != '\0' ? ", " : ""), kiln_dtype_name(d));
+            text_list_add(supported, sizeof supported, kiln_dtype_name(d));
         }
     }
     return node_fail(g, n, KILN_ERROR_UNSUPPORTED, "input '%s' is of type %s; supported: %s",

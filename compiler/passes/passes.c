@@ -1,5 +1,6 @@
 /* The passes in order, with the reason for each place. */
 #include "compiler/passes/passes.h"
+#include "common/text.h"
 #include "compiler/ops/ops.h"
 
 #include <string.h>
@@ -63,7 +64,7 @@ static kiln_status check_dump_name(const graph *g, const kiln_compile_options *o
         if (strcmp(options->dump_after, passes[k].name) == 0) {
             return KILN_OK;
         }
-        strcat(strcat(names, k == 0 ? "" : ", "), passes[k].name);
+        text_list_add(names, sizeof names, passes[k].name);
     }
     return kiln_fail(g->error, KILN_ERROR_ARGUMENT, "no pass '%s'; passes: %s", options->dump_after,
                      names);

@@ -1,5 +1,6 @@
 /* The plan that was written, read again: it must open, and its sessions must fit the memory limit.
  */
+#include "common/text.h"
 #include "compiler/write/writing.h"
 
 #include <stdio.h>
@@ -40,9 +41,9 @@ static kiln_status fail_limit(const program *p, const kiln_memory_use *use, uint
             }
         }
         if (most > 0) {
-            size_t length = strlen(layers);
-            snprintf(layers + length, sizeof layers - length, "%s'%.60s' (%.2f)",
-                     named > 0 ? ", " : "", p->steps[at].name, mebibytes(most));
+            char layer[80];
+            snprintf(layer, sizeof layer, "'%.60s' (%.2f)", p->steps[at].name, mebibytes(most));
+            text_list_add(layers, sizeof layers, layer);
         }
         below = most;
     }

@@ -50,7 +50,9 @@ typedef enum kiln_status {
 /* Detail of a failure. Owned by the caller; its content is written only on failure. */
 typedef struct kiln_error {
     kiln_status status;
-    char message[1024]; /* one line, no newline, always terminated */
+    /* One line, always terminated. Names in it may come from files: control characters and bytes
+     * that are no UTF-8 are shown as \n, \x1b, \xff, and what is too long ends in "...". */
+    char message[1024];
 } kiln_error;
 
 /* A short constant English name: "ok", "bad argument", ... Never NULL. */

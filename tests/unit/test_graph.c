@@ -284,7 +284,7 @@ START_TEST(names_the_culprit) {
     node *n = graph_add_node(g, op_find("Abs"), "two\nlines", 1, &x, 1, &a);
     ck_assert_int_eq(node_fail(g, n, KILN_ERROR_UNSUPPORTED, "found %d", 3),
                      KILN_ERROR_UNSUPPORTED);
-    ck_assert_str_eq(error.message, "net.onnx: node 'two?lines' (Abs): found 3");
+    ck_assert_str_eq(error.message, "net.onnx: node 'two\\nlines' (Abs): found 3");
 }
 END_TEST
 

@@ -45,8 +45,8 @@ static void print_answer(const classify_call *c, const char *picture) {
         json_number(stdout, (double)c->scores[best]);
         printf(", \"top\": [");
     } else {
-        printf("%s: %s (%.4f)", picture, unknown ? "unknown" : c->names[best],
-               (double)c->scores[best]);
+        text_print(stdout, "%s: %s (%.4f)", picture, unknown ? "unknown" : c->names[best],
+                   (double)c->scores[best]);
     }
     /* The next best: each time the largest that has not been told. */
     float *left = c->scores;
@@ -59,7 +59,7 @@ static void print_answer(const classify_call *c, const char *picture) {
             json_number(stdout, (double)left[next]);
             putchar('}');
         } else if (k > 0 || unknown) {
-            printf(", %s (%.4f)", c->names[next], (double)left[next]);
+            text_print(stdout, ", %s (%.4f)", c->names[next], (double)left[next]);
         }
         left[next] = -1;
     }

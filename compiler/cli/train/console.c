@@ -14,7 +14,7 @@ static const char *activation_name(kiln_activation a) {
 
 static void print_notes(const char *title, const data_note *notes, size_t count) {
     for (size_t k = 0; k < count && k < 10; k++) {
-        fprintf(stderr, "kiln: %s: %s\n", title, notes[k].text);
+        text_print(stderr, "kiln: %s: %s\n", title, notes[k].text);
     }
     if (count > 10) {
         fprintf(stderr, "kiln: %s: and %zu more\n", title, count - 10);
@@ -28,14 +28,15 @@ void console_notes(const data_set *data) {
 
 void console_summary(const training *t) {
     size_t parameters = 0;
-    printf("Data     %s: %zu classes, %zu training and %zu validation samples", t->data_path,
-           t->data.class_count, kiln_trainer_sample_count(t->trainer, KILN_TRAINING),
-           kiln_trainer_sample_count(t->trainer, KILN_VALIDATION));
+    text_print(stdout, "Data     %s: %zu classes, %zu training and %zu validation samples",
+               t->data_path, t->data.class_count,
+               kiln_trainer_sample_count(t->trainer, KILN_TRAINING),
+               kiln_trainer_sample_count(t->trainer, KILN_VALIDATION));
     printf(t->source.variants > 0 ? " (training ones in %u variants)\n" : "\n",
            t->source.variants + 1);
     if (t->backbone != NULL) {
-        printf("Network  %s, frozen up to '%s': %zu features", t->backbone_path,
-               kiln_trainer_cut(t->trainer), kiln_trainer_feature_count(t->trainer));
+        text_print(stdout, "Network  %s, frozen up to '%s': %zu features", t->backbone_path,
+                   kiln_trainer_cut(t->trainer), kiln_trainer_feature_count(t->trainer));
         if (t->features.computed > 0) {
             double rate = (double)t->features.computed / fmax(t->features.seconds, 1e-9);
             printf("; %zu computed in %.1f s (%.1f a second)", t->features.computed,
@@ -93,7 +94,7 @@ static int show_epoch(void *context, const kiln_epoch *e) {
     }
     if (t->checkpoint_path != NULL &&
         kiln_trainer_checkpoint(t->trainer, t->checkpoint_path, &error) != KILN_OK) {
-        fprintf(stderr, "kiln: warning: no checkpoint: %s\n", error.message);
+        text_print(stderr, "kiln: warning: no checkpoint: %s\n", error.message);
         t->checkpoint_path = NULL;
     }
     return 0;

@@ -104,13 +104,14 @@ static kiln_status evaluate(evaluate_call *c, char **words, kiln_error *error) {
 
 static void print_matrix(const evaluate_call *c) {
     const metrics *m = &c->results;
+    char name[TEXT_COLUMN(16)];
     printf("\n%-16s", "is \\ taken for");
     for (size_t p = 0; p < m->classes; p++) {
-        printf(" %6.6s", c->names[p]);
+        printf(" %s", text_column(c->names[p], 6, name));
     }
     putchar('\n');
     for (size_t a = 0; a < m->classes; a++) {
-        printf("%-16.16s", c->names[a]);
+        printf("%s", text_column(c->names[a], 16, name));
         for (size_t p = 0; p < m->classes; p++) {
             printf(" %6u", m->confusion[a * m->classes + p]);
         }
@@ -127,7 +128,7 @@ static void print_result(const evaluate_call *c) {
         return;
     }
     for (size_t k = 0; k < c->data.skipped_count; k++) {
-        fprintf(stderr, "kiln: skipped: %s\n", c->data.skipped[k].text);
+        text_print(stderr, "kiln: skipped: %s\n", c->data.skipped[k].text);
     }
     metrics_print(&c->results, names, stdout);
     if (c->matrix) {

@@ -94,7 +94,8 @@ void metrics_print(const metrics *m, const char *const *names, FILE *out) {
     fprintf(out, "%-24s %8s %9s %9s %9s\n", "class", "samples", "precision", "recall", "F1");
     for (size_t c = 0; c < m->classes; c++) {
         class_metrics of = metrics_of_class(m, c);
-        fprintf(out, "%-24.24s %8zu", names[c], of.support);
+        char name[TEXT_COLUMN(24)];
+        fprintf(out, "%s %8zu", text_column(names[c], 24, name), of.support);
         print_ratio(out, of.precision);
         print_ratio(out, of.recall);
         print_ratio(out, of.f1);
@@ -102,8 +103,8 @@ void metrics_print(const metrics *m, const char *const *names, FILE *out) {
     }
     size_t count = metrics_confused(m, pairs, 5);
     for (size_t k = 0; k < count; k++) {
-        fprintf(out, "%s%s taken for %s: %zu\n", k == 0 ? "confused most: " : "               ",
-                names[pairs[k].actual], names[pairs[k].predicted], pairs[k].count);
+        text_print(out, "%s%s taken for %s: %zu\n", k == 0 ? "confused most: " : "               ",
+                   names[pairs[k].actual], names[pairs[k].predicted], pairs[k].count);
     }
     fprintf(out, "accuracy %.4f (%zu of %zu)", metrics_accuracy(m), m->correct, m->count);
     if (m->classes > 5 && m->count > 0) {

@@ -170,7 +170,7 @@ static void print_result(const training *t, double baseline) {
             printf("baseline %.4f (nearest neighbour by raw pixels)\n", baseline);
         }
     }
-    printf("%s written; try: kiln classify %s PICTURE\n", t->plan_path, t->plan_path);
+    text_print(stdout, "%s written; try: kiln classify %s PICTURE\n", t->plan_path, t->plan_path);
 }
 
 /* ---- The order ----------------------------------------------------------------------------- */

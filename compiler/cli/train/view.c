@@ -105,8 +105,8 @@ static kiln_status write_tiles(const tiles *t, const char *path, kiln_error *err
         status = file_end(&out, status, error);
     }
     if (status == KILN_OK) {
-        printf("%s: %zu tiles of %zux%zu, %zux%zu pixels\n", path, t->count, t->width, t->height,
-               s.width, s.height);
+        text_print(stdout, "%s: %zu tiles of %zux%zu, %zux%zu pixels\n", path, t->count, t->width,
+                   t->height, s.width, s.height);
     }
     free(s.rgb);
     return status;
@@ -233,8 +233,8 @@ static kiln_status list_layers(const char *path, kiln_error *error) {
             &v.tensors[v.operands[v.steps[s].first_operand + v.steps[s].input_count]];
         char shape[96];
         if (t->place == KILN_PLACE_ARENA && t->rank >= 3 && t->dtype == KILN_F32) {
-            printf("%-40s %s\n", v.strings + v.steps[s].name,
-                   shape_text(t->dims, t->rank, t->batched != 0, shape, sizeof shape));
+            text_print(stdout, "%-40s %s\n", v.strings + v.steps[s].name,
+                       shape_text(t->dims, t->rank, t->batched != 0, shape, sizeof shape));
         }
     }
     kiln_plan_close(plan);

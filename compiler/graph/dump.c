@@ -50,6 +50,7 @@ static void dump_attribute(const attribute *a, FILE *out) {
         }
         fputs(a->count > SHOWN_VALUES ? ",..]" : "]", out);
         break;
+    case ATTRIBUTE_ABSENT:
     case ATTRIBUTE_OTHER:
         fputs("?", out);
         break;

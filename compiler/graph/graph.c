@@ -98,7 +98,7 @@ kiln_status graph_explain(const graph *g, const char *step, kiln_status status) 
 
 static const char *fresh_name(graph *g, const char *name) {
     const char *fresh = name;
-    while (fresh == NULL || pool_find(g->pool, fresh) != NULL) {
+    while (fresh == NULL || names_find(&g->pool->names, fresh) != NULL) {
         fresh = graph_printf(g, "%s.%zu", name == NULL ? "t" : name, ++g->pool->fresh);
         if (fresh == NULL) {
             return NULL;
@@ -117,7 +117,7 @@ tensor *graph_add_tensor(graph *g, const char *name, kiln_dtype dtype) {
     t->dtype = dtype;
     tensor **tensors = pool_grow(g->pool, g->tensors, g->tensor_count, &g->tensor_capacity);
     g->tensors = tensors != NULL ? tensors : g->tensors;
-    if (tensors == NULL || !pool_enter(g->pool, t)) {
+    if (tensors == NULL || !names_enter(&g->pool->names, unique, t)) {
         graph_fail(g, KILN_ERROR_MEMORY, "out of memory");
         return NULL;
     }
@@ -127,13 +127,17 @@ tensor *graph_add_tensor(graph *g, const char *name, kiln_dtype dtype) {
 
 void graph_swap_names(graph *g, tensor *a, tensor *b) {
     const char *name = a->name;
-    pool_swap(g->pool, a, b);
+    name_slot *slot_a = names_find(&g->pool->names, a->name);
+    name_slot *slot_b = names_find(&g->pool->names, b->name);
+    slot_a->value = b;
+    slot_b->value = a;
     a->name = b->name;
     b->name = name;
 }
 
 tensor *graph_find_tensor(const graph *g, const char *name) {
-    return pool_find(g->pool, name);
+    name_slot *slot = names_find(&g->pool->names, name);
+    return slot != NULL ? slot->value : NULL;
 }
 
 tensor *graph_add_constant(graph *g, const char *name, kiln_dtype dtype, uint32_t rank,

@@ -46,10 +46,9 @@ typedef struct tensor {
     bool is_sequence;
     struct tensor **members;
     size_t member_count;
-    bool is_input, is_output;     /* of the graph */
-    bool open_batch;              /* an input whose first dimension the model leaves open */
-    size_t mark;                  /* scratch of whoever walks the graph */
-    struct tensor *bound_by_name; /* reserved for import */
+    bool is_input, is_output; /* of the graph */
+    bool open_batch;          /* an input whose first dimension the model leaves open */
+    size_t mark;              /* scratch of whoever walks the graph */
 } tensor;
 
 typedef enum attribute_type {
@@ -59,7 +58,8 @@ typedef enum attribute_type {
     ATTRIBUTE_TENSOR,
     ATTRIBUTE_INTS,
     ATTRIBUTE_FLOATS,
-    ATTRIBUTE_OTHER /* graphs, sparse tensors, ...: present but unreadable */
+    ATTRIBUTE_ABSENT, /* while importing: a reference to what was not given */
+    ATTRIBUTE_OTHER   /* graphs, sparse tensors, ...: present but unreadable */
 } attribute_type;
 
 typedef struct attribute {

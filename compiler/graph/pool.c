@@ -1,5 +1,4 @@
-/* Memory of a graph: chunks that are freed all at once, and an index of tensors by name, so that
- * building a graph of many thousand nodes takes linear time. */
+/* Memory of a graph: chunks that are freed all at once. */
 #include "compiler/graph/pool.h"
 
 #include <stdalign.h>
@@ -28,7 +27,7 @@ void pool_free(pool *p) {
         free(chunk);
         chunk = next;
     }
-    free(p->slots);
+    names_free(&p->names);
     free(p);
 }
 
@@ -99,61 +98,4 @@ void *pool_grow(pool *p, void *items, size_t count, size_t *inout_capacity) {
     }
     *inout_capacity = capacity;
     return grown;
-}
-
-/* ---- Names --------------------------------------------------------------------------------- */
-
-/* FNV-1a (Fowler, Noll, Vo), its high bits folded down because the table takes the low ones. */
-static size_t hash_name(const char *name) {
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (const char *c = name; *c != '\0'; c++) {
-        hash = (hash ^ (uint8_t)*c) * UINT64_C(1099511628211);
-    }
-    return (size_t)(hash ^ hash >> 32);
-}
-
-/* The slot that holds the name, or the empty one where it belongs. */
-static tensor **find_slot(tensor **slots, size_t slot_count, const char *name) {
-    size_t k = hash_name(name) & (slot_count - 1);
-    while (slots[k] != NULL && strcmp(slots[k]->name, name) != 0) {
-        k = (k + 1) & (slot_count - 1);
-    }
-    return &slots[k];
-}
-
-tensor *pool_find(const pool *p, const char *name) {
-    return p->slot_count == 0 ? NULL : *find_slot(p->slots, p->slot_count, name);
-}
-
-static bool grow_slots(pool *p) {
-    size_t count = p->slot_count == 0 ? 64 : 2 * p->slot_count;
-    tensor **slots = calloc(count, sizeof(tensor *));
-    if (slots == NULL) {
-        return false;
-    }
-    for (size_t k = 0; k < p->slot_count; k++) {
-        if (p->slots[k] != NULL) {
-            *find_slot(slots, count, p->slots[k]->name) = p->slots[k];
-        }
-    }
-    free(p->slots);
-    p->slots = slots;
-    p->slot_count = count;
-    return true;
-}
-
-bool pool_enter(pool *p, tensor *t) {
-    if (2 * (p->used_slots + 1) > p->slot_count && !grow_slots(p)) {
-        return false;
-    }
-    *find_slot(p->slots, p->slot_count, t->name) = t;
-    p->used_slots++;
-    return true;
-}
-
-void pool_swap(pool *p, tensor *a, tensor *b) {
-    tensor **slot_a = find_slot(p->slots, p->slot_count, a->name);
-    tensor **slot_b = find_slot(p->slots, p->slot_count, b->name);
-    *slot_a = b;
-    *slot_b = a;
 }

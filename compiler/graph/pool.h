@@ -3,26 +3,19 @@
 #define KILN_COMPILER_GRAPH_POOL_H
 
 #include "compiler/graph/graph.h"
+#include "compiler/graph/names.h"
 
 struct pool_chunk;
 
 typedef struct pool {
     struct pool_chunk *chunks; /* newest first; only the newest has room */
-    tensor **slots;            /* open addressing by name; the size is a power of two */
-    size_t slot_count, used_slots;
-    size_t fresh; /* counts made-up names */
+    name_table names;          /* of tensors */
+    size_t fresh;              /* counts made-up names */
 } pool;
 
 pool *pool_create(void); /* NULL: out of memory */
 void pool_free(pool *p); /* NULL is allowed */
 void *pool_allocate(pool *p, size_t size);
-
-tensor *pool_find(const pool *p, const char *name);
-/* Enters a tensor whose name is not there yet. False: out of memory. */
-bool pool_enter(pool *p, tensor *t);
-
-/* The slots of two tensors, both entered, trade places: for swapping their names. */
-void pool_swap(pool *p, tensor *a, tensor *b);
 
 /* Room for one more pointer in a pool array: the array itself, or a copy twice as large. NULL: out
  * of memory. */

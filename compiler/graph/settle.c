@@ -195,6 +195,18 @@ static void forget_outputs(const node *n) {
     }
 }
 
+/* A sequence under another name; other operators read tensors. */
+static kiln_status settle_sequence(walk *w, node *n) {
+    if (strcmp(n->op->name, "Identity") != 0 || n->outputs[0] == NULL) {
+        return refuse_node(w->g, &w->refused, n, "reads a sequence");
+    }
+    n->outputs[0]->is_sequence = true;
+    n->outputs[0]->members = n->inputs[0]->members;
+    n->outputs[0]->member_count = n->inputs[0]->member_count;
+    n->dead = true;
+    return KILN_OK;
+}
+
 /* All inputs are done. Behind what cannot be compiled nothing is known. */
 static kiln_status settle_node(walk *w, node *n) {
     if ((n->op->flags & OP_UNKNOWN) != 0) {
@@ -205,7 +217,7 @@ static kiln_status settle_node(walk *w, node *n) {
             return KILN_OK;
         }
         if (n->inputs[k] != NULL && n->inputs[k]->is_sequence) {
-            return refuse_node(w->g, &w->refused, n, "reads a sequence");
+            return settle_sequence(w, n);
         }
     }
     kiln_status status = infer_and_fold(w, n);
@@ -239,6 +251,12 @@ static kiln_status resolve_node(walk *w, walk_node *at) {
     }
     n->dead = true;
     w->folded++;
+    for (size_t k = 0; k < n->output_count; k++) {
+        const tensor *t = n->outputs[k];
+        if (t != NULL && t->producer == n && !tensor_is_settled(t)) {
+            return node_fail(w->g, n, KILN_ERROR_FORMAT, "an input is missing");
+        }
+    }
     return take_nodes(w, &place);
 }
 

@@ -100,9 +100,21 @@ static kiln_status read_value(importing *im, const node *n, const Onnx__Attribut
     }
 }
 
+/* In a function's body: the attribute of the call. One that the call leaves out is left out. */
+static kiln_status read_reference(importing *im, const node *n, const char *name, attribute *a) {
+    const node *call = scope_call(im);
+    const char *own_name = a->name;
+    const attribute *given = call != NULL ? node_attribute(call, name) : NULL;
+    *a = given != NULL ? *given : (attribute){.type = ATTRIBUTE_ABSENT};
+    a->name = own_name;
+    return call != NULL ? KILN_OK
+                        : node_fail(im->g, n, KILN_ERROR_FORMAT,
+                                    "attribute '%s' refers to a function's attribute", own_name);
+}
+
 /* Everything but a tensor's content, whose message is returned. */
-static kiln_status read_attribute(importing *im, const node *n, kiln_span message, attribute *a,
-                                  kiln_span *out_tensor) {
+static kiln_status read_bare_attribute(importing *im, const node *n, kiln_span message,
+                                       attribute *a, kiln_span *out_tensor) {
     size_t size = 0;
     uint8_t *bare = wire_without(message, ATTRIBUTE_TENSOR_FIELD, &size, out_tensor);
     Onnx__AttributeProto *p = bare != NULL ? onnx__attribute_proto__unpack(NULL, size, bare) : NULL;
@@ -112,15 +124,20 @@ static kiln_status read_attribute(importing *im, const node *n, kiln_span messag
     }
     a->name = graph_strdup(im->g, p->name != NULL ? p->name : "");
     kiln_status status = a->name != NULL ? KILN_OK : KILN_ERROR_MEMORY;
-    if (status == KILN_OK && p->ref_attr_name != NULL && p->ref_attr_name[0] != '\0') {
-        status = node_fail(im->g, n, KILN_ERROR_UNSUPPORTED,
-                           "attribute '%s' refers to a function's attribute", a->name);
-    }
+    bool refers = p->ref_attr_name != NULL && p->ref_attr_name[0] != '\0';
     if (status == KILN_OK) {
-        status = read_value(im, n, p, *out_tensor, a);
+        status = refers ? read_reference(im, n, p->ref_attr_name, a)
+                        : read_value(im, n, p, *out_tensor, a);
     }
     onnx__attribute_proto__free_unpacked(p, NULL);
     return status;
+}
+
+static kiln_status read_attribute(importing *im, const node *n, kiln_span message, attribute *a) {
+    kiln_span content;
+    kiln_status status = read_bare_attribute(im, n, message, a, &content);
+    bool own_tensor = status == KILN_OK && a->type == ATTRIBUTE_TENSOR && a->t == NULL;
+    return own_tensor ? read_tensor(im, n, content, a) : status;
 }
 
 static bool next_attribute(kiln_span *inout_rest, wire_field *out_field) {
@@ -149,17 +166,31 @@ kiln_status import_attributes(importing *im, kiln_span node_message, node *n) {
         return KILN_ERROR_MEMORY;
     }
     while (next_attribute(&node_message, &field)) {
-        kiln_span message;
-        attribute *a = &n->attributes[n->attribute_count++];
-        kiln_status status = read_attribute(im, n, field.bytes, a, &message);
-        if (status == KILN_OK && a->type == ATTRIBUTE_TENSOR) {
-            status = read_tensor(im, n, message, a);
-        }
+        attribute *a = &n->attributes[n->attribute_count];
+        kiln_status status = read_attribute(im, n, field.bytes, a);
         if (status != KILN_OK) {
             return status;
         }
+        n->attribute_count += a->type != ATTRIBUTE_ABSENT;
     }
     return KILN_OK;
+}
+
+kiln_status import_default_attribute(importing *im, kiln_span message, node *call) {
+    attribute a = {0};
+    kiln_status status = read_attribute(im, call, message, &a);
+    if (status == KILN_OK && node_attribute(call, a.name) == NULL) {
+        call->attributes[call->attribute_count++] = a;
+    }
+    return status;
+}
+
+/* Elements in the pool, which nobody frees. */
+static kiln_status take_tensor(importing *im, const node *n, const tensor *from, tensor *t) {
+    t->dtype = from->dtype;
+    t->narrow = from->narrow;
+    t->data = from->data;
+    return tensor_set_shape(im->g, n, t, from->rank, from->dims);
 }
 
 kiln_status import_constant_value(importing *im, kiln_span node_message, const node *n, tensor *t) {
@@ -172,9 +203,12 @@ kiln_status import_constant_value(importing *im, kiln_span node_message, const n
     if (count_attributes(node_message) != 1 || !next_attribute(&node_message, &field)) {
         return node_fail(im->g, n, KILN_ERROR_FORMAT, "expected one attribute");
     }
-    kiln_status status = read_attribute(im, n, field.bytes, a, &message);
-    if (status != KILN_OK || a->type == ATTRIBUTE_TENSOR) {
-        return status == KILN_OK ? import_tensor(im, message, t) : status;
+    kiln_status status = read_bare_attribute(im, n, field.bytes, a, &message);
+    if (status != KILN_OK) {
+        return status;
+    }
+    if (a->type == ATTRIBUTE_TENSOR) {
+        return a->t != NULL ? take_tensor(im, n, a->t, t) : import_tensor(im, message, t);
     }
     const int64_t count = (int64_t)a->count;
     t->data = a->type == ATTRIBUTE_INT      ? (const void *)&a->i

@@ -8,15 +8,13 @@
 enum { OPSET_MIN = 7, OPSET_MAX = 21 };
 
 /* Field numbers of the standard's onnx.proto that are walked, not unpacked. */
-enum { MODEL_PRODUCER = 2, MODEL_PRODUCER_VERSION = 3, MODEL_GRAPH = 7, MODEL_OPSET = 8 };
 enum {
-    GRAPH_NODE = 1,
-    GRAPH_INITIALIZER = 5,
-    GRAPH_INPUT = 11,
-    GRAPH_OUTPUT = 12,
-    GRAPH_SPARSE_INITIALIZER = 15
+    MODEL_PRODUCER = 2,
+    MODEL_PRODUCER_VERSION = 3,
+    MODEL_GRAPH = 7,
+    MODEL_OPSET = 8,
+    MODEL_FUNCTION = 25
 };
-
 /* ---- The model ----------------------------------------------------------------------------- */
 
 static kiln_status read_opset(importing *im, kiln_span message) {
@@ -25,8 +23,7 @@ static kiln_status read_opset(importing *im, kiln_span message) {
     if (p == NULL) {
         return graph_fail(im->g, KILN_ERROR_FORMAT, "an opset import is damaged");
     }
-    bool own = p->domain == NULL || p->domain[0] == '\0' || strcmp(p->domain, "ai.onnx") == 0;
-    if (own && p->version > im->g->opset) {
+    if (is_onnx_domain(p->domain) && p->version > im->g->opset) {
         im->g->opset = p->version;
     }
     onnx__operator_set_id_proto__free_unpacked(p, NULL);
@@ -56,6 +53,8 @@ static kiln_status read_model(importing *im) {
             has_graph = true;
         } else if (field.number == MODEL_OPSET) {
             status = read_opset(im, field.bytes);
+        } else if (field.number == MODEL_FUNCTION) {
+            status = import_function(im, field.bytes);
         } else if (field.number == MODEL_PRODUCER) {
             status = read_text(im, field.bytes, &producer);
         } else if (field.number == MODEL_PRODUCER_VERSION) {
@@ -64,6 +63,9 @@ static kiln_status read_model(importing *im) {
     }
     if (status != KILN_OK) {
         return status;
+    }
+    if (im->g->opset < 1) {
+        im->g->opset = functions_opset(im);
     }
     if (!sound || !has_graph) {
         return graph_fail(im->g, KILN_ERROR_FORMAT, "not an ONNX model, or cut short");
@@ -75,10 +77,7 @@ static kiln_status read_model(importing *im) {
 
 /* ---- The graph ----------------------------------------------------------------------------- */
 
-typedef kiln_status (*part_importer)(importing *im, kiln_span message);
-
-static kiln_status each_in_graph(importing *im, kiln_span rest, uint32_t number,
-                                 part_importer take) {
+kiln_status each_field(importing *im, kiln_span rest, uint32_t number, part_importer take) {
     wire_field field;
     bool sound = true;
     kiln_status status = KILN_OK;
@@ -99,7 +98,7 @@ static kiln_status each_part(importing *im, uint32_t number, part_importer take)
     kiln_status status = KILN_OK;
     for (kiln_span rest = im->model; status == KILN_OK && wire_next(&rest, &field, &sound);) {
         if (field.number == MODEL_GRAPH && field.type == WIRE_BYTES) {
-            status = each_in_graph(im, field.bytes, number, take);
+            status = each_field(im, field.bytes, number, take);
         }
     }
     return status;
@@ -157,8 +156,24 @@ static kiln_status check_opset(importing *im) {
     return KILN_OK;
 }
 
+kiln_status import_body(importing *im, kiln_span message, uint32_t node_field) {
+    kiln_status status = each_field(im, message, node_field, scope_define_outputs);
+    return status == KILN_OK ? each_field(im, message, node_field, import_node) : status;
+}
+
+kiln_status import_graph_parts(importing *im, kiln_span message) {
+    kiln_status status = each_field(im, message, GRAPH_SPARSE_INITIALIZER, refuse_sparse);
+    if (status == KILN_OK) {
+        status = each_field(im, message, GRAPH_INITIALIZER, import_initializer);
+    }
+    return status == KILN_OK ? import_body(im, message, GRAPH_NODE) : status;
+}
+
 static kiln_status import_nodes(importing *im) {
-    kiln_status status = each_part(im, GRAPH_NODE, import_node);
+    kiln_status status = each_part(im, GRAPH_NODE, scope_define_outputs);
+    if (status == KILN_OK) {
+        status = each_part(im, GRAPH_NODE, import_node);
+    }
     if (status == KILN_OK) {
         status = check_opset(im);
     }
@@ -217,6 +232,7 @@ kiln_status import_model(const char *path, const kiln_value *inputs, size_t inpu
         status = import_parts(&im);
     }
     im.g->file_context = im.files;
+    functions_free(&im);
 cleanup:
     free(copy);
     if (status != KILN_OK) {

@@ -3,6 +3,7 @@
 #define KILN_COMPILER_IMPORTING_H
 
 #include "compiler/graph/element_type.h"
+#include "compiler/graph/names.h"
 #include "compiler/import/import.h"
 #include "onnx.pb-c.h"
 
@@ -19,6 +20,15 @@ typedef struct mapped_file {
 kiln_status files_map(mapped_file **inout_files, const char *path, kiln_error *error,
                       kiln_span *out_bytes);
 void files_unmap(void *files); /* a graph's release_file */
+
+/* Field numbers of GraphProto that are walked, not unpacked. */
+enum {
+    GRAPH_NODE = 1,
+    GRAPH_INITIALIZER = 5,
+    GRAPH_INPUT = 11,
+    GRAPH_OUTPUT = 12,
+    GRAPH_SPARSE_INITIALIZER = 15
+};
 
 /* ---- The wire format (wire.c) -------------------------------------------------------------- */
 
@@ -40,6 +50,22 @@ bool wire_next(kiln_span *inout_rest, wire_field *out_field, bool *inout_sound);
  * is damaged, or there is no memory. */
 uint8_t *wire_without(kiln_span message, uint32_t number, size_t *out_size, kiln_span *out_removed);
 
+/* ---- Names ---------------------------------------------------------------------------------- */
+
+struct function;
+
+/* Where names are looked up while a subgraph or a function's body is imported. */
+typedef struct scope {
+    struct scope *outer; /* where it stands */
+    name_table names;    /* what is defined in it; the tensor is NULL for an input left out */
+    const char *prefix;  /* of its tensors' names in the graph */
+    size_t depth;
+    bool in_function;
+    const node *call; /* of a function's body: the node, with its attributes. NULL: a subgraph */
+    tensor **outputs; /* of a subgraph */
+    size_t output_count, room;
+} scope;
+
 /* ---- One import ---------------------------------------------------------------------------- */
 
 typedef struct importing {
@@ -50,16 +76,57 @@ typedef struct importing {
     const kiln_value *inputs;
     size_t input_count;
     bool symbolic_batch;
+    scope *scope; /* NULL: the model's graph, whose names are the tensors' */
+    name_table functions;
+    size_t inlined_nodes, inlined_bytes;
     bool needs_version; /* of the default ONNX domain: some operator is of it */
 } importing;
 
+/* import.c. Every field `number` of a message is given to `take`. */
+typedef kiln_status (*part_importer)(importing *im, kiln_span message);
+kiln_status each_field(importing *im, kiln_span message, uint32_t number, part_importer take);
+/* Constants and nodes of a subgraph, and nodes of a function's body, into the scope. */
+kiln_status import_graph_parts(importing *im, kiln_span message);
+kiln_status import_body(importing *im, kiln_span message, uint32_t node_field);
+
+/* scope.c. Open ones are closed in turn, on failure too. */
+kiln_status scope_open(importing *im, scope *s, const char *prefix);
+void scope_close(importing *im, scope *s);
+kiln_status scope_bind(importing *im, scope *s, const char *name, tensor *t);
+bool scope_has(const importing *im, const char *name); /* defined right there */
+/* A new tensor of that name, which is not there yet. NULL: out of memory. */
+tensor *scope_define(importing *im, const char *name);
+/* What a node means by a name: made when first met. */
+kiln_status scope_tensor(importing *im, const char *name, tensor **out_tensor);
+/* A node's outputs are defined before any node is imported, so that they hide names outside. */
+kiln_status scope_define_outputs(importing *im, kiln_span node_message);
+/* The call whose function's body is being imported; NULL: none. */
+const node *scope_call(const importing *im);
+
 /* nodes.c */
+bool is_onnx_domain(const char *domain);
 kiln_status import_node(importing *im, kiln_span message);
+/* Adds a node without attributes, whose outputs nobody else makes. */
+kiln_status add_imported_node(importing *im, const node *draft, node **out_node);
+
+/* functions.c */
+kiln_status import_function(importing *im, kiln_span message);
+void functions_free(importing *im);
+int64_t functions_opset(const importing *im); /* of the default domain; 0: none */
+struct function *find_function(importing *im, const Onnx__NodeProto *p);
+kiln_status import_call(importing *im, kiln_span message, struct function *f, node *call);
+/* Refuses bodies that multiply beyond measure. */
+kiln_status count_inlined(importing *im, kiln_span node_message);
+
+/* subgraph.c */
+kiln_status import_if(importing *im, kiln_span message, const node *draft, size_t output_count);
 /* order.c: every operand is defined, and defined before it is read; reorders nodes if need be. */
 kiln_status import_order(importing *im);
 
 /* attributes.c */
 kiln_status import_attributes(importing *im, kiln_span node_message, node *n);
+/* A function's attribute, unless the call has it; there is room behind its attributes. */
+kiln_status import_default_attribute(importing *im, kiln_span message, node *call);
 /* A Constant node's only attribute becomes the tensor's value; n is for messages. */
 kiln_status import_constant_value(importing *im, kiln_span node_message, const node *n, tensor *t);
 

@@ -9,29 +9,23 @@ enum { NODE_ATTRIBUTE = 5 };
 
 /* ---- Operands ------------------------------------------------------------------------------ */
 
-/* The tensors of names, made when first met; "" is an operand left out. */
+/* The tensors of names; "" is an operand left out. */
 static kiln_status tensors_of_names(importing *im, char *const *names, size_t count,
                                     tensor ***out_tensors) {
     tensor **tensors = graph_allocate(im->g, count * sizeof(tensor *));
-    for (size_t k = 0; tensors != NULL && k < count; k++) {
-        if (names[k][0] == '\0') {
-            continue;
-        }
-        tensors[k] = graph_find_tensor(im->g, names[k]);
-        if (tensors[k] == NULL) {
-            tensors[k] = graph_add_tensor(im->g, names[k], KILN_F32);
-        }
-        if (tensors[k] == NULL) {
-            return KILN_ERROR_MEMORY;
+    kiln_status status = tensors != NULL ? KILN_OK : KILN_ERROR_MEMORY;
+    for (size_t k = 0; status == KILN_OK && k < count; k++) {
+        if (names[k][0] != '\0') {
+            status = scope_tensor(im, names[k], &tensors[k]);
         }
     }
     *out_tensors = tensors;
-    return tensors != NULL ? KILN_OK : KILN_ERROR_MEMORY;
+    return status;
 }
 
 /* Operands left out at the end are as good as not there. */
-static size_t trimmed(char *const *names, size_t count) {
-    while (count > 0 && names[count - 1][0] == '\0') {
+static size_t trimmed(tensor *const *operands, size_t count) {
+    while (count > 0 && operands[count - 1] == NULL) {
         count--;
     }
     return count;
@@ -79,7 +73,7 @@ static const op *unknown_operator(importing *im, const char *name) {
     return row;
 }
 
-static kiln_status add_node(importing *im, kiln_span message, const node *draft) {
+kiln_status add_imported_node(importing *im, const node *draft, node **out_node) {
     kiln_status status = check_counts(im, draft);
     if (status == KILN_OK) {
         status = claim_outputs(im, draft);
@@ -87,12 +81,16 @@ static kiln_status add_node(importing *im, kiln_span message, const node *draft)
     if (status != KILN_OK) {
         return status;
     }
-    node *n = graph_add_node(im->g, draft->op, draft->name, draft->input_count, draft->inputs,
-                             draft->output_count, draft->outputs);
-    if (n == NULL) {
-        return KILN_ERROR_MEMORY;
-    }
-    return (n->op->flags & OP_UNKNOWN) != 0 ? KILN_OK : import_attributes(im, message, n);
+    *out_node = graph_add_node(im->g, draft->op, draft->name, draft->input_count, draft->inputs,
+                               draft->output_count, draft->outputs);
+    return *out_node != NULL ? KILN_OK : KILN_ERROR_MEMORY;
+}
+
+static kiln_status add_node(importing *im, kiln_span message, const node *draft) {
+    node *n;
+    kiln_status status = add_imported_node(im, draft, &n);
+    bool known = (draft->op->flags & OP_UNKNOWN) == 0;
+    return status == KILN_OK && known ? import_attributes(im, message, n) : status;
 }
 
 static kiln_status add_constant(importing *im, kiln_span message, const node *draft) {
@@ -104,31 +102,15 @@ static kiln_status add_constant(importing *im, kiln_span message, const node *dr
                              : status;
 }
 
-/* The node without its attributes, which stay in the file until they are wanted. */
-static kiln_status import_operator(importing *im, kiln_span message, const Onnx__NodeProto *p,
-                                   const op *row) {
-    node draft = {.op = row,
-                  .name = p->name != NULL ? p->name : "",
-                  .input_count = trimmed(p->input, p->n_input),
-                  .output_count = trimmed(p->output, p->n_output)};
-    if (draft.name[0] == '\0' && draft.output_count > 0) {
-        draft.name = p->output[0];
-    }
-    kiln_status status = tensors_of_names(im, p->input, draft.input_count, &draft.inputs);
-    if (status == KILN_OK) {
-        status = tensors_of_names(im, p->output, draft.output_count, &draft.outputs);
-    }
-    if (status != KILN_OK) {
-        return status;
-    }
-    return strcmp(row->name, "Constant") == 0 ? add_constant(im, message, &draft)
-                                              : add_node(im, message, &draft);
+bool is_onnx_domain(const char *domain) {
+    return domain == NULL || domain[0] == '\0' || strcmp(domain, "ai.onnx") == 0;
 }
 
+/* The row of a node's operator, or one of its own; NULL: out of memory. */
 static const op *find_operator(importing *im, const Onnx__NodeProto *p) {
     static const op constant = {.name = "Constant"};
     char name[160];
-    bool own = p->domain == NULL || p->domain[0] == '\0' || strcmp(p->domain, "ai.onnx") == 0;
+    bool own = is_onnx_domain(p->domain);
     if (own && strcmp(p->op_type, constant.name) == 0) {
         return &constant;
     }
@@ -142,9 +124,41 @@ static const op *find_operator(importing *im, const Onnx__NodeProto *p) {
     return row == NULL || old || (row->flags & OP_NOT_ONNX) != 0 ? unknown_operator(im, name) : row;
 }
 
+/* The node without its attributes, which stay in the file until they are wanted. */
+static kiln_status make_draft(importing *im, const Onnx__NodeProto *p, node *out_draft) {
+    *out_draft = (node){.op = find_operator(im, p)};
+    if (out_draft->op == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    const char *name = p->name != NULL && p->name[0] != '\0' ? p->name
+                       : p->n_output > 0                     ? p->output[0]
+                                                             : "";
+    out_draft->name = im->scope == NULL ? graph_strdup(im->g, name)
+                                        : graph_printf(im->g, "%.200s/%s", im->scope->prefix, name);
+    kiln_status status = tensors_of_names(im, p->input, p->n_input, &out_draft->inputs);
+    if (status == KILN_OK) {
+        status = tensors_of_names(im, p->output, p->n_output, &out_draft->outputs);
+    }
+    out_draft->input_count = trimmed(out_draft->inputs, p->n_input);
+    out_draft->output_count = trimmed(out_draft->outputs, p->n_output);
+    return out_draft->name != NULL ? status : KILN_ERROR_MEMORY;
+}
+
 static kiln_status import_known(importing *im, kiln_span message, const Onnx__NodeProto *p) {
-    const op *row = find_operator(im, p);
-    return row != NULL ? import_operator(im, message, p, row) : KILN_ERROR_MEMORY;
+    node draft;
+    kiln_status status = count_inlined(im, message);
+    if (status == KILN_OK) {
+        status = make_draft(im, p, &draft);
+    }
+    if (status != KILN_OK) {
+        return status;
+    }
+    bool unknown = (draft.op->flags & OP_UNKNOWN) != 0;
+    struct function *called = unknown ? find_function(im, p) : NULL;
+    return called != NULL                            ? import_call(im, message, called, &draft)
+           : strcmp(draft.op->name, "Constant") == 0 ? add_constant(im, message, &draft)
+           : strcmp(draft.op->name, "If") == 0       ? import_if(im, message, &draft, p->n_output)
+                                                     : add_node(im, message, &draft);
 }
 
 kiln_status import_node(importing *im, kiln_span message) {

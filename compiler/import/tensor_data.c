@@ -200,11 +200,11 @@ kiln_status import_initializer(importing *im, kiln_span message) {
     }
     const char *name = p->name != NULL ? p->name : "";
     kiln_status status = KILN_OK;
-    if (name[0] == '\0' || graph_find_tensor(im->g, name) != NULL) {
+    if (name[0] == '\0' || scope_has(im, name)) {
         status = graph_fail(im->g, KILN_ERROR_FORMAT,
                             "initializer '%s' is defined twice or has no name", name);
     } else {
-        tensor *t = graph_add_tensor(im->g, name, KILN_F32);
+        tensor *t = scope_define(im, name);
         status = t != NULL ? import_tensor_proto(im, p, raw, t) : KILN_ERROR_MEMORY;
     }
     onnx__tensor_proto__free_unpacked(p, NULL);

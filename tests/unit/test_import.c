@@ -454,7 +454,7 @@ START_TEST(reads_attributes) {
     import_fine();
     ck_assert(node_float(m.g->nodes[0], "alpha", 0) == 0.25f);
     a->ref_attr_name = "beta";
-    REFUSED(KILN_ERROR_UNSUPPORTED, "leaky", "alpha");
+    REFUSED(KILN_ERROR_FORMAT, "leaky", "alpha");
     a = model_attribute(n, "body", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH);
     REFUSED(KILN_ERROR_UNSUPPORTED, "leaky", "subgraphs");
 }

@@ -23,10 +23,12 @@ static void add_descriptions(exporting *x, const kiln_plan *plan) {
     for (size_t k = 0; k < labels; k++) {
         size += strlen(kiln_plan_label(plan, k)) + 1;
     }
-    char *all = calloc(1, size);
+    char *all = calloc(1, size), *end = all;
     for (size_t k = 0; all != NULL && k < labels; k++) {
-        strcat(all, kiln_plan_label(plan, k));
-        strcat(all, k + 1 < labels ? "\n" : "");
+        size_t length = strlen(kiln_plan_label(plan, k));
+        memcpy(end, kiln_plan_label(plan, k), length);
+        end += length;
+        *end++ = k + 1 < labels ? '\n' : '\0';
     }
     if (all != NULL && labels > 0) {
         model_metadata(&x->model, "labels", all);
@@ -62,6 +64,11 @@ kiln_status export_plan(const kiln_plan *plan, const char *path, kiln_error *err
     }
     if (status == KILN_OK) {
         add_descriptions(&x, plan);
+    }
+    if (x.model.failed) { /* whatever that led to */
+        status = kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    if (status == KILN_OK) {
         status = model_write(&x.model, path, error);
     }
     model_free(&x.model);

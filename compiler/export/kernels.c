@@ -54,7 +54,8 @@ kiln_status finish(exporting *x, const char *value) {
     return finish_clamped(x, value, -INFINITY, INFINITY);
 }
 
-bool inputs_of(exporting *x, size_t count, const char **out) {
+/* The values of the step's first inputs. False: the error is set. */
+static bool inputs_of(exporting *x, size_t count, const char **out) {
     for (uint32_t k = 0; k < count; k++) {
         bool absent = k >= x->step->input_count || step_operand(x, k) == KILN_PLAN_NONE;
         out[k] = absent ? NULL : value_of(x, step_operand(x, k));
@@ -75,7 +76,7 @@ static const char *filter_value(exporting *x, uint32_t tensor, size_t spatial) {
     int64_t dims[4] = {d[0], d[3], spatial == 2 ? d[1] : d[2], d[2]};
     float *out = model_floats_room(&x->model, &name, spatial + 2, dims);
     size_t taps = (size_t)d[1] * d[2], channels = d[3];
-    for (size_t k = 0; from != NULL && !x->model.failed && k < d[0] * taps * channels; k++) {
+    for (size_t k = 0; from != NULL && out != NULL && k < d[0] * taps * channels; k++) {
         size_t o = k / (taps * channels), tap = k / channels % taps, c = k % channels;
         out[(o * channels + c) * taps + tap] = from[k];
     }
@@ -251,7 +252,8 @@ static kiln_status export_global_pool(exporting *x) {
 
 /* ---- Along an axis ------------------------------------------------------------------------- */
 
-int64_t logical_axis_of(const kiln_plan_tensor_record *t, uint32_t axis) {
+/* ONNX's axis of a physical one. */
+static int64_t logical_axis(const kiln_plan_tensor_record *t, uint32_t axis) {
     return t->layout != KILN_CHANNELS_LAST || axis == 0 ? axis
            : axis + 1u == t->rank                       ? 1
                                                         : axis + 1;
@@ -266,7 +268,7 @@ static kiln_status export_softmax(exporting *x) {
     }
     const char *y =
         model_node(&x->model, p.log != 0 ? "LogSoftmax" : "Softmax", NULL, 1, &input, &node);
-    model_int(&x->model, node, "axis", logical_axis_of(step_tensor(x, 0), p.axis));
+    model_int(&x->model, node, "axis", logical_axis(step_tensor(x, 0), p.axis));
     return finish(x, y);
 }
 
@@ -278,7 +280,7 @@ static kiln_status export_lp_norm(exporting *x) {
         return KILN_ERROR_UNSUPPORTED;
     }
     const char *y = model_node(&x->model, "LpNormalization", NULL, 1, &input, &node);
-    model_int(&x->model, node, "axis", logical_axis_of(step_tensor(x, 0), p.axis));
+    model_int(&x->model, node, "axis", logical_axis(step_tensor(x, 0), p.axis));
     model_int(&x->model, node, "p", p.p);
     return finish(x, y);
 }
@@ -326,33 +328,14 @@ static kiln_status export_cast(exporting *x) {
 /* ---- The table ----------------------------------------------------------------------------- */
 
 static kiln_status (*const exporters[KILN_KERNEL_COUNT])(exporting *x) = {
-    [KILN_KERNEL_COPY] = export_copy,
-    [KILN_KERNEL_CAST] = export_cast,
-    [KILN_KERNEL_CONV_2D] = export_conv,
-    [KILN_KERNEL_FULLY_CONNECTED] = export_dense,
-    [KILN_KERNEL_MAX_POOL_2D] = export_pool,
-    [KILN_KERNEL_AVERAGE_POOL_2D] = export_pool,
-    [KILN_KERNEL_POOL_ND] = export_pool_nd,
-    [KILN_KERNEL_GLOBAL_AVERAGE_POOL] = export_global_pool,
-    [KILN_KERNEL_UNARY] = export_unary,
-    [KILN_KERNEL_BINARY] = export_binary,
-    [KILN_KERNEL_PRELU] = export_prelu,
-    [KILN_KERNEL_SOFTMAX] = export_softmax,
-    [KILN_KERNEL_MATMUL] = export_matmul,
-    [KILN_KERNEL_INSTANCE_NORM] = export_instance_norm,
-    [KILN_KERNEL_WHERE] = export_where,
-    [KILN_KERNEL_REDUCE] = export_reduce,
-    [KILN_KERNEL_ARG_REDUCE] = export_arg_reduce,
-    [KILN_KERNEL_GATHER] = export_gather,
-    [KILN_KERNEL_GATHER_ELEMENTS] = export_gather,
-    [KILN_KERNEL_GATHER_ND] = export_gather_nd,
-    [KILN_KERNEL_SCATTER_ELEMENTS] = export_scatter,
-    [KILN_KERNEL_SCATTER_ND] = export_scatter,
-    [KILN_KERNEL_CUMULATIVE_SUM] = export_cumulative_sum,
-    [KILN_KERNEL_GRID_SAMPLE] = export_grid_sample,
-    [KILN_KERNEL_ROI_ALIGN] = export_roi_align,
-    [KILN_KERNEL_LP_NORM] = export_lp_norm,
-    [KILN_KERNEL_LRN] = export_lrn,
+    [KILN_KERNEL_COPY] = export_copy,        [KILN_KERNEL_CAST] = export_cast,
+    [KILN_KERNEL_CONV_2D] = export_conv,     [KILN_KERNEL_FULLY_CONNECTED] = export_dense,
+    [KILN_KERNEL_MAX_POOL_2D] = export_pool, [KILN_KERNEL_AVERAGE_POOL_2D] = export_pool,
+    [KILN_KERNEL_POOL_ND] = export_pool_nd,  [KILN_KERNEL_GLOBAL_AVERAGE_POOL] = export_global_pool,
+    [KILN_KERNEL_UNARY] = export_unary,      [KILN_KERNEL_BINARY] = export_binary,
+    [KILN_KERNEL_PRELU] = export_prelu,      [KILN_KERNEL_SOFTMAX] = export_softmax,
+    [KILN_KERNEL_MATMUL] = export_matmul,    [KILN_KERNEL_INSTANCE_NORM] = export_instance_norm,
+    [KILN_KERNEL_LP_NORM] = export_lp_norm,  [KILN_KERNEL_LRN] = export_lrn,
 };
 
 kiln_status export_step(exporting *x) {

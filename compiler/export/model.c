@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define MAX_BYTES ((size_t)INT32_MAX) /* protobuf's limit */
+#define MAX_ATTRIBUTES 12             /* of a node */
 
 void model_init(onnx_model *m) {
     *m = (onnx_model){.opset = 17};
@@ -25,7 +26,6 @@ void model_free(onnx_model *m) {
 }
 
 void *model_allocate(onnx_model *m, size_t size) {
-    static max_align_t fallback[64];
     if (m->owned_count == m->owned_capacity) {
         size_t capacity = m->owned_capacity == 0 ? 256 : m->owned_capacity * 2;
         void **grown = realloc(m->owned, capacity * sizeof *grown);
@@ -33,25 +33,28 @@ void *model_allocate(onnx_model *m, size_t size) {
         m->owned = grown != NULL ? grown : m->owned;
         m->owned_capacity = grown != NULL ? capacity : m->owned_capacity;
     }
-    void *block = m->owned_count < m->owned_capacity ? calloc(1, size + 1) : NULL;
+    void *block = m->failed ? NULL : calloc(1, size + 1);
     if (block != NULL) {
         m->owned[m->owned_count++] = block;
-        return block;
     }
-    m->failed = true;
-    return size <= sizeof fallback ? fallback : NULL;
+    m->failed = block == NULL;
+    return block;
+}
+
+static char *copy_text(onnx_model *m, const char *text) {
+    size_t size = strlen(text) + 1;
+    char *copy = model_allocate(m, size);
+    return copy != NULL ? memcpy(copy, text, size) : NULL;
 }
 
 const char *model_text(onnx_model *m, const char *format, ...) {
     char text[512];
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(text, sizeof text, format, arguments);
+    (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    length = length < 0 ? 0 : length >= (int)sizeof text ? (int)sizeof text - 1 : length;
-    char *copy = model_allocate(m, (size_t)length + 1);
-    memcpy(copy, text, (size_t)length);
-    return copy;
+    const char *copy = copy_text(m, text);
+    return copy != NULL ? copy : "";
 }
 
 /* protobuf-c wants arrays of pointers to what is not const. */
@@ -65,8 +68,7 @@ static void append(onnx_model *m, void *array, size_t *count, size_t *capacity, 
     if (*count == *capacity) {
         size_t larger = *capacity == 0 ? 16 : *capacity * 2;
         void **grown = model_allocate(m, larger * sizeof *grown);
-        if (grown == NULL || m->failed) {
-            m->failed = true;
+        if (grown == NULL) {
             return;
         }
         if (*count > 0) {
@@ -83,66 +85,74 @@ static void append(onnx_model *m, void *array, size_t *count, size_t *capacity, 
 const char *model_node(onnx_model *m, const char *op_type, const char *name, size_t count,
                        const char *const *inputs, Onnx__NodeProto **out_node) {
     Onnx__NodeProto *node = model_allocate(m, sizeof *node);
-    onnx__node_proto__init(node);
     name = name != NULL ? name : model_text(m, "kiln_%zu", m->names++);
+    const char *node_name = model_text(m, "%s/%s", name, op_type);
+    char **all = model_allocate(m, (count + 1) * sizeof *all);
+    Onnx__AttributeProto **attributes = model_allocate(m, MAX_ATTRIBUTES * sizeof *attributes);
+    if (out_node != NULL) {
+        *out_node = m->failed ? &m->spare : node;
+    }
+    if (m->failed) {
+        return "";
+    }
+    onnx__node_proto__init(node);
     node->op_type = plain(op_type);
-    node->name = plain(model_text(m, "%s/%s", name, op_type));
+    node->name = plain(node_name);
     node->n_input = count;
-    node->input = model_allocate(m, (count + 1) * sizeof(char *));
+    node->input = all;
     for (size_t k = 0; k < count; k++) {
         node->input[k] = plain(inputs[k] != NULL ? inputs[k] : "");
     }
     node->n_output = 1;
-    node->output = model_allocate(m, sizeof(char *));
+    node->output = all + count;
     node->output[0] = plain(name);
-    node->attribute = model_allocate(m, 12 * sizeof *node->attribute);
+    node->attribute = attributes;
     append(m, &m->graph.node, &m->graph.n_node, &m->node_capacity, node);
-    if (out_node != NULL) {
-        *out_node = node;
-    }
     return name;
 }
 
+/* NULL: the model has failed. */
 static Onnx__AttributeProto *add_attribute(onnx_model *m, Onnx__NodeProto *node, const char *name,
                                            Onnx__AttributeProto__AttributeType type) {
     Onnx__AttributeProto *a = model_allocate(m, sizeof *a);
-    onnx__attribute_proto__init(a);
-    a->name = plain(name);
-    a->has_type = 1;
-    a->type = type;
-    node->attribute[node->n_attribute++] = a; /* rows give at most 12 */
+    if (a != NULL) {
+        onnx__attribute_proto__init(a);
+        a->name = plain(name);
+        a->has_type = 1;
+        a->type = type;
+        node->attribute[node->n_attribute++] = a; /* rows give no more */
+    }
     return a;
 }
 
 void model_int(onnx_model *m, Onnx__NodeProto *node, const char *name, int64_t value) {
     Onnx__AttributeProto *a =
         add_attribute(m, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT);
-    a->has_i = 1;
-    a->i = value;
-}
-
-void model_string(onnx_model *m, Onnx__NodeProto *node, const char *name, const char *value) {
-    Onnx__AttributeProto *a =
-        add_attribute(m, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING);
-    a->has_s = 1;
-    a->s.data = (uint8_t *)plain(model_text(m, "%s", value));
-    a->s.len = strlen(value);
+    if (a != NULL) {
+        a->has_i = 1;
+        a->i = value;
+    }
 }
 
 void model_float(onnx_model *m, Onnx__NodeProto *node, const char *name, float value) {
     Onnx__AttributeProto *a =
         add_attribute(m, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT);
-    a->has_f = 1;
-    a->f = value;
+    if (a != NULL) {
+        a->has_f = 1;
+        a->f = value;
+    }
 }
 
 void model_ints(onnx_model *m, Onnx__NodeProto *node, const char *name, size_t count,
                 const int64_t *values) {
     Onnx__AttributeProto *a =
         add_attribute(m, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS);
-    a->n_ints = count;
-    a->ints = model_allocate(m, (count + 1) * sizeof *a->ints);
-    memcpy(a->ints, values, count * sizeof *a->ints);
+    int64_t *ints = model_allocate(m, (count + 1) * sizeof *ints);
+    if (ints != NULL) {
+        memcpy(ints, values, count * sizeof *ints);
+        a->n_ints = count;
+        a->ints = ints;
+    }
 }
 
 /* ---- Initializers -------------------------------------------------------------------------- */
@@ -151,22 +161,29 @@ static void *add_initializer(onnx_model *m, const char **inout_name, int32_t typ
                              size_t rank, const int64_t *dims) {
     Onnx__TensorProto *t = model_allocate(m, sizeof *t);
     size_t count = 1;
-    onnx__tensor_proto__init(t);
     *inout_name = *inout_name != NULL ? *inout_name : model_text(m, "kiln_%zu", m->names++);
+    int64_t *own_dims = model_allocate(m, (rank + 1) * sizeof *own_dims);
+    for (size_t k = 0; k < rank; k++) {
+        count *= (size_t)dims[k];
+    }
+    void *data = model_allocate(m, count * element);
+    if (m->failed) {
+        return NULL;
+    }
+    onnx__tensor_proto__init(t);
     t->name = plain(*inout_name);
     t->has_data_type = 1;
     t->data_type = type;
     t->n_dims = rank;
-    t->dims = model_allocate(m, (rank + 1) * sizeof *t->dims);
-    for (size_t k = 0; k < rank; k++) {
-        t->dims[k] = dims[k];
-        count *= (size_t)dims[k];
+    t->dims = own_dims;
+    if (rank > 0) {
+        memcpy(own_dims, dims, rank * sizeof *dims);
     }
     t->has_raw_data = 1;
     t->raw_data.len = count * element;
-    t->raw_data.data = model_allocate(m, count * element);
+    t->raw_data.data = data;
     append(m, &m->graph.initializer, &m->graph.n_initializer, &m->initializer_capacity, t);
-    return t->raw_data.data;
+    return m->failed ? NULL : data;
 }
 
 float *model_floats_room(onnx_model *m, const char **inout_name, size_t rank, const int64_t *dims) {
@@ -174,27 +191,28 @@ float *model_floats_room(onnx_model *m, const char **inout_name, size_t rank, co
                            dims);
 }
 
-const char *model_elements(onnx_model *m, const char *name, kiln_dtype dtype, size_t rank,
-                           const int64_t *dims, const void *data) {
-    size_t bytes = kiln_dtype_size(dtype);
-    void *room = add_initializer(m, &name, (int32_t)onnx_type_of_dtype(dtype), bytes, rank, dims);
+const char *model_floats(onnx_model *m, const char *name, size_t rank, const int64_t *dims,
+                         const float *data) {
+    float *room = model_floats_room(m, &name, rank, dims);
+    size_t count = 1;
     for (size_t k = 0; k < rank; k++) {
-        bytes *= (size_t)dims[k];
+        count *= (size_t)dims[k];
     }
-    if (!m->failed) {
-        memcpy(room, data, bytes);
+    if (room != NULL) {
+        memcpy(room, data, count * sizeof *data);
     }
     return name;
 }
 
-const char *model_floats(onnx_model *m, const char *name, size_t rank, const int64_t *dims,
-                         const float *data) {
-    return model_elements(m, name, KILN_F32, rank, dims, data);
-}
-
 const char *model_integers(onnx_model *m, size_t count, const int64_t *values) {
-    const int64_t dims = (int64_t)count;
-    return model_elements(m, NULL, KILN_I64, 1, &dims, values);
+    const char *name = NULL;
+    int64_t dims = (int64_t)count;
+    void *room =
+        add_initializer(m, &name, ONNX__TENSOR_PROTO__DATA_TYPE__INT64, sizeof *values, 1, &dims);
+    if (room != NULL) {
+        memcpy(room, values, count * sizeof *values);
+    }
+    return name;
 }
 
 /* ---- Ends and metadata --------------------------------------------------------------------- */
@@ -205,6 +223,10 @@ void model_end(onnx_model *m, bool input, const char *name, kiln_dtype dtype, si
     Onnx__TypeProto *type = model_allocate(m, sizeof *type);
     Onnx__TypeProto__Tensor *tensor = model_allocate(m, sizeof *tensor);
     Onnx__TensorShapeProto *shape = model_allocate(m, sizeof *shape);
+    Onnx__TensorShapeProto__Dimension **all = model_allocate(m, (rank + 1) * sizeof *all);
+    if (m->failed) {
+        return;
+    }
     onnx__value_info_proto__init(value);
     onnx__type_proto__init(type);
     onnx__type_proto__tensor__init(tensor);
@@ -216,10 +238,12 @@ void model_end(onnx_model *m, bool input, const char *name, kiln_dtype dtype, si
     tensor->has_elem_type = 1;
     tensor->elem_type = (int32_t)onnx_type_of_dtype(dtype);
     tensor->shape = shape;
-    shape->n_dim = rank;
-    shape->dim = model_allocate(m, (rank + 1) * sizeof *shape->dim);
+    shape->dim = all;
     for (size_t k = 0; k < rank; k++) {
         Onnx__TensorShapeProto__Dimension *dim = model_allocate(m, sizeof *dim);
+        if (dim == NULL) {
+            return;
+        }
         onnx__tensor_shape_proto__dimension__init(dim);
         bool symbol = k == 0 && batched;
         dim->value_case = symbol ? ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM
@@ -229,7 +253,7 @@ void model_end(onnx_model *m, bool input, const char *name, kiln_dtype dtype, si
         } else {
             dim->dim_value = dims[k];
         }
-        shape->dim[k] = dim;
+        shape->dim[shape->n_dim++] = dim;
     }
     if (input) {
         append(m, &m->graph.input, &m->graph.n_input, &m->input_capacity, value);
@@ -240,14 +264,13 @@ void model_end(onnx_model *m, bool input, const char *name, kiln_dtype dtype, si
 
 void model_metadata(onnx_model *m, const char *key, const char *value) {
     Onnx__StringStringEntryProto *entry = model_allocate(m, sizeof *entry);
-    onnx__string_string_entry_proto__init(entry);
-    entry->key = plain(model_text(m, "%s", key));
-    size_t length = strlen(value) + 1;
-    char *copy = model_allocate(m, length);
-    if (copy != NULL) {
-        memcpy(copy, value, length);
+    char *own_key = copy_text(m, key), *own_value = copy_text(m, value);
+    if (m->failed) {
+        return;
     }
-    entry->value = copy;
+    onnx__string_string_entry_proto__init(entry);
+    entry->key = own_key;
+    entry->value = own_value;
     append(m, &m->model.metadata_props, &m->model.n_metadata_props, &m->metadata_capacity, entry);
 }
 
@@ -274,9 +297,6 @@ kiln_status model_write(onnx_model *m, const char *path, kiln_error *error) {
     m->model.opset_import = opsets;
     m->model.graph = &m->graph;
     m->graph.name = plain("kiln");
-    if (m->failed) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    }
     size_t size = onnx__model_proto__get_packed_size(&m->model);
     if (size > MAX_BYTES) {
         return kiln_fail(error, KILN_ERROR_UNSUPPORTED,

@@ -1,4 +1,5 @@
-/* An ONNX model in the making. Memory problems are remembered and told once, by model_write. */
+/* An ONNX model in the making. Memory problems are remembered (failed) and told once, by
+ * export_plan: after one, texts are "", nodes are all the same spare one, and nothing is added. */
 #ifndef KILN_COMPILER_EXPORT_MODEL_H
 #define KILN_COMPILER_EXPORT_MODEL_H
 
@@ -14,12 +15,12 @@ typedef struct onnx_model {
     size_t names;  /* made up so far */
     int64_t opset; /* 17 unless set */
     bool failed;
+    Onnx__NodeProto spare;
 } onnx_model;
 
 void model_init(onnx_model *m);
 void model_free(onnx_model *m);
-/* Zeroed memory that lives as long as the model; never NULL before model_write tells (failed): then
- * a small static block. */
+/* Zeroed memory that lives as long as the model. NULL: none, and the model has failed. */
 void *model_allocate(onnx_model *m, size_t size);
 const char *model_text(onnx_model *m, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -29,7 +30,6 @@ const char *model_text(onnx_model *m, const char *format, ...)
 const char *model_node(onnx_model *m, const char *op_type, const char *name, size_t count,
                        const char *const *inputs, Onnx__NodeProto **out_node);
 void model_int(onnx_model *m, Onnx__NodeProto *node, const char *name, int64_t value);
-void model_string(onnx_model *m, Onnx__NodeProto *node, const char *name, const char *value);
 void model_float(onnx_model *m, Onnx__NodeProto *node, const char *name, float value);
 void model_ints(onnx_model *m, Onnx__NodeProto *node, const char *name, size_t count,
                 const int64_t *values);
@@ -37,10 +37,8 @@ void model_ints(onnx_model *m, Onnx__NodeProto *node, const char *name, size_t c
 /* Initializers; data are copied. Return their names. */
 const char *model_floats(onnx_model *m, const char *name, size_t rank, const int64_t *dims,
                          const float *data);
-const char *model_elements(onnx_model *m, const char *name, kiln_dtype dtype, size_t rank,
-                           const int64_t *dims, const void *data);
 const char *model_integers(onnx_model *m, size_t count, const int64_t *values);
-/* The memory of a new float initializer, for large ones that are computed in place. */
+/* The memory of a new float initializer, for large ones that are computed in place. NULL: none. */
 float *model_floats_room(onnx_model *m, const char **inout_name, size_t rank, const int64_t *dims);
 
 /* dims[0] is the symbol N when batched. */

@@ -37,6 +37,9 @@ static const char help_text[] =
     "                        running layers together, some rows at a time\n"
     "  --limit SIZE          fail where a session would need more memory besides weights: 8M, "
     "512K\n"
+    "  --fold-limit SIZE     at most so many bytes of constants are computed while compiling "
+    "(default: 256M\n"
+    "                        and 16 times the model's size)\n"
     "  --no-fusion           only what is needed to run: for finding a fault\n"
     "  --dump-after PASS     print the graph after a pass\n"
     "  --json                what was done, as JSON\n"
@@ -61,6 +64,7 @@ enum {
     OPT_CONVOLUTION,
     OPT_MEMORY,
     OPT_LIMIT,
+    OPT_FOLD_LIMIT,
     OPT_DUMP,
     OPT_JSON
 };
@@ -78,6 +82,7 @@ static const struct option long_options[] = {
     {"crop-fraction", required_argument, NULL, OPT_CROP},
     {"memory", required_argument, NULL, OPT_MEMORY},
     {"limit", required_argument, NULL, OPT_LIMIT},
+    {"fold-limit", required_argument, NULL, OPT_FOLD_LIMIT},
     {"no-fusion", no_argument, NULL, OPT_NO_FUSION},
     {"exact", no_argument, NULL, OPT_EXACT},
     {"convolution", required_argument, NULL, OPT_CONVOLUTION},
@@ -235,6 +240,10 @@ static int take_plan_option(compile_call *c, int option, const char *value) {
         return parse_size(value, &c->options.memory_limit)
                    ? 0
                    : usage(&command_compile, "--limit %s: a size as 8M or 512K", value);
+    case OPT_FOLD_LIMIT:
+        return parse_size(value, &c->options.fold_limit)
+                   ? 0
+                   : usage(&command_compile, "--fold-limit %s: a size as 8M or 512K", value);
     case OPT_WEIGHTS:
         c->options.weights = strcmp(value, "f16") == 0 ? KILN_F16 : KILN_F32;
         return strcmp(value, "f16") == 0 || strcmp(value, "f32") == 0
@@ -265,7 +274,7 @@ static int take_option(compile_call *c, int option, const char *value, char **ar
         c->json = true;
         return 0;
     case OPT_INPUT:
-        return given_add(&c->given, value, false, &error) == KILN_OK ? 0 : fail(&error);
+        return given_add(&c->given, value, &error) == KILN_OK ? 0 : fail(&error);
     case OPT_LABELS:
         c->label_path = value;
         return load_labels(c, value, &error) == KILN_OK ? 0 : fail(&error);
@@ -281,6 +290,7 @@ static int take_option(compile_call *c, int option, const char *value, char **ar
     case OPT_CONVOLUTION:
     case OPT_MEMORY:
     case OPT_LIMIT:
+    case OPT_FOLD_LIMIT:
     case OPT_WEIGHTS:
     case OPT_NO_FUSION:
         return take_plan_option(c, option, value);

@@ -15,9 +15,8 @@
 
 enum { GRAPH_OTHER_BATCHES = 2 };
 
-#define GRAPH_MAX_ELEMENTS ((int64_t)1 << 40)    /* of one tensor; larger is refused */
-#define GRAPH_SMALL_BYTES ((size_t)4096)         /* constants up to here are always aligned */
-#define GRAPH_MAX_FOLDED_BYTES ((size_t)1 << 30) /* of one folded constant */
+#define GRAPH_MAX_ELEMENTS ((int64_t)1 << 40) /* of one tensor; larger is refused */
+#define GRAPH_SMALL_BYTES ((size_t)4096)      /* constants up to here are always aligned */
 
 struct op;
 struct node;
@@ -100,10 +99,13 @@ typedef struct graph {
     size_t input_count;
     tensor **outputs;
     size_t output_count;
-    bool batch_symbolic;                 /* some input's dims[0] is GRAPH_BATCH */
-    uint32_t threads;                    /* that evaluation may use; 0 = 1 */
-    kiln_error *error;                   /* may be NULL */
-    const char *producer;                /* "pytorch 1.10", for metadata */
+    bool batch_symbolic;               /* some input's dims[0] is GRAPH_BATCH */
+    uint32_t threads;                  /* that evaluation may use; 0 = 1 */
+    kiln_error *error;                 /* may be NULL */
+    const char *producer;              /* "pytorch 1.10", for metadata */
+    uint64_t source_bytes;             /* of the model's files */
+    uint64_t fold_limit, folded_bytes; /* of constants that are computed; limit 0: the default */
+    double folded_work;
     char note[512];                      /* warnings for the user: graph_note */
     struct pool *pool;                   /* memory of everything above */
     void (*release_file)(void *context); /* unmaps what constants point into */
@@ -219,6 +221,9 @@ int node_input_ints(const node *n, size_t k, int64_t *out, int capacity);
 kiln_status graph_infer_node(graph *g, node *n);
 /* Computes one node's outputs naively from constant inputs, fused clamp included. */
 kiln_status graph_evaluate_node(graph *g, node *n);
+/* The same for a constant of the plan, if the graph's limit of such (in bytes, and in work) allows
+ * it: a small file may ask for any amount. */
+kiln_status graph_fold_node(graph *g, node *n);
 /* While the batch is open (batch.c): the values of a node just evaluated at other batches... */
 kiln_status graph_evaluate_other_batches(graph *g, node *n);
 /* ... and whether what a run computes is sound at every batch: constants that depend on it only

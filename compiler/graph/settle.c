@@ -25,6 +25,7 @@ typedef struct walk {
     size_t depth, stack_capacity;
     refusals refused;
     size_t folded;
+    bool structured; /* some node has to be resolved */
 } walk;
 
 bool tensor_is_settled(const tensor *t) {
@@ -59,6 +60,7 @@ static kiln_status take_nodes(walk *w, const size_t *place) {
     for (; w->node_count < g->node_count; w->node_count++) {
         size_t k = w->node_count;
         g->nodes[k]->mark = k;
+        w->structured = w->structured || g->nodes[k]->op->resolve != NULL;
         w->nodes[k] = (walk_node){.n = g->nodes[k], .place = place != NULL ? *place : k};
     }
     return KILN_OK;
@@ -112,19 +114,6 @@ static bool can_evaluate(const graph *g, const node *n) {
     return n->op->evaluate != NULL;
 }
 
-static kiln_status check_folded_size(const graph *g, const node *n) {
-    for (size_t k = 0; k < n->output_count; k++) {
-        const tensor *t = n->outputs[k];
-        if (t != NULL &&
-            (size_t)tensor_elements(t) > GRAPH_MAX_FOLDED_BYTES / kiln_dtype_size(t->dtype)) {
-            return node_fail(g, n, KILN_ERROR_UNSUPPORTED,
-                             "a constant of %lld elements; the largest folded is 1 GiB",
-                             (long long)tensor_elements(t));
-        }
-    }
-    return KILN_OK;
-}
-
 /* Inputs that an operator needs now but that only a run could tell. */
 static kiln_status check_constant_inputs(const graph *g, const node *n) {
     for (size_t k = 0; k < n->input_count && k < 32; k++) {
@@ -161,6 +150,17 @@ static kiln_status settle_empty_outputs(graph *g, node *n) {
     return KILN_OK;
 }
 
+/* Constants that n read last. A tensor's mark counts the readers that have been folded; nodes of
+ * structure may bring in others later. */
+static void release_read(const walk *w, const node *n) {
+    for (size_t k = 0; k < n->input_count && !w->structured; k++) {
+        tensor *t = n->inputs[k];
+        if (t != NULL && ++t->mark == t->consumer_count && !t->is_output) {
+            tensor_release(t);
+        }
+    }
+}
+
 static kiln_status infer_and_fold(walk *w, node *n) {
     graph *g = w->g;
     kiln_status status = check_constant_inputs(g, n);
@@ -174,13 +174,11 @@ static kiln_status infer_and_fold(walk *w, node *n) {
         status = graph_check_batch(g, n);
         return status == KILN_OK ? settle_empty_outputs(g, n) : status;
     }
-    status = check_folded_size(g, n);
-    if (status == KILN_OK) {
-        status = graph_evaluate_node(g, n);
-    }
+    status = graph_fold_node(g, n);
     if (status == KILN_OK) {
         n->dead = true;
         w->folded++;
+        release_read(w, n);
     }
     return status;
 }
@@ -315,6 +313,9 @@ static void keep_order(walk *w) {
 
 kiln_status graph_settle(graph *g, tensor *const *wanted, size_t count, size_t *inout_folded) {
     walk w = {.g = g};
+    for (size_t k = 0; k < g->tensor_count; k++) {
+        g->tensors[k]->mark = 0;
+    }
     kiln_status status = take_nodes(&w, NULL);
     for (size_t k = count; k-- > 0 && status == KILN_OK;) {
         status = push(&w, wanted[k]);

@@ -232,6 +232,9 @@ kiln_status import_model(const char *path, const kiln_value *inputs, size_t inpu
         status = import_parts(&im);
     }
     im.g->file_context = im.files;
+    for (const mapped_file *f = im.files; f != NULL; f = f->next) {
+        im.g->source_bytes += f->bytes.size;
+    }
     functions_free(&im);
 cleanup:
     free(copy);

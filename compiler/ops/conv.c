@@ -322,6 +322,19 @@ static kiln_status lower_transposed(lowering *l, node *n) {
     return fits_deconv(&win) ? lower_2d(l, n, &win, true) : lower_nd(l, n, &win, true);
 }
 
+/* Multiplications; each output (transposed: input) meets a filter of all it reads (gives). */
+static double work_of_conv(const node *n) {
+    const tensor *w = n->inputs[1];
+    return (double)tensor_elements(n->outputs[0]) * (double)tensor_elements(w) /
+           (double)(w->dims[0] > 0 ? w->dims[0] : 1);
+}
+
+static double work_of_transposed(const node *n) {
+    const tensor *w = n->inputs[1];
+    return (double)tensor_elements(n->inputs[0]) * (double)tensor_elements(w) /
+           (double)(w->dims[0] > 0 ? w->dims[0] : 1);
+}
+
 const op ops_convolution[] = {
     {.name = "Conv",
      .min_opset = 1,
@@ -334,6 +347,7 @@ const op ops_convolution[] = {
      .flags = OP_CLAMPS,
      .infer = infer_conv,
      .evaluate = evaluate_conv,
+     .work = work_of_conv,
      .lower = lower_conv},
     {.name = "ConvTranspose",
      .min_opset = 1,
@@ -346,6 +360,7 @@ const op ops_convolution[] = {
      .flags = OP_CLAMPS,
      .infer = infer_transposed,
      .evaluate = evaluate_transposed,
+     .work = work_of_transposed,
      .lower = lower_transposed},
     {.name = NULL},
 };

@@ -363,6 +363,14 @@ static kiln_status lower_matmul(lowering *l, node *n) {
     return lower_step(l, n, KILN_KERNEL_MATMUL, &params, sizeof params, 2, inputs, 1, &out);
 }
 
+/* Multiplications. */
+static double work_of_product(const node *n) {
+    const tensor *a = n->inputs[0];
+    bool transposed = a->rank > 1 && node_int(n, "transA", 0) != 0;
+    int64_t depth = a->rank == 0 ? 1 : a->dims[transposed ? a->rank - 2 : a->rank - 1];
+    return (double)tensor_elements(n->outputs[0]) * (double)depth;
+}
+
 const op ops_dense[] = {
     {.name = "Gemm",
      .min_opset = 6,
@@ -374,6 +382,7 @@ const op ops_dense[] = {
      .flags = OP_CLAMPS,
      .infer = infer_gemm,
      .evaluate = evaluate_gemm,
+     .work = work_of_product,
      .lower = lower_gemm},
     {.name = "MatMul",
      .min_opset = 1,
@@ -385,6 +394,7 @@ const op ops_dense[] = {
      .flags = OP_CLAMPS,
      .infer = infer_matmul,
      .evaluate = evaluate_matmul,
+     .work = work_of_product,
      .lower = lower_matmul},
     {.name = NULL},
 };

@@ -25,7 +25,7 @@ static kiln_status settle(expansion *e, node *made) {
     }
     kiln_status status = graph_infer_node(e->g, made);
     if (status == KILN_OK && known && !tensor_is_batched(e->g, made->outputs[0])) {
-        status = graph_evaluate_node(e->g, made);
+        status = graph_fold_node(e->g, made);
         made->dead = true;
     }
     return status;

@@ -62,6 +62,7 @@ typedef struct op {
     kiln_status (*lower)(struct lowering *l, node *n);
     kiln_status (*expand)(struct expansion *e, node *n);
     kiln_status (*resolve)(graph *g, node *n, resolution *out);
+    double (*work)(const node *n); /* steps of evaluate; NULL: about one an element */
 } op;
 
 /* NULL: not in the table. */

@@ -295,11 +295,24 @@ static kiln_status lower_global(lowering *l, node *n) {
     return lower_step(l, n, KILN_KERNEL_REDUCE, &params, sizeof params, 1, &from, 1, &to);
 }
 
+/* Taps that lie inside the picture. */
+static double work_of_pool(const node *n) {
+    const tensor *x = n->inputs[0];
+    int64_t kernel[KILN_MAX_RANK];
+    int spatial = node_ints(n, "kernel_shape", kernel, KILN_MAX_RANK);
+    double taps = 1;
+    for (int k = 0; k < spatial && k + 2 < (int)x->rank; k++) {
+        taps *= (double)(kernel[k] < x->dims[k + 2] ? kernel[k] : x->dims[k + 2]);
+    }
+    return (double)tensor_elements(n->outputs[0]) * taps;
+}
+
 #define ROW(op_name, outputs, suffix)                                                              \
     {                                                                                              \
         .name = op_name, .min_opset = 1, .min_inputs = 1, .max_inputs = 1, .min_outputs = 1,       \
         .max_outputs = outputs, .layout = OP_CHANNELS_LAST, .flags = OP_CLAMPS,                    \
-        .infer = infer_##suffix, .evaluate = evaluate_##suffix, .lower = lower_##suffix            \
+        .infer = infer_##suffix, .evaluate = evaluate_##suffix, .lower = lower_##suffix,           \
+        .work = work_of_pool                                                                       \
     }
 
 const op ops_pool[] = {

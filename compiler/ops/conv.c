@@ -1,4 +1,5 @@
 /* Conv and ConvTranspose over one to three spatial dims. */
+#include "compiler/ops/product.h"
 #include "compiler/ops/support.h"
 
 #include <stdlib.h>
@@ -72,141 +73,137 @@ static kiln_status infer_transposed(graph *g, node *n) {
 
 /* ---- Evaluation ---------------------------------------------------------------------------- */
 
-/* One kernel element's contribution to a row of the output: acc[o] += w * x[o * stride + offset].
- */
-static void add_row(double *acc, const float *x, double w, int64_t stride, int64_t offset,
-                    int64_t begin, int64_t end) {
-    if (stride == 1) {
-        for (int64_t o = begin; o < end; o++) {
-            acc[o] += w * (double)x[o + offset];
+/* One group of one sample as a product: the weights times, for each output pixel, a column of the
+ * inputs that the weights' taps meet there, in all of the group's channels. */
+typedef struct conv_work {
+    const window *v; /* of three spatial dims */
+    bool transposed;
+    const float *x;
+    const float *bias; /* NULL: none */
+    float *y;
+    int64_t pixels; /* of the output */
+} conv_work;
+
+/* Position, along dim s, of the input that a tap meets at an output; -1: none, or padding. */
+static int64_t met_input(const conv_work *work, int s, int64_t output, int64_t tap) {
+    const window *v = work->v;
+    int64_t at = work->transposed ? output + v->pad_begin[s] - tap * v->dilation[s]
+                                  : output * v->stride[s] - v->pad_begin[s] + tap * v->dilation[s];
+    if (work->transposed) {
+        at = at >= 0 && at % v->stride[s] == 0 ? at / v->stride[s] : -1;
+    }
+    return at >= 0 && at < v->input[s] ? at : -1;
+}
+
+/* What one tap meets at some pixels of an output row. plane: of one channel. */
+static void get_row(const conv_work *work, const float *plane, const int64_t tap[3],
+                    const int64_t o[3], int64_t count, double *out) {
+    const window *v = work->v;
+    int64_t d = met_input(work, 0, o[0], tap[0]), h = met_input(work, 1, o[1], tap[1]);
+    memset(out, 0, (size_t)count * sizeof *out);
+    if (d < 0 || h < 0) {
+        return;
+    }
+    const float *row = plane + (d * v->input[1] + h) * v->input[2];
+    if (work->transposed) {
+        for (int64_t j = 0; j < count; j++) {
+            int64_t at = met_input(work, 2, o[2] + j, tap[2]);
+            out[j] = at >= 0 ? (double)row[at] : 0;
         }
-    } else {
-        for (int64_t o = begin; o < end; o++) {
-            acc[o] += w * (double)x[o * stride + offset];
+        return;
+    }
+    int64_t first = o[2] * v->stride[2] - v->pad_begin[2] + tap[2] * v->dilation[2], begin, end;
+    window_inside(first, v->stride[2], count, v->input[2], &begin, &end);
+    for (int64_t j = begin; j < end; j++) {
+        out[j] = (double)row[first + j * v->stride[2]];
+    }
+}
+
+static void get_pixels(const void *context, int64_t k_begin, int64_t k_end, int64_t j_begin,
+                       int64_t j_end, double *out) {
+    const conv_work *work = context;
+    const window *v = work->v;
+    int64_t volume = v->input[0] * v->input[1] * v->input[2];
+    int64_t taps = v->kernel[0] * v->kernel[1] * v->kernel[2];
+    for (int64_t j = j_begin, count; j < j_end; j += count) {
+        int64_t o[3] = {j / (v->output[1] * v->output[2]), j / v->output[2] % v->output[1],
+                        j % v->output[2]};
+        count = v->output[2] - o[2] < j_end - j ? v->output[2] - o[2] : j_end - j;
+        for (int64_t k = k_begin; k < k_end; k++) {
+            int64_t t = k % taps;
+            int64_t tap[3] = {t / (v->kernel[1] * v->kernel[2]), t / v->kernel[2] % v->kernel[1],
+                              t % v->kernel[2]};
+            get_row(work, work->x + k / taps * volume, tap, o, count,
+                    out + (k - k_begin) * PRODUCT_COLUMNS + j - j_begin);
         }
     }
 }
 
-/* All input channels of one group, all kernel elements: one output row. */
-static void conv_row(const window *v, const float *x, const float *w, int64_t channels, int64_t d,
-                     int64_t h, double *acc) {
-    int64_t plane = v->input[1] * v->input[2], volume = v->input[0] * plane;
-    int64_t top = h * v->stride[1] - v->pad_begin[1], front = d * v->stride[0] - v->pad_begin[0];
-    int64_t d_begin, d_end, h_begin, h_end, w_begin, w_end, begin, end;
-    int64_t reach = (v->output[2] - 1) * v->stride[2]; /* from the first window to the last */
-    window_inside(front, v->dilation[0], v->kernel[0], v->input[0], &d_begin, &d_end);
-    window_inside(top, v->dilation[1], v->kernel[1], v->input[1], &h_begin, &h_end);
-    window_inside(reach - v->pad_begin[2], v->dilation[2], v->kernel[2], v->input[2] + reach,
-                  &w_begin, &w_end);
-    for (int64_t c = 0; c < channels; c++) {
-        for (int64_t kd = d_begin; kd < d_end; kd++) {
-            const float *slice = x + c * volume + (front + kd * v->dilation[0]) * plane;
-            for (int64_t kh = h_begin; kh < h_end; kh++) {
-                const float *row = slice + (top + kh * v->dilation[1]) * v->input[2];
-                const float *taps =
-                    w + ((c * v->kernel[0] + kd) * v->kernel[1] + kh) * v->kernel[2];
-                for (int64_t kw = w_begin; kw < w_end; kw++) {
-                    int64_t offset = kw * v->dilation[2] - v->pad_begin[2];
-                    window_inside(offset, v->stride[2], v->output[2], v->input[2], &begin, &end);
-                    add_row(acc, row, (double)taps[kw], v->stride[2], offset, begin, end);
-                }
-            }
-        }
+static void put_pixels(const void *context, int64_t channel, int64_t j_begin, int64_t j_end,
+                       const double *sums) {
+    const conv_work *work = context;
+    double bias = work->bias != NULL ? (double)work->bias[channel] : 0;
+    for (int64_t j = j_begin; j < j_end; j++) {
+        work->y[channel * work->pixels + j] = (float)(sums[j - j_begin] + bias);
     }
+}
+
+/* [C][O/g][taps] as [O][C/g][taps]; to be freed. */
+static float *turn_weights(tensor *w, int64_t groups, int64_t taps) {
+    int64_t channels = w->dims[0] / groups, each = w->dims[1];
+    float *turned = malloc((size_t)tensor_elements(w) * sizeof *turned + 1);
+    for (int64_t k = 0; turned != NULL && k < groups * each * channels; k++) {
+        int64_t o = k / channels, c = o / each * channels + k % channels;
+        memcpy(turned + k * taps, tensor_f32(w) + (c * each + o % each) * taps,
+               (size_t)taps * sizeof *turned);
+    }
+    return turned;
+}
+
+static kiln_status evaluate(graph *g, node *n, bool transposed) {
+    tensor *x = n->inputs[0], *w = n->inputs[1], *y = n->outputs[0], *bias = bias_of(n);
+    window win;
+    kiln_status status = window_of_node(g, n, w->dims + 2, transposed, &win);
+    if (status != KILN_OK) {
+        return status;
+    }
+    window v = window_volume(&win);
+    int64_t groups = groups_of(n), channels = x->dims[1] / groups, each = y->dims[1] / groups;
+    int64_t volume = v.input[0] * v.input[1] * v.input[2];
+    int64_t taps = v.kernel[0] * v.kernel[1] * v.kernel[2];
+    float *turned = transposed ? turn_weights(w, groups, taps) : NULL;
+    if (transposed && turned == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    product p = {.a_row = channels * taps,
+                 .a_step = 1,
+                 .rows = each,
+                 .depth = channels * taps,
+                 .columns = v.output[0] * v.output[1] * v.output[2],
+                 .get = get_pixels,
+                 .put = put_pixels};
+    for (int64_t k = 0; k < x->dims[0] * groups; k++) { /* samples, and groups within */
+        int64_t first = k % groups * each;              /* output channel */
+        conv_work work = {.v = &v,
+                          .transposed = transposed,
+                          .x = tensor_f32(x) + k * channels * volume,
+                          .bias = bias != NULL ? tensor_f32(bias) + first : NULL,
+                          .y = (float *)y->owned + k * each * p.columns,
+                          .pixels = p.columns};
+        p.a = (transposed ? turned : tensor_f32(w)) + first * p.depth;
+        p.context = &work;
+        product_compute(g, &p);
+    }
+    free(turned);
+    return KILN_OK;
 }
 
 static kiln_status evaluate_conv(graph *g, node *n) {
-    tensor *x = n->inputs[0], *w = n->inputs[1], *y = n->outputs[0], *bias = bias_of(n);
-    window win;
-    kiln_status status = window_of_node(g, n, w->dims + 2, false, &win);
-    if (status != KILN_OK) {
-        return status;
-    }
-    window v = window_volume(&win);
-    int64_t groups = groups_of(n), depth = w->dims[1], each = w->dims[0] / groups;
-    int64_t volume = v.input[0] * v.input[1] * v.input[2], rows = v.output[0] * v.output[1];
-    int64_t taps = v.kernel[0] * v.kernel[1] * v.kernel[2];
-    const float *from = tensor_f32(x), *weights = tensor_f32(w);
-    const float *biases = bias != NULL ? tensor_f32(bias) : NULL;
-    float *to = y->owned;
-    double *acc = malloc((size_t)v.output[2] * sizeof *acc);
-    if (acc == NULL) {
-        return KILN_ERROR_MEMORY;
-    }
-    for (int64_t k = 0; k < y->dims[0] * y->dims[1] * rows; k++) {
-        int64_t row = k % rows, o = k / rows % y->dims[1], sample = k / rows / y->dims[1];
-        for (int64_t i = 0; i < v.output[2]; i++) {
-            acc[i] = biases != NULL ? (double)biases[o] : 0;
-        }
-        conv_row(&v, from + (sample * x->dims[1] + o / each * depth) * volume,
-                 weights + o * depth * taps, depth, row / v.output[1], row % v.output[1], acc);
-        for (int64_t i = 0; i < v.output[2]; i++) {
-            to[k * v.output[2] + i] = (float)acc[i];
-        }
-    }
-    free(acc);
-    return KILN_OK;
-}
-
-/* One input pixel is spread over the window it stands for, as far as that is kept. */
-static void spread_pixel(const window *v, const int64_t at[3], double x, const float *w,
-                         double *y) {
-    int64_t origin[3], begin[3], end[3];
-    for (int s = 0; s < 3; s++) {
-        origin[s] = at[s] * v->stride[s] - v->pad_begin[s];
-        window_inside(origin[s], v->dilation[s], v->kernel[s], v->output[s], &begin[s], &end[s]);
-    }
-    for (int64_t d = begin[0]; d < end[0]; d++) {
-        int64_t slice = (origin[0] + d * v->dilation[0]) * v->output[1];
-        for (int64_t h = begin[1]; h < end[1]; h++) {
-            int64_t row = (slice + origin[1] + h * v->dilation[1]) * v->output[2];
-            const float *taps = w + (d * v->kernel[1] + h) * v->kernel[2];
-            for (int64_t k = begin[2]; k < end[2]; k++) {
-                y[row + origin[2] + k * v->dilation[2]] += x * (double)taps[k];
-            }
-        }
-    }
-}
-
-static void spread_channel(const window *v, const float *x, const float *w, double *y) {
-    for (int64_t i = 0; i < v->input[0] * v->input[1] * v->input[2]; i++) {
-        int64_t at[3] = {i / (v->input[1] * v->input[2]), i / v->input[2] % v->input[1],
-                         i % v->input[2]};
-        spread_pixel(v, at, (double)x[i], w, y);
-    }
+    return evaluate(g, n, false);
 }
 
 static kiln_status evaluate_transposed(graph *g, node *n) {
-    tensor *x = n->inputs[0], *w = n->inputs[1], *y = n->outputs[0], *bias = bias_of(n);
-    window win;
-    kiln_status status = window_of_node(g, n, w->dims + 2, true, &win);
-    if (status != KILN_OK) {
-        return status;
-    }
-    window v = window_volume(&win);
-    int64_t depth = x->dims[1] / groups_of(n), each = w->dims[1];
-    int64_t in = v.input[0] * v.input[1] * v.input[2];
-    int64_t out = v.output[0] * v.output[1] * v.output[2];
-    int64_t taps = v.kernel[0] * v.kernel[1] * v.kernel[2];
-    double *acc = malloc((size_t)out * sizeof *acc);
-    if (acc == NULL) {
-        return KILN_ERROR_MEMORY;
-    }
-    for (int64_t k = 0; k < y->dims[0] * y->dims[1]; k++) {
-        int64_t o = k % y->dims[1], sample = k / y->dims[1], group = o / each;
-        for (int64_t i = 0; i < out; i++) {
-            acc[i] = bias != NULL ? (double)tensor_f32(bias)[o] : 0;
-        }
-        for (int64_t c = group * depth; c < (group + 1) * depth; c++) {
-            spread_channel(&v, tensor_f32(x) + (sample * x->dims[1] + c) * in,
-                           tensor_f32(w) + (c * each + o % each) * taps, acc);
-        }
-        for (int64_t i = 0; i < out; i++) {
-            ((float *)y->owned)[k * out + i] = (float)acc[i];
-        }
-    }
-    free(acc);
-    return KILN_OK;
+    return evaluate(g, n, true);
 }
 
 /* ---- Lowering ------------------------------------------------------------------------------ */

@@ -1,8 +1,8 @@
 /* Gemm and MatMul. */
+#include "compiler/ops/product.h"
 #include "compiler/ops/support.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- Gemm ---------------------------------------------------------------------------------- */
@@ -57,53 +57,67 @@ static kiln_status infer_gemm(graph *g, node *n) {
     return tensor_set_shape(g, n, n->outputs[0], 2, dims);
 }
 
-/* y[m][n] += a[m][k] * b[k][n], b's element (k, n) at k * bk + n * bn. */
-static void multiply(const float *a, int64_t am, int64_t ak, const float *b, int64_t bk, int64_t bn,
-                     double *row, int64_t m, int64_t n, int64_t depth) {
-    memset(row, 0, (size_t)n * sizeof *row);
-    if (bn == 1) {
-        for (int64_t k = 0; k < depth; k++) {
-            double factor = (double)a[m * am + k * ak];
-            for (int64_t j = 0; j < n; j++) {
-                row[j] += factor * (double)b[k * bk + j];
-            }
+/* A product's right side: element (k, j) is at k * by_k + j * by_j. First member of the contexts.
+ */
+typedef struct right_side {
+    const float *b;
+    int64_t by_k, by_j;
+} right_side;
+
+static void get_columns(const void *context, int64_t k_begin, int64_t k_end, int64_t j_begin,
+                        int64_t j_end, double *out) {
+    const right_side *r = context;
+    for (int64_t k = k_begin; k < k_end; k++, out += PRODUCT_COLUMNS) {
+        const float *from = r->b + k * r->by_k;
+        for (int64_t j = j_begin; j < j_end; j++) {
+            out[j - j_begin] = (double)from[j * r->by_j];
         }
-        return;
     }
-    for (int64_t j = 0; j < n; j++) {
-        double sum[4] = {0};
-        for (int64_t k = 0; k < depth; k++) {
-            sum[k & 3] += (double)a[m * am + k * ak] * (double)b[k * bk + j * bn];
+}
+
+typedef struct gemm_work {
+    right_side b;
+    const gemm_shape *s;
+    const float *c; /* NULL: none */
+    int64_t c_strides[KILN_MAX_RANK];
+    float *y;
+} gemm_work;
+
+static void put_gemm(const void *context, int64_t row, int64_t j_begin, int64_t j_end,
+                     const double *sums) {
+    const gemm_work *w = context;
+    for (int64_t j = j_begin; j < j_end; j++) {
+        double y = (double)w->s->alpha * sums[j - j_begin];
+        if (w->c != NULL) {
+            y += (double)w->s->beta * (double)w->c[row * w->c_strides[0] + j * w->c_strides[1]];
         }
-        row[j] = sum[0] + sum[1] + sum[2] + sum[3];
+        w->y[row * w->s->n + j] = (float)y;
     }
 }
 
 static kiln_status evaluate_gemm(graph *g, node *n) {
     gemm_shape s;
     kiln_status status = read_gemm(g, n, &s);
-    int64_t strides[KILN_MAX_RANK] = {0};
     if (status != KILN_OK) {
         return status;
     }
-    double *row = malloc((size_t)s.n * sizeof *row);
-    if (row == NULL) {
-        return KILN_ERROR_MEMORY;
-    }
+    gemm_work w = {.b = {tensor_f32(n->inputs[1]), s.trans_b ? 1 : s.n, s.trans_b ? s.k : 1},
+                   .s = &s,
+                   .c = s.c != NULL ? tensor_f32(s.c) : NULL,
+                   .y = n->outputs[0]->owned};
     if (s.c != NULL) {
-        broadcast_strides(s.c, n->outputs[0], strides);
+        broadcast_strides(s.c, n->outputs[0], w.c_strides);
     }
-    for (int64_t m = 0; m < s.m; m++) {
-        multiply(tensor_f32(n->inputs[0]), s.trans_a ? 1 : s.k, s.trans_a ? s.m : 1,
-                 tensor_f32(n->inputs[1]), s.trans_b ? 1 : s.n, s.trans_b ? s.k : 1, row, m, s.n,
-                 s.k);
-        for (int64_t j = 0; j < s.n; j++) {
-            double c = s.c != NULL ? (double)tensor_f32(s.c)[m * strides[0] + j * strides[1]] : 0;
-            ((float *)n->outputs[0]->owned)[m * s.n + j] =
-                (float)((double)s.alpha * row[j] + (s.c != NULL ? (double)s.beta * c : 0));
-        }
-    }
-    free(row);
+    product p = {.a = tensor_f32(n->inputs[0]),
+                 .a_row = s.trans_a ? 1 : s.k,
+                 .a_step = s.trans_a ? s.m : 1,
+                 .rows = s.m,
+                 .depth = s.k,
+                 .columns = s.n,
+                 .get = get_columns,
+                 .put = put_gemm,
+                 .context = &w};
+    product_compute(g, &p);
     return KILN_OK;
 }
 
@@ -317,27 +331,46 @@ static int64_t matrix_start(const matmul_shape *s, const int64_t *dims, uint32_t
     return start;
 }
 
+typedef struct matmul_work {
+    right_side b;
+    int64_t columns;
+    float *y;
+} matmul_work;
+
+static void put_matmul(const void *context, int64_t row, int64_t j_begin, int64_t j_end,
+                       const double *sums) {
+    const matmul_work *w = context;
+    for (int64_t j = j_begin; j < j_end; j++) {
+        w->y[row * w->columns + j] = (float)sums[j - j_begin];
+    }
+}
+
 static kiln_status evaluate_matmul(graph *g, node *n) {
     matmul_shape s;
     kiln_status status = read_matmul(g, n, &s);
     if (status != KILN_OK) {
         return status;
     }
-    int64_t m = s.y[s.rank - 2], columns = s.y[s.rank - 1], depth = s.a[s.a_rank - 1];
-    double *row = malloc((size_t)columns * sizeof *row);
-    if (row == NULL) {
-        return KILN_ERROR_MEMORY;
+    int64_t rows = s.y[s.rank - 2], columns = s.y[s.rank - 1], depth = s.a[s.a_rank - 1];
+    int64_t matrices = 1;
+    for (uint32_t k = 0; k + 2 < s.rank; k++) {
+        matrices *= s.y[k];
     }
-    for (int64_t k = 0; k < tensor_elements(n->outputs[0]) / columns; k++) {
-        int64_t matrix = k / m;
-        multiply(tensor_f32(n->inputs[0]) + matrix_start(&s, s.a, s.a_rank, matrix), depth, 1,
-                 tensor_f32(n->inputs[1]) + matrix_start(&s, s.b, s.b_rank, matrix), columns, 1,
-                 row, k % m, columns, depth);
-        for (int64_t j = 0; j < columns; j++) {
-            ((float *)n->outputs[0]->owned)[k * columns + j] = (float)row[j];
-        }
+    for (int64_t k = 0; k < matrices; k++) {
+        const float *b = tensor_f32(n->inputs[1]) + matrix_start(&s, s.b, s.b_rank, k);
+        matmul_work w = {{b, columns, 1}, columns, (float *)n->outputs[0]->owned};
+        w.y += k * rows * columns;
+        product p = {.a = tensor_f32(n->inputs[0]) + matrix_start(&s, s.a, s.a_rank, k),
+                     .a_row = depth,
+                     .a_step = 1,
+                     .rows = rows,
+                     .depth = depth,
+                     .columns = columns,
+                     .get = get_columns,
+                     .put = put_matmul,
+                     .context = &w};
+        product_compute(g, &p);
     }
-    free(row);
     return KILN_OK;
 }
 

@@ -1,4 +1,5 @@
 /* MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool. */
+#include "compiler/graph/parallel.h"
 #include "compiler/ops/support.h"
 
 #include <math.h>
@@ -114,20 +115,30 @@ static pool_result pool_window(const node *n, const window *v, const float *x, c
     return result;
 }
 
-static void pool_planes(const node *n, const window *v, tensor *x, int64_t *indices) {
+typedef struct pool_work {
+    const node *n;
+    const window *v;
+    const float *x;
+    float *y;
+    int64_t *indices; /* NULL: not wanted */
+    bool column_major;
+} pool_work;
+
+static void pool_pixels(const void *context, int64_t begin, int64_t end) {
+    const pool_work *work = context;
+    const window *v = work->v;
     int64_t in = v->input[0] * v->input[1] * v->input[2];
     int64_t out = v->output[0] * v->output[1] * v->output[2];
-    bool column_major = node_int(n, "storage_order", 0) != 0;
-    for (int64_t k = 0; k < x->dims[0] * x->dims[1] * out; k++) {
+    for (int64_t k = begin; k < end; k++) {
         int64_t plane = k / out, p = k % out;
         int64_t o[3] = {p / (v->output[1] * v->output[2]), p / v->output[2] % v->output[1],
                         p % v->output[2]};
-        pool_result r = pool_window(n, v, tensor_f32(x) + plane * in, o);
-        ((float *)n->outputs[0]->owned)[k] = (float)r.value;
-        if (indices != NULL) {
+        pool_result r = pool_window(work->n, v, work->x + plane * in, o);
+        work->y[k] = (float)r.value;
+        if (work->indices != NULL) {
             int64_t row_major = (r.best[0] * v->input[1] + r.best[1]) * v->input[2] + r.best[2];
             int64_t turned = (r.best[2] * v->input[1] + r.best[1]) * v->input[0] + r.best[0];
-            indices[k] = plane * in + (column_major ? turned : row_major);
+            work->indices[k] = plane * in + (work->column_major ? turned : row_major);
         }
     }
 }
@@ -135,11 +146,22 @@ static void pool_planes(const node *n, const window *v, tensor *x, int64_t *indi
 static kiln_status evaluate_pool(graph *g, node *n) {
     window w;
     kiln_status status = window_of_node(g, n, NULL, false, &w);
-    if (status == KILN_OK) {
-        window v = window_volume(&w);
-        pool_planes(n, &v, n->inputs[0], indices_of(n) != NULL ? indices_of(n)->owned : NULL);
+    if (status != KILN_OK) {
+        return status;
     }
-    return status;
+    window v = window_volume(&w);
+    pool_work work = {.n = n,
+                      .v = &v,
+                      .x = tensor_f32(n->inputs[0]),
+                      .y = n->outputs[0]->owned,
+                      .indices = indices_of(n) != NULL ? indices_of(n)->owned : NULL,
+                      .column_major = node_int(n, "storage_order", 0) != 0};
+    int64_t cost = 16; /* the taps inside, but a window may be far larger than the picture */
+    for (int s = 0; s < 3; s++) {
+        cost *= v.kernel[s] < v.input[s] ? v.kernel[s] : v.input[s];
+    }
+    graph_parallel(g, tensor_elements(n->outputs[0]), cost, pool_pixels, &work);
+    return KILN_OK;
 }
 
 static kiln_status evaluate_global(graph *g, node *n) {

@@ -32,13 +32,14 @@ static void measure(const recorded *r, const double *spread, kiln_layer_differen
     for (size_t k = 0; k < r->count; k++) {
         double a = kiln_element_number(t->dtype, r->data, k),
                b = kiln_element_number(t->dtype, t->data, k);
-        largest = isfinite(b) ? fmax(largest, fabs(b)) : largest;
-        double difference = both_nan_or_equal(a, b) ? 0 : fabs(a - b);
-        double excused = spread != NULL ? spread[k] : 0;
+        largest = fabs(b) > largest && isfinite(b) ? fabs(b) : largest;
+        if (both_nan_or_equal(a, b)) {
+            continue;
+        }
+        double difference = fabs(a - b), excused = spread != NULL ? spread[k] : 0;
+        double excess = difference <= excused ? 0 : difference - excused;
         d->max_absolute = !(difference <= d->max_absolute) ? difference : d->max_absolute;
-        added = difference <= excused              ? added
-                : !(difference - excused <= added) ? difference - excused
-                                                   : added;
+        added = !(excess <= added) ? excess : added;
     }
     /* Values that are all next to nothing have no meaningful relative error. */
     d->max_relative = added == 0 ? 0 : added / fmax(largest, DEFAULT_ABSOLUTE);

@@ -13,7 +13,8 @@ static const char *const keeping[] = {
     "Pad",      "Gather",  "DepthToSpace",    "Where",     "Max",     "Min",
     "Clip",     "Relu",    "SpaceToDepth",    "MaxPool",   "Sign",    "ReduceMax",
     "Resize",   "TopK",    "GatherElements",  "GatherND",  "Trilu",   "ReduceMin",
-    "Upsample", "OneHot",  "ScatterElements", "ScatterND", "Unique",  "Compress"};
+    "Upsample", "OneHot",  "ScatterElements", "ScatterND", "Unique",  "Compress",
+    "Scatter"};
 
 static const char *const computing[] = {
     "Add", "Sub", "Mul",      "Div",        "Neg",       "Abs",        "Pow",
@@ -119,6 +120,18 @@ static kiln_status mark_quantized(graph *g, node *n, size_t at) {
 
 /* ---- All nodes ----------------------------------------------------------------------------- */
 
+/* Like a narrow integer: a cast to it, which wraps. */
+static kiln_status settle_cast_like(graph *g, node *n) {
+    kiln_dtype type = n->inputs[1]->narrow;
+    if (type == 0) {
+        return KILN_OK;
+    }
+    n->op = op_find("Cast");
+    n->input_count = 1;
+    n->outputs[0]->narrow = type;
+    return node_set_int(g, n, "to", onnx_type_of_dtype(type));
+}
+
 static kiln_status treat_node(graph *g, size_t *inout_at) {
     node *n = g->nodes[*inout_at];
     kiln_dtype type = narrow_type_of_inputs(n), target;
@@ -132,6 +145,9 @@ static kiln_status treat_node(graph *g, size_t *inout_at) {
     }
     if (n->output_count == 0 || n->outputs[0] == NULL) {
         return KILN_OK;
+    }
+    if (strcmp(n->op->name, "CastLike") == 0) {
+        return settle_cast_like(g, n);
     }
     if (zero_point_of_output(n) >= 0) {
         return mark_quantized(g, n, (size_t)zero_point_of_output(n));

@@ -42,6 +42,26 @@ static kiln_status check_counts(importing *im, const node *n) {
                          n->input_count, n->output_count, row->min_inputs, row->max_inputs,
                          row->min_outputs, row->max_outputs);
     }
+    /* ONNX's own operators have what may be left out at the end. */
+    bool own = strchr(row->name, '.') == NULL;
+    for (size_t k = 0; own && k < row->min_inputs; k++) {
+        if (n->inputs[k] == NULL) {
+            return node_fail(im->g, n, KILN_ERROR_FORMAT, "input %zu is missing", k);
+        }
+    }
+    return KILN_OK;
+}
+
+/* A first output that nobody wants gets a tensor: operators may rely on it. */
+static kiln_status add_required_outputs(importing *im, const node *n) {
+    for (size_t k = 0; k < n->op->min_outputs; k++) {
+        if (n->outputs[k] == NULL) {
+            n->outputs[k] = graph_add_tensor(im->g, NULL, KILN_F32);
+        }
+        if (n->outputs[k] == NULL) {
+            return KILN_ERROR_MEMORY;
+        }
+    }
     return KILN_OK;
 }
 
@@ -75,6 +95,9 @@ static const op *unknown_operator(importing *im, const char *name) {
 
 kiln_status add_imported_node(importing *im, const node *draft, node **out_node) {
     kiln_status status = check_counts(im, draft);
+    if (status == KILN_OK) {
+        status = add_required_outputs(im, draft);
+    }
     if (status == KILN_OK) {
         status = claim_outputs(im, draft);
     }

@@ -55,6 +55,44 @@ START_TEST(large_constants_stay_in_the_file) {
 }
 END_TEST
 
+START_TEST(refuses_a_missing_input) {
+    model_begin(13);
+    model_input("x", INT64, "1 3");
+    model_output("y", FLOAT);
+    model_node("GatherElements", "- x", "y");
+    REFUSED(KILN_ERROR_FORMAT, "GatherElements", "input 0 is missing");
+}
+END_TEST
+
+START_TEST(makes_a_first_output_that_nobody_wants) {
+    model_begin(13);
+    model_input("x", FLOAT, "1 3");
+    model_output("mask", BOOL);
+    model_node("Dropout", "x", "- mask");
+    import_fine();
+    ck_assert_ptr_nonnull(m.g->nodes[0]->outputs[0]);
+    ck_assert_ptr_eq(m.g->nodes[0]->outputs[1], found("mask"));
+}
+END_TEST
+
+START_TEST(casts_like_a_narrow_integer) {
+    model_begin(15);
+    model_input("x", FLOAT, "3");
+    model_input("like", UINT8, "1");
+    model_output("y", INT64);
+    model_node("CastLike", "x like", "c");
+    Onnx__AttributeProto *to = model_attribute(model_node("Cast", "c", "y"), "to", 2);
+    to->has_i = true;
+    to->i = INT64;
+    import_fine();
+    size_t casts = 0;
+    for (size_t k = 0; k < m.g->node_count; k++) {
+        casts += node_int(m.g->nodes[k], "to", 0) == UINT8;
+    }
+    ck_assert_uint_eq(casts, 1);
+}
+END_TEST
+
 START_TEST(refuses_one_tensor_twice_in_a_node) {
     model_begin(13);
     model_input("x", FLOAT, "1 4");
@@ -181,6 +219,9 @@ END_TEST
 
 int main(void) {
     const TTest *const tests[] = {refuses_a_node_without_an_operator,
+                                  refuses_a_missing_input,
+                                  makes_a_first_output_that_nobody_wants,
+                                  casts_like_a_narrow_integer,
                                   refuses_one_tensor_twice_in_a_node,
                                   refuses_an_output_listed_twice,
                                   finds_cast_outputs_by_name,

@@ -105,6 +105,15 @@ tensor *expand_cast(expansion *e, tensor *x, kiln_dtype dtype) {
 }
 
 tensor *expand_constant(expansion *e, kiln_dtype dtype, uint32_t rank, const int64_t *dims) {
+    size_t bytes = kiln_dtype_size(dtype);
+    for (uint32_t k = 0; k < rank; k++) {
+        size_t dim = (size_t)dims[k];
+        if (dim > 0 && bytes > GRAPH_MAX_FOLDED_BYTES / dim) {
+            return failed(e, node_fail(e->g, e->n, KILN_ERROR_UNSUPPORTED,
+                                       "needs a constant of more than 1 GiB"));
+        }
+        bytes *= dim;
+    }
     tensor *t = e->status == KILN_OK ? graph_add_constant(e->g, NULL, dtype, rank, dims) : NULL;
     return t != NULL ? t : failed(e, KILN_ERROR_MEMORY);
 }

@@ -3,6 +3,7 @@
 #include "compiler/ops/support.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- GroupNormalization -------------------------------------------------------------------- */
@@ -130,10 +131,10 @@ static kiln_status evaluate_mvn(graph *g, node *n) {
     tensor *x = n->inputs[0];
     bool reduced[KILN_MAX_RANK];
     int64_t elements = tensor_elements(x), size = 1;
-    double *sums = graph_allocate(g, (size_t)elements * 2 * sizeof *sums);
-    kiln_status status = sums != NULL ? read_axes(g, n, reduced) : KILN_ERROR_MEMORY;
-    if (status != KILN_OK) {
-        return status;
+    kiln_status status = read_axes(g, n, reduced);
+    double *sums = status == KILN_OK ? calloc((size_t)elements * 2, sizeof *sums) : NULL;
+    if (sums == NULL) {
+        return status == KILN_OK ? graph_fail(g, KILN_ERROR_MEMORY, "out of memory") : status;
     }
     for (uint32_t d = 0; d < x->rank; d++) {
         size *= reduced[d] ? x->dims[d] : 1;
@@ -152,6 +153,7 @@ static kiln_status evaluate_mvn(graph *g, node *n) {
         double deviation = sqrt(squares[set]) + 1e-9;
         ((float *)n->outputs[0]->owned)[k] = (float)(((double)from[k] - sums[set]) / deviation);
     }
+    free(sums);
     return KILN_OK;
 }
 

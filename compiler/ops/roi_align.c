@@ -65,7 +65,8 @@ static extent extent_of(const kiln_roi_align_params *p, float from, float to, in
     float wanted = ceilf(e.bin);
     e.samples = p->sampling_ratio;
     if (p->sampling_ratio == 0) { /* see plan_format.h */
-        e.samples = !(wanted > 0) ? 0 : wanted > (float)size + 2 ? size + 2 : (int64_t)wanted;
+        float most = ceilf(4 * (float)(size + 2) / (float)bins);
+        e.samples = !(wanted > 0) ? 0 : (int64_t)(wanted > most ? most : wanted);
     }
     return e;
 }

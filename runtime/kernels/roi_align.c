@@ -35,7 +35,8 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
     return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
 }
 
-/* A region larger than the picture is not sampled more densely than the picture is tall. */
+/* Of regions up to four times as long as the picture every pixel is sampled; longer ones take no
+ * more samples than that. */
 static region_axis region_of(const kiln_roi_align_params *p, float from, float to, size_t bins,
                              size_t size) {
     float offset = p->half_pixel != 0 ? 0.5f : 0.0f;
@@ -45,7 +46,7 @@ static region_axis region_of(const kiln_roi_align_params *p, float from, float t
         extent = extent > 1.0f ? extent : 1.0f;
     }
     a.bin = extent / (float)bins;
-    float wanted = ceilf(a.bin), most = (float)size + 2.0f;
+    float wanted = ceilf(a.bin), most = ceilf(4.0f * (float)(size + 2) / (float)bins);
     wanted = wanted > 0.0f ? wanted : 0.0f;
     a.samples = p->sampling_ratio > 0 ? p->sampling_ratio : (size_t)(wanted < most ? wanted : most);
     return a;

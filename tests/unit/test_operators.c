@@ -330,6 +330,19 @@ static const struct {
     {{"Einsum", "equation=ij,jk", {"f 2 3 from 0 to 1", "f 4 5 from 0 to 1"}}, "ij,jk"},
     {{"Einsum", "equation=ij->ik", {"f 2 3 from 0 to 1"}}, "ij->ik"},
     {{"Einsum", "equation=ij,", {"f 2 3 from 0 to 1"}}, "ij,"},
+    {{"OneHot", "axis=0", {"i 2 from 0 to 1", "i = 2000000000", "f 2 = 0 1"}}, "1 GiB"},
+    {{"Einsum",
+      "equation=abcdefgh,ijklmnop->abcdefghijklmnop",
+      {"f 1 1 1 1 1 1 1 1 from 0 to 1", "f 1 1 1 1 1 1 1 1 from 0 to 1"}},
+     "supported: sums"},
+    {{"Einsum",
+      "equation=abcdefg,hijk->",
+      {"f 1 1 1 1 1 1 1 from 0 to 1", "f 1 1 1 1 = 1", "f 1 1 = 1"}},
+     "hijk"},
+    {{"Einsum",
+      "equation=abcdefgh,hij,ij->abcdefgh",
+      {"f 1 1 1 1 1 1 1 1 from 0 to 1", "f 1 1 1 from 0 to 1", "f 1 1 = 1"}},
+     "too many labels"},
     {{"NonZero", "", {"f N 3 from 0 to 1"}}, "must be known when compiling"},
     {{"OneHot", "", {"i N from 0 to 1", "i = 0", "f 2 = 0 1"}}, "depth 0"},
     {{"GroupNormalization",
@@ -348,6 +361,55 @@ START_TEST(says_what_is_not_supported) {
     ck_assert_int_ne(status, KILN_OK);
     ck_assert_msg(strstr(network_error.message, refused[_i].message) != NULL, "'%s' is not in: %s",
                   refused[_i].message, network_error.message);
+}
+END_TEST
+
+/* ---- Indices outside ----------------------------------------------------------------------- */
+
+/* What a run finds of them: the nearest element is read, and nothing is written. */
+static const struct {
+    operator_case c;
+    int64_t indices[4];
+    double expected[4];
+} outside[] = {
+    {{"GatherElements", "axis=0", {"f 4 = 1 2 3 4", "i 4 from 0 to 0"}},
+     {4, -5, INT64_MAX, INT64_MIN},
+     {4, 1, 4, 1}},
+    {{"GatherND", "", {"f 4 = 1 2 3 4", "i 4 1 from 0 to 0"}},
+     {4, -5, INT64_MAX, INT64_MIN},
+     {4, 1, 4, 1}},
+    {{"GatherND", "", {"f 2 2 = 1 2 3 4", "i 2 2 from 0 to 0"}}, {9, 0, -9, 9}, {3, 2}},
+    {{"ScatterElements", "axis=0", {"f 4 = 1 2 3 4", "i 4 from 0 to 0", "f 4 = 5 6 7 8"}},
+     {4, -5, INT64_MAX, 1},
+     {1, 8, 3, 4}},
+    {{"ScatterND", "", {"f 2 2 = 1 2 3 4", "i 2 2 from 0 to 0", "f 2 = 5 6"}},
+     {2, 0, 1, -1},
+     {1, 2, 3, 6}},
+    {{"Gather", "", {"f 4 = 1 2 3 4", "i 4 from 0 to 0"}}, {4, -5, INT64_MAX, -1}, {4, 1, 4, 4}},
+};
+
+START_TEST(stays_inside_whatever_the_indices) {
+    kiln_compile_options options;
+    network n;
+    char path[128];
+    float found[4] = {0};
+    snprintf(path, sizeof path, "%s/plan", folder);
+    kiln_compile_options_init(&options);
+    (void)case_begin(&n, &outside[_i].c, 1, false);
+    ck_assert_int_eq(network_write(&n, &options, path), KILN_OK);
+    kiln_plan *plan = case_open(&outside[_i].c, path);
+    kiln_session *session = network_session(plan, 1, 1);
+    kiln_tensor_info info;
+    (void)kiln_plan_output(plan, 0, &info);
+    int64_t indices[4];
+    memcpy(indices, outside[_i].indices, sizeof indices);
+    const kiln_buffer in = {indices, sizeof indices}, out = {found, info.bytes};
+    ck_assert_int_eq(kiln_session_run(session, 1, &in, 1, &out, 1, &network_error), KILN_OK);
+    for (size_t k = 0; k < info.bytes / sizeof *found; k++) {
+        ck_assert_double_eq((double)found[k], outside[_i].expected[k]);
+    }
+    kiln_session_destroy(session);
+    kiln_plan_close(plan);
 }
 END_TEST
 
@@ -407,6 +469,7 @@ int main(void) {
     ADD(runs_what_samples_pictures, sampling);
     ADD(evaluates_as_onnx_runtime_does, known);
     ADD(says_what_is_not_supported, refused);
+    ADD(stays_inside_whatever_the_indices, outside);
     tcase_add_test(all, keeps_statistics_of_a_training_batch);
     tcase_add_test(all, drops_what_has_no_elements);
     suite_add_tcase(suite, all);

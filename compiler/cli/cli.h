@@ -3,6 +3,7 @@
 #define KILN_COMPILER_CLI_H
 
 #include "common/files.h"
+#include "common/shape.h"
 #include "common/text.h"
 #include <kiln/compile.h>
 #include <kiln/plan_format.h>
@@ -30,9 +31,6 @@ int usage_of_option(const command *c, int option, char **argv);
 
 /* "12.3 MiB". buffer is returned. */
 const char *human_bytes(uint64_t bytes, char *buffer, size_t size);
-/* "1x3x224x224"; a batched tensor begins with N (or N*2). */
-const char *shape_text(const uint32_t *dims, uint32_t rank, bool batched, char *buffer,
-                       size_t size);
 /* Names, labels and paths may hold anything: people see them through text_print and text_column,
  * programs through these. */
 /* A text as a JSON string, quotes included. */
@@ -67,7 +65,8 @@ typedef struct given_inputs {
     const char *paths[MAX_GIVEN]; /* where values come from; NULL: only a shape was given */
     size_t count;
 } given_inputs;
-kiln_status given_add(given_inputs *given, const char *argument, kiln_error *error);
+/* `files`: what stands behind the sign is a file with or without the @. */
+kiln_status given_add(given_inputs *given, const char *argument, bool files, kiln_error *error);
 void given_free(given_inputs *given);
 
 /* A whole number from low to high; false when text is none. */

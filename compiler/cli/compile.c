@@ -274,7 +274,7 @@ static int take_option(compile_call *c, int option, const char *value, char **ar
         c->json = true;
         return 0;
     case OPT_INPUT:
-        return given_add(&c->given, value, &error) == KILN_OK ? 0 : fail(&error);
+        return given_add(&c->given, value, false, &error) == KILN_OK ? 0 : fail(&error);
     case OPT_LABELS:
         c->label_path = value;
         return load_labels(c, value, &error) == KILN_OK ? 0 : fail(&error);

@@ -1,7 +1,9 @@
 /* kiln run: pictures or arrays in, scores or arrays out. */
+#include "compiler/cli/array_files.h"
 #include "compiler/cli/cli.h"
 #include "compiler/cli/elements.h"
 #include "compiler/cli/picture.h"
+#include "compiler/import/import.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -36,6 +38,7 @@ typedef struct run_call {
     kiln_session *session;
     kiln_buffer *in, *out;
     size_t inputs, outputs, results;
+    array_files files;
 } run_call;
 
 /* ---- Buffers ------------------------------------------------------------------------------- */
@@ -43,6 +46,9 @@ typedef struct run_call {
 static kiln_status allocate(run_call *c, uint32_t batch, kiln_error *error) {
     c->inputs = kiln_plan_input_count(c->plan);
     c->outputs = kiln_plan_output_count(c->plan);
+    if (c->outputs == 0) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "the plan has no output");
+    }
     c->in = calloc(c->inputs + 1, sizeof *c->in);
     c->out = calloc(c->outputs + 1, sizeof *c->out);
     bool good = c->in != NULL && c->out != NULL;
@@ -76,11 +82,12 @@ static void release(run_call *c) {
     kiln_session_destroy(c->session);
     kiln_plan_close(c->plan);
     given_free(&c->given);
+    array_files_free(&c->files);
 }
 
 /* ---- Outputs ------------------------------------------------------------------------------- */
 
-static kiln_status save_outputs(const run_call *c, uint32_t batch, const char *prefix,
+static kiln_status save_outputs(run_call *c, uint32_t batch, const char *picture,
                                 kiln_error *error) {
     if (mkdir(c->output_folder, 0777) != 0 && errno != EEXIST) {
         return kiln_fail(error, KILN_ERROR_IO, "%s: cannot create: %s", c->output_folder,
@@ -88,18 +95,18 @@ static kiln_status save_outputs(const run_call *c, uint32_t batch, const char *p
     }
     for (size_t k = 0; k < c->outputs; k++) {
         kiln_tensor_info info;
-        char name[256], path[4096];
         (void)kiln_plan_output(c->plan, k, &info);
-        snprintf(name, sizeof name, "%s%s%s", prefix, prefix[0] != '\0' ? "." : "", info.name);
-        for (char *at = name; *at != '\0'; at++) {
-            *at = *at == '/' || *at == ':' || *at == '\\' ? '_' : *at;
-        }
-        snprintf(path, sizeof path, "%s/%s.npy", c->output_folder, name);
+        const char *path = array_file(&c->files, c->output_folder, picture, info.name);
         kiln_value value = {
             .name = info.name, .dtype = info.dtype, .rank = info.rank, .data = c->out[k].data};
         memcpy(value.dims, info.dims, sizeof info.dims);
         value.dims[0] *= info.batched ? batch : 1;
-        kiln_status status = kiln_value_save_npy(&value, path, error);
+        kiln_status status = path != NULL
+                                 ? check_outputs(&path, 1, c->given.paths, c->given.count, error)
+                                 : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        if (status == KILN_OK) {
+            status = kiln_value_save_npy(&value, path, error);
+        }
         if (status != KILN_OK) {
             return status;
         }
@@ -240,52 +247,61 @@ static const kiln_value *value_of(const run_call *c, const char *name) {
     return NULL;
 }
 
-static size_t elements_of(const kiln_value *value) {
-    size_t elements = 1;
-    for (uint32_t k = 0; k < value->rank; k++) {
-        elements *= value->dims[k];
-    }
-    return elements;
-}
-
+/* The samples that the arrays hold. */
 static kiln_status batch_of(const run_call *c, uint32_t *out_batch, kiln_error *error) {
-    *out_batch = 1;
+    *out_batch = 0;
     for (size_t k = 0; k < kiln_plan_input_count(c->plan); k++) {
         kiln_tensor_info info;
-        char wanted[96], found[96];
         (void)kiln_plan_input(c->plan, k, &info);
         const kiln_value *value = value_of(c, info.name);
-        if (value == NULL) {
-            return kiln_fail(error, KILN_ERROR_ARGUMENT,
-                             "no data for input '%s': give --input %s=FILE", info.name, info.name);
+        kiln_status status =
+            value != NULL
+                ? value_batch(value, &info, out_batch, error)
+                : kiln_fail(error, KILN_ERROR_ARGUMENT,
+                            "no data for input '%s': give --input '%s=FILE'", info.name, info.name);
+        if (status != KILN_OK) {
+            return status;
         }
-        size_t one = element_count(&info), given = elements_of(value);
-        size_t batch = info.batched && one > 0 && given % one == 0 ? given / one : 1;
-        if (given != one * batch || batch == 0 || batch > 65536) {
-            return kiln_fail(error, KILN_ERROR_ARGUMENT, "input '%s' is %s, the file holds %s",
-                             info.name,
-                             shape_text(info.dims, info.rank, info.batched, wanted, sizeof wanted),
-                             shape_text(value->dims, value->rank, false, found, sizeof found));
-        }
-        *out_batch = info.batched ? (uint32_t)batch : *out_batch;
     }
+    *out_batch = *out_batch == 0 ? 1 : *out_batch;
     return KILN_OK;
 }
 
-static kiln_status run_arrays(run_call *c, kiln_error *error) {
-    uint32_t batch;
-    kiln_status status = batch_of(c, &batch, error);
-    for (size_t k = 0; k < c->given.count && status == KILN_OK; k++) {
+static kiln_status check_names(const run_call *c, kiln_error *error) {
+    for (size_t k = 0; k < c->given.count; k++) {
+        char names[300] = "";
         bool known = false;
         for (size_t i = 0; i < kiln_plan_input_count(c->plan); i++) {
             kiln_tensor_info info;
             (void)kiln_plan_input(c->plan, i, &info);
             known = known || strcmp(info.name, c->given.values[k].name) == 0;
+            text_list_add(names, sizeof names, info.name);
         }
         if (!known) {
-            status = kiln_fail(error, KILN_ERROR_ARGUMENT, "the plan has no input '%s'",
-                               c->given.values[k].name);
+            return kiln_fail(error, KILN_ERROR_ARGUMENT, "the plan has no input '%s'; inputs: %s",
+                             c->given.values[k].name, names);
         }
+    }
+    return KILN_OK;
+}
+
+static void take_value(const kiln_value *value, const kiln_tensor_info *info, kiln_buffer in) {
+    size_t count = in.size / kiln_dtype_size(info->dtype);
+    bool bits = info->dtype == KILN_BF16 && value->dtype == KILN_U16;
+    if (bits || info->dtype == value->dtype) {
+        memcpy(in.data, value->data, in.size);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        element_set(in.data, info->dtype, i, element_get(value->data, value->dtype, i));
+    }
+}
+
+static kiln_status run_arrays(run_call *c, kiln_error *error) {
+    uint32_t batch;
+    kiln_status status = check_names(c, error);
+    if (status == KILN_OK) {
+        status = batch_of(c, &batch, error);
     }
     if (status == KILN_OK) {
         status = allocate(c, batch, error);
@@ -293,18 +309,13 @@ static kiln_status run_arrays(run_call *c, kiln_error *error) {
     for (size_t k = 0; k < c->inputs && status == KILN_OK; k++) {
         kiln_tensor_info info;
         (void)kiln_plan_input(c->plan, k, &info);
-        const kiln_value *value = value_of(c, info.name);
-        bool bits = info.dtype == KILN_BF16 && value->dtype == KILN_U16;
-        kiln_dtype dtype = bits ? KILN_BF16 : value->dtype;
-        for (size_t i = 0; i < elements_of(value); i++) {
-            element_set(c->in[k].data, info.dtype, i, element_get(value->data, dtype, i));
-        }
+        take_value(value_of(c, info.name), &info, c->in[k]);
     }
     if (status == KILN_OK) {
         status = kiln_session_run(c->session, batch, c->in, c->inputs, c->out, c->outputs, error);
     }
     if (status == KILN_OK && c->output_folder != NULL) {
-        return save_outputs(c, batch, "", error);
+        return save_outputs(c, batch, NULL, error);
     }
     return status == KILN_OK ? rank_classes(c, "(first sample)", error) : status;
 }
@@ -313,16 +324,9 @@ static kiln_status run_arrays(run_call *c, kiln_error *error) {
 
 static int take_option(run_call *c, int option, const char *value, char **argv) {
     kiln_error error;
-    char file[4200];
-    const char *equals = value != NULL ? strchr(value, '=') : NULL;
     switch (option) {
     case OPT_INPUT:
-        if (equals == NULL) {
-            return usage(&command_run, "--input %s: expected NAME=FILE", value);
-        }
-        snprintf(file, sizeof file, "%.*s=@%s", (int)(equals - value), value,
-                 equals + (equals[1] == '@' ? 2 : 1));
-        return given_add(&c->given, file, &error) == KILN_OK ? 0 : fail(&error);
+        return given_add(&c->given, value, true, &error) == KILN_OK ? 0 : fail(&error);
     case OPT_OUTPUT:
         c->output_folder = value;
         return 0;

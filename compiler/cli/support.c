@@ -48,27 +48,6 @@ const char *human_bytes(uint64_t bytes, char *buffer, size_t size) {
     return buffer;
 }
 
-const char *shape_text(const uint32_t *dims, uint32_t rank, bool batched, char *buffer,
-                       size_t size) {
-    size_t used = 0;
-    buffer[0] = '\0';
-    for (uint32_t k = 0; k < rank && used < size; k++) {
-        const char *times = k > 0 ? "x" : "";
-        int written;
-        if (k == 0 && batched) {
-            written = dims[0] == 1 ? snprintf(buffer, size, "N")
-                                   : snprintf(buffer, size, "N*%u", dims[0]);
-        } else {
-            written = snprintf(buffer + used, size - used, "%s%u", times, dims[k]);
-        }
-        used += written > 0 ? (size_t)written : 0;
-    }
-    if (rank == 0) {
-        snprintf(buffer, size, "scalar");
-    }
-    return buffer;
-}
-
 /* U+FFFD, "replacement character", for bytes that are no UTF-8. */
 void json_string(FILE *out, const char *text) {
     uint32_t point;
@@ -217,22 +196,29 @@ static bool parse_shape(const char *text, kiln_value *value) {
     return false;
 }
 
-kiln_status given_add(given_inputs *given, const char *argument, kiln_error *error) {
+kiln_status given_add(given_inputs *given, const char *argument, bool files, kiln_error *error) {
     const char *equals = strchr(argument, '=');
     if (given->count == MAX_GIVEN || equals == NULL || equals == argument) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT,
-                         "--input %s: expected NAME=1x3x224x224 or NAME=@FILE, at most %d of them",
-                         argument, MAX_GIVEN);
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "--input %s: expected %s, at most %d of them",
+                         argument, files ? "NAME=FILE" : "NAME=1x3x224x224 or NAME=@FILE",
+                         MAX_GIVEN);
     }
-    size_t k = given->count;
-    given->names[k] = strndup(argument, (size_t)(equals - argument));
+    size_t k = given->count, length = (size_t)(equals - argument);
+    for (size_t before = 0; before < k; before++) {
+        if (strlen(given->names[before]) == length &&
+            memcmp(given->names[before], argument, length) == 0) {
+            return kiln_fail(error, KILN_ERROR_ARGUMENT, "--input %s: is given twice",
+                             given->names[before]);
+        }
+    }
+    given->names[k] = strndup(argument, length);
     if (given->names[k] == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     given->count++;
     given->values[k] = (kiln_value){.name = given->names[k], .dtype = KILN_F32};
-    if (equals[1] == '@') {
-        given->paths[k] = equals + 2;
+    if (files || equals[1] == '@') {
+        given->paths[k] = equals + (equals[1] == '@' ? 2 : 1);
         kiln_status status = kiln_value_load(given->paths[k], &given->loaded[k], error);
         if (status == KILN_OK) {
             given->values[k] = *given->loaded[k];

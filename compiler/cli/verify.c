@@ -145,7 +145,7 @@ static int take_option(verify_call *c, int option, const char *value, char **arg
         c->options.plan_path = value;
         return 0;
     case OPT_INPUT:
-        return given_add(&c->given, value, &error) == KILN_OK ? 0 : fail(&error);
+        return given_add(&c->given, value, false, &error) == KILN_OK ? 0 : fail(&error);
     case OPT_WEIGHTS:
         c->compile.weights = strcmp(value, "f16") == 0 ? KILN_F16 : KILN_F32;
         return strcmp(value, "f16") == 0 || strcmp(value, "f32") == 0

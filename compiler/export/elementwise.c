@@ -1,4 +1,4 @@
-/* UNARY, BINARY and PRELU as ONNX nodes. */
+/* UNARY, BINARY, WHERE and PRELU as ONNX nodes. */
 #include "compiler/export/exporting.h"
 
 #include <stdlib.h>
@@ -133,6 +133,18 @@ kiln_status export_binary(exporting *x) {
         model_int(&x->model, node, "fmod", 1);
     }
     return finish_clamped(x, y, p.min, p.max);
+}
+
+kiln_status export_where(exporting *x) {
+    const kiln_plan_tensor_record *out = &x->v.tensors[step_operand(x, x->step->input_count)];
+    const char *inputs[3];
+    for (uint32_t k = 0; k < 3; k++) {
+        inputs[k] = broadcast_value(x, step_operand(x, k), out);
+        if (inputs[k] == NULL) {
+            return KILN_ERROR_UNSUPPORTED;
+        }
+    }
+    return finish(x, model_node(&x->model, "Where", NULL, 3, inputs, NULL));
 }
 
 /* One slope a channel, the last physical dim. */

@@ -38,7 +38,7 @@ float *constant_floats(exporting *x, uint32_t tensor);
 size_t elements_of(const kiln_plan_tensor_record *t);
 /* Dims in physical order. */
 void record_dims(const kiln_plan_tensor_record *t, int64_t out[KILN_MAX_RANK]);
-/* `value` reshaped; dims[0] is kept as it is at run time when batched. */
+/* `value` reshaped; dims[0] is what a run leaves for it when batched. */
 const char *reshaped(exporting *x, const char *value, size_t rank, const int64_t *dims,
                      bool batched);
 const char *transposed(exporting *x, const char *value, size_t rank, const int64_t *order,
@@ -46,7 +46,7 @@ const char *transposed(exporting *x, const char *value, size_t rank, const int64
 /* An operand of a step that broadcasts in physical order, for use in ONNX's order. */
 const char *broadcast_value(exporting *x, uint32_t tensor, const kiln_plan_tensor_record *out);
 
-/* ---- kernels.c, elementwise.c, copies.c
+/* ---- kernels.c, elementwise.c, axes.c, copies.c
  * ------------------------------------------------------------------- */
 
 uint32_t step_operand(const exporting *x, uint32_t k);
@@ -59,6 +59,19 @@ kiln_status export_copy(exporting *x);
 kiln_status export_unary(exporting *x);
 kiln_status export_binary(exporting *x);
 kiln_status export_prelu(exporting *x);
+kiln_status export_gather(exporting *x); /* and GATHER_ELEMENTS */
+kiln_status export_gather_nd(exporting *x);
+kiln_status export_scatter(exporting *x); /* both */
+kiln_status export_where(exporting *x);
+kiln_status export_reduce(exporting *x);
+kiln_status export_arg_reduce(exporting *x);
+kiln_status export_cumulative_sum(exporting *x);
+kiln_status export_grid_sample(exporting *x);
+kiln_status export_roi_align(exporting *x);
+/* The values of the step's first inputs. False: the error is set. */
+bool inputs_of(exporting *x, size_t count, const char **out);
+/* ONNX's axis of a physical one. */
+int64_t logical_axis_of(const kiln_plan_tensor_record *t, uint32_t axis);
 /* Declares p, a copy of the step's parameters. */
 #define PARAMS(type)                                                                               \
     type p;                                                                                        \

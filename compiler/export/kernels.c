@@ -54,8 +54,7 @@ kiln_status finish(exporting *x, const char *value) {
     return finish_clamped(x, value, -INFINITY, INFINITY);
 }
 
-/* The values of the step's first inputs. False: the error is set. */
-static bool inputs_of(exporting *x, size_t count, const char **out) {
+bool inputs_of(exporting *x, size_t count, const char **out) {
     for (uint32_t k = 0; k < count; k++) {
         bool absent = k >= x->step->input_count || step_operand(x, k) == KILN_PLAN_NONE;
         out[k] = absent ? NULL : value_of(x, step_operand(x, k));
@@ -252,8 +251,7 @@ static kiln_status export_global_pool(exporting *x) {
 
 /* ---- Along an axis ------------------------------------------------------------------------- */
 
-/* ONNX's axis of a physical one. */
-static int64_t logical_axis(const kiln_plan_tensor_record *t, uint32_t axis) {
+int64_t logical_axis_of(const kiln_plan_tensor_record *t, uint32_t axis) {
     return t->layout != KILN_CHANNELS_LAST || axis == 0 ? axis
            : axis + 1u == t->rank                       ? 1
                                                         : axis + 1;
@@ -268,7 +266,7 @@ static kiln_status export_softmax(exporting *x) {
     }
     const char *y =
         model_node(&x->model, p.log != 0 ? "LogSoftmax" : "Softmax", NULL, 1, &input, &node);
-    model_int(&x->model, node, "axis", logical_axis(step_tensor(x, 0), p.axis));
+    model_int(&x->model, node, "axis", logical_axis_of(step_tensor(x, 0), p.axis));
     return finish(x, y);
 }
 
@@ -280,7 +278,7 @@ static kiln_status export_lp_norm(exporting *x) {
         return KILN_ERROR_UNSUPPORTED;
     }
     const char *y = model_node(&x->model, "LpNormalization", NULL, 1, &input, &node);
-    model_int(&x->model, node, "axis", logical_axis(step_tensor(x, 0), p.axis));
+    model_int(&x->model, node, "axis", logical_axis_of(step_tensor(x, 0), p.axis));
     model_int(&x->model, node, "p", p.p);
     return finish(x, y);
 }
@@ -328,14 +326,33 @@ static kiln_status export_cast(exporting *x) {
 /* ---- The table ----------------------------------------------------------------------------- */
 
 static kiln_status (*const exporters[KILN_KERNEL_COUNT])(exporting *x) = {
-    [KILN_KERNEL_COPY] = export_copy,        [KILN_KERNEL_CAST] = export_cast,
-    [KILN_KERNEL_CONV_2D] = export_conv,     [KILN_KERNEL_FULLY_CONNECTED] = export_dense,
-    [KILN_KERNEL_MAX_POOL_2D] = export_pool, [KILN_KERNEL_AVERAGE_POOL_2D] = export_pool,
-    [KILN_KERNEL_POOL_ND] = export_pool_nd,  [KILN_KERNEL_GLOBAL_AVERAGE_POOL] = export_global_pool,
-    [KILN_KERNEL_UNARY] = export_unary,      [KILN_KERNEL_BINARY] = export_binary,
-    [KILN_KERNEL_PRELU] = export_prelu,      [KILN_KERNEL_SOFTMAX] = export_softmax,
-    [KILN_KERNEL_MATMUL] = export_matmul,    [KILN_KERNEL_INSTANCE_NORM] = export_instance_norm,
-    [KILN_KERNEL_LP_NORM] = export_lp_norm,  [KILN_KERNEL_LRN] = export_lrn,
+    [KILN_KERNEL_COPY] = export_copy,
+    [KILN_KERNEL_CAST] = export_cast,
+    [KILN_KERNEL_CONV_2D] = export_conv,
+    [KILN_KERNEL_FULLY_CONNECTED] = export_dense,
+    [KILN_KERNEL_MAX_POOL_2D] = export_pool,
+    [KILN_KERNEL_AVERAGE_POOL_2D] = export_pool,
+    [KILN_KERNEL_POOL_ND] = export_pool_nd,
+    [KILN_KERNEL_GLOBAL_AVERAGE_POOL] = export_global_pool,
+    [KILN_KERNEL_UNARY] = export_unary,
+    [KILN_KERNEL_BINARY] = export_binary,
+    [KILN_KERNEL_PRELU] = export_prelu,
+    [KILN_KERNEL_SOFTMAX] = export_softmax,
+    [KILN_KERNEL_MATMUL] = export_matmul,
+    [KILN_KERNEL_INSTANCE_NORM] = export_instance_norm,
+    [KILN_KERNEL_WHERE] = export_where,
+    [KILN_KERNEL_REDUCE] = export_reduce,
+    [KILN_KERNEL_ARG_REDUCE] = export_arg_reduce,
+    [KILN_KERNEL_GATHER] = export_gather,
+    [KILN_KERNEL_GATHER_ELEMENTS] = export_gather,
+    [KILN_KERNEL_GATHER_ND] = export_gather_nd,
+    [KILN_KERNEL_SCATTER_ELEMENTS] = export_scatter,
+    [KILN_KERNEL_SCATTER_ND] = export_scatter,
+    [KILN_KERNEL_CUMULATIVE_SUM] = export_cumulative_sum,
+    [KILN_KERNEL_GRID_SAMPLE] = export_grid_sample,
+    [KILN_KERNEL_ROI_ALIGN] = export_roi_align,
+    [KILN_KERNEL_LP_NORM] = export_lp_norm,
+    [KILN_KERNEL_LRN] = export_lrn,
 };
 
 kiln_status export_step(exporting *x) {

@@ -134,6 +134,16 @@ void model_int(onnx_model *m, Onnx__NodeProto *node, const char *name, int64_t v
     }
 }
 
+void model_string(onnx_model *m, Onnx__NodeProto *node, const char *name, const char *value) {
+    Onnx__AttributeProto *a =
+        add_attribute(m, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING);
+    if (a != NULL) {
+        a->has_s = 1;
+        a->s.data = (uint8_t *)plain(model_text(m, "%s", value));
+        a->s.len = strlen(value);
+    }
+}
+
 void model_float(onnx_model *m, Onnx__NodeProto *node, const char *name, float value) {
     Onnx__AttributeProto *a =
         add_attribute(m, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT);
@@ -191,28 +201,27 @@ float *model_floats_room(onnx_model *m, const char **inout_name, size_t rank, co
                            dims);
 }
 
-const char *model_floats(onnx_model *m, const char *name, size_t rank, const int64_t *dims,
-                         const float *data) {
-    float *room = model_floats_room(m, &name, rank, dims);
-    size_t count = 1;
+const char *model_elements(onnx_model *m, const char *name, kiln_dtype dtype, size_t rank,
+                           const int64_t *dims, const void *data) {
+    size_t bytes = kiln_dtype_size(dtype);
+    void *room = add_initializer(m, &name, (int32_t)onnx_type_of_dtype(dtype), bytes, rank, dims);
     for (size_t k = 0; k < rank; k++) {
-        count *= (size_t)dims[k];
+        bytes *= (size_t)dims[k];
     }
     if (room != NULL) {
-        memcpy(room, data, count * sizeof *data);
+        memcpy(room, data, bytes);
     }
     return name;
 }
 
+const char *model_floats(onnx_model *m, const char *name, size_t rank, const int64_t *dims,
+                         const float *data) {
+    return model_elements(m, name, KILN_F32, rank, dims, data);
+}
+
 const char *model_integers(onnx_model *m, size_t count, const int64_t *values) {
-    const char *name = NULL;
-    int64_t dims = (int64_t)count;
-    void *room =
-        add_initializer(m, &name, ONNX__TENSOR_PROTO__DATA_TYPE__INT64, sizeof *values, 1, &dims);
-    if (room != NULL) {
-        memcpy(room, values, count * sizeof *values);
-    }
-    return name;
+    const int64_t dims = (int64_t)count;
+    return model_elements(m, NULL, KILN_I64, 1, &dims, values);
 }
 
 /* ---- Ends and metadata --------------------------------------------------------------------- */

@@ -30,6 +30,7 @@ const char *model_text(onnx_model *m, const char *format, ...)
 const char *model_node(onnx_model *m, const char *op_type, const char *name, size_t count,
                        const char *const *inputs, Onnx__NodeProto **out_node);
 void model_int(onnx_model *m, Onnx__NodeProto *node, const char *name, int64_t value);
+void model_string(onnx_model *m, Onnx__NodeProto *node, const char *name, const char *value);
 void model_float(onnx_model *m, Onnx__NodeProto *node, const char *name, float value);
 void model_ints(onnx_model *m, Onnx__NodeProto *node, const char *name, size_t count,
                 const int64_t *values);
@@ -37,6 +38,8 @@ void model_ints(onnx_model *m, Onnx__NodeProto *node, const char *name, size_t c
 /* Initializers; data are copied. Return their names. */
 const char *model_floats(onnx_model *m, const char *name, size_t rank, const int64_t *dims,
                          const float *data);
+const char *model_elements(onnx_model *m, const char *name, kiln_dtype dtype, size_t rank,
+                           const int64_t *dims, const void *data);
 const char *model_integers(onnx_model *m, size_t count, const int64_t *values);
 /* The memory of a new float initializer, for large ones that are computed in place. NULL: none. */
 float *model_floats_room(onnx_model *m, const char **inout_name, size_t rank, const int64_t *dims);

@@ -2,7 +2,7 @@
  * different shapes, and a wide one may be written slice by slice. Here each read is traced to what
  * was written there, and said in ONNX's terms. */
 #include "compiler/export/exporting.h"
-#include <kiln/half.h>
+#include <kiln/element.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +62,7 @@ const char *reshaped(exporting *x, const char *value, size_t rank, const int64_t
                      bool batched) {
     int64_t shape[KILN_MAX_RANK];
     for (size_t k = 0; k < rank; k++) {
-        shape[k] = k == 0 && batched ? 0 : dims[k]; /* 0: as it is */
+        shape[k] = k == 0 && batched ? -1 : dims[k]; /* -1: what is left */
     }
     const char *inputs[2] = {value, model_integers(&x->model, rank, shape)};
     return model_node(&x->model, "Reshape", NULL, 2, inputs, NULL);
@@ -226,9 +226,7 @@ float *constant_floats(exporting *x, uint32_t tensor) {
     size_t count = elements_of(t);
     float *out = malloc(count * sizeof *out + 1);
     for (size_t k = 0; out != NULL && k < count; k++) {
-        out[k] = t->stored_dtype == KILN_F16
-                     ? kiln_f32_from_f16(((const uint16_t *)(const void *)data)[k])
-                     : ((const float *)(const void *)data)[k];
+        out[k] = (float)kiln_element_number((kiln_dtype)t->stored_dtype, data, k);
     }
     x->model.failed = x->model.failed || out == NULL;
     return out;
@@ -237,15 +235,18 @@ float *constant_floats(exporting *x, uint32_t tensor) {
 static const char *constant_value(exporting *x, uint32_t tensor) {
     const kiln_plan_tensor_record *t = &x->v.tensors[tensor];
     int64_t dims[KILN_MAX_RANK];
-    if (t->dtype != KILN_F32) {
-        (void)export_fail(x, "a constant that is no f32");
+    bool floats = t->dtype == KILN_F32;
+    if (!floats && t->stored_dtype != t->dtype) {
+        (void)export_fail(x, "a constant of type %s", kiln_dtype_name((kiln_dtype)t->stored_dtype));
         return NULL;
     }
-    float *data = constant_floats(x, tensor);
+    float *copy = floats ? constant_floats(x, tensor) : NULL;
+    const void *data = floats ? (const void *)copy : x->v.weights + t->offset;
     record_dims(t, dims);
-    const char *value =
-        data != NULL ? model_floats(&x->model, value_name(x, tensor), t->rank, dims, data) : NULL;
-    free(data);
+    const char *value = data != NULL ? model_elements(&x->model, value_name(x, tensor),
+                                                      (kiln_dtype)t->dtype, t->rank, dims, data)
+                                     : NULL;
+    free(copy);
     if (value == NULL) {
         (void)export_fail(x, "out of memory");
         return NULL;

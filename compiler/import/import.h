@@ -18,6 +18,11 @@
 kiln_status import_model(const char *path, const kiln_value *inputs, size_t input_count,
                          bool symbolic_batch, kiln_error *error, graph **out_graph);
 
+/* Whether a value has the shape of a plan's input, the batch apart; of a batched input, how many
+ * samples it holds, which is one number for all inputs (0: none has been seen). */
+kiln_status value_batch(const kiln_value *value, const kiln_tensor_info *info,
+                        uint32_t *inout_batch, kiln_error *error);
+
 /* Refuses to write to `output` where the model or its external data lie. */
 kiln_status import_keep(const graph *g, const char *output, kiln_error *error);
 

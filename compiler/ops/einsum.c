@@ -274,7 +274,7 @@ static void select_labels(const term *a, const term *b, bool in_b, const bool ke
 /* The first `leading` dims as they are, the rest as a matrix of `rows` of them by all others. */
 static tensor *as_matrices(expansion *e, const equation *q, labelled x, uint32_t leading,
                            uint32_t rows) {
-    int64_t dims[KILN_MAX_RANK + 2];
+    int64_t dims[KILN_MAX_RANK];
     dims[leading] = dims[leading + 1] = 1;
     for (uint32_t d = 0; d < x.labels.rank; d++) {
         int64_t size = q->sizes[x.labels.labels[d]];
@@ -284,10 +284,25 @@ static tensor *as_matrices(expansion *e, const equation *q, labelled x, uint32_t
             dims[d < leading + rows ? leading : leading + 1] *= size;
         }
     }
-    return leading + 2 <= KILN_MAX_RANK ? expand_reshape(e, x.t, leading + 2, dims) : NULL;
+    return expand_reshape(e, x.t, leading + 2, dims);
 }
 
-/* [shared and kept, a's own, b's own] = [.., a's own, K] x [.., K, b's own]. */
+/* Do products of a and b fit into tensors, as matrices of leading dims and as a result? */
+static bool has_room(expansion *e, const term *a, const term *b, const bool keep[LABELS]) {
+    uint32_t leading = 1, kept = 0;
+    for (uint32_t label = 0; label < LABELS; label++) {
+        bool in_a = has_label(a, (uint8_t)label), in_b = has_label(b, (uint8_t)label);
+        leading += in_a && in_b && keep[label];
+        kept += (in_a || in_b) && keep[label];
+    }
+    bool fits = leading + 2 <= KILN_MAX_RANK && kept <= KILN_MAX_RANK;
+    if (!fits && e->status == KILN_OK) {
+        e->status = node_fail(e->g, e->n, KILN_ERROR_UNSUPPORTED, "too many labels in a product");
+    }
+    return fits;
+}
+
+/* [batch, shared and kept, a's own, b's own] = [batch, .., a's own, K] x [.., K, b's own]. */
 static labelled contracted(expansion *e, const equation *q, labelled a, labelled b,
                            const bool keep[LABELS]) {
     int64_t dims[KILN_MAX_RANK];
@@ -296,24 +311,31 @@ static labelled contracted(expansion *e, const equation *q, labelled a, labelled
         first[label] = keep[label] || has_label(&b.labels, (uint8_t)label);
         second[label] = keep[label] || has_label(&a.labels, (uint8_t)label);
     }
+    if (!has_room(e, &a.labels, &b.labels, keep)) {
+        return (labelled){NULL, {0}};
+    }
     a = summed(e, q, a, first);
     b = summed(e, q, b, second);
-    term shared = {0}, own_a, order_a, order_b;
+    term front = {0}, shared = {0}, order_a, order_b;
+    if (a.t != NULL && tensor_is_batched(e->g, a.t) && !has_label(&b.labels, a.labels.labels[0])) {
+        (void)add_label(&front, a.labels.labels[0]); /* an open batch stays in front */
+    }
+    select_labels(&a.labels, &b.labels, true, keep, true, &front);
     select_labels(&a.labels, &b.labels, true, keep, true, &shared);
-    own_a = order_b = shared;
-    select_labels(&a.labels, &b.labels, false, keep, true, &own_a);
-    order_a = own_a;
+    labelled y = {NULL, front};
+    select_labels(&a.labels, &b.labels, false, keep, true, &y.labels);
+    uint32_t rows = y.labels.rank - front.rank;
+    order_a = y.labels;
+    order_b = shared;
     select_labels(&a.labels, &b.labels, true, keep, false, &order_a);
     select_labels(&a.labels, &b.labels, true, keep, false, &order_b);
     uint32_t products = order_b.rank - shared.rank;
     select_labels(&b.labels, &a.labels, false, keep, true, &order_b);
-    labelled y = {NULL, own_a};
     select_labels(&b.labels, &a.labels, false, keep, true, &y.labels);
     if (a.t == NULL || b.t == NULL) {
         return y;
     }
-    tensor *left =
-        as_matrices(e, q, reordered(e, a, &order_a), shared.rank, own_a.rank - shared.rank);
+    tensor *left = as_matrices(e, q, reordered(e, a, &order_a), front.rank, rows);
     tensor *right = as_matrices(e, q, reordered(e, b, &order_b), shared.rank, products);
     for (uint32_t d = 0; d < y.labels.rank; d++) {
         dims[d] = q->sizes[y.labels.labels[d]];

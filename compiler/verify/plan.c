@@ -177,6 +177,11 @@ static kiln_status prepare_buffers(comparison *c) {
         if (value == NULL) {
             return kiln_fail(c->v->error, KILN_ERROR_ARGUMENT, "no data for input '%s'", info.name);
         }
+        uint32_t batch = c->batch;
+        kiln_status status = value_batch(value, &info, &batch, c->v->error);
+        if (status != KILN_OK) {
+            return status;
+        }
         memcpy(&c->in[k].data, &value->data, sizeof c->in[k].data); /* inputs are not written to */
         c->in[k].size = value_bytes(value);
     }

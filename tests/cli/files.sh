@@ -89,6 +89,18 @@ if training; then
 fi
 holds test "$sum" = "$(cat net.onnx net.plan scene.png people/*/* | cksum)"
 
+# Pictures and outputs that are called alike get files of their own; inputs are not overwritten by outputs.
+mkdir -p one two
+cp scene.png one/face.png
+cp scene.png two/face.png
+holds test "$("$kiln" run net.plan one/face.png two/face.png --preprocess none --output both |
+    grep -c 'both/face.png.output.*npy')" = 2
+holds test "$(ls both | wc -l)" = 2
+rmdir arrays/output.npy
+cp x.npy arrays/output.npy
+refuses 'is read too' "$kiln" run net.plan --input input=arrays/output.npy --output arrays
+holds cmp x.npy arrays/output.npy
+
 # A link's target is replaced, and keeps its permissions.
 cp net.plan kept.plan
 chmod 600 kept.plan

@@ -54,7 +54,9 @@ echo 'no picture' >text.png
 refuses 1 'text.png' - "$kiln" run good.plan text.png --preprocess none
 refuses 1 'not a serialised TensorProto' - "$kiln" run good.plan --input input=text.png
 "$picture" scene.png && "$kiln" run good.plan scene.png --preprocess none --output arrays >/dev/null
-refuses 1 "no data for input 'input'" - "$kiln" run good.plan --input other=arrays/scene.png.output.npy
+refuses 1 "no input 'other'; inputs: input" - "$kiln" run good.plan --input other=arrays/scene.png.output.npy
+refuses 1 'is given twice' - "$kiln" run good.plan --input input=arrays/scene.png.output.npy \
+    --input input=arrays/scene.png.output.npy
 refuses 1 'the file holds' - "$kiln" run good.plan --input input=arrays/scene.png.output.npy
 refuses 2 'see: kiln help' - "$kiln" compile
 refuses 2 'see: kiln help' - "$kiln" compile good.onnx --nonsense

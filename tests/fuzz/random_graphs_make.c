@@ -208,7 +208,7 @@ static void add_input(generator *r, int64_t batch) {
 
 static void add_step(generator *r) {
     static const weighted_step *const themes[] = {window_steps, movement_steps, value_steps,
-                                                  shape_steps, pattern_steps};
+                                                  shape_steps,  pattern_steps,  index_steps};
     uint32_t total = 0;
     for (size_t theme = 0; theme < sizeof themes / sizeof *themes; theme++) {
         for (const weighted_step *s = themes[theme]; s->make != NULL; s++) {

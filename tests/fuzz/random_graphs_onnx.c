@@ -8,19 +8,6 @@ static char *plain(const char *text) {
     return (char *)(uintptr_t)text;
 }
 
-static void write_constant(onnx_model *m, const tensor *t) {
-    if (t->dtype == KILN_F32) {
-        (void)model_floats(m, t->name, t->rank, t->dims, t->data);
-        return;
-    }
-    (void)model_integers(m, (size_t)tensor_elements(t), t->data);
-    Onnx__TensorProto *made = m->graph.initializer[m->graph.n_initializer - 1];
-    made->name = plain(t->name);
-    made->n_dims = t->rank;
-    made->dims = model_allocate(m, sizeof t->dims);
-    memcpy(made->dims, t->dims, sizeof t->dims);
-}
-
 static void write_attribute(onnx_model *m, Onnx__NodeProto *to, const attribute *a) {
     switch (a->type) {
     case ATTRIBUTE_INT:
@@ -33,12 +20,7 @@ static void write_attribute(onnx_model *m, Onnx__NodeProto *to, const attribute 
         model_ints(m, to, a->name, a->count, a->ints);
         break;
     default: /* the only other one that steps set */
-        model_int(m, to, a->name, 0);
-        Onnx__AttributeProto *made = to->attribute[to->n_attribute - 1];
-        made->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING;
-        made->has_i = 0;
-        made->has_s = 1;
-        made->s = (ProtobufCBinaryData){strlen(a->s), (uint8_t *)plain(a->s)};
+        model_string(m, to, a->name, a->s);
         break;
     }
 }
@@ -78,7 +60,7 @@ bool write_onnx(const generator *r, const char *path) {
     for (size_t k = 0; k < r->g->tensor_count; k++) {
         const tensor *t = r->g->tensors[k];
         if (tensor_is_constant(t) && t->consumer_count > 0) {
-            write_constant(&m, t);
+            (void)model_elements(&m, t->name, t->dtype, t->rank, t->dims, t->data);
         }
     }
     for (size_t k = 0; k < r->g->node_count; k++) {

@@ -1,5 +1,5 @@
-/* One operator at a time, written down in a line: its plan at batch 1, 2 and 3 against the naive
- * evaluator.
+/* One operator at a time, written down in a line: its plan, and that of the model which it is
+ * exported as, at batch 1, 2 and 3 against the naive evaluator.
  *
  * A feed is "TYPE DIMS from LOW to HIGH" for a graph's input, filled at random, or "TYPE DIMS =
  * VALUES" for a constant. TYPE: f, i or b (f32, i64, bool); N among the dims is the batch, "-" an
@@ -9,6 +9,7 @@
 #ifndef KILN_TESTS_OPERATOR_CASE_H
 #define KILN_TESTS_OPERATOR_CASE_H
 
+#include "compiler/export/export.h"
 #include "tests/unit/network.h"
 
 #include <stdio.h>
@@ -189,6 +190,51 @@ static inline void case_evaluate(network *n, node *made) {
     ck_assert_msg(status == KILN_OK, "%s", network_error.message);
 }
 
+static inline bool case_has_batch(const operator_case *c) {
+    bool found = false;
+    for (size_t k = 0; k < CASE_FEEDS && c->feeds[k] != NULL; k++) {
+        found = found || strstr(c->feeds[k], " N") != NULL;
+    }
+    return found;
+}
+
+/* The plan against the naive evaluator, at each batch. */
+static inline void case_compare_plan(const operator_case *c, const kiln_plan *plan, bool fixed) {
+    for (uint32_t batch = 1; batch <= (fixed || !case_has_batch(c) ? 1 : 3); batch++) {
+        network reference;
+        node *made = case_begin(&reference, c, batch, true);
+        case_evaluate(&reference, made);
+        case_run(c, plan, &reference, batch);
+        graph_free(reference.g);
+    }
+}
+
+static inline kiln_plan *case_open(const operator_case *c, const char *path) {
+    kiln_plan *plan = NULL;
+    kiln_status status = kiln_plan_open(path, NULL, &plan, &network_error);
+    ck_assert_msg(status == KILN_OK, "%s %s: %s", c->op, c->attributes, network_error.message);
+    return plan;
+}
+
+/* What the plan is exported as, compiled anew. */
+static inline void case_check_export(const operator_case *c, const kiln_plan *plan,
+                                     const char *folder, bool fixed) {
+    char model[128], path[128];
+    snprintf(model, sizeof model, "%s/model.onnx", folder);
+    snprintf(path, sizeof path, "%s/again", folder);
+    kiln_status status = export_plan(plan, model, &network_error);
+    if (case_setting(c, "@export=", 1) == 0) {
+        ck_assert_int_eq(status, KILN_ERROR_UNSUPPORTED);
+        return;
+    }
+    ck_assert_msg(status == KILN_OK, "%s %s: %s", c->op, c->attributes, network_error.message);
+    status = kiln_compile(model, path, NULL, NULL, &network_error);
+    ck_assert_msg(status == KILN_OK, "%s %s: %s", c->op, c->attributes, network_error.message);
+    kiln_plan *again = case_open(c, path);
+    case_compare_plan(c, again, fixed);
+    kiln_plan_close(again);
+}
+
 static inline void case_check(const operator_case *c, const char *folder) {
     kiln_compile_options options;
     network n;
@@ -205,16 +251,9 @@ static inline void case_check(const operator_case *c, const char *folder) {
         status = network_write(&n, &options, path);
     }
     ck_assert_msg(status == KILN_OK, "%s", network_error.message);
-    kiln_plan *plan = NULL;
-    status = kiln_plan_open(path, NULL, &plan, &network_error);
-    ck_assert_msg(status == KILN_OK, "%s %s: %s", c->op, c->attributes, network_error.message);
-    for (uint32_t batch = 1; batch <= (fixed ? 1 : 3); batch++) {
-        network reference;
-        node *made = case_begin(&reference, c, batch, true);
-        case_evaluate(&reference, made);
-        case_run(c, plan, &reference, batch);
-        graph_free(reference.g);
-    }
+    kiln_plan *plan = case_open(c, path);
+    case_compare_plan(c, plan, fixed);
+    case_check_export(c, plan, folder, fixed);
     kiln_plan_close(plan);
 }
 

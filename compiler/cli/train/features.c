@@ -31,15 +31,19 @@ static kiln_status picture_of_array(const data_set *data, const float *values, i
     return status;
 }
 
+/* The input's shape is a sample's, but for dims of 1 before it. */
+static bool has_samples_shape(const kiln_tensor_info *info, const data_set *data) {
+    return element_count(info) == data->sample_size && info->rank >= data->rank &&
+           memcmp(info->dims + info->rank - data->rank, data->dims,
+                  data->rank * sizeof *data->dims) == 0;
+}
+
 /* Arrays of pictures that lie as the input does need no detour over bytes. */
 static bool lies_as_input(const feature_source *s, const data_set *data) {
     const kiln_tensor_info *info = &s->input;
     const kiln_preprocess *p = &s->preprocess;
     bool cropped = p->resize == KILN_RESIZE_CENTRE_CROP && p->crop_fraction < 1;
-    return info->dtype == KILN_F32 && !p->bgr && !cropped &&
-           element_count(info) == data->sample_size && info->rank >= data->rank &&
-           memcmp(info->dims + info->rank - data->rank, data->dims,
-                  data->rank * sizeof *data->dims) == 0;
+    return info->dtype == KILN_F32 && !p->bgr && !cropped && has_samples_shape(info, data);
 }
 
 static void scale_array(const feature_source *s, const data_set *data, const float *values,
@@ -55,11 +59,14 @@ kiln_status features_check(const feature_source *s, const data_set *data, kiln_e
     if (data->pictures) {
         return KILN_OK;
     }
-    if (element_count(&s->input) != data->sample_size) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT,
-                         "the network takes %zu numbers, the samples have %zu; as pictures would "
-                         "count HxW, CxHxW or HxWxC with 1 or 3 channels, of bytes or of 0..1",
-                         element_count(&s->input), data->sample_size);
+    if (!has_samples_shape(&s->input, data)) {
+        char wanted[96], found[96];
+        return kiln_fail(
+            error, KILN_ERROR_ARGUMENT,
+            "the network takes %s, the samples are %s; as pictures would count HxW, "
+            "CxHxW or HxWxC with 1 or 3 channels, of bytes or of 0..1",
+            shape_text(s->input.dims, s->input.rank, s->input.batched, wanted, sizeof wanted),
+            shape_text(data->dims, data->rank, false, found, sizeof found));
     }
     return s->augment == 0 ? KILN_OK
                            : kiln_fail(error, KILN_ERROR_ARGUMENT,

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define MAX_CONSTANT_BYTES ((size_t)1 << 30)
+
 static void *failed(expansion *e, kiln_status status) {
     e->status = e->status == KILN_OK ? status : e->status;
     return NULL;
@@ -108,7 +110,7 @@ tensor *expand_constant(expansion *e, kiln_dtype dtype, uint32_t rank, const int
     size_t bytes = kiln_dtype_size(dtype);
     for (uint32_t k = 0; k < rank; k++) {
         size_t dim = (size_t)dims[k];
-        if (dim > 0 && bytes > GRAPH_MAX_FOLDED_BYTES / dim) {
+        if (dim > 0 && bytes > MAX_CONSTANT_BYTES / dim) {
             return failed(e, node_fail(e->g, e->n, KILN_ERROR_UNSUPPORTED,
                                        "needs a constant of more than 1 GiB"));
         }

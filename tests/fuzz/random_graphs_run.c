@@ -63,7 +63,9 @@ static void copy_node(graph *g, const node *n, tensor **twins) {
         graph_add_node(g, n->op, n->name, n->input_count, inputs, n->output_count, outputs);
     made->attribute_count = n->attribute_count;
     made->attributes = graph_allocate(g, (n->attribute_count + 1) * sizeof *n->attributes);
-    memcpy(made->attributes, n->attributes, n->attribute_count * sizeof *n->attributes);
+    for (size_t k = 0; k < n->attribute_count; k++) {
+        made->attributes[k] = n->attributes[k];
+    }
 }
 
 /* The same network with its batch fixed; twins[t->mark] is t's. */

@@ -41,6 +41,7 @@ extern const weighted_step movement_steps[]; /* concatenation, slices, reshapes,
 extern const weighted_step value_steps[];    /* elementwise, normalisation, reduction, dense */
 extern const weighted_step shape_steps[];    /* on shapes, integers and truth values */
 extern const weighted_step index_steps[];    /* by indices; what is said in other operators */
+extern const weighted_step rare_steps[];     /* operators that few networks have */
 extern const weighted_step
     pattern_steps[]; /* what passes look for, with a second reader at times */
 

@@ -208,7 +208,8 @@ static void add_input(generator *r, int64_t batch) {
 
 static void add_step(generator *r) {
     static const weighted_step *const themes[] = {window_steps, movement_steps, value_steps,
-                                                  shape_steps,  pattern_steps,  index_steps};
+                                                  shape_steps,  index_steps,    rare_steps,
+                                                  pattern_steps};
     uint32_t total = 0;
     for (size_t theme = 0; theme < sizeof themes / sizeof *themes; theme++) {
         for (const weighted_step *s = themes[theme]; s->make != NULL; s++) {
@@ -251,7 +252,7 @@ static void choose_outputs(generator *r) {
 }
 
 bool make_network(uint64_t seed, kiln_error *error, generator *out_generator) {
-    static const int64_t opsets[] = {12, 13, 13, 17, 18}, batches[] = {1, 1, 2, 3};
+    static const int64_t opsets[] = {12, 13, 13, 17, 18, 21}, batches[] = {1, 1, 2, 3};
     generator *r = out_generator;
     *r = (generator){.state = seed * 0x2545f4914f6cdd1du};
     if (graph_create("random", error, &r->g) != KILN_OK) {

@@ -170,7 +170,7 @@ static bool other_norm(generator *r) {
     if (n != NULL && kind != 0) {
         set_int(r, n, "axis", any_sign(r, axis, x->rank));
     }
-    if (n != NULL && kind < 2) {
+    if (n != NULL && strcmp(n->op->name, "LpNormalization") != 0) {
         set_float(r, n, "epsilon", 0.01f);
     }
     return end_node(r, n) != NULL;

@@ -20,25 +20,29 @@ static double work_of(const node *n) {
     return read + elements_of(n->outputs, n->output_count) + work;
 }
 
-kiln_status graph_fold_node(graph *g, node *n) {
+kiln_status graph_charge_fold(graph *g, const node *n, double more_bytes, double more_work) {
     uint64_t limit =
         g->fold_limit != 0 ? g->fold_limit : DEFAULT_BYTES + BYTES_PER_BYTE * g->source_bytes;
-    double work = g->folded_work + work_of(n);
-    uint64_t bytes = g->folded_bytes;
-    for (size_t k = 0; k < n->output_count; k++) {
-        const tensor *t = n->outputs[k];
-        if (t != NULL) {
-            bytes += (uint64_t)tensor_elements(t) * kiln_dtype_size(t->dtype);
-        }
-    }
-    if (bytes > limit || work > (double)limit * WORK_PER_BYTE) {
+    double work = g->folded_work + more_work, bytes = g->folded_bytes + more_bytes;
+    if (bytes > (double)limit || work > (double)limit * WORK_PER_BYTE) {
         return node_fail(g, n, KILN_ERROR_UNSUPPORTED,
-                         "constants of %llu bytes would be computed with %.3g steps; the limit is "
+                         "constants of %.0f bytes would be computed with %.3g steps; the limit is "
                          "%llu bytes and %u steps a byte (raise it with --fold-limit)",
-                         (unsigned long long)bytes, work, (unsigned long long)limit,
-                         (unsigned)WORK_PER_BYTE);
+                         bytes, work, (unsigned long long)limit, (unsigned)WORK_PER_BYTE);
     }
     g->folded_bytes = bytes;
     g->folded_work = work;
-    return graph_evaluate_node(g, n);
+    return KILN_OK;
+}
+
+kiln_status graph_fold_node(graph *g, node *n) {
+    double bytes = 0;
+    for (size_t k = 0; k < n->output_count; k++) {
+        const tensor *t = n->outputs[k];
+        if (t != NULL) {
+            bytes += (double)tensor_elements(t) * (double)kiln_dtype_size(t->dtype);
+        }
+    }
+    kiln_status status = graph_charge_fold(g, n, bytes, work_of(n));
+    return status == KILN_OK ? graph_evaluate_node(g, n) : status;
 }

@@ -99,13 +99,13 @@ typedef struct graph {
     size_t input_count;
     tensor **outputs;
     size_t output_count;
-    bool batch_symbolic;               /* some input's dims[0] is GRAPH_BATCH */
-    uint32_t threads;                  /* that evaluation may use; 0 = 1 */
-    kiln_error *error;                 /* may be NULL */
-    const char *producer;              /* "pytorch 1.10", for metadata */
-    uint64_t source_bytes;             /* of the model's files */
-    uint64_t fold_limit, folded_bytes; /* of constants that are computed; limit 0: the default */
-    double folded_work;
+    bool batch_symbolic;   /* some input's dims[0] is GRAPH_BATCH */
+    uint32_t threads;      /* that evaluation may use; 0 = 1 */
+    kiln_error *error;     /* may be NULL */
+    const char *producer;  /* "pytorch 1.10", for metadata */
+    uint64_t source_bytes; /* of the model's files */
+    uint64_t fold_limit;   /* bytes of constants that are computed; 0: the default */
+    double folded_bytes, folded_work;
     char note[512];                      /* warnings for the user: graph_note */
     struct pool *pool;                   /* memory of everything above */
     void (*release_file)(void *context); /* unmaps what constants point into */
@@ -224,6 +224,8 @@ kiln_status graph_evaluate_node(graph *g, node *n);
 /* The same for a constant of the plan, if the graph's limit of such (in bytes, and in work) allows
  * it: a small file may ask for any amount. */
 kiln_status graph_fold_node(graph *g, node *n);
+/* Counts such constants, which n asks for, against the limit. */
+kiln_status graph_charge_fold(graph *g, const node *n, double more_bytes, double more_work);
 /* While the batch is open (batch.c): the values of a node just evaluated at other batches... */
 kiln_status graph_evaluate_other_batches(graph *g, node *n);
 /* ... and whether what a run computes is sound at every batch: constants that depend on it only

@@ -110,12 +110,16 @@ static bool read_sizes(const node *n, equation *q) {
             *size = dim;
         }
     }
+    double products = 1;
+    for (uint32_t label = 0; label < LABELS; label++) {
+        products *= q->sizes[label] != 0 ? (double)q->sizes[label] : 1;
+    }
     for (uint32_t d = 0; d < q->output.rank; d++) {
         if (q->sizes[q->output.labels[d]] == 0) {
             return false;
         }
     }
-    return true;
+    return products < 0x1p62;
 }
 
 static bool read_equation(const node *n, equation *out) {

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define MAX_CONSTANT_BYTES ((size_t)1 << 30)
-
 static void *failed(expansion *e, kiln_status status) {
     e->status = e->status == KILN_OK ? status : e->status;
     return NULL;
@@ -107,14 +105,13 @@ tensor *expand_cast(expansion *e, tensor *x, kiln_dtype dtype) {
 }
 
 tensor *expand_constant(expansion *e, kiln_dtype dtype, uint32_t rank, const int64_t *dims) {
-    size_t bytes = kiln_dtype_size(dtype);
+    double bytes = (double)kiln_dtype_size(dtype);
     for (uint32_t k = 0; k < rank; k++) {
-        size_t dim = (size_t)dims[k];
-        if (dim > 0 && bytes > MAX_CONSTANT_BYTES / dim) {
-            return failed(e, node_fail(e->g, e->n, KILN_ERROR_UNSUPPORTED,
-                                       "needs a constant of more than 1 GiB"));
-        }
-        bytes *= dim;
+        bytes *= (double)dims[k];
+    }
+    kiln_status status = graph_charge_fold(e->g, e->n, bytes, 0);
+    if (status != KILN_OK) {
+        return failed(e, status);
     }
     tensor *t = e->status == KILN_OK ? graph_add_constant(e->g, NULL, dtype, rank, dims) : NULL;
     return t != NULL ? t : failed(e, KILN_ERROR_MEMORY);

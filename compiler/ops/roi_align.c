@@ -129,6 +129,17 @@ static kiln_status evaluate_roi_align(graph *g, node *n) {
     return status;
 }
 
+/* Four terms a sample. */
+static double work_of_roi_align(const node *n) {
+    const tensor *x = n->inputs[0], *y = n->outputs[0];
+    double ratio = (double)node_int(n, "sampling_ratio", 0), samples = ratio * ratio;
+    if (ratio == 0) {
+        samples = (4 * (double)(x->dims[2] + 2) / (double)y->dims[2] + 1) *
+                  (4 * (double)(x->dims[3] + 2) / (double)y->dims[3] + 1);
+    }
+    return 4 * samples * (double)tensor_elements(y);
+}
+
 static kiln_status lower_roi_align(lowering *l, node *n) {
     kiln_roi_align_params params;
     kiln_status status = read_params(lower_graph(l), n, &params);
@@ -149,6 +160,7 @@ const op ops_roi_align[] = {
      .layout = OP_CHANNELS_LAST,
      .infer = infer_roi_align,
      .evaluate = evaluate_roi_align,
+     .work = work_of_roi_align,
      .lower = lower_roi_align},
     {.name = NULL},
 };

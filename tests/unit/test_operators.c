@@ -330,7 +330,7 @@ static const struct {
     {{"Einsum", "equation=ij,jk", {"f 2 3 from 0 to 1", "f 4 5 from 0 to 1"}}, "ij,jk"},
     {{"Einsum", "equation=ij->ik", {"f 2 3 from 0 to 1"}}, "ij->ik"},
     {{"Einsum", "equation=ij,", {"f 2 3 from 0 to 1"}}, "ij,"},
-    {{"OneHot", "axis=0", {"i 2 from 0 to 1", "i = 2000000000", "f 2 = 0 1"}}, "1 GiB"},
+    {{"OneHot", "axis=0", {"i 2 from 0 to 1", "i = 2000000000", "f 2 = 0 1"}}, "--fold-limit"},
     {{"Einsum",
       "equation=abcdefgh,ijklmnop->abcdefghijklmnop",
       {"f 1 1 1 1 1 1 1 1 from 0 to 1", "f 1 1 1 1 1 1 1 1 from 0 to 1"}},

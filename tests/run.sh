@@ -1,6 +1,6 @@
 #!/bin/bash
 # All checks of a checkout, from a fresh Debian 12 machine on: installs what is needed; builds with gcc
-# (release, and with sanitizers) and clang (debug, compile only); runs the tests; checks formatting and
+# (release, and with sanitizers) and clang (with its own sanitizer); runs the tests; checks formatting and
 # clang-tidy. Goes on after a failure; the last line sums up, the exit status is 0 if all is well.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -78,11 +78,13 @@ step packages ./examples/packages.sh check libonnx-testdata clang clang-format c
     finish
 step "gcc release" build release release gcc
 release=$?
-step "clang debug" build debug-clang debug clang
+step "clang ubsan" build ubsan ubsan clang
+ubsan=$?
 step "gcc asan" build asan asan gcc
 asan=$?
 [ $release -eq 0 ] && run_tests release -LE peer
 [ $asan -eq 0 ] && run_tests asan -L 'unit|conformance|fuzz'
+[ $ubsan -eq 0 ] && run_tests ubsan -L 'unit|conformance'
 step formatting check_format
 [ $release -eq 0 ] && step clang-tidy check_tidy
 finish

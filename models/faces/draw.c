@@ -150,7 +150,7 @@ static void paint_hair_front(scene *s) {
         return;
     }
     float top = -p->forehead * 1.0f, edge = p->hair_line, w = p->width * 0.95f;
-    chance c = {(uint64_t)(p->parting * 1e6f) + 11};
+    chance c = {(uint64_t)(int64_t)(p->parting * 1e6f) + 11};
     int strands = 22;
     for (int k = 0; k < strands; k++) {
         float t = -1 + 2 * ((float)k + 0.5f) / (float)strands;

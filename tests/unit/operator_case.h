@@ -34,7 +34,9 @@ static inline void case_attribute(graph *g, node *n, const char *name, char *val
         }
         (void)node_set_ints(g, n, name, ints, count);
     } else if (*end != '\0') {
-        memcpy(all, n->attributes, n->attribute_count * sizeof *all);
+        for (size_t k = 0; k < n->attribute_count; k++) {
+            all[k] = n->attributes[k];
+        }
         all[n->attribute_count++] =
             (attribute){.name = name, .type = ATTRIBUTE_STRING, .s = graph_strdup(g, value)};
         n->attributes = all;

@@ -10,8 +10,8 @@ START_TEST(peaks_are_measured) {
         ck_assert_int_eq(kiln_machine_measure(threads, &machine, NULL), KILN_OK);
         ck_assert_uint_eq(machine.threads, threads);
         ck_assert_ptr_nonnull(machine.vectors);
-        ck_assert(isfinite(machine.flops) && machine.flops > 1e8);
-        ck_assert(isfinite(machine.bandwidth) && machine.bandwidth > 1e8);
+        ck_assert(isfinite(machine.flops) && machine.flops > 0);
+        ck_assert(isfinite(machine.bandwidth) && machine.bandwidth > 0);
     }
 }
 END_TEST

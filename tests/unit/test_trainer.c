@@ -118,7 +118,7 @@ static void check_plan(kiln_trainer *t, const kiln_plan *plan) {
     ck_assert(count <= 64);
     for (size_t n = 0; n < SAMPLES; n++) {
         kiln_span input = {samples[n], sizeof samples[n]};
-        GOOD(kiln_trainer_extract(t, 1, input, features[0] + n * count, &error));
+        GOOD(kiln_trainer_extract(t, 1, input, &features[0][0] + n * count, &error));
     }
     GOOD(kiln_trainer_predict(t, features[0], SAMPLES, trained[0], &error));
     kiln_buffer in = {samples, sizeof samples}, out = {run, sizeof run};

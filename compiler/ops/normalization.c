@@ -216,7 +216,7 @@ static kiln_status evaluate_lp(graph *g, node *n) {
         norm = node_int(n, "p", 2) == 1 ? norm : sqrt(norm);
         for (int64_t k = 0; k < v.size; k++) {
             int64_t at = start + k * v.inner;
-            ((float *)n->outputs[0]->owned)[at] = norm > 0 ? (float)((double)from[at] / norm) : 0;
+            ((float *)n->outputs[0]->owned)[at] = norm == 0 ? 0 : (float)((double)from[at] / norm);
         }
     }
     return KILN_OK;

@@ -5,9 +5,14 @@
 #include <math.h>
 #include <string.h>
 
+/* NaN stays, as it does not in fmax and fmin. */
+static double bounded(double x, double low, double high) {
+    return x < low ? low : x > high ? high : x;
+}
+
 static double f_relu(double x, double a, double b) {
     (void)a, (void)b;
-    return x > 0 || isnan(x) ? x : 0;
+    return bounded(x, 0, INFINITY);
 }
 static double f_leaky(double x, double a, double b) {
     (void)b;
@@ -22,18 +27,18 @@ static double f_selu(double x, double a, double b) {
 }
 static double f_celu(double x, double a, double b) {
     (void)b;
-    return fmax(0, x) + fmin(0, a * (exp(x / a) - 1));
+    return x > 0 ? x : a * (exp(x / a) - 1);
 }
 static double f_sigmoid(double x, double a, double b) {
     (void)a, (void)b;
     return 1 / (1 + exp(-x));
 }
 static double f_hard_sigmoid(double x, double a, double b) {
-    return fmax(0, fmin(1, a * x + b));
+    return bounded(a * x + b, 0, 1);
 }
 static double f_hard_swish(double x, double a, double b) {
     (void)a, (void)b;
-    return x * fmax(0, fmin(1, x / 6 + 0.5));
+    return x * bounded(x / 6 + 0.5, 0, 1);
 }
 static double f_mish(double x, double a, double b) {
     (void)a, (void)b;
@@ -252,6 +257,10 @@ static kiln_status infer_clip(graph *g, node *n) {
             status =
                 node_fail(g, n, KILN_ERROR_FORMAT, "bound '%s' is no scalar", n->inputs[k]->name);
         }
+    }
+    if (status == KILN_OK &&
+        (isnan(clip_bound(n, 1, "min", -INFINITY)) || isnan(clip_bound(n, 2, "max", INFINITY)))) {
+        status = node_fail(g, n, KILN_ERROR_FORMAT, "a bound is not a number (NaN)");
     }
     return status == KILN_OK ? infer_same(g, n) : status;
 }

@@ -1,22 +1,16 @@
-/* BINARY: XNNPACK for dense f32 arithmetic, else plain C with broadcast rows. */
+/* BINARY: lanes for arithmetic of floats, else plain C, by broadcast rows. */
 #include "runtime/kernels/broadcast.h"
-#include "runtime/kernels/xnnpack.h"
+#include "runtime/lanes/lanes.h"
 
 #include <math.h>
 
-#define XNNPACK_MAX_RANK 6
-
-static bool on_xnnpack(const kernel_call *call) {
-    const kiln_binary_params *p = call->params;
-    const operand *y = &call->outputs[0];
-    bool clamps = p->min != -INFINITY || p->max != INFINITY;
-    bool bound = p->op == KILN_BINARY_MIN || p->op == KILN_BINARY_MAX;
-    if (y->dtype != KILN_F32 || y->rank > XNNPACK_MAX_RANK || !operand_is_dense(y) ||
-        !xnnpack_has_binary((kiln_binary_op)p->op) || (bound && clamps)) {
-        return false;
-    }
-    return operand_is_dense(&call->inputs[0]) && operand_is_dense(&call->inputs[1]);
-}
+/* 1 + the lanes' name of it; 0: they do not have it. */
+static const uint8_t in_lanes[KILN_BINARY_COUNT] = {
+    [KILN_BINARY_ADD] = 1 + ELEMENTWISE_ADD,     [KILN_BINARY_SUB] = 1 + ELEMENTWISE_SUB,
+    [KILN_BINARY_MUL] = 1 + ELEMENTWISE_MUL,     [KILN_BINARY_DIV] = 1 + ELEMENTWISE_DIV,
+    [KILN_BINARY_MIN] = 1 + ELEMENTWISE_MIN,     [KILN_BINARY_MAX] = 1 + ELEMENTWISE_MAX,
+    [KILN_BINARY_PRELU] = 1 + ELEMENTWISE_PRELU,
+};
 
 static bool is_comparison(uint32_t op) {
     return op == KILN_BINARY_EQUAL || op == KILN_BINARY_LESS || op == KILN_BINARY_GREATER ||
@@ -58,12 +52,21 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
     return KILN_OK;
 }
 
-static kiln_status prepare(kernel_call *call, kiln_error *error) {
-    return on_xnnpack(call) ? xnnpack_create_binary(call, call->params, error) : KILN_OK;
-}
-
-static kiln_status bind(kernel_call *call, kiln_error *error) {
-    return on_xnnpack(call) ? xnnpack_setup_binary(call, error) : KILN_OK;
+static void lanes_rows(const void *context, const broadcast_rows *rows) {
+    const kiln_binary_params *p = context;
+    elementwise_rows of = {.a = rows->inputs[0],
+                           .b = rows->inputs[1],
+                           .a_single = rows->steps[0] == 0,
+                           .b_single = rows->steps[1] == 0,
+                           .a_step = rows->row_steps[0],
+                           .b_step = rows->row_steps[1],
+                           .min = p->min,
+                           .max = p->max,
+                           .y = rows->output,
+                           .y_step = rows->output_row_step,
+                           .rows = rows->rows,
+                           .count = rows->count};
+    lanes_best()->elementwise->binary[in_lanes[p->op] - 1](&of);
 }
 
 /* ---- Plain C ------------------------------------------------------------------------------- */
@@ -81,14 +84,7 @@ static void float_row(const void *context, const void *const *inputs, const size
                       void *output, size_t count) {
     const kiln_binary_params *p = context;
     switch (p->op) {
-        EACH(KILN_BINARY_ADD, float, float, a + b)
-        EACH(KILN_BINARY_SUB, float, float, a - b)
-        EACH(KILN_BINARY_MUL, float, float, a *b)
-        EACH(KILN_BINARY_DIV, float, float, a / b)
         EACH(KILN_BINARY_POW, float, float, powf(a, b))
-        EACH(KILN_BINARY_MIN, float, float, isnan(a) || a < b ? a : b)
-        EACH(KILN_BINARY_MAX, float, float, isnan(a) || a > b ? a : b)
-        EACH(KILN_BINARY_PRELU, float, float, a < 0.0f ? a * b : a)
         EACH(KILN_BINARY_EQUAL, float, uint8_t, a == b)
         EACH(KILN_BINARY_LESS, float, uint8_t, a < b)
         EACH(KILN_BINARY_GREATER, float, uint8_t, a > b)
@@ -182,20 +178,23 @@ static void bool_row(const void *context, const void *const *inputs, const size_
 }
 
 static kiln_status run(kernel_call *call, kiln_error *error) {
-    if (on_xnnpack(call)) {
-        return xnnpack_run(call, error);
-    }
+    (void)error;
+    const kiln_binary_params *p = call->params;
     kiln_dtype dtype = call->inputs[0].dtype;
-    broadcast_run(call, 2, call->params,
-                  dtype == KILN_F32   ? float_row
-                  : dtype == KILN_I64 ? integer_row
-                                      : bool_row);
+    if (dtype == KILN_F32 && in_lanes[p->op] != 0) {
+        broadcast_run(call, 2, p, lanes_rows);
+        return KILN_OK;
+    }
+    broadcast_run_by_row(call, 2, call->params,
+                         dtype == KILN_F32   ? float_row
+                         : dtype == KILN_I64 ? integer_row
+                                             : bool_row);
     return KILN_OK;
 }
 
 const kernel kernel_binary = {
     .traits = {.name = "binary",
-               .runs_on = "XNNPACK/Kiln",
+               .runs_on = "Kiln",
                .strided_inputs = 3,
                .strided_outputs = 1,
                .in_place_inputs = 3,
@@ -205,8 +204,5 @@ const kernel kernel_binary = {
     .min_outputs = 1,
     .max_outputs = 1,
     .check = check,
-    .prepare = prepare,
-    .bind = bind,
     .run = run,
-    .release = xnnpack_release,
 };

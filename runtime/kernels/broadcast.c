@@ -1,12 +1,18 @@
-/* Numpy broadcasting over physical dims, a row of the output at a time. */
+/* Numpy broadcasting over physical dims, a row of the output at a time. Dims that all operands step
+ * through as through one are merged, so that rows are long and few. */
 #include "runtime/kernels/broadcast.h"
+
+#define PIECE ((size_t)8192) /* of rows, or a row: elements */
 
 typedef struct broadcast_task {
     const kernel_call *call;
-    uint32_t input_count;
-    size_t strides[BROADCAST_MAX_INPUTS][KILN_MAX_RANK];
+    uint32_t input_count, rank;
+    size_t dims[KILN_MAX_RANK], row, y_stride; /* dims without the row */
+    size_t strides[BROADCAST_MAX_INPUTS][KILN_MAX_RANK], steps[BROADCAST_MAX_INPUTS];
+    size_t pieces;        /* of a row, */
+    size_t block, blocks; /* or rows of a piece, and pieces of the last of dims */
     const void *context;
-    broadcast_row row;
+    broadcast_function function;
 } broadcast_task;
 
 bool broadcast_fits(const kernel_call *call, uint32_t input_count) {
@@ -19,40 +25,127 @@ bool broadcast_fits(const kernel_call *call, uint32_t input_count) {
     return true;
 }
 
-/* A rank-1 batched output is rows of dims[0] elements, one a sample: its operands go along. */
-static void rows_of_output(void *context, size_t begin, size_t end) {
-    const broadcast_task *task = context;
-    const operand *y = &task->call->outputs[0];
-    size_t y_size = kiln_dtype_size(y->dtype);
-    for (size_t r = begin; r < end; r++) {
-        const void *inputs[BROADCAST_MAX_INPUTS];
-        size_t steps[BROADCAST_MAX_INPUTS];
+/* The output's dims but the last one, and its last one; then merged. */
+static void describe(const kernel_call *call, broadcast_task *task) {
+    const operand *y = &call->outputs[0];
+    bool dense = operand_is_dense(y);
+    task->rank = y->rank == 0 ? 0 : y->rank - 1;
+    task->row = y->rank == 0 ? 1 : operand_dim(y, task->rank, call->batch);
+    task->y_stride = y->rank < 2 ? task->row : y->row_stride;
+    for (uint32_t d = 0; d < task->rank; d++) {
+        task->dims[d] = operand_dim(y, d, call->batch);
+    }
+    for (uint32_t k = 0; k < task->input_count; k++) {
+        (void)operand_broadcast(&call->inputs[k], y, task->strides[k]);
+        task->steps[k] = y->rank == 0 ? 0 : task->strides[k][task->rank];
+    }
+    while (dense && task->rank > 0) {
         for (uint32_t k = 0; k < task->input_count; k++) {
-            const operand *x = &task->call->inputs[k];
-            size_t rest = r, offset = 0;
-            if (y->rank == 1) {
-                offset = x->batched ? r * y->row : 0;
+            if (task->strides[k][task->rank - 1] != task->steps[k] * task->row) {
+                return;
             }
-            for (uint32_t d = y->rank < 2 ? 0 : y->rank - 1; d-- > 0;) {
-                size_t dim = d == 0 ? SIZE_MAX : y->dims[d];
-                offset += rest % dim * task->strides[k][d];
-                rest /= dim;
-            }
-            inputs[k] = (const uint8_t *)x->data + offset * kiln_dtype_size(x->dtype);
-            steps[k] = y->rank == 0 ? 0 : task->strides[k][y->rank - 1];
         }
-        task->row(task->context, inputs, steps, (uint8_t *)y->data + r * y->row_stride * y_size,
-                  y->row);
+        task->row *= task->dims[--task->rank];
+        task->y_stride = task->row;
+    }
+}
+
+/* Outer dims that are one to all operands. */
+static void merge_outer(broadcast_task *task) {
+    uint32_t last = 0;
+    for (uint32_t d = 1; d < task->rank; d++) {
+        bool one = true;
+        for (uint32_t k = 0; k < task->input_count; k++) {
+            one = one && task->strides[k][last] == task->strides[k][d] * task->dims[d];
+        }
+        last += !one;
+        task->dims[last] = one ? task->dims[last] * task->dims[d] : task->dims[d];
+        for (uint32_t k = 0; k < task->input_count; k++) {
+            task->strides[k][last] = task->strides[k][d];
+        }
+    }
+    task->rank = task->rank == 0 ? 0 : last + 1;
+}
+
+/* Pieces of a row, or some rows along the last of dims. */
+static void run_piece(const broadcast_task *task, size_t unit) {
+    const operand *y = &task->call->outputs[0];
+    uint32_t last = task->rank == 0 ? 0 : task->rank - 1;
+    size_t along = task->rank == 0 ? 1 : task->dims[last];
+    size_t first = unit % task->pieces * PIECE, rest = unit / task->pieces;
+    size_t row = rest % task->blocks * task->block, outer = rest / task->blocks;
+    size_t r = outer * along + row, offsets[BROADCAST_MAX_INPUTS];
+    broadcast_rows rows = {.output = (uint8_t *)y->data +
+                                     (r * task->y_stride + first) * kiln_dtype_size(y->dtype),
+                           .output_row_step = task->y_stride,
+                           .rows = along - row < task->block ? along - row : task->block,
+                           .count = task->row - first < PIECE ? task->row - first : PIECE};
+    for (uint32_t k = 0; k < task->input_count; k++) {
+        rows.steps[k] = task->steps[k];
+        rows.row_steps[k] = task->rank == 0 ? 0 : task->strides[k][last];
+        offsets[k] = first * task->steps[k] + row * rows.row_steps[k];
+    }
+    for (uint32_t d = last; d-- > 0;) {
+        size_t at = outer % task->dims[d];
+        outer /= task->dims[d];
+        for (uint32_t k = 0; k < task->input_count; k++) {
+            offsets[k] += at * task->strides[k][d];
+        }
+    }
+    for (uint32_t k = 0; k < task->input_count; k++) {
+        const operand *x = &task->call->inputs[k];
+        rows.inputs[k] = (const uint8_t *)x->data + offsets[k] * kiln_dtype_size(x->dtype);
+    }
+    task->function(task->context, &rows);
+}
+
+static void run_pieces(void *context, size_t begin, size_t end) {
+    for (size_t unit = begin; unit < end; unit++) {
+        run_piece(context, unit);
     }
 }
 
 void broadcast_run(const kernel_call *call, uint32_t input_count, const void *context,
-                   broadcast_row row) {
+                   broadcast_function function) {
     broadcast_task task = {
-        .call = call, .input_count = input_count, .context = context, .row = row};
-    const operand *y = &call->outputs[0];
-    for (uint32_t k = 0; k < input_count; k++) {
-        (void)operand_broadcast(&call->inputs[k], y, task.strides[k]);
+        .call = call, .input_count = input_count, .context = context, .function = function};
+    describe(call, &task);
+    merge_outer(&task);
+    size_t along = task.rank == 0 ? 1 : task.dims[task.rank - 1];
+    task.pieces = (task.row + PIECE - 1) / PIECE;
+    task.block = task.row < PIECE ? PIECE / task.row : 1;
+    task.blocks = (along + task.block - 1) / task.block;
+    size_t units = task.pieces * task.blocks;
+    for (uint32_t d = 0; d + 1 < task.rank; d++) {
+        units *= task.dims[d];
     }
-    kernel_parallel(call, operand_rows(y, call->batch), 1 + 4096 / y->row, &task, rows_of_output);
+    kernel_parallel(call, units, 1, &task, run_pieces);
+}
+
+typedef struct by_row {
+    const void *context;
+    broadcast_row row;
+    uint32_t input_count;
+    size_t sizes[BROADCAST_MAX_INPUTS], output_size; /* bytes of elements */
+} by_row;
+
+static void run_rows(const void *context, const broadcast_rows *rows) {
+    const by_row *b = context;
+    for (size_t r = 0; r < rows->rows; r++) {
+        const void *inputs[BROADCAST_MAX_INPUTS];
+        for (uint32_t k = 0; k < b->input_count; k++) {
+            inputs[k] = (const uint8_t *)rows->inputs[k] + r * rows->row_steps[k] * b->sizes[k];
+        }
+        b->row(b->context, inputs, rows->steps,
+               (uint8_t *)rows->output + r * rows->output_row_step * b->output_size, rows->count);
+    }
+}
+
+void broadcast_run_by_row(const kernel_call *call, uint32_t input_count, const void *context,
+                          broadcast_row row) {
+    by_row b = {context, row, input_count, {0}, kiln_dtype_size(call->outputs[0].dtype)};
+    for (uint32_t k = 0; k < input_count; k++) {
+        b.sizes[k] = kiln_dtype_size(call->inputs[k].dtype);
+    }
+    broadcast_run(call, input_count, &b, run_rows);
 }

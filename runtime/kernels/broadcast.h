@@ -6,6 +6,17 @@
 
 #define BROADCAST_MAX_INPUTS 3
 
+/* Rows of the output that follow one another alike. Steps are in elements: of inputs 0 or 1 within
+ * a row. */
+typedef struct broadcast_rows {
+    const void *inputs[BROADCAST_MAX_INPUTS];
+    size_t steps[BROADCAST_MAX_INPUTS], row_steps[BROADCAST_MAX_INPUTS];
+    void *output;
+    size_t output_row_step;
+    size_t rows, count; /* elements of a row */
+} broadcast_rows;
+typedef void (*broadcast_function)(const void *context, const broadcast_rows *rows);
+
 /* One row of the output: `count` elements; inputs step by 0 or 1 element. */
 typedef void (*broadcast_row)(const void *context, const void *const *inputs,
                               const size_t *input_steps, void *output, size_t count);
@@ -13,6 +24,9 @@ typedef void (*broadcast_row)(const void *context, const void *const *inputs,
 /* True when the inputs broadcast to output 0. */
 bool broadcast_fits(const kernel_call *call, uint32_t input_count);
 void broadcast_run(const kernel_call *call, uint32_t input_count, const void *context,
-                   broadcast_row row);
+                   broadcast_function function);
+/* The same, a row at a time. */
+void broadcast_run_by_row(const kernel_call *call, uint32_t input_count, const void *context,
+                          broadcast_row row);
 
 #endif

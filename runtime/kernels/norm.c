@@ -174,7 +174,7 @@ static void lp_range(void *context, size_t begin, size_t end) {
         }
         norm = p->p == 1 ? norm : sqrt(norm);
         for (size_t k = 0; k < v.size; k++) {
-            to[k * v.inner] = norm > 0.0 ? (float)((double)from[k * v.inner] / norm) : 0.0f;
+            to[k * v.inner] = norm == 0.0 ? 0.0f : (float)((double)from[k * v.inner] / norm);
         }
     }
 }
@@ -202,6 +202,14 @@ static kiln_status check_lrn(const kernel_call *call, kiln_error *error) {
     return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
 }
 
+static double squares_of(const float *x, size_t begin, size_t end) {
+    double sum = 0.0;
+    for (size_t c = begin; c < end; c++) {
+        sum += (double)x[c] * (double)x[c];
+    }
+    return sum;
+}
+
 /* The sum over the window slides along the channels, in double: what enters is added, what leaves
  * is subtracted. */
 static void lrn_range(void *context, size_t begin, size_t end) {
@@ -211,18 +219,20 @@ static void lrn_range(void *context, size_t begin, size_t end) {
     for (size_t r = begin; r < end; r++) {
         const float *x = (const float *)call->inputs[0].data + r * channels;
         float *y = (float *)call->outputs[0].data + r * channels;
-        double sum = 0.0;
-        for (size_t c = 0; c < channels && c < after; c++) {
-            sum += (double)x[c] * (double)x[c];
-        }
+        double sum = squares_of(x, 0, after < channels ? after : channels);
         for (size_t c = 0; c < channels; c++) {
+            size_t begin = c > before ? c - before : 0;
             if (c + after < channels) {
                 sum += (double)x[c + after] * (double)x[c + after];
             }
             if (c > before) {
-                sum -= (double)x[c - before - 1] * (double)x[c - before - 1];
+                sum -= (double)x[begin - 1] * (double)x[begin - 1];
             }
-            double base = (double)p->bias + (double)p->alpha / (double)p->size * fmax(sum, 0.0);
+            if (!isfinite(sum)) { /* NaN would never leave it */
+                sum = squares_of(x, begin, c + after < channels ? c + after + 1 : channels);
+            }
+            double base =
+                (double)p->bias + (double)p->alpha / (double)p->size * (sum < 0.0 ? 0.0 : sum);
             y[c] = (float)((double)x[c] * (p->beta == 0.75f ? 1.0 / (sqrt(base) * sqrt(sqrt(base)))
                                                             : pow(base, -(double)p->beta)));
         }

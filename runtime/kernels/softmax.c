@@ -1,7 +1,10 @@
-/* SOFTMAX: XNNPACK along rows; plain C along other dims and for the logarithm. */
+/* SOFTMAX: XNNPACK along rows; plain C along other dims, for the logarithm, and where something is
+ * NaN or infinite, which XNNPACK makes a number of. */
 #include "runtime/kernels/xnnpack.h"
+#include "runtime/lanes/lanes.h"
 
 #include <math.h>
+#include <stdatomic.h>
 
 /* x as [outer][size][inner]. */
 typedef struct softmax_view {
@@ -59,8 +62,27 @@ static void softmax_columns(void *context, size_t begin, size_t end) {
     }
 }
 
+typedef struct search {
+    const float *x;
+    atomic_bool found;
+} search;
+
+static void search_range(void *context, size_t begin, size_t end) {
+    search *s = context;
+    if (lanes_best()->elementwise->wild(s->x + begin, end - begin)) {
+        atomic_store(&s->found, true);
+    }
+}
+
+static bool is_wild(const kernel_call *call) {
+    const operand *x = &call->inputs[0];
+    search s = {.x = x->data};
+    kernel_parallel(call, operand_rows(x, call->batch) * x->row, 16384, &s, search_range);
+    return atomic_load(&s.found);
+}
+
 static kiln_status run(kernel_call *call, kiln_error *error) {
-    if (on_xnnpack(call)) {
+    if (on_xnnpack(call) && !is_wild(call)) {
         return xnnpack_run(call, error);
     }
     const kiln_softmax_params *p = call->params;

@@ -1,5 +1,7 @@
-/* UNARY: XNNPACK where it has the function, else plain C, row by row. */
+/* UNARY: lanes or XNNPACK where they have the function, else plain C. Rows that lie one after the
+ * other are taken for one. */
 #include "runtime/kernels/xnnpack.h"
+#include "runtime/lanes/lanes.h"
 
 #include <math.h>
 
@@ -74,16 +76,25 @@ static float sign(float x) {
         break;
 
 static void float_row(const kiln_unary_params *p, const float *x, float *y, size_t count) {
+    const elementwise_lanes *lanes = lanes_best()->elementwise;
     float a = p->alpha, b = p->beta;
     switch ((kiln_unary_op)p->op) {
-        EACH(KILN_UNARY_CLAMP, v < a ? a : v > b ? b : v)
-        EACH(KILN_UNARY_LEAKY_RELU, v < 0.0f ? a * v : v)
+    case KILN_UNARY_CLAMP:
+        lanes->unary[ELEMENTWISE_CLAMP](x, count, a, b, y);
+        break;
+    case KILN_UNARY_LEAKY_RELU:
+        lanes->unary[ELEMENTWISE_LEAKY_RELU](x, count, a, b, y);
+        break;
+    case KILN_UNARY_HARD_SIGMOID:
+        lanes->unary[ELEMENTWISE_HARD_SIGMOID](x, count, a, b, y);
+        break;
+    case KILN_UNARY_HARD_SWISH:
+        lanes->unary[ELEMENTWISE_HARD_SWISH](x, count, a, b, y);
+        break;
         EACH(KILN_UNARY_ELU, v < 0.0f ? a * expm1f(v) : v)
         EACH(KILN_UNARY_SELU, b * (v < 0.0f ? a * expm1f(v) : v))
-        EACH(KILN_UNARY_CELU, fmaxf(0.0f, v) + fminf(0.0f, a * expm1f(v / a)))
+        EACH(KILN_UNARY_CELU, v > 0.0f ? v : a * expm1f(v / a))
         EACH(KILN_UNARY_SIGMOID, sigmoid(v))
-        EACH(KILN_UNARY_HARD_SIGMOID, fmaxf(0.0f, fminf(1.0f, a * v + b)))
-        EACH(KILN_UNARY_HARD_SWISH, v * fmaxf(0.0f, fminf(1.0f, v / 6.0f + 0.5f)))
         EACH(KILN_UNARY_MISH, v * tanhf(softplus(v)))
         EACH(KILN_UNARY_GELU_ERF, 0.5f * v * (1.0f + erff(v * 0.70710678f)))
         EACH(KILN_UNARY_GELU_TANH, gelu_tanh(v))
@@ -146,24 +157,32 @@ static void integer_row(uint32_t op, const int64_t *x, int64_t *y, size_t count)
     }
 }
 
+static void unary_row(const unary_task *task, size_t in, size_t out, size_t count) {
+    const operand *x = &task->call->inputs[0], *y = &task->call->outputs[0];
+    if (is_test(task->params->op)) {
+        test_row(task->params, (const float *)x->data + in, (uint8_t *)y->data + out, count);
+    } else if (x->dtype == KILN_F32) {
+        float_row(task->params, (const float *)x->data + in, (float *)y->data + out, count);
+    } else if (x->dtype == KILN_I64) {
+        integer_row(task->params->op, (const int64_t *)x->data + in, (int64_t *)y->data + out,
+                    count);
+    } else {
+        for (size_t k = 0; k < count; k++) {
+            ((uint8_t *)y->data)[out + k] = ((const uint8_t *)x->data)[in + k] == 0;
+        }
+    }
+}
+
 static void unary_rows(void *context, size_t begin, size_t end) {
     const unary_task *task = context;
     const operand *x = &task->call->inputs[0], *y = &task->call->outputs[0];
     for (size_t r = begin; r < end; r++) {
-        size_t in = r * x->row_stride, out = r * y->row_stride;
-        if (is_test(task->params->op)) {
-            test_row(task->params, (const float *)x->data + in, (uint8_t *)y->data + out, x->row);
-        } else if (x->dtype == KILN_F32) {
-            float_row(task->params, (const float *)x->data + in, (float *)y->data + out, x->row);
-        } else if (x->dtype == KILN_I64) {
-            integer_row(task->params->op, (const int64_t *)x->data + in, (int64_t *)y->data + out,
-                        x->row);
-        } else {
-            for (size_t k = 0; k < x->row; k++) {
-                ((uint8_t *)y->data)[out + k] = ((const uint8_t *)x->data)[in + k] == 0;
-            }
-        }
+        unary_row(task, r * x->row_stride, r * y->row_stride, x->row);
     }
+}
+
+static void unary_elements(void *context, size_t begin, size_t end) {
+    unary_row(context, begin, begin, end - begin);
 }
 
 static kiln_status run(kernel_call *call, kiln_error *error) {
@@ -172,7 +191,12 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     }
     unary_task task = {call, call->params};
     const operand *x = &call->inputs[0];
-    kernel_parallel(call, operand_rows(x, call->batch), 1 + 2048 / x->row, &task, unary_rows);
+    size_t rows = operand_rows(x, call->batch);
+    if (operand_is_dense(x) && operand_is_dense(&call->outputs[0])) {
+        kernel_parallel(call, rows * x->row, 2048, &task, unary_elements);
+    } else {
+        kernel_parallel(call, rows, 1 + 2048 / x->row, &task, unary_rows);
+    }
     return KILN_OK;
 }
 

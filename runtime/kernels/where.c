@@ -35,7 +35,7 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
 static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     size_t size = kiln_dtype_size(call->outputs[0].dtype);
-    broadcast_run(call, 3, &size, choose_row);
+    broadcast_run_by_row(call, 3, &size, choose_row);
     return KILN_OK;
 }
 

@@ -176,11 +176,8 @@ static const struct {
     create_rows create;
     setup_rows setup;
 } unary_rows[KILN_UNARY_COUNT] = {
-    [KILN_UNARY_CLAMP] = {NULL, xnn_setup_clamp_nc_f32},
-    [KILN_UNARY_LEAKY_RELU] = {NULL, xnn_setup_leaky_relu_nc_f32},
     [KILN_UNARY_ELU] = {NULL, xnn_setup_elu_nc_f32},
     [KILN_UNARY_SIGMOID] = {xnn_create_sigmoid_nc_f32, xnn_setup_sigmoid_nc_f32},
-    [KILN_UNARY_HARD_SWISH] = {xnn_create_hardswish_nc_f32, xnn_setup_hardswish_nc_f32},
     [KILN_UNARY_SQRT] = {xnn_create_square_root_nc_f32, xnn_setup_square_root_nc_f32},
     [KILN_UNARY_ABS] = {xnn_create_abs_nc_f32, xnn_setup_abs_nc_f32},
     [KILN_UNARY_NEG] = {xnn_create_negate_nc_f32, xnn_setup_negate_nc_f32},
@@ -194,37 +191,16 @@ bool xnnpack_has_unary(const kiln_unary_params *p) {
     if (p->op >= KILN_UNARY_COUNT || unary_rows[p->op].setup == NULL) {
         return false;
     }
-    switch (p->op) {
-    case KILN_UNARY_CLAMP:
-        return p->alpha < p->beta;
-    case KILN_UNARY_LEAKY_RELU:
-        return isfinite(p->alpha);
-    case KILN_UNARY_ELU:
-        return isnormal(p->alpha) && p->alpha > 0.0f;
-    default:
-        return true;
-    }
+    return p->op != KILN_UNARY_ELU || (isnormal(p->alpha) && p->alpha > 0.0f);
 }
 
 kiln_status xnnpack_create_unary(kernel_call *call, const kiln_unary_params *p, kiln_error *error) {
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
     xnn_operator_t op = NULL;
-    enum xnn_status status;
-    switch (p->op) {
-    case KILN_UNARY_CLAMP:
-        status = xnn_create_clamp_nc_f32(x->row, x->row_stride, y->row_stride, p->alpha, p->beta, 0,
-                                         &op);
-        break;
-    case KILN_UNARY_LEAKY_RELU:
-        status =
-            xnn_create_leaky_relu_nc_f32(x->row, x->row_stride, y->row_stride, p->alpha, 0, &op);
-        break;
-    case KILN_UNARY_ELU:
-        status = xnn_create_elu_nc_f32(x->row, x->row_stride, y->row_stride, p->alpha, 0, &op);
-        break;
-    default:
-        status = unary_rows[p->op].create(x->row, x->row_stride, y->row_stride, 0, &op);
-    }
+    enum xnn_status status =
+        p->op == KILN_UNARY_ELU
+            ? xnn_create_elu_nc_f32(x->row, x->row_stride, y->row_stride, p->alpha, 0, &op)
+            : unary_rows[p->op].create(x->row, x->row_stride, y->row_stride, 0, &op);
     return created(call, status, op, error);
 }
 
@@ -243,55 +219,5 @@ kiln_status xnnpack_setup_rows(kernel_call *call, kiln_error *error) {
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
     size_t rows = operand_rows(x, call->batch);
     return check(call, find_setup(call)(call->state, rows, x->data, y->data, call->threadpool),
-                 "set up the operator", error);
-}
-
-/* ---- Broadcasting -------------------------------------------------------------------------- */
-
-typedef enum xnn_status (*create_binary)(float min, float max, uint32_t flags,
-                                         xnn_operator_t *out_operator);
-typedef enum xnn_status (*create_bound)(uint32_t flags, xnn_operator_t *out_operator);
-typedef enum xnn_status (*setup_binary)(xnn_operator_t op, size_t a_rank, const size_t *a_dims,
-                                        size_t b_rank, const size_t *b_dims, const float *a,
-                                        const float *b, float *y, pthreadpool_t threadpool);
-
-static const struct {
-    create_binary create;
-    create_bound create_bound; /* minimum and maximum take no clamp */
-    setup_binary setup;
-} binary[KILN_BINARY_COUNT] = {
-    [KILN_BINARY_ADD] = {xnn_create_add_nd_f32, NULL, xnn_setup_add_nd_f32},
-    [KILN_BINARY_SUB] = {xnn_create_subtract_nd_f32, NULL, xnn_setup_subtract_nd_f32},
-    [KILN_BINARY_MUL] = {xnn_create_multiply_nd_f32, NULL, xnn_setup_multiply_nd_f32},
-    [KILN_BINARY_DIV] = {xnn_create_divide_nd_f32, NULL, xnn_setup_divide_nd_f32},
-    [KILN_BINARY_MIN] = {NULL, xnn_create_minimum_nd_f32, xnn_setup_minimum_nd_f32},
-    [KILN_BINARY_MAX] = {NULL, xnn_create_maximum_nd_f32, xnn_setup_maximum_nd_f32},
-};
-
-bool xnnpack_has_binary(kiln_binary_op op) {
-    return (size_t)op < KILN_BINARY_COUNT && binary[op].setup != NULL;
-}
-
-kiln_status xnnpack_create_binary(kernel_call *call, const kiln_binary_params *p,
-                                  kiln_error *error) {
-    xnn_operator_t op = NULL;
-    enum xnn_status status = binary[p->op].create != NULL
-                                 ? binary[p->op].create(p->min, p->max, 0, &op)
-                                 : binary[p->op].create_bound(0, &op);
-    return created(call, status, op, error);
-}
-
-kiln_status xnnpack_setup_binary(kernel_call *call, kiln_error *error) {
-    const kiln_binary_params *p = call->params;
-    size_t dims[2][XNN_MAX_TENSOR_DIMS] = {{0}};
-    for (int k = 0; k < 2; k++) {
-        for (uint32_t d = 0; d < call->inputs[k].rank; d++) {
-            dims[k][d] = operand_dim(&call->inputs[k], d, call->batch);
-        }
-    }
-    return check(call,
-                 binary[p->op].setup(call->state, call->inputs[0].rank, dims[0],
-                                     call->inputs[1].rank, dims[1], call->inputs[0].data,
-                                     call->inputs[1].data, call->outputs[0].data, call->threadpool),
                  "set up the operator", error);
 }

@@ -45,10 +45,4 @@ bool xnnpack_has_unary(const kiln_unary_params *params);
 kiln_status xnnpack_create_unary(kernel_call *call, const kiln_unary_params *params,
                                  kiln_error *error);
 
-/* Dense f32 operands of at most 6 dims, broadcast. */
-bool xnnpack_has_binary(kiln_binary_op op);
-kiln_status xnnpack_create_binary(kernel_call *call, const kiln_binary_params *params,
-                                  kiln_error *error);
-kiln_status xnnpack_setup_binary(kernel_call *call, kiln_error *error);
-
 #endif

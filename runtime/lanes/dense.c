@@ -87,8 +87,8 @@ static void finish(const dense_piece *p, size_t row, size_t output, size_t m, si
                 }
             }
             float sum = parts[0] + (p->bias != NULL ? p->bias[output + o] : 0);
-            sum = sum > p->min ? sum : p->min;
-            p->y[(row + r) * p->y_stride + output + o] = sum < p->max ? sum : p->max;
+            sum = sum < p->min ? p->min : sum; /* NaN stays */
+            p->y[(row + r) * p->y_stride + output + o] = sum > p->max ? p->max : sum;
         }
     }
 }

@@ -102,6 +102,42 @@ typedef struct dense_lanes {
     void (*panel[DENSE_WEIGHTS])(size_t n, size_t k, const void *weights, size_t stride, float *to);
 } dense_lanes;
 
+/* Functions of one element, and of two. A NaN gives NaN. PRELU: b is the slope. */
+typedef enum elementwise_unary {
+    ELEMENTWISE_CLAMP = 0,        /* to [alpha, beta] */
+    ELEMENTWISE_LEAKY_RELU = 1,   /* slope alpha */
+    ELEMENTWISE_HARD_SIGMOID = 2, /* alpha x + beta within [0, 1] */
+    ELEMENTWISE_HARD_SWISH = 3    /* x HARD_SIGMOID(1/6, 1/2) */
+} elementwise_unary;
+#define ELEMENTWISE_UNARY 4
+typedef enum elementwise_binary {
+    ELEMENTWISE_ADD = 0,
+    ELEMENTWISE_SUB = 1,
+    ELEMENTWISE_MUL = 2,
+    ELEMENTWISE_DIV = 3,
+    ELEMENTWISE_MIN = 4,
+    ELEMENTWISE_MAX = 5,
+    ELEMENTWISE_PRELU = 6
+} elementwise_binary;
+#define ELEMENTWISE_BINARY 7
+
+typedef struct elementwise_rows {
+    const float *a, *b;
+    bool a_single, b_single;       /* one element for all of a row */
+    float min, max;                /* results are clamped */
+    float *y;                      /* may be a, or b */
+    size_t a_step, b_step, y_step; /* floats between rows */
+    size_t rows, count;            /* floats of a row */
+} elementwise_rows;
+
+typedef struct elementwise_lanes {
+    void (*unary[ELEMENTWISE_UNARY])(const float *x, size_t count, float alpha, float beta,
+                                     float *y);
+    void (*binary[ELEMENTWISE_BINARY])(const elementwise_rows *rows);
+    /* Is something NaN, or +infinity? */
+    bool (*wild)(const float *x, size_t count);
+} elementwise_lanes;
+
 /* c[m][columns] = a[m][k] b[k][..]; a and c have strides, in floats, and b has as many columns as
  * a tile, of which only the first `columns` may be results. Then, where `last` is not NULL,
  * c = clamp(c + bias + add). */
@@ -119,6 +155,7 @@ typedef struct lanes {
     const window_lanes *window;
     const peak_lanes *peak;
     const dense_lanes *dense;
+    const elementwise_lanes *elementwise;
 } lanes;
 
 /* How many of `left` rows the next tile of up to `most` takes: as few tiles as there can be, the

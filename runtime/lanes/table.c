@@ -12,4 +12,5 @@ const lanes LANE(lanes) = {
     .window = &LANE(lane_window),
     .peak = &LANE(lane_peak),
     .dense = &LANE(lane_dense),
+    .elementwise = &LANE(lane_elementwise),
 };

@@ -48,7 +48,12 @@ INLINE void store_some(float *to, vector v, size_t count) {
     }
 }
 
-/* The one thing that C's operators on vectors cannot say well. */
+INLINE vector choose(mask m, vector yes, vector no) {
+    return (vector)((m & (mask)yes) | (~m & (mask)no));
+}
+
+/* The one thing that C's operators on vectors cannot say well. Where one operand is no number, the
+ * result is the second (but NEON's, which is none then). */
 #if defined(__AVX512F__)
 #define SMALLER(a, b) (vector) _mm512_min_ps((__m512)(a), (__m512)(b))
 #define LARGER(a, b) (vector) _mm512_max_ps((__m512)(a), (__m512)(b))
@@ -64,9 +69,6 @@ INLINE void store_some(float *to, vector v, size_t count) {
 #else
 #define SMALLER(a, b) choose((a) < (b), a, b)
 #define LARGER(a, b) choose((a) > (b), a, b)
-INLINE vector choose(mask m, vector yes, vector no) {
-    return (vector)((m & (mask)yes) | (~m & (mask)no));
-}
 #endif
 
 /* sum + a * b, where sum is. Of the processor's forms compilers also take those that overwrite a
@@ -80,8 +82,9 @@ INLINE vector accumulate(vector sum, vector a, vector b) {
 #endif
 }
 
+/* NaN stays. */
 INLINE vector clamp(vector v, vector min, vector max) {
-    return SMALLER(LARGER(v, min), max);
+    return SMALLER(max, LARGER(min, v));
 }
 
 #define LANE_JOIN(name, suffix) name##_##suffix
@@ -94,5 +97,6 @@ extern const winograd_lanes LANE(lane_winograd);
 extern const window_lanes LANE(lane_window);
 extern const peak_lanes LANE(lane_peak);
 extern const dense_lanes LANE(lane_dense);
+extern const elementwise_lanes LANE(lane_elementwise);
 
 #endif

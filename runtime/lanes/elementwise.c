@@ -1,0 +1,138 @@
+/* Elementwise functions. Nothing is read past an operand's end: it may be that of a file. */
+#include "runtime/lanes/vector.h"
+
+#include <math.h>
+
+#define WIDTH ((size_t)LANES_WIDTH)
+
+INLINE vector load_some(const float *from, size_t count) {
+    vector v = {0};
+    if (count >= WIDTH) {
+        return load(from);
+    }
+    memcpy(&v, from, count * sizeof(float));
+    return v;
+}
+
+INLINE vector apply_unary(elementwise_unary op, vector x, vector alpha, vector beta) {
+    switch (op) {
+    case ELEMENTWISE_CLAMP:
+        return clamp(x, alpha, beta);
+    case ELEMENTWISE_LEAKY_RELU:
+        return choose(x < all(0), x * alpha, x);
+    case ELEMENTWISE_HARD_SIGMOID:
+        return clamp(alpha * x + beta, all(0), all(1));
+    default:
+        return x * clamp(x * all(1.0f / 6) + all(0.5f), all(0), all(1));
+    }
+}
+
+INLINE void unary(elementwise_unary op, const float *x, size_t count, float alpha, float beta,
+                  float *y) {
+    vector a = all(alpha), b = all(beta);
+    size_t k = 0;
+    for (; k + WIDTH <= count; k += WIDTH) {
+        store(y + k, apply_unary(op, load(x + k), a, b));
+    }
+    if (k < count) {
+        store_some(y + k, apply_unary(op, load_some(x + k, count - k), a, b), count - k);
+    }
+}
+
+INLINE vector apply_binary(elementwise_binary op, vector a, vector b) {
+    switch (op) {
+    case ELEMENTWISE_ADD:
+        return a + b;
+    case ELEMENTWISE_SUB:
+        return a - b;
+    case ELEMENTWISE_MUL:
+        return a * b;
+    case ELEMENTWISE_DIV:
+        return a / b;
+    case ELEMENTWISE_MIN:
+        return choose(a == a, SMALLER(a, b), a);
+    case ELEMENTWISE_MAX:
+        return choose(a == a, LARGER(a, b), a);
+    default:
+        return choose(a < all(0), a * b, a);
+    }
+}
+
+INLINE void binary(elementwise_binary op, bool a_single, bool b_single,
+                   const elementwise_rows *rows) {
+    const elementwise_rows r = *rows; /* which no store can change */
+    const vector low = all(r.min), high = all(r.max);
+    for (size_t row = 0; row < r.rows; row++) {
+        const float *from_a = r.a + row * r.a_step, *from_b = r.b + row * r.b_step;
+        float *y = r.y + row * r.y_step;
+        const vector a_all = all(from_a[0]), b_all = all(from_b[0]);
+        size_t k = 0;
+        for (; k + 2 * WIDTH <= r.count; k += 2 * WIDTH) {
+            vector results[2];
+            UNROLL for (size_t v = 0; v < 2; v++) {
+                vector a = a_single ? a_all : load(from_a + k + v * WIDTH);
+                vector b = b_single ? b_all : load(from_b + k + v * WIDTH);
+                results[v] = clamp(apply_binary(op, a, b), low, high);
+            }
+            store(y + k, results[0]);
+            store(y + k + WIDTH, results[1]);
+        }
+        for (; k < r.count; k += WIDTH) {
+            size_t left = r.count - k;
+            vector a = a_single ? a_all : load_some(from_a + k, left);
+            vector b = b_single ? b_all : load_some(from_b + k, left);
+            store_some(y + k, clamp(apply_binary(op, a, b), low, high), left);
+        }
+    }
+}
+
+static bool wild(const float *x, size_t count) {
+    mask tame = (mask){0} - 1;
+    size_t k = 0;
+    for (; k + 2 * WIDTH <= count; k += 2 * WIDTH) {
+        tame &= (load(x + k) < all(INFINITY)) & (load(x + k + WIDTH) < all(INFINITY));
+    }
+    for (; k < count; k += WIDTH) {
+        tame &= load_some(x + k, count - k) < all(INFINITY);
+    }
+    int32_t some = -1;
+    for (size_t l = 0; l < WIDTH; l++) {
+        some &= tame[l];
+    }
+    return some == 0;
+}
+
+#define UNARY(name, op)                                                                            \
+    static void name(const float *x, size_t count, float alpha, float beta, float *y) {            \
+        unary(op, x, count, alpha, beta, y);                                                       \
+    }
+UNARY(clamp_row, ELEMENTWISE_CLAMP)
+UNARY(leaky_relu_row, ELEMENTWISE_LEAKY_RELU)
+UNARY(hard_sigmoid_row, ELEMENTWISE_HARD_SIGMOID)
+UNARY(hard_swish_row, ELEMENTWISE_HARD_SWISH)
+
+/* Known when compiled, the steps cost no branch in the loop. */
+#define BINARY(name, op)                                                                           \
+    static void name(const elementwise_rows *r) {                                                  \
+        if (r->a_single) {                                                                         \
+            binary(op, true, false, r);                                                            \
+        } else if (r->b_single) {                                                                  \
+            binary(op, false, true, r);                                                            \
+        } else {                                                                                   \
+            binary(op, false, false, r);                                                           \
+        }                                                                                          \
+    }
+BINARY(add_row, ELEMENTWISE_ADD)
+BINARY(subtract_row, ELEMENTWISE_SUB)
+BINARY(multiply_row, ELEMENTWISE_MUL)
+BINARY(divide_row, ELEMENTWISE_DIV)
+BINARY(minimum_row, ELEMENTWISE_MIN)
+BINARY(maximum_row, ELEMENTWISE_MAX)
+BINARY(prelu_row, ELEMENTWISE_PRELU)
+
+const elementwise_lanes LANE(lane_elementwise) = {
+    .unary = {clamp_row, leaky_relu_row, hard_sigmoid_row, hard_swish_row},
+    .binary = {add_row, subtract_row, multiply_row, divide_row, minimum_row, maximum_row,
+               prelu_row},
+    .wild = wild,
+};

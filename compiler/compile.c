@@ -80,8 +80,7 @@ static kiln_status compile(const char *onnx_path, file_writer *out,
                            bool *out_was_symbolic, kiln_compile_report *report, kiln_error *error) {
     graph *g = NULL;
     program *p = NULL;
-    kiln_status status =
-        import_model(onnx_path, options->inputs, options->input_count, symbolic_batch, error, &g);
+    kiln_status status = import_model(onnx_path, options, symbolic_batch, error, &g);
     if (status != KILN_OK) {
         return status;
     }

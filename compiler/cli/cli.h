@@ -69,6 +69,18 @@ typedef struct given_inputs {
 kiln_status given_add(given_inputs *given, const char *argument, bool files, kiln_error *error);
 void given_free(given_inputs *given);
 
+/* --outputs NAME,... and --inputs NAME[=SHAPE],... (part.c); shapes are added to the given ones. */
+typedef struct model_part {
+    const char *inputs[MAX_GIVEN], *outputs[MAX_GIVEN];
+    size_t input_count, output_count;
+    char *texts[MAX_GIVEN]; /* what the names point into */
+    size_t text_count;
+} model_part;
+kiln_status part_add(model_part *part, given_inputs *given, bool inputs, const char *argument,
+                     kiln_error *error);
+void part_apply(const model_part *part, kiln_compile_options *options);
+void part_free(model_part *part);
+
 /* A whole number from low to high; false when text is none. */
 bool parse_number(const char *text, unsigned long low, unsigned long high, unsigned long *out);
 bool parse_real(const char *text, double *out);

@@ -14,7 +14,11 @@ static const char help_text[] =
     "  --input NAME=SHAPE    settle an input's shape: 1x3x224x224, or Nx3x224x224 to leave the "
     "batch\n"
     "                        to whoever runs the plan\n"
-    "  --input NAME=@FILE    settle an input's value (.npy, .pb) on which shapes depend\n"
+    "  --input NAME=@FILE    make an input a constant of this value (.npy, .pb)\n"
+    "  --outputs NAME,...    compile the part of the model that makes these tensors\n"
+    "  --inputs NAME[=SHAPE],...  and that begins at these; a shape is needed where the model "
+    "does\n"
+    "                        not tell it\n"
     "  --weights f32|f16     how weights are stored (f16 halves the file; computation stays f32)\n"
     "  --labels FILE         class labels, one a line\n"
     "  --preprocess PRESET   how pictures become the input: imagenet (torchvision), caffe, tf, "
@@ -46,10 +50,13 @@ static const char help_text[] =
     "  -q                    print nothing\n\n"
     "Examples:\n"
     "  kiln compile vgg16.onnx --preprocess imagenet --labels imagenet.txt\n"
-    "  kiln compile detector.onnx -o det.plan --input image=1x3x320x320\n";
+    "  kiln compile detector.onnx -o det.plan --input image=1x3x320x320\n"
+    "  kiln compile detector.onnx --outputs boxes,scores\n";
 
 enum {
     OPT_INPUT = 256,
+    OPT_INPUTS,
+    OPT_OUTPUTS,
     OPT_WEIGHTS,
     OPT_LABELS,
     OPT_PREPROCESS,
@@ -71,6 +78,8 @@ enum {
 
 static const struct option long_options[] = {
     {"input", required_argument, NULL, OPT_INPUT},
+    {"inputs", required_argument, NULL, OPT_INPUTS},
+    {"outputs", required_argument, NULL, OPT_OUTPUTS},
     {"weights", required_argument, NULL, OPT_WEIGHTS},
     {"labels", required_argument, NULL, OPT_LABELS},
     {"preprocess", required_argument, NULL, OPT_PREPROCESS},
@@ -94,6 +103,7 @@ static const struct option long_options[] = {
 typedef struct compile_call {
     kiln_compile_options options;
     given_inputs given;
+    model_part part;
     const char *model, *plan, *label_path;
     char *default_plan, *label_text, **labels;
     double mean[3], deviation[3], scale;
@@ -275,6 +285,11 @@ static int take_option(compile_call *c, int option, const char *value, char **ar
         return 0;
     case OPT_INPUT:
         return given_add(&c->given, value, false, &error) == KILN_OK ? 0 : fail(&error);
+    case OPT_INPUTS:
+    case OPT_OUTPUTS:
+        return part_add(&c->part, &c->given, option == OPT_INPUTS, value, &error) == KILN_OK
+                   ? 0
+                   : fail(&error);
     case OPT_LABELS:
         c->label_path = value;
         return load_labels(c, value, &error) == KILN_OK ? 0 : fail(&error);
@@ -398,6 +413,7 @@ static int compile(compile_call *c) {
     apply_statistics(c);
     c->options.inputs = c->given.values;
     c->options.input_count = c->given.count;
+    part_apply(&c->part, &c->options);
     if (status != 0) {
         return status;
     }
@@ -436,6 +452,7 @@ static int run(int argc, char **argv) {
     free(c.label_text);
     free(c.default_plan);
     given_free(&c.given);
+    part_free(&c.part);
     return status;
 }
 

@@ -17,6 +17,9 @@ static const char help_text[] =
     "  --data DIR            inputs and expected outputs; without it, seeded noise\n"
     "  --plan FILE           check this plan instead of compiling one\n"
     "  --input NAME=SHAPE    settle open dimensions (see: kiln help compile)\n"
+    "  --input NAME=@FILE    what the input is fed with\n"
+    "  --outputs NAME,...    check a part of the model (see: kiln help compile)\n"
+    "  --inputs NAME[=SHAPE],...\n"
     "  --weights f32|f16     compile with these weights\n"
     "  --batch N             the second batch (default 2)\n"
     "  --threads N           compute threads (default 1)\n"
@@ -31,6 +34,8 @@ enum {
     OPT_DATA = 256,
     OPT_PLAN,
     OPT_INPUT,
+    OPT_PART_INPUTS,
+    OPT_PART_OUTPUTS,
     OPT_WEIGHTS,
     OPT_BATCH,
     OPT_THREADS,
@@ -54,6 +59,7 @@ typedef struct verify_call {
     kiln_verify_options options;
     kiln_compile_options compile;
     given_inputs given;
+    model_part part;
     layer_line *lines;
     size_t count, capacity;
     bool all, json;
@@ -146,6 +152,11 @@ static int take_option(verify_call *c, int option, const char *value, char **arg
         return 0;
     case OPT_INPUT:
         return given_add(&c->given, value, false, &error) == KILN_OK ? 0 : fail(&error);
+    case OPT_PART_INPUTS:
+    case OPT_PART_OUTPUTS:
+        return part_add(&c->part, &c->given, option == OPT_PART_INPUTS, value, &error) == KILN_OK
+                   ? 0
+                   : fail(&error);
     case OPT_WEIGHTS:
         c->compile.weights = strcmp(value, "f16") == 0 ? KILN_F16 : KILN_F32;
         return strcmp(value, "f16") == 0 || strcmp(value, "f32") == 0
@@ -183,6 +194,7 @@ static int verify(verify_call *c, const char *model) {
     kiln_error error = {0};
     c->compile.inputs = c->given.values;
     c->compile.input_count = c->given.count;
+    part_apply(&c->part, &c->compile);
     c->options.compile = &c->compile;
     c->options.on_layer = keep_layer;
     c->options.on_progress = show_progress;
@@ -217,6 +229,8 @@ static int run(int argc, char **argv) {
         {"data", required_argument, NULL, OPT_DATA},
         {"plan", required_argument, NULL, OPT_PLAN},
         {"input", required_argument, NULL, OPT_INPUT},
+        {"inputs", required_argument, NULL, OPT_PART_INPUTS},
+        {"outputs", required_argument, NULL, OPT_PART_OUTPUTS},
         {"weights", required_argument, NULL, OPT_WEIGHTS},
         {"batch", required_argument, NULL, OPT_BATCH},
         {"threads", required_argument, NULL, OPT_THREADS},
@@ -247,6 +261,7 @@ static int run(int argc, char **argv) {
     }
     free(c.lines);
     given_free(&c.given);
+    part_free(&c.part);
     return status;
 }
 

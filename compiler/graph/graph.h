@@ -45,6 +45,7 @@ typedef struct tensor {
     bool is_sequence;
     struct tensor **members;
     size_t member_count;
+    bool left_out;            /* an input of the model, not of the part of it that is compiled */
     bool is_input, is_output; /* of the graph */
     bool open_batch;          /* an input whose first dimension the model leaves open */
     size_t mark;              /* scratch of whoever walks the graph */

@@ -15,18 +15,18 @@ static const char *name_of(const kiln_value *value) {
 }
 
 const kiln_value *given_value(const importing *im, const char *name, size_t position) {
-    for (size_t k = 0; k < im->input_count; k++) {
-        const char *given = name_of(&im->inputs[k]);
+    for (size_t k = 0; k < im->options->input_count; k++) {
+        const char *given = name_of(&im->options->inputs[k]);
         if (strcmp(given, name) == 0 || (given[0] == '\0' && k == position)) {
-            return &im->inputs[k];
+            return &im->options->inputs[k];
         }
     }
     return NULL;
 }
 
 kiln_status check_given(const importing *im) {
-    for (size_t k = 0; k < im->input_count; k++) {
-        const kiln_value *value = &im->inputs[k];
+    for (size_t k = 0; k < im->options->input_count; k++) {
+        const kiln_value *value = &im->options->inputs[k];
         if (value->rank > KILN_MAX_RANK) {
             return graph_fail(im->g, KILN_ERROR_ARGUMENT,
                               "input '%s' was given %u dimensions; at most %d", name_of(value),
@@ -40,8 +40,8 @@ kiln_status check_given(const importing *im) {
  */
 static kiln_status check_names(const importing *im) {
     const graph *g = im->g;
-    for (size_t k = 0; k < im->input_count; k++) {
-        const char *name = name_of(&im->inputs[k]);
+    for (size_t k = 0; k < im->options->input_count; k++) {
+        const char *name = name_of(&im->options->inputs[k]);
         const tensor *t = graph_find_tensor(g, name);
         if (name[0] == '\0' || (t != NULL && (t->is_input || t->producer == NULL))) {
             continue;
@@ -99,6 +99,15 @@ static kiln_status bind_value(importing *im, tensor *t, const kiln_value *value)
     return status;
 }
 
+kiln_status bind_initializer(importing *im, tensor *t) {
+    const kiln_value *value = given_value(im, t->name, SIZE_MAX);
+    if (value == NULL || value->data == NULL) {
+        return KILN_OK;
+    }
+    kiln_status status = shape_from_value(im, value, NULL, t);
+    return status == KILN_OK ? bind_value(im, t, value) : status;
+}
+
 /* ---- Inputs -------------------------------------------------------------------------------- */
 
 /* Who reads an input of a type that only the boundary has reads its cast instead. */
@@ -138,7 +147,8 @@ kiln_status bind_inputs(importing *im) {
     for (size_t k = 0; k < g->input_count && status == KILN_OK; k++) {
         tensor *t = g->inputs[k];
         const kiln_value *value = given_value(im, t->name, k);
-        if (t->mark != 0 && value != NULL && value->data != NULL) {
+        bool binds = !im->options->sample_inputs || t->mark != 0;
+        if (binds && value != NULL && value->data != NULL) {
             status = bind_value(im, t, value);
         } else {
             status = cast_input(im, t);

@@ -100,8 +100,8 @@ static kiln_status shape_from_model(importing *im, const Onnx__TensorShapeProto 
     return tensor_set_shape(im->g, NULL, t, (uint32_t)shape->n_dim, dims);
 }
 
-static kiln_status shape_from_value(importing *im, const kiln_value *value,
-                                    const Onnx__TensorShapeProto *shape, tensor *t) {
+kiln_status shape_from_value(importing *im, const kiln_value *value,
+                             const Onnx__TensorShapeProto *shape, tensor *t) {
     int64_t dims[KILN_MAX_RANK];
     if (shape != NULL && shape->n_dim != value->rank) {
         return graph_fail(im->g, KILN_ERROR_ARGUMENT,
@@ -113,6 +113,18 @@ static kiln_status shape_from_value(importing *im, const kiln_value *value,
         dims[k] = batch ? open_batch(im) : value->dims[k];
     }
     return tensor_set_shape(im->g, NULL, t, value->rank, dims);
+}
+
+kiln_status shape_from_value_info(importing *im, const Onnx__ValueInfoProto *p, tensor *t) {
+    kiln_dtype dtype;
+    if (!dtype_of_onnx_type(p->type->tensor_type->elem_type, &dtype)) {
+        return KILN_OK;
+    }
+    set_inner_type(t, dtype);
+    const Onnx__TensorShapeProto *shape = p->type->tensor_type->shape;
+    return shape != NULL && given_value(im, t->name, SIZE_MAX) == NULL
+               ? shape_from_model(im, shape, t)
+               : KILN_OK;
 }
 
 /* ---- Inputs -------------------------------------------------------------------------------- */
@@ -140,10 +152,12 @@ kiln_status import_input(importing *im, kiln_span message) {
     kiln_status status = KILN_OK;
     if (p == NULL || p->name == NULL || p->name[0] == '\0') {
         status = graph_fail(im->g, KILN_ERROR_FORMAT, "an input is damaged or has no name");
-    } else if (graph_find_tensor(im->g, p->name) == NULL) { /* else it is an initializer */
+    } else if (graph_find_tensor(im->g, p->name) == NULL) {
         status = make_input(im, p);
     } else if (graph_find_tensor(im->g, p->name)->is_input) {
         status = graph_fail(im->g, KILN_ERROR_FORMAT, "input '%s' is defined twice", p->name);
+    } else {
+        status = bind_initializer(im, graph_find_tensor(im->g, p->name));
     }
     if (p != NULL) {
         onnx__value_info_proto__free_unpacked(p, NULL);
@@ -187,10 +201,8 @@ static kiln_status make_output(importing *im, const Onnx__ValueInfoProto *p) {
     if (t == NULL || (t->producer == NULL && !t->is_input && t->data == NULL)) {
         return graph_fail(g, KILN_ERROR_FORMAT, "output '%s' is not computed by any node", p->name);
     }
-    if (t->is_output) {
-        return graph_fail(g, KILN_ERROR_FORMAT, "output '%s' is listed twice", p->name);
-    }
-    if (dtype != inner_dtype(dtype) && !t->is_input) {
+    /* One that is listed twice stands twice in the list. */
+    if (dtype != inner_dtype(dtype) && !t->is_input && !t->is_output) {
         status = cast_output(im, t, dtype, &t);
     }
     if (status == KILN_OK) {

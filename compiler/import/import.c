@@ -92,7 +92,7 @@ kiln_status each_field(importing *im, kiln_span rest, uint32_t number, part_impo
 }
 
 /* Every message `number` of the graph. A graph may come in several pieces: protobuf merges them. */
-static kiln_status each_part(importing *im, uint32_t number, part_importer take) {
+kiln_status each_part(importing *im, uint32_t number, part_importer take) {
     wire_field field;
     bool sound = true;
     kiln_status status = KILN_OK;
@@ -198,7 +198,11 @@ static kiln_status import_parts(importing *im) {
         status = import_nodes(im);
     }
     if (status == KILN_OK) {
-        status = each_part(im, GRAPH_OUTPUT, import_output);
+        status = im->options->part_output_count > 0 ? import_part_outputs(im)
+                                                    : each_part(im, GRAPH_OUTPUT, import_output);
+    }
+    if (status == KILN_OK && im->options->part_input_count > 0) {
+        status = import_part_inputs(im);
     }
     if (status == KILN_OK) {
         status = bind_inputs(im);
@@ -209,9 +213,12 @@ static kiln_status import_parts(importing *im) {
     return status == KILN_OK ? graph_refresh(im->g) : status;
 }
 
-kiln_status import_model(const char *path, const kiln_value *inputs, size_t input_count,
-                         bool symbolic_batch, kiln_error *error, graph **out_graph) {
-    importing im = {.inputs = inputs, .input_count = input_count, .symbolic_batch = symbolic_batch};
+kiln_status import_model(const char *path, const kiln_compile_options *options, bool symbolic_batch,
+                         kiln_error *error, graph **out_graph) {
+    kiln_compile_options defaults;
+    kiln_compile_options_init(&defaults);
+    importing im = {.options = options != NULL ? options : &defaults,
+                    .symbolic_batch = symbolic_batch};
     *out_graph = NULL;
     kiln_status status = graph_create(path, error, &im.g);
     if (status != KILN_OK) {

@@ -13,10 +13,11 @@
  * become f32. Inputs and outputs declared f16 or i32 get a Cast node at the boundary. Graph inputs
  * or outputs of other types are refused with the type's name.
  *
- * Values given in `inputs` replace an input only where an operator needs it at compile time
- * (op->constant_inputs, traced back through the nodes between). */
-kiln_status import_model(const char *path, const kiln_value *inputs, size_t input_count,
-                         bool symbolic_batch, kiln_error *error, graph **out_graph);
+ * Values in options->inputs replace an input; where they are samples, only one that an operator
+ * needs at compile time (op->constant_inputs, traced back through the nodes between). options may
+ * be NULL. */
+kiln_status import_model(const char *path, const kiln_compile_options *options, bool symbolic_batch,
+                         kiln_error *error, graph **out_graph);
 
 /* Whether a value has the shape of a plan's input, the batch apart; of a batched input, how many
  * samples it holds, which is one number for all inputs (0: none has been seen). */

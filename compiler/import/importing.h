@@ -73,10 +73,10 @@ typedef struct importing {
     mapped_file *files;
     const char *folder; /* of the model: external data lie in it */
     kiln_span model;
-    const kiln_value *inputs;
-    size_t input_count;
+    const kiln_compile_options *options;
     bool symbolic_batch;
-    scope *scope; /* NULL: the model's graph, whose names are the tensors' */
+    const char *looked_for; /* by who walks over the model for a name */
+    scope *scope;           /* NULL: the model's graph, whose names are the tensors' */
     name_table functions;
     size_t inlined_nodes, inlined_bytes;
     bool needs_version; /* of the default ONNX domain: some operator is of it */
@@ -85,6 +85,8 @@ typedef struct importing {
 /* import.c. Every field `number` of a message is given to `take`. */
 typedef kiln_status (*part_importer)(importing *im, kiln_span message);
 kiln_status each_field(importing *im, kiln_span message, uint32_t number, part_importer take);
+/* The same for the model's graph, which may come in several pieces: protobuf merges them. */
+kiln_status each_part(importing *im, uint32_t number, part_importer take);
 /* Constants and nodes of a subgraph, and nodes of a function's body, into the scope. */
 kiln_status import_graph_parts(importing *im, kiln_span message);
 kiln_status import_body(importing *im, kiln_span message, uint32_t node_field);
@@ -136,11 +138,23 @@ kiln_status import_output(importing *im, kiln_span message);
 /* A cast at the graph's boundary, appended to the nodes. */
 kiln_status add_boundary_cast(importing *im, tensor *from, tensor *to);
 
+/* Shapes: given by the caller, which `shape` may contradict; declared; of an inner tensor. */
+kiln_status shape_from_value(importing *im, const kiln_value *value,
+                             const Onnx__TensorShapeProto *shape, tensor *t);
+kiln_status shape_from_value_info(importing *im, const Onnx__ValueInfoProto *p, tensor *t);
+
+/* part.c: outputs and inputs named by the caller. */
+kiln_status import_part_outputs(importing *im);
+kiln_status import_part_inputs(importing *im);
+
 /* bind.c: values and shapes given by the caller. */
 kiln_status check_given(const importing *im);
 /* By name, or, for a value without one, by position among the inputs. NULL: not given. */
 const kiln_value *given_value(const importing *im, const char *name, size_t position);
-/* Given values that are needed when compiling become constants; other inputs get their casts. */
+/* An initializer that is listed as an input takes the value given for it. */
+kiln_status bind_initializer(importing *im, tensor *t);
+/* Given values become constants (samples only where they are needed when compiling); other inputs
+ * get their casts. */
 kiln_status bind_inputs(importing *im);
 
 /* Gives a tensor inside the graph the type that holds values of `dtype`. */

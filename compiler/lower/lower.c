@@ -122,6 +122,16 @@ static void walk_final_dense(lowering *l, uint32_t *producer) {
     }
 }
 
+/* The batch may be open in the model and in nothing that a run computes. */
+static bool is_batchable(const program *p) {
+    for (size_t k = 0; k < p->tensor_count; k++) {
+        if (p->tensors[k].batched != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 kiln_status lower_graph_to_program(graph *g, const kiln_compile_options *options,
                                    program **out_program) {
     for (size_t k = 0; k < g->tensor_count; k++) {
@@ -132,7 +142,6 @@ kiln_status lower_graph_to_program(graph *g, const kiln_compile_options *options
         return KILN_ERROR_MEMORY;
     }
     l.p->source = g;
-    l.p->batchable = g->batch_symbolic;
     kiln_status (*const steps[])(lowering *) = {lower_inputs, lower_nodes, lower_outputs,
                                                 lowering_resolve_columns};
     for (size_t k = 0; k < sizeof steps / sizeof *steps; k++) {
@@ -145,6 +154,7 @@ kiln_status lower_graph_to_program(graph *g, const kiln_compile_options *options
     if (producer == NULL) {
         return KILN_ERROR_MEMORY;
     }
+    l.p->batchable = is_batchable(l.p);
     mark_final_dense(l.p, producer);
     walk_final_dense(&l, producer);
     count_copies(l.p);

@@ -283,8 +283,8 @@ static kiln_status pair_input(comparison *c, size_t k) {
 kiln_status comparison_import(comparison *c) {
     kiln_status status = set_batch(c);
     if (status == KILN_OK) {
-        status = import_model(c->v->onnx_path, c->shapes, c->shape_count, false, c->v->error,
-                              &c->reference);
+        kiln_compile_options options = verification_options(c->v, c->shapes, c->shape_count);
+        status = import_model(c->v->onnx_path, &options, false, c->v->error, &c->reference);
     }
     if (status != KILN_OK) {
         return status;

@@ -6,13 +6,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+kiln_compile_options verification_options(const verification *v, const kiln_value *inputs,
+                                          size_t count) {
+    kiln_compile_options options;
+    kiln_compile_options_init(&options);
+    if (v->options->compile != NULL) {
+        options = *v->options->compile;
+    }
+    options.inputs = inputs;
+    options.input_count = count;
+    options.sample_inputs = true;
+    return options;
+}
+
 /* ---- Compiling ----------------------------------------------------------------------------- */
 
 /* Data settle an input's shape, but for its batch where the model leaves that open: the plan is to
  * be the one that others get, too. */
 static kiln_status leave_batch_open(verification *v, kiln_value *values) {
     graph *g = NULL;
-    kiln_status status = import_model(v->onnx_path, v->given, v->given_count, false, v->error, &g);
+    kiln_compile_options options = verification_options(v, v->given, v->given_count);
+    kiln_status status = import_model(v->onnx_path, &options, false, v->error, &g);
     uint32_t batch = 0;
     bool alike = true;
     for (size_t k = 0; status == KILN_OK && k < g->input_count; k++) {
@@ -49,14 +63,8 @@ static bool is_open(const verification *v, const kiln_value *values) {
 }
 
 static kiln_status compile_plan(verification *v, const kiln_value *values) {
-    kiln_compile_options options;
+    kiln_compile_options options = verification_options(v, values, v->given_count);
     kiln_compile_report report;
-    kiln_compile_options_init(&options);
-    if (v->options->compile != NULL) {
-        options = *v->options->compile;
-    }
-    options.inputs = values;
-    options.input_count = v->given_count;
     kiln_plan_close(v->plan);
     v->plan = NULL;
     file_writer out;

@@ -51,13 +51,23 @@ typedef enum kiln_memory {
 } kiln_memory;
 
 typedef struct kiln_compile_options {
-    /* Shapes that settle open dimensions or replace fixed ones. An entry with data also settles
-     * the value of an input on which shapes depend (Reshape's shape, Slice's starts, ...); such an
-     * input is then no input of the plan. A dims[0] of KILN_BATCH leaves the batch to sessions;
-     * where that cannot be it is an error, not a plan for a batch of one. */
+    /* Shapes that settle open dimensions or replace fixed ones. An entry with data settles the
+     * value of an input, of one with an initializer, too, which is then no input of the plan: one
+     * on which shapes depend (Reshape's shape, Slice's starts, ...), a flag, a constant. A dims[0]
+     * of KILN_BATCH leaves the batch to sessions; where that cannot be it is an error, not a plan
+     * for a batch of one. */
     const kiln_value *inputs;
     size_t input_count;
-    kiln_dtype weights;        /* KILN_F32 (default) or KILN_F16: storage type of weights */
+    /* A part of the model: its outputs and inputs are the tensors of these names, inner ones in
+     * f32, i64 or bool. An inner tensor's shape is what `inputs` says, or what the model before it
+     * makes, or what the file declares. The outputs must not need another input of the model. None:
+     * the model's own. */
+    const char *const *part_inputs;
+    size_t part_input_count;
+    const char *const *part_outputs;
+    size_t part_output_count;
+    bool sample_inputs; /* data in `inputs` are samples: bound only where shapes depend on them */
+    kiln_dtype weights; /* KILN_F32 (default) or KILN_F16: storage type of weights */
     const char *const *labels; /* class labels, or NULL */
     size_t label_count;
     kiln_preprocess preprocess; /* present = false: none is recorded */

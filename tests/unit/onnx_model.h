@@ -200,7 +200,12 @@ static inline kiln_status import_with(const kiln_value *values, size_t count, bo
     model_pack();
     write_bytes(m.path, m.bytes, m.size);
     graph_free(m.g);
-    return import_model(m.path, values, count, symbolic, &m.error, &m.g);
+    kiln_compile_options options;
+    kiln_compile_options_init(&options);
+    options.inputs = values;
+    options.input_count = count;
+    options.sample_inputs = true;
+    return import_model(m.path, &options, symbolic, &m.error, &m.g);
 }
 
 static inline void import_fine(void) {

@@ -1,8 +1,8 @@
-/* A session's constants: checked against their checksums, widened from f16, given back once packed.
+/* A session's constants: checked against their checksums, widened from what they are stored as,
+ * given back once packed.
  */
 #include "runtime/kernels/xnnpack.h"
 #include "runtime/session.h"
-#include <kiln/half.h>
 
 #define XXH_INLINE_ALL
 #include <string.h>
@@ -30,28 +30,27 @@ static kiln_status verify_constant(kiln_session *s, uint32_t tensor, kiln_error 
 #define WIDEN_TASK ((size_t)1 << 16) /* elements */
 
 typedef struct widening {
-    const uint16_t *from;
+    const kiln_plan_view *view;
+    const kiln_plan_tensor_record *from;
     float *to;
 } widening;
 
 static void widen_range(void *context, size_t begin, size_t count) {
     const widening *w = context;
-    for (size_t k = begin; k < begin + count; k++) {
-        w->to[k] = kiln_f32_from_f16(w->from[k]);
-    }
+    kiln_plan_widen(w->view, w->from, begin, count, w->to + begin);
 }
 
 static kiln_status widen(kiln_session *s, uint32_t tensor, kiln_error *error) {
     const kiln_plan_view *v = &s->plan->view;
     const kiln_plan_tensor_record *t = &v->tensors[tensor];
     widened *w = &s->widened[tensor];
-    size_t count = (size_t)kiln_plan_tensor_bytes(t) / 2;
+    size_t count = (size_t)kiln_plan_tensor_elements(t);
     w->bytes = count * sizeof(float) + XNNPACK_MARGIN;
     w->data = session_allocate(s, w->bytes);
     if (w->data == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    widening job = {(const uint16_t *)(const void *)(v->weights + t->offset), w->data};
+    widening job = {v, t, w->data};
     pthreadpool_parallelize_1d_tile_1d(s->threadpool, widen_range, &job, count, WIDEN_TASK, 0);
     return KILN_OK;
 }
@@ -60,7 +59,8 @@ kiln_status load_constant(kiln_session *s, operand *o, bool as_stored, kiln_erro
     const kiln_plan_view *v = &s->plan->view;
     uint32_t tensor = (uint32_t)(o->record - v->tensors);
     kiln_status status = verify_constant(s, tensor, error);
-    bool narrow = o->record->stored_dtype != o->record->dtype && !as_stored;
+    bool read_so = as_stored && o->record->stored_dtype == KILN_F16;
+    bool narrow = o->record->stored_dtype != o->record->dtype && !read_so;
     if (status == KILN_OK && narrow && s->widened[tensor].data == NULL) {
         status = widen(s, tensor, error);
     }

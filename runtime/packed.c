@@ -134,13 +134,14 @@ size_t kiln_plan_prepacked_bytes(const kiln_plan *plan) {
 /* Constants are told apart by where they lie: several tensors may name the same bytes. */
 static uint64_t key_of(const operand *weights, const packed_form *form) {
     struct {
-        uint64_t offset, bytes, stored_dtype, dims[KILN_MAX_RANK];
+        uint64_t offset, bytes, stored_dtype, stored_axis, dims[KILN_MAX_RANK];
         char name[32];
     } key;
     memset(&key, 0, sizeof key);
     key.offset = weights->record->offset;
     key.bytes = form->bytes;
     key.stored_dtype = weights->record->stored_dtype;
+    key.stored_axis = weights->record->stored_axis;
     for (uint32_t k = 0; k < weights->rank; k++) {
         key.dims[k] = weights->dims[k];
     }

@@ -160,12 +160,17 @@ void kiln_plan_close(kiln_plan *plan) {
 
 /* ---- Asking -------------------------------------------------------------------------------- */
 
-uint64_t kiln_plan_tensor_bytes(const kiln_plan_tensor_record *tensor) {
+uint64_t kiln_plan_tensor_elements(const kiln_plan_tensor_record *tensor) {
     uint64_t elements = 1;
     for (uint32_t k = 0; k < tensor->rank; k++) {
         elements *= tensor->dims[k];
     }
-    return elements * kiln_dtype_size((kiln_dtype)tensor->stored_dtype);
+    return elements;
+}
+
+uint64_t kiln_plan_tensor_bytes(const kiln_plan_tensor_record *tensor) {
+    uint64_t stored = kiln_dtype_size((kiln_dtype)tensor->stored_dtype);
+    return stored_scales(tensor) * 2 * sizeof(float) + kiln_plan_tensor_elements(tensor) * stored;
 }
 
 void tensor_info(const kiln_plan_view *view, uint32_t tensor, kiln_tensor_info *out_info) {
@@ -174,11 +179,8 @@ void tensor_info(const kiln_plan_view *view, uint32_t tensor, kiln_tensor_info *
                                    .dtype = (kiln_dtype)record->dtype,
                                    .rank = record->rank,
                                    .batched = record->batched != 0};
-    uint64_t elements = 1;
-    for (uint32_t k = 0; k < record->rank; k++) {
-        out_info->dims[k] = record->dims[k];
-        elements *= record->dims[k];
-    }
+    memcpy(out_info->dims, record->dims, record->rank * sizeof *record->dims);
+    uint64_t elements = kiln_plan_tensor_elements(record);
     out_info->bytes = (size_t)(elements * kiln_dtype_size(out_info->dtype));
 }
 
@@ -260,10 +262,6 @@ void kiln_plan_inspect(const kiln_plan *plan, kiln_plan_view *out_view) {
     *out_view = plan->view;
 }
 
-static uint64_t elements_of(const kiln_plan_tensor_record *t) {
-    return kiln_plan_tensor_bytes(t) / kiln_dtype_size((kiln_dtype)t->stored_dtype);
-}
-
 static bool is_transposed(const kiln_plan_view *v, const kiln_plan_step *s) {
     kiln_conv_nd_params params = {.transposed = s->kernel == KILN_KERNEL_DECONV_2D};
     if (s->kernel == KILN_KERNEL_CONV_ND) {
@@ -285,13 +283,13 @@ uint64_t kiln_plan_step_macs(const kiln_plan *plan, size_t step) {
     case KILN_KERNEL_CONV_2D:
     case KILN_KERNEL_CONV_ND:
     case KILN_KERNEL_DECONV_2D: { /* outputs, or transposed inputs, x elements of one filter */
-        uint64_t weights = elements_of(&v->tensors[operands[1]]);
-        return is_transposed(v, s) ? elements_of(x) * (weights / x->dims[1])
-                                   : elements_of(y) * (weights / y->dims[1]);
+        uint64_t weights = kiln_plan_tensor_elements(&v->tensors[operands[1]]);
+        return is_transposed(v, s) ? kiln_plan_tensor_elements(x) * (weights / x->dims[1])
+                                   : kiln_plan_tensor_elements(y) * (weights / y->dims[1]);
     }
     case KILN_KERNEL_FULLY_CONNECTED:
     case KILN_KERNEL_MATMUL:
-        return elements_of(y) * x->dims[x->rank - 1];
+        return kiln_plan_tensor_elements(y) * x->dims[x->rank - 1];
     default:
         return 0;
     }

@@ -37,6 +37,11 @@ bool band_describe(const kiln_plan_view *view, const kiln_plan_band *band, uint3
                    kiln_band_step *out_step);
 /* Fills one operand from a tensor record, data excepted. NULL: an absent one. */
 void operand_describe(const kiln_plan_tensor_record *record, operand *out_operand);
+/* stored.c: constants stored as integers; how many scales, and zeros, each has (0: others); whether
+ * the record says something that can be. */
+bool stored_as_integers(const kiln_plan_tensor_record *t);
+uint64_t stored_scales(const kiln_plan_tensor_record *t);
+bool stored_soundly(const kiln_plan_tensor_record *t);
 /* One step as kernels see it; operands points to room for all of its operands. */
 void call_describe(const kiln_plan_view *view, size_t step, operand *operands,
                    kernel_call *out_call);

@@ -168,10 +168,7 @@ static bool check_tensor(const kiln_plan *plan, const kiln_plan_tensor_record *t
         elements = elements / t->dims[2] * t->window_rows;
     }
     uint64_t reach = (elements / row - 1) * t->row_stride + row; /* elements from first to last */
-    bool stored =
-        t->stored_dtype == t->dtype ||
-        (t->place == KILN_PLACE_CONSTANT && t->dtype == KILN_F32 && t->stored_dtype == KILN_F16);
-    if (!stored || t->row_stride < row || t->offset % size != 0) {
+    if (!stored_soundly(t) || t->row_stride < row || t->offset % size != 0) {
         return false;
     }
     if (t->place == KILN_PLACE_ARENA) {
@@ -182,7 +179,7 @@ static bool check_tensor(const kiln_plan *plan, const kiln_plan_tensor_record *t
     }
     bool dense = t->row_stride == row && t->storage == KILN_PLAN_NONE;
     if (t->place == KILN_PLACE_CONSTANT) {
-        uint64_t bytes = elements * kiln_dtype_size((kiln_dtype)t->stored_dtype);
+        uint64_t bytes = kiln_plan_tensor_bytes(t);
         uint64_t room = section_bytes(plan, KILN_SECTION_WEIGHTS);
         return dense && t->batched == 0 && t->layout == KILN_ROW_MAJOR &&
                t->offset % KILN_PLAN_WEIGHT_ALIGNMENT == 0 &&

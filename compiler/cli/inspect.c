@@ -20,8 +20,7 @@ uint64_t step_parameters(const kiln_plan_view *v, const kiln_plan_step *s) {
         uint32_t id = v->operands[s->first_operand + k];
         if (id != KILN_PLAN_NONE && v->tensors[id].place == KILN_PLACE_CONSTANT &&
             v->tensors[id].dtype == KILN_F32) {
-            parameters += kiln_plan_tensor_bytes(&v->tensors[id]) /
-                          kiln_dtype_size((kiln_dtype)v->tensors[id].stored_dtype);
+            parameters += kiln_plan_tensor_elements(&v->tensors[id]);
         }
     }
     return parameters;

@@ -2,7 +2,6 @@
  * different shapes, and a wide one may be written slice by slice. Here each read is traced to what
  * was written there, and said in ONNX's terms. */
 #include "compiler/export/exporting.h"
-#include <kiln/element.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -222,11 +221,10 @@ static const char *joined_whole(exporting *x, const kiln_plan_tensor_record *t) 
 
 float *constant_floats(exporting *x, uint32_t tensor) {
     const kiln_plan_tensor_record *t = &x->v.tensors[tensor];
-    const uint8_t *data = x->v.weights + t->offset;
     size_t count = elements_of(t);
     float *out = malloc(count * sizeof *out + 1);
-    for (size_t k = 0; out != NULL && k < count; k++) {
-        out[k] = (float)kiln_element_number((kiln_dtype)t->stored_dtype, data, k);
+    if (out != NULL) {
+        kiln_plan_widen(&x->v, t, 0, count, out);
     }
     x->model.failed = x->model.failed || out == NULL;
     return out;

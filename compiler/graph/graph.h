@@ -34,6 +34,8 @@ typedef struct tensor {
      * more than GRAPH_SMALL_BYTES in a mapped file: see tensor_align(). */
     const void *data;
     void *owned; /* = data when the graph must free() it */
+    /* The integers that an f32 constant was dequantised from, or NULL: what plans store. */
+    const struct quantized_constant *quantized;
     /* The elements of a constant that was computed from the batch's placeholder, at a batch of 1
      * and of 2 (batch.c); NULL: the same at every batch. */
     void *other[GRAPH_OTHER_BATCHES];
@@ -50,6 +52,16 @@ typedef struct tensor {
     bool open_batch;          /* an input whose first dimension the model leaves open */
     size_t mark;              /* scratch of whoever walks the graph */
 } tensor;
+
+/* value = (integer - zero) * scale, with scales and zeros by the index of an axis, or one for all.
+ */
+typedef struct quantized_constant {
+    kiln_dtype dtype;        /* U8, I8 */
+    const uint8_t *integers; /* in the order of the constant's elements; of I8 the bits */
+    size_t count;            /* of scales and zeros */
+    uint32_t axis;
+    const float *scales, *zeros;
+} quantized_constant;
 
 typedef enum attribute_type {
     ATTRIBUTE_INT,

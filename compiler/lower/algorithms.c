@@ -54,8 +54,9 @@ static bool is_depthwise(const program *p, const program_step *step) {
 static bool takes_winograd(const program *p, const program_step *step) {
     const kiln_conv_params *c = step->params;
     const program_tensor *w = &p->tensors[step->operands[1]];
-    return w->dims[1] == 3 && w->dims[2] == 3 && c->stride_height == 1 && c->stride_width == 1 &&
-           c->dilation_height == 1 && c->dilation_width == 1;
+    return (step->flags & KILN_STEP_EXACT) == 0 && w->dims[1] == 3 && w->dims[2] == 3 &&
+           c->stride_height == 1 && c->stride_width == 1 && c->dilation_height == 1 &&
+           c->dilation_width == 1;
 }
 
 static uint32_t cheapest(const program *p, const program_step *step) {

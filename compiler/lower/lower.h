@@ -55,6 +55,9 @@ kiln_status lower_step(lowering *l, const node *n, kiln_kernel kernel, const voi
                        size_t params_bytes, size_t input_count, const uint32_t *inputs,
                        size_t output_count, const uint32_t *outputs);
 
+/* The step that was made last also has these flags (KILN_STEP_*). */
+void lower_flag_step(lowering *l, uint32_t flags);
+
 /* output = x permuted / sliced / expanded: loops over output's physical dims, reading x at
  * start + sum i*input_strides (dense physical elements of x). The common form of COPY. */
 kiln_status lower_copy(lowering *l, const node *n, uint32_t x, uint32_t output,
@@ -101,7 +104,8 @@ typedef struct program_tensor {
     uint32_t row_stride;               /* elements */
     uint32_t window_rows;              /* rows held at a time; 0: all */
     program_constant constant;         /* CONSTANT */
-    uint64_t weights_offset, checksum; /* set by write/ */
+    uint64_t weights_offset, checksum; /* set by write/, */
+    uint16_t stored_axis;              /* and this */
 } program_tensor;
 
 typedef struct program_step {

@@ -349,6 +349,12 @@ kiln_status lower_step(lowering *l, const node *n, kiln_kernel kernel, const voi
     return l->status != KILN_OK ? l->status : lowering_add_step(l, &step);
 }
 
+void lower_flag_step(lowering *l, uint32_t flags) {
+    if (l->status == KILN_OK) {
+        l->p->steps[l->p->step_count - 1].flags |= flags;
+    }
+}
+
 kiln_status lower_copy(lowering *l, const node *n, uint32_t x, uint32_t output,
                        const int64_t *input_strides, int64_t input_start) {
     if (l->status != KILN_OK) {

@@ -271,8 +271,12 @@ static kiln_status lower_2d(lowering *l, node *n, const window *win, bool transp
                                      : lower_weight(l, n->inputs[1], line),
                           lower_tensor(l, bias_of(n))};
     uint32_t y = lower_output(l, n, 0);
-    return lower_step(l, n, transposed ? KILN_KERNEL_DECONV_2D : KILN_KERNEL_CONV_2D, &params,
-                      sizeof params, 3, inputs, 1, &y);
+    kiln_status status = lower_step(l, n, transposed ? KILN_KERNEL_DECONV_2D : KILN_KERNEL_CONV_2D,
+                                    &params, sizeof params, 3, inputs, 1, &y);
+    if (node_int(n, "exact", 0) != 0 || n->inputs[1]->quantized != NULL) {
+        lower_flag_step(l, KILN_STEP_EXACT);
+    }
+    return status;
 }
 
 static kiln_status lower_nd(lowering *l, node *n, const window *win, bool transposed) {

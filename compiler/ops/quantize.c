@@ -4,6 +4,7 @@
 #include "compiler/graph/element_type.h"
 #include "compiler/ops/axes.h"
 #include "compiler/ops/support.h"
+#include <kiln/element.h>
 
 #include <math.h>
 #include <string.h>
@@ -142,6 +143,34 @@ static float quantize_value(const quantizer *q, float x, float scale, float zero
     }
 }
 
+/* Weights are remembered as the integers that they are in the model. */
+static kiln_status remember_integers(graph *g, const node *n, uint32_t axis) {
+    const tensor *x = n->inputs[0], *scale = n->inputs[1], *zero = zero_of(n);
+    if ((x->narrow != KILN_U8 && x->narrow != KILN_I8) || x->producer != NULL) {
+        return KILN_OK;
+    }
+    size_t scales = (size_t)tensor_elements(scale), elements = (size_t)tensor_elements(x);
+    size_t count =
+        zero != NULL && tensor_elements(zero) != 1 ? (size_t)tensor_elements(zero) : scales;
+    quantized_constant *q = graph_allocate(g, sizeof *q);
+    uint8_t *integers = graph_allocate(g, elements);
+    float *parameters = graph_allocate(g, 2 * count * sizeof *parameters);
+    if (q == NULL || integers == NULL || parameters == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    for (size_t k = 0; k < elements; k++) {
+        kiln_element_put_number(x->narrow, integers, k, (double)tensor_f32_at(x, (int64_t)k));
+    }
+    for (size_t k = 0; k < count; k++) {
+        bool single = zero == NULL || tensor_elements(zero) == 1;
+        parameters[k] = tensor_f32_at(scale, scales == 1 ? 0 : (int64_t)k);
+        parameters[count + k] = zero == NULL ? 0 : element_at(zero, single ? 0 : (int64_t)k);
+    }
+    *q = (quantized_constant){x->narrow, integers, count, axis, parameters, parameters + count};
+    n->outputs[0]->quantized = q;
+    return KILN_OK;
+}
+
 static kiln_status evaluate_quantize(graph *g, node *n) {
     const tensor *x = n->inputs[0], *scale = n->inputs[1], *zero = zero_of(n);
     tensor *y = n->outputs[0];
@@ -162,7 +191,7 @@ static kiln_status evaluate_quantize(graph *g, node *n) {
             ((int64_t *)y->owned)[k] = (int64_t)value;
         }
     }
-    return KILN_OK;
+    return q.kind == KILN_DEQUANTIZE ? remember_integers(g, n, q.axis) : KILN_OK;
 }
 
 /* ---- Lowering ------------------------------------------------------------------------------ */

@@ -19,6 +19,7 @@ static const struct {
     {"expand_operators", pass_expand_operators, true},
     /* Identities hide patterns from what follows. */
     {"remove_no_ops", pass_remove_no_ops, false},
+    {"fuse_quantize", pass_fuse_quantize, false},
     /* Before transposes are merged: the shuffle's transpose is part of its pattern. */
     {"fuse_channel_shuffle", pass_fuse_channel_shuffle, false},
     {"merge_transposes", pass_merge_transposes, false},

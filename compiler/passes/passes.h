@@ -10,6 +10,7 @@ kiln_status pass_fold_constants(graph *g, size_t *inout_rewrites);
 kiln_status pass_expand_operators(graph *g, size_t *inout_rewrites);
 kiln_status pass_drop_unread_inputs(graph *g, size_t *inout_rewrites);
 kiln_status pass_remove_no_ops(graph *g, size_t *inout_rewrites);
+kiln_status pass_fuse_quantize(graph *g, size_t *inout_rewrites);
 kiln_status pass_fuse_channel_shuffle(graph *g, size_t *inout_rewrites);
 kiln_status pass_merge_transposes(graph *g, size_t *inout_rewrites);
 kiln_status pass_fuse_matmul_bias(graph *g, size_t *inout_rewrites);

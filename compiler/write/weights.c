@@ -243,8 +243,20 @@ static kiln_status grow_blobs(weight_writer *writer) {
     return KILN_OK;
 }
 
+static kiln_status stream_elements(stream *s, const program_tensor *t,
+                                   const stored_integers *integers) {
+    size_t element = kiln_dtype_size(t->dtype);
+    if (integers != NULL) {
+        s->dtype = s->stored = integers->dtype;
+        return stream_run(s, integers->bytes, integers->size, 1, 1);
+    }
+    return t->constant.source != NULL
+               ? stream_view(s, t)
+               : stream_run(s, t->constant.data, (size_t)program_elements(t), element, element);
+}
+
 kiln_status weight_writer_add(weight_writer *writer, program_tensor *constant,
-                              kiln_dtype stored_dtype) {
+                              kiln_dtype stored_dtype, const stored_integers *integers) {
     if (writer->chunk == NULL && (writer->chunk = malloc(CHUNK_BYTES)) == NULL) {
         return kiln_fail(writer->error, KILN_ERROR_MEMORY, "out of memory");
     }
@@ -254,11 +266,7 @@ kiln_status weight_writer_add(weight_writer *writer, program_tensor *constant,
     }
     XXH3_64bits_reset(hash);
     stream s = {writer, hash, 0, constant->dtype, stored_dtype, writer->start + writer->position};
-    kiln_status status =
-        constant->constant.source != NULL
-            ? stream_view(&s, constant)
-            : stream_run(&s, constant->constant.data, (size_t)program_elements(constant),
-                         kiln_dtype_size(constant->dtype), kiln_dtype_size(constant->dtype));
+    kiln_status status = stream_elements(&s, constant, integers);
     if (status == KILN_OK && s.filled > 0) {
         status = flush_chunk(&s);
     }
@@ -267,7 +275,7 @@ kiln_status weight_writer_add(weight_writer *writer, program_tensor *constant,
     if (status != KILN_OK) {
         return status;
     }
-    if (constant->constant.source != NULL) {
+    if (constant->constant.source != NULL && integers == NULL) {
         release_source(constant->constant.source);
     }
     uint64_t size = s.position - writer->start - writer->position;

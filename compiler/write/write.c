@@ -79,6 +79,7 @@ static void add_tensors(plan_writing *w) {
         kiln_plan_tensor_record record = program_record(tensor);
         record.name = string_table_add(&w->strings, tensor->name);
         record.stored_dtype = w->stored_dtype[t];
+        record.stored_axis = tensor->stored_axis;
         record.storage = tensor->place == KILN_PLACE_ARENA ? tensor->storage : KILN_PLAN_NONE;
         record.offset = constant ? tensor->weights_offset : tensor->slice_offset;
         record.checksum = constant ? tensor->checksum : 0;
@@ -221,13 +222,27 @@ static void lay_out_sections(plan_writing *w) {
 
 /* ---- Writing ------------------------------------------------------------------------------- */
 
+/* As integers where that is what they were, whatever else was asked for. */
+static kiln_status write_constant(plan_writing *w, size_t t) {
+    program_tensor *tensor = &w->p->tensors[t];
+    stored_integers integers;
+    bool small = integers_of_constant(tensor, &integers);
+    if (small) {
+        w->stored_dtype[t] = (uint8_t)integers.dtype;
+        tensor->stored_axis = integers.axis;
+    }
+    kiln_status status = weight_writer_add(&w->weights, tensor, (kiln_dtype)w->stored_dtype[t],
+                                           small ? &integers : NULL);
+    free(integers.bytes);
+    return status;
+}
+
 static kiln_status write_weights(plan_writing *w) {
     w->weights.start = w->header.sections[KILN_SECTION_WEIGHTS].offset;
     for (size_t t = 0; t < w->p->tensor_count; t++) {
         program_tensor *tensor = &w->p->tensors[t];
         if (w->tensor_index[t] != KILN_PLAN_NONE && tensor->place == KILN_PLACE_CONSTANT) {
-            kiln_status status =
-                weight_writer_add(&w->weights, tensor, (kiln_dtype)w->stored_dtype[t]);
+            kiln_status status = write_constant(w, t);
             if (status != KILN_OK) {
                 return status;
             }

@@ -35,10 +35,21 @@ typedef struct weight_writer {
     kiln_error *error;
 } weight_writer;
 
+/* integers.c: a constant as integers, to be free()d; as a plan has them (stored_axis in
+ * plan_format.h). False: it is to be stored as f32. */
+typedef struct stored_integers {
+    kiln_dtype dtype;
+    uint16_t axis;
+    uint8_t *bytes;
+    size_t size;
+} stored_integers;
+bool integers_of_constant(const program_tensor *t, stored_integers *out);
+
 /* Streams one constant; sets its weights_offset and checksum. Elements are stored as stored_dtype
- * (F32 constants may be stored as F16). An identical blob is stored once. */
+ * (F32 constants may be stored as F16), or are the integers, which may be NULL. An identical blob
+ * is stored once. */
 kiln_status weight_writer_add(weight_writer *writer, program_tensor *constant,
-                              kiln_dtype stored_dtype);
+                              kiln_dtype stored_dtype, const stored_integers *integers);
 /* The margin past the last constant that kernels may read. */
 kiln_status weight_writer_finish(weight_writer *writer);
 void weight_writer_free(weight_writer *writer);

@@ -90,12 +90,15 @@ typedef enum kiln_plan_layout { KILN_ROW_MAJOR = 0, KILN_CHANNELS_LAST = 1 } kil
 typedef struct kiln_plan_tensor_record {
     uint32_t name;        /* string; the ONNX tensor's name where it is one */
     uint8_t dtype;        /* kiln_dtype that kernels see */
-    uint8_t stored_dtype; /* constants: dtype in the file (F16 for f16 weights), else = dtype */
+    uint8_t stored_dtype; /* constants: dtype in the file (f32 as F16, U8 or I8), else = dtype */
     uint8_t rank;         /* 0 .. 8; rank 0 is a scalar */
     uint8_t layout;       /* kiln_plan_layout */
     uint8_t place;        /* kiln_plan_place */
     uint8_t batched;
-    uint16_t reserved;
+    /* Constants stored as U8 or I8, value = (integer - zero) * scale in f32: 0: one scale and zero;
+     * else one for each index of dims[stored_axis - 1]. Stored are the scales, then the zeros, both
+     * as f32, then the integers. 0 for all others. */
+    uint16_t stored_axis;
     uint32_t storage;    /* ARENA: index of the storage, else KILN_PLAN_NONE */
     uint32_t row_stride; /* elements */
     /* Written and read in one band: so many rows of the picture are in the storage at a time, and
@@ -702,6 +705,11 @@ KILN_API void kiln_plan_inspect(const kiln_plan *plan, kiln_plan_view *out_view)
 KILN_API uint64_t kiln_plan_step_macs(const kiln_plan *plan, size_t step);
 /* Dense size in bytes of the elements of a tensor as stored (constants) or for a batch of one. */
 KILN_API uint64_t kiln_plan_tensor_bytes(const kiln_plan_tensor_record *tensor);
+KILN_API uint64_t kiln_plan_tensor_elements(const kiln_plan_tensor_record *tensor);
+/* Elements [begin, begin + count) of a constant as f32, in the order in which they are stored, from
+ * whatever they are stored as. */
+KILN_API void kiln_plan_widen(const kiln_plan_view *view, const kiln_plan_tensor_record *tensor,
+                              size_t begin, size_t count, float *out);
 
 /* Sizes of the records are part of the format. */
 _Static_assert(sizeof(kiln_plan_section) == 24, "plan format");

@@ -1,7 +1,6 @@
 /* Fine-tuning: the backbone's last dense layers become the head, weights included. */
 #include "runtime/train/parts.h"
 #include "runtime/train/trainer.h"
-#include <kiln/half.h>
 
 #include <math.h>
 #include <string.h>
@@ -94,12 +93,11 @@ kiln_status fine_tune_head(kiln_trainer *t, kiln_error *error) {
 }
 
 static void copy_constant(const kiln_plan_view *v, const kiln_plan_tensor_record *t, real *out) {
-    const uint8_t *data = v->weights + t->offset;
-    bool half = t->stored_dtype == KILN_F16;
-    size_t count = (size_t)(kiln_plan_tensor_bytes(t) / (half ? 2 : 4));
+    size_t count = (size_t)kiln_plan_tensor_elements(t);
     for (size_t k = 0; k < count; k++) {
-        out[k] = half ? kiln_f32_from_f16(((const uint16_t *)(const void *)data)[k])
-                      : ((const float *)(const void *)data)[k];
+        float value;
+        kiln_plan_widen(v, t, k, 1, &value);
+        out[k] = value;
     }
 }
 

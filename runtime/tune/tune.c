@@ -82,7 +82,9 @@ static uint8_t candidates_of(const tuning *t, size_t step, unsigned allowed) {
 static size_t find_candidates(tuning *t, const uint8_t *original, unsigned allowed) {
     size_t count = 0;
     for (size_t step = 0; step < t->steps; step++) {
-        uint8_t found = original[step] == NO_ALGORITHM ? 0 : candidates_of(t, step, allowed);
+        bool exact = (t->plan->view.steps[step].flags & KILN_STEP_EXACT) != 0;
+        unsigned these = exact ? allowed & EXACT_ALGORITHMS : allowed;
+        uint8_t found = original[step] == NO_ALGORITHM ? 0 : candidates_of(t, step, these);
         t->candidates[step] = (found & ~BIT(original[step] & 31)) != 0 ? found : 0;
         count += t->candidates[step] != 0;
         for (size_t a = 0; a < KILN_CONV_ALGORITHM_COUNT; a++) {

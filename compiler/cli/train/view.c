@@ -1,7 +1,6 @@
 /* kiln view: what a network makes of a picture, as a picture. */
 #include "compiler/cli/cli.h"
 #include "compiler/cli/train/scorer.h"
-#include <kiln/half.h>
 
 #include <getopt.h>
 #include <math.h>
@@ -205,13 +204,10 @@ static kiln_status view_filters(const view_call *c, const char *path, kiln_error
                .width = w->dims[2],
                .height = w->dims[1],
                .channels = channels};
-    const uint8_t *data = v.weights + w->offset;
     t.values = malloc(t.count * pixels * channels * sizeof(float) + 1);
     for (size_t k = 0; t.values != NULL && k < t.count * pixels * channels; k++) {
         size_t from = k / channels * w->dims[3] + k % channels;
-        t.values[k] = w->stored_dtype == KILN_F16
-                          ? kiln_f32_from_f16(((const uint16_t *)(const void *)data)[from])
-                          : ((const float *)(const void *)data)[from];
+        kiln_plan_widen(&v, w, from, 1, &t.values[k]);
     }
     status = t.values != NULL ? write_tiles(&t, c->output, error)
                               : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");

@@ -23,7 +23,6 @@ typedef struct operator_case {
 } operator_case;
 
 static inline void case_attribute(graph *g, node *n, const char *name, char *value) {
-    attribute *all = graph_allocate(g, (n->attribute_count + 1) * sizeof *all);
     int64_t ints[8];
     size_t count = 0;
     char *end;
@@ -34,12 +33,10 @@ static inline void case_attribute(graph *g, node *n, const char *name, char *val
         }
         (void)node_set_ints(g, n, name, ints, count);
     } else if (*end != '\0') {
-        for (size_t k = 0; k < n->attribute_count; k++) {
-            all[k] = n->attributes[k];
-        }
-        all[n->attribute_count++] =
-            (attribute){.name = name, .type = ATTRIBUTE_STRING, .s = graph_strdup(g, value)};
-        n->attributes = all;
+        (void)node_set_int(g, n, name, 0);
+        attribute *made = &n->attributes[n->attribute_count - 1];
+        made->type = ATTRIBUTE_STRING;
+        made->s = graph_strdup(g, value);
     } else if (strchr(value, '.') != NULL) {
         (void)node_set_float(g, n, name, (float)number);
     } else {

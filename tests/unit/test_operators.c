@@ -1,9 +1,6 @@
 /* Operators one by one: plans at batch 1, 2 and 3 against the naive evaluator, and the evaluator
  * against values of ONNX Runtime. */
-#include "tests/scratch.h"
 #include "tests/unit/operator_case.h"
-
-static char folder[64];
 
 static const operator_case elementwise[] = {
     {"Sin", "", {"f N 3 4 5 from -8 to 8"}},
@@ -33,7 +30,7 @@ static const operator_case elementwise[] = {
 };
 
 START_TEST(runs_elementwise_operators) {
-    case_check(&elementwise[_i], folder);
+    case_check(&elementwise[_i], case_folder);
 }
 END_TEST
 
@@ -89,7 +86,7 @@ static const operator_case expanded[] = {
 };
 
 START_TEST(runs_what_is_said_in_other_operators) {
-    case_check(&expanded[_i], folder);
+    case_check(&expanded[_i], case_folder);
 }
 END_TEST
 
@@ -188,12 +185,12 @@ static const operator_case sampling[] = {
 };
 
 START_TEST(runs_what_takes_indices) {
-    case_check(&indexed[_i], folder);
+    case_check(&indexed[_i], case_folder);
 }
 END_TEST
 
 START_TEST(runs_what_samples_pictures) {
-    case_check(&sampling[_i], folder);
+    case_check(&sampling[_i], case_folder);
 }
 END_TEST
 
@@ -311,171 +308,13 @@ START_TEST(keeps_statistics_of_a_training_batch) {
 }
 END_TEST
 
-/* ---- Refusals ------------------------------------------------------------------------------ */
-
-static const struct {
-    operator_case c;
-    const char *message;
-} refused[] = {
-    {{"BatchNormalization",
-      "@opset=15 training_mode=1",
-      {"f N 1 from 0 to 1", "f 1 = 1", "f 1 = 0", "f 1 = 0", "f 1 = 1"}},
-     "training"},
-    {{"BatchNormalization",
-      "@opset=9 @outputs=4",
-      {"f N 1 from 0 to 1", "f 1 = 1", "f 1 = 0", "f 1 = 0", "f 1 = 1"}},
-     "training"},
-    {{"NonMaxSuppression", "", {"f 1 9 4 from 0 to 1", "f 1 1 9 from 0 to 1"}}, "cut the graph"},
-    {{"Einsum", "equation=bii->bi", {"f N 3 3 from 0 to 1"}}, "bii->bi"},
-    {{"Einsum", "equation=ij,jk", {"f 2 3 from 0 to 1", "f 4 5 from 0 to 1"}}, "ij,jk"},
-    {{"Einsum", "equation=ij->ik", {"f 2 3 from 0 to 1"}}, "ij->ik"},
-    {{"Einsum", "equation=ij,", {"f 2 3 from 0 to 1"}}, "ij,"},
-    {{"OneHot", "axis=0", {"i 2 from 0 to 1", "i = 2000000000", "f 2 = 0 1"}}, "--fold-limit"},
-    {{"Einsum",
-      "equation=abcdefgh,ijklmnop->abcdefghijklmnop",
-      {"f 1 1 1 1 1 1 1 1 from 0 to 1", "f 1 1 1 1 1 1 1 1 from 0 to 1"}},
-     "supported: sums"},
-    {{"Einsum",
-      "equation=abcdefg,hijk->",
-      {"f 1 1 1 1 1 1 1 from 0 to 1", "f 1 1 1 1 = 1", "f 1 1 = 1"}},
-     "hijk"},
-    {{"Einsum",
-      "equation=abcdefgh,hij,ij->abcdefgh",
-      {"f 1 1 1 1 1 1 1 1 from 0 to 1", "f 1 1 1 from 0 to 1", "f 1 1 = 1"}},
-     "too many labels"},
-    {{"NonZero", "", {"f N 3 from 0 to 1"}}, "must be known when compiling"},
-    {{"OneHot", "", {"i N from 0 to 1", "i = 0", "f 2 = 0 1"}}, "depth 0"},
-    {{"GroupNormalization",
-      "@opset=18 num_groups=2",
-      {"f N 3 4 from 0 to 1", "f 2 = 1 1", "f 2 = 0 0"}},
-     "groups"},
-};
-
-START_TEST(says_what_is_not_supported) {
-    kiln_compile_options options;
-    network n;
-    kiln_compile_options_init(&options);
-    (void)case_begin(&n, &refused[_i].c, GRAPH_BATCH, false);
-    n.g->error = &network_error;
-    kiln_status status = network_write(&n, &options, "/dev/null");
-    ck_assert_int_ne(status, KILN_OK);
-    ck_assert_msg(strstr(network_error.message, refused[_i].message) != NULL, "'%s' is not in: %s",
-                  refused[_i].message, network_error.message);
-}
-END_TEST
-
-/* ---- Indices outside ----------------------------------------------------------------------- */
-
-/* What a run finds of them: the nearest element is read, and nothing is written. */
-static const struct {
-    operator_case c;
-    int64_t indices[4];
-    double expected[4];
-} outside[] = {
-    {{"GatherElements", "axis=0", {"f 4 = 1 2 3 4", "i 4 from 0 to 0"}},
-     {4, -5, INT64_MAX, INT64_MIN},
-     {4, 1, 4, 1}},
-    {{"GatherND", "", {"f 4 = 1 2 3 4", "i 4 1 from 0 to 0"}},
-     {4, -5, INT64_MAX, INT64_MIN},
-     {4, 1, 4, 1}},
-    {{"GatherND", "", {"f 2 2 = 1 2 3 4", "i 2 2 from 0 to 0"}}, {9, 0, -9, 9}, {3, 2}},
-    {{"ScatterElements", "axis=0", {"f 4 = 1 2 3 4", "i 4 from 0 to 0", "f 4 = 5 6 7 8"}},
-     {4, -5, INT64_MAX, 1},
-     {1, 8, 3, 4}},
-    {{"ScatterND", "", {"f 2 2 = 1 2 3 4", "i 2 2 from 0 to 0", "f 2 = 5 6"}},
-     {2, 0, 1, -1},
-     {1, 2, 3, 6}},
-    {{"Gather", "", {"f 4 = 1 2 3 4", "i 4 from 0 to 0"}}, {4, -5, INT64_MAX, -1}, {4, 1, 4, 4}},
-};
-
-START_TEST(stays_inside_whatever_the_indices) {
-    kiln_compile_options options;
-    network n;
-    char path[128];
-    float found[4] = {0};
-    snprintf(path, sizeof path, "%s/plan", folder);
-    kiln_compile_options_init(&options);
-    (void)case_begin(&n, &outside[_i].c, 1, false);
-    ck_assert_int_eq(network_write(&n, &options, path), KILN_OK);
-    kiln_plan *plan = case_open(&outside[_i].c, path);
-    kiln_session *session = network_session(plan, 1, 1);
-    kiln_tensor_info info;
-    (void)kiln_plan_output(plan, 0, &info);
-    int64_t indices[4];
-    memcpy(indices, outside[_i].indices, sizeof indices);
-    const kiln_buffer in = {indices, sizeof indices}, out = {found, info.bytes};
-    ck_assert_int_eq(kiln_session_run(session, 1, &in, 1, &out, 1, &network_error), KILN_OK);
-    for (size_t k = 0; k < info.bytes / sizeof *found; k++) {
-        ck_assert_double_eq((double)found[k], outside[_i].expected[k]);
-    }
-    kiln_session_destroy(session);
-    kiln_plan_close(plan);
-}
-END_TEST
-
-/* ---- No elements --------------------------------------------------------------------------- */
-
-/* Concat(x[:, 2:2], x, a constant of [0 columns]), of which only x is left. */
-START_TEST(drops_what_has_no_elements) {
-    kiln_compile_options options;
-    network n;
-    char path[128];
-    snprintf(path, sizeof path, "%s/plan", folder);
-    kiln_compile_options_init(&options);
-    network_begin(&n, 1);
-    tensor *x = case_feed(&n, "f N 4 from 0 to 1", GRAPH_BATCH, false);
-    tensor *slice[4] = {x, case_feed(&n, "i 1 = 2", 1, false), case_feed(&n, "i 1 = 2", 1, false),
-                        case_feed(&n, "i 1 = 1", 1, false)};
-    tensor *none = network_apply(&n, "Slice", 4, slice, NULL);
-    tensor *halved = network_apply(&n, "Abs", 1, &none, NULL);
-    node *concat;
-    tensor *y = network_apply(&n, "Concat", 2, (tensor *[]){halved, x}, &concat);
-    (void)node_set_int(n.g, concat, "axis", 1);
-    network_output(&n, y);
-    kiln_status status = network_write(&n, &options, path);
-    ck_assert_msg(status == KILN_OK, "%s", network_error.message);
-    kiln_plan *plan = NULL;
-    ck_assert_int_eq(kiln_plan_open(path, NULL, &plan, &network_error), KILN_OK);
-    kiln_session *session = network_session(plan, 1, 2);
-    network_values in = network_noise(plan, 2, 3), out = network_run(plan, session, 2, &in);
-    ck_assert_uint_eq(out.count[0], 8);
-    ck_assert_mem_eq(out.data[0], in.data[0], 8 * sizeof(float));
-    network_free_values(&in);
-    network_free_values(&out);
-    kiln_session_destroy(session);
-    kiln_plan_close(plan);
-}
-END_TEST
-
-static void make_folder(void) {
-    snprintf(folder, sizeof folder, "/tmp/kiln-operators-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-}
-
-static void remove_folder(void) {
-    ck_assert(scratch_remove(folder));
-}
-
-#define ADD(test, table) tcase_add_loop_test(all, test, 0, sizeof(table) / sizeof *(table))
-
 int main(void) {
-    Suite *suite = suite_create("operators");
-    TCase *all = tcase_create("operators");
-    tcase_add_checked_fixture(all, make_folder, remove_folder);
-    tcase_set_timeout(all, 120);
-    ADD(runs_elementwise_operators, elementwise);
-    ADD(runs_what_is_said_in_other_operators, expanded);
-    ADD(runs_what_takes_indices, indexed);
-    ADD(runs_what_samples_pictures, sampling);
-    ADD(evaluates_as_onnx_runtime_does, known);
-    ADD(says_what_is_not_supported, refused);
-    ADD(stays_inside_whatever_the_indices, outside);
+    TCase *all = case_tests("operators");
+    ADD(all, runs_elementwise_operators, elementwise);
+    ADD(all, runs_what_is_said_in_other_operators, expanded);
+    ADD(all, runs_what_takes_indices, indexed);
+    ADD(all, runs_what_samples_pictures, sampling);
+    ADD(all, evaluates_as_onnx_runtime_does, known);
     tcase_add_test(all, keeps_statistics_of_a_training_batch);
-    tcase_add_test(all, drops_what_has_no_elements);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return case_run_all("operators", all);
 }

@@ -36,8 +36,9 @@ static bool is_batchable(const kiln_plan *plan) {
 
 /* What is wrong from two samples on is not seen with one, nor the other way round. */
 static kiln_status compare_batches(verification *v) {
-    uint32_t first, second = v->options->batch == 0 ? 2 : v->options->batch;
+    uint32_t first = 1, second = v->options->batch;
     kiln_status status = verification_data_batch(v, &first);
+    second = second != 0 ? second : first == 1 ? 2 : 1;
     bool both = is_batchable(v->plan) && second != first && !v->options->outputs_only;
     if (status == KILN_OK) {
         status = compare_at(v, first, true);

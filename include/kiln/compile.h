@@ -149,7 +149,8 @@ typedef struct kiln_verify_options {
     const char
         *data_folder; /* test_data_set layout (input_K.pb, output_K.pb), or NULL: seeded noise */
     uint32_t threads; /* 0 = 1 */
-    /* A plan of open batch is checked at the batch of the data, or 1, and at this one; 0 = 2. */
+    /* A plan of open batch is checked at the batch of the data, or 1, and at this one; 0: 2, or 1
+     * where the data hold several samples. */
     uint32_t batch;
     uint64_t seed;          /* of the noise */
     double layer_tolerance; /* bound on max_relative for each layer; 0 = 1e-4 */

@@ -202,14 +202,17 @@ END_TEST
 
 /* ---- Data ---------------------------------------------------------------------------------- */
 
-/* Data of one sample do not fix the batch that the model leaves open. */
-START_TEST(data_leave_the_batch_open) {
-    static uint8_t bytes[8 * 9 * 10 * 4 + 64];
-    int64_t shape[4] = {1, 8, 9, 10};
-    float values[8 * 9 * 10];
+/* Data do not fix the batch that the model leaves open: the other of one and several is checked,
+ * too.
+ */
+static void check_data(int64_t samples, uint32_t other) {
+    static uint8_t bytes[2 * 8 * 9 * 10 * 4 + 64];
+    static float values[2 * 8 * 9 * 10];
+    int64_t shape[4] = {samples, 8, 9, 10};
+    size_t count = (size_t)samples * 8 * 9 * 10;
     char path[192];
     make_network(m.path, 4, 0);
-    fill(values, 8 * 9 * 10, 1);
+    fill(values, count, 1);
     Onnx__TensorProto t;
     onnx__tensor_proto__init(&t);
     t.name = "x";
@@ -217,14 +220,22 @@ START_TEST(data_leave_the_batch_open) {
     t.data_type = FLOAT;
     t.n_dims = 4;
     t.dims = shape;
-    set_raw(&t, values, sizeof values);
+    set_raw(&t, values, count * sizeof(float));
     snprintf(path, sizeof path, "%s/input_0.pb", m.folder);
     write_bytes(path, bytes, onnx__tensor_proto__pack(&t, bytes));
-    kiln_verify_options options = {.data_folder = m.folder};
+    found_layers found = {0};
+    kiln_verify_options options = {
+        .data_folder = m.folder, .on_layer = see_layer, .context = &found};
     kiln_verify_report report;
     ck_assert_msg(kiln_verify(m.path, &options, &report, &m.error) == KILN_OK, "%s",
                   m.error.message);
     ck_assert_uint_eq(report.batches_compared, 2);
+    ck_assert(found.batch_seen[samples] && found.batch_seen[other]);
+}
+
+START_TEST(data_leave_the_batch_open) {
+    check_data(1, 2);
+    check_data(2, 1);
 }
 END_TEST
 

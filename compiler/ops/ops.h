@@ -89,6 +89,7 @@ extern const op ops_reduce[];      /* reduce.c: Reduce* */
 extern const op ops_select[];      /* select.c: ArgMax, ArgMin, TopK */
 extern const op ops_one_hot[];     /* one_hot.c: OneHot, Hardmax */
 extern const op ops_mask[];        /* mask.c: Trilu, EyeLike, Compress, NonZero */
+extern const op ops_unique[];      /* unique.c: Unique */
 extern const op ops_einsum[];      /* einsum.c: Einsum */
 extern const op ops_concat[];      /* concat.c: Concat, Split */
 extern const op ops_slice[];       /* slice.c: Slice */

@@ -201,6 +201,48 @@ START_TEST(refuses_damaged_parameters) {
 }
 END_TEST
 
+/* ---- Weights of other weights --------------------------------------------------------------- */
+
+/* Standardised weights as exporters write them: batch normalisation in training mode over the
+ * filters of a constant, then a convolution. Nothing but the convolution is left to run. */
+START_TEST(folds_standardised_weights) {
+    const int64_t strides[] = {1, 1}, pads[] = {1, 1, 1, 1};
+    const int64_t rows[] = {1, 4, 27}, filter[] = {4, 3, 3, 3}, four = 4;
+    kiln_compile_options options;
+    kiln_compile_report report = {0};
+    network n;
+    node *norm, *conv;
+    program *p = NULL;
+    kiln_compile_options_init(&options);
+    network_begin(&n, 5);
+    n.g->opset = 15;
+    tensor *x = network_input(&n, 3, 8, 8), *w = network_constant(&n, 3, rows, 1);
+    tensor *of_filters[5] = {w};
+    for (size_t k = 1; k < 5; k++) {
+        of_filters[k] = network_constant(&n, 1, &four, 1);
+    }
+    tensor *standard = network_apply(&n, "BatchNormalization", 5, of_filters, &norm);
+    (void)node_set_int(n.g, norm, "training_mode", 1);
+    tensor *to = graph_add_constant(n.g, NULL, KILN_I64, 1, &four);
+    memcpy(to->owned, filter, sizeof filter);
+    ck_assert_int_eq(graph_infer_node(n.g, norm), KILN_OK);
+    tensor *weights = network_apply(&n, "Reshape", 2, (tensor *[]){standard, to}, NULL);
+    tensor *y = network_apply(&n, "Conv", 2, (tensor *[]){x, weights}, &conv);
+    network_window(&n, conv, 3, 3, strides, pads);
+    network_output(&n, y);
+    network_close(&n);
+    kiln_status status = passes_run(n.g, &options, &report);
+    ck_assert_msg(status == KILN_OK, "%s", network_error.message);
+    ck_assert_int_eq(lower_graph_to_program(n.g, &options, &p), KILN_OK);
+    size_t computing = 0;
+    for (size_t k = 0; k < p->step_count; k++) {
+        computing += p->steps[k].kernel != KILN_KERNEL_COPY;
+    }
+    ck_assert_uint_eq(computing, 1);
+    graph_free(n.g);
+}
+END_TEST
+
 /* ---- No elements --------------------------------------------------------------------------- */
 
 /* Concat(x[:, 2:2], x, a constant of [0 columns]), of which only x is left. */
@@ -240,6 +282,7 @@ int main(void) {
     ADD(all, says_what_is_not_supported, refused);
     ADD(all, stays_inside_whatever_the_indices, outside);
     ADD(all, refuses_damaged_parameters, damaged);
+    tcase_add_test(all, folds_standardised_weights);
     tcase_add_test(all, drops_what_has_no_elements);
     return case_run_all("operator edges", all);
 }

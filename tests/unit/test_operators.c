@@ -220,6 +220,10 @@ static const struct {
     {{"EyeLike", "k=1", {"f 2 3 from 0 to 1"}}, {0, 1, 0, 0, 0, 1}},
     {{"NonZero", "", {"f 2 2 = 1 0 0 4"}}, {0, 1, 0, 1}},
     {{"NonZero", "", {"f = 3"}}, {0}},
+    {{"Unique", "", {"f 6 = 2 1 1 3 -4 -0.5"}}, {-4, -0.5, 1, 2, 3}},
+    {{"Unique", "sorted=0", {"i 6 = 2 1 1 3 4 3"}}, {2, 1, 3, 4}},
+    {{"Unique", "axis=0", {"f 3 3 = 1 0 0 1 0 0 2 3 4"}}, {1, 0, 0, 2, 3, 4}},
+    {{"Unique", "axis=-1", {"f 2 3 = 1 0 1 1 0 1"}}, {0, 1, 0, 1}},
     {{"Compress", "axis=1", {"f 2 3 = 0 1 2 3 4 5", "b 5 = 0 1 1 1 1"}}, {1, 2, 4, 5}},
     {{"ReduceLogSumExp", "axes=1,", {"f 4 2 = -inf -inf 1000 1000 inf 1 -1000 -1000"}},
      {-INFINITY, 1000.6931762695312, INFINITY, -999.3068237304688}},
@@ -291,6 +295,20 @@ START_TEST(evaluates_as_onnx_runtime_does) {
 }
 END_TEST
 
+START_TEST(tells_where_unique_elements_are) {
+    static const operator_case c = {"Unique", "sorted=0 @outputs=4", {"f 6 = 2 1 1 3 4 3"}};
+    static const double expected[3][6] = {{0, 1, 3, 4}, {0, 1, 1, 2, 3, 2}, {1, 2, 2, 1}};
+    network n;
+    (void)evaluated(&n, &c);
+    for (size_t k = 0; k < 3; k++) {
+        for (int64_t i = 0; i < tensor_elements(n.outputs[k + 1]); i++) {
+            ck_assert_double_eq(element(n.outputs[k + 1], i), expected[k][i]);
+        }
+    }
+    graph_free(n.g);
+}
+END_TEST
+
 START_TEST(keeps_statistics_of_a_training_batch) {
     static const operator_case c = {
         "BatchNormalization",
@@ -315,6 +333,7 @@ int main(void) {
     ADD(all, runs_what_takes_indices, indexed);
     ADD(all, runs_what_samples_pictures, sampling);
     ADD(all, evaluates_as_onnx_runtime_does, known);
+    tcase_add_test(all, tells_where_unique_elements_are);
     tcase_add_test(all, keeps_statistics_of_a_training_batch);
     return case_run_all("operators", all);
 }

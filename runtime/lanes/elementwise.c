@@ -39,6 +39,10 @@ INLINE void unary(elementwise_unary op, const float *x, size_t count, float alph
     }
 }
 
+INLINE mask is_number(vector v) {
+    return v == v; /* NOLINT(misc-redundant-expression): not of NaN */
+}
+
 INLINE vector apply_binary(elementwise_binary op, vector a, vector b) {
     switch (op) {
     case ELEMENTWISE_ADD:
@@ -50,9 +54,9 @@ INLINE vector apply_binary(elementwise_binary op, vector a, vector b) {
     case ELEMENTWISE_DIV:
         return a / b;
     case ELEMENTWISE_MIN:
-        return choose(a == a, SMALLER(a, b), a);
+        return choose(is_number(a), SMALLER(a, b), a);
     case ELEMENTWISE_MAX:
-        return choose(a == a, LARGER(a, b), a);
+        return choose(is_number(a), LARGER(a, b), a);
     default:
         return choose(a < all(0), a * b, a);
     }

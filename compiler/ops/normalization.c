@@ -147,18 +147,17 @@ static kiln_status evaluate_lrn(graph *g, node *n) {
     (void)g;
     tensor *x = n->inputs[0];
     axis_span v = axis_span_of(x, 1);
-    int64_t size = node_int(n, "size", 1), before = (size - 1) / 2, after = size / 2;
+    int64_t size = node_int(n, "size", 1), before = (size - 1) / 2;
     double alpha = (double)node_float(n, "alpha", 1e-4f), bias = (double)node_float(n, "bias", 1);
     double beta = (double)node_float(n, "beta", 0.75f);
     const float *from = tensor_f32(x);
     for (int64_t k = 0; k < tensor_elements(x); k++) {
-        int64_t c = k / v.inner % v.size;
+        int64_t c = k / v.inner % v.size, begin, end;
         double sum = 0;
-        for (int64_t o = c - before; o <= c + after; o++) {
-            if (o >= 0 && o < v.size) {
-                double value = (double)from[k + (o - c) * v.inner];
-                sum += value * value;
-            }
+        window_inside(c - before, 1, size, v.size, &begin, &end);
+        for (int64_t tap = begin; tap < end; tap++) {
+            double value = (double)from[k + (tap - before) * v.inner];
+            sum += value * value;
         }
         ((float *)n->outputs[0]->owned)[k] =
             (float)((double)from[k] / pow(bias + alpha / (double)size * sum, beta));

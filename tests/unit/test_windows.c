@@ -114,6 +114,18 @@ START_TEST(huge_kernels_cost_what_is_inside) {
 }
 END_TEST
 
+/* 65536 channels are summed, of which there are 3. */
+START_TEST(wide_neighbourhoods_cost_what_is_inside) {
+    static float x[3 * 64 * 64];
+    uint64_t state = 5;
+    fill(x, 3 * 64 * 64, &state);
+    operator_case c = {.op = "LRN",
+                       .inputs = {{.rank = 4, .dims = {1, 3, 64, 64}, .values = x}},
+                       .attributes = {with_int("size", 65536), with_float("alpha", 1000)}};
+    compare(&c, "LRN", 0);
+}
+END_TEST
+
 START_TEST(larger_kernels_are_refused) {
     float x[4] = {1, 2, 3, 4};
     int64_t kernel[] = {1 << 20, 1 << 20}, pads[] = {1 << 19, 1 << 19, 1 << 19, 1 << 19};
@@ -136,6 +148,7 @@ int main(void) {
     tcase_add_loop_test(tests, transposed_convolutions_of_every_geometry, 0, 2);
     tcase_add_test(tests, same_padding_of_sparse_windows);
     tcase_add_loop_test(tests, huge_kernels_cost_what_is_inside, 0, 3);
+    tcase_add_test(tests, wide_neighbourhoods_cost_what_is_inside);
     tcase_add_test(tests, larger_kernels_are_refused);
     return operator_suite("windows", tests);
 }

@@ -160,7 +160,7 @@ static kiln_status expand_batch_norm(expansion *e, node *n) {
     tensor *scale = expand_constant(e, KILN_F32, x->rank - 1, x->dims + 1);
     tensor *bias = expand_constant(e, KILN_F32, x->rank - 1, x->dims + 1);
     if (factors == NULL || bias == NULL || scale == NULL) {
-        return KILN_ERROR_MEMORY;
+        return e->status != KILN_OK ? e->status : KILN_ERROR_MEMORY;
     }
     size_t bytes = (size_t)features_of(n) * sizeof *factors;
     memcpy(scale->owned, factors, bytes);

@@ -54,7 +54,7 @@ kiln_status pass_expand_operators(graph *g, size_t *inout_rewrites) {
     kiln_status status = KILN_OK;
     size_t count = g->node_count;
     for (size_t k = 0; k < count && status == KILN_OK; k++) {
-        status = visit(g, &order, g->nodes[k], inout_rewrites);
+        status = node_explain(g, g->nodes[k], visit(g, &order, g->nodes[k], inout_rewrites));
     }
     if (status == KILN_OK && order.count > 0) {
         g->nodes = order.nodes;

@@ -133,7 +133,7 @@ check 'numbers from scratch' "$kiln" train --from-scratch --head 8:tanh,softmax 
 check 'evaluate numbers' "$kiln" evaluate rows.plan rows-x.npy
 told 'all of them' ' of 16)'
 check 'numbers through a network' "$kiln" train rows.plan rows-x.npy -o rows2.plan --cut head.tanh -q
-refuses 1 'the network takes 1728 numbers, the samples have 48' "$kiln" train base.plan rows-x.npy -o x.plan
+refuses 1 'the network takes Nx3x24x24, the samples are 48;' "$kiln" train base.plan rows-x.npy -o x.plan
 refuses 1 'augment is for pictures' "$kiln" train --from-scratch rows-x.npy -o x.plan --augment flip
 
 # Pictures of what a network sees.

@@ -55,21 +55,38 @@ static kiln_status widen(kiln_session *s, uint32_t tensor, kiln_error *error) {
     return KILN_OK;
 }
 
+/* Numbers of 8 bytes of a plan that does not begin at a multiple of 8. */
+static kiln_status align_constant(kiln_session *s, uint32_t tensor, kiln_error *error) {
+    const kiln_plan_view *v = &s->plan->view;
+    const kiln_plan_tensor_record *t = &v->tensors[tensor];
+    widened *w = &s->widened[tensor];
+    size_t bytes = (size_t)kiln_plan_tensor_bytes(t);
+    w->bytes = bytes + XNNPACK_MARGIN;
+    w->data = session_allocate(s, w->bytes);
+    if (w->data == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    memcpy(w->data, v->weights + t->offset, bytes);
+    return KILN_OK;
+}
+
 kiln_status load_constant(kiln_session *s, operand *o, bool as_stored, kiln_error *error) {
     const kiln_plan_view *v = &s->plan->view;
     uint32_t tensor = (uint32_t)(o->record - v->tensors);
     kiln_status status = verify_constant(s, tensor, error);
     bool read_so = as_stored && o->record->stored_dtype == KILN_F16;
     bool narrow = o->record->stored_dtype != o->record->dtype && !read_so;
-    if (status == KILN_OK && narrow && s->widened[tensor].data == NULL) {
-        status = widen(s, tensor, error);
+    const uint8_t *stored = v->weights + o->record->offset;
+    bool moved = (uintptr_t)stored % kiln_dtype_size((kiln_dtype)o->record->stored_dtype) != 0;
+    if (status == KILN_OK && (narrow || moved) && s->widened[tensor].data == NULL) {
+        status = narrow ? widen(s, tensor, error) : align_constant(s, tensor, error);
     }
     if (status != KILN_OK) {
         return status;
     }
     /* Kernels only read constants; the operand's pointer is not const for the others' sake. */
-    const uint8_t *stored = v->weights + o->record->offset;
-    memcpy(&o->data, narrow ? (const void *)&s->widened[tensor].data : (const void *)&stored,
+    memcpy(&o->data,
+           narrow || moved ? (const void *)&s->widened[tensor].data : (const void *)&stored,
            sizeof o->data);
     return KILN_OK;
 }

@@ -27,6 +27,32 @@ static kiln_status make_shared_state(kiln_plan *plan, const char *prepacked_path
                                     : KILN_OK;
 }
 
+/* Records are read where they lie, and hold numbers of 8 bytes: of a plan that begins between two
+ * multiples of 8 they are copied. (Constants of such numbers are by sessions: load_constant.) */
+static kiln_status align_records(kiln_plan *plan, kiln_error *error) {
+    const kiln_allocator *a = &plan->allocator;
+    kiln_plan_header header;
+    plan->records = plan->bytes;
+    if ((uintptr_t)plan->bytes % 8 == 0) {
+        return KILN_OK;
+    }
+    size_t bytes = plan->size < sizeof header ? plan->size : sizeof header;
+    memset(&header, 0, sizeof header);
+    memcpy(&header, plan->bytes, bytes);
+    uint64_t end = header.sections[KILN_SECTION_WEIGHTS].offset;
+    if (memcmp(header.magic, KILN_PLAN_MAGIC, sizeof header.magic) == 0 && end > bytes) {
+        bytes = end < plan->size ? (size_t)end : plan->size;
+    }
+    plan->copy = a->allocate(a->context, bytes + 1, 64);
+    plan->copy_bytes = bytes + 1;
+    if (plan->copy == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    memcpy(plan->copy, plan->bytes, bytes);
+    plan->records = plan->copy;
+    return KILN_OK;
+}
+
 /* A plan with the given fields; on failure it owns nothing. */
 static kiln_status make_plan(kiln_plan fields, const kiln_plan_options *options,
                              kiln_plan **out_plan, kiln_error *error) {
@@ -36,12 +62,16 @@ static kiln_status make_plan(kiln_plan fields, const kiln_plan_options *options,
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     *plan = fields;
-    kiln_status status = plan_validate(plan, error);
+    kiln_status status = align_records(plan, error);
+    if (status == KILN_OK) {
+        status = plan_validate(plan, error);
+    }
     if (status == KILN_OK) {
         status = make_shared_state(plan, options != NULL ? options->prepacked_path : NULL, error);
     }
     if (status != KILN_OK) {
         plan->mapping = plan->owned = NULL;
+        plan->copy = fields.copy == NULL ? plan->copy : NULL;
         kiln_plan_close(plan);
         return status;
     }
@@ -72,12 +102,51 @@ kiln_status plan_open_owned(void *bytes, size_t size, const kiln_plan *weights_o
 
 kiln_status kiln_plan_open_memory(kiln_span bytes, const kiln_plan_options *options,
                                   kiln_plan **out_plan, kiln_error *error) {
-    if (out_plan == NULL || bytes.data == NULL || (uintptr_t)bytes.data % 8 != 0) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT,
-                         "a plan in memory needs data aligned to 8 bytes");
+    if (out_plan != NULL) {
+        *out_plan = NULL;
     }
-    *out_plan = NULL;
+    if (out_plan == NULL || bytes.data == NULL ||
+        (uintptr_t)bytes.data % KILN_PLAN_ALIGNMENT != 0) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "a plan in memory needs data aligned to %u bytes", KILN_PLAN_ALIGNMENT);
+    }
     return make_plan(fields_of(options, bytes.data, bytes.size), options, out_plan, error);
+}
+
+static kiln_status read_all(int descriptor, uint64_t offset, uint8_t *out, size_t size,
+                            kiln_error *error) {
+    for (size_t done = 0; done < size;) {
+        ssize_t got = pread(descriptor, out + done, size - done, (off_t)(offset + done));
+        if (got < 0 && errno != EINTR) {
+            return kiln_fail(error, KILN_ERROR_IO, "cannot read: %s", strerror(errno));
+        }
+        if (got == 0) {
+            return kiln_fail(error, KILN_ERROR_IO, "the file has become shorter");
+        }
+        done += got > 0 ? (size_t)got : 0;
+    }
+    return KILN_OK;
+}
+
+static kiln_status read_plan(int descriptor, uint64_t offset, size_t length,
+                             const kiln_plan_options *options, kiln_plan **out_plan,
+                             kiln_error *error) {
+    kiln_plan fields = fields_of(options, NULL, length);
+    const kiln_allocator *a = &fields.allocator;
+    uint8_t *bytes = a->allocate(a->context, length, 64);
+    if (bytes == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for a plan of %zu bytes", length);
+    }
+    fields.bytes = fields.copy = bytes;
+    fields.copy_bytes = length;
+    kiln_status status = read_all(descriptor, offset, bytes, length, error);
+    if (status == KILN_OK) {
+        status = make_plan(fields, options, out_plan, error);
+    }
+    if (status != KILN_OK) {
+        a->release(a->context, bytes, length);
+    }
+    return status;
 }
 
 /* Maps [offset, offset + length) of a file; the mapping begins at the page below. */
@@ -85,9 +154,6 @@ static kiln_status map_plan(int descriptor, uint64_t offset, uint64_t length,
                             const kiln_plan_options *options, kiln_plan **out_plan,
                             kiln_error *error) {
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), before = offset % page;
-    if (length == 0 || length > SIZE_MAX - before || offset > INT64_MAX - length) {
-        return kiln_fail(error, KILN_ERROR_FORMAT, "not a plan: empty file");
-    }
     size_t mapping_size = (size_t)(length + before);
     void *mapping =
         mmap(NULL, mapping_size, PROT_READ, MAP_PRIVATE, descriptor, (off_t)(offset - before));
@@ -104,14 +170,28 @@ static kiln_status map_plan(int descriptor, uint64_t offset, uint64_t length,
     return status;
 }
 
+static kiln_status take_plan(int descriptor, uint64_t offset, uint64_t length,
+                             const kiln_plan_options *options, kiln_plan **out_plan,
+                             kiln_error *error) {
+    if (length == 0 || length > SIZE_MAX / 2 || offset > INT64_MAX - length) {
+        return kiln_fail(error, KILN_ERROR_FORMAT, "not a plan: empty file");
+    }
+    return options != NULL && options->read_into_memory
+               ? read_plan(descriptor, offset, (size_t)length, options, out_plan, error)
+               : map_plan(descriptor, offset, length, options, out_plan, error);
+}
+
 kiln_status kiln_plan_open_fd(int descriptor, uint64_t offset, uint64_t length,
                               const kiln_plan_options *options, kiln_plan **out_plan,
                               kiln_error *error) {
     struct stat file;
-    if (out_plan == NULL || offset % 8 != 0) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT, "the plan's offset must be a multiple of 8");
+    if (out_plan != NULL) {
+        *out_plan = NULL;
     }
-    *out_plan = NULL;
+    if (out_plan == NULL || offset % KILN_PLAN_ALIGNMENT != 0) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "the plan's offset must be a multiple of %u",
+                         KILN_PLAN_ALIGNMENT);
+    }
     if (fstat(descriptor, &file) != 0) {
         return kiln_fail(error, KILN_ERROR_IO, "descriptor %d: %s", descriptor, strerror(errno));
     }
@@ -122,23 +202,25 @@ kiln_status kiln_plan_open_fd(int descriptor, uint64_t offset, uint64_t length,
                          "descriptor %d: no regular file of %llu bytes from offset %llu",
                          descriptor, (unsigned long long)length, (unsigned long long)offset);
     }
-    return map_plan(descriptor, offset, length, options, out_plan, error);
+    return take_plan(descriptor, offset, length, options, out_plan, error);
 }
 
 kiln_status kiln_plan_open(const char *path, const kiln_plan_options *options, kiln_plan **out_plan,
                            kiln_error *error) {
     int descriptor;
     size_t size;
+    if (out_plan != NULL) {
+        *out_plan = NULL;
+    }
     if (path == NULL || out_plan == NULL) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "kiln_plan_open: no path");
     }
-    *out_plan = NULL;
     kiln_status status = file_open(path, &descriptor, &size, error);
     if (status != KILN_OK) {
         return status;
     }
     kiln_error detail = {0};
-    status = map_plan(descriptor, 0, size, options, out_plan, &detail);
+    status = take_plan(descriptor, 0, size, options, out_plan, &detail);
     (void)close(descriptor);
     return status == KILN_OK ? KILN_OK : kiln_fail(error, status, "%s: %s", path, detail.message);
 }
@@ -152,6 +234,9 @@ void kiln_plan_close(kiln_plan *plan) {
         }
         if (plan->mapping != NULL) {
             (void)munmap(plan->mapping, plan->mapping_size);
+        }
+        if (plan->copy != NULL) {
+            allocator.release(allocator.context, plan->copy, plan->copy_bytes);
         }
         free(plan->owned);
         allocator.release(allocator.context, plan, sizeof *plan);

@@ -10,8 +10,11 @@ struct kiln_plan {
     kiln_plan_view view;
     const uint8_t *bytes;
     size_t size;
-    void *mapping; /* NULL: the caller's memory */
+    const uint8_t *records; /* what lies before the weights, aligned to 8: bytes, or a copy */
+    void *mapping;          /* NULL: not mapped */
     size_t mapping_size;
+    void *copy; /* of the file or of its records, from the allocator; NULL: none */
+    size_t copy_bytes;
     const struct kiln_plan *weights_of; /* constants are that plan's; NULL: our own */
     void *owned;                        /* bytes to free() when closed */
     bool skip_weight_checksums;

@@ -15,7 +15,7 @@ static kiln_status fail(kiln_error *error, const char *what) {
 /* ---- Header and sections ------------------------------------------------------------------- */
 
 static kiln_status check_header(const kiln_plan *plan, kiln_error *error) {
-    const kiln_plan_header *h = (const kiln_plan_header *)(const void *)plan->bytes;
+    const kiln_plan_header *h = (const kiln_plan_header *)(const void *)plan->records;
     if (plan->size < sizeof *h || memcmp(h->magic, KILN_PLAN_MAGIC, sizeof h->magic) != 0) {
         return kiln_fail(error, KILN_ERROR_FORMAT, "not a Kiln plan");
     }
@@ -53,7 +53,7 @@ static const size_t record_bytes[KILN_SECTION_COUNT] = {
 };
 
 static kiln_status check_sections(const kiln_plan *plan, kiln_error *error) {
-    const kiln_plan_header *h = (const kiln_plan_header *)(const void *)plan->bytes;
+    const kiln_plan_header *h = (const kiln_plan_header *)(const void *)plan->records;
     uint64_t end = sizeof *h;
     for (int k = 0; k < KILN_SECTION_COUNT; k++) {
         const kiln_plan_section *s = &h->sections[k];
@@ -81,13 +81,13 @@ static kiln_status check_sections(const kiln_plan *plan, kiln_error *error) {
 static const void *section_data(const kiln_plan *plan, int kind, size_t *out_count) {
     const kiln_plan_section *s = &plan->view.header->sections[kind];
     *out_count = (size_t)(s->bytes / record_bytes[kind]);
-    return plan->bytes + s->offset;
+    return (kind == KILN_SECTION_WEIGHTS ? plan->bytes : plan->records) + s->offset;
 }
 
 static void set_view(kiln_plan *plan) {
     kiln_plan_view *v = &plan->view;
     size_t bytes;
-    v->header = (const kiln_plan_header *)(const void *)plan->bytes;
+    v->header = (const kiln_plan_header *)(const void *)plan->records;
     v->strings = section_data(plan, KILN_SECTION_STRINGS, &bytes);
     v->storages = section_data(plan, KILN_SECTION_STORAGES, &v->storage_count);
     v->tensors = section_data(plan, KILN_SECTION_TENSORS, &v->tensor_count);

@@ -318,4 +318,4 @@ static int run(int argc, char **argv) {
     return status;
 }
 
-const command command_bench = {"bench", "time a plan", help_text, run};
+const command command_bench = {"bench", "time a plan", help_text, run, true};

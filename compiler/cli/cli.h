@@ -14,6 +14,7 @@ enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_MISMATCH = 3 };
 typedef struct command {
     const char *name, *summary, *help;
     int (*run)(int argc, char **argv); /* argv[0] is the command's name */
+    bool opens_plan;                   /* with open_plan: takes --no-mmap */
 } command;
 
 extern const command command_compile, command_inspect, command_run, command_verify, command_bench,
@@ -49,7 +50,9 @@ kiln_status check_outputs(const char *const *outputs, size_t output_count,
 kiln_status outputs_keep(const char *const *outputs, size_t output_count, const char *input,
                          kiln_error *error);
 
-/* Opens a plan; prepacked: packed weights are kept in PATH.packed, for the next start. */
+/* Opens a plan; prepacked: packed weights are kept in PATH.packed, for the next start. After
+ * read_plans() it is read into memory instead of mapped. */
+void read_plans(void);
 kiln_status open_plan(const char *path, bool prepacked, kiln_plan **out_plan, kiln_error *error);
 
 /* A line that is rewritten while long work goes on, when stderr is a terminal. */

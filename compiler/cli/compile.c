@@ -456,4 +456,5 @@ static int run(int argc, char **argv) {
     return status;
 }
 
-const command command_compile = {"compile", "compile an ONNX model to a plan", help_text, run};
+const command command_compile = {"compile", "compile an ONNX model to a plan", help_text, run,
+                                 false};

@@ -35,7 +35,7 @@ static int run(int argc, char **argv) {
     const char *input = argv[optind];
     kiln_status status = check_outputs(&output, 1, &input, 1, &error);
     if (status == KILN_OK) {
-        status = kiln_plan_open(input, NULL, &plan, &error);
+        status = open_plan(input, false, &plan, &error);
     }
     if (status == KILN_OK) {
         status = export_plan(plan, output, &error);
@@ -44,4 +44,4 @@ static int run(int argc, char **argv) {
     return status == KILN_OK ? 0 : fail(&error);
 }
 
-const command command_export = {"export", "write a plan as ONNX", help_text, run};
+const command command_export = {"export", "write a plan as ONNX", help_text, run, true};

@@ -241,7 +241,7 @@ static int run(int argc, char **argv) {
     const char *path = argv[optind];
     kiln_status status = check_outputs(&html, 1, &path, 1, &error);
     if (status == KILN_OK) {
-        status = kiln_plan_open(path, NULL, &plan, &error);
+        status = open_plan(path, false, &plan, &error);
     }
     if (status != KILN_OK) {
         return fail(&error);
@@ -261,4 +261,5 @@ static int run(int argc, char **argv) {
     return status == KILN_OK ? 0 : fail(&error);
 }
 
-const command command_inspect = {"inspect", "show a plan's layers and memory", help_text, run};
+const command command_inspect = {"inspect", "show a plan's layers and memory", help_text, run,
+                                 true};

@@ -33,6 +33,9 @@ static void overview(FILE *out) {
     }
     fputs(
         "\n  kiln help COMMAND tells all about one; kiln --version the version.\n"
+        "  Commands that open plans map them; with --no-mmap they read them into memory, so that "
+        "the\n"
+        "  files may change meanwhile.\n"
         "  Exit status: 0 done, 1 failed, 2 wrong usage, 3 results differ (verify).\n\n"
         "A first tour:\n"
         "  kiln compile resnet50.onnx -o resnet50.plan --preprocess imagenet --labels classes.txt\n"
@@ -62,6 +65,22 @@ static int help(int argc, char **argv) {
     return 0;
 }
 
+/* Takes --no-mmap out of a command's words. */
+static int take_no_mmap(int argc, char **argv) {
+    int kept = 0;
+    bool ended = false;
+    for (int k = 0; k < argc; k++) {
+        ended = ended || strcmp(argv[k], "--") == 0;
+        if (!ended && strcmp(argv[k], "--no-mmap") == 0) {
+            read_plans();
+        } else {
+            argv[kept++] = argv[k];
+        }
+    }
+    argv[kept] = NULL;
+    return kept;
+}
+
 int main(int argc, char **argv) {
     int status = EXIT_USAGE;
     const command *c = argc > 1 ? find(argv[1]) : NULL;
@@ -74,7 +93,8 @@ int main(int argc, char **argv) {
         puts("kiln " KILN_VERSION);
         status = 0;
     } else if (c != NULL) {
-        status = c->run(argc - 1, argv + 1);
+        int words = c->opens_plan ? take_no_mmap(argc - 1, argv + 1) : argc - 1;
+        status = c->run(words, argv + 1);
     } else {
         text_print(stderr, "kiln: no command '%s' (see: kiln help)\n", argv[1]);
     }

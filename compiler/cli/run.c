@@ -393,4 +393,4 @@ static int run(int argc, char **argv) {
     return status;
 }
 
-const command command_run = {"run", "run a plan on pictures or arrays", help_text, run};
+const command command_run = {"run", "run a plan on pictures or arrays", help_text, run, true};

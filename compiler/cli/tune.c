@@ -262,4 +262,5 @@ static int run(int argc, char **argv) {
     return status;
 }
 
-const command command_tune = {"tune", "choose a plan's algorithms by measuring", help_text, run};
+const command command_tune = {"tune", "choose a plan's algorithms by measuring", help_text, run,
+                              false};

@@ -267,4 +267,4 @@ static int run(int argc, char **argv) {
 }
 
 const command command_verify = {"verify", "check a compiled model against a reference", help_text,
-                                run};
+                                run, false};

@@ -122,8 +122,11 @@ typedef struct kiln_compile_report {
     char note[1536]; /* warnings for the user with "; " between, or empty */
 } kiln_compile_report;
 
-/* Compiles onnx_path to plan_path. The plan is written beside its final name and renamed, so
- * plan_path is either untouched or complete. out_report may be NULL. */
+/* Compiles onnx_path to plan_path. The model and its external data are mapped and must stay as they
+ * are meanwhile: one that is cut short where it lies ends the process with SIGBUS (kiln_plan_open
+ * says more). plan_path must be none of them, and no device, pipe or directory. The plan is written
+ * beside its final name and renamed, so plan_path is either untouched or complete. out_report may
+ * be NULL. */
 KILN_API kiln_status kiln_compile(const char *onnx_path, const char *plan_path,
                                   const kiln_compile_options *options,
                                   kiln_compile_report *out_report, kiln_error *error);

@@ -132,21 +132,31 @@ typedef struct kiln_plan_options {
      * one version of Kiln and one kind of processor: another's, and a damaged one, is not used and
      * is replaced. skip_weight_checksums goes for what it holds as well. */
     const char *prepacked_path;
+    /* Reads the file into the allocator's memory instead of mapping it. Then it may change while
+     * the plan is open; but weights are in memory a second time once they are packed, and processes
+     * do not share them. The file of prepacked_path is mapped all the same. */
+    bool read_into_memory;
 } kiln_plan_options;
 
-/* Opens a plan file: maps it and validates it wholly. `options` may be NULL for the defaults. */
+/* Opens a plan file: maps it and validates it wholly. `options` may be NULL for the defaults.
+ *
+ * A mapped file must stay as it is while the plan is open. Whoever replaces it by renaming another
+ * (as all of Kiln's writers do) leaves it so; one that is cut short where it lies ends the process
+ * with SIGBUS at the next access, and one that is written to gives wrong values. Where files may
+ * change so (network file systems, other users), set read_into_memory. */
 KILN_API kiln_status kiln_plan_open(const char *path, const kiln_plan_options *options,
                                     kiln_plan **out_plan, kiln_error *error);
 
 /* The same from `length` bytes at `offset` of an open file (an Android asset). The descriptor is
- * mapped, not kept: the caller may close it after the call. `offset` need not be page-aligned but
- * must be a multiple of 4. */
+ * mapped (or read), not kept: the caller may close it after the call. `offset` need not be
+ * page-aligned but must be a multiple of 4, as in Android's packages. Between multiples of 8 the
+ * records and constants of 8-byte numbers are copied; weights are not. */
 KILN_API kiln_status kiln_plan_open_fd(int descriptor, uint64_t offset, uint64_t length,
                                        const kiln_plan_options *options, kiln_plan **out_plan,
                                        kiln_error *error);
 
-/* The same from memory, without a copy: `bytes` must stay unchanged until kiln_plan_close, and be
- * aligned to 8. */
+/* The same from memory, without a copy (but as in kiln_plan_open_fd): `bytes` must stay unchanged
+ * until kiln_plan_close, and be aligned to 4. */
 KILN_API kiln_status kiln_plan_open_memory(kiln_span bytes, const kiln_plan_options *options,
                                            kiln_plan **out_plan, kiln_error *error);
 

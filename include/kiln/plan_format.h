@@ -24,6 +24,7 @@ extern "C" {
 #define KILN_PLAN_MAGIC "KILNPLAN" /* 8 bytes, no terminator */
 #define KILN_PLAN_VERSION 2u
 #define KILN_PLAN_NONE UINT32_MAX /* an absent operand */
+#define KILN_PLAN_ALIGNMENT 4u    /* of a plan inside a file or in memory */
 #define KILN_PLAN_WEIGHT_ALIGNMENT 64u
 #define KILN_PLAN_SECTION_ALIGNMENT 64u
 #define KILN_PLAN_PAGE_ALIGNMENT 16384u /* of the weights section: the largest page size in use */
@@ -695,7 +696,8 @@ typedef struct kiln_plan_view {
     const kiln_plan_pair *metadata;
     const uint32_t *labels;
     const kiln_plan_band *bands;
-    const uint8_t *weights;
+    const uint8_t *weights; /* of a plan that lies at a multiple of 4, so do constants of 8-byte
+                             * numbers: copy them before they are read */
     size_t band_count, storage_count, tensor_count, operand_count, step_count, input_count,
         output_count, metadata_count, label_count;
 } kiln_plan_view;

@@ -129,6 +129,13 @@ for place in pipe /dev/zero folder; do
 done
 holds test ! -e x.plan
 
+# Plans that are read instead of mapped answer the same.
+"$kiln" run net.plan scene.png --preprocess none >mapped.txt
+"$kiln" run --no-mmap net.plan scene.png --preprocess none >read.txt
+holds cmp mapped.txt read.txt
+holds "$kiln" inspect net.plan --no-mmap >/dev/null
+holds "$kiln" bench net.plan --no-mmap --runs 1 >/dev/null
+
 # Prepacked weights: a pipe or a device in their place is neither waited for nor replaced.
 ln -s /dev/zero net.plan.packed
 holds timeout 20 "$kiln" run net.plan scene.png --preprocess none --prepacked >/dev/null

@@ -40,7 +40,7 @@ START_TEST(inputs_have_their_shape) {
                   "input 'x' is 1x3x8x8, the file holds 2x3x8x8");
     check_refused(&picture, 4, (uint32_t[]){1, 3, 4, 16},
                   "input 'x' is 1x3x8x8, the file holds 1x3x4x16; this plan fixes its size at 8x8");
-    check_refused(&picture, 0, NULL, "input 'x' is 1x3x8x8, the file holds scalar");
+    check_refused(&picture, 0, (uint32_t[]){0}, "input 'x' is 1x3x8x8, the file holds scalar");
 }
 END_TEST
 

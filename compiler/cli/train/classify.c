@@ -175,4 +175,4 @@ static int run(int argc, char **argv) {
     return status;
 }
 
-const command command_classify = {"classify", "tell what is on pictures", help_text, run};
+const command command_classify = {"classify", "tell what is on pictures", help_text, run, true};

@@ -272,6 +272,7 @@ static int run_compare(int argc, char **argv) {
     return read_and_run(&c, argc, argv, long_options, true, compare);
 }
 
-const command command_embed = {"embed", "features of pictures, to an array", embed_help, run_embed};
-const command command_compare = {"compare", "how alike two pictures are", compare_help,
-                                 run_compare};
+const command command_embed = {"embed", "features of pictures, to an array", embed_help, run_embed,
+                               true};
+const command command_compare = {"compare", "how alike two pictures are", compare_help, run_compare,
+                                 true};

@@ -200,4 +200,4 @@ static int run(int argc, char **argv) {
 }
 
 const command command_evaluate = {"evaluate", "measure a classifier on labelled data", help_text,
-                                  run};
+                                  run, true};

@@ -48,7 +48,7 @@ static kiln_status scratch_input(training *t, kiln_error *error) {
 
 static kiln_status open_backbone(training *t, kiln_error *error) {
     picture_layout layout;
-    kiln_status status = kiln_plan_open(t->backbone_path, NULL, &t->backbone, error);
+    kiln_status status = open_plan(t->backbone_path, false, &t->backbone, error);
     if (status == KILN_OK && kiln_plan_input_count(t->backbone) != 1) {
         status = kiln_fail(error, KILN_ERROR_ARGUMENT, "%s: the network takes more than a picture",
                            t->backbone_path);
@@ -293,4 +293,4 @@ static int run(int argc, char **argv) {
 }
 
 const command command_train = {"train", "train a classifier on your own pictures", train_help_text,
-                               run};
+                               run, true};

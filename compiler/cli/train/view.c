@@ -188,7 +188,7 @@ static const kiln_plan_tensor_record *first_filters(const kiln_plan_view *v) {
 static kiln_status view_filters(const view_call *c, const char *path, kiln_error *error) {
     kiln_plan *plan = NULL;
     kiln_plan_view v;
-    kiln_status status = kiln_plan_open(path, NULL, &plan, error);
+    kiln_status status = open_plan(path, false, &plan, error);
     if (status != KILN_OK) {
         return status;
     }
@@ -219,7 +219,7 @@ static kiln_status view_filters(const view_call *c, const char *path, kiln_error
 static kiln_status list_layers(const char *path, kiln_error *error) {
     kiln_plan *plan = NULL;
     kiln_plan_view v;
-    kiln_status status = kiln_plan_open(path, NULL, &plan, error);
+    kiln_status status = open_plan(path, false, &plan, error);
     if (status != KILN_OK) {
         return status;
     }
@@ -307,4 +307,4 @@ static int run(int argc, char **argv) {
     return status;
 }
 
-const command command_view = {"view", "feature maps and filters as pictures", help_text, run};
+const command command_view = {"view", "feature maps and filters as pictures", help_text, run, true};

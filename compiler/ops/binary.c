@@ -34,6 +34,9 @@ static const binary_spec specs[] = {
     {"GreaterOrEqual", KILN_BINARY_GREATER_OR_EQUAL, MASK_NUMBERS, true},
     {"Mod", KILN_BINARY_MODULO, 1u << KILN_I64, false},
     {"BitShift", KILN_BINARY_SHIFT_LEFT, 1u << KILN_I64, false},
+    {"BitwiseAnd", KILN_BINARY_BIT_AND, 1u << KILN_I64, false},
+    {"BitwiseOr", KILN_BINARY_BIT_OR, 1u << KILN_I64, false},
+    {"BitwiseXor", KILN_BINARY_BIT_XOR, 1u << KILN_I64, false},
 };
 
 /* What an attribute makes of them. */
@@ -444,5 +447,8 @@ const op ops_binary[] = {
     ROW("GreaterOrEqual", 12, 2, 0, lower_binary),
     ROW("Mod", 10, 2, 0, lower_binary),
     ROW("BitShift", 11, 2, 0, lower_binary),
+    ROW("BitwiseAnd", 18, 2, 0, lower_binary),
+    ROW("BitwiseOr", 18, 2, 0, lower_binary),
+    ROW("BitwiseXor", 18, 2, 0, lower_binary),
     {.name = NULL},
 };

@@ -82,6 +82,7 @@ extern const op ops_cast[];        /* cast.c: Cast */
 extern const op ops_cast_like[];   /* cast_like.c: CastLike */
 extern const op ops_unary_more[];  /* unary_more.c: Sin .. Atanh, ThresholdedRelu, Shrink */
 extern const op ops_float_test[];  /* float_test.c: IsNaN, IsInf */
+extern const op ops_bitwise_not[]; /* bitwise_not.c: BitwiseNot */
 extern const op ops_binary[];      /* binary.c: Add .. BitShift, Pow, PRelu, Min/Max/Sum/Mean */
 extern const op ops_where[];       /* where.c: Where */
 extern const op ops_softmax[];     /* softmax.c: Softmax, LogSoftmax */

@@ -67,6 +67,12 @@ int64_t scalar_integer(kiln_binary_op op, int64_t a, int64_t b) {
         return integer_remainder(a, b);
     case KILN_BINARY_SHIFT_LEFT:
         return y < 64 ? (int64_t)(x << y) : 0;
+    case KILN_BINARY_BIT_AND:
+        return a & b;
+    case KILN_BINARY_BIT_OR:
+        return a | b;
+    case KILN_BINARY_BIT_XOR:
+        return a ^ b;
     case KILN_BINARY_SHIFT_RIGHT:
         return y < 64 ? (int64_t)(x >> y) : 0;
     default:

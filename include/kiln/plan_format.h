@@ -421,7 +421,10 @@ typedef enum kiln_binary_op {
     KILN_BINARY_REMAINDER = 17,   /* f32, i64: the remainder has a's sign; i64: 0 where b is 0 */
     KILN_BINARY_SHIFT_LEFT = 18,  /* i64, taken as unsigned; shifted by 64 and more: 0 */
     KILN_BINARY_SHIFT_RIGHT = 19, /* likewise */
-    KILN_BINARY_COUNT = 20
+    KILN_BINARY_BIT_AND = 20,     /* i64 */
+    KILN_BINARY_BIT_OR = 21,
+    KILN_BINARY_BIT_XOR = 22,
+    KILN_BINARY_COUNT = 23
 } kiln_binary_op;
 typedef struct kiln_binary_params {
     uint32_t op; /* kiln_binary_op */

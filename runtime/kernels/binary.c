@@ -28,6 +28,9 @@ static bool takes_dtype(uint32_t op, kiln_dtype dtype) {
     case KILN_BINARY_MODULO:
     case KILN_BINARY_SHIFT_LEFT:
     case KILN_BINARY_SHIFT_RIGHT:
+    case KILN_BINARY_BIT_AND:
+    case KILN_BINARY_BIT_OR:
+    case KILN_BINARY_BIT_XOR:
         return dtype == KILN_I64;
     case KILN_BINARY_EQUAL:
         return dtype == KILN_F32 || dtype == KILN_I64 || dtype == KILN_BOOL;
@@ -159,6 +162,9 @@ static void integer_row(const void *context, const void *const *inputs, const si
         EACH(KILN_BINARY_REMAINDER, int64_t, int64_t, remainder_of(a, b))
         EACH(KILN_BINARY_SHIFT_LEFT, int64_t, int64_t, shifted_left((uint64_t)a, (uint64_t)b))
         EACH(KILN_BINARY_SHIFT_RIGHT, int64_t, int64_t, shifted_right((uint64_t)a, (uint64_t)b))
+        EACH(KILN_BINARY_BIT_AND, int64_t, int64_t, a & b)
+        EACH(KILN_BINARY_BIT_OR, int64_t, int64_t, a | b)
+        EACH(KILN_BINARY_BIT_XOR, int64_t, int64_t, a ^ b)
     default:
         break;
     }

@@ -18,7 +18,8 @@ typedef struct decoder {
     struct jpeg_progress_mgr progress;
     jmp_buf on_error;
     kiln_error *error;
-    uint8_t *row; /* owned; here so that it survives a jump */
+    kiln_status status; /* of a jump */
+    uint8_t *row;       /* owned; here so that it survives a jump */
 } decoder;
 
 static decoder *decoder_of(j_common_ptr jpeg) {
@@ -28,7 +29,10 @@ static decoder *decoder_of(j_common_ptr jpeg) {
 static void fail(j_common_ptr jpeg) {
     char message[JMSG_LENGTH_MAX];
     jpeg->err->format_message(jpeg, message);
-    kiln_fail(decoder_of(jpeg)->error, KILN_ERROR_FORMAT, "JPEG: %s", message);
+    decoder *d = decoder_of(jpeg);
+    bool memory = jpeg->err->msg_code == JERR_OUT_OF_MEMORY;
+    d->status =
+        kiln_fail(d->error, memory ? KILN_ERROR_MEMORY : KILN_ERROR_FORMAT, "JPEG: %s", message);
     longjmp(decoder_of(jpeg)->on_error, 1);
 }
 
@@ -48,7 +52,8 @@ static void on_output(j_common_ptr jpeg) {
 static void on_progress(j_common_ptr jpeg) {
     decoder *d = decoder_of(jpeg);
     if (d->jpeg.input_scan_number > MAX_SCANS) {
-        kiln_fail(d->error, KILN_ERROR_UNSUPPORTED, "JPEG: more than %d scans", MAX_SCANS);
+        d->status =
+            kiln_fail(d->error, KILN_ERROR_UNSUPPORTED, "JPEG: more than %d scans", MAX_SCANS);
         longjmp(d->on_error, 1);
     }
 }
@@ -93,7 +98,7 @@ static kiln_status read_rows(decoder *d, image *out_image) {
  * *out_image. */
 static kiln_status decode(decoder *d, kiln_span bytes, image *out_image, unsigned *out_turn) {
     if (setjmp(d->on_error) != 0) {
-        return KILN_ERROR_FORMAT;
+        return d->status;
     }
     jpeg_create_decompress(&d->jpeg);
     d->jpeg.progress = &d->progress;

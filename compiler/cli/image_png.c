@@ -11,18 +11,33 @@
 typedef struct source {
     kiln_span rest;
     kiln_error *error;
+    bool no_memory;
     png_bytep *rows; /* owned; here so that it survives a jump */
 } source;
 
 static void on_error(png_structp png, png_const_charp message) {
     const source *from = png_get_error_ptr(png);
-    kiln_fail(from->error, KILN_ERROR_FORMAT, "PNG: %s", message);
+    kiln_fail(from->error, from->no_memory ? KILN_ERROR_MEMORY : KILN_ERROR_FORMAT, "PNG: %s",
+              message);
     png_longjmp(png, 1);
 }
 
 static void on_warning(png_structp png, png_const_charp message) {
     (void)png;
     (void)message;
+}
+
+/* libpng's words for a lack of memory are many. */
+static png_voidp allocate(png_structp png, png_alloc_size_t size) {
+    source *from = png_get_mem_ptr(png);
+    void *block = malloc(size);
+    from->no_memory = from->no_memory || block == NULL;
+    return block;
+}
+
+static void release(png_structp png, png_voidp block) {
+    (void)png;
+    free(block);
 }
 
 static void read_bytes(png_structp png, png_bytep out, size_t size) {
@@ -62,7 +77,7 @@ static unsigned orientation_of(png_structp png, png_infop info) {
 static kiln_status decode(png_structp png, png_infop info, source *from, image *out_image,
                           unsigned *out_turn) {
     if (setjmp(png_jmpbuf(png)) != 0) {
-        return KILN_ERROR_FORMAT;
+        return from->no_memory ? KILN_ERROR_MEMORY : KILN_ERROR_FORMAT;
     }
     png_set_read_fn(png, from, read_bytes);
     /* Larger pictures are refused by image_allocate, with our own words. */
@@ -94,7 +109,8 @@ static kiln_status decode(png_structp png, png_infop info, source *from, image *
 kiln_status image_decode_png(kiln_span bytes, image *out_image, kiln_error *error) {
     source from = {.rest = bytes, .error = error};
     unsigned orientation = 1;
-    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &from, on_error, on_warning);
+    png_structp png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &from, on_error, on_warning,
+                                               &from, allocate, release);
     png_infop info = png != NULL ? png_create_info_struct(png) : NULL;
     kiln_status status = info != NULL ? decode(png, info, &from, out_image, &orientation)
                                       : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");

@@ -120,8 +120,11 @@ static bool load_records(feature_cache *c, uint64_t key) {
     if (about.st_size == 0) {
         return write(c->file, &header, sizeof header) == (ssize_t)sizeof header;
     }
-    if (pread(c->file, &found, sizeof found, 0) != (ssize_t)sizeof found ||
-        memcmp(&found, &header, sizeof header) != 0) {
+    ssize_t got = pread(c->file, &found, sizeof found, 0);
+    if (got < 0) {
+        return false; /* not to be read now; nothing is wrong with it */
+    }
+    if (got != (ssize_t)sizeof found || memcmp(&found, &header, sizeof header) != 0) {
         /* Damaged at its beginning: begin again. */
         return ftruncate(c->file, 0) == 0 &&
                write(c->file, &header, sizeof header) == (ssize_t)sizeof header;
@@ -129,11 +132,13 @@ static bool load_records(feature_cache *c, uint64_t key) {
     uint8_t *record = malloc(c->record_bytes);
     off_t at = sizeof header;
     bool good = record != NULL;
-    while (good && pread(c->file, record, c->record_bytes, at) == (ssize_t)c->record_bytes &&
+    while (good &&
+           (got = pread(c->file, record, c->record_bytes, at)) == (ssize_t)c->record_bytes &&
            is_sound(c, record)) {
         good = take_record(c, record);
         at += (off_t)c->record_bytes;
     }
+    good = good && got >= 0;
     free(record);
     return good && (at == about.st_size || ftruncate(c->file, at) == 0);
 }

@@ -88,9 +88,17 @@ static kiln_status evaluate(evaluate_call *c, char **words, kiln_error *error) {
         status = metrics_create(c->scorer.count, &c->results, error);
     }
     float *scores = malloc((c->scorer.count + 1) * sizeof *scores);
-    for (size_t k = 0; status == KILN_OK && scores != NULL && k < c->data.count;) {
+    if (status == KILN_OK && scores == NULL) {
+        status = kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    for (size_t k = 0; status == KILN_OK && k < c->data.count;) {
         kiln_error problem;
-        if (score_item(c, &source, k, scores, &problem) != KILN_OK) {
+        status = score_item(c, &source, k, scores, &problem);
+        if (status == KILN_ERROR_MEMORY) {
+            *error = problem;
+            break;
+        }
+        if (status != KILN_OK) {
             status = data_skip(&c->data, k, problem.message, c->strict, error);
             continue;
         }

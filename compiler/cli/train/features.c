@@ -181,7 +181,7 @@ static size_t take_jobs(const worker *w, job ***out_jobs) {
 static void decode(worker *w, job *const *jobs, size_t count) {
     const feature_source *s = w->x->source;
     for (size_t k = 0; k < count; k++) {
-        w->errors[k].message[0] = '\0';
+        w->errors[k] = (kiln_error){.status = KILN_OK};
         (void)features_input(s, w->x->data, jobs[k]->item, jobs[k]->variant,
                              w->inputs + k * s->input.bytes, &w->errors[k]);
     }
@@ -206,11 +206,18 @@ static void keep(worker *w, job *const *jobs, size_t count) {
     for (size_t k = 0; k < count; k++) {
         const job *j = jobs[k];
         char **problem = &x->problems[j->item];
-        if (w->errors[k].message[0] == '\0') {
+        kiln_status status = w->errors[k].status;
+        if (status == KILN_OK) {
             memcpy(j->features, w->features + k * size, size * sizeof(float));
             cache_add(x->cache, x->data->items[j->item].content, j->variant, j->features);
         } else if (*problem == NULL) {
             *problem = strdup(w->errors[k].message);
+            status = *problem == NULL ? KILN_ERROR_MEMORY : status;
+        }
+        if (status == KILN_ERROR_MEMORY && x->status == KILN_OK) { /* no fault of the picture's */
+            x->status = kiln_fail(
+                &x->error, status, "%s: out of memory",
+                x->data->items[j->item].path != NULL ? x->data->items[j->item].path : "a sample");
         }
     }
     x->done += count;

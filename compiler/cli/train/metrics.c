@@ -53,29 +53,25 @@ class_metrics metrics_of_class(const metrics *m, size_t c) {
     return (class_metrics){present, precision, recall, f1};
 }
 
-static int by_count(const void *a, const void *b) {
-    const confused_pair *x = a, *y = b;
-    return x->count > y->count ? -1 : x->count < y->count ? 1 : x->actual < y->actual ? -1 : 1;
-}
-
 size_t metrics_confused(const metrics *m, confused_pair *out_pairs, size_t room) {
-    size_t found = 0, kept = 0;
-    confused_pair *all = malloc(m->classes * m->classes * sizeof *all);
-    for (size_t a = 0; all != NULL && a < m->classes; a++) {
-        for (size_t p = 0; p < m->classes; p++) {
-            size_t count = m->confusion[a * m->classes + p];
-            if (a != p && count > 0) {
-                all[found++] = (confused_pair){a, p, count};
-            }
+    size_t kept = 0;
+    for (size_t k = 0; k < m->classes * m->classes; k++) {
+        confused_pair pair = {k / m->classes, k % m->classes, m->confusion[k]};
+        if (pair.actual == pair.predicted || pair.count == 0) {
+            continue;
         }
+        size_t at = kept;
+        while (at > 0 && out_pairs[at - 1].count < pair.count) {
+            if (at < room) {
+                out_pairs[at] = out_pairs[at - 1];
+            }
+            at--;
+        }
+        if (at < room) {
+            out_pairs[at] = pair;
+        }
+        kept += kept < room;
     }
-    if (found > 0) {
-        qsort(all, found, sizeof *all, by_count);
-    }
-    for (; kept < found && kept < room; kept++) {
-        out_pairs[kept] = all[kept];
-    }
-    free(all);
     return kept;
 }
 

@@ -5,12 +5,14 @@
  *
  *   KILN_FAULT=N            0 or absent: none fails
  *   KILN_FAULT_LASTING=1
+ *   KILN_FAULT_STOP=1       SIGTRAP there, for a debugger
  *   KILN_FAULT_REPORT=FILE  "CALLS FAILED BLOCKS" */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -34,7 +36,7 @@ static atomic_bool counting;
 static atomic_long calls, blocks;
 static atomic_bool failed;
 static long fault;
-static bool lasting;
+static bool lasting, stops;
 
 /* Where libcpuinfo lies, which XNNPACK starts with: without memory it crashes, for which nobody
  * here can do anything. Its calls do not count. */
@@ -64,6 +66,9 @@ static bool is_fault(uintptr_t caller, int reason) {
         return false;
     }
     atomic_store(&failed, true);
+    if (stops) {
+        (void)raise(SIGTRAP);
+    }
     errno = reason;
     return true;
 }
@@ -238,6 +243,7 @@ static __attribute__((constructor)) void begin(void) {
     const char *number = getenv("KILN_FAULT");
     fault = number != NULL ? strtol(number, NULL, 10) : 0;
     lasting = getenv("KILN_FAULT_LASTING") != NULL;
+    stops = getenv("KILN_FAULT_STOP") != NULL;
     (void)dl_iterate_phdr(find_excused, NULL);
     atomic_store(&blocks, 0);
     atomic_store(&counting, true);

@@ -4,17 +4,17 @@
  *
  *   mutate onnx|plan COUNT GENERATOR [FIRST-SEED] */
 #include "tests/fuzz/exercise.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/plan_mutator.h"
 #include "tests/scratch.h"
 
 #include <kiln/compile.h>
 
-#define XXH_INLINE_ALL
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #define CASE_SECONDS 20
 #define MAX_SUBJECTS 8
@@ -37,13 +37,6 @@ static void on_alarm(int signal_number) {
     static const char text[] = "a mutation hangs\n";
     (void)!write(STDERR_FILENO, text, sizeof text - 1);
     abort();
-}
-
-static uint64_t next_random(uint64_t *inout_state) {
-    uint64_t z = (*inout_state += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
 }
 
 /* ---- Subjects ------------------------------------------------------------------------------ */
@@ -110,20 +103,20 @@ static bool make_subject(const char *generator, const char *network, bool plans,
 /* Where to change something: weights make up most of a file and matter least. */
 static size_t pick_position(uint64_t *state, size_t size, bool plan) {
     size_t interesting = plan && size > 32768 ? 16384 : size;
-    return next_random(state) % (next_random(state) % 4 != 0 ? interesting : size);
+    return fuzz_random(state) % (fuzz_random(state) % 4 != 0 ? interesting : size);
 }
 
 static void change_bytes(uint64_t *state, uint8_t *bytes, size_t size, bool plan) {
     static const uint32_t values[] = {0,    1,      2,          0x7f,       0x80,
                                       0xff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff};
     size_t at = pick_position(state, size, plan);
-    uint32_t word = values[next_random(state) % (sizeof values / sizeof *values)];
-    switch (next_random(state) % 4) {
+    uint32_t word = values[fuzz_random(state) % (sizeof values / sizeof *values)];
+    switch (fuzz_random(state) % 4) {
     case 0:
-        bytes[at] ^= (uint8_t)(1u << (next_random(state) % 8));
+        bytes[at] ^= (uint8_t)(1u << (fuzz_random(state) % 8));
         break;
     case 1:
-        bytes[at] = (uint8_t)next_random(state);
+        bytes[at] = (uint8_t)fuzz_random(state);
         break;
     case 2:
         at -= at % 4;
@@ -132,7 +125,7 @@ static void change_bytes(uint64_t *state, uint8_t *bytes, size_t size, bool plan
         }
         break;
     default: {
-        size_t from = pick_position(state, size, plan), length = next_random(state) % 64;
+        size_t from = pick_position(state, size, plan), length = fuzz_random(state) % 64;
         length = length < size - at ? length : size - at;
         length = length < size - from ? length : size - from;
         memmove(bytes + at, bytes + from, length);
@@ -140,64 +133,22 @@ static void change_bytes(uint64_t *state, uint8_t *bytes, size_t size, bool plan
     }
 }
 
-static void repair_checksums(uint8_t *bytes, size_t size) {
-    kiln_plan_header *h = (void *)bytes;
-    if (size < sizeof *h) {
-        return;
-    }
-    h->file_bytes = size;
-    memcpy(h->magic, KILN_PLAN_MAGIC, sizeof h->magic);
-    h->version = KILN_PLAN_VERSION;
-    h->header_bytes = sizeof *h;
-    for (int k = 0; k < KILN_SECTION_WEIGHTS; k++) {
-        kiln_plan_section *s = &h->sections[k];
-        if (s->offset <= size && s->bytes <= size - s->offset) {
-            s->checksum = XXH3_64bits(bytes + s->offset, (size_t)s->bytes);
-        }
-    }
-    h->checksum = XXH3_64bits(h, offsetof(kiln_plan_header, checksum));
-}
-
-/* A word of what bands rest on becomes a little more or less, or another small number: windows,
- * bands, kernels' strides and paddings, operands. */
-static void change_schedule(uint64_t *state, uint8_t *bytes, size_t size) {
-    static const int sections[] = {KILN_SECTION_BANDS, KILN_SECTION_BANDS, KILN_SECTION_TENSORS,
-                                   KILN_SECTION_PARAMS, KILN_SECTION_OPERANDS};
-    const kiln_plan_header *h = (const void *)bytes;
-    int kind = sections[next_random(state) % (sizeof sections / sizeof *sections)];
-    const kiln_plan_section *s = &h->sections[kind];
-    if (size < sizeof *h || s->bytes < 4 || s->offset > size || s->bytes > size - s->offset) {
-        return;
-    }
-    uint64_t at = next_random(state) % (s->bytes / 4) * 4;
-    if (kind == KILN_SECTION_TENSORS) {
-        size_t field = next_random(state) % 2 == 0 ? offsetof(kiln_plan_tensor_record, window_rows)
-                                                   : offsetof(kiln_plan_tensor_record, dims) + 8;
-        at = at / sizeof(kiln_plan_tensor_record) * sizeof(kiln_plan_tensor_record) + field;
-    }
-    uint32_t word;
-    memcpy(&word, bytes + s->offset + at, sizeof word);
-    uint32_t small = (uint32_t)(next_random(state) % 40);
-    word = next_random(state) % 2 == 0 ? small : word + small % 5 - 2;
-    memcpy(bytes + s->offset + at, &word, sizeof word);
-}
-
 static size_t mutate(uint64_t *state, uint8_t *bytes, size_t size, bool plan) {
-    if (next_random(state) % 8 == 0) {
-        return next_random(state) % size;
+    if (fuzz_random(state) % 8 == 0) {
+        return fuzz_random(state) % size;
     }
-    if (plan && next_random(state) % 3 == 0) {
-        for (uint64_t changes = 1 + next_random(state) % 3; changes > 0; changes--) {
-            change_schedule(state, bytes, size);
+    if (plan && fuzz_random(state) % 3 == 0) {
+        for (uint64_t changes = 1 + fuzz_random(state) % 3; changes > 0; changes--) {
+            plan_change_schedule(state, bytes, size);
         }
-        repair_checksums(bytes, size);
+        plan_repair(bytes, size);
         return size;
     }
-    for (uint64_t changes = 1 + next_random(state) % 6; changes > 0; changes--) {
+    for (uint64_t changes = 1 + fuzz_random(state) % 6; changes > 0; changes--) {
         change_bytes(state, bytes, size, plan);
     }
-    if (plan && next_random(state) % 2 == 0) {
-        repair_checksums(bytes, size);
+    if (plan && fuzz_random(state) % 2 == 0) {
+        plan_repair(bytes, size);
     }
     return size;
 }

@@ -15,7 +15,9 @@ static const kiln_tensor_info open_batch = {
 
 static kiln_value value_of(uint32_t rank, const uint32_t *dims) {
     kiln_value value = {.name = "", .dtype = KILN_F32, .rank = rank};
-    memcpy(value.dims, dims, rank * sizeof *dims);
+    for (uint32_t d = 0; d < rank; d++) {
+        value.dims[d] = dims[d];
+    }
     return value;
 }
 

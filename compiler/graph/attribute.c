@@ -86,6 +86,14 @@ kiln_status node_set_float(graph *g, node *n, const char *name, float value) {
     return set_attribute(g, n, (attribute){.name = name, .type = ATTRIBUTE_FLOAT, .f = value});
 }
 
+kiln_status node_set_string(graph *g, node *n, const char *name, const char *value) {
+    value = graph_strdup(g, value);
+    return value == NULL
+               ? KILN_ERROR_MEMORY
+               : set_attribute(g, n,
+                               (attribute){.name = name, .type = ATTRIBUTE_STRING, .s = value});
+}
+
 kiln_status node_set_ints(graph *g, node *n, const char *name, const int64_t *values,
                           size_t count) {
     int64_t *copy = graph_allocate(g, count * sizeof *copy);

@@ -221,6 +221,7 @@ const char *node_string(const node *n, const char *name, const char *fallback);
 int node_ints(const node *n, const char *name, int64_t *out, int capacity);
 kiln_status node_set_int(graph *g, node *n, const char *name, int64_t value);
 kiln_status node_set_float(graph *g, node *n, const char *name, float value);
+kiln_status node_set_string(graph *g, node *n, const char *name, const char *value);
 kiln_status node_set_ints(graph *g, node *n, const char *name, const int64_t *values, size_t count);
 /* Negative axes count from the end; checks the range. */
 kiln_status node_axis(const graph *g, const node *n, int64_t axis, uint32_t rank,

@@ -179,10 +179,10 @@ kiln_status refusals_fail(const graph *g, refusals *r, tensor *const *wanted, si
     if (operators.left_out > 0) {
         snprintf(more, sizeof more, " and %zu more", operators.left_out);
     }
-    return graph_fail(g, KILN_ERROR_UNSUPPORTED, "operators that are not supported: %s%s%s%s",
-                      operators.text, more,
-                      is_of_onnx_runtime(r)
-                          ? "; com.microsoft: saved by ONNX Runtime's optimiser, give the original"
-                          : "",
-                      cuts);
+    return graph_fail(
+        g, KILN_ERROR_UNSUPPORTED, "operators that are not supported: %s%s%s", operators.text, more,
+        is_of_onnx_runtime(r)
+            ? "; the model was saved by ONNX Runtime's optimiser: give the original, or "
+              "one that was saved at level 'basic'"
+            : cuts);
 }

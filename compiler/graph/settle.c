@@ -14,13 +14,14 @@ enum { NODE_NEW = 0, NODE_OPENED, NODE_DONE };
 typedef struct walk_node {
     node *n;
     size_t place; /* of the node of the model that it came from */
+    size_t turn;  /* when it was done: after its operands */
     uint8_t state;
 } walk_node;
 
 typedef struct walk {
     graph *g;
     walk_node *nodes; /* by node->mark; the graph's own order */
-    size_t node_count, node_capacity;
+    size_t node_count, node_capacity, turns;
     tensor **stack;
     size_t depth, stack_capacity;
     refusals refused;
@@ -78,6 +79,11 @@ static kiln_status push(walk *w, tensor *t) {
 
 static walk_node *walk_node_of(walk *w, const tensor *t) {
     return t->producer != NULL ? &w->nodes[t->producer->mark] : NULL;
+}
+
+static void finish(walk *w, walk_node *at) {
+    at->state = NODE_DONE;
+    at->turn = w->turns++;
 }
 
 static bool is_done(walk *w, const tensor *t) {
@@ -233,7 +239,7 @@ static kiln_status resolve_node(walk *w, walk_node *at) {
     resolution r = {0};
     kiln_status status = n->op->resolve(w->g, n, &r);
     if (status == KILN_ERROR_UNSUPPORTED) {
-        at->state = NODE_DONE;
+        finish(w, at);
         return refuse_failed_node(w->g, &w->refused, n);
     }
     if (status != KILN_OK) {
@@ -242,7 +248,7 @@ static kiln_status resolve_node(walk *w, walk_node *at) {
     if (r.needed != NULL && !is_done(w, r.needed)) {
         return push(w, r.needed);
     }
-    at->state = NODE_DONE;
+    finish(w, at);
     if (r.needed != NULL) {
         return tensor_is_settled(r.needed) ? refuse_node(w->g, &w->refused, n, r.otherwise)
                                            : KILN_OK;
@@ -284,7 +290,7 @@ static kiln_status settle_stack(walk *w) {
         } else if (at->state == NODE_NEW) {
             status = open_node(w, at);
         } else {
-            at->state = NODE_DONE;
+            finish(w, at);
             status = settle_node(w, at->n);
         }
     }
@@ -298,7 +304,7 @@ static int by_place(const void *a, const void *b) {
     if (x->place != y->place) {
         return x->place < y->place ? -1 : 1;
     }
-    return x->n->mark < y->n->mark ? -1 : x->n->mark > y->n->mark;
+    return x->turn < y->turn ? -1 : x->turn > y->turn;
 }
 
 /* What was needed, in the model's order. */

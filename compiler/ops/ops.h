@@ -109,6 +109,7 @@ extern const op ops_resize[];      /* resize.c: Resize, Upsample */
 extern const op ops_refused[];     /* refused.c: NonMaxSuppression */
 extern const op ops_quantize[]; /* quantize.c: QuantizeLinear, DequantizeLinear, ours of the kind */
 extern const op ops_quantized[]; /* quantized.c: QLinear*, *Integer */
+extern const op ops_fused[];     /* fused.c: com.microsoft.FusedConv and others of the kind */
 extern const op ops_structure[]; /* structure.c: If, Sequence* */
 extern const op ops_layout[];    /* layout.c: Layout, FlattenChannelsLast (ours) */
 

@@ -3,92 +3,25 @@
  * point), and what they sum is scaled and rounded; the others work on the real numbers that the
  * integers stand for. */
 #include "compiler/graph/element_type.h"
+#include "compiler/ops/build.h"
 #include "compiler/ops/ops.h"
 #include "compiler/ops/quantize.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* ---- Building ------------------------------------------------------------------------------ */
-
-/* Nodes in n's place. After a failure nothing more is made. */
-typedef struct builder {
-    graph *g;
-    node *n;
-    node *made; /* the latest */
-    kiln_status status;
-} builder;
-
-static tensor *input(const builder *b, size_t k) {
-    return k < b->n->input_count ? b->n->inputs[k] : NULL;
-}
-
-/* A node with one output: `to`, or a new tensor. */
-static tensor *make(builder *b, const char *name, size_t count, tensor *const *inputs, tensor *to) {
-    while (count > 0 && inputs[count - 1] == NULL) {
-        count--;
-    }
-    if (b->status == KILN_OK && to == NULL) {
-        to = graph_add_tensor(b->g, NULL, KILN_F32);
-    }
-    b->made = b->status == KILN_OK && to != NULL
-                  ? graph_add_node(b->g, op_find(name), b->n->name, count, inputs, 1, &to)
-                  : NULL;
-    if (b->made == NULL) {
-        b->status = b->status == KILN_OK ? KILN_ERROR_MEMORY : b->status;
-        return NULL;
-    }
-    b->made->origin = b->n->op->name;
-    return to;
-}
-
-static tensor *make2(builder *b, const char *name, tensor *x, tensor *y, tensor *to) {
-    tensor *const inputs[2] = {x, y};
-    return make(b, name, 2, inputs, to);
-}
-
-static void set_int(builder *b, const char *name, int64_t value) {
-    if (b->status == KILN_OK) {
-        b->status = node_set_int(b->g, b->made, name, value);
-    }
-}
-
-/* The latest node has the attributes of the one that is replaced. */
-static void take_attributes(builder *b) {
-    if (b->status == KILN_OK) {
-        b->made->attributes = b->n->attributes;
-        b->made->attribute_count = b->n->attribute_count;
-    }
-}
-
-static void refuse(builder *b, const char *what) {
-    if (b->status == KILN_OK) {
-        b->status = node_fail(b->g, b->n, KILN_ERROR_UNSUPPORTED, "%s", what);
-    }
-}
-
-static tensor *constant(builder *b, float value) {
-    tensor *t = b->status == KILN_OK ? graph_add_constant(b->g, NULL, KILN_F32, 0, NULL) : NULL;
-    if (t != NULL) {
-        *(float *)t->owned = value;
-    } else if (b->status == KILN_OK) {
-        b->status = KILN_ERROR_MEMORY;
-    }
-    return t;
-}
-
 /* ---- Pieces -------------------------------------------------------------------------------- */
 
 static tensor *dequantized(builder *b, tensor *x, tensor *scale, tensor *zero, int64_t axis) {
     tensor *const inputs[3] = {x, scale, zero};
-    tensor *y = make(b, "DequantizeLinear", 3, inputs, NULL);
-    set_int(b, "axis", axis);
+    tensor *y = build_node(b, "DequantizeLinear", 3, inputs, NULL);
+    build_int(b, "axis", axis);
     return y;
 }
 
 /* Integers less their zero point. */
 static tensor *centred(builder *b, tensor *x, tensor *zero, int64_t axis) {
-    return dequantized(b, x, constant(b, 1), zero, axis);
+    return dequantized(b, x, build_number(b, 1), zero, axis);
 }
 
 /* To the type of the zero point, as n's output. */
@@ -96,46 +29,46 @@ static void quantized(builder *b, const char *op, tensor *x, tensor *scale, tens
                       int64_t axis) {
     tensor *const inputs[3] = {x, scale, zero};
     kiln_dtype dtype = zero != NULL && zero->narrow != 0 ? zero->narrow : KILN_U8;
-    (void)make(b, op, 3, inputs, b->n->outputs[0]);
-    set_int(b, "axis", axis);
-    set_int(b, "output_dtype", onnx_type_of_dtype(dtype));
+    (void)build_node(b, op, 3, inputs, b->n->outputs[0]);
+    build_int(b, "axis", axis);
+    build_int(b, "output_dtype", onnx_type_of_dtype(dtype));
 }
 
 static tensor *as_float(builder *b, tensor *x) {
     if (x == NULL) {
         return NULL;
     }
-    tensor *y = make(b, "Cast", 1, &x, NULL);
-    set_int(b, "to", onnx_type_of_dtype(KILN_F32));
+    tensor *y = build_node(b, "Cast", 1, &x, NULL);
+    build_int(b, "to", onnx_type_of_dtype(KILN_F32));
     return y;
 }
 
 /* What sums of products stand for, in steps of the output: (sx * sw) / sy. */
 static tensor *multiplier(builder *b, tensor *x_scale, tensor *w_scale, tensor *y_scale) {
-    return make2(b, "Div", make2(b, "Mul", x_scale, w_scale, NULL), y_scale, NULL);
+    return build_binary(b, "Div", build_binary(b, "Mul", x_scale, w_scale, NULL), y_scale, NULL);
 }
 
 /* One value for the rows of the first operand of a product. */
 static void require_single(builder *b, const tensor *t, const char *what) {
     if (t != NULL && t->shape_known && tensor_elements(t) != 1) {
-        refuse(b, what);
+        build_refusal(b, what);
     }
 }
 
 /* The sums are integers, whatever their type says. */
 static void as_integers(builder *b, tensor *sums) {
-    (void)make(b, "Cast", 1, &sums, b->n->outputs[0]);
-    set_int(b, "to", onnx_type_of_dtype(KILN_I32));
-    set_int(b, "integral", 1);
+    (void)build_node(b, "Cast", 1, &sums, b->n->outputs[0]);
+    build_int(b, "to", onnx_type_of_dtype(KILN_I32));
+    build_int(b, "integral", 1);
 }
 
 /* ---- Convolutions and products ------------------------------------------------------------- */
 
 static tensor *convolution(builder *b, tensor *x, tensor *w, tensor *bias) {
     tensor *const inputs[3] = {x, w, bias};
-    tensor *y = make(b, "Conv", 3, inputs, NULL);
-    take_attributes(b);
-    set_int(b, "exact", 1);
+    tensor *y = build_node(b, "Conv", 3, inputs, NULL);
+    build_attributes(b);
+    build_int(b, "exact", 1);
     return y;
 }
 
@@ -143,19 +76,19 @@ static tensor *convolution(builder *b, tensor *x, tensor *w, tensor *bias) {
 static kiln_status resolve_qlinear_conv(graph *g, node *n, resolution *out) {
     (void)out;
     builder b = {.g = g, .n = n};
-    tensor *x = centred(&b, input(&b, 0), input(&b, 2), 1);
-    tensor *w = centred(&b, input(&b, 3), input(&b, 5), 0);
-    tensor *sums = convolution(&b, x, w, as_float(&b, input(&b, 8)));
-    tensor *scale = multiplier(&b, input(&b, 1), input(&b, 4), input(&b, 6));
-    quantized(&b, OP_REQUANTIZE, sums, scale, input(&b, 7), 1);
+    tensor *x = centred(&b, build_input(&b, 0), build_input(&b, 2), 1);
+    tensor *w = centred(&b, build_input(&b, 3), build_input(&b, 5), 0);
+    tensor *sums = convolution(&b, x, w, as_float(&b, build_input(&b, 8)));
+    tensor *scale = multiplier(&b, build_input(&b, 1), build_input(&b, 4), build_input(&b, 6));
+    quantized(&b, OP_REQUANTIZE, sums, scale, build_input(&b, 7), 1);
     return b.status;
 }
 
 static kiln_status resolve_conv_integer(graph *g, node *n, resolution *out) {
     (void)out;
     builder b = {.g = g, .n = n};
-    tensor *x = centred(&b, input(&b, 0), input(&b, 2), 1);
-    tensor *w = centred(&b, input(&b, 1), input(&b, 3), 0);
+    tensor *x = centred(&b, build_input(&b, 0), build_input(&b, 2), 1);
+    tensor *w = centred(&b, build_input(&b, 1), build_input(&b, 3), 0);
     as_integers(&b, convolution(&b, x, w, NULL));
     return b.status;
 }
@@ -165,23 +98,23 @@ static kiln_status resolve_conv_integer(graph *g, node *n, resolution *out) {
 static kiln_status resolve_qlinear_matmul(graph *g, node *n, resolution *out) {
     (void)out;
     builder b = {.g = g, .n = n};
-    require_single(&b, input(&b, 1), BY_ROW);
-    require_single(&b, input(&b, 2), BY_ROW);
-    tensor *x = centred(&b, input(&b, 0), input(&b, 2), -1);
-    tensor *w = centred(&b, input(&b, 3), input(&b, 5), -1);
-    tensor *sums = make2(&b, "MatMul", x, w, NULL);
-    tensor *scale = multiplier(&b, input(&b, 1), input(&b, 4), input(&b, 6));
-    quantized(&b, OP_REQUANTIZE, sums, scale, input(&b, 7), -1);
+    require_single(&b, build_input(&b, 1), BY_ROW);
+    require_single(&b, build_input(&b, 2), BY_ROW);
+    tensor *x = centred(&b, build_input(&b, 0), build_input(&b, 2), -1);
+    tensor *w = centred(&b, build_input(&b, 3), build_input(&b, 5), -1);
+    tensor *sums = build_binary(&b, "MatMul", x, w, NULL);
+    tensor *scale = multiplier(&b, build_input(&b, 1), build_input(&b, 4), build_input(&b, 6));
+    quantized(&b, OP_REQUANTIZE, sums, scale, build_input(&b, 7), -1);
     return b.status;
 }
 
 static kiln_status resolve_matmul_integer(graph *g, node *n, resolution *out) {
     (void)out;
     builder b = {.g = g, .n = n};
-    require_single(&b, input(&b, 2), BY_ROW);
-    tensor *x = centred(&b, input(&b, 0), input(&b, 2), -1);
-    tensor *w = centred(&b, input(&b, 1), input(&b, 3), -1);
-    as_integers(&b, make2(&b, "MatMul", x, w, NULL));
+    require_single(&b, build_input(&b, 2), BY_ROW);
+    tensor *x = centred(&b, build_input(&b, 0), build_input(&b, 2), -1);
+    tensor *w = centred(&b, build_input(&b, 1), build_input(&b, 3), -1);
+    as_integers(&b, build_binary(&b, "MatMul", x, w, NULL));
     return b.status;
 }
 
@@ -191,23 +124,26 @@ static kiln_status resolve_qgemm(graph *g, node *n, resolution *out) {
     (void)out;
     builder b = {.g = g, .n = n};
     int64_t axis = node_int(n, "transB", 0) != 0 ? 0 : 1;
-    require_single(&b, input(&b, 1), BY_ROW);
-    require_single(&b, input(&b, 2), BY_ROW);
-    tensor *const operands[3] = {centred(&b, input(&b, 0), input(&b, 2), 1),
-                                 centred(&b, input(&b, 3), input(&b, 5), axis),
-                                 as_float(&b, input(&b, 6))};
-    tensor *sums = make(&b, "Gemm", 3, operands, NULL);
-    take_attributes(&b);
+    require_single(&b, build_input(&b, 1), BY_ROW);
+    require_single(&b, build_input(&b, 2), BY_ROW);
+    tensor *const operands[3] = {centred(&b, build_input(&b, 0), build_input(&b, 2), 1),
+                                 centred(&b, build_input(&b, 3), build_input(&b, 5), axis),
+                                 as_float(&b, build_input(&b, 6))};
+    tensor *sums = build_node(&b, "Gemm", 3, operands, NULL);
+    build_attributes(&b);
     if (b.status == KILN_OK) {
         b.status = node_set_float(g, b.made, "alpha", 1);
     }
-    tensor *x_scale = make2(&b, "Mul", input(&b, 1), constant(&b, node_float(n, "alpha", 1)), NULL);
-    if (input(&b, 7) == NULL) {
-        (void)make2(&b, "Mul", sums, make2(&b, "Mul", x_scale, input(&b, 4), NULL), n->outputs[0]);
+    tensor *x_scale = build_binary(&b, "Mul", build_input(&b, 1),
+                                   build_number(&b, node_float(n, "alpha", 1)), NULL);
+    if (build_input(&b, 7) == NULL) {
+        (void)build_binary(&b, "Mul", sums,
+                           build_binary(&b, "Mul", x_scale, build_input(&b, 4), NULL),
+                           n->outputs[0]);
         return b.status;
     }
-    tensor *scale = multiplier(&b, x_scale, input(&b, 4), input(&b, 7));
-    quantized(&b, OP_REQUANTIZE, sums, scale, input(&b, 8), 1);
+    tensor *scale = multiplier(&b, x_scale, build_input(&b, 4), build_input(&b, 7));
+    quantized(&b, OP_REQUANTIZE, sums, scale, build_input(&b, 8), 1);
     return b.status;
 }
 
@@ -221,14 +157,17 @@ static kiln_status resolve_elementwise(graph *g, node *n, resolution *out) {
     size_t operands = (n->input_count - 1) / 3;
     tensor *real[2] = {NULL, NULL};
     if (node_int(n, "channels_last", 0) != 0) {
-        refuse(&b, "channels_last=1, which ONNX Runtime's optimiser makes; give the original");
+        build_refusal(&b,
+                      "channels_last=1, which ONNX Runtime's optimiser makes; give the original");
     }
     for (size_t k = 0; k < operands && k < 2; k++) {
-        real[k] = dequantized(&b, input(&b, 3 * k), input(&b, 3 * k + 1), input(&b, 3 * k + 2), 1);
+        real[k] = dequantized(&b, build_input(&b, 3 * k), build_input(&b, 3 * k + 1),
+                              build_input(&b, 3 * k + 2), 1);
     }
-    tensor *y = make(&b, n->op->name + strlen(prefix), operands, real, NULL);
-    take_attributes(&b);
-    quantized(&b, "QuantizeLinear", y, input(&b, 3 * operands), input(&b, 3 * operands + 1), 1);
+    tensor *y = build_node(&b, n->op->name + strlen(prefix), operands, real, NULL);
+    build_attributes(&b);
+    quantized(&b, "QuantizeLinear", y, build_input(&b, 3 * operands),
+              build_input(&b, 3 * operands + 1), 1);
     return b.status;
 }
 
@@ -242,12 +181,12 @@ static kiln_status resolve_concat(graph *g, node *n, resolution *out) {
         return KILN_ERROR_MEMORY;
     }
     for (size_t k = 0; k < operands; k++) {
-        real[k] =
-            dequantized(&b, input(&b, 2 + 3 * k), input(&b, 3 + 3 * k), input(&b, 4 + 3 * k), 1);
+        real[k] = dequantized(&b, build_input(&b, 2 + 3 * k), build_input(&b, 3 + 3 * k),
+                              build_input(&b, 4 + 3 * k), 1);
     }
-    tensor *y = make(&b, "Concat", operands, real, NULL);
-    take_attributes(&b);
-    quantized(&b, "QuantizeLinear", y, input(&b, 0), input(&b, 1), 1);
+    tensor *y = build_node(&b, "Concat", operands, real, NULL);
+    build_attributes(&b);
+    quantized(&b, "QuantizeLinear", y, build_input(&b, 0), build_input(&b, 1), 1);
     return b.status;
 }
 
@@ -255,7 +194,7 @@ static kiln_status resolve_concat(graph *g, node *n, resolution *out) {
 static kiln_status resolve_dynamic(graph *g, node *n, resolution *out) {
     (void)out;
     builder b = {.g = g, .n = n};
-    tensor *pair[2], *x = input(&b, 0);
+    tensor *pair[2], *x = build_input(&b, 0);
     for (size_t k = 0; k < 2; k++) {
         bool wanted = n->output_count > k + 1 && n->outputs[k + 1] != NULL;
         pair[k] = wanted ? n->outputs[k + 1] : graph_add_tensor(g, NULL, KILN_F32);

@@ -10,7 +10,7 @@ static const op *const groups[] = {
     ops_mask,        ops_unique, ops_einsum,    ops_concat,     ops_slice,         ops_pad,
     ops_rearrange,   ops_gather, ops_indexed,   ops_cumulative, ops_grid_sample,   ops_roi_align,
     ops_unpool,      ops_view,   ops_shape,     ops_resize,     ops_refused,       ops_quantize,
-    ops_quantized,   ops_layout, ops_structure,
+    ops_quantized,   ops_layout, ops_structure, ops_fused,
 };
 
 const op *op_find(const char *name) {

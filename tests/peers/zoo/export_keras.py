@@ -36,9 +36,9 @@ def export(name, size, folder):
     data = os.path.join(folder, "test_data_set_0")
     os.makedirs(data, exist_ok=True)
     x = np.random.default_rng(3).uniform(0, 255, (2, size, size, 3)).astype("float32")
+    answer = np.asarray(model(x, training=False))  # before: Keras exports what has been called
     model.export(os.path.join(folder, "model.onnx"), format="onnx", verbose=False)
     graph = onnx.load(os.path.join(folder, "model.onnx"), load_external_data=False).graph
-    answer = np.asarray(model(x, training=False))
     for kind, value, end in (("input", x, graph.input[0]), ("output", answer, graph.output[0])):
         with open(os.path.join(data, f"{kind}_0.pb"), "wb") as out:
             out.write(numpy_helper.from_array(value, end.name).SerializeToString())

@@ -10,6 +10,9 @@
 /* Well over any picture within the pixel limit. */
 #define MAX_FILE_BYTES ((size_t)1 << 30)
 
+#define FREE_PIXELS ((uint64_t)16 << 20) /* of any file */
+#define PIXELS_A_BYTE 256                /* photographs have less than 20 */
+
 static const struct {
     const char *name;
     const char *magic;
@@ -47,6 +50,18 @@ kiln_status image_allocate(image *out_image, uint64_t width, uint64_t height, ki
     }
     *out_image = (image){.width = (uint32_t)width, .height = (uint32_t)height, .rgb = rgb};
     return KILN_OK;
+}
+
+kiln_status image_begin(kiln_span file, image *out_image, uint64_t width, uint64_t height,
+                        kiln_error *error) {
+    uint64_t most = FREE_PIXELS + (uint64_t)file.size * PIXELS_A_BYTE;
+    if (width <= IMAGE_MAX_SIDE && height <= IMAGE_MAX_SIDE && width * height > most) {
+        return kiln_fail(error, KILN_ERROR_UNSUPPORTED,
+                         "%llux%llu pixels in a file of %zu bytes: at most %llu are read",
+                         (unsigned long long)width, (unsigned long long)height, file.size,
+                         (unsigned long long)most);
+    }
+    return image_allocate(out_image, width, height, error);
 }
 
 void image_free(image *picture) {

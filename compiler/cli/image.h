@@ -33,7 +33,10 @@ kiln_status image_resize(const image *picture, const resize_window *window, floa
 
 /* ---- Between the decoders ------------------------------------------------------------------ */
 
-/* Refuses sides and areas over the limits, then allocates rgb. */
+/* Refuses sides and areas over the limits, then allocates rgb. image_begin also refuses what so
+ * small a file does not hold but as a trap: a blank picture of 100 million pixels takes 12 KB. */
+kiln_status image_begin(kiln_span file, image *out_image, uint64_t width, uint64_t height,
+                        kiln_error *error);
 kiln_status image_allocate(image *out_image, uint64_t width, uint64_t height, kiln_error *error);
 
 kiln_status image_decode_jpeg(kiln_span bytes, image *out_image, kiln_error *error);

@@ -18,7 +18,7 @@ typedef struct decoder {
     struct jpeg_progress_mgr progress;
     jmp_buf on_error;
     kiln_error *error;
-    kiln_status status; /* of a jump */
+    kiln_status status; /* what a jump is for */
     uint8_t *row;       /* owned; here so that it survives a jump */
 } decoder;
 
@@ -29,10 +29,10 @@ static decoder *decoder_of(j_common_ptr jpeg) {
 static void fail(j_common_ptr jpeg) {
     char message[JMSG_LENGTH_MAX];
     jpeg->err->format_message(jpeg, message);
-    decoder *d = decoder_of(jpeg);
     bool memory = jpeg->err->msg_code == JERR_OUT_OF_MEMORY;
-    d->status =
-        kiln_fail(d->error, memory ? KILN_ERROR_MEMORY : KILN_ERROR_FORMAT, "JPEG: %s", message);
+    decoder_of(jpeg)->status =
+        memory ? kiln_fail(decoder_of(jpeg)->error, KILN_ERROR_MEMORY, "out of memory")
+               : kiln_fail(decoder_of(jpeg)->error, KILN_ERROR_FORMAT, "JPEG: %s", message);
     longjmp(decoder_of(jpeg)->on_error, 1);
 }
 
@@ -106,7 +106,7 @@ static kiln_status decode(decoder *d, kiln_span bytes, image *out_image, unsigne
     jpeg_save_markers(&d->jpeg, JPEG_APP0 + 1, 0xffff);
     (void)jpeg_read_header(&d->jpeg, TRUE);
     kiln_status status =
-        image_allocate(out_image, d->jpeg.image_width, d->jpeg.image_height, d->error);
+        image_begin(bytes, out_image, d->jpeg.image_width, d->jpeg.image_height, d->error);
     if (status != KILN_OK) {
         return status;
     }

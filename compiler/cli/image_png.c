@@ -9,16 +9,19 @@
 #define MAX_CHUNK_BYTES (64u << 20)
 
 typedef struct source {
-    kiln_span rest;
+    kiln_span rest, whole;
     kiln_error *error;
-    bool no_memory;
+    bool out_of_memory;
     png_bytep *rows; /* owned; here so that it survives a jump */
 } source;
 
 static void on_error(png_structp png, png_const_charp message) {
     const source *from = png_get_error_ptr(png);
-    kiln_fail(from->error, from->no_memory ? KILN_ERROR_MEMORY : KILN_ERROR_FORMAT, "PNG: %s",
-              message);
+    if (from->out_of_memory) {
+        kiln_fail(from->error, KILN_ERROR_MEMORY, "out of memory");
+    } else {
+        kiln_fail(from->error, KILN_ERROR_FORMAT, "PNG: %s", message);
+    }
     png_longjmp(png, 1);
 }
 
@@ -27,17 +30,17 @@ static void on_warning(png_structp png, png_const_charp message) {
     (void)message;
 }
 
-/* libpng's words for a lack of memory are many. */
+/* libpng's own, but it remembers. */
 static png_voidp allocate(png_structp png, png_alloc_size_t size) {
     source *from = png_get_mem_ptr(png);
-    void *block = malloc(size);
-    from->no_memory = from->no_memory || block == NULL;
-    return block;
+    void *memory = malloc(size);
+    from->out_of_memory = from->out_of_memory || memory == NULL;
+    return memory;
 }
 
-static void release(png_structp png, png_voidp block) {
+static void release(png_structp png, png_voidp memory) {
     (void)png;
-    free(block);
+    free(memory);
 }
 
 static void read_bytes(png_structp png, png_bytep out, size_t size) {
@@ -72,20 +75,31 @@ static unsigned orientation_of(png_structp png, png_infop info) {
     return orientation;
 }
 
+/* Texts, profiles and the like are not even looked at: what is packed in some KB of them takes
+ * hundreds of MB. */
+static void skip_chunks(png_structp png) {
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1); /* all but critical ones */
+#ifdef PNG_eXIf_SUPPORTED
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_AS_DEFAULT, (png_const_bytep) "eXIf", 1);
+#endif
+}
+
 /* Everything that may jump. Nothing here owns memory across a jump but what lies in *from and
  * *out_image. */
 static kiln_status decode(png_structp png, png_infop info, source *from, image *out_image,
                           unsigned *out_turn) {
     if (setjmp(png_jmpbuf(png)) != 0) {
-        return from->no_memory ? KILN_ERROR_MEMORY : KILN_ERROR_FORMAT;
+        return from->out_of_memory ? KILN_ERROR_MEMORY : KILN_ERROR_FORMAT;
     }
     png_set_read_fn(png, from, read_bytes);
+    skip_chunks(png);
     /* Larger pictures are refused by image_allocate, with our own words. */
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-    png_set_chunk_malloc_max(png, MAX_CHUNK_BYTES);
+    png_set_chunk_malloc_max(png, from->whole.size < MAX_CHUNK_BYTES ? from->whole.size
+                                                                     : MAX_CHUNK_BYTES);
     png_read_info(png, info);
     uint32_t width = png_get_image_width(png, info), height = png_get_image_height(png, info);
-    kiln_status status = image_allocate(out_image, width, height, from->error);
+    kiln_status status = image_begin(from->whole, out_image, width, height, from->error);
     if (status != KILN_OK) {
         return status;
     }
@@ -107,7 +121,7 @@ static kiln_status decode(png_structp png, png_infop info, source *from, image *
 }
 
 kiln_status image_decode_png(kiln_span bytes, image *out_image, kiln_error *error) {
-    source from = {.rest = bytes, .error = error};
+    source from = {.rest = bytes, .whole = bytes, .error = error};
     unsigned orientation = 1;
     png_structp png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &from, on_error, on_warning,
                                                &from, allocate, release);

@@ -62,7 +62,7 @@ kiln_status image_decode_pnm(kiln_span bytes, image *out_image, kiln_error *erro
         maximum == 0 || maximum > 65535 || r.at == r.end || !is_space(*r.at++)) {
         return kiln_fail(error, KILN_ERROR_FORMAT, "damaged PGM or PPM header");
     }
-    kiln_status status = image_allocate(out_image, width, height, error);
+    kiln_status status = image_begin(bytes, out_image, width, height, error);
     if (status != KILN_OK) {
         return status;
     }

@@ -52,6 +52,11 @@ void data_note_add(data_note **notes, size_t *count, const char *format, ...) {
     }
 }
 
+bool data_may_skip(kiln_status status) {
+    return status == KILN_ERROR_IO || status == KILN_ERROR_FORMAT ||
+           status == KILN_ERROR_UNSUPPORTED;
+}
+
 kiln_status data_skip(data_set *data, size_t item, const char *why, bool strict,
                       kiln_error *error) {
     if (strict) {

@@ -48,6 +48,8 @@ void data_free(data_set *data);
 
 /* Takes an item out, with a reason (or fails, when strict). */
 kiln_status data_skip(data_set *data, size_t item, const char *why, bool strict, kiln_error *error);
+/* Whether a failure is the file's: not want of memory, nor a fault of ours. */
+bool data_may_skip(kiln_status status);
 /* Whether every class has pictures (left), and there are two classes. */
 kiln_status data_check_classes(const data_set *data, kiln_error *error);
 /* Adds a warning for each class that has fewer than two training samples. */

@@ -52,7 +52,7 @@ static kiln_status add_file(data_set *data, const char *path, uint32_t label, bo
     data_item item = {.label = label};
     kiln_error problem;
     kiln_status status = examine_file(path, &item.content, &problem);
-    if (status == KILN_ERROR_MEMORY || (status != KILN_OK && strict)) {
+    if (status != KILN_OK && (strict || !data_may_skip(status))) {
         return kiln_fail(error, status, "%s", problem.message);
     }
     if (status != KILN_OK) {

@@ -93,13 +93,11 @@ static kiln_status evaluate(evaluate_call *c, char **words, kiln_error *error) {
     }
     for (size_t k = 0; status == KILN_OK && k < c->data.count;) {
         kiln_error problem;
-        status = score_item(c, &source, k, scores, &problem);
-        if (status == KILN_ERROR_MEMORY) {
-            *error = problem;
-            break;
-        }
-        if (status != KILN_OK) {
-            status = data_skip(&c->data, k, problem.message, c->strict, error);
+        kiln_status scored = score_item(c, &source, k, scores, &problem);
+        if (scored != KILN_OK) {
+            status = data_may_skip(scored)
+                         ? data_skip(&c->data, k, problem.message, c->strict, error)
+                         : kiln_fail(error, scored, "%s", problem.message);
             continue;
         }
         metrics_add(&c->results, scores, c->labels[c->data.items[k].label]);

@@ -178,13 +178,18 @@ static size_t take_jobs(const worker *w, job ***out_jobs) {
     return count;
 }
 
-static void decode(worker *w, job *const *jobs, size_t count) {
+/* Damaged pictures are told in w->errors. */
+static kiln_status decode(worker *w, job *const *jobs, size_t count, kiln_error *error) {
     const feature_source *s = w->x->source;
     for (size_t k = 0; k < count; k++) {
         w->errors[k] = (kiln_error){.status = KILN_OK};
-        (void)features_input(s, w->x->data, jobs[k]->item, jobs[k]->variant,
-                             w->inputs + k * s->input.bytes, &w->errors[k]);
+        kiln_status status = features_input(s, w->x->data, jobs[k]->item, jobs[k]->variant,
+                                            w->inputs + k * s->input.bytes, &w->errors[k]);
+        if (status != KILN_OK && !data_may_skip(status)) {
+            return kiln_fail(error, status, "%s", w->errors[k].message);
+        }
     }
+    return KILN_OK;
 }
 
 static kiln_status compute(worker *w, size_t count, kiln_error *error) {
@@ -200,30 +205,27 @@ static kiln_status compute(worker *w, size_t count, kiln_error *error) {
 }
 
 /* Under the lock. */
-static void keep(worker *w, job *const *jobs, size_t count) {
+static kiln_status keep(worker *w, job *const *jobs, size_t count, kiln_error *error) {
     extraction *x = w->x;
     size_t size = kiln_trainer_feature_count(x->source->trainer);
     for (size_t k = 0; k < count; k++) {
         const job *j = jobs[k];
         char **problem = &x->problems[j->item];
-        kiln_status status = w->errors[k].status;
-        if (status == KILN_OK) {
+        if (w->errors[k].status == KILN_OK) {
             memcpy(j->features, w->features + k * size, size * sizeof(float));
             cache_add(x->cache, x->data->items[j->item].content, j->variant, j->features);
         } else if (*problem == NULL) {
             *problem = strdup(w->errors[k].message);
-            status = *problem == NULL ? KILN_ERROR_MEMORY : status;
-        }
-        if (status == KILN_ERROR_MEMORY && x->status == KILN_OK) { /* no fault of the picture's */
-            x->status = kiln_fail(
-                &x->error, status, "%s: out of memory",
-                x->data->items[j->item].path != NULL ? x->data->items[j->item].path : "a sample");
+            if (*problem == NULL) {
+                return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+            }
         }
     }
     x->done += count;
     if (!x->source->quiet) {
         progress_show("features", x->done, x->todo_count);
     }
+    return KILN_OK;
 }
 
 static void *work(void *context) {
@@ -233,11 +235,13 @@ static void *work(void *context) {
     job **jobs;
     kiln_status status = worker_open(w, &error);
     for (size_t count; status == KILN_OK && (count = take_jobs(w, &jobs)) > 0;) {
-        decode(w, jobs, count);
-        status = compute(w, count, &error);
+        status = decode(w, jobs, count, &error);
+        if (status == KILN_OK) {
+            status = compute(w, count, &error);
+        }
         if (status == KILN_OK) {
             (void)pthread_mutex_lock(&x->lock);
-            keep(w, jobs, count);
+            status = keep(w, jobs, count, &error);
             (void)pthread_mutex_unlock(&x->lock);
         }
     }

@@ -237,17 +237,21 @@ static size_t find_mistakes(const training *t, mistake *out) {
     return found;
 }
 
-static void write_mistakes(const training *t, FILE *out) {
+static kiln_status write_mistakes(const training *t, FILE *out, kiln_error *error) {
     mistake *mistakes = malloc((t->data.count + 1) * sizeof *mistakes);
-    size_t count = mistakes != NULL ? find_mistakes(t, mistakes) : 0;
+    if (mistakes == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    kiln_status status = KILN_OK;
+    size_t count = find_mistakes(t, mistakes);
     if (count > 0) {
         fprintf(out, "<h2>Worst mistakes</h2>\n<p>Validation samples that were taken for another "
                      "class, the surest first.</p>\n<div class=\"mistakes\">\n");
     }
-    for (size_t k = 0; k < count && k < 24; k++) {
+    for (size_t k = 0; k < count && k < 24 && status == KILN_OK; k++) {
         const data_item *item = &t->data.items[mistakes[k].item];
         fprintf(out, "<figure>");
-        thumbnail_write(&t->data, mistakes[k].item, out);
+        status = thumbnail_write(&t->data, mistakes[k].item, out, error);
         fprintf(out, "<figcaption>");
         html_text(out, t->data.classes[item->label]);
         fprintf(out, "<br>taken for ");
@@ -258,6 +262,7 @@ static void write_mistakes(const training *t, FILE *out) {
         fprintf(out, "</div>\n");
     }
     free(mistakes);
+    return status;
 }
 
 /* ---- The page ------------------------------------------------------------------------------ */
@@ -297,8 +302,8 @@ kiln_status report_write(const training *t, const char *path, kiln_error *error)
         write_classes(t, out.file);
         write_confused(t, out.file);
         write_matrix(t, out.file);
-        write_mistakes(t, out.file);
+        status = write_mistakes(t, out.file, error);
     }
     fprintf(out.file, "</body></html>\n");
-    return file_end(&out, KILN_OK, error);
+    return file_end(&out, status, error);
 }

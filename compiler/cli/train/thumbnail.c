@@ -2,33 +2,34 @@
 #include "compiler/cli/train/thumbnail.h"
 #include "compiler/cli/picture.h"
 
+#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <jpeglib.h>
 
-enum { LARGEST = 128 };
+enum { LARGEST = 128, PACKED_BYTES = LARGEST * LARGEST * 6 + 4096 /* more than JPEG takes */ };
 
-static bool load(const data_set *data, size_t item, image *out_image) {
+static kiln_status load(const data_set *data, size_t item, image *out_image, kiln_error *error) {
     const data_item *from = &data->items[item];
     if (from->path != NULL) {
-        return image_load(from->path, out_image, NULL) == KILN_OK;
+        return image_load(from->path, out_image, error);
     }
-    if (!data->pictures ||
-        image_allocate(out_image, data->dims[2], data->dims[1], NULL) != KILN_OK) {
-        return false;
+    if (!data->pictures) {
+        return kiln_fail(error, KILN_ERROR_FORMAT, "no picture");
     }
+    kiln_status status = image_allocate(out_image, data->dims[2], data->dims[1], error);
     const float *values = data->values + from->index * data->sample_size;
     size_t pixels = (size_t)data->dims[1] * data->dims[2], channels = data->dims[0];
-    for (size_t k = 0; k < pixels * 3; k++) {
+    for (size_t k = 0; status == KILN_OK && k < pixels * 3; k++) {
         float value = values[(channels == 3 ? k % 3 : 0) * pixels + k / 3];
         out_image->rgb[k] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
     }
-    return true;
+    return status;
 }
 
 /* The longer side becomes LARGEST. */
-static bool shrink(const image *picture, image *out_small) {
+static kiln_status shrink(const image *picture, image *out_small, kiln_error *error) {
     uint32_t longer = picture->width > picture->height ? picture->width : picture->height;
     uint32_t width = picture->width * LARGEST / longer, height = picture->height * LARGEST / longer;
     width = width == 0 ? 1 : width;
@@ -36,38 +37,64 @@ static bool shrink(const image *picture, image *out_small) {
     resize_window window = {width, height, 0, 0, width, height};
     size_t count = (size_t)width * height * 3;
     float *rgb = malloc(count * sizeof *rgb);
-    bool good = rgb != NULL && image_resize(picture, &window, rgb, NULL) == KILN_OK &&
-                image_allocate(out_small, width, height, NULL) == KILN_OK;
-    for (size_t k = 0; good && k < count; k++) {
+    if (rgb == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    kiln_status status = image_resize(picture, &window, rgb, error);
+    if (status == KILN_OK) {
+        status = image_allocate(out_small, width, height, error);
+    }
+    for (size_t k = 0; status == KILN_OK && k < count; k++) {
         out_small->rgb[k] = (uint8_t)(rgb[k] + 0.5f);
     }
     free(rgb);
-    return good;
+    return status;
 }
 
-/* Our own pixels, so libjpeg has nothing to complain of; out of memory ends the program, as its
- * default error handler does. */
-static unsigned char *pack(const image *picture, unsigned long *out_size) {
+typedef struct packer {
     struct jpeg_compress_struct jpeg;
     struct jpeg_error_mgr errors;
-    unsigned char *bytes = NULL;
-    jpeg.err = jpeg_std_error(&errors);
-    jpeg_create_compress(&jpeg);
-    jpeg_mem_dest(&jpeg, &bytes, out_size);
-    jpeg.image_width = picture->width;
-    jpeg.image_height = picture->height;
-    jpeg.input_components = 3;
-    jpeg.in_color_space = JCS_RGB;
-    jpeg_set_defaults(&jpeg);
-    jpeg_set_quality(&jpeg, 85, TRUE);
-    jpeg_start_compress(&jpeg, TRUE);
-    while (jpeg.next_scanline < jpeg.image_height) {
-        JSAMPROW row = picture->rgb + (size_t)jpeg.next_scanline * picture->width * 3;
-        (void)jpeg_write_scanlines(&jpeg, &row, 1);
+    jmp_buf on_error;
+} packer;
+
+/* libjpeg's own ends the program. */
+static void fail(j_common_ptr jpeg) {
+    longjmp(((packer *)jpeg->client_data)->on_error, 1);
+}
+
+static bool compress(packer *p, const image *picture, unsigned char *bytes,
+                     unsigned long *inout_size) {
+    if (setjmp(p->on_error) != 0) {
+        return false;
     }
-    jpeg_finish_compress(&jpeg);
-    jpeg_destroy_compress(&jpeg);
-    return bytes;
+    jpeg_create_compress(&p->jpeg);
+    jpeg_mem_dest(&p->jpeg, &bytes, inout_size);
+    p->jpeg.image_width = picture->width;
+    p->jpeg.image_height = picture->height;
+    p->jpeg.input_components = 3;
+    p->jpeg.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&p->jpeg);
+    jpeg_set_quality(&p->jpeg, 85, TRUE);
+    jpeg_start_compress(&p->jpeg, TRUE);
+    while (p->jpeg.next_scanline < p->jpeg.image_height) {
+        JSAMPROW row = picture->rgb + (size_t)p->jpeg.next_scanline * picture->width * 3;
+        (void)jpeg_write_scanlines(&p->jpeg, &row, 1);
+    }
+    jpeg_finish_compress(&p->jpeg);
+    return true;
+}
+
+/* Our own pixels, so libjpeg has nothing to complain of but want of memory. */
+static kiln_status pack(const image *picture, unsigned char **out_bytes, unsigned long *out_size,
+                        kiln_error *error) {
+    packer p = {.jpeg = {.client_data = &p}};
+    *out_size = PACKED_BYTES;
+    *out_bytes = malloc(PACKED_BYTES);
+    p.jpeg.err = jpeg_std_error(&p.errors);
+    p.errors.error_exit = fail;
+    bool good = *out_bytes != NULL && compress(&p, picture, *out_bytes, out_size);
+    jpeg_destroy_compress(&p.jpeg);
+    return good ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
 }
 
 /* RFC 4648. */
@@ -85,16 +112,24 @@ static void write_base64(const unsigned char *bytes, size_t size, FILE *out) {
     }
 }
 
-void thumbnail_write(const data_set *data, size_t item, FILE *out) {
+kiln_status thumbnail_write(const data_set *data, size_t item, FILE *out, kiln_error *error) {
     image picture = {0}, small = {0};
-    if (load(data, item, &picture) && shrink(&picture, &small)) {
-        unsigned long size = 0;
-        unsigned char *bytes = pack(&small, &size);
+    unsigned char *bytes = NULL;
+    unsigned long size = 0;
+    kiln_status status = load(data, item, &picture, error);
+    if (status == KILN_OK) {
+        status = shrink(&picture, &small, error);
+    }
+    if (status == KILN_OK) {
+        status = pack(&small, &bytes, &size, error);
+    }
+    if (status == KILN_OK) {
         fprintf(out, "<img alt=\"\" src=\"data:image/jpeg;base64,");
         write_base64(bytes, size, out);
         fprintf(out, "\">");
-        free(bytes);
     }
+    free(bytes);
     image_free(&picture);
     image_free(&small);
+    return data_may_skip(status) ? KILN_OK : status;
 }

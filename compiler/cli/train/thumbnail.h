@@ -6,7 +6,8 @@
 
 #include <stdio.h>
 
-/* An <img> whose source is the item's picture as a JPEG data URI; nothing when it has none. */
-void thumbnail_write(const data_set *data, size_t item, FILE *out);
+/* An <img> whose source is the item's picture as a JPEG data URI; nothing when it has none, or one
+ * that can no longer be read. */
+kiln_status thumbnail_write(const data_set *data, size_t item, FILE *out, kiln_error *error);
 
 #endif

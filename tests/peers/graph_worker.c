@@ -3,6 +3,7 @@
  * model.onnx and data in the layout of ONNX's backend tests, VARIANT is one of the names below. */
 #include <kiln/compile.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* tolerance: of the outputs, by their size and by the largest; layers: each is checked, too, at the
@@ -74,19 +75,18 @@ static kiln_status verify(const char *folder, const variant *v, uint32_t threads
                : status;
 }
 
+static kiln_status answer(char *line, kiln_error *error) {
+    const char *folder = strtok(line, " "), *name = strtok(NULL, " "), *threads = strtok(NULL, " ");
+    const variant *v = threads != NULL ? find_variant(name) : NULL;
+    return v != NULL ? verify(folder, v, (uint32_t)strtoul(threads, NULL, 10), error)
+                     : kiln_fail(error, KILN_ERROR_ARGUMENT, "'FOLDER VARIANT THREADS' expected");
+}
+
 int main(void) {
-    char line[1200], folder[1000], name[32];
-    unsigned threads;
+    char line[1200];
     while (fgets(line, sizeof line, stdin) != NULL) {
         kiln_error error = {0};
-        kiln_status status = KILN_ERROR_ARGUMENT;
-        const variant *v =
-            sscanf(line, "%999s %31s %u", folder, name, &threads) == 3 ? find_variant(name) : NULL;
-        if (v == NULL) {
-            (void)kiln_fail(&error, status, "'FOLDER VARIANT THREADS' expected");
-        } else {
-            status = verify(folder, v, threads, &error);
-        }
+        kiln_status status = answer(line, &error);
         if (status == KILN_OK) {
             puts("ok");
         } else {

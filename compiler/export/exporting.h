@@ -68,6 +68,8 @@ kiln_status export_arg_reduce(exporting *x);
 kiln_status export_cumulative_sum(exporting *x);
 kiln_status export_grid_sample(exporting *x);
 kiln_status export_roi_align(exporting *x);
+kiln_status export_quantize(exporting *x);
+kiln_status export_quantize_range(exporting *x);
 /* The values of the step's first inputs. False: the error is set. */
 bool inputs_of(exporting *x, size_t count, const char **out);
 /* ONNX's axis of a physical one. */

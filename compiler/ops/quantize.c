@@ -242,7 +242,10 @@ static kiln_status lower_quantize(lowering *l, node *n) {
 /* Ours: scale and zero point of a tensor, from its range. */
 static kiln_status infer_range(graph *g, node *n) {
     kiln_status status = require_dtype(g, n, 0, MASK_F32);
-    for (size_t k = 0; k < 2 && status == KILN_OK; k++) {
+    for (size_t k = 0; k < n->output_count && status == KILN_OK; k++) {
+        if (n->outputs[k] == NULL) {
+            continue;
+        }
         n->outputs[k]->dtype = KILN_F32;
         status = tensor_set_shape(g, n, n->outputs[k], 0, NULL);
     }
@@ -260,7 +263,9 @@ static kiln_status evaluate_range(graph *g, node *n) {
     }
     float scale = most > least ? (most - least) / 255 : 1;
     *(float *)n->outputs[0]->owned = scale;
-    *(float *)n->outputs[1]->owned = rintf(fminf(fmaxf(-least / scale, 0), 255));
+    if (n->outputs[1] != NULL) {
+        *(float *)n->outputs[1]->owned = rintf(fminf(fmaxf(-least / scale, 0), 255));
+    }
     return KILN_OK;
 }
 

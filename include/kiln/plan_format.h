@@ -289,7 +289,8 @@ typedef struct kiln_quantize_params {
 } kiln_quantize_params;
 
 /* QUANTIZE_RANGE: of all of x (f32, of all samples) the scalars scale = (max - min) / 255, or 1
- * where that is 0, and zero = clamp(round(-min / scale), 0, 255), with 0 counted among x. */
+ * where that is 0, and, optional, zero = clamp(round(-min / scale), 0, 255), with 0 counted among
+ * x. */
 typedef struct kiln_quantize_range_params {
     uint64_t reserved;
 } kiln_quantize_range_params;

@@ -169,9 +169,10 @@ const kernel kernel_quantize = {
 
 static kiln_status check_range(const kernel_call *call, kiln_error *error) {
     bool sound = call->inputs[0].dtype == KILN_F32;
-    for (uint32_t k = 0; k < 2; k++) {
+    for (uint32_t k = 0; k < call->output_count; k++) {
         const operand *y = &call->outputs[k];
-        sound = sound && y->dtype == KILN_F32 && y->elements == 1 && !y->batched;
+        bool scalar = y->dtype == KILN_F32 && y->elements == 1 && !y->batched;
+        sound = sound && (scalar || (k == 1 && !operand_present(y)));
     }
     return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
 }
@@ -213,7 +214,9 @@ static kiln_status run_range(kernel_call *call, kiln_error *error) {
     float scale = most > least ? (most - least) / 255.0f : 1.0f;
     float zero = fminf(fmaxf(-least / scale, 0.0f), 255.0f);
     *(float *)call->outputs[0].data = scale;
-    *(float *)call->outputs[1].data = rintf(zero);
+    if (call->output_count > 1 && operand_present(&call->outputs[1])) {
+        *(float *)call->outputs[1].data = rintf(zero);
+    }
     return KILN_OK;
 }
 
@@ -224,7 +227,7 @@ const kernel kernel_quantize_range = {
                .params_bytes = sizeof(kiln_quantize_range_params)},
     .min_inputs = 1,
     .max_inputs = 1,
-    .min_outputs = 2,
+    .min_outputs = 1,
     .max_outputs = 2,
     .check = check_range,
     .run = run_range,

@@ -32,7 +32,7 @@ for network in $("$generator" --list | awk 'NR > 1 { print $1 }'); do
 done
 "$kiln" compile net.onnx -o half.plan --weights f16 -q
 round_trip half.plan
-for model in mobilefacenet-a mobilefacenet-b resnet20-cifar10 squeezenet-fp16; do
+for model in mobilefacenet-a mobilefacenet-b resnet20-cifar10 squeezenet-fp16 mobilenetv2-dynamic-int8; do
     [ -e "$shared/$model/model.onnx" ] || continue
     "$kiln" compile "$shared/$model/model.onnx" -o "$model.plan" -q || exit 1
     round_trip "$model.plan"

@@ -209,6 +209,18 @@ START_TEST(sums_pass_their_casts) {
 }
 END_TEST
 
+START_TEST(gives_the_scale_alone) {
+    static const float x[] = {-1, 0, 50};
+    float scale;
+    model_begin(13);
+    model_input("x", FLOAT, "1 3");
+    model_output("s", FLOAT);
+    model_node("DynamicQuantizeLinear", "x", "q s z");
+    run_model(1, x, sizeof x, &scale, sizeof scale, KILN_F32);
+    ck_assert(scale == 51.0f / 255);
+}
+END_TEST
+
 /* ---- Damage -------------------------------------------------------------------------------- */
 
 static void reseal(kiln_plan_header *header) {
@@ -282,6 +294,7 @@ int main(void) {
                                   rounds_in_one_step_for_all_readers,
                                   rounds_twice_with_two_scales,
                                   sums_pass_their_casts,
+                                  gives_the_scale_alone,
                                   refuses_damage};
     return run_tests("quantized_plans", tests, sizeof tests / sizeof *tests);
 }

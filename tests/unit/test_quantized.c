@@ -214,11 +214,12 @@ START_TEST(multiplies_with_scales_by_column) {
     model_node("QLinearMatMul", "x sx zx w sw zw sy zy", "y");
     run_model(2, x, sizeof x, y, sizeof y, KILN_I8);
     for (size_t k = 0; k < 4; k++) {
-        float sum = 0;
+        int32_t sum = 0;
         for (size_t i = 0; i < 3; i++) {
-            sum += (float)((x[k / 2 * 3 + i] - 10) * w[i * 2 + k % 2]);
+            sum += (x[k / 2 * 3 + i] - 10) * w[i * 2 + k % 2];
         }
-        float expected = saturate(rintf(sum * ((0.5f * scales[k % 2]) / 0.9f)) - 5, KILN_I8);
+        float factor = (0.5f * scales[k % 2]) / 0.9f;
+        float expected = saturate(rintf((float)sum * factor) - 5, KILN_I8);
         ck_assert_int_eq(y[k], (int)expected);
     }
     verify_model();

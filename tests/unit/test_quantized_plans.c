@@ -8,7 +8,9 @@
 #include <stddef.h>
 #include <xxhash.h>
 
-enum { CHANNELS = 24, SIDE = 24, FILTERS = CHANNELS * CHANNELS * 9 };
+#define CHANNELS ((size_t)24)
+#define FILTERS (CHANNELS * CHANNELS * 9)
+
 static int8_t filters[FILTERS];
 static float scales[CHANNELS];
 static kiln_plan *plan;

@@ -50,11 +50,36 @@ static kiln_status make_weights(saving *s, size_t layer, kiln_error *error) {
     return KILN_OK;
 }
 
+static bool is_taken(plan_parts *p, const char *name) {
+    size_t count = parts_count(p, KILN_SECTION_TENSORS, sizeof(kiln_plan_tensor_record));
+    const char *strings = (const char *)p->sections[KILN_SECTION_STRINGS].data;
+    for (uint32_t k = 0; k < count && !p->failed; k++) {
+        if (strcmp(strings + parts_tensor_at(p, k)->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum { NAME_SIZE = 64 };
+
+/* `base`, or with a number where the plan has that name: of an earlier head, that was cut, or of
+ * another layer of this one. */
+static const char *fresh_name(saving *s, const char *base, char out[NAME_SIZE]) {
+    snprintf(out, NAME_SIZE, "%s", base);
+    for (unsigned n = 2; is_taken(&s->parts, out); n++) {
+        snprintf(out, NAME_SIZE, "%s.%u", base, n);
+    }
+    return out;
+}
+
 static uint32_t add_unary(saving *s, uint32_t x, uint32_t size, kiln_unary_op op,
-                          const char *name) {
+                          const char *base) {
     static const kiln_plan_step step = {
         .kernel = KILN_KERNEL_UNARY, .input_count = 1, .output_count = 1};
     kiln_unary_params params = {.op = op};
+    char text[NAME_SIZE];
+    const char *name = fresh_name(s, base, text);
     uint32_t y = parts_arena_tensor(&s->parts, name, size), operands[2] = {x, y};
     parts_step(&s->parts, &step, name, op == KILN_UNARY_TANH ? "Tanh" : "Sigmoid", &params,
                sizeof params, operands);
@@ -62,8 +87,10 @@ static uint32_t add_unary(saving *s, uint32_t x, uint32_t size, kiln_unary_op op
 }
 
 static uint32_t add_row_step(saving *s, kiln_kernel kernel, uint32_t x, uint32_t size,
-                             const void *params, size_t params_bytes, const char *name,
+                             const void *params, size_t params_bytes, const char *base,
                              const char *origin) {
+    char text[NAME_SIZE];
+    const char *name = fresh_name(s, base, text);
     kiln_plan_step step = {.kernel = (uint16_t)kernel, .input_count = 1, .output_count = 1};
     uint32_t y = parts_arena_tensor(&s->parts, name, size), operands[2] = {x, y};
     parts_step(&s->parts, &step, name, origin, params, params_bytes, operands);
@@ -76,7 +103,7 @@ static uint32_t add_dense(saving *s, size_t layer, uint32_t x, const char *name)
                                         .output_count = 1,
                                         .flags = KILN_STEP_FINAL_DENSE};
     const dense *d = &s->t->net.layers[layer];
-    char text[64];
+    char text[NAME_SIZE + 8];
     bool relu = d->activation == KILN_ACTIVATION_RELU;
     kiln_fully_connected_params params = {relu ? 0.0f : -INFINITY, INFINITY};
     uint32_t operands[4] = {x};
@@ -94,8 +121,9 @@ static uint32_t add_dense(saving *s, size_t layer, uint32_t x, const char *name)
 static uint32_t add_layer(saving *s, size_t layer, uint32_t x) {
     const dense *d = &s->t->net.layers[layer];
     uint32_t units = (uint32_t)d->units;
-    char name[32];
-    snprintf(name, sizeof name, "head.%zu", layer + 1);
+    char base[32], name[NAME_SIZE];
+    snprintf(base, sizeof base, "head.%zu", layer + 1);
+    (void)fresh_name(s, base, name);
     if (d->activation == KILN_ACTIVATION_COSINE) {
         kiln_lp_norm_params norm = {.axis = 1, .p = 2};
         x = add_row_step(s, KILN_KERNEL_LP_NORM, x, (uint32_t)d->inputs, &norm, sizeof norm,

@@ -30,7 +30,7 @@ static kiln_status read_opset(importing *im, kiln_span message) {
     return KILN_OK;
 }
 
-static kiln_status read_text(importing *im, kiln_span bytes, const char **out_text) {
+kiln_status read_text(importing *im, kiln_span bytes, const char **out_text) {
     char *text = graph_allocate(im->g, bytes.size + 1);
     if (text != NULL && bytes.size > 0) {
         memcpy(text, bytes.data, bytes.size);

@@ -82,7 +82,9 @@ typedef struct importing {
     bool needs_version; /* of the default ONNX domain: some operator is of it */
 } importing;
 
-/* import.c. Every field `number` of a message is given to `take`. */
+/* import.c. A copy of bytes of the file that ends in a zero. */
+kiln_status read_text(importing *im, kiln_span bytes, const char **out_text);
+/* Every field `number` of a message is given to `take`. */
 typedef kiln_status (*part_importer)(importing *im, kiln_span message);
 kiln_status each_field(importing *im, kiln_span message, uint32_t number, part_importer take);
 /* The same for the model's graph, which may come in several pieces: protobuf merges them. */

@@ -55,9 +55,9 @@ kiln_status scope_define_outputs(importing *im, kiln_span node_message) {
         if (field.number != NODE_OUTPUT || field.type != WIRE_BYTES || field.bytes.size == 0) {
             continue;
         }
-        const char *name =
-            graph_printf(im->g, "%.*s", (int)field.bytes.size, (const char *)field.bytes.data);
-        if (name == NULL || (!scope_has(im, name) && scope_define(im, name) == NULL)) {
+        const char *name;
+        kiln_status status = read_text(im, field.bytes, &name);
+        if (status != KILN_OK || (!scope_has(im, name) && scope_define(im, name) == NULL)) {
             return KILN_ERROR_MEMORY;
         }
     }

@@ -97,6 +97,9 @@ typedef struct node {
     attribute *attributes;
     /* Fused activation: the node's (f32) first output is clamped. -INFINITY / INFINITY: none. */
     float min, max;
+    /* Gemm whose input 0 is a map flattened as it lies, channels last (flatten_channels_last.c):
+     * the map's channels. 0: not so. No attribute: a file could have one of any name. */
+    int64_t flattened_channels;
     bool dead;
     size_t mark;
 } node;

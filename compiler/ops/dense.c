@@ -123,14 +123,14 @@ static kiln_status evaluate_gemm(graph *g, node *n) {
 
 /* ---- Lowering to a fully-connected layer --------------------------------------------------- */
 
-/* B as [N][K]. channels_last_input = {C, P}: x's columns are pixels of C channels, B's are channels
- * of P pixels (passes/flatten_channels_last.c). */
+/* B as [N][K]. Where x is flattened channels last, its columns are pixels of so many channels, and
+ * B's are channels of so many pixels. */
 static uint32_t lower_weight(lowering *l, const node *n, tensor *b, const gemm_shape *s) {
-    int64_t by_n = s->trans_b ? s->k : 1, by_k = s->trans_b ? 1 : s->n, split[2];
-    int64_t merged[2] = {s->n, s->k};
-    if (node_ints(n, "channels_last_input", split, 2) == 2) {
-        int64_t dims[3] = {s->n, split[1], split[0]};
-        int64_t strides[3] = {by_n, by_k, split[1] * by_k};
+    int64_t by_n = s->trans_b ? s->k : 1, by_k = s->trans_b ? 1 : s->n;
+    int64_t merged[2] = {s->n, s->k}, channels = n->flattened_channels;
+    if (channels != 0) {
+        int64_t pixels = s->k / channels, dims[3] = {s->n, pixels, channels};
+        int64_t strides[3] = {by_n, by_k, pixels * by_k};
         uint32_t view = lower_constant_view(l, b, 3, dims, strides);
         return view == KILN_PLAN_NONE ? view : lower_reshaped(l, view, 2, merged);
     }
@@ -165,14 +165,15 @@ static uint32_t lower_bias(lowering *l, const gemm_shape *s) {
                      : lower_constant_view(l, c, 1, &dims, &stride);
 }
 
-static kiln_status lower_fully_connected(lowering *l, node *n, uint32_t x, const gemm_shape *s) {
+/* y = alpha (x b) + beta C; clamped, if it is the last step. */
+static kiln_status lower_fully_connected(lowering *l, node *n, uint32_t x, const gemm_shape *s,
+                                         uint32_t y, bool last) {
     tensor *b = scaled(l, n->inputs[1], s->alpha);
     if (b == NULL) {
         return KILN_ERROR_MEMORY;
     }
-    kiln_fully_connected_params params = {n->min, n->max};
+    kiln_fully_connected_params params = {last ? n->min : -INFINITY, last ? n->max : INFINITY};
     uint32_t inputs[3] = {x, lower_weight(l, n, b, s), lower_bias(l, s)};
-    uint32_t y = lower_output(l, n, 0);
     return lower_step(l, n, KILN_KERNEL_FULLY_CONNECTED, &params, sizeof params, 3, inputs, 1, &y);
 }
 
@@ -196,41 +197,45 @@ static kiln_status emit_binary(lowering *l, node *n, kiln_binary_op op, uint32_t
     return lower_step(l, n, KILN_KERNEL_BINARY, &params, sizeof params, 2, inputs, 1, &y);
 }
 
-/* alpha * (a b) + beta * C, a step each. */
-static kiln_status lower_in_steps(lowering *l, node *n, uint32_t a, const gemm_shape *s) {
-    tensor *y = n->outputs[0];
-    bool scales = s->alpha != 1.0f, adds = s->c != NULL;
-    uint32_t b = lower_input(l, n, 1), out = lower_tensor(l, y);
-    if (s->trans_b && !tensor_is_constant(n->inputs[1])) {
-        b = transposed(l, n, b, n->inputs[1]->dims);
-    } else if (s->trans_b) {
-        int64_t dims[2] = {s->k, s->n}, strides[2] = {1, s->k};
-        b = lower_constant_view(l, n->inputs[1], 2, dims, strides);
-    }
-    kiln_matmul_params params = {scales || adds ? -INFINITY : n->min,
-                                 scales || adds ? INFINITY : n->max};
+/* y = alpha (a b), b known only at run time; clamped, if it is the last step. */
+static kiln_status lower_product(lowering *l, node *n, uint32_t a, const gemm_shape *s, uint32_t y,
+                                 bool last) {
+    bool scales = s->alpha != 1.0f;
+    uint32_t b = lower_input(l, n, 1);
+    b = s->trans_b ? transposed(l, n, b, n->inputs[1]->dims) : b;
+    kiln_matmul_params params = {scales || !last ? -INFINITY : n->min,
+                                 scales || !last ? INFINITY : n->max};
     uint32_t inputs[2] = {a, b};
     uint32_t product =
-        scales || adds ? lower_temporary(l, KILN_F32, 2, y->dims, KILN_ROW_MAJOR) : out;
+        scales ? lower_temporary(l, KILN_F32, 2, n->outputs[0]->dims, KILN_ROW_MAJOR) : y;
     kiln_status status =
         lower_step(l, n, KILN_KERNEL_MATMUL, &params, sizeof params, 2, inputs, 1, &product);
-    if (status == KILN_OK && scales) {
-        uint32_t alpha = lower_constant_data(l, NULL, KILN_F32, 0, NULL, &s->alpha);
-        uint32_t to = adds ? lower_temporary(l, KILN_F32, 2, y->dims, KILN_ROW_MAJOR) : out;
-        status = emit_binary(l, n, KILN_BINARY_MUL, product, alpha, to, !adds);
-        product = to;
-    }
-    if (status != KILN_OK || !adds) {
+    if (status != KILN_OK || !scales) {
         return status;
     }
-    uint32_t c = lower_tensor(l, s->c);
-    if (s->beta != 1.0f) {
+    uint32_t alpha = lower_constant_data(l, NULL, KILN_F32, 0, NULL, &s->alpha);
+    return emit_binary(l, n, KILN_BINARY_MUL, product, alpha, y, last);
+}
+
+/* y = product + beta C. */
+static kiln_status lower_addition(lowering *l, node *n, uint32_t product, const gemm_shape *s,
+                                  uint32_t y) {
+    bool constant = tensor_is_constant(s->c);
+    tensor *addend = constant ? scaled(l, s->c, s->beta) : s->c;
+    if (addend == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    uint32_t c = lower_tensor(l, addend);
+    if (!constant && s->beta != 1.0f) {
         uint32_t beta = lower_constant_data(l, NULL, KILN_F32, 0, NULL, &s->beta);
         uint32_t to = lower_temporary(l, KILN_F32, s->c->rank, s->c->dims, KILN_ROW_MAJOR);
-        status = emit_binary(l, n, KILN_BINARY_MUL, c, beta, to, false);
+        kiln_status status = emit_binary(l, n, KILN_BINARY_MUL, c, beta, to, false);
+        if (status != KILN_OK) {
+            return status;
+        }
         c = to;
     }
-    return status == KILN_OK ? emit_binary(l, n, KILN_BINARY_ADD, product, c, out, true) : status;
+    return emit_binary(l, n, KILN_BINARY_ADD, product, c, y, true);
 }
 
 static kiln_status lower_gemm(lowering *l, node *n) {
@@ -239,14 +244,20 @@ static kiln_status lower_gemm(lowering *l, node *n) {
     if (status != KILN_OK) {
         return status;
     }
-    uint32_t a = lower_input(l, n, 0);
+    uint32_t a = lower_input(l, n, 0), out = lower_output(l, n, 0), to = out;
     if (s.trans_a) {
         a = transposed(l, n, a, n->inputs[0]->dims);
     }
-    if (tensor_is_constant(n->inputs[1]) && is_column_bias(s.c, &s)) {
-        return lower_fully_connected(l, n, a, &s);
+    bool constant = tensor_is_constant(n->inputs[1]);
+    bool adds = s.c != NULL && !(constant && is_column_bias(s.c, &s));
+    gemm_shape product = s;
+    if (adds) {
+        product.c = NULL;
+        to = lower_temporary(l, KILN_F32, 2, n->outputs[0]->dims, KILN_ROW_MAJOR);
     }
-    return lower_in_steps(l, n, a, &s);
+    status = constant ? lower_fully_connected(l, n, a, &product, to, !adds)
+                      : lower_product(l, n, a, &product, to, !adds);
+    return status == KILN_OK && adds ? lower_addition(l, n, to, &s, out) : status;
 }
 
 /* ---- MatMul -------------------------------------------------------------------------------- */
@@ -388,7 +399,7 @@ static kiln_status lower_matmul(lowering *l, node *n) {
     }
     if (tensor_is_constant(b) && b->rank == 2 && a->rank >= 2 && !tensor_is_constant(a)) {
         gemm_shape shape = {.n = b->dims[1], .k = b->dims[0], .alpha = 1.0f, .beta = 1.0f};
-        return lower_fully_connected(l, n, lower_tensor(l, a), &shape);
+        return lower_fully_connected(l, n, lower_tensor(l, a), &shape, lower_tensor(l, y), true);
     }
     kiln_matmul_params params = {n->min, n->max};
     uint32_t inputs[2] = {lower_matrix(l, a, s.a_rank, s.a), lower_matrix(l, b, s.b_rank, s.b)};

@@ -42,8 +42,7 @@ kiln_status pass_flatten_channels_last(graph *g, size_t *inout_rewrites) {
     for (size_t k = 0; k < g->node_count && flatten_op != NULL; k++) {
         node *gemm = g->nodes[k];
         bool plain = node_is(gemm, "Gemm") && tensor_is_constant(gemm->inputs[1]) &&
-                     node_int(gemm, "transA", 0) == 0 &&
-                     node_attribute(gemm, "channels_last_input") == NULL;
+                     node_int(gemm, "transA", 0) == 0 && gemm->flattened_channels == 0;
         node *flatten = plain ? find_flatten(gemm) : NULL;
         if (flatten == NULL) {
             continue;
@@ -53,11 +52,7 @@ kiln_status pass_flatten_channels_last(graph *g, size_t *inout_rewrites) {
             tensor_elements(x) == x->dims[0] * x->dims[1] || x->dims[1] == 1 || !is_spatial(x)) {
             continue;
         }
-        int64_t dims[2] = {x->dims[1], tensor_elements(x) / (x->dims[0] * x->dims[1])};
-        kiln_status status = node_set_ints(g, gemm, "channels_last_input", dims, 2);
-        if (status != KILN_OK) {
-            return status;
-        }
+        gemm->flattened_channels = x->dims[1];
         flatten->op = flatten_op;
         flatten->input_count = 1;
         flatten->attribute_count = 0;

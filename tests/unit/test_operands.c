@@ -303,6 +303,31 @@ static tensor *some_gemm(network *n, tensor *x, float alpha, float beta, size_t 
     return y;
 }
 
+/* A map flattened as it lies, before a dense layer with a C of any shape. */
+static void flattened(network *n, const request *r) {
+    tensor *x = source(n, r);
+    x = network_apply(n, "Flatten", 1, &x, NULL);
+    const int64_t dims[] = {x->dims[1], COLUMNS}, *c = biases[r->variant].dims;
+    tensor *inputs[3] = {x, network_constant(n, 2, dims, 1),
+                         network_constant(n, biases[r->variant].rank, c, 1)};
+    node *made;
+    tensor *y = network_apply(n, "Gemm", 3, inputs, &made);
+    (void)node_set_float(n->g, made, "beta", 0.5f);
+    /* What a file says by this name is no business of ours. */
+    (void)node_set_ints(n->g, made, "channels_last_input", (int64_t[]){1 << 20, 1 << 20}, 2);
+    ck_assert_msg(graph_infer_node(n->g, made) == KILN_OK, "%s", network_error.message);
+    network_output(n, y);
+}
+
+START_TEST(flattened_maps_meet_any_c) {
+    for (int variant = 1; variant < (int)(sizeof biases / sizeof *biases); variant++) {
+        request r = {4, {2, 3, 4}, 0, true, "Gemm", variant};
+        check_plan(flattened, &r, false, ROWS, ROWS);
+        check_plan(flattened, &r, true, ROWS, ROWS);
+    }
+}
+END_TEST
+
 /* A dense layer of three rows at once, and what could be folded into it. */
 static void dense(network *n, const request *r) {
     static const char *const next[] = {"Add", "Mul", "Sub", "BatchNormalization", "Relu"};
@@ -376,6 +401,7 @@ int main(void) {
         three_operands_broadcast_step_by_step,
         constant_base_of_another_type,
         dense_layers_take_what_is_theirs,
+        flattened_maps_meet_any_c,
         every_failure_names_its_node,
     };
     for (size_t k = 0; k < sizeof tests / sizeof *tests; k++) {

@@ -5,41 +5,51 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Dense positions in physical order to positions in ONNX's order, for one sample. */
-static size_t *logical_positions(const kiln_plan_tensor_record *t) {
-    size_t count = elements_of(t), strides[KILN_MAX_RANK];
+/* Elements of a copy that are followed, 8 bytes each. */
+#define MOST_FOLLOWED ((size_t)1 << 26)
+
+/* How dense positions in physical order become those in ONNX's order, for one sample. */
+typedef struct positions {
+    size_t strides[KILN_MAX_RANK]; /* of physical dims, in ONNX's order */
+    size_t dims[KILN_MAX_RANK];    /* physical */
+    uint32_t rank;
+} positions;
+
+static positions positions_of(const kiln_plan_tensor_record *t) {
+    positions p = {.rank = t->rank};
     int64_t physical[KILN_MAX_RANK];
-    size_t *out = malloc(count * sizeof *out + 1);
-    record_dims(t, physical);
     size_t stride = 1;
+    record_dims(t, physical);
     for (uint32_t k = t->rank; k-- > 0;) {
         bool last = t->layout == KILN_CHANNELS_LAST && k > 0;
         uint32_t place = k;
         if (last) {
             place = k == 1 ? t->rank - 1u : k - 1;
         }
-        strides[place] = stride; /* of ONNX's dim k, at its physical place */
+        p.strides[place] = stride; /* of ONNX's dim k, at its physical place */
+        p.dims[k] = (size_t)physical[k];
         stride *= t->dims[k];
     }
-    for (size_t k = 0; out != NULL && k < count; k++) {
-        size_t left = k, at = 0;
-        for (uint32_t d = t->rank; d-- > 0;) {
-            at += left % (size_t)physical[d] * strides[d];
-            left /= (size_t)physical[d];
-        }
-        out[k] = at;
-    }
-    return out;
+    return p;
 }
 
-/* map[i]: which element of x, in ONNX's order, becomes element i of y. NULL: memory, or a copy that
- * leaves elements of y alone. */
+static size_t logical_position(const positions *p, size_t physical) {
+    size_t at = 0;
+    for (uint32_t d = p->rank; d-- > 0;) {
+        at += physical % p->dims[d] * p->strides[d];
+        physical /= p->dims[d];
+    }
+    return at;
+}
+
+/* map[i]: which element of x, in ONNX's order, becomes element i of y. NULL: memory, too many,
+ * or a copy that leaves elements of y alone. */
 static int64_t *follow(const exporting *x, const kiln_copy_params *p) {
     const kiln_plan_tensor_record *from = step_tensor(x, 0), *to = step_tensor(x, 1);
     size_t count = elements_of(to), room = elements_of(from);
-    size_t *read = logical_positions(from), *write = logical_positions(to);
-    int64_t *map = malloc(count * sizeof *map + 1);
-    bool good = read != NULL && write != NULL && map != NULL;
+    const positions read = positions_of(from), write = positions_of(to);
+    int64_t *map = count <= MOST_FOLLOWED ? malloc(count * sizeof *map + 1) : NULL;
+    bool good = map != NULL;
     uint32_t index[KILN_MAX_RANK] = {0};
     size_t done = 0;
     for (size_t k = 0; good && k < count; k++) {
@@ -55,15 +65,13 @@ static int64_t *follow(const exporting *x, const kiln_copy_params *p) {
         if (!good) {
             break;
         }
-        map[write[b]] = (int64_t)read[a];
+        map[logical_position(&write, (size_t)b)] = (int64_t)logical_position(&read, (size_t)a);
         more = false;
         for (uint32_t d = p->rank; d-- > 0 && !more;) {
             more = ++index[d] < p->dims[d];
             index[d] = more ? index[d] : 0;
         }
     }
-    free(read);
-    free(write);
     if (!good || done < count) {
         free(map);
         return NULL;
@@ -170,7 +178,7 @@ kiln_status export_copy(exporting *x) {
     }
     int64_t *map = from->batched == to->batched ? follow(x, &p) : NULL;
     if (map == NULL) {
-        return export_fail(x, "a copy over samples, or of a part");
+        return export_fail(x, "a copy over samples, of a part, or of very many elements");
     }
     bool same_shape = from->rank == to->rank && memcmp(from->dims, to->dims, sizeof to->dims) == 0;
     bool identity = elements_of(from) == elements_of(to) && is_identity(map, elements_of(to));

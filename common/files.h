@@ -25,6 +25,10 @@ void file_unmap(kiln_span bytes); /* no bytes are allowed */
 kiln_status file_read(const char *path, size_t most, char **out_text, size_t *out_size,
                       kiln_error *error);
 
+/* What often lies in a file's place: " (a Git LFS pointer, not the file: run 'git lfs pull')", or
+ * an HTML page; "" for anything else. To be said after what was expected. */
+const char *file_instead(kiln_span bytes);
+
 /* ---- Writing ------------------------------------------------------------------------------- */
 
 typedef struct file_writer {

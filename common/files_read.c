@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -110,4 +111,24 @@ kiln_status file_read(const char *path, size_t most, char **out_text, size_t *ou
     *out_text = text;
     *out_size = done;
     return KILN_OK;
+}
+
+const char *file_instead(kiln_span bytes) {
+    static const char pointer[] = "version https://git-lfs.github.com/spec/";
+    static const char *const pages[] = {"<!doctype html", "<html", "<?xml"};
+    const char *text = bytes.data;
+    size_t at = 0;
+    if (bytes.size >= sizeof pointer && memcmp(text, pointer, sizeof pointer - 1) == 0) {
+        return " (a Git LFS pointer, not the file itself: run 'git lfs pull')";
+    }
+    while (at < bytes.size && at < 64 && text[at] != '\0' && strchr(" \t\r\n", text[at]) != NULL) {
+        at++;
+    }
+    for (size_t k = 0; k < sizeof pages / sizeof *pages; k++) {
+        size_t length = strlen(pages[k]);
+        if (bytes.size - at >= length && strncasecmp(text + at, pages[k], length) == 0) {
+            return " (a page of a web site, not the file itself: download it anew)";
+        }
+    }
+    return "";
 }

@@ -103,6 +103,12 @@ static kiln_status compile(const char *onnx_path, file_writer *out,
         status = out != NULL ? write_plan(p, out, options, report, error) : KILN_OK;
         status = graph_explain(g, "writing", status);
     }
+    if (g->fixed[0] != '\0' && error != NULL &&
+        (status == KILN_ERROR_FORMAT || status == KILN_ERROR_UNSUPPORTED)) {
+        kiln_error reason = *error;
+        status = kiln_fail(error, status, "%s; this model fixes its size at %s", reason.message,
+                           g->fixed);
+    }
     graph_free(g);
     return status;
 }

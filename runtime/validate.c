@@ -1,5 +1,6 @@
 /* The one function that looks at an untrusted plan: plan_validate. Everything else trusts what
  * passed here. In order: header and sections, strings, tensors, storages, steps. */
+#include "common/files.h"
 #include "runtime/runtime.h"
 
 #define XXH_INLINE_ALL
@@ -17,7 +18,8 @@ static kiln_status fail(kiln_error *error, const char *what) {
 static kiln_status check_header(const kiln_plan *plan, kiln_error *error) {
     const kiln_plan_header *h = (const kiln_plan_header *)(const void *)plan->records;
     if (plan->size < sizeof *h || memcmp(h->magic, KILN_PLAN_MAGIC, sizeof h->magic) != 0) {
-        return kiln_fail(error, KILN_ERROR_FORMAT, "not a Kiln plan");
+        return kiln_fail(error, KILN_ERROR_FORMAT, "not a Kiln plan%s",
+                         file_instead((kiln_span){plan->bytes, plan->size}));
     }
     if (h->version != KILN_PLAN_VERSION) {
         return kiln_fail(error, KILN_ERROR_FORMAT, "plan format version %u; this runtime reads %u",

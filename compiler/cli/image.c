@@ -87,7 +87,8 @@ kiln_status image_decode(kiln_span bytes, image *out_image, kiln_error *error) {
             return status;
         }
     }
-    return kiln_fail(error, KILN_ERROR_FORMAT, "not a JPEG, PNG, PGM or PPM picture");
+    return kiln_fail(error, KILN_ERROR_FORMAT, "not a JPEG, PNG, PGM or PPM picture%s",
+                     file_instead(bytes));
 }
 
 kiln_status image_load(const char *path, image *out_image, kiln_error *error) {

@@ -123,6 +123,7 @@ typedef struct graph {
     uint64_t fold_limit;   /* bytes of constants that are computed; 0: the default */
     double folded_bytes, folded_work;
     char note[512];                      /* warnings for the user: graph_note */
+    char fixed[96];                      /* the model's own shape where another was given, or "" */
     struct pool *pool;                   /* memory of everything above */
     void (*release_file)(void *context); /* unmaps what constants point into */
     void *file_context;

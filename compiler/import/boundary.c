@@ -111,6 +111,10 @@ kiln_status shape_from_value(importing *im, const kiln_value *value,
     for (uint32_t k = 0; k < value->rank; k++) {
         bool batch = k == 0 && value->dims[0] == KILN_BATCH && value->data == NULL;
         dims[k] = batch ? open_batch(im) : value->dims[k];
+        if (!batch && shape != NULL && is_settled(shape->dim[k]) &&
+            shape->dim[k]->dim_value != dims[k]) {
+            describe_shape(shape, "x", "N", im->g->fixed, sizeof im->g->fixed);
+        }
     }
     return tensor_set_shape(im->g, NULL, t, value->rank, dims);
 }

@@ -1,5 +1,6 @@
 /* External data: elements in files beside the model (ONNX, "External Data Files"). The paths come
  * from the model and are not trusted: no file outside its folder is opened. */
+#include "common/files.h"
 #include "compiler/import/importing.h"
 
 #include <limits.h>
@@ -90,9 +91,9 @@ kiln_status import_external_data(importing *im, const Onnx__TensorProto *p, cons
     uint64_t length = where.has_length ? where.length : needed;
     if (where.offset > file.size || length > file.size - where.offset) {
         return graph_fail(im->g, KILN_ERROR_FORMAT,
-                          "tensor '%s': %llu bytes at %llu of '%s', a file of %zu", t->name,
+                          "tensor '%s': %llu bytes at %llu of '%s', a file of %zu%s", t->name,
                           (unsigned long long)length, (unsigned long long)where.offset,
-                          where.location, file.size);
+                          where.location, file.size, file_instead(file));
     }
     *out_raw = (kiln_span){(const uint8_t *)file.data + where.offset, (size_t)length};
     return KILN_OK;

@@ -1,4 +1,5 @@
 /* ONNX to graph: map the file, walk over the model, import its parts one at a time. */
+#include "common/files.h"
 #include "compiler/import/importing.h"
 
 #include <libgen.h>
@@ -68,7 +69,8 @@ static kiln_status read_model(importing *im) {
         im->g->opset = functions_opset(im);
     }
     if (!sound || !has_graph) {
-        return graph_fail(im->g, KILN_ERROR_FORMAT, "not an ONNX model, or cut short");
+        return graph_fail(im->g, KILN_ERROR_FORMAT, "not an ONNX model, or cut short%s",
+                          file_instead(im->model));
     }
     im->g->producer =
         graph_printf(im->g, "%s%s%s", producer, version[0] != '\0' ? " " : "", version);

@@ -69,7 +69,8 @@ static kiln_status load_proto(const char *path, kiln_span file, kiln_value **out
     Onnx__TensorProto *p = onnx__tensor_proto__unpack(NULL, file.size, file.data);
     kiln_status status =
         p != NULL ? graph_create(path, error, &im.g)
-                  : kiln_fail(error, KILN_ERROR_FORMAT, "%s: not a serialised TensorProto", path);
+                  : kiln_fail(error, KILN_ERROR_FORMAT, "%s: not a serialised TensorProto%s", path,
+                              file_instead(file));
     if (status != KILN_OK) {
         if (p != NULL) {
             onnx__tensor_proto__free_unpacked(p, NULL);

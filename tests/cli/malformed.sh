@@ -35,6 +35,16 @@ echo 'this is no model' >text.onnx
 refuses 1 'not an ONNX model' x.plan "$kiln" compile text.onnx -o x.plan
 head -c 3000 good.onnx >cut.onnx
 refuses 1 'cut short' x.plan "$kiln" compile cut.onnx -o x.plan
+printf 'version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 102\n' >pointer.onnx
+refuses 1 "not an ONNX model, or cut short (a Git LFS pointer.*git lfs pull')" x.plan \
+    "$kiln" compile pointer.onnx -o x.plan
+refuses 1 "not a Kiln plan (a Git LFS pointer" - "$kiln" inspect pointer.onnx
+refuses 1 "picture (a Git LFS pointer" - "$kiln" run good.plan pointer.onnx --preprocess none
+refuses 1 "TensorProto (a Git LFS pointer" - "$kiln" run good.plan --input input=pointer.onnx
+printf '\n<!DOCTYPE html>\n<html><body>404</body></html>\n' >page.onnx
+refuses 1 'a page of a web site' x.plan "$kiln" compile page.onnx -o x.plan
+refuses 1 'this model fixes its size at Nx3x64x64' x.plan \
+    "$kiln" compile good.onnx -o x.plan --input input=1x3x8x8
 refuses 1 "no input 'nothing'; inputs: input" x.plan \
     "$kiln" compile good.onnx -o x.plan --input nothing=1x3x64x64
 refuses 1 '4 dimensions; 3 were given' x.plan "$kiln" compile good.onnx -o x.plan --input input=3x64x64

@@ -25,7 +25,8 @@ static kiln_status examine_file(const char *path, uint64_t *out_content, kiln_er
     if (status == KILN_OK && bytes.size == 0) {
         status = kiln_fail(error, KILN_ERROR_FORMAT, "%s: empty", path);
     } else if (status == KILN_OK && !looks_like_picture(bytes.data, bytes.size)) {
-        status = kiln_fail(error, KILN_ERROR_FORMAT, "%s: no JPEG, PNG, PGM or PPM picture", path);
+        status = kiln_fail(error, KILN_ERROR_FORMAT, "%s: no JPEG, PNG, PGM or PPM picture%s", path,
+                           file_instead(bytes));
     }
     *out_content = status == KILN_OK ? XXH3_64bits(bytes.data, bytes.size) : 0;
     file_unmap(bytes);

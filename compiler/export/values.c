@@ -111,10 +111,30 @@ static const char *as_view(exporting *x, const char *value, const kiln_plan_tens
 
 /* ---- Memory -------------------------------------------------------------------------------- */
 
+/* Of one sample, and without gaps: elements [begin_of, end_of) of its storage. */
+static bool is_run(const kiln_plan_tensor_record *t) {
+    return t->place == KILN_PLACE_ARENA && t->batched == 0 && t->row_stride == row_of(t);
+}
+
+static size_t begin_of(const kiln_plan_tensor_record *t) {
+    return (size_t)(t->offset / kiln_dtype_size((kiln_dtype)t->dtype));
+}
+
+static size_t end_of(const kiln_plan_tensor_record *t) {
+    return begin_of(t) + elements_of(t);
+}
+
+static bool is_run_like(const kiln_plan_tensor_record *a, const kiln_plan_tensor_record *b) {
+    return is_run(a) && is_run(b) && a->dtype == b->dtype && a->storage == b->storage;
+}
+
 /* Columns [first, last) of the storage's rows. A tensor of another row stride lies in all. */
 static bool overlap(const kiln_plan_tensor_record *a, const kiln_plan_tensor_record *b) {
     if (a->place != KILN_PLACE_ARENA || a->storage != b->storage || b->place != KILN_PLACE_ARENA) {
         return false;
+    }
+    if (is_run_like(a, b)) {
+        return begin_of(a) < end_of(b) && begin_of(b) < end_of(a);
     }
     if (a->row_stride != b->row_stride) {
         return true;
@@ -123,11 +143,27 @@ static bool overlap(const kiln_plan_tensor_record *a, const kiln_plan_tensor_rec
     return a_column < b_column + row_of(b) && b_column < a_column + row_of(a);
 }
 
+/* Of a run that is written over in part, the rest can still be read. */
+static bool is_left(const kiln_plan_tensor_record *old, const kiln_plan_tensor_record *t) {
+    bool covered = begin_of(t) <= begin_of(old) && end_of(old) <= end_of(t);
+    return !overlap(old, t) || (is_run_like(old, t) && !covered);
+}
+
+/* Has nothing been written over it since? */
+static bool is_whole(const exporting *x, size_t entry) {
+    const kiln_plan_tensor_record *t = &x->v.tensors[x->memory[entry].tensor];
+    for (size_t k = entry + 1; k < x->memory_count; k++) {
+        if (overlap(t, &x->v.tensors[x->memory[k].tensor])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void value_written(exporting *x, uint32_t tensor, const char *value) {
     size_t kept = 0;
     for (size_t k = 0; k < x->memory_count; k++) {
-        bool stays = !overlap(&x->v.tensors[x->memory[k].tensor], &x->v.tensors[tensor]);
-        if (stays) {
+        if (is_left(&x->v.tensors[x->memory[k].tensor], &x->v.tensors[tensor])) {
             x->memory[kept++] = x->memory[k];
         }
     }
@@ -156,13 +192,15 @@ static const char *sliced(exporting *x, const char *value, const kiln_plan_tenso
     return model_node(&x->model, "Slice", NULL, 4, inputs, NULL);
 }
 
-/* The written tensor that holds a column of t's storage, in rows like t's. */
+/* The written tensor that holds a column of t's storage, in the same rows as t. */
 static const written *holder(const exporting *x, const kiln_plan_tensor_record *t, size_t column) {
     for (size_t k = 0; k < x->memory_count; k++) {
         const kiln_plan_tensor_record *w = &x->v.tensors[x->memory[k].tensor];
-        if (w->place == KILN_PLACE_ARENA && w->storage == t->storage &&
-            w->row_stride == t->row_stride && column >= column_of(w) &&
-            column < column_of(w) + row_of(w)) {
+        bool same_rows = w->row_stride == t->row_stride && w->row_stride != 0 &&
+                         begin_of(w) / w->row_stride == begin_of(t) / t->row_stride &&
+                         elements_of(w) / row_of(w) == elements_of(t) / row_of(t);
+        if (w->place == KILN_PLACE_ARENA && w->storage == t->storage && same_rows &&
+            column >= column_of(w) && column < column_of(w) + row_of(w) && is_whole(x, k)) {
             return &x->memory[k];
         }
     }
@@ -219,6 +257,53 @@ static const char *joined_whole(exporting *x, const kiln_plan_tensor_record *t) 
     return NULL;
 }
 
+/* The last that wrote element `at` of t's storage, among runs like t; *inout_end is brought to
+ * where another follows. NULL: nobody. */
+static const written *writer_of(const exporting *x, const kiln_plan_tensor_record *t, size_t at,
+                                size_t *inout_end) {
+    for (size_t k = x->memory_count; k-- > 0;) {
+        const kiln_plan_tensor_record *w = &x->v.tensors[x->memory[k].tensor];
+        if (!is_run_like(w, t)) {
+            continue;
+        }
+        bool here = begin_of(w) <= at && at < end_of(w);
+        size_t end = here ? end_of(w) : begin_of(w);
+        *inout_end = end > at && end < *inout_end ? end : *inout_end;
+        if (here) {
+            return &x->memory[k];
+        }
+    }
+    return NULL;
+}
+
+/* A run put together from parts of others, each flat. */
+static const char *joined_runs(exporting *x, const kiln_plan_tensor_record *t) {
+    const char *parts[64];
+    size_t count = 0, at = begin_of(t);
+    const int64_t flat = -1;
+    while (is_run(t) && at < end_of(t)) {
+        size_t end = end_of(t);
+        const written *w = writer_of(x, t, at, &end);
+        if (w == NULL || count == sizeof parts / sizeof *parts) {
+            return NULL;
+        }
+        const kiln_plan_tensor_record *from = &x->v.tensors[w->tensor], line = {.rank = 1};
+        const char *value = reshaped(x, to_physical(x, w->value, from), 1, &flat, false);
+        parts[count++] = sliced(x, value, &line, at - begin_of(from), end - at);
+        at = end;
+    }
+    if (count == 0) {
+        return NULL;
+    }
+    Onnx__NodeProto *node;
+    int64_t dims[KILN_MAX_RANK];
+    const char *y = model_node(&x->model, "Concat", NULL, count, parts, &node);
+    model_int(&x->model, node, "axis", 0);
+    record_dims(t, dims);
+    y = reshaped(x, y, t->rank, dims, false);
+    return t->layout == KILN_CHANNELS_LAST ? to_logical(x, y, t->rank) : y;
+}
+
 float *constant_floats(exporting *x, uint32_t tensor) {
     const kiln_plan_tensor_record *t = &x->v.tensors[tensor];
     size_t count = elements_of(t);
@@ -258,7 +343,7 @@ const char *value_of(exporting *x, uint32_t tensor) {
         return constant_value(x, tensor);
     }
     for (size_t k = 0; k < x->memory_count; k++) {
-        if (x->memory[k].tensor == tensor) {
+        if (x->memory[k].tensor == tensor && is_whole(x, k)) {
             return x->memory[k].value;
         }
     }
@@ -267,7 +352,7 @@ const char *value_of(exporting *x, uint32_t tensor) {
         const kiln_plan_tensor_record *w = &x->v.tensors[x->memory[k].tensor];
         if (w->place == KILN_PLACE_ARENA && w->storage == t->storage && w->offset == t->offset &&
             elements_of(w) == elements_of(t) && w->dtype == t->dtype &&
-            (w->row_stride == row_of(w)) == (t->row_stride == row_of(t))) {
+            (w->row_stride == row_of(w)) == (t->row_stride == row_of(t)) && is_whole(x, k)) {
             same = &x->memory[k];
         }
     }
@@ -275,6 +360,7 @@ const char *value_of(exporting *x, uint32_t tensor) {
         same != NULL ? as_view(x, same->value, &x->v.tensors[same->tensor], t) : NULL;
     value = value == NULL && t->place == KILN_PLACE_ARENA ? joined(x, t) : value;
     value = value == NULL && t->place == KILN_PLACE_ARENA ? joined_whole(x, t) : value;
+    value = value == NULL ? joined_runs(x, t) : value;
     if (value == NULL) {
         (void)export_fail(x, "what made '%s' cannot be told", x->v.strings + t->name);
     }

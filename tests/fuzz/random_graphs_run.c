@@ -4,6 +4,7 @@
  * Where a plan differs, the evaluation is repeated with noise on what operators compute, of the
  * size of the rounding allowed: a network whose own results move as far is badly conditioned, and
  * nothing is to be learnt from it. */
+#include "compiler/export/export.h"
 #include "tests/fuzz/random_graphs.h"
 
 #include <kiln/compile.h>
@@ -19,21 +20,22 @@ typedef struct way {
     kiln_dtype weights;
     kiln_convolution convolution;
     kiln_memory memory;
-    bool no_fusion;
-    double tolerance; /* of the largest value of an output */
+    bool no_fusion, exported; /* exported to ONNX, and compiled again */
+    double tolerance;         /* of the largest value of an output */
 } way;
 
 static const way ways[] = {
-    {"exact", KILN_F32, KILN_CONVOLUTION_EXACT, KILN_MEMORY_BALANCED, false, 1e-4},
-    {"default", KILN_F32, KILN_CONVOLUTION_AUTO, KILN_MEMORY_BALANCED, false, 2e-3},
-    {"memory min", KILN_F32, KILN_CONVOLUTION_AUTO, KILN_MEMORY_MIN, false, 2e-3},
-    {"memory min, exact", KILN_F32, KILN_CONVOLUTION_EXACT, KILN_MEMORY_MIN, false, 1e-4},
-    {"memory speed", KILN_F32, KILN_CONVOLUTION_EXACT, KILN_MEMORY_SPEED, false, 1e-4},
-    {"no fusion", KILN_F32, KILN_CONVOLUTION_EXACT, KILN_MEMORY_BALANCED, true, 1e-4},
-    {"f16 weights", KILN_F16, KILN_CONVOLUTION_EXACT, KILN_MEMORY_BALANCED, false, 3e-3},
-    {"winograd2", KILN_F32, KILN_CONVOLUTION_WINOGRAD_2, KILN_MEMORY_BALANCED, false, 2e-3},
-    {"winograd6", KILN_F32, KILN_CONVOLUTION_WINOGRAD_6, KILN_MEMORY_BALANCED, false, 1e-2},
-    {"direct", KILN_F32, KILN_CONVOLUTION_DIRECT, KILN_MEMORY_BALANCED, false, 1e-4},
+    {"exact", KILN_F32, KILN_CONVOLUTION_EXACT, KILN_MEMORY_BALANCED, false, false, 1e-4},
+    {"default", KILN_F32, KILN_CONVOLUTION_AUTO, KILN_MEMORY_BALANCED, false, false, 2e-3},
+    {"memory min", KILN_F32, KILN_CONVOLUTION_AUTO, KILN_MEMORY_MIN, false, false, 2e-3},
+    {"memory min, exact", KILN_F32, KILN_CONVOLUTION_EXACT, KILN_MEMORY_MIN, false, false, 1e-4},
+    {"memory speed", KILN_F32, KILN_CONVOLUTION_EXACT, KILN_MEMORY_SPEED, false, false, 1e-4},
+    {"exported", KILN_F32, KILN_CONVOLUTION_EXACT, KILN_MEMORY_SPEED, false, true, 1e-4},
+    {"no fusion", KILN_F32, KILN_CONVOLUTION_EXACT, KILN_MEMORY_BALANCED, true, false, 1e-4},
+    {"f16 weights", KILN_F16, KILN_CONVOLUTION_EXACT, KILN_MEMORY_BALANCED, false, false, 3e-3},
+    {"winograd2", KILN_F32, KILN_CONVOLUTION_WINOGRAD_2, KILN_MEMORY_BALANCED, false, false, 2e-3},
+    {"winograd6", KILN_F32, KILN_CONVOLUTION_WINOGRAD_6, KILN_MEMORY_BALANCED, false, false, 1e-2},
+    {"direct", KILN_F32, KILN_CONVOLUTION_DIRECT, KILN_MEMORY_BALANCED, false, false, 1e-4},
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
@@ -344,6 +346,24 @@ static void run_plan(trial *t, const way *w, const kiln_plan *plan, uint32_t cho
     kiln_session_destroy(session);
 }
 
+/* The plan as a model, compiled again; what cannot be exported stays as it is. */
+static kiln_status export_and_compile(const char *model, const char *plan_path,
+                                      const kiln_compile_options *options, kiln_plan **inout_plan,
+                                      kiln_error *error) {
+    char exported[300];
+    snprintf(exported, sizeof exported, "%s.exported.onnx", model);
+    kiln_status status = export_plan(*inout_plan, exported, error);
+    if (status == KILN_ERROR_UNSUPPORTED) {
+        return KILN_OK;
+    }
+    kiln_plan_close(*inout_plan);
+    *inout_plan = NULL;
+    if (status == KILN_OK) {
+        status = kiln_compile(exported, plan_path, options, NULL, error);
+    }
+    return status == KILN_OK ? kiln_plan_open(plan_path, NULL, inout_plan, error) : status;
+}
+
 static void try_way(trial *t, const way *w, const char *model, const char *plan_path,
                     uint32_t choice) {
     kiln_compile_options options;
@@ -356,8 +376,14 @@ static void try_way(trial *t, const way *w, const char *model, const char *plan_
     options.memory = w->memory;
     options.no_fusion = w->no_fusion;
     (void)unlink(plan_path);
-    if (kiln_compile(model, plan_path, &options, &done, &error) != KILN_OK ||
-        kiln_plan_open(plan_path, NULL, &plan, &error) != KILN_OK) {
+    kiln_status status = kiln_compile(model, plan_path, &options, &done, &error);
+    if (status == KILN_OK) {
+        status = kiln_plan_open(plan_path, NULL, &plan, &error);
+    }
+    if (status == KILN_OK && w->exported) {
+        status = export_and_compile(model, plan_path, &options, &plan, &error);
+    }
+    if (status != KILN_OK) {
         report(t, w, 0, 0, error.message);
         return;
     }

@@ -15,11 +15,11 @@ static kiln_error error;
 
 /* ---- Faults -------------------------------------------------------------------------------- */
 
+#ifndef __SANITIZE_ADDRESS__ /* which has an allocator of its own */
 /* Allocations before memory ends (libjpeg tries twice); below 0: it does not. */
 static long left = -1;
 static bool failed;
 
-#ifndef __SANITIZE_ADDRESS__ /* which has an allocator of its own */
 extern void *__libc_malloc(size_t size);
 __attribute__((visibility("default"))) void *malloc(size_t size); /* for libraries, too */
 void *malloc(size_t size) {

@@ -268,7 +268,7 @@ bool make_network(uint64_t seed, kiln_error *error, generator *out_generator) {
         add_input(r, batch);
     }
     uint32_t steps = 1 + below(r, 9);
-    for (uint32_t k = 0; k < 4 * steps && r->g->node_count < 2 * steps; k++) {
+    for (size_t k = 0; k < (size_t)4 * steps && r->g->node_count < (size_t)2 * steps; k++) {
         add_step(r);
     }
     choose_outputs(r);

@@ -137,7 +137,7 @@ static tensor *some_padding(generator *r, tensor *x, const char *mode, float val
             pads[k + x->rank] = between(r, mode == NULL && chance(r, 10) ? -1 : 0, most);
         }
     }
-    tensor *inputs[3] = {x, integers_of(r, 2 * x->rank, pads), scalar_of(r, value)};
+    tensor *inputs[3] = {x, integers_of(r, (size_t)2 * x->rank, pads), scalar_of(r, value)};
     node *n = begin_node(r, "Pad", mode == NULL && chance(r, 80) ? 3 : 2, inputs, 1);
     if (mode != NULL) {
         set_string(r, n, "mode", mode);

@@ -149,6 +149,9 @@ static bool evaluate(const generator *r, int64_t batch, double noise, uint64_t n
         for (int64_t i = 0; i < tensor_elements(x); i++) {
             ((float *)x->owned)[i] = random_value(&values);
         }
+        if (noise > 0) { /* a sum that comes out near zero rounds as its terms do */
+            add_noise(x, noise, &state);
+        }
     }
     for (size_t k = 0; k < g->node_count && status == KILN_OK; k++) {
         node *n = g->nodes[k];

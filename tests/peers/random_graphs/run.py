@@ -65,7 +65,10 @@ def run_reference(model, feeds):
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(model.SerializeToString(), options,
                                            providers=["CPUExecutionProvider"])
-    return dict(zip([o.name for o in session.get_outputs()], session.run(None, feeds)))
+    answers = dict(zip([o.name for o in session.get_outputs()], session.run(None, feeds)))
+    for value in answers.values():  # of windows wholly in the padding it takes another maximum
+        value[value == np.finfo(np.float32).min] = -np.inf
+    return answers
 
 
 def write_case(folder, model, feeds, answers):

@@ -31,12 +31,13 @@ static size_t make_npy(const char *type, uint8_t *out, size_t room) {
     int length = snprintf(header, sizeof header,
                           "{'descr': '%s', 'fortran_order': False, 'shape': (2, 3), }", type);
     memset(header + length, ' ', sizeof header - (size_t)length);
-    size_t bytes = 118, data = 6 * 8;
+    static const uint8_t start[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, 0x76, 0};
+    const size_t bytes = 118, data = 48; /* of the text, and at most of the numbers */
     if (room < 10 + bytes + data) {
         return 0;
     }
     header[bytes - 1] = '\n';
-    memcpy(out, "\x93NUMPY\x01\x00\x76\x00", 10);
+    memcpy(out, start, sizeof start);
     memcpy(out + 10, header, bytes);
     memset(out + 10 + bytes, 1, data);
     int size = (type[2] - '0') * 6;

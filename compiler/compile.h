@@ -2,7 +2,7 @@
 #ifndef KILN_COMPILER_COMPILE_H
 #define KILN_COMPILER_COMPILE_H
 
-#include "common/files.h"
+#include "runtime/base/files.h"
 #include <kiln/compile.h>
 
 kiln_status compile_to(file_writer *out, const char *onnx_path, const kiln_compile_options *options,

@@ -1,5 +1,5 @@
 /* Opening plans: from a path, a descriptor or memory; and what can be asked of one. */
-#include "common/files.h"
+#include "runtime/base/files.h"
 #include "runtime/packed.h"
 
 #include <errno.h>

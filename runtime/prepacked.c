@@ -1,5 +1,5 @@
 #include "runtime/prepacked.h"
-#include "common/files.h"
+#include "runtime/base/files.h"
 #include "runtime/lanes/lanes.h"
 #include <kiln/kiln.h>
 

@@ -1,5 +1,5 @@
 /* Statuses, names, element types, the default allocator. */
-#include "common/text.h"
+#include "runtime/base/text.h"
 #include "runtime/runtime.h"
 
 #include <stdarg.h>

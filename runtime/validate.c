@@ -1,6 +1,6 @@
 /* The one function that looks at an untrusted plan: plan_validate. Everything else trusts what
  * passed here. In order: header and sections, strings, tensors, storages, steps. */
-#include "common/files.h"
+#include "runtime/base/files.h"
 #include "runtime/runtime.h"
 
 #define XXH_INLINE_ALL

@@ -1,6 +1,6 @@
 /* File names for arrays: see array_files.h. */
 #include "compiler/cli/array_files.h"
-#include "common/text.h"
+#include "runtime/base/text.h"
 
 #include <stdlib.h>
 #include <string.h>

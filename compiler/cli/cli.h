@@ -2,9 +2,9 @@
 #ifndef KILN_COMPILER_CLI_H
 #define KILN_COMPILER_CLI_H
 
-#include "common/files.h"
-#include "common/shape.h"
-#include "common/text.h"
+#include "runtime/base/files.h"
+#include "runtime/base/shape.h"
+#include "runtime/base/text.h"
 #include <kiln/compile.h>
 #include <kiln/plan_format.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* Pictures from files: finds out the format, refuses what is too large. The decoders are in
  * image_jpeg.c, image_png.c and image_pnm.c. */
 #include "compiler/cli/image.h"
-#include "common/files.h"
+#include "runtime/base/files.h"
 
 #include <stdio.h>
 #include <stdlib.h>

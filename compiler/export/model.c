@@ -1,7 +1,7 @@
 /* Building and writing an ONNX model with protobuf-c's structures. */
 #include "compiler/export/model.h"
-#include "common/files.h"
 #include "compiler/graph/element_type.h"
+#include "runtime/base/files.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* The graph as text, one node a line, for people. */
-#include "common/text.h"
 #include "compiler/ops/ops.h"
+#include "runtime/base/text.h"
 
 #include <math.h>
 

@@ -1,8 +1,8 @@
 /* Making and freeing graphs, their nodes and tensors, and messages about them. */
 #include "compiler/graph/graph.h"
-#include "common/text.h"
 #include "compiler/graph/pool.h"
 #include "compiler/ops/ops.h"
+#include "runtime/base/text.h"
 
 #include <math.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* Values as what they are to a plan: so many samples for one of its inputs. */
-#include "common/shape.h"
 #include "compiler/import/import.h"
+#include "runtime/base/shape.h"
 
 #include <string.h>
 

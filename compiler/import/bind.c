@@ -1,8 +1,8 @@
 /* What the caller gives: values that operators need when compiling become constants. Then the
  * inputs that are left get the casts from their types to the graph's. */
-#include "common/text.h"
 #include "compiler/import/importing.h"
 #include "compiler/ops/ops.h"
+#include "runtime/base/text.h"
 #include <kiln/element.h>
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* External data: elements in files beside the model (ONNX, "External Data Files"). The paths come
  * from the model and are not trusted: no file outside its folder is opened. */
-#include "common/files.h"
 #include "compiler/import/importing.h"
+#include "runtime/base/files.h"
 
 #include <limits.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Mapping the model and its external data. */
-#include "common/files.h"
+#include "runtime/base/files.h"
 #include "compiler/import/importing.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* ONNX to graph: map the file, walk over the model, import its parts one at a time. */
-#include "common/files.h"
 #include "compiler/import/importing.h"
+#include "runtime/base/files.h"
 
 #include <libgen.h>
 #include <stdlib.h>

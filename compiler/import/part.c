@@ -1,7 +1,7 @@
 /* A part of a model: the tensors that the caller names become the graph's outputs and inputs. */
-#include "common/text.h"
 #include "compiler/graph/settle.h"
 #include "compiler/import/importing.h"
+#include "runtime/base/text.h"
 
 #include <stdlib.h>
 #include <string.h>

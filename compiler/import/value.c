@@ -1,6 +1,6 @@
 /* Values in files: NumPy's .npy (numpy.lib.format, version 1 to 3) and ONNX TensorProto. */
-#include "common/files.h"
 #include "compiler/import/importing.h"
+#include "runtime/base/files.h"
 #include <kiln/element.h>
 
 #include <ctype.h>

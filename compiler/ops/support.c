@@ -1,6 +1,6 @@
 /* What several operator rows share. */
 #include "compiler/ops/support.h"
-#include "common/text.h"
+#include "runtime/base/text.h"
 
 #include <string.h>
 

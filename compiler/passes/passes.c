@@ -1,7 +1,7 @@
 /* The passes in order, with the reason for each place. */
 #include "compiler/passes/passes.h"
-#include "common/text.h"
 #include "compiler/ops/ops.h"
+#include "runtime/base/text.h"
 
 #include <string.h>
 

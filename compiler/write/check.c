@@ -1,7 +1,7 @@
 /* The plan that was written, read again: it must open, and its sessions must fit the memory limit.
  */
-#include "common/text.h"
 #include "compiler/write/writing.h"
+#include "runtime/base/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 #ifndef KILN_COMPILER_WRITE_H
 #define KILN_COMPILER_WRITE_H
 
-#include "common/files.h"
 #include "compiler/lower/lower.h"
+#include "runtime/base/files.h"
 #include <kiln/compile.h>
 
 /* Writes the plan in place of what the file holds. Sets plan_bytes and weights_bytes of the report.

@@ -3,7 +3,7 @@
  * A checkpoint holds, in this order: magic, a fingerprint of options and samples, the progress, the
  * history, then every layer's weights, biases, moments, then the best weights, and the XXH3-64 of
  * all that. It is read by the machine that wrote it, so numbers lie as they do in memory. */
-#include "common/files.h"
+#include "runtime/base/files.h"
 #include "runtime/train/trainer.h"
 
 #define XXH_INLINE_ALL

@@ -1,5 +1,5 @@
 /* The trained plan: the frozen part, then the head as kernel calls. */
-#include "common/files.h"
+#include "runtime/base/files.h"
 #include "runtime/train/bytes.h"
 #include "runtime/train/parts.h"
 #include "runtime/train/trainer.h"

@@ -1,5 +1,5 @@
 /* kiln_tune: what can be tried, what each algorithm takes, what is chosen, whether that pays. */
-#include "common/files.h"
+#include "runtime/base/files.h"
 #include "runtime/tune/tuning.h"
 
 #include <math.h>

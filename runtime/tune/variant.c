@@ -1,5 +1,5 @@
 /* A plan with other algorithms in it: its records patched, its weights where they are. */
-#include "common/files.h"
+#include "runtime/base/files.h"
 #include "runtime/session.h"
 #include "runtime/tune/tuning.h"
 

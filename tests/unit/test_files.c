@@ -1,5 +1,5 @@
 /* Files: what is refused for reading and writing, links, permissions, writers that are killed. */
-#include "common/files.h"
+#include "runtime/base/files.h"
 #include "tests/scratch.h"
 
 #include <check.h>

@@ -1,5 +1,5 @@
 /* Text from files: what is escaped, what is not, where it is cut. */
-#include "common/text.h"
+#include "runtime/base/text.h"
 #include <kiln/kiln.h>
 
 #include <check.h>

@@ -1,7 +1,7 @@
 /* Arrays: MNIST's IDX files (plain or gzip; Y. LeCun's description), and .npy. */
-#include "common/files.h"
 #include "compiler/cli/elements.h"
 #include "compiler/cli/train/data.h"
+#include "runtime/base/files.h"
 #include <kiln/compile.h>
 #include <kiln/element.h>
 

@@ -1,6 +1,6 @@
 /* Pictures in folders: one sub-folder a class. */
-#include "common/files.h"
 #include "compiler/cli/train/data.h"
+#include "runtime/base/files.h"
 
 #define XXH_INLINE_ALL
 #include <dirent.h>

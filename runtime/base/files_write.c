@@ -4,7 +4,7 @@
  * that a killed process leaves nothing. Elsewhere, and for the moment between naming and renaming,
  * they are called .NAME.K.kiln-tmp beside the target and locked while their writer lives; one that
  * can be locked is a dead writer's, and the next writer of that target removes it. */
-#include "common/files.h"
+#include "runtime/base/files.h"
 
 #include <errno.h>
 #include <fcntl.h>

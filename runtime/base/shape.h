@@ -1,6 +1,6 @@
 /* Shapes as text. */
-#ifndef KILN_COMMON_SHAPE_H
-#define KILN_COMMON_SHAPE_H
+#ifndef KILN_RUNTIME_BASE_SHAPE_H
+#define KILN_RUNTIME_BASE_SHAPE_H
 
 #include <stdbool.h>
 #include <stddef.h>

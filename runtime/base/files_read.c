@@ -1,5 +1,5 @@
 /* Reading files: see files.h. */
-#include "common/files.h"
+#include "runtime/base/files.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* Text that comes from files: names of layers and tensors, labels, paths, metadata. It may hold
  * anything, escape sequences that a terminal obeys and bytes that are no UTF-8 included. */
-#ifndef KILN_COMMON_TEXT_H
-#define KILN_COMMON_TEXT_H
+#ifndef KILN_RUNTIME_BASE_TEXT_H
+#define KILN_RUNTIME_BASE_TEXT_H
 
 #include <stdarg.h>
 #include <stdbool.h>

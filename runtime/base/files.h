@@ -4,8 +4,8 @@
  * Reading: regular files only. Directories, devices, FIFOs and sockets are refused without being
  * waited for. Writing: to a temporary file that takes the place of the old one when it is complete,
  * so that what stands at a path is the old content or the new. */
-#ifndef KILN_COMMON_FILES_H
-#define KILN_COMMON_FILES_H
+#ifndef KILN_RUNTIME_BASE_FILES_H
+#define KILN_RUNTIME_BASE_FILES_H
 
 #include <kiln/kiln.h>
 #include <stdio.h>

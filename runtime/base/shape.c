@@ -1,5 +1,5 @@
 /* Shapes as text: see shape.h. */
-#include "common/shape.h"
+#include "runtime/base/shape.h"
 
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
 /* Text from files: see text.h. */
-#include "common/text.h"
+#include "runtime/base/text.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -85,7 +85,6 @@ static kiln_status compile(const char *onnx_path, file_writer *out,
         return status;
     }
     *out_was_symbolic = g->batch_symbolic;
-    g->fold_limit = options->fold_limit;
     report->operators_imported = g->node_count;
     status = out != NULL && out->target != NULL ? import_keep(g, out->path, error) : KILN_OK;
     if (status == KILN_OK) {

@@ -87,5 +87,7 @@ void part_free(model_part *part);
 /* A whole number from low to high; false when text is none. */
 bool parse_number(const char *text, unsigned long low, unsigned long high, unsigned long *out);
 bool parse_real(const char *text, double *out);
+/* Bytes: 8M, 512K, 1G (units of 1024) or a plain number. */
+bool parse_size(const char *text, uint64_t *out);
 
 #endif

@@ -42,7 +42,7 @@ static const char help_text[] =
     "  --limit SIZE          fail where a session would need more memory besides weights: 8M, "
     "512K\n"
     "  --fold-limit SIZE     at most so many bytes of constants are computed while compiling "
-    "(default: 256M\n"
+    "(default: 1G\n"
     "                        and 16 times the model's size)\n"
     "  --no-fusion           only what is needed to run: for finding a fault\n"
     "  --dump-after PASS     print the graph after a pass\n"
@@ -120,21 +120,6 @@ static int find_name(const char *text, const char *const *names) {
         }
     }
     return -1;
-}
-
-/* Bytes, or with K, M or G behind them units of 1024. */
-static bool parse_size(const char *text, uint64_t *out) {
-    char *end = NULL;
-    double number = strtod(text, &end);
-    const char *units = "KMG", *unit = *end != '\0' ? strchr(units, *end) : NULL;
-    double scale = 1;
-    for (const char *u = units; unit != NULL && u <= unit; u++) {
-        scale *= 1024;
-    }
-    bool sound = end != text && number >= 1 && number * scale < 1e15 &&
-                 (*end == '\0' || (unit != NULL && end[1] == '\0'));
-    *out = sound ? (uint64_t)(number * scale) : 0;
-    return sound;
 }
 
 /* Three numbers with commas between, or one for all three channels. */

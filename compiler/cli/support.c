@@ -177,6 +177,20 @@ bool parse_real(const char *text, double *out) {
     return end != text && *end == '\0' && isfinite(*out);
 }
 
+bool parse_size(const char *text, uint64_t *out) {
+    char *end = NULL;
+    double number = strtod(text, &end);
+    const char *units = "KMG", *unit = *end != '\0' ? strchr(units, *end) : NULL;
+    double scale = 1;
+    for (const char *u = units; unit != NULL && u <= unit; u++) {
+        scale *= 1024;
+    }
+    bool sound = end != text && number >= 1 && number * scale < 1e15 &&
+                 (*end == '\0' || (unit != NULL && end[1] == '\0'));
+    *out = sound ? (uint64_t)(number * scale) : 0;
+    return sound;
+}
+
 /* "1x3x224x224" or "Nx3x224x224". */
 static bool parse_shape(const char *text, kiln_value *value) {
     while (value->rank < KILN_MAX_RANK) {

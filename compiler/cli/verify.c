@@ -21,6 +21,7 @@ static const char help_text[] =
     "  --outputs NAME,...    check a part of the model (see: kiln help compile)\n"
     "  --inputs NAME[=SHAPE],...\n"
     "  --weights f32|f16     compile with these weights\n"
+    "  --fold-limit SIZE     see: kiln help compile\n"
     "  --batch N             the second batch (default 2, or 1 where the data hold several "
     "samples)\n"
     "  --threads N           compute threads (default 1)\n"
@@ -38,6 +39,7 @@ enum {
     OPT_PART_INPUTS,
     OPT_PART_OUTPUTS,
     OPT_WEIGHTS,
+    OPT_FOLD_LIMIT,
     OPT_BATCH,
     OPT_THREADS,
     OPT_LAYER,
@@ -163,6 +165,10 @@ static int take_option(verify_call *c, int option, const char *value, char **arg
         return strcmp(value, "f16") == 0 || strcmp(value, "f32") == 0
                    ? 0
                    : usage(&command_verify, "--weights %s: f32 or f16", value);
+    case OPT_FOLD_LIMIT:
+        return parse_size(value, &c->compile.fold_limit)
+                   ? 0
+                   : usage(&command_verify, "--fold-limit %s: a size as 8M or 512K", value);
     case OPT_BATCH:
     case OPT_THREADS:
         if (!parse_number(value, 1, option == OPT_BATCH ? 65536 : 256, &number)) {
@@ -233,6 +239,7 @@ static int run(int argc, char **argv) {
         {"inputs", required_argument, NULL, OPT_PART_INPUTS},
         {"outputs", required_argument, NULL, OPT_PART_OUTPUTS},
         {"weights", required_argument, NULL, OPT_WEIGHTS},
+        {"fold-limit", required_argument, NULL, OPT_FOLD_LIMIT},
         {"batch", required_argument, NULL, OPT_BATCH},
         {"threads", required_argument, NULL, OPT_THREADS},
         {"layer-tolerance", required_argument, NULL, OPT_LAYER},

@@ -1,7 +1,7 @@
 /* Constants that are computed from others, and how much of that a file may ask for. */
 #include "compiler/ops/ops.h"
 
-#define DEFAULT_BYTES ((uint64_t)256 << 20) /* and so many for each byte of the model's files: */
+#define DEFAULT_BYTES ((uint64_t)1 << 30) /* and so many for each byte of the model's files: */
 #define BYTES_PER_BYTE 16
 #define WORK_PER_BYTE 16 /* steps of evaluation for each byte of the limit */
 

@@ -227,6 +227,7 @@ kiln_status import_model(const char *path, const kiln_compile_options *options, 
         return status;
     }
     im.g->release_file = files_unmap;
+    im.g->fold_limit = im.options->fold_limit;
     char *copy = strdup(path);
     if (copy == NULL) {
         status = graph_fail(im.g, KILN_ERROR_MEMORY, "out of memory");

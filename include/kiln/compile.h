@@ -78,7 +78,7 @@ typedef struct kiln_compile_options {
     uint64_t memory_limit;
     /* Bytes of constants that may be computed while compiling, all of them together, and, at 16
      * steps a byte, the work for them: a file of some hundred bytes can ask for any amount. More is
-     * an error. 0: 256 MiB, and 16 bytes for each byte of the model's files. */
+     * an error. 0: 1 GiB, and 16 bytes for each byte of the model's files. */
     uint64_t fold_limit;
     bool no_fusion;         /* skip optional passes: for finding a bug */
     const char *dump_after; /* name of a pass, or NULL: print the graph after it to `dump` */

@@ -34,8 +34,23 @@ START_TEST(bytes_are_limited_all_together) {
 END_TEST
 
 START_TEST(a_small_file_may_not_ask_for_gigabytes) {
-    constant_chain("Exp", false, 8192);
+    constant_chain("Exp", false, 20000);
     ASSERT_REFUSED(compile_with(0), KILN_ERROR_UNSUPPORTED, "--fold-limit");
+}
+END_TEST
+
+/* As kiln verify's reference is folded, too. */
+START_TEST(the_limit_is_imported) {
+    size_t folded = 0;
+    kiln_compile_options options;
+    kiln_compile_options_init(&options);
+    options.fold_limit = 100000;
+    constant_chain("Exp", false, 100);
+    import_fine();
+    graph_free(m.g);
+    m.g = NULL;
+    ck_assert_int_eq(import_model(m.path, &options, true, &m.error, &m.g), KILN_OK);
+    ASSERT_REFUSED(pass_fold_constants(m.g, &folded), KILN_ERROR_UNSUPPORTED, "c2");
 }
 END_TEST
 
@@ -63,7 +78,7 @@ END_TEST
 
 int main(void) {
     const TTest *const tests[] = {bytes_are_limited_all_together,
-                                  a_small_file_may_not_ask_for_gigabytes, work_is_limited,
-                                  constants_between_are_released};
+                                  a_small_file_may_not_ask_for_gigabytes, the_limit_is_imported,
+                                  work_is_limited, constants_between_are_released};
     return run_tests("fold", tests, sizeof tests / sizeof *tests);
 }

@@ -47,7 +47,7 @@ START_TEST(computes_with_other_dims) {
     model_node("Div", "x real", "y");
     for (uint32_t batch = 1; batch <= 3; batch++) {
         check_open(batch, &run);
-        ck_assert_uint_eq(run.count[0], 6 * batch);
+        ck_assert_uint_eq(run.count[0], (size_t)6 * batch);
         for (size_t k = 0; k < run.count[0]; k++) {
             ck_assert_float_eq_tol(run.out[0][k], model_input_value(k) / 6, 1e-6f);
         }
@@ -79,7 +79,7 @@ START_TEST(goes_through_casts) {
     model_node("Relu", "flat", "y");
     for (uint32_t batch = 1; batch <= 3; batch++) {
         check_open(batch, &run);
-        for (size_t k = 0; k < 6 * batch; k++) {
+        for (size_t k = 0; k < (size_t)6 * batch; k++) {
             ck_assert_float_eq(run.out[0][k], fmaxf(model_input_value(k), 0));
         }
     }
@@ -101,7 +101,7 @@ START_TEST(multiplies_the_batch) {
     model_node("Neg", "flat", "y");
     for (uint32_t batch = 1; batch <= 3; batch++) {
         check_open(batch, &run);
-        ck_assert_uint_eq(run.count[0], 6 * batch);
+        ck_assert_uint_eq(run.count[0], (size_t)6 * batch);
         for (size_t k = 0; k < run.count[0]; k++) {
             ck_assert_float_eq(run.out[0][k], -model_input_value(k));
         }
@@ -133,7 +133,7 @@ START_TEST(expands_over_the_batch) {
     a->i = 1;
     for (uint32_t batch = 1; batch <= 3; batch++) {
         check_open(batch, &run);
-        ck_assert_uint_eq(run.count[0], 9 * batch);
+        ck_assert_uint_eq(run.count[0], (size_t)9 * batch);
         for (size_t k = 0; k < run.count[0]; k++) {
             size_t sample = k / 9, at = k % 9;
             ck_assert_float_eq(run.out[0][k],
@@ -159,7 +159,7 @@ START_TEST(fills_a_shape_with_the_batch) {
     model_node("Add", "x sevens", "y");
     for (uint32_t batch = 1; batch <= 3; batch++) {
         check_open(batch, &run);
-        for (size_t k = 0; k < 6 * batch; k++) {
+        for (size_t k = 0; k < (size_t)6 * batch; k++) {
             ck_assert_float_eq(run.out[0][k], model_input_value(k) + 7);
         }
     }

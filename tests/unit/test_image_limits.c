@@ -20,6 +20,7 @@ static kiln_error error;
 static long left = -1;
 static bool failed;
 
+/* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the name of glibc */
 extern void *__libc_malloc(size_t size);
 __attribute__((visibility("default"))) void *malloc(size_t size); /* for libraries, too */
 void *malloc(size_t size) {
@@ -164,7 +165,7 @@ START_TEST(sizes_fit_the_file) {
     uint8_t *data = (uint8_t *)(uintptr_t)jpeg.data;
     for (size_t k = 0; k + 9 < jpeg.size; k++) {
         if (data[k] == 0xff && data[k + 1] == 0xc2) { /* SOF2: height, width */
-            memcpy(data + k + 5, "\x13\x88\x4e\x20", 4);
+            memcpy(data + k + 5, (const uint8_t[]){0x13, 0x88, 0x4e, 0x20}, 4);
             break;
         }
     }

@@ -16,6 +16,7 @@ START_TEST(escapes_what_terminals_obey) {
     check_escaped("naïve 顔 😀", "naïve 顔 😀");
     check_escaped("\x1b[31mred\nline\ttab\r\x7f", "\\x1b[31mred\\nline\\ttab\\r\\x7f");
     check_escaped("\xc2\x9b" /* CSI in one */ "1m", "\\u009b1m");
+    /* NOLINTNEXTLINE(misc-misleading-bidirectional): what is tested */
     check_escaped("a\xe2\x80\xae" /* turns what follows */ "b\xe2\x81\xa6", "a\\u202eb\\u2066");
     check_escaped("\xe2\x80\xa8", "\\u2028");
 }

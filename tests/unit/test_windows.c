@@ -118,7 +118,7 @@ END_TEST
 START_TEST(wide_neighbourhoods_cost_what_is_inside) {
     static float x[3 * 64 * 64];
     uint64_t state = 5;
-    fill(x, 3 * 64 * 64, &state);
+    fill(x, sizeof x / sizeof *x, &state);
     operator_case c = {.op = "LRN",
                        .inputs = {{.rank = 4, .dims = {1, 3, 64, 64}, .values = x}},
                        .attributes = {with_int("size", 65536), with_float("alpha", 1000)}};

@@ -175,6 +175,9 @@ void graph_note(graph *g, const char *format, ...) __attribute__((format(printf,
 
 /* Removes dead nodes, rebuilds producers and consumers. Call after a batch of changes. */
 kiln_status graph_refresh(graph *g);
+/* Every tensor's mark becomes 0. Whoever uses marks begins with this: others leave theirs behind.
+ */
+void graph_clear_marks(const graph *g);
 /* Points one input elsewhere, keeping consumer lists right. */
 kiln_status node_set_input(graph *g, node *n, size_t k, tensor *t);
 /* All consumers of `from` read `to` instead. Where `from` is a graph output it stays one, so

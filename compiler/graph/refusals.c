@@ -123,9 +123,7 @@ static bool is_cut_after(const tensor *t) {
 /* What a plan could compute: the operands of refused nodes, and outputs that need none of them. */
 static void list_cuts(const graph *g, const refusals *r, tensor *const *wanted, size_t count,
                       text_list *before, text_list *after) {
-    for (size_t k = 0; k < g->tensor_count; k++) {
-        g->tensors[k]->mark = 0;
-    }
+    graph_clear_marks(g);
     for (size_t k = 0; k < r->count; k++) {
         const node *n = r->each[k].n;
         for (size_t i = 0; i < n->input_count; i++) {

@@ -51,6 +51,12 @@ static void release_unread_constants(graph *g) {
     }
 }
 
+void graph_clear_marks(const graph *g) {
+    for (size_t k = 0; k < g->tensor_count; k++) {
+        g->tensors[k]->mark = 0;
+    }
+}
+
 kiln_status graph_refresh(graph *g) {
     drop_dead_nodes(g);
     for (size_t k = 0; k < g->tensor_count; k++) {

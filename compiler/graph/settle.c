@@ -319,9 +319,7 @@ static void keep_order(walk *w) {
 
 kiln_status graph_settle(graph *g, tensor *const *wanted, size_t count, size_t *inout_folded) {
     walk w = {.g = g};
-    for (size_t k = 0; k < g->tensor_count; k++) {
-        g->tensors[k]->mark = 0;
-    }
+    graph_clear_marks(g);
     kiln_status status = take_nodes(&w, NULL);
     for (size_t k = count; k-- > 0 && status == KILN_OK;) {
         status = push(&w, wanted[k]);

@@ -60,9 +60,7 @@ static kiln_status check_names(const importing *im) {
 
 /* Marks (tensor->mark = 1) what operators must know when compiling, traced back to the inputs. */
 static void mark_needed(graph *g) {
-    for (size_t k = 0; k < g->tensor_count; k++) {
-        g->tensors[k]->mark = 0;
-    }
+    graph_clear_marks(g);
     for (size_t k = g->node_count; k-- > 0;) {
         const node *n = g->nodes[k];
         bool needed = false;

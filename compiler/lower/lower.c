@@ -134,9 +134,7 @@ static bool is_batchable(const program *p) {
 
 kiln_status lower_graph_to_program(graph *g, const kiln_compile_options *options,
                                    program **out_program) {
-    for (size_t k = 0; k < g->tensor_count; k++) {
-        g->tensors[k]->mark = 0;
-    }
+    graph_clear_marks(g);
     lowering l = {.g = g, .options = options, .p = graph_allocate(g, sizeof *l.p)};
     if (l.p == NULL) {
         return KILN_ERROR_MEMORY;

@@ -9,9 +9,7 @@ static bool is_wanted(const tensor *t) {
 /* From the last node to the first: when one is looked at, all that would read its outputs has been;
  * a tensor's mark counts its readers that are wanted. */
 kiln_status pass_remove_dead_code(graph *g, size_t *inout_rewrites) {
-    for (size_t k = 0; k < g->tensor_count; k++) {
-        g->tensors[k]->mark = 0;
-    }
+    graph_clear_marks(g);
     for (size_t k = g->node_count; k-- > 0;) {
         node *n = g->nodes[k];
         bool wanted = false;

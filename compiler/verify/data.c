@@ -297,6 +297,7 @@ kiln_status comparison_import(comparison *c) {
     if (status != KILN_OK) {
         return status;
     }
+    graph_clear_marks(c->reference);
     c->inputs = calloc(c->reference->input_count + 1, sizeof *c->inputs);
     if (c->inputs == NULL) {
         return kiln_fail(c->v->error, KILN_ERROR_MEMORY, "out of memory");

@@ -239,6 +239,32 @@ START_TEST(data_leave_the_batch_open) {
 }
 END_TEST
 
+/* As legacy exporters write: shapes of a tensor that is computed, read again and again. */
+START_TEST(shapes_may_be_read_often) {
+    static char names[6][4], shapes[6][4], reads[6][8], sum[64];
+    kiln_verify_report report;
+    found_layers found;
+    model_begin(13);
+    model_input("x", FLOAT, "N 8");
+    model_node("Relu", "x", "r");
+    sum[0] = '\0';
+    for (int k = 0; k < 6; k++) {
+        snprintf(shapes[k], sizeof shapes[k], "s%d", k);
+        snprintf(names[k], sizeof names[k], "y%d", k);
+        snprintf(reads[k], sizeof reads[k], "r s%d", k);
+        model_node("Shape", "r", shapes[k]);
+        model_node("Reshape", reads[k], names[k]);
+        snprintf(sum + strlen(sum), sizeof sum - strlen(sum), "%sy%d", k > 0 ? " " : "", k);
+    }
+    model_node("Sum", sum, "y");
+    model_output("y", FLOAT);
+    write_model(m.path);
+    ck_assert_msg(verify(m.path, NULL, 0, &report, &found) == KILN_OK, "%s", m.error.message);
+    ck_assert_uint_eq(report.batches_compared, 2);
+    ck_assert_uint_eq(found.out_of_tolerance, 0);
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {
         a_fault_is_named_and_its_followers_are_not,
@@ -247,6 +273,7 @@ int main(void) {
         saturation_is_no_fault,
         saturation_hides_no_fault,
         data_leave_the_batch_open,
+        shapes_may_be_read_often,
     };
     return run_tests("verify", tests, sizeof tests / sizeof *tests);
 }

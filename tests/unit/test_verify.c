@@ -241,22 +241,19 @@ END_TEST
 
 /* As legacy exporters write: shapes of a tensor that is computed, read again and again. */
 START_TEST(shapes_may_be_read_often) {
-    static char names[6][4], shapes[6][4], reads[6][8], sum[64];
+    static const char *const reads[][3] = {{"s0", "r s0", "y0"}, {"s1", "r s1", "y1"},
+                                           {"s2", "r s2", "y2"}, {"s3", "r s3", "y3"},
+                                           {"s4", "r s4", "y4"}, {"s5", "r s5", "y5"}};
     kiln_verify_report report;
     found_layers found;
     model_begin(13);
     model_input("x", FLOAT, "N 8");
     model_node("Relu", "x", "r");
-    sum[0] = '\0';
-    for (int k = 0; k < 6; k++) {
-        snprintf(shapes[k], sizeof shapes[k], "s%d", k);
-        snprintf(names[k], sizeof names[k], "y%d", k);
-        snprintf(reads[k], sizeof reads[k], "r s%d", k);
-        model_node("Shape", "r", shapes[k]);
-        model_node("Reshape", reads[k], names[k]);
-        snprintf(sum + strlen(sum), sizeof sum - strlen(sum), "%sy%d", k > 0 ? " " : "", k);
+    for (size_t k = 0; k < sizeof reads / sizeof *reads; k++) {
+        model_node("Shape", "r", reads[k][0]);
+        model_node("Reshape", reads[k][1], reads[k][2]);
     }
-    model_node("Sum", sum, "y");
+    model_node("Sum", "y0 y1 y2 y3 y4 y5", "y");
     model_output("y", FLOAT);
     write_model(m.path);
     ck_assert_msg(verify(m.path, NULL, 0, &report, &found) == KILN_OK, "%s", m.error.message);

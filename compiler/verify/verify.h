@@ -62,10 +62,10 @@ static inline size_t first_record(const tensor *t) {
 kiln_status verification_load_data(verification *v);
 /* The batch of the data, or 1. */
 kiln_status verification_data_batch(verification *v, uint32_t *out_batch);
-/* Imports the reference for c->batch; pairs its inputs with data, or with noise. */
 /* What the plan and the reference are made with: data are what the run is fed with. */
 kiln_compile_options verification_options(const verification *v, const kiln_value *inputs,
                                           size_t count);
+/* Imports the reference for c->batch; pairs its inputs with data, or with noise. */
 kiln_status comparison_import(comparison *c);
 void comparison_free(comparison *c);
 void verification_free(verification *v);

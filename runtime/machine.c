@@ -1,7 +1,7 @@
 /* The processor's peaks, measured: multiply-adds in registers, and reading from memory. */
-#include "runtime/lanes/lanes.h"
 #include "runtime/runtime.h"
 #include "runtime/threads.h"
+#include "runtime/ukernels/ukernels.h"
 #include <kiln/machine.h>
 
 #include <pthreadpool.h>
@@ -16,7 +16,7 @@
 #define LARGEST_BUFFER ((size_t)1024 << 20)
 
 typedef struct measurement {
-    const peak_lanes *peak;
+    const peak_ukernels *peak;
     pthreadpool_t threadpool; /* NULL: the caller's thread alone */
     uint32_t threads;
     size_t rounds;
@@ -106,7 +106,7 @@ kiln_status kiln_machine_measure(uint32_t threads, kiln_machine *out_machine, ki
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "%u threads: 1 to %d are possible", threads,
                          MAX_THREADS);
     }
-    measurement m = {.peak = lanes_best()->peak, .threads = threads};
+    measurement m = {.peak = ukernels_best()->peak, .threads = threads};
     kiln_status status = threads_create_pool(threads, &m.threadpool, error);
     if (status != KILN_OK) {
         return status;
@@ -114,7 +114,7 @@ kiln_status kiln_machine_measure(uint32_t threads, kiln_machine *out_machine, ki
     double flops = measure_flops(&m), bandwidth = 0;
     status = measure_bandwidth(&m, &bandwidth, error);
     if (status == KILN_OK) {
-        *out_machine = (kiln_machine){lanes_best()->name, threads, flops, bandwidth};
+        *out_machine = (kiln_machine){ukernels_best()->name, threads, flops, bandwidth};
     }
     if (m.threadpool != NULL) {
         pthreadpool_destroy(m.threadpool);

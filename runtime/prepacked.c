@@ -1,6 +1,6 @@
 #include "runtime/prepacked.h"
 #include "runtime/base/files.h"
-#include "runtime/lanes/lanes.h"
+#include "runtime/ukernels/ukernels.h"
 #include <kiln/kiln.h>
 
 #define XXH_INLINE_ALL
@@ -27,9 +27,9 @@ typedef struct header {
     uint32_t entry_count;
     uint64_t file_bytes;
     uint64_t plan;
-    char library[16], lanes[16]; /* KILN_VERSION, the instruction set */
-    uint64_t entries_checksum;   /* of each, seeded with that of those before it */
-    uint64_t checksum;           /* of what stands before */
+    char library[16], ukernels[16]; /* KILN_VERSION, the instruction set */
+    uint64_t entries_checksum;      /* of each, seeded with that of those before it */
+    uint64_t checksum;              /* of what stands before */
 } header;
 
 static header make_header(uint64_t plan, size_t count) {
@@ -40,7 +40,7 @@ static header make_header(uint64_t plan, size_t count) {
     h.entry_count = (uint32_t)count;
     h.plan = plan;
     strncpy(h.library, KILN_VERSION, sizeof h.library - 1);
-    strncpy(h.lanes, lanes_best()->name, sizeof h.lanes - 1);
+    strncpy(h.ukernels, ukernels_best()->name, sizeof h.ukernels - 1);
     return h;
 }
 

@@ -1,11 +1,11 @@
-/* BINARY: lanes for arithmetic of floats, else plain C, by broadcast rows. */
+/* BINARY: micro-kernels for arithmetic of floats, else plain C, by broadcast rows. */
 #include "runtime/kernels/broadcast.h"
-#include "runtime/lanes/lanes.h"
+#include "runtime/ukernels/ukernels.h"
 
 #include <math.h>
 
-/* 1 + the lanes' name of it; 0: they do not have it. */
-static const uint8_t in_lanes[KILN_BINARY_COUNT] = {
+/* 1 + the micro-kernel's number; 0: there is none. */
+static const uint8_t in_ukernels[KILN_BINARY_COUNT] = {
     [KILN_BINARY_ADD] = 1 + ELEMENTWISE_ADD,     [KILN_BINARY_SUB] = 1 + ELEMENTWISE_SUB,
     [KILN_BINARY_MUL] = 1 + ELEMENTWISE_MUL,     [KILN_BINARY_DIV] = 1 + ELEMENTWISE_DIV,
     [KILN_BINARY_MIN] = 1 + ELEMENTWISE_MIN,     [KILN_BINARY_MAX] = 1 + ELEMENTWISE_MAX,
@@ -55,7 +55,7 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
     return KILN_OK;
 }
 
-static void lanes_rows(const void *context, const broadcast_rows *rows) {
+static void vector_rows(const void *context, const broadcast_rows *rows) {
     const kiln_binary_params *p = context;
     elementwise_rows of = {.a = rows->inputs[0],
                            .b = rows->inputs[1],
@@ -69,7 +69,7 @@ static void lanes_rows(const void *context, const broadcast_rows *rows) {
                            .y_step = rows->output_row_step,
                            .rows = rows->rows,
                            .count = rows->count};
-    lanes_best()->elementwise->binary[in_lanes[p->op] - 1](&of);
+    ukernels_best()->elementwise->binary[in_ukernels[p->op] - 1](&of);
 }
 
 /* ---- Plain C ------------------------------------------------------------------------------- */
@@ -187,8 +187,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     const kiln_binary_params *p = call->params;
     kiln_dtype dtype = call->inputs[0].dtype;
-    if (dtype == KILN_F32 && in_lanes[p->op] != 0) {
-        broadcast_run(call, 2, p, lanes_rows);
+    if (dtype == KILN_F32 && in_ukernels[p->op] != 0) {
+        broadcast_run(call, 2, p, vector_rows);
         return KILN_OK;
     }
     broadcast_run_by_row(call, 2, call->params,

@@ -1,12 +1,12 @@
 /* XNNPACK's depthwise convolution takes kernels of 3, 4, 9 and 25 taps only (others become a
  * convolution of one channel a group), and memory for a pointer to each input of each output. */
 #include "runtime/kernels/depthwise.h"
-#include "runtime/kernels/window_rows.h"
+#include "runtime/kernels/sliding.h"
 
 #include <string.h>
 
 typedef struct depthwise {
-    const lanes *lanes;
+    const ukernels *ukernels;
     size_t taps, channels;
     size_t row;     /* floats of a tap: channels in whole vectors */
     float *weights; /* [taps][row], then the bias [row] */
@@ -45,8 +45,8 @@ kiln_status depthwise_prepare(kernel_call *call, kiln_error *error) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     size_t taps = w->dims[1] * w->dims[2];
-    size_t row = (w->dims[0] + LANES_MAX - 1) / LANES_MAX * LANES_MAX;
-    *d = (depthwise){.lanes = lanes_best(),
+    size_t row = (w->dims[0] + VECTOR_MAX - 1) / VECTOR_MAX * VECTOR_MAX;
+    *d = (depthwise){.ukernels = ukernels_best(),
                      .taps = taps,
                      .channels = w->dims[0],
                      .row = row,
@@ -81,20 +81,20 @@ kiln_status depthwise_run(kernel_call *call, kiln_error *error) {
     const kiln_conv_params *p = call->params;
     const operand *w = &call->inputs[1];
     (void)error;
-    window_shape shape = {.op = WINDOW_MULTIPLY,
-                          .kernel_height = w->dims[1],
-                          .kernel_width = w->dims[2],
-                          .stride_height = p->stride_height,
-                          .stride_width = p->stride_width,
-                          .dilation_height = p->dilation_height,
-                          .dilation_width = p->dilation_width,
-                          .padding_top = p->padding_top,
-                          .padding_left = p->padding_left,
-                          .weights = d->weights,
-                          .bias = d->weights + d->taps * d->row,
-                          .tap_stride = d->row,
-                          .min = p->min,
-                          .max = p->max};
-    window_run(call, d->lanes, &shape);
+    sliding_shape shape = {.op = SLIDING_DEPTHWISE,
+                           .kernel_height = w->dims[1],
+                           .kernel_width = w->dims[2],
+                           .stride_height = p->stride_height,
+                           .stride_width = p->stride_width,
+                           .dilation_height = p->dilation_height,
+                           .dilation_width = p->dilation_width,
+                           .padding_top = p->padding_top,
+                           .padding_left = p->padding_left,
+                           .weights = d->weights,
+                           .bias = d->weights + d->taps * d->row,
+                           .tap_stride = d->row,
+                           .min = p->min,
+                           .max = p->max};
+    sliding_run(call, d->ukernels, &shape);
     return KILN_OK;
 }

@@ -3,7 +3,7 @@
  * nothing is held but the plan's pages. With more rows arithmetic counts: then a panel of weights
  * at a time is turned for the matrix product, which is paid back by all rows that meet it. */
 #include "runtime/kernels/kernel.h"
-#include "runtime/lanes/lanes.h"
+#include "runtime/ukernels/ukernels.h"
 
 #include <math.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 
 /* All of a run. */
 typedef struct layer {
-    const lanes *lanes;
+    const ukernels *ukernels;
     dense_weights stored;
     dense_piece whole;
 } layer;
@@ -65,7 +65,7 @@ static dense_piece piece_of(const layer *l, size_t row, size_t rows, size_t outp
 static void run_outputs(void *context, size_t begin, size_t count) {
     const layer *l = context;
     dense_piece piece = piece_of(l, 0, l->whole.m, begin, count);
-    l->lanes->dense->dot[l->stored](&piece);
+    l->ukernels->dense->dot[l->stored](&piece);
 }
 
 /* ---- Many rows ----------------------------------------------------------------------------- */
@@ -74,32 +74,32 @@ static void run_outputs(void *context, size_t begin, size_t count) {
  * processor takes. The last depth ends with bias and clamp. */
 static void add_product(const layer *l, const dense_piece *p, size_t from, size_t depth,
                         const float *weights, const float *bias, float *sums) {
-    static const float zeros[LANES_MAX_COLUMNS];
-    size_t columns = l->lanes->columns;
+    static const float zeros[GEMM_MAX_NR];
+    size_t columns = l->ukernels->nr;
     bool last = from + depth == p->k;
-    lanes_finish finish = {.bias = last ? bias : zeros,
-                           .add = from > 0 ? sums : NULL,
-                           .add_stride = columns,
-                           .min = last ? p->min : -INFINITY,
-                           .max = last ? p->max : INFINITY};
-    l->lanes->product(p->m, columns, depth, p->x + from, p->x_stride, weights, sums, columns,
+    gemm_epilogue finish = {.bias = last ? bias : zeros,
+                            .add = from > 0 ? sums : NULL,
+                            .add_stride = columns,
+                            .min = last ? p->min : -INFINITY,
+                            .max = last ? p->max : INFINITY};
+    l->ukernels->gemm(p->m, columns, depth, p->x + from, p->x_stride, weights, sums, columns,
                       &finish);
 }
 
 static void run_panel(void *context, size_t strip, size_t index) {
     const layer *l = context;
-    size_t columns = l->lanes->columns, row = strip * PANEL_ROWS, output = index * columns;
+    size_t columns = l->ukernels->nr, row = strip * PANEL_ROWS, output = index * columns;
     size_t rows = l->whole.m - row < PANEL_ROWS ? l->whole.m - row : PANEL_ROWS;
     size_t outputs = l->whole.n - output < columns ? l->whole.n - output : columns;
     dense_piece p = piece_of(l, row, rows, output, outputs);
-    float weights[PANEL_DEPTH * LANES_MAX_COLUMNS], sums[PANEL_ROWS * LANES_MAX_COLUMNS];
-    float bias[LANES_MAX_COLUMNS] = {0};
+    float weights[PANEL_DEPTH * GEMM_MAX_NR], sums[PANEL_ROWS * GEMM_MAX_NR];
+    float bias[GEMM_MAX_NR] = {0};
     if (p.bias != NULL) {
         memcpy(bias, p.bias, outputs * sizeof(float));
     }
     for (size_t from = 0; from < p.k; from += PANEL_DEPTH) {
         size_t depth = p.k - from < PANEL_DEPTH ? p.k - from : PANEL_DEPTH;
-        l->lanes->dense->panel[l->stored](
+        l->ukernels->dense->panel[l->stored](
             outputs, depth, (const char *)p.weights + from * weight_size(l), p.k, weights);
         add_product(l, &p, from, depth, weights, bias, sums);
     }
@@ -114,7 +114,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     const kiln_fully_connected_params *params = call->params;
     const operand *x = &call->inputs[0], *w = &call->inputs[1], *y = &call->outputs[0];
     bool bias = call->input_count > 2 && operand_present(&call->inputs[2]);
-    layer l = {.lanes = lanes_best(),
+    layer l = {.ukernels = ukernels_best(),
                .stored = w->record->stored_dtype == KILN_F16 ? DENSE_F16 : DENSE_F32,
                .whole = {.m = operand_rows(x, call->batch),
                          .n = y->row,
@@ -130,12 +130,12 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     if (l.whole.m < FEW_ROWS) {
         /* Neighbouring outputs to one thread: each reads a stretch of the plan. */
-        size_t outputs = TASK_BYTES / (l.whole.k * weight_size(&l)) / LANES_MAX * LANES_MAX;
+        size_t outputs = TASK_BYTES / (l.whole.k * weight_size(&l)) / VECTOR_MAX * VECTOR_MAX;
         pthreadpool_parallelize_1d_tile_1d(call->threadpool, run_outputs, &l, l.whole.n,
-                                           outputs == 0 ? LANES_MAX : outputs,
+                                           outputs == 0 ? VECTOR_MAX : outputs,
                                            PTHREADPOOL_FLAG_DISABLE_DENORMALS);
     } else {
-        size_t columns = l.lanes->columns;
+        size_t columns = l.ukernels->nr;
         pthreadpool_parallelize_2d(
             call->threadpool, run_panel, &l, (l.whole.m + PANEL_ROWS - 1) / PANEL_ROWS,
             (l.whole.n + columns - 1) / columns, PTHREADPOOL_FLAG_DISABLE_DENORMALS);

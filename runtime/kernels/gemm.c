@@ -5,7 +5,7 @@
  * weights are large and rows are few, threads share panels of weights instead, which meet all rows
  * of a strip before the next ones do. */
 #include "runtime/kernels/gemm.h"
-#include "runtime/lanes/lanes.h"
+#include "runtime/ukernels/ukernels.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -20,7 +20,7 @@
 #define FAR_BYTES ((size_t)384 << 10) /* of a picture that has left the L2 cache */
 
 typedef struct gemm {
-    const lanes *lanes;
+    const ukernels *ukernels;
     size_t k, outputs, panels;
     size_t kernel_height, kernel_width, inputs;
     const float *weights; /* [panels][k][columns] */
@@ -82,11 +82,11 @@ typedef struct packing {
 static void pack_panel(void *context, size_t panel) {
     const packing *job = context;
     const gemm *g = job->g;
-    size_t columns = g->lanes->columns, first = panel * columns;
+    size_t columns = g->ukernels->nr, first = panel * columns;
     size_t count = g->outputs - first < columns ? g->outputs - first : columns;
     float *to = job->to + panel * g->k * columns;
-    g->lanes->dense->panel[job->stored](count, g->k, job->from + first * g->k * job->size, g->k,
-                                        to);
+    g->ukernels->dense->panel[job->stored](count, g->k, job->from + first * g->k * job->size, g->k,
+                                           to);
 }
 
 static void pack(const kernel_call *call, float *to) {
@@ -111,7 +111,7 @@ static size_t least(size_t a, size_t b) {
 /* Rows of a chunk, at most. */
 static size_t chunk_limit(const gemm *g) {
     size_t room = g->gathers ? CHUNK_BYTES / (g->row * sizeof(float)) : CHUNK;
-    return least(room < g->lanes->rows ? g->lanes->rows : room, CHUNK);
+    return least(room < g->ukernels->mr ? g->ukernels->mr : room, CHUNK);
 }
 
 /* As many chunks for each worker, of about equal size. */
@@ -129,26 +129,26 @@ static size_t most_gathered(const gemm *g, size_t rows) {
 static gemm describe(const kernel_call *call) {
     const kiln_conv_params *p = call->params;
     const operand *w = &call->inputs[1];
-    const lanes *best = lanes_best();
+    const ukernels *best = ukernels_best();
     image_dims x, y;
     (void)operand_image(&call->inputs[0], &x);
     (void)operand_image(&call->outputs[0], &y);
     size_t k = w->dims[1] * w->dims[2] * w->dims[3];
-    size_t panels = (y.c + best->columns - 1) / best->columns;
-    size_t weight_bytes = panels * k * best->columns * sizeof(float);
+    size_t panels = (y.c + best->nr - 1) / best->nr;
+    size_t weight_bytes = panels * k * best->nr * sizeof(float);
     size_t rows = (call->end_row - call->begin_row) * y.w; /* whatever the batch */
     bool padded = p->padding_top + p->padding_right + p->padding_bottom + p->padding_left > 0;
-    gemm g = {.lanes = best,
+    gemm g = {.ukernels = best,
               .k = k,
               .outputs = y.c,
               .panels = panels,
-              .row = k % 256 == 0 ? k + LANES_MAX : k, /* not all in the same sets of a cache */
+              .row = k % 256 == 0 ? k + VECTOR_MAX : k, /* not all in the same sets of a cache */
               .kernel_height = w->dims[1],
               .kernel_width = w->dims[2],
               .inputs = x.c,
               .workers = call->threads,
               .weight_bytes = weight_bytes,
-              .bias_bytes = (panels * best->columns + x.c) * sizeof(float),
+              .bias_bytes = (panels * best->nr + x.c) * sizeof(float),
               .far = y.h * y.w * y.c * sizeof(float) > FAR_BYTES,
               .by_panels = weight_bytes > LARGE_WEIGHTS && rows < FEW_ROWS * call->threads,
               /* Rows 4 KB apart fall into one set of the L1 cache, which holds fewer than a
@@ -157,7 +157,7 @@ static gemm describe(const kernel_call *call) {
                          w->dims[2] != 1 || p->stride_height != 1 || p->stride_width != 1 ||
                          padded};
     g.most = most_gathered(&g, count_rows(call));
-    size_t room = GROUP_BYTES / (k * best->columns * sizeof(float));
+    size_t room = GROUP_BYTES / (k * best->nr * sizeof(float));
     g.groups = room < 2 ? panels : (panels + room - 1) / room;
     return g;
 }
@@ -292,7 +292,7 @@ static void gather_row(const pixels *at, size_t count, float *to) {
 
 /* Rows of the product, one after the other. */
 static void gather(const kernel_call *call, const gemm *g, size_t first, size_t count, float *to) {
-    pixels at = {.call = call, .g = g, .zeros = g->bias + g->panels * g->lanes->columns};
+    pixels at = {.call = call, .g = g, .zeros = g->bias + g->panels * g->ukernels->nr};
     (void)operand_image(&call->inputs[0], &at.in);
     (void)operand_image(&call->outputs[0], &at.out);
     size_t rows = call->end_row - call->begin_row, pieces = 0;
@@ -312,13 +312,13 @@ static void multiply(const strip *s, size_t panel, size_t begin, size_t end) {
     const gemm *g = s->g;
     const kiln_conv_params *p = s->call->params;
     const operand *y = &s->call->outputs[0], *add = conv_addend(s->call);
-    size_t columns = g->lanes->columns, first = panel * columns;
-    lanes_finish last = {.bias = g->bias + first, .min = p->min, .max = p->max, .far = g->far};
+    size_t columns = g->ukernels->nr, first = panel * columns;
+    gemm_epilogue last = {.bias = g->bias + first, .min = p->min, .max = p->max, .far = g->far};
     if (add != NULL) {
         last.add = s->add + begin * add->row_stride + first;
         last.add_stride = add->row_stride;
     }
-    g->lanes->product(end - begin, least(columns, g->outputs - first), g->k,
+    g->ukernels->gemm(end - begin, least(columns, g->outputs - first), g->k,
                       s->from + begin * s->from_stride, s->from_stride,
                       g->weights + panel * g->k * columns, s->to + begin * y->row_stride + first,
                       y->row_stride, &last);
@@ -340,7 +340,7 @@ static void multiply_piece(void *context, size_t index) {
     size_t panel = g->panels * group / g->groups, next = g->panels * (group + 1) / g->groups;
     size_t row = s->count * piece / s->pieces, end = s->count * (piece + 1) / s->pieces;
     for (size_t rows = 0; row < end; row += rows) {
-        rows = lanes_tile(end - row, g->lanes->rows);
+        rows = gemm_tile_rows(end - row, g->ukernels->mr);
         for (size_t k = panel; k < next; k++) {
             multiply(s, k, row, row + rows);
         }
@@ -355,7 +355,7 @@ static void run_by_panels(kernel_call *call, size_t rows) {
     for (size_t first = 0; first < rows; first += most) {
         size_t count = least(rows - first, most);
         strip s = strip_of(call, first, count);
-        if (g->groups % g->workers != 0 && count >= g->workers * g->lanes->rows) {
+        if (g->groups % g->workers != 0 && count >= g->workers * g->ukernels->mr) {
             s.pieces = g->workers;
         }
         if (g->gathers) {

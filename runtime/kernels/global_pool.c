@@ -1,6 +1,6 @@
 /* GLOBAL_AVERAGE_POOL: samples and ranges of channels are shared by the threads. */
 #include "runtime/kernels/kernel.h"
-#include "runtime/lanes/lanes.h"
+#include "runtime/ukernels/ukernels.h"
 
 static kiln_status check(const kernel_call *call, kiln_error *error) {
     const kiln_global_pool_params *p = call->params;
@@ -18,7 +18,7 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
 
 typedef struct means {
     const kernel_call *call;
-    const lanes *lanes;
+    const ukernels *ukernels;
 } means;
 
 /* Channels of one sample. */
@@ -29,17 +29,17 @@ static void mean_channels(void *context, size_t sample, size_t channel, size_t c
     size_t pixels = x->rows / x->dims[0];
     const float *from = (const float *)x->data + sample * pixels * x->row_stride + channel;
     float *to = (float *)y->data + sample * x->row + channel;
-    m->lanes->window->mean(from, pixels, x->row_stride, channels, p->min, p->max, to);
+    m->ukernels->global_average_pool(from, pixels, x->row_stride, channels, p->min, p->max, to);
 }
 
 static kiln_status run(kernel_call *call, kiln_error *error) {
     const operand *x = &call->inputs[0];
-    means m = {call, lanes_best()};
+    means m = {call, ukernels_best()};
     (void)error;
     size_t samples = operand_dim(x, 0, call->batch);
     size_t threads = pthreadpool_get_threads_count(call->threadpool);
     size_t channels = samples < threads ? (x->row + threads - 1) / threads : x->row;
-    channels = (channels + LANES_MAX - 1) / LANES_MAX * LANES_MAX; /* whole cache lines */
+    channels = (channels + VECTOR_MAX - 1) / VECTOR_MAX * VECTOR_MAX; /* whole cache lines */
     pthreadpool_parallelize_2d_tile_1d(call->threadpool, mean_channels, &m, samples, x->row,
                                        channels, PTHREADPOOL_FLAG_DISABLE_DENORMALS);
     return KILN_OK;

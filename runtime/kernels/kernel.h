@@ -123,7 +123,8 @@ typedef struct packed_form {
     const char *name; /* at most 31 characters; a new one when fill's result changes */
     size_t bytes;
     /* Writes all of the bytes, from input 1 of the call and with its threads. They depend on that
-     * constant, the name, and the lanes; no other operand, no batch, no number of threads. */
+     * constant, the name, and the set of micro-kernels; no other operand, no batch, no number of
+     * threads. */
     void (*fill)(const kernel_call *call, float *to);
     bool reads_f16; /* fill takes the constant as it is stored; false: as f32 */
 } packed_form;

@@ -1,5 +1,5 @@
 /* MAX_POOL_2D and AVERAGE_POOL_2D. */
-#include "runtime/kernels/window_rows.h"
+#include "runtime/kernels/sliding.h"
 
 #define MAX_EXTENT 65536u
 
@@ -54,31 +54,31 @@ static kiln_status check_average(const kernel_call *call, kiln_error *error) {
     return check(call, true, error);
 }
 
-static kiln_status run(const kernel_call *call, window_op op) {
+static kiln_status run(const kernel_call *call, sliding_op op) {
     const kiln_pool_params *p = call->params;
-    window_shape shape = {.op = op,
-                          .kernel_height = p->kernel_height,
-                          .kernel_width = p->kernel_width,
-                          .stride_height = p->stride_height,
-                          .stride_width = p->stride_width,
-                          .dilation_height = p->dilation_height,
-                          .dilation_width = p->dilation_width,
-                          .padding_top = p->padding_top,
-                          .padding_left = p->padding_left,
-                          .min = p->min,
-                          .max = p->max};
-    window_run(call, lanes_best(), &shape);
+    sliding_shape shape = {.op = op,
+                           .kernel_height = p->kernel_height,
+                           .kernel_width = p->kernel_width,
+                           .stride_height = p->stride_height,
+                           .stride_width = p->stride_width,
+                           .dilation_height = p->dilation_height,
+                           .dilation_width = p->dilation_width,
+                           .padding_top = p->padding_top,
+                           .padding_left = p->padding_left,
+                           .min = p->min,
+                           .max = p->max};
+    sliding_run(call, ukernels_best(), &shape);
     return KILN_OK;
 }
 
 static kiln_status run_max(kernel_call *call, kiln_error *error) {
     (void)error;
-    return run(call, WINDOW_MAXIMUM);
+    return run(call, SLIDING_MAX_POOL);
 }
 
 static kiln_status run_average(kernel_call *call, kiln_error *error) {
     (void)error;
-    return run(call, WINDOW_AVERAGE);
+    return run(call, SLIDING_AVERAGE_POOL);
 }
 
 static uint32_t rows(const kernel_call *call, uint32_t input, kiln_row_rule *out_rule) {

@@ -1,7 +1,7 @@
 /* SOFTMAX: XNNPACK along rows; plain C along other dims, for the logarithm, and where something is
  * NaN or infinite, which XNNPACK makes a number of. */
 #include "runtime/kernels/xnnpack.h"
-#include "runtime/lanes/lanes.h"
+#include "runtime/ukernels/ukernels.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -69,7 +69,7 @@ typedef struct search {
 
 static void search_range(void *context, size_t begin, size_t end) {
     search *s = context;
-    if (lanes_best()->elementwise->wild(s->x + begin, end - begin)) {
+    if (ukernels_best()->elementwise->wild(s->x + begin, end - begin)) {
         atomic_store(&s->found, true);
     }
 }

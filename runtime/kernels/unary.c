@@ -1,7 +1,7 @@
-/* UNARY: lanes or XNNPACK where they have the function, else plain C. Rows that lie one after the
- * other are taken for one. */
+/* UNARY: ukernels or XNNPACK where they have the function, else plain C. Rows that lie one after
+ * the other are taken for one. */
 #include "runtime/kernels/xnnpack.h"
-#include "runtime/lanes/lanes.h"
+#include "runtime/ukernels/ukernels.h"
 
 #include <math.h>
 
@@ -76,20 +76,20 @@ static float sign(float x) {
         break;
 
 static void float_row(const kiln_unary_params *p, const float *x, float *y, size_t count) {
-    const elementwise_lanes *lanes = lanes_best()->elementwise;
+    const elementwise_ukernels *ukernels = ukernels_best()->elementwise;
     float a = p->alpha, b = p->beta;
     switch ((kiln_unary_op)p->op) {
     case KILN_UNARY_CLAMP:
-        lanes->unary[ELEMENTWISE_CLAMP](x, count, a, b, y);
+        ukernels->unary[ELEMENTWISE_CLAMP](x, count, a, b, y);
         break;
     case KILN_UNARY_LEAKY_RELU:
-        lanes->unary[ELEMENTWISE_LEAKY_RELU](x, count, a, b, y);
+        ukernels->unary[ELEMENTWISE_LEAKY_RELU](x, count, a, b, y);
         break;
     case KILN_UNARY_HARD_SIGMOID:
-        lanes->unary[ELEMENTWISE_HARD_SIGMOID](x, count, a, b, y);
+        ukernels->unary[ELEMENTWISE_HARD_SIGMOID](x, count, a, b, y);
         break;
     case KILN_UNARY_HARD_SWISH:
-        lanes->unary[ELEMENTWISE_HARD_SWISH](x, count, a, b, y);
+        ukernels->unary[ELEMENTWISE_HARD_SWISH](x, count, a, b, y);
         break;
         EACH(KILN_UNARY_ELU, v < 0.0f ? a * expm1f(v) : v)
         EACH(KILN_UNARY_SELU, b * (v < 0.0f ? a * expm1f(v) : v))

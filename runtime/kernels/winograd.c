@@ -5,7 +5,7 @@
  * take strips of their own or, where there are too few, blocks of one strip. */
 #include "runtime/kernels/winograd.h"
 #include "runtime/kernels/gemm.h"
-#include "runtime/lanes/lanes.h"
+#include "runtime/ukernels/ukernels.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -19,10 +19,10 @@
 #define BLOCK_BYTES ((size_t)512 << 10)
 /* Positions lie so much further apart than their data is long, so that they do not all fall into
  * the same sets of the L1 cache. */
-#define SKEW LANES_MAX
+#define SKEW VECTOR_MAX
 
 typedef struct winograd {
-    const lanes *lanes;
+    const ukernels *ukernels;
     winograd_size size;
     size_t tile, output_tile, positions; /* n, m, n^2 */
     size_t inputs, outputs;
@@ -66,8 +66,8 @@ static size_t round_up(size_t value, size_t unit) {
 
 /* Rows a multiple of 1 KB apart would fall into the same few sets of the L1 cache. */
 static size_t row_floats(size_t channels) {
-    size_t row = round_up(channels, LANES_MAX);
-    return row % 256 == 0 ? row + LANES_MAX : row;
+    size_t row = round_up(channels, VECTOR_MAX);
+    return row % 256 == 0 ? row + VECTOR_MAX : row;
 }
 
 /* ---- Preparing ----------------------------------------------------------------------------- */
@@ -93,34 +93,34 @@ typedef struct packing {
 /* Of as many outputs at a time: what is written to a cache line is written at once. */
 #define PACKED_OUTPUTS ((size_t)4)
 
-typedef float transformed_weights[WINOGRAD_MAX_TILE * WINOGRAD_MAX_TILE][LANES_MAX];
+typedef float transformed_weights[WINOGRAD_MAX_TILE * WINOGRAD_MAX_TILE][VECTOR_MAX];
 
 /* One output's weights, of `channels` inputs from c on. */
 static void transform_weights(const packing *job, size_t output, size_t c, size_t channels,
                               transformed_weights out) {
     const winograd *w = job->w;
     const float *from = (const float *)job->call->inputs[1].data + output * 9 * w->inputs + c;
-    float taps[9][LANES_MAX];
+    float taps[9][VECTOR_MAX];
     const float *pointers[9];
     for (size_t k = 0; k < 9; k++) {
         pointers[k] = from + k * w->inputs;
-        if (channels < LANES_MAX) { /* whole vectors are read */
+        if (channels < VECTOR_MAX) { /* whole vectors are read */
             memcpy(taps[k], pointers[k], channels * sizeof(float));
             pointers[k] = taps[k];
         }
     }
-    w->lanes->winograd->weights[w->size](pointers, channels, out[0], LANES_MAX);
+    w->ukernels->winograd->weights[w->size](pointers, channels, out[0], VECTOR_MAX);
 }
 
-/* The weights of one panel of outputs, LANES_MAX inputs at a time: transformed by output, then
+/* The weights of one panel of outputs, VECTOR_MAX inputs at a time: transformed by output, then
  * turned so that a panel's outputs lie side by side. */
 static void pack_panel(void *context, size_t panel) {
     const packing *job = context;
     const winograd *w = job->w;
-    size_t columns = w->lanes->columns, first = panel * columns;
+    size_t columns = w->ukernels->nr, first = panel * columns;
     transformed_weights turned[PACKED_OUTPUTS];
-    for (size_t c = 0; c < w->inputs; c += LANES_MAX) {
-        size_t channels = w->inputs - c < LANES_MAX ? w->inputs - c : LANES_MAX;
+    for (size_t c = 0; c < w->inputs; c += VECTOR_MAX) {
+        size_t channels = w->inputs - c < VECTOR_MAX ? w->inputs - c : VECTOR_MAX;
         for (size_t o = 0; o < columns; o += PACKED_OUTPUTS) {
             for (size_t i = 0; i < PACKED_OUTPUTS; i++) {
                 if (first + o + i < w->outputs) {
@@ -142,7 +142,7 @@ static void pack_panel(void *context, size_t panel) {
 }
 
 static size_t weight_bytes(const winograd *w) {
-    return w->positions * w->panels * w->inputs * w->lanes->columns * sizeof(float);
+    return w->positions * w->panels * w->inputs * w->ukernels->nr * sizeof(float);
 }
 
 static void pack(const kernel_call *call, float *to) {
@@ -188,24 +188,24 @@ static void divide(const kernel_call *call, winograd *w) {
     strips = w->by_blocks ? strips : round_up(strips, threads);
     w->strip = (tiles + strips - 1) / strips;
     w->workers = threads;
-    size_t panel_bytes = w->positions * w->strip * w->lanes->columns * sizeof(float);
+    size_t panel_bytes = w->positions * w->strip * w->ukernels->nr * sizeof(float);
     size_t room = BLOCK_BYTES / panel_bytes;
     size_t blocks = room == 0 ? w->panels : (w->panels + room - 1) / room;
     blocks = w->by_blocks ? round_up(blocks, threads) : blocks;
     w->block = (w->panels + blocks - 1) / blocks;
-    size_t row = w->block * w->lanes->columns;
-    w->input_floats = round_up(w->positions * (w->strip * w->input_row + SKEW), LANES_MAX);
-    w->product_floats = round_up(w->positions * (w->strip * row + SKEW) + row, LANES_MAX);
+    size_t row = w->block * w->ukernels->nr;
+    w->input_floats = round_up(w->positions * (w->strip * w->input_row + SKEW), VECTOR_MAX);
+    w->product_floats = round_up(w->positions * (w->strip * row + SKEW) + row, VECTOR_MAX);
 }
 
 static winograd describe(const kernel_call *call) {
     const kiln_conv_params *p = call->params;
-    const lanes *best = lanes_best();
+    const ukernels *best = ukernels_best();
     size_t m = 2 * (size_t)p->algorithm; /* WINOGRAD_2 is 1 */
     image_dims x, y;
     (void)operand_image(&call->inputs[0], &x);
     (void)operand_image(&call->outputs[0], &y);
-    winograd w = {.lanes = best,
+    winograd w = {.ukernels = best,
                   .size = (winograd_size)(p->algorithm - KILN_CONV_WINOGRAD_2),
                   .tile = m + 2,
                   .output_tile = m,
@@ -213,8 +213,8 @@ static winograd describe(const kernel_call *call) {
                   .inputs = x.c,
                   .outputs = y.c,
                   .input_row = row_floats(x.c),
-                  .output_row = round_up(y.c, best->columns),
-                  .panels = (y.c + best->columns - 1) / best->columns,
+                  .output_row = round_up(y.c, best->nr),
+                  .panels = (y.c + best->nr - 1) / best->nr,
                   .tiles_wide = (y.w + m - 1) / m};
     divide(call, &w);
     return w;
@@ -285,20 +285,20 @@ static void transform_input(void *context, size_t index) {
             pixels[k++] = from != NULL && column < dims.w ? from + column * x->row_stride : zeros;
         }
     }
-    w->lanes->winograd->input[w->size](pixels, w->inputs, s->transformed + index * w->input_row,
-                                       s->input_step);
+    w->ukernels->winograd->input[w->size](pixels, w->inputs, s->transformed + index * w->input_row,
+                                          s->input_step);
 }
 
 /* One position, one panel of outputs, all tiles. */
 static void multiply_panel(const block *b, size_t position, size_t panel) {
     const strip *s = b->s;
     const winograd *w = s->w;
-    size_t columns = w->lanes->columns, row = b->count * columns;
+    size_t columns = w->ukernels->nr, row = b->count * columns;
     const float *weights =
         w->weights + (position * w->panels + b->first + panel) * w->inputs * columns;
     const float *from = s->transformed + position * s->input_step;
     float *to = b->products + position * b->step + panel * columns;
-    w->lanes->product(s->count, columns, w->inputs, from, w->input_row, weights, to, row, NULL);
+    w->ukernels->gemm(s->count, columns, w->inputs, from, w->input_row, weights, to, row, NULL);
 }
 
 static void transform_output(const block *b, size_t index) {
@@ -306,7 +306,7 @@ static void transform_output(const block *b, size_t index) {
     const winograd *w = s->w;
     const kiln_conv_params *p = s->call->params;
     const operand *y = &s->call->outputs[0], *add = conv_addend(s->call);
-    size_t columns = w->lanes->columns, channel = b->first * columns;
+    size_t columns = w->ukernels->nr, channel = b->first * columns;
     size_t channels =
         w->outputs - channel < b->count * columns ? w->outputs - channel : b->count * columns;
     float *pixels[WINOGRAD_MAX_TILE * WINOGRAD_MAX_TILE];
@@ -325,9 +325,9 @@ static void transform_output(const block *b, size_t index) {
                 inside && from != NULL ? from + column * add->row_stride : w->bias + w->output_row;
         }
     }
-    w->lanes->winograd->output[w->size](b->products + index * b->count * columns, b->step,
-                                        w->bias + channel, channels, p->min, p->max,
-                                        add != NULL ? added : NULL, pixels);
+    w->ukernels->winograd->output[w->size](b->products + index * b->count * columns, b->step,
+                                           w->bias + channel, channels, p->min, p->max,
+                                           add != NULL ? added : NULL, pixels);
 }
 
 /* ---- Running ------------------------------------------------------------------------------- */
@@ -358,7 +358,7 @@ static void run_block(const strip *s, size_t index, size_t worker) {
     const winograd *w = s->w;
     size_t first = index * w->run_block;
     size_t count = w->panels - first < w->run_block ? w->panels - first : w->run_block;
-    size_t step = s->count * count * w->lanes->columns + SKEW;
+    size_t step = s->count * count * w->ukernels->nr + SKEW;
     float *products = s->products + worker * w->product_floats;
     block b = {s, first, count, products, step, products + w->positions * step};
     for (size_t position = 0; position < w->positions; position++) {

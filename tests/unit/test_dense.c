@@ -7,7 +7,7 @@
 #include "compiler/passes/passes.h"
 #include "compiler/place/place.h"
 #include "runtime/kernels/kernel.h"
-#include "runtime/lanes/lanes.h"
+#include "runtime/ukernels/ukernels.h"
 #include "tests/unit/plan_file.h"
 #include <kiln/half.h>
 
@@ -135,8 +135,8 @@ static const size_t widths[] = {1, 2, 3, 4, 5, 13, 40};
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 START_TEST(lanes_agree_with_doubles) {
-    const lanes *best;
-    for (size_t which = 0; (best = lanes_at(which)) != NULL; which++) {
+    const ukernels *best;
+    for (size_t which = 0; (best = ukernels_at(which)) != NULL; which++) {
         for (size_t at = 0; at < COUNT(batches) * COUNT(depths) * COUNT(widths) * 2; at++) {
             size_t m = batches[at / 2 % COUNT(batches)];
             size_t k = depths[at / 2 / COUNT(batches) % COUNT(depths)];
@@ -156,8 +156,8 @@ END_TEST
 
 /* What is infinite or no number counts where it stands and nowhere else, at the end of k too. */
 START_TEST(lanes_keep_infinities_apart) {
-    const lanes *best;
-    for (size_t which = 0; (best = lanes_at(which)) != NULL; which++) {
+    const ukernels *best;
+    for (size_t which = 0; (best = ukernels_at(which)) != NULL; which++) {
         for (size_t at = 0; at < 37; at++) {
             layer l = make_layer(2, 3, 37, 0, false, false);
             ((float *)l.x.data)[at] = INFINITY;
@@ -181,11 +181,11 @@ END_TEST
 
 /* Through the sums (all but infinities, which have no sum with 0) and through panels. */
 START_TEST(every_half_is_widened_exactly) {
-    const lanes *best;
-    static float turned[8 * LANES_MAX_COLUMNS];
-    for (size_t which = 0; (best = lanes_at(which)) != NULL; which++) {
+    const ukernels *best;
+    static float turned[8 * GEMM_MAX_NR];
+    for (size_t which = 0; (best = ukernels_at(which)) != NULL; which++) {
         for (uint32_t first = 0; first < 0x10000; first += 8) {
-            uint16_t halves[8], row[LANES_MAX] = {0};
+            uint16_t halves[8], row[VECTOR_MAX] = {0};
             for (uint32_t i = 0; i < 8; i++) {
                 halves[i] = (uint16_t)(first + i);
             }
@@ -194,12 +194,11 @@ START_TEST(every_half_is_widened_exactly) {
             for (size_t r = 0; r < 4; r++) {
                 memcpy(four + r * 8, halves, sizeof halves);
             }
-            static float turned_four[8 * LANES_MAX_COLUMNS];
+            static float turned_four[8 * GEMM_MAX_NR];
             best->dense->panel[DENSE_F16](4, 8, four, 8, turned_four);
             for (size_t i = 0; i < 8; i++) {
-                float expected = kiln_f32_from_f16(halves[i]), y, one[LANES_MAX] = {0};
-                float found = turned[i * best->columns],
-                      in_four = turned_four[i * best->columns + 2];
+                float expected = kiln_f32_from_f16(halves[i]), y, one[VECTOR_MAX] = {0};
+                float found = turned[i * best->nr], in_four = turned_four[i * best->nr + 2];
                 ck_assert(found == expected || (isnan(found) && isnan(expected)));
                 ck_assert(in_four == expected || (isnan(in_four) && isnan(expected)));
                 if (!isfinite(expected)) {
@@ -207,8 +206,8 @@ START_TEST(every_half_is_widened_exactly) {
                 }
                 row[i] = halves[i];
                 one[i] = 1;
-                dense_piece p = {1,    1,         LANES_MAX, one, LANES_MAX, row,
-                                 NULL, -INFINITY, INFINITY,  &y,  1};
+                dense_piece p = {1,    1,         VECTOR_MAX, one, VECTOR_MAX, row,
+                                 NULL, -INFINITY, INFINITY,   &y,  1};
                 best->dense->dot[DENSE_F16](&p);
                 ck_assert_float_eq(y, expected);
                 row[i] = 0;
@@ -219,16 +218,16 @@ START_TEST(every_half_is_widened_exactly) {
 END_TEST
 
 START_TEST(panels_are_the_weights_turned) {
-    static float to[37 * LANES_MAX_COLUMNS];
-    const lanes *best;
-    for (size_t which = 0; (best = lanes_at(which)) != NULL; which++) {
-        for (size_t n = 1; n <= best->columns; n++) {
+    static float to[37 * GEMM_MAX_NR];
+    const ukernels *best;
+    for (size_t which = 0; (best = ukernels_at(which)) != NULL; which++) {
+        for (size_t n = 1; n <= best->nr; n++) {
             for (size_t k = 1; k <= 37; k += n % 2 == 0 ? 5 : 4) {
                 layer l = make_layer(1, n, k, 0, n % 3 == 0, false);
                 best->dense->panel[l.half ? DENSE_F16 : DENSE_F32](n, k, l.weights.data, k, to);
-                for (size_t i = 0; i < k * best->columns; i++) {
-                    size_t o = i % best->columns;
-                    double expected = o < n ? weight_at(&l, o * k + i / best->columns) : 0;
+                for (size_t i = 0; i < k * best->nr; i++) {
+                    size_t o = i % best->nr;
+                    double expected = o < n ? weight_at(&l, o * k + i / best->nr) : 0;
                     ck_assert_double_eq((double)to[i], expected);
                 }
                 free_layer(&l);

@@ -1,6 +1,6 @@
 /* What is not a number stays so, and infinities too: operators x positions x kinds, a plan's
  * kernels against the naive evaluator, and that against what arithmetic says. */
-#include "runtime/lanes/lanes.h"
+#include "runtime/ukernels/ukernels.h"
 #include "tests/unit/operator.h"
 
 enum { CHANNELS = 19, SIDE = 7, PIXELS = SIDE * SIDE, COUNT = CHANNELS * PIXELS };
@@ -226,8 +226,8 @@ static bool same(float a, float b) {
 /* Rows of every length, operands of one element or of all, for each set of instructions here. */
 START_TEST(every_lane_keeps_it) {
     uint64_t state = 3;
-    for (size_t l = 0; lanes_at(l) != NULL; l++) {
-        const elementwise_lanes *e = lanes_at(l)->elementwise;
+    for (size_t l = 0; ukernels_at(l) != NULL; l++) {
+        const elementwise_ukernels *e = ukernels_at(l)->elementwise;
         for (size_t round = 0; round < 700; round++) {
             size_t count = 1 + round % 50, single = random_below(&state, 3);
             int op = (int)random_below(&state, ELEMENTWISE_BINARY);
@@ -244,7 +244,7 @@ START_TEST(every_lane_keeps_it) {
                 size_t row = k / count * 50, at = row + k % count;
                 float v = plainly(op, a[single == 1 ? row : at], b[single == 2 ? row : at]);
                 v = v < -1 ? -1 : v > 1 ? 1 : v;
-                ck_assert_msg(same(v, y[at]), "%s, %d: %g, expected %g", lanes_at(l)->name, op,
+                ck_assert_msg(same(v, y[at]), "%s, %d: %g, expected %g", ukernels_at(l)->name, op,
                               (double)y[at], (double)v);
             }
             for (int unary = 0; unary < ELEMENTWISE_UNARY; unary++) {

@@ -3,7 +3,7 @@
  * that AddressSanitizer sees what reads too far; between rows' channels lie NaNs, which show when
  * they get into a result, and outputs must not be written there. */
 #include "runtime/kernels/depthwise.h"
-#include "runtime/kernels/window_rows.h"
+#include "runtime/kernels/sliding.h"
 
 #include <check.h>
 #include <float.h>
@@ -20,7 +20,7 @@ typedef struct picture {
 } picture;
 
 typedef struct scene {
-    window_shape shape;
+    sliding_shape shape;
     size_t padding_bottom, padding_right;
     picture in, out;
     float *weights; /* [channels][taps], as in a plan */
@@ -75,10 +75,10 @@ static size_t source(size_t y, size_t k, size_t stride, size_t dilation, size_t 
 }
 
 static double expected(const scene *s, size_t sample, size_t y, size_t x, size_t c) {
-    const window_shape *w = &s->shape;
-    double sum = w->op == WINDOW_MULTIPLY  ? (double)w->bias[c]
-                 : w->op == WINDOW_MAXIMUM ? -INFINITY
-                                           : 0;
+    const sliding_shape *w = &s->shape;
+    double sum = w->op == SLIDING_DEPTHWISE  ? (double)w->bias[c]
+                 : w->op == SLIDING_MAX_POOL ? -INFINITY
+                                             : 0;
     size_t count = 0, taps = w->kernel_height * w->kernel_width;
     for (size_t k = 0; k < taps; k++) {
         size_t row = source(y, k / w->kernel_width, w->stride_height, w->dilation_height,
@@ -88,12 +88,12 @@ static double expected(const scene *s, size_t sample, size_t y, size_t x, size_t
         if (row != SIZE_MAX && column != SIZE_MAX) {
             double value = (double)pixel(&s->in, sample, row, column)[c];
             count++;
-            sum = w->op == WINDOW_MAXIMUM    ? fmax(sum, value)
-                  : w->op == WINDOW_MULTIPLY ? sum + value * (double)s->weights[c * taps + k]
-                                             : sum + value;
+            sum = w->op == SLIDING_MAX_POOL    ? fmax(sum, value)
+                  : w->op == SLIDING_DEPTHWISE ? sum + value * (double)s->weights[c * taps + k]
+                                               : sum + value;
         }
     }
-    sum = w->op == WINDOW_AVERAGE ? sum / (double)count : sum;
+    sum = w->op == SLIDING_AVERAGE_POOL ? sum / (double)count : sum;
     return fmin(fmax(sum, (double)w->min), (double)w->max);
 }
 
@@ -120,11 +120,11 @@ static void compare(const scene *s, size_t begin, size_t end) {
     }
 }
 
-/* Weights and bias as the lanes want them, padded with NaN up to whole vectors. */
+/* Weights and bias as the micro-kernels want them, padded with NaN up to whole vectors. */
 static void make_weights(scene *s) {
-    window_shape *w = &s->shape;
+    sliding_shape *w = &s->shape;
     size_t taps = w->kernel_height * w->kernel_width, channels = s->in.channels;
-    w->tap_stride = (channels + LANES_MAX - 1) / LANES_MAX * LANES_MAX;
+    w->tap_stride = (channels + VECTOR_MAX - 1) / VECTOR_MAX * VECTOR_MAX;
     float *packed = malloc((taps + 1) * w->tap_stride * sizeof(float));
     s->weights = malloc(taps * channels * sizeof(float));
     ck_assert(packed != NULL && s->weights != NULL);
@@ -145,8 +145,9 @@ static size_t output_size(size_t input, size_t padding, size_t kernel, size_t di
 }
 
 /* Output rows begin .. end, of an input that has only the rows which these need. */
-static void try_rows(scene *s, const lanes *lanes, pthreadpool_t pool, size_t begin, size_t end) {
-    const window_shape *w = &s->shape;
+static void try_rows(scene *s, const ukernels *ukernels, pthreadpool_t pool, size_t begin,
+                     size_t end) {
+    const sliding_shape *w = &s->shape;
     bool band = end - begin < s->out.height;
     size_t last = (end - 1) * w->stride_height + (w->kernel_height - 1) * w->dilation_height + 1;
     size_t first = begin * w->stride_height, height = s->in.height;
@@ -159,7 +160,7 @@ static void try_rows(scene *s, const lanes *lanes, pthreadpool_t pool, size_t be
     } else if (first >= last) { /* nothing but padding */
         first = last = 0;
     }
-    fill(&s->in, first, last - first, LANES_MAX - 1);
+    fill(&s->in, first, last - first, VECTOR_MAX - 1);
     fill(&s->out, begin, end - begin, 0);
     kiln_plan_tensor_record record = {0};
     operand x = describe(&s->in, &record), y = describe(&s->out, &record);
@@ -171,14 +172,14 @@ static void try_rows(scene *s, const lanes *lanes, pthreadpool_t pool, size_t be
                         .begin_row = begin,
                         .end_row = end,
                         .threadpool = pool};
-    window_run(&call, lanes, w);
+    sliding_run(&call, ukernels, w);
     compare(s, begin, end);
     free(s->in.data);
     free(s->out.data);
 }
 
-static void try_scene(scene *s, const lanes *lanes, pthreadpool_t pool) {
-    const window_shape *w = &s->shape;
+static void try_scene(scene *s, const ukernels *ukernels, pthreadpool_t pool) {
+    const sliding_shape *w = &s->shape;
     s->out =
         (picture){.samples = 2,
                   .height = output_size(s->in.height, w->padding_top + s->padding_bottom,
@@ -192,10 +193,10 @@ static void try_scene(scene *s, const lanes *lanes, pthreadpool_t pool) {
         return;
     }
     make_weights(s);
-    try_rows(s, lanes, pool, 0, s->out.height);
+    try_rows(s, ukernels, pool, 0, s->out.height);
     s->in.samples = s->out.samples = 1;
     for (size_t begin = 0; begin < s->out.height && s->out.height > 1; begin += 2) {
-        try_rows(s, lanes, pool, begin, begin + 2 < s->out.height ? begin + 2 : s->out.height);
+        try_rows(s, ukernels, pool, begin, begin + 2 < s->out.height ? begin + 2 : s->out.height);
     }
     free((void *)(uintptr_t)w->weights);
     free(s->weights);
@@ -212,9 +213,9 @@ static const size_t windows[][8] = {
     {6, 6, 1, 1, 5, 5, 5, 5}, {3, 3, 2, 1, 2, 2, 2, 2}, {1, 1, 1, 1, 0, 0, 0, 0}};
 static const size_t sizes[][2] = {{7, 7}, {8, 23}, {1, 9}, {13, 2}, {10, 36}};
 
-static scene make_scene(window_op op, const size_t *window, const size_t *size, size_t channels,
+static scene make_scene(sliding_op op, const size_t *window, const size_t *size, size_t channels,
                         bool strided) {
-    size_t dilation = op == WINDOW_AVERAGE ? 1 : window[3];
+    size_t dilation = op == SLIDING_AVERAGE_POOL ? 1 : window[3];
     return (scene){
         .shape = {.op = op,
                   .kernel_height = window[0],
@@ -236,7 +237,7 @@ static bool pool_allows(const size_t *w) {
     return w[4] < w[0] && w[6] < w[0] && w[5] < w[1] && w[7] < w[1];
 }
 
-static void try_windows(window_op op, const lanes *lanes, pthreadpool_t pool) {
+static void try_windows(sliding_op op, const ukernels *ukernels, pthreadpool_t pool) {
     size_t window_count = sizeof windows / sizeof *windows,
            size_count = sizeof sizes / sizeof *sizes;
     size_t channel_count = sizeof channel_counts / sizeof *channel_counts;
@@ -244,18 +245,18 @@ static void try_windows(window_op op, const lanes *lanes, pthreadpool_t pool) {
         const size_t *window = windows[k % window_count];
         const size_t *size = sizes[k / window_count % size_count];
         size_t channels = channel_counts[k / window_count / size_count % channel_count];
-        if (op == WINDOW_MULTIPLY || pool_allows(window)) {
+        if (op == SLIDING_DEPTHWISE || pool_allows(window)) {
             scene s = make_scene(op, window, size, channels,
                                  k >= window_count * size_count * channel_count);
-            try_scene(&s, lanes, pool);
+            try_scene(&s, ukernels, pool);
         }
     }
 }
 
 START_TEST(windows_match_sums_in_double_precision) {
-    const lanes *lanes = NULL;
-    for (size_t k = 0; (lanes = lanes_at(k)) != NULL; k++) {
-        try_windows((window_op)_i, lanes, NULL);
+    const ukernels *ukernels = NULL;
+    for (size_t k = 0; (ukernels = ukernels_at(k)) != NULL; k++) {
+        try_windows((sliding_op)_i, ukernels, NULL);
     }
 }
 END_TEST
@@ -263,11 +264,11 @@ END_TEST
 START_TEST(threads_share_rows_and_channels) {
     pthreadpool_t pool = pthreadpool_create(3);
     ck_assert_ptr_nonnull(pool);
-    for (int op = 0; op < WINDOW_OPS; op++) {
+    for (int op = 0; op < SLIDING_OPS; op++) {
         static const size_t sizes[][2] = {{30, 40}, {7, 7}}; /* by rows; few rows: by channels */
         for (int k = 0; k < 2; k++) {
-            scene s = make_scene((window_op)op, windows[0], sizes[k], 1000, true);
-            try_scene(&s, lanes_best(), pool);
+            scene s = make_scene((sliding_op)op, windows[0], sizes[k], 1000, true);
+            try_scene(&s, ukernels_best(), pool);
         }
     }
     pthreadpool_destroy(pool);
@@ -276,30 +277,30 @@ END_TEST
 
 /* An infinity is a value like others; padding is not. */
 START_TEST(infinities_win_or_lose) {
-    const lanes *lanes = NULL;
-    for (size_t k = 0; (lanes = lanes_at(k)) != NULL; k++) {
-        float in[3 * LANES_MAX], out[3];
+    const ukernels *ukernels = NULL;
+    for (size_t k = 0; (ukernels = ukernels_at(k)) != NULL; k++) {
+        float in[3 * VECTOR_MAX], out[3];
         for (size_t c = 0; c < sizeof in / sizeof *in; c++) {
             in[c] = c % 3 == 0 ? -INFINITY : c % 3 == 1 ? INFINITY : -3;
         }
-        window_row row = {.from = in,
-                          .width = 2,
-                          .pixel_stride = 3,
-                          .row_stride = 6,
-                          .kernel_rows = 2,
-                          .kernel_columns = 3,
-                          .stride = 1,
-                          .dilation = 1,
-                          .padding = 1,
-                          .min = -INFINITY,
-                          .max = INFINITY,
-                          .to = out,
-                          .to_stride = 3,
-                          .to_width = 1,
-                          .channels = 3};
-        lanes->window->row[WINDOW_MAXIMUM](&row);
+        sliding_row row = {.from = in,
+                           .width = 2,
+                           .pixel_stride = 3,
+                           .row_stride = 6,
+                           .kernel_rows = 2,
+                           .kernel_columns = 3,
+                           .stride = 1,
+                           .dilation = 1,
+                           .padding = 1,
+                           .min = -INFINITY,
+                           .max = INFINITY,
+                           .to = out,
+                           .to_stride = 3,
+                           .to_width = 1,
+                           .channels = 3};
+        ukernels->sliding[SLIDING_MAX_POOL](&row);
         ck_assert(out[0] == -INFINITY && out[1] == INFINITY && out[2] == -3);
-        lanes->window->row[WINDOW_AVERAGE](&row);
+        ukernels->sliding[SLIDING_AVERAGE_POOL](&row);
         ck_assert(out[0] == -INFINITY && out[1] == INFINITY && out[2] == -3);
     }
 }
@@ -307,19 +308,19 @@ END_TEST
 
 START_TEST(means_of_all_pixels) {
     static const size_t cases[][2] = {{1, 1}, {7, 3}, {49, 17}, {64, 64}, {169, 1000}, {100, 530}};
-    const lanes *lanes = NULL;
-    for (size_t k = 0; (lanes = lanes_at(k)) != NULL; k++) {
+    const ukernels *ukernels = NULL;
+    for (size_t k = 0; (ukernels = ukernels_at(k)) != NULL; k++) {
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
             picture in = {.samples = 1,
                           .height = 1,
                           .width = cases[i][0],
                           .channels = cases[i][1],
                           .gap = i % 2 * 5};
-            fill(&in, 0, 1, LANES_MAX - 1);
+            fill(&in, 0, 1, VECTOR_MAX - 1);
             float *out = malloc(in.channels * sizeof(float));
             ck_assert_ptr_nonnull(out);
-            lanes->window->mean(in.data, in.width, in.channels + in.gap, in.channels, -0.1f,
-                                INFINITY, out);
+            ukernels->global_average_pool(in.data, in.width, in.channels + in.gap, in.channels,
+                                          -0.1f, INFINITY, out);
             for (size_t c = 0; c < in.channels; c++) {
                 double sum = 0;
                 for (size_t x = 0; x < in.width; x++) {
@@ -354,11 +355,11 @@ START_TEST(depthwise_packs_and_runs) {
     static const kiln_allocator allocator = {NULL, allocate, release};
     static const kiln_plan_step step = {.kernel = KILN_KERNEL_CONV_2D};
     kiln_plan_tensor_record record = {0};
-    scene s = make_scene(WINDOW_MULTIPLY, windows[0], (size_t[]){6, 6}, 5, false);
+    scene s = make_scene(SLIDING_DEPTHWISE, windows[0], (size_t[]){6, 6}, 5, false);
     s.in.samples = 1;
     s.out = s.in;
     make_weights(&s);
-    fill(&s.in, 0, 6, LANES_MAX - 1);
+    fill(&s.in, 0, 6, VECTOR_MAX - 1);
     fill(&s.out, 0, 6, 0);
     operand inputs[3] = {describe(&s.in, &record),
                          {.data = s.weights, .dims = {5, 3, 3, 1}, .constant = true},
@@ -410,7 +411,7 @@ int main(void) {
     Suite *suite = suite_create("window");
     TCase *tests = tcase_create("window");
     tcase_set_timeout(tests, 240);
-    tcase_add_loop_test(tests, windows_match_sums_in_double_precision, 0, WINDOW_OPS);
+    tcase_add_loop_test(tests, windows_match_sums_in_double_precision, 0, SLIDING_OPS);
     tcase_add_test(tests, threads_share_rows_and_channels);
     tcase_add_test(tests, infinities_win_or_lose);
     tcase_add_test(tests, means_of_all_pixels);

@@ -1,26 +1,26 @@
 /* Products of matrices, a tile of results at a time, which stays in registers. */
-#include "runtime/lanes/vector.h"
+#include "runtime/ukernels/vector.h"
 
-#define COLUMNS ((size_t)LANES_WIDTH * LANES_VECTORS)
+#define GEMM_NR ((size_t)VECTOR_WIDTH * GEMM_NR_VECTORS)
 #define AHEAD 512 /* floats of b */
 
 /* A tile: some rows by all columns of b, or by the first half of them. */
 typedef struct tile {
-    size_t k;
+    size_t kc;
     const float *a;
     size_t a_stride;
     const float *b;
     float *c;
     size_t c_stride;
-    const lanes_finish *last;
+    const gemm_epilogue *epilogue;
     const float *add; /* NULL: nothing */
 } tile;
 
 /* What is added is read, and results are written, once the sums are done: fetched meanwhile. */
 INLINE void fetch_ahead(size_t vectors, size_t m, const tile *t) {
     UNROLL for (size_t row = 0; row < m; row++) {
-        UNROLL for (size_t c = 0; c < vectors * LANES_WIDTH; c += LINE) {
-            __builtin_prefetch(t->add + row * t->last->add_stride + c);
+        UNROLL for (size_t c = 0; c < vectors * VECTOR_WIDTH; c += LINE) {
+            __builtin_prefetch(t->add + row * t->epilogue->add_stride + c);
             __builtin_prefetch(t->c + row * t->c_stride + c, 1);
         }
     }
@@ -29,22 +29,22 @@ INLINE void fetch_ahead(size_t vectors, size_t m, const tile *t) {
 /* Of a panel that comes from memory the processor itself fetches too little ahead. May lie past the
  * last panel; so no arithmetic on pointers. */
 INLINE void fetch_weights(const float *b) {
-    UNROLL for (size_t c = 0; c < COLUMNS; c += LINE) {
+    UNROLL for (size_t c = 0; c < GEMM_NR; c += LINE) {
         __builtin_prefetch((const void *)((uintptr_t)b + (AHEAD + c) * sizeof *b));
     }
 }
 
 INLINE void multiply(size_t vectors, size_t m, const tile *from) {
     const tile t = *from;
-    vector sums[LANES_ROWS][LANES_VECTORS] = {0};
-    if (t.add != NULL && t.last->far) {
+    vector sums[GEMM_MR][GEMM_NR_VECTORS] = {0};
+    if (t.add != NULL && t.epilogue->far) {
         fetch_ahead(vectors, m, &t);
     }
-    for (size_t i = 0; i < t.k; i++) {
-        vector weights[LANES_VECTORS];
-        fetch_weights(t.b + i * COLUMNS);
+    for (size_t i = 0; i < t.kc; i++) {
+        vector weights[GEMM_NR_VECTORS];
+        fetch_weights(t.b + i * GEMM_NR);
         UNROLL for (size_t v = 0; v < vectors; v++) {
-            weights[v] = load(t.b + i * COLUMNS + v * LANES_WIDTH);
+            weights[v] = load(t.b + i * GEMM_NR + v * VECTOR_WIDTH);
         }
         UNROLL for (size_t row = 0; row < m; row++) {
             vector x = all(t.a[row * t.a_stride + i]);
@@ -53,13 +53,13 @@ INLINE void multiply(size_t vectors, size_t m, const tile *from) {
             }
         }
     }
-    if (t.last != NULL) {
-        vector low = all(t.last->min), high = all(t.last->max);
+    if (t.epilogue != NULL) {
+        vector low = all(t.epilogue->min), high = all(t.epilogue->max);
         UNROLL for (size_t row = 0; row < m; row++) {
             UNROLL for (size_t v = 0; v < vectors; v++) {
-                sums[row][v] += load(t.last->bias + v * LANES_WIDTH);
+                sums[row][v] += load(t.epilogue->bias + v * VECTOR_WIDTH);
                 if (t.add != NULL) {
-                    sums[row][v] += load(t.add + row * t.last->add_stride + v * LANES_WIDTH);
+                    sums[row][v] += load(t.add + row * t.epilogue->add_stride + v * VECTOR_WIDTH);
                 }
                 sums[row][v] = clamp(sums[row][v], low, high);
             }
@@ -67,7 +67,7 @@ INLINE void multiply(size_t vectors, size_t m, const tile *from) {
     }
     UNROLL for (size_t row = 0; row < m; row++) {
         UNROLL for (size_t v = 0; v < vectors; v++) {
-            store(t.c + row * t.c_stride + v * LANES_WIDTH, sums[row][v]);
+            store(t.c + row * t.c_stride + v * VECTOR_WIDTH, sums[row][v]);
         }
     }
 }
@@ -83,15 +83,15 @@ INLINE void multiply_rows(size_t vectors, size_t m, const tile *t) {
         ROWS(2);
         ROWS(3);
         ROWS(4);
-#if LANES_ROWS > 4
+#if GEMM_MR > 4
         ROWS(5);
         ROWS(6);
 #endif
-#if LANES_ROWS > 6
+#if GEMM_MR > 6
         ROWS(7);
         ROWS(8);
 #endif
-#if LANES_ROWS > 8
+#if GEMM_MR > 8
         ROWS(9);
         ROWS(10);
         ROWS(11);
@@ -103,35 +103,35 @@ INLINE void multiply_rows(size_t vectors, size_t m, const tile *t) {
 }
 
 /* Where only some columns of a tile are results, they are copied. */
-INLINE void multiply_tiles(size_t vectors, size_t m, size_t columns, tile t) {
-    float sums[LANES_ROWS * COLUMNS], *to = t.c;
+INLINE void multiply_tiles(size_t vectors, size_t m, size_t n, tile t) {
+    float sums[GEMM_MR * GEMM_NR], *to = t.c;
     size_t to_stride = t.c_stride;
-    bool some = columns < vectors * LANES_WIDTH;
+    bool some = n < vectors * VECTOR_WIDTH;
     if (some) {
         t.c = sums;
-        t.c_stride = COLUMNS;
+        t.c_stride = GEMM_NR;
     }
     for (size_t rows = 0; m > 0; m -= rows) {
-        rows = lanes_tile(m, LANES_ROWS);
+        rows = gemm_tile_rows(m, GEMM_MR);
         multiply_rows(vectors, rows, &t);
         for (size_t row = 0; some && row < rows; row++) {
-            memcpy(to + row * to_stride, sums + row * COLUMNS, columns * sizeof(float));
+            memcpy(to + row * to_stride, sums + row * GEMM_NR, n * sizeof(float));
         }
         to += rows * to_stride;
         t.a += rows * t.a_stride;
         t.c = some ? sums : to;
         if (t.add != NULL) {
-            t.add += rows * t.last->add_stride;
+            t.add += rows * t.epilogue->add_stride;
         }
     }
 }
 
-void LANE(lane_product)(size_t m, size_t columns, size_t k, const float *a, size_t a_stride,
-                        const float *b, float *c, size_t c_stride, const lanes_finish *last) {
-    tile t = {k, a, a_stride, b, c, c_stride, last, last != NULL ? last->add : NULL};
-    if (columns > COLUMNS / 2) {
-        multiply_tiles(LANES_VECTORS, m, columns, t);
+void UKERNEL(gemm)(size_t m, size_t n, size_t kc, const float *a, size_t a_stride, const float *b,
+                   float *c, size_t c_stride, const gemm_epilogue *epilogue) {
+    tile t = {kc, a, a_stride, b, c, c_stride, epilogue, epilogue != NULL ? epilogue->add : NULL};
+    if (n > GEMM_NR / 2) {
+        multiply_tiles(GEMM_NR_VECTORS, m, n, t);
     } else {
-        multiply_tiles(LANES_VECTORS / 2, m, columns, t);
+        multiply_tiles(GEMM_NR_VECTORS / 2, m, n, t);
     }
 }

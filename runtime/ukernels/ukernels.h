@@ -1,30 +1,24 @@
-/* Inner loops of our own kernels: one source a family, compiled once for each set of vector
- * instructions (vector.h); the widest that the processor has is chosen when the program runs. */
-#ifndef KILN_LANES_H
-#define KILN_LANES_H
+/* Micro-kernels: the inner loops of our own kernels, pure functions that know nothing of operators.
+ * One source a family, compiled once for each set of vector instructions (vector.h); the widest
+ * that the processor has is chosen when the program runs. */
+#ifndef KILN_UKERNELS_H
+#define KILN_UKERNELS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#define LANES_MAX_COLUMNS 32 /* of a product's tile, on any processor */
-#define LANES_MAX 16         /* floats of a vector */
+#define VECTOR_MAX 16  /* floats of a vector, on any processor */
+#define GEMM_MAX_NR 32 /* columns of a matrix product's tile, on any processor */
 
 /* Winograd's F(m x m, 3 x 3): tiles of m + 2 pixels give m. */
 typedef enum winograd_size { WINOGRAD_2 = 0, WINOGRAD_4 = 1, WINOGRAD_6 = 2 } winograd_size;
 #define WINOGRAD_SIZES 3
 #define WINOGRAD_MAX_TILE 8
 
-/* What follows reads whole vectors: up to LANES_MAX - 1 floats past the `channels` that count. */
+/* Unless they say otherwise, micro-kernels read whole vectors: up to VECTOR_MAX - 1 floats past
+ * the `channels` that count. */
 
-typedef struct lanes_finish {
-    const float *bias; /* [columns] */
-    const float *add;  /* [m][columns], NULL: nothing */
-    size_t add_stride;
-    float min, max;
-    bool far; /* what is added, and where results go, is in no near cache */
-} lanes_finish;
-
-typedef struct winograd_lanes {
+typedef struct winograd_ukernels {
     /* B^T d B of a tile: pixels[(m+2)^2] point to `channels` floats each; element p of the result
      * goes to out + p * position_stride, in whole vectors. */
     void (*input[WINOGRAD_SIZES])(const float *const *pixels, size_t channels, float *out,
@@ -38,45 +32,50 @@ typedef struct winograd_lanes {
     /* G g G^T: taps[9] point to `channels` floats each; result as in input. */
     void (*weights[WINOGRAD_SIZES])(const float *const *taps, size_t channels, float *out,
                                     size_t position_stride);
-} winograd_lanes;
+} winograd_ukernels;
 
-/* A row of outputs of a window that slides over a picture, each channel apart: of a depthwise
- * convolution or a pooling. What of the window lies outside the picture is left out: of kernel rows
+/* A row of outputs of a window that slides over an image, each channel apart: of a depthwise
+ * convolution or a pooling. What of the window lies outside the image is left out: of kernel rows
  * the caller tells only those that count, columns are looked at here. Pointers are those of the
  * first channel. */
-typedef enum window_op { WINDOW_MULTIPLY = 0, WINDOW_MAXIMUM = 1, WINDOW_AVERAGE = 2 } window_op;
-#define WINDOW_OPS 3
+typedef enum sliding_op {
+    SLIDING_DEPTHWISE = 0,
+    SLIDING_MAX_POOL = 1,
+    SLIDING_AVERAGE_POOL = 2
+} sliding_op;
+#define SLIDING_OPS 3
 
-typedef struct window_row {
-    const float *from;   /* pixel 0 of the picture's row under the first kernel row */
+typedef struct sliding_row {
+    const float *from;   /* pixel 0 of the image's row under the first kernel row */
     size_t width;        /* pixels of that row */
     size_t pixel_stride; /* floats between them */
     size_t row_stride;   /* floats to the row under the next kernel row */
     size_t kernel_rows, kernel_columns;
     size_t stride, dilation, padding; /* of columns; padding on the left */
-    const float *weights; /* MULTIPLY: [kernel_rows][kernel_columns], tap_stride floats apart */
+    const float *weights; /* DEPTHWISE: [kernel_rows][kernel_columns], tap_stride floats apart */
     size_t tap_stride;
-    const float *bias; /* MULTIPLY: whole vectors, as the weights */
+    const float *bias; /* DEPTHWISE: whole vectors, as the weights */
     float min, max;    /* results are clamped */
     float *to;
     size_t to_stride, to_width; /* floats between output pixels; how many */
     size_t channels;
     size_t fresh_rows; /* of the lowest kernel rows: to be fetched ahead, as no cache has them */
-} window_row;
+} sliding_row;
 
-typedef struct window_lanes {
-    void (*row[WINDOW_OPS])(const window_row *row);
-    /* Of all pixels, channel by channel; clamped. */
-    void (*mean)(const float *from, size_t pixels, size_t pixel_stride, size_t channels, float min,
-                 float max, float *to);
-} window_lanes;
+typedef void sliding_ukernel(const sliding_row *row);
+
+/* The average of all pixels, channel by channel; clamped. */
+typedef void global_average_pool_ukernel(const float *from, size_t pixels, size_t pixel_stride,
+                                         size_t channels, float min, float max, float *to);
+
 /* For measuring the processor. Both return a sum, so that nothing is optimised away. */
-typedef struct peak_lanes {
+typedef struct peak_ukernels {
     size_t operations; /* multiplications and additions of a round */
     /* Rounds of sum = sum * factor + term, on as many sums as keep the processor busy. */
     float (*multiply_add)(size_t rounds, float factor, float term);
     float (*read)(const float *from, size_t count);
-} peak_lanes;
+} peak_ukernels;
+
 /* Dense layers. Weights [n][k] are read where they lie, as f32 or as f16 (sums are f32 all the
  * same), and nothing past them: they may be the last bytes of a file that is mapped. */
 typedef enum dense_weights { DENSE_F32 = 0, DENSE_F16 = 1 } dense_weights;
@@ -93,14 +92,14 @@ typedef struct dense_piece {
     size_t y_stride;
 } dense_piece;
 
-typedef struct dense_lanes {
+typedef struct dense_ukernels {
     /* y = clamp(x weights^T + bias). Made for few rows: all of a layer's outputs after one another
      * read its weights from first to last. */
     void (*dot[DENSE_WEIGHTS])(const dense_piece *piece);
-    /* to[k][columns] = weights^T as f32, for `product`: n rows of k weights, `stride` weights
-     * apart, are its first n columns; the others, up to the tile's, are 0. */
+    /* to[k][nr] = weights^T as f32, for `gemm`: n rows of k weights, `stride` weights apart, are
+     * its first n columns; the others, up to nr, are 0. */
     void (*panel[DENSE_WEIGHTS])(size_t n, size_t k, const void *weights, size_t stride, float *to);
-} dense_lanes;
+} dense_ukernels;
 
 /* Functions of one element, and of two. A NaN gives NaN. PRELU: b is the slope. */
 typedef enum elementwise_unary {
@@ -130,43 +129,53 @@ typedef struct elementwise_rows {
     size_t rows, count;            /* floats of a row */
 } elementwise_rows;
 
-typedef struct elementwise_lanes {
+typedef struct elementwise_ukernels {
     void (*unary[ELEMENTWISE_UNARY])(const float *x, size_t count, float alpha, float beta,
                                      float *y);
     void (*binary[ELEMENTWISE_BINARY])(const elementwise_rows *rows);
     /* Is something NaN, or +infinity? */
     bool (*wild)(const float *x, size_t count);
-} elementwise_lanes;
+} elementwise_ukernels;
 
-/* c[m][columns] = a[m][k] b[k][..]; a and c have strides, in floats, and b has as many columns as
- * a tile, of which only the first `columns` may be results. Then, where `last` is not NULL,
- * c = clamp(c + bias + add). */
-typedef void lanes_product(size_t m, size_t columns, size_t k, const float *a, size_t a_stride,
-                           const float *b, float *c, size_t c_stride, const lanes_finish *last);
+/* What is done to the sums of a matrix product before they are stored: clamp(sum + bias + add). */
+typedef struct gemm_epilogue {
+    const float *bias; /* [nr] */
+    const float *add;  /* [m][n], NULL: nothing */
+    size_t add_stride; /* floats between its rows */
+    float min, max;
+    bool far; /* what is added, and where results go, is in no near cache */
+} gemm_epilogue;
 
-typedef struct lanes {
+/* c[m][n] = a[m][kc] b[kc][nr]. Rows of a and of c lie a_stride and c_stride floats apart. b is a
+ * packed panel of nr columns, of which the first n (at most nr) are results; the others are not
+ * stored. The epilogue follows unless it is NULL. */
+typedef void gemm_ukernel(size_t m, size_t n, size_t kc, const float *a, size_t a_stride,
+                          const float *b, float *c, size_t c_stride, const gemm_epilogue *epilogue);
+
+typedef struct ukernels {
     const char *name; /* "AVX-512" */
     size_t width;     /* floats of a vector */
-    size_t rows;      /* of a product's tile: up to so many */
-    size_t columns;   /* of a product's tile: always so many */
+    size_t mr;        /* rows of a matrix product's tile: up to so many */
+    size_t nr;        /* columns of a matrix product's tile: always so many */
 
-    lanes_product *product;
-    const winograd_lanes *winograd;
-    const window_lanes *window;
-    const peak_lanes *peak;
-    const dense_lanes *dense;
-    const elementwise_lanes *elementwise;
-} lanes;
+    gemm_ukernel *gemm;
+    const winograd_ukernels *winograd;
+    sliding_ukernel *sliding[SLIDING_OPS];
+    global_average_pool_ukernel *global_average_pool;
+    const peak_ukernels *peak;
+    const dense_ukernels *dense;
+    const elementwise_ukernels *elementwise;
+} ukernels;
 
-/* How many of `left` rows the next tile of up to `most` takes: as few tiles as there can be, the
- * last two alike. */
-static inline size_t lanes_tile(size_t left, size_t most) {
-    return left >= 2 * most ? most : left > most ? (left + 1) / 2 : left;
+/* How many of `left` rows the next tile of up to mr takes: as few tiles as there can be, the last
+ * two alike. */
+static inline size_t gemm_tile_rows(size_t left, size_t mr) {
+    return left >= 2 * mr ? mr : left > mr ? (left + 1) / 2 : left;
 }
 
 /* The best for this processor. Never NULL. */
-const lanes *lanes_best(void);
+const ukernels *ukernels_best(void);
 /* The k-th that runs here, the best first; NULL past the last. For tests. */
-const lanes *lanes_at(size_t k);
+const ukernels *ukernels_at(size_t k);
 
 #endif

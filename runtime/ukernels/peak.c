@@ -1,10 +1,10 @@
 /* What a processor can do at most: multiply-adds that wait for nothing, and reading in order. */
-#include "runtime/lanes/vector.h"
+#include "runtime/ukernels/vector.h"
 
 /* Independent sums hide the latency of a multiply-add (about five cycles, on two units or four); as
  * many as registers hold. */
 #define VECTORS 2
-#if LANES_WIDTH == 16 || defined(__aarch64__)
+#if VECTOR_WIDTH == 16 || defined(__aarch64__)
 #define ROWS 12
 #else
 #define ROWS 6
@@ -12,7 +12,7 @@
 
 static float total(vector v) {
     float sum = 0;
-    for (size_t k = 0; k < LANES_WIDTH; k++) {
+    for (size_t k = 0; k < VECTOR_WIDTH; k++) {
         sum += v[k];
     }
     return sum;
@@ -43,11 +43,11 @@ static float multiply_add(size_t rounds, float factor, float term) {
 
 static float read_in_order(const float *from, size_t count) {
     enum { AT_ONCE = 8 };
-    const size_t step = (size_t)AT_ONCE * LANES_WIDTH;
+    const size_t step = (size_t)AT_ONCE * VECTOR_WIDTH;
     vector sums[AT_ONCE] = {0}, sum = {0};
     for (size_t k = 0; k + step <= count; k += step) {
         UNROLL for (size_t v = 0; v < AT_ONCE; v++) {
-            sums[v] += load(from + k + v * LANES_WIDTH);
+            sums[v] += load(from + k + v * VECTOR_WIDTH);
         }
     }
     UNROLL for (size_t v = 0; v < AT_ONCE; v++) {
@@ -56,8 +56,8 @@ static float read_in_order(const float *from, size_t count) {
     return total(sum);
 }
 
-const peak_lanes LANE(lane_peak) = {
-    .operations = (size_t)2 * ROWS * VECTORS * LANES_WIDTH,
+const peak_ukernels UKERNEL(peak) = {
+    .operations = (size_t)2 * ROWS * VECTORS * VECTOR_WIDTH,
     .multiply_add = multiply_add,
     .read = read_in_order,
 };

@@ -1,13 +1,12 @@
-/* Vectors of the compiler's. CMake compiles the other sources of this folder (lanes.c apart) once
- * for each set of instructions, with its flags and these:
- *   LANES_SUFFIX               what ends the names of what is compiled: LANE(product)
- *   LANES_NAME                 for people
- *   LANES_WIDTH                floats of a vector
- *   LANES_ROWS, LANES_VECTORS  of a product's tile: as many accumulators as registers hold */
-#ifndef KILN_LANES_VECTOR_H
-#define KILN_LANES_VECTOR_H
+/* Vectors of the compiler's. CMake compiles the other sources of this folder (ukernels.c apart)
+ * once for each set of instructions, with its flags and these: UKERNEL_SUFFIX            what ends
+ * the names of what is compiled: UKERNEL(gemm) UKERNEL_NAME              for people VECTOR_WIDTH
+ * floats of a vector GEMM_MR, GEMM_NR_VECTORS  rows and vectors of a matrix product's tile: as many
+ * accumulators as registers hold */
+#ifndef KILN_UKERNELS_VECTOR_H
+#define KILN_UKERNELS_VECTOR_H
 
-#include "runtime/lanes/lanes.h"
+#include "runtime/ukernels/ukernels.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,8 +18,8 @@
 #endif
 
 typedef float vector
-    __attribute__((vector_size(LANES_WIDTH * sizeof(float)), aligned(4), may_alias));
-typedef int32_t mask __attribute__((vector_size(LANES_WIDTH * sizeof(float))));
+    __attribute__((vector_size(VECTOR_WIDTH * sizeof(float)), aligned(4), may_alias));
+typedef int32_t mask __attribute__((vector_size(VECTOR_WIDTH * sizeof(float))));
 
 #define LINE 16 /* floats of a cache line */
 
@@ -41,7 +40,7 @@ INLINE void store(float *to, vector v) {
 
 /* At most `count` floats of it. */
 INLINE void store_some(float *to, vector v, size_t count) {
-    if (count >= LANES_WIDTH) {
+    if (count >= VECTOR_WIDTH) {
         store(to, v);
     } else {
         memcpy(to, &v, count * sizeof(float));
@@ -87,16 +86,17 @@ INLINE vector clamp(vector v, vector min, vector max) {
     return SMALLER(max, LARGER(min, v));
 }
 
-#define LANE_JOIN(name, suffix) name##_##suffix
-#define LANE_EXPAND(name, suffix) LANE_JOIN(name, suffix)
-#define LANE(name) LANE_EXPAND(name, LANES_SUFFIX)
+#define UKERNEL_JOIN(name, suffix) ukernel_##name##_##suffix
+#define UKERNEL_EXPAND(name, suffix) UKERNEL_JOIN(name, suffix)
+#define UKERNEL(name) UKERNEL_EXPAND(name, UKERNEL_SUFFIX)
 
 /* What the table is made of. */
-extern lanes_product LANE(lane_product);
-extern const winograd_lanes LANE(lane_winograd);
-extern const window_lanes LANE(lane_window);
-extern const peak_lanes LANE(lane_peak);
-extern const dense_lanes LANE(lane_dense);
-extern const elementwise_lanes LANE(lane_elementwise);
+extern gemm_ukernel UKERNEL(gemm);
+extern const winograd_ukernels UKERNEL(winograd);
+extern sliding_ukernel UKERNEL(depthwise), UKERNEL(max_pool), UKERNEL(average_pool);
+extern global_average_pool_ukernel UKERNEL(global_average_pool);
+extern const peak_ukernels UKERNEL(peak);
+extern const dense_ukernels UKERNEL(dense);
+extern const elementwise_ukernels UKERNEL(elementwise);
 
 #endif

@@ -1,7 +1,7 @@
 /* The transforms of Winograd's algorithm for kernels of 3x3. Lavin and Gray 2015 (arXiv
  * 1509.09308), with the interpolation points 0, 1, -1 for F(2); and 2, -2 for F(4); and 1/2, -1/2
  * for F(6). Each one-dimensional transform is applied to elements `step` apart. */
-#include "runtime/lanes/vector.h"
+#include "runtime/ukernels/vector.h"
 
 INLINE void input_2(const vector *d, size_t step, vector *out, size_t out_step) {
     vector d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step];
@@ -109,7 +109,7 @@ INLINE void weights_6(const vector *g, size_t step, vector *out, size_t out_step
     static void winograd_input_##M(const float *const *pixels, size_t channels, float *out,        \
                                    size_t position_stride) {                                       \
         enum { N = M + 2 };                                                                        \
-        for (size_t c = 0; c < channels; c += LANES_WIDTH) {                                       \
+        for (size_t c = 0; c < channels; c += VECTOR_WIDTH) {                                      \
             vector columns[N * N], row[N];                                                         \
             for (size_t x = 0; x < N; x++) {                                                       \
                 vector pixel[N];                                                                   \
@@ -130,7 +130,7 @@ INLINE void weights_6(const vector *g, size_t step, vector *out, size_t out_step
                                     size_t channels, float min, float max,                         \
                                     const float *const *add, float *const *pixels) {               \
         enum { N = M + 2 };                                                                        \
-        for (size_t c = 0; c < channels; c += LANES_WIDTH) {                                       \
+        for (size_t c = 0; c < channels; c += VECTOR_WIDTH) {                                      \
             vector columns[M * N], row[M];                                                         \
             for (size_t x = 0; x < N; x++) {                                                       \
                 vector element[N];                                                                 \
@@ -155,7 +155,7 @@ INLINE void weights_6(const vector *g, size_t step, vector *out, size_t out_step
     static void winograd_weights_##M(const float *const *taps, size_t channels, float *out,        \
                                      size_t position_stride) {                                     \
         enum { N = M + 2 };                                                                        \
-        for (size_t c = 0; c < channels; c += LANES_WIDTH) {                                       \
+        for (size_t c = 0; c < channels; c += VECTOR_WIDTH) {                                      \
             vector columns[N * 3], row[N];                                                         \
             for (size_t x = 0; x < 3; x++) {                                                       \
                 vector tap[3];                                                                     \
@@ -176,7 +176,7 @@ TRANSFORMS(2)
 TRANSFORMS(4)
 TRANSFORMS(6)
 
-const winograd_lanes LANE(lane_winograd) = {
+const winograd_ukernels UKERNEL(winograd) = {
     .input = {winograd_input_2, winograd_input_4, winograd_input_6},
     .output = {winograd_output_2, winograd_output_4, winograd_output_6},
     .weights = {winograd_weights_2, winograd_weights_4, winograd_weights_6},

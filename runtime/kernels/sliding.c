@@ -1,6 +1,6 @@
 /* Rows of the output are shared by the threads, and where they are few or long also ranges of
- * channels. A row at a time goes to the lanes. */
-#include "runtime/kernels/window_rows.h"
+ * channels. A row at a time goes to a micro-kernel. */
+#include "runtime/kernels/sliding.h"
 
 #define CACHE_BYTES ((size_t)192 << 10) /* of the rows under a window: part of an L2 cache */
 #define FAR_BYTES ((size_t)512 << 10)   /* a picture that has left the L2 cache before it is read */
@@ -9,8 +9,8 @@
 
 typedef struct task {
     const kernel_call *call;
-    const lanes *lanes;
-    const window_shape *shape;
+    const ukernels *ukernels;
+    const sliding_shape *shape;
     image_dims in, out;
     size_t rows;  /* of a sample that are wanted */
     size_t chunk; /* channels */
@@ -27,12 +27,12 @@ static size_t kernel_row_at(int64_t top, int64_t row, size_t dilation, size_t ke
 }
 
 static void run_row(const task *t, size_t sample, size_t y, size_t channel, size_t channels) {
-    const window_shape *s = t->shape;
+    const sliding_shape *s = t->shape;
     const operand *in = &t->call->inputs[0], *out = &t->call->outputs[0];
     int64_t top = (int64_t)(y * s->stride_height) - (int64_t)s->padding_top;
     size_t begin = kernel_row_at(top, 0, s->dilation_height, s->kernel_height);
     size_t end = kernel_row_at(top, (int64_t)t->in.h, s->dilation_height, s->kernel_height);
-    window_row row = {
+    sliding_row row = {
         .width = t->in.w,
         .pixel_stride = in->row_stride,
         .row_stride = s->dilation_height * t->in.w * in->row_stride,
@@ -56,11 +56,11 @@ static void run_row(const task *t, size_t sample, size_t y, size_t channel, size
         size_t first = (size_t)(top + (int64_t)(begin * s->dilation_height));
         row.from = operand_image_row(in, sample, first) + channel;
     }
-    if (s->op == WINDOW_MULTIPLY) {
+    if (s->op == SLIDING_DEPTHWISE) {
         row.weights = s->weights + begin * s->kernel_width * s->tap_stride + channel;
         row.bias = s->bias + channel;
     }
-    t->lanes->window->row[s->op](&row);
+    t->ukernels->sliding[s->op](&row);
 }
 
 static void run_rows(void *context, size_t chunk, size_t begin, size_t count) {
@@ -72,8 +72,8 @@ static void run_rows(void *context, size_t chunk, size_t begin, size_t count) {
     }
 }
 
-void window_run(const kernel_call *call, const lanes *lanes, const window_shape *shape) {
-    task t = {.call = call, .lanes = lanes, .shape = shape};
+void sliding_run(const kernel_call *call, const ukernels *ukernels, const sliding_shape *shape) {
+    task t = {.call = call, .ukernels = ukernels, .shape = shape};
     (void)operand_image(&call->inputs[0], &t.in);
     (void)operand_image(&call->outputs[0], &t.out);
     const operand *in = &call->inputs[0];
@@ -83,14 +83,14 @@ void window_run(const kernel_call *call, const lanes *lanes, const window_shape 
     /* What a band reads has just been written. */
     t.far = t.rows == t.out.h && t.in.h * t.in.w * in->row_stride * sizeof(float) > FAR_BYTES;
     size_t channel_bytes = shape->kernel_height * t.in.w * sizeof(float);
-    size_t chunk = CACHE_BYTES / channel_bytes / LANES_MAX * LANES_MAX;
+    size_t chunk = CACHE_BYTES / channel_bytes / VECTOR_MAX * VECTOR_MAX;
     bool few = rows < FEW_ROWS * threads && rows % threads != 0; /* to be shared evenly */
     if (few) {
         size_t share = (t.out.c + threads - 1) / threads;
-        share = (share + LANES_MAX - 1) / LANES_MAX * LANES_MAX;
+        share = (share + VECTOR_MAX - 1) / VECTOR_MAX * VECTOR_MAX;
         chunk = share < chunk ? share : chunk;
     }
-    t.chunk = chunk < LANES_MAX ? LANES_MAX : chunk;
+    t.chunk = chunk < VECTOR_MAX ? VECTOR_MAX : chunk;
     size_t chunks = (t.out.c + t.chunk - 1) / t.chunk;
     size_t tile = few ? rows : rows / (32 * threads) + 1;
     pthreadpool_parallelize_2d_tile_1d(call->threadpool, run_rows, &t, chunks, rows, tile,

@@ -1,9 +1,9 @@
 /* Elementwise functions. Nothing is read past an operand's end: it may be that of a file. */
-#include "runtime/lanes/vector.h"
+#include "runtime/ukernels/vector.h"
 
 #include <float.h>
 
-#define WIDTH ((size_t)LANES_WIDTH)
+#define WIDTH ((size_t)VECTOR_WIDTH)
 
 INLINE vector load_some(const float *from, size_t count) {
     vector v = {0};
@@ -135,7 +135,7 @@ BINARY(minimum_row, ELEMENTWISE_MIN)
 BINARY(maximum_row, ELEMENTWISE_MAX)
 BINARY(prelu_row, ELEMENTWISE_PRELU)
 
-const elementwise_lanes LANE(lane_elementwise) = {
+const elementwise_ukernels UKERNEL(elementwise) = {
     .unary = {clamp_row, leaky_relu_row, hard_sigmoid_row, hard_swish_row},
     .binary = {add_row, subtract_row, multiply_row, divide_row, minimum_row, maximum_row,
                prelu_row},

@@ -1,8 +1,8 @@
 /* Dense layers: sums over weights that are read where they lie, f16 expanded in passing. */
-#include "runtime/lanes/vector.h"
+#include "runtime/ukernels/vector.h"
 #include <kiln/half.h>
 
-#define WIDTH ((size_t)LANES_WIDTH)
+#define WIDTH ((size_t)VECTOR_WIDTH)
 /* Of sums in registers. With one row, what counts is to keep weights coming and both multipliers
  * busy: a few streams, two vectors of each. */
 #define ROWS ((size_t)4)
@@ -28,7 +28,7 @@ INLINE vector load_half(const uint16_t *from) {
     return (vector)vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(from)));
 }
 #else
-typedef uint16_t halves __attribute__((vector_size(LANES_WIDTH * sizeof(uint16_t))));
+typedef uint16_t halves __attribute__((vector_size(VECTOR_WIDTH * sizeof(uint16_t))));
 
 /* As kiln_f32_from_f16. The smallest numbers, which have no leading 1, get one and lose it again in
  * a subtraction: no step has a denormal f32, which the processor may take for 0. */
@@ -77,7 +77,7 @@ INLINE const void *skip_weights(bool half, const void *from, size_t count) {
 
 /* Adds up the vectors of m x n sums. Once a tile, so a loop does. */
 static void finish(const dense_piece *p, size_t row, size_t output, size_t m, size_t n,
-                   float (*sums)[LANES_WIDTH]) {
+                   float (*sums)[VECTOR_WIDTH]) {
     for (size_t r = 0; r < m; r++) {
         for (size_t o = 0; o < n; o++) {
             float *parts = sums[r * n + o];
@@ -137,7 +137,7 @@ INLINE void tile(size_t m, size_t n, size_t steps, bool half, const dense_piece 
         mask which = ordinal >= (mask){0} + (int32_t)(at + WIDTH - p->k);
         step(m, n, half, p, x, weights, p->k - WIDTH, which, sums[0]);
     }
-    float parts[ROWS * ROW_OUTPUTS][LANES_WIDTH];
+    float parts[ROWS * ROW_OUTPUTS][VECTOR_WIDTH];
     UNROLL for (size_t r = 0; r < m; r++) {
         UNROLL for (size_t o = 0; o < n; o++) {
             store(parts[r * n + o], sums[0][r][o] + sums[1][r][o]);
@@ -171,7 +171,7 @@ INLINE void outputs(bool half, const dense_piece *p, size_t output) {
 INLINE void dot_short(bool half, const dense_piece *p) {
     for (size_t row = 0; row < p->m; row++) {
         for (size_t output = 0; output < p->n; output++) {
-            float sum[1][LANES_WIDTH] = {{0}};
+            float sum[1][VECTOR_WIDTH] = {{0}};
             for (size_t i = 0; i < p->k; i++) {
                 sum[0][i] =
                     p->x[row * p->x_stride + i] * load_weight(half, p->weights, output * p->k + i);
@@ -243,7 +243,7 @@ INLINE void turn(bool half, const void *weights, size_t stride, float *to, size_
 }
 
 INLINE void panel(bool half, size_t n, size_t k, const void *weights, size_t stride, float *to) {
-    const size_t columns = WIDTH * LANES_VECTORS;
+    const size_t columns = WIDTH * GEMM_NR_VECTORS;
     size_t turned_rows = n / 4 * 4, turned = k / 4 * 4;
     for (size_t row = 0; row < turned_rows; row += 4) {
         for (size_t i = 0; i < turned; i += 4) {
@@ -269,4 +269,4 @@ static void panel_f16(size_t n, size_t k, const void *weights, size_t stride, fl
     panel(true, n, k, weights, stride, to);
 }
 
-const dense_lanes LANE(lane_dense) = {.dot = {dot_f32, dot_f16}, .panel = {panel_f32, panel_f16}};
+const dense_ukernels UKERNEL(dense) = {.dot = {dot_f32, dot_f16}, .panel = {panel_f32, panel_f16}};

@@ -1,0 +1,212 @@
+/* Depthwise convolution along a row of an image: a block of outputs at a time, in registers. */
+#include "runtime/ukernels/vector.h"
+
+#define SUMS 8    /* vectors of a block's outputs: of so many pixels, or two each of half as many */
+#define AHEAD 512 /* floats: what is fetched is used so much later */
+/* Every step of a loop over the input columns of a block: at most 2 * (SUMS - 1) + 3 of them. */
+#define UNROLL_COLUMNS _Pragma("GCC unroll 32")
+
+typedef struct block {
+    size_t left;     /* column of the image under the first pixel's window; wraps below 0 */
+    size_t count;    /* pixels that count */
+    uint32_t inside; /* bit j: column left + j lies in the image, and under a pixel that counts */
+    float *to;
+} block;
+
+/* What is known of a window when it is compiled. Of two vectors of 8 floats a block takes whole
+ * cache lines of its pixels. That counts with channels a power of two, where all pixels fall into a
+ * few sets of the L1 cache, and the other halves of the lines would not be found there again. */
+typedef struct known {
+    size_t vectors, pixels; /* of a block; their product is SUMS */
+    size_t columns, stride; /* of a window that is not dilated; 0: any */
+    bool whole;             /* all of the block counts and lies in the image */
+} known;
+
+/* Compilers would keep the addresses of all pixels of a block in memory, and load each before what
+ * it points to: this one is to be added to instead. */
+INLINE uintptr_t opaque(uintptr_t address) {
+    __asm__("" : "+r"(address));
+    return address;
+}
+
+/* The weights of one tap. */
+INLINE void load_weights(known k, const float *from, vector *out) {
+    UNROLL for (size_t v = 0; v < k.vectors; v++) {
+        out[v] = load(from + v * VECTOR_WIDTH);
+    }
+}
+
+/* One kernel row of a window that is known: each input is loaded once for all pixels under whose
+ * windows it lies. */
+INLINE void known_row(known k, const sliding_row *r, const block *b, const float *from,
+                      const float *weights, vector *sums) {
+    vector weight[3 * 2];
+    UNROLL for (size_t x = 0; x < k.columns; x++) {
+        load_weights(k, weights + x * r->tap_stride, weight + x * k.vectors);
+    }
+    uintptr_t at = (uintptr_t)from + b->left * r->pixel_stride * sizeof(float);
+    UNROLL_COLUMNS for (size_t j = 0; j < (k.pixels - 1) * k.stride + k.columns; j++) {
+        if (k.whole || (b->inside >> j & 1) != 0) {
+            UNROLL for (size_t v = 0; v < k.vectors; v++) {
+                vector x = load((const float *)at + v * VECTOR_WIDTH);
+                UNROLL for (size_t p = 0; p < k.pixels; p++) {
+                    size_t column = j - p * k.stride, sum = p * k.vectors + v;
+                    if (column < k.columns) {
+                        sums[sum] = accumulate(sums[sum], x, weight[column * k.vectors + v]);
+                    }
+                }
+            }
+        }
+        at = opaque(at + r->pixel_stride * sizeof(float));
+    }
+}
+
+/* One kernel row of any window. */
+INLINE void any_row(known k, const sliding_row *r, const block *b, const float *from,
+                    const float *weights, vector *sums) {
+    size_t step = r->stride * r->pixel_stride * sizeof(float);
+    for (size_t x = 0; x < r->kernel_columns; x++) {
+        vector weight[2];
+        load_weights(k, weights + x * r->tap_stride, weight);
+        size_t left = b->left + x * r->dilation;
+        uintptr_t at = (uintptr_t)from + left * r->pixel_stride * sizeof(float);
+        UNROLL for (size_t p = 0; p < k.pixels; p++) {
+            if (k.whole || (p < b->count && left + p * r->stride < r->width)) {
+                UNROLL for (size_t v = 0; v < k.vectors; v++) {
+                    vector x = load((const float *)at + v * VECTOR_WIDTH);
+                    sums[p * k.vectors + v] = accumulate(sums[p * k.vectors + v], x, weight[v]);
+                }
+            }
+            at = opaque(at + step);
+        }
+    }
+}
+
+/* What a later block reads of the lowest rows, which rows above have not read yet, and what it
+ * writes. Processors do not guess it: channels go by in the inner loop, pixels in the outer. May
+ * lie outside the image; so no arithmetic on pointers. */
+INLINE void fetch_ahead(known k, const sliding_row *r, const block *b, size_t channel) {
+    size_t ahead = r->channels < AHEAD / k.pixels ? AHEAD / r->channels : k.pixels;
+    size_t step = r->pixel_stride * sizeof(float), to_step = r->to_stride * sizeof(float);
+    uintptr_t from = (uintptr_t)(r->from + channel) + (b->left + ahead * r->stride) * step;
+    for (size_t y = r->kernel_rows - r->fresh_rows; y < r->kernel_rows; y++) {
+        for (size_t j = 0; j < k.pixels * r->stride; j++) {
+            __builtin_prefetch((const void *)(from + y * r->row_stride * sizeof(float) + j * step));
+        }
+    }
+    uintptr_t to = (uintptr_t)(b->to + channel) + ahead * to_step;
+    UNROLL for (size_t p = 0; p < k.pixels; p++) {
+        __builtin_prefetch((const void *)(to + p * to_step), 1);
+    }
+}
+
+/* At most `channels` floats of each pixel that counts. */
+INLINE void give(known k, size_t channels, const block *b, size_t step, float *to, vector *sums) {
+    UNROLL for (size_t v = 0; v < k.vectors; v++) {
+        UNROLL for (size_t p = 0; p < k.pixels; p++) {
+            if ((k.whole || p < b->count) && v * VECTOR_WIDTH < channels) {
+                store_some(to + p * step + v * VECTOR_WIDTH, sums[p * k.vectors + v],
+                           channels - v * VECTOR_WIDTH);
+            }
+        }
+    }
+}
+
+/* A block's channels from c on: at most k.vectors. */
+INLINE void slide(known k, const sliding_row *r, const block *b, size_t c) {
+    vector sums[SUMS], low = all(r->min), high = all(r->max);
+    UNROLL for (size_t i = 0; i < SUMS; i++) {
+        sums[i] = load(r->bias + c + i % k.vectors * VECTOR_WIDTH);
+    }
+    for (size_t y = 0; y < r->kernel_rows; y++) {
+        const float *from = r->from + y * r->row_stride + c;
+        const float *weights = r->weights + y * r->kernel_columns * r->tap_stride + c;
+        if (k.columns != 0) {
+            known_row(k, r, b, from, weights, sums);
+        } else {
+            any_row(k, r, b, from, weights, sums);
+        }
+    }
+    UNROLL for (size_t i = 0; i < SUMS; i++) {
+        sums[i] = clamp(sums[i], low, high);
+    }
+    size_t left = r->channels - c;
+    if (left >= k.vectors * VECTOR_WIDTH) {
+        give(k, k.vectors * VECTOR_WIDTH, b, r->to_stride, b->to + c, sums);
+    } else {
+        give(k, left, b, r->to_stride, b->to + c, sums);
+    }
+}
+
+/* Works on copies, which stores cannot change as far as a compiler knows. */
+INLINE void slide_channels(known k, const sliding_row *from_row, const block *from_block) {
+    const sliding_row r = *from_row;
+    const block b = *from_block;
+    for (size_t c = 0; c < r.channels; c += k.vectors * VECTOR_WIDTH) {
+        if (r.fresh_rows > 0 && c % LINE == 0) {
+            fetch_ahead(k, &r, &b, c);
+        }
+        slide(k, &r, &b, c);
+    }
+}
+
+/* True: all of it counts and lies in the image. */
+static bool place(known k, const sliding_row *r, size_t x, block *b) {
+    *b = (block){.left = x * r->stride - r->padding,
+                 .count = r->to_width - x < k.pixels ? r->to_width - x : k.pixels,
+                 .to = r->to + x * r->to_stride};
+    size_t last = (b->count - 1) * r->stride + (r->kernel_columns - 1) * r->dilation;
+    bool whole = b->count == k.pixels && b->left < r->width && last < r->width - b->left;
+    for (size_t j = 0; k.columns != 0 && !whole && j < (b->count - 1) * k.stride + k.columns; j++) {
+        b->inside |= (uint32_t)(b->left + j < r->width) << j;
+    }
+    return whole;
+}
+
+INLINE void slide_row(size_t vectors, size_t columns, size_t stride, const sliding_row *r) {
+    const known part = {vectors, SUMS / vectors, columns, stride, false};
+    known whole = part;
+    whole.whole = true;
+    for (size_t x = 0; x < r->to_width; x += part.pixels) {
+        block b;
+        if (place(part, r, x, &b)) {
+            slide_channels(whole, r, &b);
+        } else {
+            slide_channels(part, r, &b);
+        }
+    }
+}
+
+/* A window of one pixel: scales and shifts each channel. */
+static void scale_row(const sliding_row *r) {
+    vector low = all(r->min), high = all(r->max);
+    for (size_t x = 0; x < r->to_width; x++) {
+        const float *from = r->from + x * r->pixel_stride;
+        float *to = r->to + x * r->to_stride;
+        size_t c = 0;
+        for (; c + VECTOR_WIDTH <= r->channels; c += VECTOR_WIDTH) {
+            vector v = load(from + c) * load(r->weights + c) + load(r->bias + c);
+            store(to + c, clamp(v, low, high));
+        }
+        if (c < r->channels) {
+            vector v = load(from + c) * load(r->weights + c) + load(r->bias + c);
+            store_some(to + c, clamp(v, low, high), r->channels - c);
+        }
+    }
+}
+
+#define LINE_VECTORS (VECTOR_WIDTH < LINE ? 2 : 1)
+
+void UKERNEL(depthwise)(const sliding_row *r) {
+    bool known = r->kernel_columns == 3 && r->dilation == 1;
+    bool single = r->kernel_rows == 1 && r->kernel_columns == 1 && r->stride == 1;
+    if (single && r->padding == 0 && r->to_width <= r->width) {
+        scale_row(r);
+    } else if (known && r->stride == 1) {
+        slide_row(1, 3, 1, r);
+    } else if (known && r->stride == 2) {
+        slide_row(1, 3, 2, r);
+    } else {
+        slide_row(LINE_VECTORS, 0, 0, r);
+    }
+}

@@ -1,0 +1,140 @@
+/* Pooling along a row of an image, a pixel at a time, since nothing is saved by more; and global
+ * pooling. */
+#include "runtime/ukernels/vector.h"
+
+#include <math.h>
+
+/* The part of a window that lies in the image. */
+typedef struct taps {
+    const float *from;
+    size_t rows, columns;
+    size_t row_step, column_step; /* floats */
+    float scale;                  /* AVERAGE */
+    float min, max;
+} taps;
+
+INLINE vector take(sliding_op op, vector sum, vector x) {
+    if (op == SLIDING_MAX_POOL) {
+        return LARGER(sum, x);
+    }
+    return sum + x;
+}
+
+/* Of so many vectors from channel c on. */
+INLINE void pool_vectors(sliding_op op, size_t vectors, const taps *t, size_t c, vector *sums) {
+    for (size_t v = 0; v < vectors; v++) {
+        sums[v] = all(op == SLIDING_MAX_POOL ? -INFINITY : 0);
+    }
+    UNROLL for (size_t y = 0; y < t->rows; y++) {
+        UNROLL for (size_t x = 0; x < t->columns; x++) {
+            const float *from = t->from + y * t->row_step + x * t->column_step + c;
+            UNROLL for (size_t v = 0; v < vectors; v++) {
+                sums[v] = take(op, sums[v], load(from + v * VECTOR_WIDTH));
+            }
+        }
+    }
+    UNROLL for (size_t v = 0; v < vectors; v++) {
+        sums[v] = clamp(sums[v] * (op == SLIDING_AVERAGE_POOL ? t->scale : 1.0f), all(t->min),
+                        all(t->max));
+    }
+}
+
+INLINE void pool_pixel(sliding_op op, size_t vectors, const taps *t, size_t channels, float *to) {
+    size_t c = 0, step = vectors * VECTOR_WIDTH;
+    vector sums[4];
+    for (; c + step <= channels; c += step) {
+        pool_vectors(op, vectors, t, c, sums);
+        UNROLL for (size_t v = 0; v < vectors; v++) {
+            store(to + c + v * VECTOR_WIDTH, sums[v]);
+        }
+    }
+    for (; c < channels; c += VECTOR_WIDTH) {
+        pool_vectors(op, 1, t, c, sums);
+        store_some(to + c, sums[0], channels - c);
+    }
+}
+
+/* Of a window's size that is known: its loops are unrolled. */
+INLINE void pool_square(sliding_op op, size_t size, taps t, size_t channels, float *to) {
+    t.rows = t.columns = size;
+    pool_pixel(op, 1, &t, channels, to);
+}
+
+/* Columns of a kernel at `left` that lie before column `end` of the image. */
+static size_t columns_before(const sliding_row *r, size_t left, size_t end) {
+    ptrdiff_t reach = (ptrdiff_t)(end - left); /* left wraps below 0 */
+    size_t columns = reach <= 0 ? 0 : ((size_t)reach + r->dilation - 1) / r->dilation;
+    return columns < r->kernel_columns ? columns : r->kernel_columns;
+}
+
+INLINE void pool_row(sliding_op op, const sliding_row *r) {
+    for (size_t x = 0; x < r->to_width; x++) {
+        size_t left = x * r->stride - r->padding;
+        size_t first = columns_before(r, left, 0), end = columns_before(r, left, r->width);
+        size_t pixels = r->kernel_rows * (end - first);
+        taps t = {.from = r->from,
+                  .rows = pixels == 0 ? 0 : r->kernel_rows,
+                  .columns = end - first,
+                  .row_step = r->row_stride,
+                  .column_step = r->dilation * r->pixel_stride,
+                  .scale = pixels == 0 ? 0 : 1.0f / (float)pixels,
+                  .min = r->min,
+                  .max = r->max};
+        float *to = r->to + x * r->to_stride;
+        if (pixels > 0) {
+            t.from += (left + first * r->dilation) * r->pixel_stride;
+        }
+        if (t.rows == 3 && t.columns == 3) {
+            pool_square(op, 3, t, r->channels, to);
+        } else if (t.rows == 2 && t.columns == 2) {
+            pool_square(op, 2, t, r->channels, to);
+        } else {
+            pool_pixel(op, 4, &t, r->channels, to);
+        }
+    }
+}
+
+void UKERNEL(max_pool)(const sliding_row *r) {
+    pool_row(SLIDING_MAX_POOL, r);
+}
+
+void UKERNEL(average_pool)(const sliding_row *r) {
+    pool_row(SLIDING_AVERAGE_POOL, r);
+}
+
+/* ---- Global pooling ------------------------------------------------------------------------- */
+
+#define MEANS 1024 /* channels: their sums stay in the L1 cache */
+#define SUMMED 7   /* pixels at a time: images are often 7 wide */
+
+/* sums[c] + the sums of `pixels`: in whole vectors. */
+INLINE void add_pixels(const float *from, size_t pixels, size_t pixel_stride, size_t channels,
+                       float *sums) {
+    for (size_t c = 0; c < channels; c += VECTOR_WIDTH) {
+        vector sum = load(sums + c);
+        UNROLL for (size_t k = 0; k < pixels; k++) {
+            sum += load(from + k * pixel_stride + c);
+        }
+        store(sums + c, sum);
+    }
+}
+
+void UKERNEL(global_average_pool)(const float *from, size_t pixels, size_t pixel_stride,
+                                  size_t channels, float min, float max, float *to) {
+    vector low = all(min), high = all(max);
+    for (size_t first = 0; first < channels; first += MEANS) {
+        float sums[MEANS] = {0};
+        size_t count = channels - first < MEANS ? channels - first : MEANS;
+        size_t k = 0;
+        for (; k + SUMMED <= pixels; k += SUMMED) {
+            add_pixels(from + k * pixel_stride + first, SUMMED, pixel_stride, count, sums);
+        }
+        for (; k < pixels; k++) {
+            add_pixels(from + k * pixel_stride + first, 1, pixel_stride, count, sums);
+        }
+        for (size_t c = 0; c < count; c += VECTOR_WIDTH) {
+            vector v = load(sums + c) / all((float)pixels);
+            store_some(to + first + c, clamp(v, low, high), count - c);
+        }
+    }
+}

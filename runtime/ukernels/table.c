@@ -1,0 +1,17 @@
+/* The table of one set of instructions. */
+#include "runtime/ukernels/vector.h"
+
+extern const ukernels UKERNEL(table);
+const ukernels UKERNEL(table) = {
+    .name = UKERNEL_NAME,
+    .width = VECTOR_WIDTH,
+    .mr = GEMM_MR,
+    .nr = (size_t)VECTOR_WIDTH * GEMM_NR_VECTORS,
+    .gemm = UKERNEL(gemm),
+    .winograd = &UKERNEL(winograd),
+    .sliding = {UKERNEL(depthwise), UKERNEL(max_pool), UKERNEL(average_pool)},
+    .global_average_pool = UKERNEL(global_average_pool),
+    .peak = &UKERNEL(peak),
+    .dense = &UKERNEL(dense),
+    .elementwise = &UKERNEL(elementwise),
+};

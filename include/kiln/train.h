@@ -37,7 +37,8 @@ typedef enum kiln_activation {
     KILN_ACTIVATION_SOFTMAX = 4, /* of the last layer only */
     /* Of the last layer only: softmax of scale * cosine of the angle between features and a class's
      * weights; no bias (normalised softmax, for embeddings of faces). */
-    KILN_ACTIVATION_COSINE = 5
+    KILN_ACTIVATION_COSINE = 5,
+    KILN_ACTIVATION_COUNT = 6
 } kiln_activation;
 
 /* One dense layer: y = activation(W dropout(x) + b). */
@@ -70,7 +71,8 @@ typedef enum kiln_loss {
     KILN_LOSS_CROSS_ENTROPY = 0,      /* head ends in softmax or cosine */
     KILN_LOSS_MEAN_SQUARED_ERROR = 1, /* of the outputs against 1 for the class, 0 for the rest */
     /* Additive angular margin, Deng et al., 2019 (arXiv 1801.07698): cosine heads only. */
-    KILN_LOSS_ARCFACE = 2
+    KILN_LOSS_ARCFACE = 2,
+    KILN_LOSS_COUNT = 3
 } kiln_loss;
 
 /* Formulas, with g the gradient and t the step from 1:
@@ -83,7 +85,8 @@ typedef enum kiln_optimizer {
     KILN_OPTIMIZER_SGD = 0,
     KILN_OPTIMIZER_RMSPROP = 1,
     KILN_OPTIMIZER_ADAM = 2,
-    KILN_OPTIMIZER_ADAMW = 3
+    KILN_OPTIMIZER_ADAMW = 3,
+    KILN_OPTIMIZER_COUNT = 4
 } kiln_optimizer;
 
 typedef enum kiln_schedule {
@@ -94,6 +97,15 @@ typedef enum kiln_schedule {
                                   validation loss (training loss when there is none) */
     KILN_SCHEDULE_COUNT = 4
 } kiln_schedule;
+
+/* Names, as kiln_head_parse and the command's options take them: "relu", "cross-entropy", "adam",
+ * "plateau"; NULL past the last, so that a loop from 0 on finds them all. */
+KILN_API const char *kiln_activation_name(kiln_activation activation);
+KILN_API const char *kiln_loss_name(kiln_loss loss);
+KILN_API const char *kiln_optimizer_name(kiln_optimizer optimizer);
+KILN_API const char *kiln_schedule_name(kiln_schedule schedule);
+/* The learning rate to begin with; 0 for what is no optimizer. */
+KILN_API float kiln_optimizer_learning_rate(kiln_optimizer optimizer);
 
 typedef struct kiln_train_options {
     uint32_t class_count;           /* at least 2 */

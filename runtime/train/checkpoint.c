@@ -51,8 +51,8 @@ void weights_restore(kiln_trainer *t) {
 
 /* ---- What a checkpoint is of --------------------------------------------------------------- */
 
-/* What decides about the course of training; not the number of epochs, which may be raised (but
- * under a cosine schedule). */
+/* What decides about the course of training; not the number of epochs, which may be raised,
+ * unless the schedule depends on it. */
 static uint64_t fingerprint(const kiln_trainer *t) {
     kiln_train_options o;
     memset(&o, 0, sizeof o);
@@ -77,7 +77,7 @@ static uint64_t fingerprint(const kiln_trainer *t) {
     o.schedule_epochs = from->schedule_epochs;
     o.schedule_factor = from->schedule_factor;
     o.warmup_epochs = from->warmup_epochs;
-    o.epochs = from->schedule == KILN_SCHEDULE_COSINE ? from->epochs : 0;
+    o.epochs = schedule_of(from->schedule)->knows_end ? from->epochs : 0;
     o.batch_size = from->batch_size;
     o.shuffle = from->shuffle;
     o.fine_tune = from->fine_tune;
@@ -132,7 +132,8 @@ static void take_state(transfer *x, kiln_trainer *t) {
 }
 
 static size_t state_bytes(const kiln_trainer *t) {
-    size_t moments = optimizer_moments(&t->options), bytes = weights_count(&t->net);
+    size_t moments = optimizer_of(t->options.optimizer)->moments(&t->options);
+    size_t bytes = weights_count(&t->net);
     for (size_t k = 0; k < t->net.count; k++) {
         const dense *d = &t->net.layers[k];
         bytes += moments * (d->inputs + 1) * d->units;

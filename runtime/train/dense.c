@@ -1,6 +1,5 @@
 /* Dense layers: forward, and backward with the update made row by row, so that the gradient of all
  * weights never lies in memory. */
-#include "runtime/train/activation.h"
 #include "runtime/train/network.h"
 
 #include <math.h>
@@ -66,11 +65,11 @@ kiln_status network_create(const kiln_train_options *options, size_t features, p
                              .batch = options->batch_size,
                              .pool = pool,
                              .seed = options->seed,
-                             .loss = options->loss,
+                             .loss = loss_of(options->loss),
                              .label_smoothing = (real)options->label_smoothing,
                              .arc_margin = (real)options->arc_margin};
     bool good = true;
-    size_t widest = 0;
+    size_t widest = 0, moments = optimizer_of(options->optimizer)->moments(options);
     for (size_t k = 0; k < out_network->count; k++) {
         const kiln_head_layer *from = &options->head.layers[k];
         dense *d = &out_network->layers[k];
@@ -84,7 +83,7 @@ kiln_status network_create(const kiln_train_options *options, size_t features, p
                                              : default_scale(options->class_count);
         widest = d->inputs > widest ? d->inputs : widest;
         widest = d->units > widest ? d->units : widest;
-        good = good && allocate_layer(d, out_network->batch, optimizer_moments(options));
+        good = good && allocate_layer(d, out_network->batch, moments);
         if (good) {
             initialize_weights(d, options->seed, k);
         }
@@ -185,7 +184,7 @@ static kiln_status dense_forward(network *net, size_t layer, const real *x, size
         }
     }
     if (layer + 1 < net->count) {
-        activate_all(d->activation, d->output, d->units * count);
+        activation_of(d->activation)->apply(d->output, d->units * count);
     }
     return KILN_OK;
 }
@@ -271,9 +270,10 @@ static kiln_status pass_down(network *net, size_t layer, size_t count, kiln_erro
         }
     }
     real scale = 1 / (1 - d->dropout);
+    const activation *a = activation_of(below->activation);
     for (size_t k = 0; k < below->units * count; k++) {
         real kept = d->dropout <= 0 ? 1 : d->kept[k] ? scale : 0;
-        below->delta[k] *= kept * activation_slope(below->activation, below->output[k]);
+        below->delta[k] *= kept * a->slope(below->output[k]);
     }
     return KILN_OK;
 }
@@ -307,8 +307,8 @@ static void update_row(void *context, size_t index) {
     for (size_t k = 0; d->l2 > 0 && k < d->inputs; k++) {
         g[k] += 2 * d->l2 * w[k];
     }
-    optimizer_apply(r->u, d->inputs, w, g, d->moments[0] != NULL ? d->moments[0] + at : NULL,
-                    d->moments[1] != NULL ? d->moments[1] + at : NULL);
+    r->u->optimizer->apply(r->u, d->inputs, w, g, d->moments[0] != NULL ? d->moments[0] + at : NULL,
+                           d->moments[1] != NULL ? d->moments[1] + at : NULL);
     if (d->max_norm > 0) {
         limit_norm(w, d->inputs, d->max_norm);
     }
@@ -321,7 +321,7 @@ static void update_biases(dense *d, size_t count, const update *u, real *gradien
             gradients[row] += d->delta[row * count + n];
         }
     }
-    optimizer_apply(u, d->units, d->biases, gradients, d->bias_moments[0], d->bias_moments[1]);
+    u->optimizer->apply(u, d->units, d->biases, gradients, d->bias_moments[0], d->bias_moments[1]);
 }
 
 /* The gradient of some rows of weights at a time, delta x^T, and their update. */

@@ -1,48 +1,13 @@
-/* Heads and options: defaults, text, checks. */
-#include "runtime/train/head.h"
+/* Heads from text. */
+#include "runtime/train/network.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-void kiln_train_options_init(kiln_train_options *out_options) {
-    *out_options = (kiln_train_options){
-        .head = {.count = 1, .layers = {{.activation = KILN_ACTIVATION_SOFTMAX}}},
-        .standardize = true,
-        .arc_margin = 0.5f,
-        .optimizer = KILN_OPTIMIZER_ADAM,
-        .learning_rate = 0.001f,
-        .rho = 0.9f,
-        .beta1 = 0.9f,
-        .beta2 = 0.999f,
-        .epsilon = 1e-7f,
-        .weight_decay = 0.01f,
-        .schedule_epochs = 10,
-        .schedule_factor = 0.1f,
-        .epochs = 100,
-        .batch_size = 32,
-        .shuffle = true,
-        .restore_best = true,
-        .seed = 1,
-        .threads = 1};
-}
-
-/* ---- Text ---------------------------------------------------------------------------------- */
-
-static const struct {
-    const char *name;
-    kiln_activation activation;
-} activations[] = {
-    {"linear", KILN_ACTIVATION_LINEAR},   {"relu", KILN_ACTIVATION_RELU},
-    {"tanh", KILN_ACTIVATION_TANH},       {"sigmoid", KILN_ACTIVATION_SIGMOID},
-    {"softmax", KILN_ACTIVATION_SOFTMAX}, {"cosine", KILN_ACTIVATION_COSINE},
-};
-enum { ACTIVATIONS = sizeof activations / sizeof *activations };
-
 static bool find_activation(const char *name, kiln_activation *out_activation) {
-    for (size_t k = 0; k < ACTIVATIONS; k++) {
-        if (strcmp(activations[k].name, name) == 0) {
-            *out_activation = activations[k].activation;
+    for (kiln_activation k = 0; k < KILN_ACTIVATION_COUNT; k++) {
+        if (strcmp(activation_of(k)->name, name) == 0) {
+            *out_activation = k;
             return true;
         }
     }
@@ -107,7 +72,7 @@ static kiln_status read_dense(head_reading *r, const char *word, const char *uni
                          "maxnorm:LIMIT, or softmax, cosine, sigmoid, linear, tanh, relu",
                          word);
     }
-    if (!find_activation(name, &activation) || activation >= KILN_ACTIVATION_SOFTMAX) {
+    if (!find_activation(name, &activation) || !activation_of(activation)->inner) {
         return kiln_fail(r->error, KILN_ERROR_ARGUMENT,
                          "head: '%s': expected relu, tanh, sigmoid or linear behind the colon",
                          word);
@@ -168,80 +133,4 @@ kiln_status kiln_head_parse(const char *text, kiln_head *out_head, kiln_error *e
                          text);
     }
     return KILN_OK;
-}
-
-/* ---- Checks -------------------------------------------------------------------------------- */
-
-static kiln_status check_head(const kiln_train_options *o, kiln_error *error) {
-    const kiln_head *head = &o->head;
-    if (head->count < 1 || head->count > KILN_MAX_HEAD_LAYERS) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT, "a head has 1 to %d layers; found %u",
-                         KILN_MAX_HEAD_LAYERS, head->count);
-    }
-    for (uint32_t k = 0; k < head->count; k++) {
-        const kiln_head_layer *l = &head->layers[k];
-        bool last = k + 1 == head->count;
-        bool sound = (unsigned)l->activation <= KILN_ACTIVATION_COSINE && l->dropout >= 0 &&
-                     l->dropout < 1 && l->l2 >= 0 && isfinite(l->l2) && l->max_norm >= 0;
-        bool placed = last ? l->units == 0 || l->units == o->class_count
-                           : l->units > 0 && l->activation < KILN_ACTIVATION_SOFTMAX;
-        if (!sound || !placed) {
-            return kiln_fail(error, KILN_ERROR_ARGUMENT, "layer %u of the head: %s", k + 1,
-                             sound ? "units or activation do not fit its place"
-                                   : "activation, dropout, l2 or max_norm out of range");
-        }
-    }
-    kiln_activation last = head->layers[head->count - 1].activation;
-    bool softmax = last == KILN_ACTIVATION_SOFTMAX || last == KILN_ACTIVATION_COSINE;
-    if (o->loss == KILN_LOSS_CROSS_ENTROPY && !softmax) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT,
-                         "cross-entropy needs a head that ends in softmax or cosine");
-    }
-    if (o->loss == KILN_LOSS_ARCFACE && last != KILN_ACTIVATION_COSINE) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT, "ArcFace needs a head that ends in cosine");
-    }
-    return KILN_OK;
-}
-
-static bool in_range(float value, float least, float limit) {
-    return value >= least && value < limit; /* NaN is not */
-}
-
-kiln_status options_check(const kiln_train_options *o, kiln_error *error) {
-    const struct {
-        const char *name;
-        float value, least, limit;
-    } numbers[] = {
-        {"learning rate", o->learning_rate, 1e-12f, 1e6f},
-        {"momentum", o->momentum, 0, 1},
-        {"rho", o->rho, 0, 1},
-        {"beta1", o->beta1, 0, 1},
-        {"beta2", o->beta2, 0, 1},
-        {"epsilon", o->epsilon, 1e-30f, 1},
-        {"weight decay", o->weight_decay, 0, 1e3f},
-        {"label smoothing", o->label_smoothing, 0, 1},
-        {"margin", o->arc_margin, 0, 1.6f},
-        {"cosine scale", o->cosine_scale, 0, 1e4f},
-        {"schedule factor", o->schedule_factor, 1e-6f, 1.0001f},
-    };
-    for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++) {
-        if (!in_range(numbers[k].value, numbers[k].least, numbers[k].limit)) {
-            return kiln_fail(error, KILN_ERROR_ARGUMENT, "%s %g: expected %g to below %g",
-                             numbers[k].name, (double)numbers[k].value, (double)numbers[k].least,
-                             (double)numbers[k].limit);
-        }
-    }
-    if (o->class_count < 2 || o->class_count > 1u << 20) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT, "%u classes; a classifier needs 2 or more",
-                         o->class_count);
-    }
-    if (o->batch_size < 1 || o->batch_size > 1u << 16 || o->epochs < 1 || o->epochs > 1u << 20 ||
-        o->threads > 256 || (unsigned)o->schedule >= KILN_SCHEDULE_COUNT ||
-        o->schedule_epochs < 1 || (unsigned)o->loss > KILN_LOSS_ARCFACE ||
-        (unsigned)o->optimizer > KILN_OPTIMIZER_ADAMW || o->warmup_epochs > o->epochs) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT,
-                         "epochs, batch size, threads, warm-up, schedule, loss or optimizer out of "
-                         "range");
-    }
-    return o->fine_tune > 0 ? KILN_OK : check_head(o, error);
 }

@@ -1,6 +1,8 @@
-/* Losses and their gradients, from logits in columns: [classes][count]. */
-#include "runtime/train/activation.h"
+/* Losses and their gradients, from logits in columns: [classes][count]. One row of the table each.
+ */
+#include "runtime/train/network.h"
 
+#include <assert.h>
 #include <math.h>
 #include <tgmath.h>
 
@@ -21,16 +23,13 @@ void softmax_columns(real *z, size_t classes, size_t count) {
     }
 }
 
-static bool is_softmax(kiln_activation activation) {
-    return activation == KILN_ACTIVATION_SOFTMAX || activation == KILN_ACTIVATION_COSINE;
-}
-
 void network_scores(network *net, size_t count) {
     dense *last = &net->layers[net->count - 1];
-    if (is_softmax(last->activation)) {
+    const activation *a = activation_of(last->activation);
+    if (a->softmax) {
         softmax_columns(last->output, last->units, count);
     } else {
-        activate_all(last->activation, last->output, last->units * count);
+        a->apply(last->output, last->units * count);
     }
 }
 
@@ -61,16 +60,13 @@ static size_t best_class(const real *z, size_t classes, size_t count, size_t n) 
     return best;
 }
 
-/* -sum of target * log softmax, and its gradient; z becomes the softmax. */
-static double cross_entropy(const network *net, real *z, real *delta, size_t count, size_t n,
-                            uint32_t label, real weight) {
+/* -sum of target * log softmax, and its gradient. */
+static double cross_entropy(const network *net, size_t count, size_t n, uint32_t label,
+                            real weight) {
     const dense *last = &net->layers[net->count - 1];
     size_t classes = last->units;
-    real slope = 1, largest = 0, sum = 0;
-    if (net->loss == KILN_LOSS_ARCFACE) {
-        slope = add_margin(last->scale, net->arc_margin, &z[label * count + n]);
-    }
-    largest = z[best_class(z, classes, count, n) * count + n];
+    real *z = last->output;
+    real largest = z[best_class(z, classes, count, n) * count + n], sum = 0;
     for (size_t c = 0; c < classes; c++) {
         sum += exp(z[c * count + n] - largest);
     }
@@ -80,17 +76,29 @@ static double cross_entropy(const network *net, real *z, real *delta, size_t cou
         real target = off + (c == label ? 1 - net->label_smoothing : 0);
         real log_score = z[c * count + n] - log_sum, score = exp(log_score);
         loss -= (double)(target * log_score);
-        delta[c * count + n] = weight * (score - target) / (real)count;
+        last->delta[c * count + n] = weight * (score - target) / (real)count;
         z[c * count + n] = score;
     }
-    delta[label * count + n] *= slope;
     return loss;
 }
 
-/* Mean over classes of (y - target)^2; z holds the scores y already. */
-static double squared_error(const dense *last, const real *y, real *delta, size_t count, size_t n,
-                            uint32_t label, real weight) {
+/* Cross-entropy behind a margin. */
+static double arcface(const network *net, size_t count, size_t n, uint32_t label, real weight) {
+    const dense *last = &net->layers[net->count - 1];
+    real slope = add_margin(last->scale, net->arc_margin, &last->output[label * count + n]);
+    double loss = cross_entropy(net, count, n, label, weight);
+    last->delta[label * count + n] *= slope;
+    return loss;
+}
+
+/* Mean over classes of (y - target)^2. */
+static double squared_error(const network *net, size_t count, size_t n, uint32_t label,
+                            real weight) {
+    const dense *last = &net->layers[net->count - 1];
+    const activation *a = activation_of(last->activation);
     size_t classes = last->units;
+    const real *y = last->output;
+    real *delta = last->delta;
     real share = weight * 2 / (real)(classes * count), along = 0;
     double loss = 0;
     for (size_t c = 0; c < classes; c++) {
@@ -101,30 +109,71 @@ static double squared_error(const dense *last, const real *y, real *delta, size_
     }
     for (size_t c = 0; c < classes; c++) {
         real score = y[c * count + n];
-        delta[c * count + n] =
-            is_softmax(last->activation)
-                ? score * (delta[c * count + n] - along)
-                : delta[c * count + n] * activation_slope(last->activation, score);
+        delta[c * count + n] = a->softmax ? score * (delta[c * count + n] - along)
+                                          : delta[c * count + n] * a->slope(score);
     }
     return loss;
 }
 
+/* ---- The table ----------------------------------------------------------------------------- */
+
+static bool softmax_only(kiln_activation last) {
+    return activation_of(last)->softmax;
+}
+
+static bool cosine_only(kiln_activation last) {
+    return last == KILN_ACTIVATION_COSINE;
+}
+
+static bool any(kiln_activation last) {
+    (void)last;
+    return true;
+}
+
+#define LABEL_SMOOTHING RANGE("label smoothing", label_smoothing, 0, 1)
+
+static const loss_function losses[] = {
+    [KILN_LOSS_CROSS_ENTROPY] = {.name = "cross-entropy",
+                                 .fits = softmax_only,
+                                 .needs = "cross-entropy needs a head that ends in softmax or "
+                                          "cosine",
+                                 .sample = cross_entropy,
+                                 .ranges = RANGES(LABEL_SMOOTHING)},
+    [KILN_LOSS_MEAN_SQUARED_ERROR] = {.name = "mse",
+                                      .fits = any,
+                                      .of_scores = true,
+                                      .sample = squared_error},
+    [KILN_LOSS_ARCFACE] = {.name = "arcface",
+                           .fits = cosine_only,
+                           .needs = "ArcFace needs a head that ends in cosine",
+                           .sample = arcface,
+                           .ranges = RANGES(LABEL_SMOOTHING, RANGE("margin", arc_margin, 0, 1.6f))},
+};
+static_assert(sizeof losses / sizeof *losses == KILN_LOSS_COUNT,
+              "a loss of train.h has no row here");
+
+const loss_function *loss_of(kiln_loss which) {
+    return (unsigned)which < KILN_LOSS_COUNT ? &losses[which] : NULL;
+}
+
+const char *kiln_loss_name(kiln_loss which) {
+    const loss_function *l = loss_of(which);
+    return l != NULL ? l->name : NULL;
+}
+
 batch_result network_loss(network *net, const uint32_t *labels, const real *class_weights,
                           size_t count) {
-    dense *last = &net->layers[net->count - 1];
+    const dense *last = &net->layers[net->count - 1];
     batch_result result = {0};
     for (size_t n = 0; n < count; n++) {
         result.correct += best_class(last->output, last->units, count, n) == labels[n];
     }
-    bool squared = net->loss == KILN_LOSS_MEAN_SQUARED_ERROR;
-    if (squared) {
+    if (net->loss->of_scores) {
         network_scores(net, count);
     }
     for (size_t n = 0; n < count; n++) {
         real weight = class_weights != NULL ? class_weights[labels[n]] : 1;
-        double loss =
-            squared ? squared_error(last, last->output, last->delta, count, n, labels[n], weight)
-                    : cross_entropy(net, last->output, last->delta, count, n, labels[n], weight);
+        double loss = net->loss->sample(net, count, n, labels[n], weight);
         result.loss += (double)weight * loss;
     }
     return result;

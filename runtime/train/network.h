@@ -3,7 +3,8 @@
 #ifndef KILN_RUNTIME_NETWORK_H
 #define KILN_RUNTIME_NETWORK_H
 
-#include <kiln/train.h>
+#include "runtime/train/range.h"
+
 #include <pthreadpool.h>
 
 #ifndef KILN_TRAIN_REAL
@@ -42,20 +43,64 @@ void product_destroy(product *p);
 kiln_status product_once(size_t m, size_t k, size_t n, const real *a, const real *b, bool b_by_k,
                          real *y, pthreadpool_t pool, kiln_error *error);
 
-/* ---- Optimizer (optimizer.c) --------------------------------------------------------------- */
+/* ---- Optimizers (optimizer.c) -------------------------------------------------------------- */
 
+/* What an update needs to know besides the weights. */
 typedef struct update {
-    kiln_optimizer optimizer;
-    real rate, momentum, rho, beta1, beta2, epsilon, decay;
+    const struct optimizer *optimizer;
+    const kiln_train_options *options;
+    real rate;
     real correction1, correction2; /* 1 - beta^t */
-    bool nesterov;
 } update;
 
-/* How many numbers of state a weight has. */
-size_t optimizer_moments(const kiln_train_options *options);
+typedef struct optimizer {
+    const char *name;
+    float learning_rate; /* where the user gives none */
+    /* How many numbers of state a weight has: 0, 1 or 2. */
+    size_t (*moments)(const kiln_train_options *options);
+    /* w -= ... for `count` weights with gradients g and moments m and s; those that it does not
+     * have are NULL. */
+    void (*apply)(const update *u, size_t count, real *w, const real *g, real *m, real *s);
+    const range *ranges; /* NULL: none */
+} optimizer;
+
+/* NULL: not one. */
+const optimizer *optimizer_of(kiln_optimizer which);
 update optimizer_update(const kiln_train_options *options, real rate, uint64_t step);
-/* w -= ... for `count` weights with gradients g and state m, s (unused ones may be NULL). */
-void optimizer_apply(const update *u, size_t count, real *w, const real *g, real *m, real *s);
+
+/* ---- Activations (activation.c) ------------------------------------------------------------ */
+
+typedef struct activation {
+    const char *name;
+    bool inner;   /* may stand between layers, not only behind the last */
+    bool softmax; /* scores are the softmax of the logits */
+    /* The others: element by element, in place, and d y / d z from y. */
+    void (*apply)(real *z, size_t size);
+    real (*slope)(real y);
+    const range *ranges; /* NULL: none */
+} activation;
+
+/* NULL: not one. */
+const activation *activation_of(kiln_activation which);
+
+/* ---- Losses (loss.c) ----------------------------------------------------------------------- */
+
+struct network;
+
+typedef struct loss_function {
+    const char *name;
+    /* Whether a head may end in this activation, and what is said when it may not. */
+    bool (*fits)(kiln_activation last);
+    const char *needs;
+    bool of_scores; /* it takes scores, the others logits */
+    /* The loss of sample n of `count`, with the gradient of the batch's mean; leaves scores. */
+    double (*sample)(const struct network *net, size_t count, size_t n, uint32_t label,
+                     real weight);
+    const range *ranges; /* NULL: none */
+} loss_function;
+
+/* NULL: not one. */
+const loss_function *loss_of(kiln_loss which);
 
 /* ---- Layers (dense.c) ---------------------------------------------------------------------- */
 
@@ -87,7 +132,7 @@ typedef struct network {
     real *rows; /* scratch: gradients of some rows of weights, or transposed weights */
     size_t row_room;
     uint64_t seed;
-    kiln_loss loss;
+    const loss_function *loss;
     real label_smoothing, arc_margin;
 } network;
 

@@ -2,7 +2,7 @@
 #include "runtime/train/trainer.h"
 #include "runtime/kernels/xnnpack.h"
 #include "runtime/threads.h"
-#include "runtime/train/head.h"
+#include "runtime/train/options.h"
 #include "runtime/train/parts.h"
 
 #include <math.h>
@@ -315,10 +315,8 @@ static void divide_logits(dense *last, real temperature) {
 kiln_status kiln_trainer_calibrate(kiln_trainer *t, float *out_temperature, kiln_error *error) {
     const sample_set *set = &t->samples[KILN_VALIDATION];
     dense *last = &t->net.layers[t->net.count - 1];
-    bool softmax =
-        last->activation == KILN_ACTIVATION_SOFTMAX || last->activation == KILN_ACTIVATION_COSINE;
     *out_temperature = 1;
-    if (set->count == 0 || !softmax) {
+    if (set->count == 0 || !activation_of(last->activation)->softmax) {
         return KILN_OK;
     }
     float *scores = malloc(set->count * last->units * sizeof *scores);

@@ -63,6 +63,18 @@ void samples_gather(kiln_trainer *t, const float *features, const uint32_t *orde
 
 /* ---- schedule.c ---------------------------------------------------------------------------- */
 
+typedef struct schedule {
+    const char *name;
+    /* What the learning rate is multiplied by, `done` epochs (a fraction) after the beginning. */
+    double (*factor)(const kiln_trainer *t, uint32_t epoch, double done);
+    bool knows_end;      /* the factor depends on how many epochs there will be */
+    bool waits;          /* lowers progress.rate_factor after schedule_epochs without gain */
+    const range *ranges; /* NULL: none */
+} schedule;
+
+/* NULL: not one. */
+const schedule *schedule_of(kiln_schedule which);
+
 /* The learning rate of batch `batch` of `batches` in epoch `epoch` (from 0). */
 real schedule_rate(const kiln_trainer *t, uint32_t epoch, size_t batch, size_t batches);
 /* After an epoch: whether it was the best; early stopping and plateaus. */

@@ -83,7 +83,7 @@ static void prepare(const trial *t) {
     }
 }
 
-static double loss_of(const trial *t) {
+static double loss_at(const trial *t) {
     ck_assert_int_eq(network_forward(&net, features, BATCH, true, 9, &error), KILN_OK);
     batch_result r = network_loss(&net, labels, t->weighted ? class_weights : NULL, BATCH);
     return r.loss / (double)BATCH + network_penalty(&net);
@@ -95,9 +95,9 @@ static double check_weights(const trial *t, real *weights, const real *gradient,
     for (size_t k = 0; k < count; k++) {
         real kept = weights[k];
         weights[k] = kept + (real)STEP;
-        double up = loss_of(t), width = (double)weights[k];
+        double up = loss_at(t), width = (double)weights[k];
         weights[k] = kept - (real)STEP;
-        double down = loss_of(t);
+        double down = loss_at(t);
         width -= (double)weights[k];
         weights[k] = kept;
         double numeric = (up - down) / width, analytic = (double)gradient[k];
@@ -133,7 +133,7 @@ START_TEST(gradients_are_right) {
         before[l][0] = copy_of(d->weights, d->inputs * d->units);
         before[l][1] = d->biases != NULL ? copy_of(d->biases, d->units) : NULL;
     }
-    (void)loss_of(t);
+    (void)loss_at(t);
     update u = optimizer_update(&options, 1, 1);
     ck_assert_int_eq(network_backward(&net, BATCH, &u, &error), KILN_OK);
     for (size_t l = 0; l < net.count; l++) {
@@ -163,7 +163,7 @@ END_TEST
 START_TEST(max_norm_limits_every_unit) {
     static const trial t = {"6:relu,maxnorm:0.5,softmax", KILN_LOSS_CROSS_ENTROPY, 0, 0, false};
     prepare(&t);
-    (void)loss_of(&t);
+    (void)loss_at(&t);
     update u = optimizer_update(&options, 1, 1);
     ck_assert_int_eq(network_backward(&net, BATCH, &u, &error), KILN_OK);
     const dense *d = &net.layers[0];

@@ -78,18 +78,23 @@ static int note_batch(void *context, uint32_t epoch, size_t batch, size_t batche
     return 0;
 }
 
+static kiln_optimizer optimizer_named(const char *name) {
+    kiln_optimizer k = 0;
+    while (k < KILN_OPTIMIZER_COUNT && strcmp(kiln_optimizer_name(k), name) != 0) {
+        k++;
+    }
+    return k;
+}
+
 START_TEST(curves_are_numpys) {
     const char *name = oracle_runs[_i].name;
     kiln_train_options o = raw_options("8:tanh,softmax");
     o.shuffle = false;
     o.learning_rate = (float)oracle_runs[_i].rate;
     o.weight_decay = 0.05f;
-    o.optimizer = strcmp(name, "rmsprop") == 0 ? KILN_OPTIMIZER_RMSPROP
-                  : strcmp(name, "adam") == 0  ? KILN_OPTIMIZER_ADAM
-                  : strcmp(name, "adamw") == 0 ? KILN_OPTIMIZER_ADAMW
-                                               : KILN_OPTIMIZER_SGD;
     o.nesterov = strcmp(name, "nesterov") == 0;
     o.momentum = o.nesterov || strcmp(name, "momentum") == 0 ? 0.9f : 0;
+    o.optimizer = o.momentum > 0 ? KILN_OPTIMIZER_SGD : optimizer_named(name);
     kiln_trainer *t = make_trainer(NULL, &o, SAMPLES);
     curve c = {.count = 0};
     kiln_train_callbacks callbacks = {.context = &c, .batch = note_batch};
@@ -437,6 +442,52 @@ START_TEST(refuses_bad_options_and_samples) {
 }
 END_TEST
 
+/* A row for each enumerator: none without a name, none that does nothing, nothing behind the last.
+ */
+START_TEST(every_choice_trains) {
+    const kiln_train_options plain = raw_options("8:relu,cosine");
+    const kiln_epoch *history;
+    for (unsigned k = 0; k < KILN_OPTIMIZER_COUNT * KILN_LOSS_COUNT; k++) {
+        kiln_train_options o = plain;
+        o.optimizer = (kiln_optimizer)(k % KILN_OPTIMIZER_COUNT);
+        o.loss = (kiln_loss)(k / KILN_OPTIMIZER_COUNT);
+        o.schedule = (kiln_schedule)(k % KILN_SCHEDULE_COUNT);
+        o.learning_rate = kiln_optimizer_learning_rate(o.optimizer);
+        kiln_trainer *t = make_trainer(NULL, &o, SAMPLES);
+        GOOD(kiln_trainer_fit(t, NULL, &error));
+        size_t count = kiln_trainer_history(t, &history);
+        ck_assert_msg(history[count - 1].loss < history[0].loss, "%s, %s, %s",
+                      kiln_optimizer_name(o.optimizer), kiln_loss_name(o.loss),
+                      kiln_schedule_name(o.schedule));
+        kiln_trainer_destroy(t);
+    }
+}
+END_TEST
+
+#define CHECK_NAMES(kind, count)                                                                   \
+    for (unsigned k = 0; k <= (count); k++) {                                                      \
+        const char *name = kind((unsigned)k);                                                      \
+        ck_assert((name != NULL) == (k < (count)));                                                \
+        for (unsigned j = 0; j < k && name != NULL; j++) {                                         \
+            ck_assert_str_ne(name, kind((unsigned)j));                                             \
+        }                                                                                          \
+    }
+
+START_TEST(every_choice_has_a_name) {
+    CHECK_NAMES(kiln_optimizer_name, KILN_OPTIMIZER_COUNT)
+    CHECK_NAMES(kiln_loss_name, KILN_LOSS_COUNT)
+    CHECK_NAMES(kiln_schedule_name, KILN_SCHEDULE_COUNT)
+    CHECK_NAMES(kiln_activation_name, KILN_ACTIVATION_COUNT)
+    kiln_trainer *t;
+    kiln_train_options o = raw_options("softmax");
+    o.optimizer = KILN_OPTIMIZER_COUNT;
+    ck_assert_int_eq(kiln_trainer_create(NULL, &o, &t, &error), KILN_ERROR_ARGUMENT);
+    o = raw_options("softmax");
+    o.loss = KILN_LOSS_COUNT;
+    ck_assert_int_eq(kiln_trainer_create(NULL, &o, &t, &error), KILN_ERROR_ARGUMENT);
+}
+END_TEST
+
 START_TEST(says_when_the_loss_diverges) {
     kiln_train_options o = raw_options("16:linear,16:linear,linear");
     o.loss = KILN_LOSS_MEAN_SQUARED_ERROR;
@@ -474,6 +525,8 @@ int main(void) {
     tcase_add_test(tests, balances_uneven_classes);
     tcase_add_test(tests, refuses_bad_heads);
     tcase_add_test(tests, refuses_bad_options_and_samples);
+    tcase_add_test(tests, every_choice_trains);
+    tcase_add_test(tests, every_choice_has_a_name);
     tcase_add_test(tests, says_when_the_loss_diverges);
     tcase_add_test(tests, says_that_threads_cannot_start);
     suite_add_tcase(suite, tests);

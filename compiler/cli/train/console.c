@@ -7,11 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *activation_name(kiln_activation a) {
-    static const char *const names[] = {"linear", "relu", "tanh", "sigmoid", "softmax", "cosine"};
-    return (unsigned)a < sizeof names / sizeof *names ? names[a] : "?";
-}
-
 static void print_notes(const char *title, const data_note *notes, size_t count) {
     for (size_t k = 0; k < count && k < 10; k++) {
         text_print(stderr, "kiln: %s: %s\n", title, notes[k].text);
@@ -51,7 +46,7 @@ void console_summary(const training *t) {
         (void)kiln_trainer_layer(t->trainer, k, &info);
         size_t own = info.units * info.inputs + (info.biases != NULL ? info.units : 0);
         printf("dense %-4zu %-10s %10zu %10zu %9.2f %12zu\n", k + 1,
-               activation_name(info.activation), info.inputs, info.units, (double)info.dropout,
+               kiln_activation_name(info.activation), info.inputs, info.units, (double)info.dropout,
                own);
         parameters += own;
     }

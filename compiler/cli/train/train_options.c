@@ -165,34 +165,26 @@ static int wrong(const char *name, const char *value, const char *expected) {
     return usage(&command_train, "--%s %s: expected %s", name, value, expected);
 }
 
-/* The place of `value` in a list of words that ends in NULL; -1: none. */
-static int choice(const char *value, const char *const *words) {
-    for (int k = 0; words[k] != NULL; k++) {
-        if (strcmp(words[k], value) == 0) {
-            return k;
-        }
+/* Which of the library's names `value` is, and its number. */
+#define TAKE_NAMED(kind, place)                                                                    \
+    for (unsigned k = 0; kind(k) != NULL; k++) {                                                   \
+        if (strcmp(kind(k), value) == 0) {                                                         \
+            (place) = k;                                                                           \
+            return 0;                                                                              \
+        }                                                                                          \
     }
-    return -1;
-}
 
 static int take_choice(training *t, const char *name, const char *value) {
-    static const char *const losses[] = {"cross-entropy", "mse", "arcface", NULL};
-    static const char *const optimizers[] = {"sgd", "rmsprop", "adam", "adamw", NULL};
-    static const char *const schedules[] = {"constant", "step", "cosine", "plateau", NULL};
-    int k;
     if (strcmp(name, "loss") == 0) {
-        k = choice(value, losses);
-        t->options.loss = (kiln_loss)k;
-        return k >= 0 ? 0 : wrong(name, value, "cross-entropy, mse or arcface");
+        TAKE_NAMED(kiln_loss_name, t->options.loss)
+        return wrong(name, value, "cross-entropy, mse or arcface");
     }
     if (strcmp(name, "optimizer") == 0) {
-        k = choice(value, optimizers);
-        t->options.optimizer = (kiln_optimizer)k;
-        return k >= 0 ? 0 : wrong(name, value, "adam, adamw, sgd or rmsprop");
+        TAKE_NAMED(kiln_optimizer_name, t->options.optimizer)
+        return wrong(name, value, "adam, adamw, sgd or rmsprop");
     }
-    k = choice(value, schedules);
-    t->options.schedule = (kiln_schedule)k;
-    return k >= 0 ? 0 : wrong(name, value, "constant, step, cosine or plateau");
+    TAKE_NAMED(kiln_schedule_name, t->options.schedule)
+    return wrong(name, value, "constant, step, cosine or plateau");
 }
 
 static int take_special(training *t, const char *name, const char *value) {
@@ -294,7 +286,7 @@ static int settle(training *t, char **words, int count) {
         return usage(&command_train, "--nesterov needs --momentum");
     }
     if (isnan(t->options.learning_rate)) {
-        t->options.learning_rate = t->options.optimizer == KILN_OPTIMIZER_SGD ? 0.01f : 0.001f;
+        t->options.learning_rate = kiln_optimizer_learning_rate(t->options.optimizer);
     }
     t->source.threads = t->options.threads;
     if (t->source.augment == 0) {

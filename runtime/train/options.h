@@ -1,6 +1,6 @@
-/* Checks of heads and options. */
-#ifndef KILN_RUNTIME_HEAD_H
-#define KILN_RUNTIME_HEAD_H
+/* Checks of options, the head among them. */
+#ifndef KILN_TRAIN_OPTIONS_H
+#define KILN_TRAIN_OPTIONS_H
 
 #include <kiln/train.h>
 

@@ -9,10 +9,6 @@
 
 static const int64_t other_batches[GRAPH_OTHER_BATCHES] = {1, 2};
 
-bool tensor_depends_on_batch(const tensor *t) {
-    return t != NULL && t->other[0] != NULL;
-}
-
 static bool depends_on_batch(const graph *g, const node *n) {
     bool shape_only = (n->op->flags & OP_SHAPE_ONLY) != 0;
     for (size_t k = 0; k < n->input_count; k++) {
@@ -137,13 +133,6 @@ static kiln_status evaluate_at(graph *g, node *n, size_t other) {
     return status;
 }
 
-void tensor_release_other(tensor *t) {
-    for (size_t other = 0; other < GRAPH_OTHER_BATCHES; other++) {
-        free(t->other[other]);
-        t->other[other] = NULL;
-    }
-}
-
 /* What is the same at every batch needs no other values. */
 static void drop_equal(tensor *t) {
     size_t bytes = (size_t)tensor_elements(t) * kiln_dtype_size(t->dtype);
@@ -169,19 +158,6 @@ kiln_status graph_evaluate_other_batches(graph *g, node *n) {
         }
     }
     return status;
-}
-
-kiln_status tensor_copy_elements(const graph *g, const tensor *from, tensor *to) {
-    size_t bytes = (size_t)tensor_elements(to) * kiln_dtype_size(to->dtype);
-    memcpy(to->owned, from->data, bytes);
-    for (size_t other = 0; other < GRAPH_OTHER_BATCHES && from->other[other] != NULL; other++) {
-        to->other[other] = malloc(bytes + 1);
-        if (to->other[other] == NULL) {
-            return graph_fail(g, KILN_ERROR_MEMORY, "out of memory");
-        }
-        memcpy(to->other[other], from->other[other], bytes);
-    }
-    return KILN_OK;
 }
 
 /* ---- Nodes that a run computes ------------------------------------------------------------- */

@@ -1,26 +1,22 @@
-/* Making and freeing graphs, their nodes and tensors, and messages about them. */
+/* Making and freeing graphs, their nodes and tensors. */
 #include "compiler/graph/graph.h"
-#include "compiler/graph/pool.h"
+#include "compiler/graph/arena.h"
 #include "compiler/ops/ops.h"
-#include "runtime/base/text.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define LONGEST_MESSAGE 2048 /* kiln_fail cuts it, where words end */
 
 kiln_status graph_create(const char *file, kiln_error *error, graph **out_graph) {
     *out_graph = NULL;
     graph *g = calloc(1, sizeof *g);
-    pool *p = pool_create();
-    if (g == NULL || p == NULL) {
+    arena *a = arena_create();
+    if (g == NULL || a == NULL) {
         free(g);
-        pool_free(p);
+        arena_free(a);
         return kiln_fail(error, KILN_ERROR_MEMORY, "%s: out of memory", file);
     }
-    g->pool = p;
+    g->arena = a;
     g->error = error;
     g->file = file; /* until there is a copy of it, for the message */
     g->file = graph_strdup(g, file);
@@ -42,64 +38,17 @@ void graph_free(graph *g) {
     if (g->release_file != NULL) {
         g->release_file(g->file_context);
     }
-    pool_free(g->pool);
+    names_free(&g->names);
+    arena_free(g->arena);
     free(g);
-}
-
-/* ---- Messages ------------------------------------------------------------------------------ */
-
-kiln_status graph_fail(const graph *g, kiln_status status, const char *format, ...) {
-    char message[LONGEST_MESSAGE];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
-    return kiln_fail(g->error, status, "%s: %s", g->file, message);
-}
-
-kiln_status node_fail(const graph *g, const node *n, kiln_status status, const char *format, ...) {
-    char message[LONGEST_MESSAGE];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
-    return graph_fail(g, status, "node '%s' (%s): %s", n->name, n->op->name, message);
-}
-
-void graph_note(graph *g, const char *format, ...) {
-    size_t used = strlen(g->note);
-    if (used > 0) {
-        snprintf(g->note + used, sizeof g->note - used, "; ");
-        used = strlen(g->note);
-    }
-    va_list arguments;
-    va_start(arguments, format);
-    text_format(g->note + used, sizeof g->note - used, format, arguments);
-    va_end(arguments);
-}
-
-static bool is_explained(const graph *g, kiln_status status) {
-    return status == KILN_OK || g->error == NULL ||
-           (g->error->status == status && g->error->message[0] != '\0');
-}
-
-kiln_status node_explain(const graph *g, const node *n, kiln_status status) {
-    return is_explained(g, status) ? status
-                                   : node_fail(g, n, status, "%s", kiln_status_name(status));
-}
-
-kiln_status graph_explain(const graph *g, const char *step, kiln_status status) {
-    return is_explained(g, status)
-               ? status
-               : graph_fail(g, status, "%s: %s", step, kiln_status_name(status));
 }
 
 /* ---- Tensors ------------------------------------------------------------------------------- */
 
 static const char *fresh_name(graph *g, const char *name) {
     const char *fresh = name;
-    while (fresh == NULL || names_find(&g->pool->names, fresh) != NULL) {
-        fresh = graph_printf(g, "%s.%zu", name == NULL ? "t" : name, ++g->pool->fresh);
+    while (fresh == NULL || names_find(&g->names, fresh) != NULL) {
+        fresh = graph_printf(g, "%s.%zu", name == NULL ? "t" : name, ++g->fresh_names);
         if (fresh == NULL) {
             return NULL;
         }
@@ -115,9 +64,12 @@ tensor *graph_add_tensor(graph *g, const char *name, kiln_dtype dtype) {
     }
     t->name = unique;
     t->dtype = dtype;
-    tensor **tensors = pool_grow(g->pool, g->tensors, g->tensor_count, &g->tensor_capacity);
-    g->tensors = tensors != NULL ? tensors : g->tensors;
-    if (tensors == NULL || !names_enter(&g->pool->names, unique, t)) {
+    tensor **tensors = graph_grow(g, g->tensors, g->tensor_count, &g->tensor_capacity);
+    if (tensors == NULL) {
+        return NULL;
+    }
+    g->tensors = tensors;
+    if (!names_enter(&g->names, unique, t)) {
         graph_fail(g, KILN_ERROR_MEMORY, "out of memory");
         return NULL;
     }
@@ -127,8 +79,8 @@ tensor *graph_add_tensor(graph *g, const char *name, kiln_dtype dtype) {
 
 void graph_swap_names(graph *g, tensor *a, tensor *b) {
     const char *name = a->name;
-    name_slot *slot_a = names_find(&g->pool->names, a->name);
-    name_slot *slot_b = names_find(&g->pool->names, b->name);
+    name_slot *slot_a = names_find(&g->names, a->name);
+    name_slot *slot_b = names_find(&g->names, b->name);
     slot_a->value = b;
     slot_b->value = a;
     a->name = b->name;
@@ -136,7 +88,7 @@ void graph_swap_names(graph *g, tensor *a, tensor *b) {
 }
 
 tensor *graph_find_tensor(const graph *g, const char *name) {
-    name_slot *slot = names_find(&g->pool->names, name);
+    name_slot *slot = names_find(&g->names, name);
     return slot != NULL ? slot->value : NULL;
 }
 
@@ -181,8 +133,7 @@ static bool connect(graph *g, node *n) {
         }
     }
     for (size_t k = 0; k < n->input_count; k++) {
-        if (n->inputs[k] != NULL && !tensor_add_consumer(g->pool, n->inputs[k], n)) {
-            graph_fail(g, KILN_ERROR_MEMORY, "out of memory");
+        if (n->inputs[k] != NULL && tensor_add_consumer(g, n->inputs[k], n) != KILN_OK) {
             return false;
         }
     }
@@ -208,9 +159,8 @@ node *graph_insert_node(graph *g, size_t position, const op *op, const char *nam
     if (n->name == NULL || n->inputs == NULL || n->outputs == NULL) {
         return NULL;
     }
-    node **nodes = pool_grow(g->pool, g->nodes, g->node_count, &g->node_capacity);
+    node **nodes = graph_grow(g, g->nodes, g->node_count, &g->node_capacity);
     if (nodes == NULL) {
-        graph_fail(g, KILN_ERROR_MEMORY, "out of memory");
         return NULL;
     }
     g->nodes = nodes;

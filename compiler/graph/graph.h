@@ -4,6 +4,7 @@
 #ifndef KILN_COMPILER_GRAPH_H
 #define KILN_COMPILER_GRAPH_H
 
+#include "compiler/graph/name_table.h"
 #include <kiln/kiln.h>
 #include <kiln/plan_format.h>
 #include <stdio.h>
@@ -124,7 +125,9 @@ typedef struct graph {
     double folded_bytes, folded_work;
     char note[512];                      /* warnings for the user: graph_note */
     char fixed[96];                      /* the model's own shape where another was given, or "" */
-    struct pool *pool;                   /* memory of everything above */
+    struct arena *arena;                 /* memory of everything above */
+    name_table names;                    /* of tensors */
+    size_t fresh_names;                  /* made up so far */
     void (*release_file)(void *context); /* unmaps what constants point into */
     void *file_context;
 } graph;
@@ -139,6 +142,9 @@ void graph_free(graph *g);
 void *graph_allocate(graph *g, size_t size);
 const char *graph_strdup(graph *g, const char *text);
 const char *graph_printf(graph *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Room for one more pointer in an array of the graph's: the array itself while `count` is below its
+ * capacity, else a copy twice as large. NULL as graph_allocate; the array is then as it was. */
+void *graph_grow(graph *g, void *items, size_t count, size_t *inout_capacity);
 
 /* A new tensor; a NULL name, or one already taken with make_unique, gets a fresh name. NULL:
  * memory. */
@@ -178,6 +184,8 @@ kiln_status graph_refresh(graph *g);
 /* Every tensor's mark becomes 0. Whoever uses marks begins with this: others leave theirs behind.
  */
 void graph_clear_marks(const graph *g);
+/* Notes that n reads t once more. */
+kiln_status tensor_add_consumer(graph *g, tensor *t, node *n);
 /* Points one input elsewhere, keeping consumer lists right. */
 kiln_status node_set_input(graph *g, node *n, size_t k, tensor *t);
 /* All consumers of `from` read `to` instead. Where `from` is a graph output it stays one, so
@@ -212,7 +220,9 @@ kiln_status tensor_set_shape(const graph *g, const node *n, tensor *t, uint32_t 
                              const int64_t *dims);
 /* Gives a tensor zeroed owned data by its shape and dtype (evaluation). */
 kiln_status tensor_allocate(const graph *g, tensor *t);
-void tensor_release(tensor *t); /* frees owned data; the tensor is no constant afterwards */
+/* Frees owned data; the tensor is no constant afterwards. */
+void tensor_release(tensor *t);
+void tensor_release_other(tensor *t); /* its values at other batches alone */
 /* `to` has data of its own of the same size; values at other batches are copied, too. */
 kiln_status tensor_copy_elements(const graph *g, const tensor *from, tensor *to);
 /* "1x3x224x224"; batch shown as N. buffer is returned. */
@@ -252,6 +262,5 @@ kiln_status graph_evaluate_other_batches(graph *g, node *n);
 /* ... and whether what a run computes is sound at every batch: constants that depend on it only
  * shape tensors, which are multiples of it. */
 kiln_status graph_check_batch(graph *g, node *n);
-void tensor_release_other(tensor *t);
 
 #endif

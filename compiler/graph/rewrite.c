@@ -1,22 +1,16 @@
 /* Rewiring: consumer lists, and what passes leave behind swept up. */
 #include "compiler/graph/graph.h"
-#include "compiler/graph/pool.h"
 
 #include <string.h>
 
-bool tensor_add_consumer(pool *p, tensor *t, node *n) {
-    node **consumers = pool_grow(p, t->consumers, t->consumer_count, &t->consumer_capacity);
+kiln_status tensor_add_consumer(graph *g, tensor *t, node *n) {
+    node **consumers = graph_grow(g, t->consumers, t->consumer_count, &t->consumer_capacity);
     if (consumers == NULL) {
-        return false;
+        return KILN_ERROR_MEMORY;
     }
     t->consumers = consumers;
     t->consumers[t->consumer_count++] = n;
-    return true;
-}
-
-static kiln_status add_consumer(graph *g, tensor *t, node *n) {
-    return tensor_add_consumer(g->pool, t, n) ? KILN_OK
-                                              : graph_fail(g, KILN_ERROR_MEMORY, "out of memory");
+    return KILN_OK;
 }
 
 static void remove_consumer(tensor *t, const node *n) {
@@ -71,7 +65,8 @@ kiln_status graph_refresh(graph *g) {
             }
         }
         for (size_t i = 0; i < n->input_count; i++) {
-            kiln_status status = n->inputs[i] == NULL ? KILN_OK : add_consumer(g, n->inputs[i], n);
+            kiln_status status =
+                n->inputs[i] == NULL ? KILN_OK : tensor_add_consumer(g, n->inputs[i], n);
             if (status != KILN_OK) {
                 return status;
             }
@@ -86,7 +81,7 @@ kiln_status node_set_input(graph *g, node *n, size_t k, tensor *t) {
     if (old == t) {
         return KILN_OK;
     }
-    kiln_status status = t == NULL ? KILN_OK : add_consumer(g, t, n);
+    kiln_status status = t == NULL ? KILN_OK : tensor_add_consumer(g, t, n);
     if (status == KILN_OK) {
         n->inputs[k] = t;
         if (old != NULL) {
@@ -101,7 +96,7 @@ kiln_status graph_replace_uses(graph *g, tensor *from, tensor *to) {
         return KILN_OK;
     }
     for (size_t c = 0; c < from->consumer_count; c++) {
-        kiln_status status = add_consumer(g, to, from->consumers[c]);
+        kiln_status status = tensor_add_consumer(g, to, from->consumers[c]);
         if (status != KILN_OK) {
             return status;
         }

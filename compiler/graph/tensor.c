@@ -25,6 +25,10 @@ bool tensor_is_batched(const graph *g, const tensor *t) {
     return g->batch_symbolic && t->shape_known && t->rank > 0 && is_batched_dim(t->dims[0]);
 }
 
+bool tensor_depends_on_batch(const tensor *t) {
+    return t != NULL && t->other[0] != NULL;
+}
+
 bool tensor_same_shape(const tensor *a, const tensor *b) {
     return a->rank == b->rank &&
            (a->rank == 0 || memcmp(a->dims, b->dims, a->rank * sizeof *a->dims) == 0);
@@ -83,11 +87,31 @@ kiln_status tensor_allocate(const graph *g, tensor *t) {
     return KILN_OK;
 }
 
+void tensor_release_other(tensor *t) {
+    for (size_t other = 0; other < GRAPH_OTHER_BATCHES; other++) {
+        free(t->other[other]);
+        t->other[other] = NULL;
+    }
+}
+
 void tensor_release(tensor *t) {
     free(t->owned);
     t->owned = NULL;
     t->data = NULL;
     tensor_release_other(t);
+}
+
+kiln_status tensor_copy_elements(const graph *g, const tensor *from, tensor *to) {
+    size_t bytes = (size_t)tensor_elements(to) * kiln_dtype_size(to->dtype);
+    memcpy(to->owned, from->data, bytes);
+    for (size_t other = 0; other < GRAPH_OTHER_BATCHES && from->other[other] != NULL; other++) {
+        to->other[other] = malloc(bytes + 1);
+        if (to->other[other] == NULL) {
+            return graph_fail(g, KILN_ERROR_MEMORY, "out of memory");
+        }
+        memcpy(to->other[other], from->other[other], bytes);
+    }
+    return KILN_OK;
 }
 
 /* ---- Shapes -------------------------------------------------------------------------------- */

@@ -28,8 +28,8 @@ static Onnx__AttributeProto__AttributeType type_of(const Onnx__AttributeProto *p
                              : ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT;
 }
 
-/* A tensor of the attribute's own, which is no value of the graph. Its data are copied to the pool:
- * nobody would free what an aligned view of the file's may need. */
+/* A tensor of the attribute's own, which is no value of the graph. Its data are copied to the
+ * arena: nobody would free what an aligned view of the file's may need. */
 static kiln_status read_tensor(importing *im, const node *n, kiln_span message, attribute *a) {
     tensor t = {.name = graph_printf(im->g, "%s.%s", n->name, a->name)};
     a->t = graph_allocate(im->g, sizeof *a->t);
@@ -185,7 +185,7 @@ kiln_status import_default_attribute(importing *im, kiln_span message, node *cal
     return status;
 }
 
-/* Elements in the pool, which nobody frees. */
+/* Elements in the arena, which nobody frees. */
 static kiln_status take_tensor(importing *im, const node *n, const tensor *from, tensor *t) {
     t->dtype = from->dtype;
     t->narrow = from->narrow;

@@ -3,7 +3,7 @@
 #define KILN_COMPILER_IMPORTING_H
 
 #include "compiler/graph/element_type.h"
-#include "compiler/graph/names.h"
+#include "compiler/graph/name_table.h"
 #include "compiler/import/import.h"
 #include "onnx.pb-c.h"
 

@@ -88,7 +88,7 @@ kiln_status lower_status(const lowering *l);
  */
 typedef struct program_constant {
     tensor *source;   /* NULL: data */
-    const void *data; /* dense; owned by the graph's pool */
+    const void *data; /* dense; owned by the graph's arena */
     uint32_t rank;
     int64_t dims[KILN_MAX_RANK];
     int64_t strides[KILN_MAX_RANK]; /* elements of source */
@@ -151,7 +151,7 @@ uint64_t program_elements(const program_tensor *t); /* batch of one */
 kiln_plan_tensor_record program_record(const program_tensor *t);
 
 /* Everything: steps, aliasing, in-place, storages with lifetimes. Placement is place/'s. Owned by
- * the graph's pool. */
+ * the graph's arena. */
 kiln_status lower_graph_to_program(graph *g, const kiln_compile_options *options,
                                    program **out_program);
 

@@ -82,7 +82,7 @@ bool program_same_physical(const program_tensor *a, const program_tensor *b) {
     return memcmp(a_dims, b_dims, a->rank * sizeof *a_dims) == 0;
 }
 
-/* ---- Growing arrays in the graph's pool ---------------------------------------------------- */
+/* ---- Growing arrays in the graph's arena --------------------------------------------------- */
 
 static bool grow(lowering *l, void **inout_array, size_t count, size_t *inout_capacity,
                  size_t element) {

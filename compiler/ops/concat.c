@@ -141,7 +141,7 @@ static kiln_status split_sizes(const graph *g, const node *n, uint32_t axis, int
     return KILN_OK;
 }
 
-/* Axis and sizes; sizes live in the graph's pool. */
+/* Axis and sizes; sizes live in the graph's arena. */
 static kiln_status read_split(graph *g, const node *n, uint32_t *out_axis, int64_t **out_sizes) {
     *out_sizes = graph_allocate(g, n->output_count * sizeof **out_sizes);
     if (*out_sizes == NULL) {

@@ -4,25 +4,18 @@
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
 
-/* The nodes in their new order, in the graph's pool. */
+/* The nodes in their new order, in the graph's memory. */
 typedef struct node_order {
     node **nodes;
     size_t count, capacity;
 } node_order;
 
 static kiln_status put(graph *g, node_order *order, node *n) {
-    if (order->count == order->capacity) {
-        size_t capacity = 2 * order->capacity + g->node_count + 1;
-        node **nodes = graph_allocate(g, capacity * sizeof *nodes);
-        if (nodes == NULL) {
-            return KILN_ERROR_MEMORY;
-        }
-        for (size_t k = 0; k < order->count; k++) {
-            nodes[k] = order->nodes[k];
-        }
-        order->nodes = nodes;
-        order->capacity = capacity;
+    node **nodes = graph_grow(g, order->nodes, order->count, &order->capacity);
+    if (nodes == NULL) {
+        return KILN_ERROR_MEMORY;
     }
+    order->nodes = nodes;
     order->nodes[order->count++] = n;
     return KILN_OK;
 }

@@ -1,6 +1,6 @@
 /* An index by name: open addressing, the size a power of two. Names and values are the caller's. */
-#ifndef KILN_COMPILER_GRAPH_NAMES_H
-#define KILN_COMPILER_GRAPH_NAMES_H
+#ifndef KILN_COMPILER_GRAPH_NAME_TABLE_H
+#define KILN_COMPILER_GRAPH_NAME_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>

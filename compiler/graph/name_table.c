@@ -1,5 +1,5 @@
 /* An index by name. */
-#include "compiler/graph/names.h"
+#include "compiler/graph/name_table.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-kiln_status graph_create(const char *file, kiln_error *error, graph **out_graph) {
+kiln_status graph_create(const char *file, op_finder find_op, kiln_error *error,
+                         graph **out_graph) {
     *out_graph = NULL;
     graph *g = calloc(1, sizeof *g);
     arena *a = arena_create();
@@ -17,6 +18,7 @@ kiln_status graph_create(const char *file, kiln_error *error, graph **out_graph)
         return kiln_fail(error, KILN_ERROR_MEMORY, "%s: out of memory", file);
     }
     g->arena = a;
+    g->find_op = find_op;
     g->error = error;
     g->file = file; /* until there is a copy of it, for the message */
     g->file = graph_strdup(g, file);

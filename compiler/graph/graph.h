@@ -105,10 +105,14 @@ typedef struct node {
     size_t mark;
 } node;
 
+/* The row of an operator; NULL: there is none. */
+typedef const struct op *(*op_finder)(const char *name);
+
 typedef struct graph {
     const char *file; /* path of the model, for messages */
     int64_t opset;    /* of the default ONNX domain */
-    node **nodes;     /* in topological order */
+    op_finder find_op;
+    node **nodes; /* in topological order */
     size_t node_count, node_capacity;
     tensor **tensors;
     size_t tensor_count, tensor_capacity;
@@ -134,7 +138,8 @@ typedef struct graph {
 
 /* ---- Making and freeing -------------------------------------------------------------------- */
 
-kiln_status graph_create(const char *file, kiln_error *error, graph **out_graph);
+/* `find_op` is the operator table (op_find), which those consult who build nodes by name. */
+kiln_status graph_create(const char *file, op_finder find_op, kiln_error *error, graph **out_graph);
 void graph_free(graph *g);
 
 /* Zeroed memory that lives as long as the graph; NULL (and the graph's error set) when there is

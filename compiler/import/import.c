@@ -1,5 +1,6 @@
 /* ONNX to graph: map the file, walk over the model, import its parts one at a time. */
 #include "compiler/import/importing.h"
+#include "compiler/ops/ops.h"
 #include "runtime/base/files.h"
 
 #include <libgen.h>
@@ -222,7 +223,7 @@ kiln_status import_model(const char *path, const kiln_compile_options *options, 
     importing im = {.options = options != NULL ? options : &defaults,
                     .symbolic_batch = symbolic_batch};
     *out_graph = NULL;
-    kiln_status status = graph_create(path, error, &im.g);
+    kiln_status status = graph_create(path, op_find, error, &im.g);
     if (status != KILN_OK) {
         return status;
     }

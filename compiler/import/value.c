@@ -1,5 +1,6 @@
 /* Values in files: NumPy's .npy (numpy.lib.format, version 1 to 3) and ONNX TensorProto. */
 #include "compiler/import/importing.h"
+#include "compiler/ops/ops.h"
 #include "runtime/base/files.h"
 #include <kiln/element.h>
 
@@ -68,7 +69,7 @@ static kiln_status load_proto(const char *path, kiln_span file, kiln_value **out
     importing im = {.folder = "."};
     Onnx__TensorProto *p = onnx__tensor_proto__unpack(NULL, file.size, file.data);
     kiln_status status =
-        p != NULL ? graph_create(path, error, &im.g)
+        p != NULL ? graph_create(path, op_find, error, &im.g)
                   : kiln_fail(error, KILN_ERROR_FORMAT, "%s: not a serialised TensorProto%s", path,
                               file_instead(file));
     if (status != KILN_OK) {

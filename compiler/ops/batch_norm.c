@@ -211,18 +211,8 @@ static kiln_status lower_batch_norm(lowering *l, node *n) {
 }
 
 const op ops_batch_norm[] = {
-    {.name = "BatchNormalization",
-     .min_opset = 6,
-     .min_inputs = 5,
-     .max_inputs = 5,
-     .min_outputs = 1,
-     .max_outputs = 5,
-     .constant_inputs = 30,
-     .layout = OP_CHANNELS_LAST,
-     .flags = OP_CLAMPS,
-     .infer = infer_batch_norm,
-     .evaluate = evaluate_batch_norm,
-     .lower = lower_batch_norm,
-     .expand = expand_batch_norm},
+    {"BatchNormalization", 6, OP_INPUTS(5, 5), OP_OUTPUTS(1, 5), .constant_inputs = 30,
+     .layout = OP_CHANNELS_LAST, .flags = OP_CLAMPS, .infer = infer_batch_norm,
+     .evaluate = evaluate_batch_norm, .lower = lower_batch_norm, .expand = expand_batch_norm},
     {.name = NULL},
 };

@@ -22,14 +22,7 @@ static kiln_status expand_bitwise_not(expansion *e, node *n) {
 }
 
 const op ops_bitwise_not[] = {
-    {.name = "BitwiseNot",
-     .min_opset = 18,
-     .min_inputs = 1,
-     .max_inputs = 1,
-     .min_outputs = 1,
-     .max_outputs = 1,
-     .infer = infer_bitwise_not,
-     .evaluate = evaluate_bitwise_not,
-     .expand = expand_bitwise_not},
+    {"BitwiseNot", 18, OP_INPUTS(1, 1), OP_OUTPUTS(1, 1), .infer = infer_bitwise_not,
+     .evaluate = evaluate_bitwise_not, .expand = expand_bitwise_not},
     {.name = NULL},
 };

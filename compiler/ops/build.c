@@ -13,7 +13,7 @@ tensor *build_node(builder *b, const char *name, size_t count, tensor *const *in
         to = graph_add_tensor(b->g, NULL, KILN_F32);
     }
     b->made = b->status == KILN_OK && to != NULL
-                  ? graph_add_node(b->g, op_find(name), b->n->name, count, inputs, 1, &to)
+                  ? graph_add_node(b->g, b->g->find_op(name), b->n->name, count, inputs, 1, &to)
                   : NULL;
     if (b->made == NULL) {
         b->status = b->status == KILN_OK ? KILN_ERROR_MEMORY : b->status;

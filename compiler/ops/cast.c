@@ -69,16 +69,7 @@ static kiln_status lower_cast(lowering *l, node *n) {
 }
 
 const op ops_cast[] = {
-    {.name = "Cast",
-     .min_opset = 6,
-     .min_inputs = 1,
-     .max_inputs = 1,
-     .min_outputs = 1,
-     .max_outputs = 1,
-     .layout = OP_ANY,
-     .flags = OP_ELEMENTWISE,
-     .infer = infer_cast,
-     .evaluate = evaluate_cast,
-     .lower = lower_cast},
+    {"Cast", 6, OP_INPUTS(1, 1), OP_OUTPUTS(1, 1), .layout = OP_ANY, .flags = OP_ELEMENTWISE,
+     .infer = infer_cast, .evaluate = evaluate_cast, .lower = lower_cast},
     {.name = NULL},
 };

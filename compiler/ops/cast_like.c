@@ -25,14 +25,7 @@ static kiln_status expand_cast_like(expansion *e, node *n) {
 }
 
 const op ops_cast_like[] = {
-    {.name = "CastLike",
-     .min_opset = 15,
-     .min_inputs = 2,
-     .max_inputs = 2,
-     .min_outputs = 1,
-     .max_outputs = 1,
-     .infer = infer_cast_like,
-     .evaluate = evaluate_cast_like,
-     .expand = expand_cast_like},
+    {"CastLike", 15, OP_INPUTS(2, 2), OP_OUTPUTS(1, 1), .infer = infer_cast_like,
+     .evaluate = evaluate_cast_like, .expand = expand_cast_like},
     {.name = NULL},
 };

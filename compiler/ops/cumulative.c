@@ -68,16 +68,8 @@ static kiln_status lower_cumulative_sum(lowering *l, node *n) {
 }
 
 const op ops_cumulative[] = {
-    {.name = "CumSum",
-     .min_opset = 11,
-     .min_inputs = 2,
-     .max_inputs = 2,
-     .min_outputs = 1,
-     .max_outputs = 1,
-     .constant_inputs = 2,
-     .layout = OP_ANY,
-     .infer = infer_cumulative_sum,
-     .evaluate = evaluate_cumulative_sum,
+    {"CumSum", 11, OP_INPUTS(2, 2), OP_OUTPUTS(1, 1), .constant_inputs = 2, .layout = OP_ANY,
+     .infer = infer_cumulative_sum, .evaluate = evaluate_cumulative_sum,
      .lower = lower_cumulative_sum},
     {.name = NULL},
 };

@@ -376,15 +376,7 @@ static kiln_status expand_einsum(expansion *e, node *n) {
 }
 
 const op ops_einsum[] = {
-    {.name = "Einsum",
-     .min_opset = 12,
-     .min_inputs = 1,
-     .max_inputs = TERMS,
-     .min_outputs = 1,
-     .max_outputs = 1,
-     .infer = infer_einsum,
-     .evaluate = evaluate_einsum,
-     .work = work_of_einsum,
-     .expand = expand_einsum},
+    {"Einsum", 12, OP_INPUTS(1, TERMS), OP_OUTPUTS(1, 1), .infer = infer_einsum,
+     .evaluate = evaluate_einsum, .work = work_of_einsum, .expand = expand_einsum},
     {.name = NULL},
 };

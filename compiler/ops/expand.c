@@ -33,7 +33,7 @@ static kiln_status settle(expansion *e, node *made) {
 
 static tensor *add_node(expansion *e, const char *op, size_t count, tensor *const *inputs,
                         tensor *y, const attribute *with) {
-    node *made = graph_add_node(e->g, op_find(op), e->n->name, count, inputs, 1, &y);
+    node *made = graph_add_node(e->g, e->g->find_op(op), e->n->name, count, inputs, 1, &y);
     if (made == NULL) {
         return failed(e, KILN_ERROR_MEMORY);
     }

@@ -90,15 +90,7 @@ static kiln_status lower_gather(lowering *l, node *n) {
 }
 
 const op ops_gather[] = {
-    {.name = "Gather",
-     .min_opset = 1,
-     .min_inputs = 2,
-     .max_inputs = 2,
-     .min_outputs = 1,
-     .max_outputs = 1,
-     .layout = OP_ROW_MAJOR,
-     .infer = infer_gather,
-     .evaluate = evaluate_gather,
-     .lower = lower_gather},
+    {"Gather", 1, OP_INPUTS(2, 2), OP_OUTPUTS(1, 1), .layout = OP_ROW_MAJOR, .infer = infer_gather,
+     .evaluate = evaluate_gather, .lower = lower_gather},
     {.name = NULL},
 };

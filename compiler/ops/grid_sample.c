@@ -167,15 +167,7 @@ static kiln_status lower_grid_sample(lowering *l, node *n) {
 }
 
 const op ops_grid_sample[] = {
-    {.name = "GridSample",
-     .min_opset = 16,
-     .min_inputs = 2,
-     .max_inputs = 2,
-     .min_outputs = 1,
-     .max_outputs = 1,
-     .layout = OP_CHANNELS_LAST,
-     .infer = infer_grid_sample,
-     .evaluate = evaluate_grid_sample,
-     .lower = lower_grid_sample},
+    {"GridSample", 16, OP_INPUTS(2, 2), OP_OUTPUTS(1, 1), .layout = OP_CHANNELS_LAST,
+     .infer = infer_grid_sample, .evaluate = evaluate_grid_sample, .lower = lower_grid_sample},
     {.name = NULL},
 };

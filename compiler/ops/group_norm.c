@@ -183,23 +183,9 @@ static kiln_status expand_mvn(expansion *e, node *n) {
 }
 
 const op ops_group_norm[] = {
-    {.name = "GroupNormalization",
-     .min_opset = 18,
-     .min_inputs = 3,
-     .max_inputs = 3,
-     .min_outputs = 1,
-     .max_outputs = 1,
-     .infer = infer_group_norm,
-     .evaluate = evaluate_group_norm,
-     .expand = expand_group_norm},
-    {.name = "MeanVarianceNormalization",
-     .min_opset = 9,
-     .min_inputs = 1,
-     .max_inputs = 1,
-     .min_outputs = 1,
-     .max_outputs = 1,
-     .infer = infer_mvn,
-     .evaluate = evaluate_mvn,
-     .expand = expand_mvn},
+    {"GroupNormalization", 18, OP_INPUTS(3, 3), OP_OUTPUTS(1, 1), .infer = infer_group_norm,
+     .evaluate = evaluate_group_norm, .expand = expand_group_norm},
+    {"MeanVarianceNormalization", 9, OP_INPUTS(1, 1), OP_OUTPUTS(1, 1), .infer = infer_mvn,
+     .evaluate = evaluate_mvn, .expand = expand_mvn},
     {.name = NULL},
 };

@@ -157,24 +157,9 @@ static kiln_status expand_hardmax(expansion *e, node *n) {
 }
 
 const op ops_one_hot[] = {
-    {.name = "OneHot",
-     .min_opset = 9,
-     .min_inputs = 3,
-     .max_inputs = 3,
-     .min_outputs = 1,
-     .max_outputs = 1,
-     .constant_inputs = 2,
-     .infer = infer_one_hot,
-     .evaluate = evaluate_one_hot,
-     .expand = expand_one_hot},
-    {.name = "Hardmax",
-     .min_opset = 1,
-     .min_inputs = 1,
-     .max_inputs = 1,
-     .min_outputs = 1,
-     .max_outputs = 1,
-     .infer = infer_hardmax,
-     .evaluate = evaluate_hardmax,
-     .expand = expand_hardmax},
+    {"OneHot", 9, OP_INPUTS(3, 3), OP_OUTPUTS(1, 1), .constant_inputs = 2, .infer = infer_one_hot,
+     .evaluate = evaluate_one_hot, .expand = expand_one_hot},
+    {"Hardmax", 1, OP_INPUTS(1, 1), OP_OUTPUTS(1, 1), .infer = infer_hardmax,
+     .evaluate = evaluate_hardmax, .expand = expand_hardmax},
     {.name = NULL},
 };

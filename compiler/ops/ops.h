@@ -52,8 +52,7 @@ typedef struct resolution {
 typedef struct op {
     const char *name;
     int min_opset; /* of the first version with these semantics that infer understands */
-    uint8_t min_inputs, max_inputs; /* 255: any number */
-    uint8_t min_outputs, max_outputs;
+    uint8_t min_inputs, max_inputs, min_outputs, max_outputs; /* see OP_INPUTS, OP_OUTPUTS */
     uint32_t constant_inputs; /* bit k: input k, if present, must be known at compile time */
     op_layout layout;
     uint32_t flags;
@@ -65,53 +64,63 @@ typedef struct op {
     double (*work)(const node *n); /* steps of evaluate; NULL: about one an element */
 } op;
 
+/* Of a row: how many inputs and outputs it has, at least and at most (255: any number). */
+#define OP_INPUTS(least, most) .min_inputs = (least), .max_inputs = (most)
+#define OP_OUTPUTS(least, most) .min_outputs = (least), .max_outputs = (most)
+
 /* NULL: not in the table. */
 const op *op_find(const char *name);
 
-/* Groups of rows, one array a file of compiler/ops/, ended by a row with a NULL name. The table in
- * table.c lists the groups. */
-extern const op ops_convolution[]; /* conv.c: Conv, ConvTranspose */
-extern const op ops_dense[];       /* dense.c: Gemm, MatMul */
-extern const op ops_pool[]; /* pool.c: MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool */
-extern const op ops_batch_norm[];    /* batch_norm.c: BatchNormalization */
-extern const op ops_normalization[]; /* normalization.c: InstanceNormalization, LayerNormalization,
-                                        LRN, LpNormalization */
-extern const op ops_group_norm[];  /* group_norm.c: GroupNormalization, MeanVarianceNormalization */
-extern const op ops_unary[];       /* unary.c: Relu .. Not, Clip, Dropout, Identity */
-extern const op ops_cast[];        /* cast.c: Cast */
-extern const op ops_cast_like[];   /* cast_like.c: CastLike */
-extern const op ops_unary_more[];  /* unary_more.c: Sin .. Atanh, ThresholdedRelu, Shrink */
-extern const op ops_float_test[];  /* float_test.c: IsNaN, IsInf */
-extern const op ops_bitwise_not[]; /* bitwise_not.c: BitwiseNot */
-extern const op ops_binary[];      /* binary.c: Add .. BitShift, Pow, PRelu, Min/Max/Sum/Mean */
-extern const op ops_where[];       /* where.c: Where */
-extern const op ops_softmax[];     /* softmax.c: Softmax, LogSoftmax */
-extern const op ops_reduce[];      /* reduce.c: Reduce* */
-extern const op ops_select[];      /* select.c: ArgMax, ArgMin, TopK */
-extern const op ops_one_hot[];     /* one_hot.c: OneHot, Hardmax */
-extern const op ops_mask[];        /* mask.c: Trilu, EyeLike, Compress, NonZero */
-extern const op ops_unique[];      /* unique.c: Unique */
-extern const op ops_einsum[];      /* einsum.c: Einsum */
-extern const op ops_concat[];      /* concat.c: Concat, Split */
-extern const op ops_slice[];       /* slice.c: Slice */
-extern const op ops_pad[];         /* pad.c: Pad */
-extern const op ops_rearrange[];   /* rearrange.c: Transpose, Expand, Tile, DepthToSpace,
-                                      SpaceToDepth, ChannelShuffle (ours) */
-extern const op ops_gather[];      /* gather.c: Gather */
-extern const op ops_indexed[];     /* indexed.c: GatherElements, GatherND, Scatter* */
-extern const op ops_cumulative[];  /* cumulative.c: CumSum */
-extern const op ops_grid_sample[]; /* grid_sample.c: GridSample */
-extern const op ops_roi_align[];   /* roi_align.c: RoiAlign */
-extern const op ops_unpool[];      /* unpool.c: MaxUnpool */
-extern const op ops_view[];        /* view.c: Reshape, Flatten, Squeeze, Unsqueeze */
-extern const op ops_shape[];       /* shape.c: Shape, Size, Range, ConstantOfShape, Constant */
-extern const op ops_resize[];      /* resize.c: Resize, Upsample */
-extern const op ops_refused[];     /* refused.c: NonMaxSuppression */
-extern const op ops_quantize[]; /* quantize.c: QuantizeLinear, DequantizeLinear, ours of the kind */
-extern const op ops_quantized[]; /* quantized.c: QLinear*, *Integer */
-extern const op ops_fused[];     /* fused.c: com.microsoft.FusedConv and others of the kind */
-extern const op ops_structure[]; /* structure.c: If, Sequence* */
-extern const op ops_layout[];    /* layout.c: Layout, FlattenChannelsLast (ours) */
+/* Groups of rows, one array a file of compiler/ops/, ended by a row with a NULL name: GROUP is
+ * given ops_GROUP's suffix. A new file's line here enters it into the table. */
+#define OP_GROUPS(GROUP)                                                                           \
+    GROUP(convolution)   /* conv.c: Conv, ConvTranspose */                                         \
+    GROUP(dense)         /* dense.c: Gemm, MatMul */                                               \
+    GROUP(pool)          /* pool.c: MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool */      \
+    GROUP(batch_norm)    /* batch_norm.c: BatchNormalization */                                    \
+    GROUP(normalization) /* normalization.c: InstanceNormalization, LayerNormalization, LRN,       \
+                            LpNormalization */                                                     \
+    GROUP(group_norm)    /* group_norm.c: GroupNormalization, MeanVarianceNormalization */         \
+    GROUP(unary)         /* unary.c: Relu .. Shrink, Not */                                        \
+    GROUP(clip)          /* clip.c: Clip */                                                        \
+    GROUP(identity)      /* identity.c: Identity, Dropout */                                       \
+    GROUP(cast)          /* cast.c: Cast */                                                        \
+    GROUP(cast_like)     /* cast_like.c: CastLike */                                               \
+    GROUP(float_test)    /* float_test.c: IsNaN, IsInf */                                          \
+    GROUP(bitwise_not)   /* bitwise_not.c: BitwiseNot */                                           \
+    GROUP(binary)        /* binary.c: Add .. BitShift, Pow, PRelu, Min/Max/Sum/Mean */             \
+    GROUP(where)         /* where.c: Where */                                                      \
+    GROUP(softmax)       /* softmax.c: Softmax, LogSoftmax */                                      \
+    GROUP(reduce)        /* reduce.c: Reduce* */                                                   \
+    GROUP(select)        /* select.c: ArgMax, ArgMin, TopK */                                      \
+    GROUP(one_hot)       /* one_hot.c: OneHot, Hardmax */                                          \
+    GROUP(mask)          /* mask.c: Trilu, EyeLike, Compress, NonZero */                           \
+    GROUP(unique)        /* unique.c: Unique */                                                    \
+    GROUP(einsum)        /* einsum.c: Einsum */                                                    \
+    GROUP(concat)        /* concat.c: Concat, Split */                                             \
+    GROUP(slice)         /* slice.c: Slice */                                                      \
+    GROUP(pad)           /* pad.c: Pad */                                                          \
+    GROUP(rearrange)     /* rearrange.c: Transpose, Expand, Tile, DepthToSpace, SpaceToDepth,      \
+                            ChannelShuffle (ours) */                                               \
+    GROUP(gather)        /* gather.c: Gather */                                                    \
+    GROUP(indexed)       /* indexed.c: GatherElements, GatherND, Scatter* */                       \
+    GROUP(cumulative)    /* cumulative.c: CumSum */                                                \
+    GROUP(grid_sample)   /* grid_sample.c: GridSample */                                           \
+    GROUP(roi_align)     /* roi_align.c: RoiAlign */                                               \
+    GROUP(unpool)        /* unpool.c: MaxUnpool */                                                 \
+    GROUP(view)          /* view.c: Reshape, Flatten, Squeeze, Unsqueeze */                        \
+    GROUP(shape)         /* shape.c: Shape, Size, Range, ConstantOfShape, Constant */              \
+    GROUP(resize)        /* resize.c: Resize, Upsample */                                          \
+    GROUP(refused)       /* refused.c: NonMaxSuppression */                                        \
+    GROUP(quantize)      /* quantize.c: QuantizeLinear, DequantizeLinear, ours of the kind */      \
+    GROUP(quantized)     /* quantized.c: QLinear*, *Integer */                                     \
+    GROUP(layout)        /* layout.c: Layout, FlattenChannelsLast (ours) */                        \
+    GROUP(structure)     /* structure.c: If, Sequence* */                                          \
+    GROUP(fused)         /* fused.c: com.microsoft.FusedConv and others of the kind */
+
+#define DECLARE_GROUP(name) extern const op ops_##name[];
+OP_GROUPS(DECLARE_GROUP)
+#undef DECLARE_GROUP
 
 /* ---- Shared by rows (support.c) ------------------------------------------------------------ */
 

@@ -179,16 +179,7 @@ static kiln_status lower_pad(lowering *l, node *n) {
 }
 
 const op ops_pad[] = {
-    {.name = "Pad",
-     .min_opset = 2,
-     .min_inputs = 1,
-     .max_inputs = 4,
-     .min_outputs = 1,
-     .max_outputs = 1,
-     .constant_inputs = 14,
-     .layout = OP_ANY,
-     .infer = infer_pad,
-     .evaluate = evaluate_pad,
-     .lower = lower_pad},
+    {"Pad", 2, OP_INPUTS(1, 4), OP_OUTPUTS(1, 1), .constant_inputs = 14, .layout = OP_ANY,
+     .infer = infer_pad, .evaluate = evaluate_pad, .lower = lower_pad},
     {.name = NULL},
 };

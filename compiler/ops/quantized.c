@@ -202,7 +202,7 @@ static kiln_status resolve_dynamic(graph *g, node *n, resolution *out) {
             return KILN_ERROR_MEMORY;
         }
     }
-    if (graph_add_node(g, op_find("QuantizeRange"), n->name, 1, &x, 2, pair) == NULL) {
+    if (graph_add_node(g, g->find_op("QuantizeRange"), n->name, 1, &x, 2, pair) == NULL) {
         return KILN_ERROR_MEMORY;
     }
     pair[1]->narrow = KILN_U8;
@@ -236,12 +236,6 @@ const op ops_quantized[] = {
     UNARY("LeakyRelu"),
     UNARY("Softmax"),
     UNARY("ReduceMean"),
-    {.name = "DynamicQuantizeLinear",
-     .min_opset = 11,
-     .min_inputs = 1,
-     .max_inputs = 1,
-     .min_outputs = 1,
-     .max_outputs = 3,
-     .resolve = resolve_dynamic},
+    {"DynamicQuantizeLinear", 11, OP_INPUTS(1, 1), OP_OUTPUTS(1, 3), .resolve = resolve_dynamic},
     {.name = NULL},
 };

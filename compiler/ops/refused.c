@@ -10,13 +10,7 @@ static kiln_status infer_suppression(graph *g, node *n) {
 }
 
 const op ops_refused[] = {
-    {.name = "NonMaxSuppression",
-     .min_opset = 10,
-     .min_inputs = 2,
-     .max_inputs = 5,
-     .min_outputs = 1,
-     .max_outputs = 1,
-     .infer = infer_suppression,
+    {"NonMaxSuppression", 10, OP_INPUTS(2, 5), OP_OUTPUTS(1, 1), .infer = infer_suppression,
      .lower = lower_unfoldable},
     {.name = NULL},
 };

@@ -151,16 +151,8 @@ static kiln_status lower_roi_align(lowering *l, node *n) {
 }
 
 const op ops_roi_align[] = {
-    {.name = "RoiAlign",
-     .min_opset = 10,
-     .min_inputs = 3,
-     .max_inputs = 3,
-     .min_outputs = 1,
-     .max_outputs = 1,
-     .layout = OP_CHANNELS_LAST,
-     .infer = infer_roi_align,
-     .evaluate = evaluate_roi_align,
-     .work = work_of_roi_align,
+    {"RoiAlign", 10, OP_INPUTS(3, 3), OP_OUTPUTS(1, 1), .layout = OP_CHANNELS_LAST,
+     .infer = infer_roi_align, .evaluate = evaluate_roi_align, .work = work_of_roi_align,
      .lower = lower_roi_align},
     {.name = NULL},
 };

@@ -143,16 +143,7 @@ static kiln_status lower_slice_node(lowering *l, node *n) {
 }
 
 const op ops_slice[] = {
-    {.name = "Slice",
-     .min_opset = 1,
-     .min_inputs = 1,
-     .max_inputs = 5,
-     .min_outputs = 1,
-     .max_outputs = 1,
-     .constant_inputs = 30,
-     .layout = OP_ANY,
-     .infer = infer_slice,
-     .evaluate = evaluate_slice,
-     .lower = lower_slice_node},
+    {"Slice", 1, OP_INPUTS(1, 5), OP_OUTPUTS(1, 1), .constant_inputs = 30, .layout = OP_ANY,
+     .infer = infer_slice, .evaluate = evaluate_slice, .lower = lower_slice_node},
     {.name = NULL},
 };

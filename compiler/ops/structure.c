@@ -54,7 +54,7 @@ static kiln_status add(graph *g, const node *n, const char *op_name, size_t inpu
                        tensor *const *inputs, size_t output_count, tensor *const *outputs,
                        node **out_node) {
     node *made =
-        graph_add_node(g, op_find(op_name), n->name, input_count, inputs, output_count, outputs);
+        graph_add_node(g, g->find_op(op_name), n->name, input_count, inputs, output_count, outputs);
     if (out_node != NULL) {
         *out_node = made;
     }

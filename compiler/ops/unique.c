@@ -189,15 +189,7 @@ static kiln_status evaluate_unique(graph *g, node *n) {
 }
 
 const op ops_unique[] = {
-    {.name = "Unique",
-     .min_opset = 11,
-     .min_inputs = 1,
-     .max_inputs = 1,
-     .min_outputs = 1,
-     .max_outputs = 4,
-     .constant_inputs = 1,
-     .infer = infer_unique,
-     .evaluate = evaluate_unique,
-     .lower = lower_unfoldable},
+    {"Unique", 11, OP_INPUTS(1, 1), OP_OUTPUTS(1, 4), .constant_inputs = 1, .infer = infer_unique,
+     .evaluate = evaluate_unique, .lower = lower_unfoldable},
     {.name = NULL},
 };

@@ -122,15 +122,7 @@ static kiln_status expand_unpool(expansion *e, node *n) {
 }
 
 const op ops_unpool[] = {
-    {.name = "MaxUnpool",
-     .min_opset = 9,
-     .min_inputs = 2,
-     .max_inputs = 3,
-     .min_outputs = 1,
-     .max_outputs = 1,
-     .constant_inputs = 4,
-     .infer = infer_unpool,
-     .evaluate = evaluate_unpool,
-     .expand = expand_unpool},
+    {"MaxUnpool", 9, OP_INPUTS(2, 3), OP_OUTPUTS(1, 1), .constant_inputs = 4, .infer = infer_unpool,
+     .evaluate = evaluate_unpool, .expand = expand_unpool},
     {.name = NULL},
 };

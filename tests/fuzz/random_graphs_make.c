@@ -255,7 +255,7 @@ bool make_network(uint64_t seed, kiln_error *error, generator *out_generator) {
     static const int64_t opsets[] = {12, 13, 13, 17, 18, 21}, batches[] = {1, 1, 2, 3};
     generator *r = out_generator;
     *r = (generator){.state = seed * 0x2545f4914f6cdd1du};
-    if (graph_create("random", error, &r->g) != KILN_OK) {
+    if (graph_create("random", op_find, error, &r->g) != KILN_OK) {
         abort();
     }
     bool open = chance(r, 60);

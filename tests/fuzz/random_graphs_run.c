@@ -73,7 +73,7 @@ static void copy_node(graph *g, const node *n, tensor **twins) {
 /* The same network with its batch fixed; twins[t->mark] is t's. */
 static graph *fix_batch(const generator *r, int64_t batch, kiln_error *error, tensor **twins) {
     graph *g;
-    if (graph_create("random", error, &g) != KILN_OK) {
+    if (graph_create("random", op_find, error, &g) != KILN_OK) {
         abort();
     }
     g->opset = r->g->opset;

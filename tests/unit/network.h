@@ -51,7 +51,7 @@ static inline float random_normal(uint64_t *state) {
 /* With the batch open, or of so many samples. */
 static inline void network_begin_at(network *n, uint64_t seed, int64_t batch) {
     *n = (network){.state = seed, .batch = batch};
-    ck_assert_int_eq(graph_create("test", &network_error, &n->g), KILN_OK);
+    ck_assert_int_eq(graph_create("test", op_find, &network_error, &n->g), KILN_OK);
     n->g->opset = 13;
     n->g->producer = "test";
     n->g->batch_symbolic = batch == GRAPH_BATCH;

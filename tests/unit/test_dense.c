@@ -306,7 +306,7 @@ static char path[] = "/tmp/kiln-dense-XXXXXX";
 static void write_dense_plan(kiln_dtype weights) {
     graph *g = NULL;
     uint32_t state = 5;
-    ck_assert_int_eq(graph_create("test", &error, &g), KILN_OK);
+    ck_assert_int_eq(graph_create("test", op_find, &error, &g), KILN_OK);
     g->opset = 13;
     g->producer = "test";
     g->batch_symbolic = true;

@@ -11,7 +11,7 @@ static graph *g;
 static kiln_error error;
 
 static void make_graph(void) {
-    ck_assert_int_eq(graph_create("net.onnx", &error, &g), KILN_OK);
+    ck_assert_int_eq(graph_create("net.onnx", op_find, &error, &g), KILN_OK);
     g->opset = 13;
 }
 

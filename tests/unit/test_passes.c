@@ -54,7 +54,7 @@ static tensor *apply(graph *g, const char *op_name, size_t count, tensor *const 
 static graph *make(network build, kiln_error *error, tensor **out_x) {
     graph *g = NULL;
     random_state = 7;
-    ck_assert_int_eq(graph_create("test", error, &g), KILN_OK);
+    ck_assert_int_eq(graph_create("test", op_find, error, &g), KILN_OK);
     g->opset = 13;
     tensor *x = graph_add_tensor(g, "x", KILN_F32);
     const int64_t dims[] = {2, 6, 7, 7};

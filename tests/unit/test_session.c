@@ -34,7 +34,7 @@ static tensor *apply(graph *g, const char *op_name, const char *name, size_t cou
  */
 static void write_test_plan(void) {
     graph *g = NULL;
-    ck_assert_int_eq(graph_create("test", &error, &g), KILN_OK);
+    ck_assert_int_eq(graph_create("test", op_find, &error, &g), KILN_OK);
     g->opset = 13;
     g->producer = "test";
     g->batch_symbolic = true;

@@ -45,7 +45,7 @@ static void write_plan_of(bool convolution, kiln_convolution how) {
     program *p = NULL;
     kiln_compile_options options;
     kiln_compile_report report = {0};
-    ck_assert_int_eq(graph_create("test", &error, &g), KILN_OK);
+    ck_assert_int_eq(graph_create("test", op_find, &error, &g), KILN_OK);
     g->opset = 13;
     g->producer = "test";
     tensor *x = graph_add_tensor(g, "x", KILN_F32);

@@ -11,6 +11,11 @@ static inline bool kiln_dtype_is_float(kiln_dtype dtype) {
     return dtype == KILN_F32 || dtype == KILN_F16 || dtype == KILN_F64 || dtype == KILN_BF16;
 }
 
+/* Elements of a tensor, for a batch of one. */
+static inline size_t kiln_element_count(const kiln_tensor_info *info) {
+    return info->bytes / kiln_dtype_size(info->dtype);
+}
+
 /* Element k of integers or bools, exactly; u64 as the i64 of the same bits. 0 for floats. */
 static inline int64_t kiln_element_integer(kiln_dtype dtype, const void *data, size_t k) {
     switch (dtype) {
@@ -129,6 +134,22 @@ static inline void kiln_element_put_number(kiln_dtype dtype, void *data, size_t 
         kiln_element_put_integer(dtype, data, k,
                                  value > -0x1p31 - 1 && value < 0x1p31 ? (int64_t)value : 0);
         break;
+    }
+}
+
+/* Stores a number as element k of any type, as near as that type comes to it: integers are
+ * truncated and saturated, NaN gives 0; f16 rounds once. */
+static inline void kiln_element_put_nearest(kiln_dtype dtype, void *data, size_t k, double value) {
+    bool is_signed =
+        dtype == KILN_I64 || dtype == KILN_I32 || dtype == KILN_I16 || dtype == KILN_I8;
+    if (dtype == KILN_F16) {
+        ((uint16_t *)data)[k] = kiln_f16_from_f64(value);
+    } else if (dtype == KILN_BOOL || kiln_dtype_is_float(dtype)) {
+        kiln_element_put_number(dtype, data, k, value);
+    } else {
+        size_t bits = kiln_dtype_size(dtype) * 8 - (is_signed || dtype == KILN_U64);
+        int64_t high = (int64_t)(UINT64_MAX >> (64 - bits)), low = is_signed ? -high - 1 : 0;
+        kiln_element_put_integer(dtype, data, k, kiln_truncate(value, low, high));
     }
 }
 

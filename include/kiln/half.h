@@ -40,6 +40,22 @@ static inline uint16_t kiln_f16_from_f32(float value) {
     return (uint16_t)(sign | (exponent < 113 ? half : half + ((exponent - 113) << 10)));
 }
 
+/* Rounds once. By way of an f32 that is rounded to odd, which has so many more bits that the
+ * nearest f16 to it is the nearest to the value (Boldo and Melquiond, "Emulation of a FMA and
+ * correctly rounded sums", 2008). */
+static inline uint16_t kiln_f16_from_f64(double value) {
+    float single = (float)value;
+    uint32_t bits;
+    memcpy(&bits, &single, sizeof bits);
+    double found = (double)single;
+    if (found != value && value == value) {
+        bits -= (found < 0 ? -found : found) > (value < 0 ? -value : value);
+        bits |= 1;
+        memcpy(&single, &bits, sizeof single);
+    }
+    return kiln_f16_from_f32(single);
+}
+
 static inline float kiln_f32_from_bf16(uint16_t half) {
     uint32_t bits = (uint32_t)half << 16;
     float value;

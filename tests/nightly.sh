@@ -25,7 +25,7 @@ faults() {
 fuzz() {
     local kind status=0
     build fuzz clang -DKILN_SANITIZE=address,undefined -DKILN_BUILD_FUZZERS=ON || return
-    for kind in onnx plan image npy idx checkpoint cache prepacked; do
+    for kind in onnx plan picture npy idx checkpoint cache prepacked; do
         mkdir -p "build/fuzz/corpus/$kind"
         cmake --build build/fuzz --target "fuzz_$kind" &&
             "build/fuzz/tests/fuzz/fuzz_$kind" "build/fuzz/corpus/$kind" -max_len=65536 \

@@ -1,6 +1,6 @@
 /* kiln bench: how long a plan takes to load and to run. */
 #include "compiler/cli/bench.h"
-#include "compiler/cli/elements.h"
+#include <kiln/element.h>
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -77,11 +77,11 @@ static kiln_status make_buffers(const kiln_plan *plan, uint32_t batch, bench_buf
         if (buffer->data == NULL) {
             return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
         }
-        size_t count = element_count(&info) * (info.batched ? batch : 1);
+        size_t count = kiln_element_count(&info) * (info.batched ? batch : 1);
         for (size_t i = 0; input && i < count; i++) {
             state = state * 1664525u + 1013904223u;
             double uniform = (double)(state >> 8) / (double)(1 << 23) - 1;
-            element_set(buffer->data, info.dtype, i, uniform);
+            kiln_element_put_nearest(info.dtype, buffer->data, i, uniform);
         }
     }
     return KILN_OK;

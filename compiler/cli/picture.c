@@ -1,115 +1,126 @@
+/* Pictures from files: finds out the format, refuses what is too large. The decoders are in
+ * picture_jpeg.c. */
 #include "compiler/cli/picture.h"
-#include "compiler/cli/elements.h"
-#include <kiln/element.h>
+#include "runtime/base/files.h"
 
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-kiln_status picture_layout_of(const kiln_tensor_info *info, picture_layout *out_layout,
-                              kiln_error *error) {
-    const uint32_t *dims = info->dims;
-    uint32_t count = 1;
-    if (info->rank == 4) {
-        count = *dims++;
-    }
-    if (info->rank == 4 || info->rank == 3) {
-        if (dims[0] == 1 || dims[0] == 3) {
-            *out_layout = (picture_layout){count, dims[0], dims[1], dims[2], false};
-            return KILN_OK;
-        }
-        if (dims[2] == 1 || dims[2] == 3) {
-            *out_layout = (picture_layout){count, dims[2], dims[0], dims[1], true};
-            return KILN_OK;
-        }
-    }
-    return kiln_fail(error, KILN_ERROR_ARGUMENT,
-                     "input '%s' does not take pictures (of 1 or 3 channels): give it a file with "
-                     "--input",
-                     info->name);
-}
+/* Well over any picture within the pixel limit. */
+#define MAX_FILE_BYTES ((size_t)1 << 30)
 
-static uint32_t clamp_side(double side, uint32_t least) {
-    return side < least ? least : side > UINT32_MAX ? UINT32_MAX : (uint32_t)side;
-}
+#define FREE_PIXELS ((uint64_t)16 << 20) /* of any file */
+#define PIXELS_A_BYTE 256                /* photographs have less than 20 */
 
-/* As torchvision's Resize and CenterCrop: the side that needs the larger factor becomes exactly
- * size / crop_fraction, the other keeps the aspect ratio (rounded down). */
-resize_window picture_window(const image *picture, const picture_layout *layout,
-                             const kiln_preprocess *preprocess) {
-    uint32_t width = layout->width, height = layout->height;
-    resize_window window = {width, height, 0, 0, width, height};
-    double fraction = preprocess->crop_fraction;
-    if (preprocess->resize != KILN_RESIZE_CENTRE_CROP || !(fraction > 0 && fraction <= 1)) {
-        return window;
-    }
-    double across = round(width / fraction) / picture->width;
-    double down = round(height / fraction) / picture->height;
-    double factor = across > down ? across : down;
-    /* The small addition keeps the exact side from being rounded down. */
-    window.full_width = clamp_side(floor(picture->width * factor + 1e-6), width);
-    window.full_height = clamp_side(floor(picture->height * factor + 1e-6), height);
-    window.left = (window.full_width - width) / 2;
-    window.top = (window.full_height - height) / 2;
-    return window;
-}
+static const struct {
+    const char *name;
+    const char *magic;
+    size_t offset, length;
+    kiln_status (*decode)(kiln_span bytes, rgb_picture *out_picture, kiln_error *error);
+} formats[] = {
+    {"JPEG", "\xff\xd8\xff", 0, 3, picture_decode_jpeg},
+    {"PNG", "\x89PNG\r\n\x1a\n", 0, 8, picture_decode_png},
+    {"PGM", "P5", 0, 2, picture_decode_pnm},
+    {"PPM", "P6", 0, 2, picture_decode_pnm},
+    /* Recognised only to say what it is. */
+    {"GIF", "GIF8", 0, 4, NULL},
+    {"BMP", "BM", 0, 2, NULL},
+    {"WebP", "WEBP", 8, 4, NULL},
+    {"TIFF", "II*\0", 0, 4, NULL},
+    {"TIFF", "MM\0*", 0, 4, NULL},
+    {"HEIC or AVIF", "ftyp", 4, 4, NULL},
+    {"text PNM", "P2", 0, 2, NULL},
+    {"text PNM", "P3", 0, 2, NULL},
+};
 
-/* Networks of bytes take pictures rounded. */
-static void store_value(double value, kiln_dtype dtype, void *data, size_t index) {
-    element_set(data, dtype, index, kiln_dtype_is_float(dtype) ? value : rint(value));
-}
-
-/* One channel, `stride` elements apart from `first` on. f32, what nearly all networks take, without
- * a call an element. */
-static void store_channel(const float *rgb, size_t pixels, size_t source, double scale, double bias,
-                          kiln_dtype dtype, void *data, size_t first, size_t stride) {
-    float *f32 = (float *)data + first;
-    for (size_t p = 0; dtype == KILN_F32 && p < pixels; p++) {
-        f32[p * stride] = (float)((double)rgb[p * 3 + source] * scale + bias);
+kiln_status picture_allocate(rgb_picture *out_picture, uint64_t width, uint64_t height,
+                             kiln_error *error) {
+    if (width == 0 || height == 0) {
+        return kiln_fail(error, KILN_ERROR_FORMAT, "the picture is empty");
     }
-    for (size_t p = 0; dtype != KILN_F32 && p < pixels; p++) {
-        store_value((double)rgb[p * 3 + source] * scale + bias, dtype, data, first + p * stride);
+    if (width > PICTURE_MAX_SIDE || height > PICTURE_MAX_SIDE ||
+        width * height > PICTURE_MAX_PIXELS) {
+        return kiln_fail(error, KILN_ERROR_UNSUPPORTED,
+                         "%llux%llu pixels is too large: at most %u a side and %u million in all",
+                         (unsigned long long)width, (unsigned long long)height, PICTURE_MAX_SIDE,
+                         PICTURE_MAX_PIXELS / 1000000u);
     }
-}
-
-static void store_luma(const float *rgb, size_t pixels, double scale, double bias, kiln_dtype dtype,
-                       void *data, size_t first) {
-    for (size_t p = 0; p < pixels; p++, rgb += 3) {
-        double value = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
-        store_value(value * scale + bias, dtype, data, first + p);
-    }
-}
-
-static void store_pixels(const float *rgb, const picture_layout *layout,
-                         const kiln_preprocess *preprocess, kiln_dtype dtype, size_t index,
-                         void *data) {
-    size_t channels = layout->channels, pixels = (size_t)layout->width * layout->height;
-    size_t first = index * channels * pixels;
-    if (channels == 1) {
-        store_luma(rgb, pixels, (double)preprocess->scale[0], (double)preprocess->bias[0], dtype,
-                   data, first);
-        return;
-    }
-    for (size_t c = 0; c < channels; c++) {
-        size_t start = layout->channels_last ? c : c * pixels;
-        store_channel(rgb, pixels, preprocess->bgr ? 2 - c : c, (double)preprocess->scale[c],
-                      (double)preprocess->bias[c], dtype, data, first + start,
-                      layout->channels_last ? channels : 1);
-    }
-}
-
-kiln_status picture_to_tensor(const image *picture, const picture_layout *layout,
-                              const kiln_preprocess *preprocess, kiln_dtype dtype, size_t index,
-                              void *data, kiln_error *error) {
-    size_t pixels = (size_t)layout->width * layout->height;
-    float *rgb = pixels <= SIZE_MAX / (3 * sizeof *rgb) ? malloc(pixels * 3 * sizeof *rgb) : NULL;
+    uint8_t *rgb = malloc((size_t)(width * height * 3));
     if (rgb == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    resize_window window = picture_window(picture, layout, preprocess);
-    kiln_status status = image_resize(picture, &window, rgb, error);
-    if (status == KILN_OK) {
-        store_pixels(rgb, layout, preprocess, dtype, index, data);
+    *out_picture = (rgb_picture){.width = (uint32_t)width, .height = (uint32_t)height, .rgb = rgb};
+    return KILN_OK;
+}
+
+kiln_status picture_begin(kiln_span file, rgb_picture *out_picture, uint64_t width, uint64_t height,
+                          kiln_error *error) {
+    uint64_t most = FREE_PIXELS + (uint64_t)file.size * PIXELS_A_BYTE;
+    if (width <= PICTURE_MAX_SIDE && height <= PICTURE_MAX_SIDE && width * height > most) {
+        return kiln_fail(error, KILN_ERROR_UNSUPPORTED,
+                         "%llux%llu pixels in a file of %zu bytes: at most %llu are read",
+                         (unsigned long long)width, (unsigned long long)height, file.size,
+                         (unsigned long long)most);
     }
-    free(rgb);
-    return status;
+    return picture_allocate(out_picture, width, height, error);
+}
+
+void picture_free(rgb_picture *picture) {
+    free(picture->rgb);
+    *picture = (rgb_picture){0};
+}
+
+kiln_status picture_decode(kiln_span bytes, rgb_picture *out_picture, kiln_error *error) {
+    *out_picture = (rgb_picture){0};
+    for (size_t k = 0; k < sizeof formats / sizeof *formats; k++) {
+        size_t end = formats[k].offset + formats[k].length;
+        if (bytes.size >= end && memcmp((const uint8_t *)bytes.data + formats[k].offset,
+                                        formats[k].magic, formats[k].length) == 0) {
+            if (formats[k].decode == NULL) {
+                return kiln_fail(error, KILN_ERROR_UNSUPPORTED,
+                                 "%s pictures are not read; JPEG, PNG, PGM and PPM are",
+                                 formats[k].name);
+            }
+            kiln_status status = formats[k].decode(bytes, out_picture, error);
+            if (status != KILN_OK) {
+                picture_free(out_picture);
+            }
+            return status;
+        }
+    }
+    return kiln_fail(error, KILN_ERROR_FORMAT, "not a JPEG, PNG, PGM or PPM picture%s",
+                     file_instead(bytes));
+}
+
+kiln_status picture_load(const char *path, rgb_picture *out_picture, kiln_error *error) {
+    kiln_error detail = {0};
+    char *data;
+    size_t size;
+    *out_picture = (rgb_picture){0};
+    kiln_status status = file_read(path, MAX_FILE_BYTES, &data, &size, error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    status = picture_decode((kiln_span){data, size}, out_picture, &detail);
+    free(data);
+    return status == KILN_OK ? KILN_OK : kiln_fail(error, status, "%s: %s", path, detail.message);
+}
+
+kiln_image picture_image(const rgb_picture *picture) {
+    return (kiln_image){.format = KILN_IMAGE_RGB,
+                        .width = picture->width,
+                        .height = picture->height,
+                        .pixels = picture->rgb,
+                        .stride = (size_t)picture->width * 3};
+}
+
+kiln_status picture_check_input(const kiln_tensor_info *input, kiln_image_layout *out_layout,
+                                kiln_error *error) {
+    return kiln_image_layout_of(input, out_layout, NULL) == KILN_OK
+               ? KILN_OK
+               : kiln_fail(error, KILN_ERROR_ARGUMENT,
+                           "input '%s' does not take pictures (of 1 or 3 channels): give it a file "
+                           "with --input",
+                           input->name);
 }

@@ -1,29 +1,51 @@
-/* From a picture to a network's input: resize, cut, order of channels, normalisation. */
+/* Pictures: decoding JPEG, PNG and PGM/PPM to 8-bit RGB. Files are untrusted. What becomes of the
+ * pixels is the library's (kiln/image.h). */
 #ifndef KILN_COMPILER_CLI_PICTURE_H
 #define KILN_COMPILER_CLI_PICTURE_H
 
-#include "compiler/cli/image.h"
+#include <kiln/image.h>
 
-/* How an input tensor holds pictures. */
-typedef struct picture_layout {
-    uint32_t count; /* pictures in the tensor */
-    uint32_t channels, height, width;
-    bool channels_last; /* N,H,W,C instead of N,C,H,W */
-} picture_layout;
+#define PICTURE_MAX_SIDE 20000u
+#define PICTURE_MAX_PIXELS 100000000u
 
-/* KILN_ERROR_ARGUMENT when the tensor cannot hold pictures: they have rank 4 or 3, and 1 or 3
- * channels. */
-kiln_status picture_layout_of(const kiln_tensor_info *info, picture_layout *out_layout,
-                              kiln_error *error);
+/* Rows from the top, three bytes a pixel, no padding. Gray is repeated, alpha is ignored (as the
+ * loaders networks are trained with do), CMYK is converted. */
+typedef struct rgb_picture {
+    uint32_t width, height;
+    uint8_t *rgb;
+} rgb_picture;
 
-/* The part of a picture that a network sees. */
-resize_window picture_window(const image *picture, const picture_layout *layout,
-                             const kiln_preprocess *preprocess);
+/* The format is told by the content. On failure *out_picture is empty. Release with picture_free.
+ */
+kiln_status picture_load(const char *path, rgb_picture *out_picture, kiln_error *error);
+kiln_status picture_decode(kiln_span bytes, rgb_picture *out_picture, kiln_error *error);
+void picture_free(rgb_picture *picture); /* an empty one is allowed */
 
-/* Writes the picture as number `index` of the input tensor `data`. A network of one channel gets
- * luma (ITU-R BT.601). */
-kiln_status picture_to_tensor(const image *picture, const picture_layout *layout,
-                              const kiln_preprocess *preprocess, kiln_dtype dtype, size_t index,
-                              void *data, kiln_error *error);
+/* The pixels as the library takes them; they stay the picture's. */
+kiln_image picture_image(const rgb_picture *picture);
+
+/* KILN_ERROR_ARGUMENT when the tensor cannot hold pictures: says what to do instead. */
+kiln_status picture_check_input(const kiln_tensor_info *input, kiln_image_layout *out_layout,
+                                kiln_error *error);
+
+/* ---- Between the decoders ------------------------------------------------------------------ */
+
+/* Refuses sides and areas over the limits, then allocates rgb. picture_begin also refuses what so
+ * small a file does not hold but as a trap: a blank picture of 100 million pixels takes 12 KB. */
+kiln_status picture_begin(kiln_span file, rgb_picture *out_picture, uint64_t width, uint64_t height,
+                          kiln_error *error);
+kiln_status picture_allocate(rgb_picture *out_picture, uint64_t width, uint64_t height,
+                             kiln_error *error);
+
+kiln_status picture_decode_jpeg(kiln_span bytes, rgb_picture *out_picture, kiln_error *error);
+kiln_status picture_decode_png(kiln_span bytes, rgb_picture *out_picture, kiln_error *error);
+kiln_status picture_decode_pnm(kiln_span bytes, rgb_picture *out_picture, kiln_error *error);
+
+/* EXIF orientation (1..8) in the body of a JPEG APP1 marker, or in EXIF's own bytes, as PNG holds
+ * them; 1 when there is none. */
+unsigned picture_exif_orientation(kiln_span marker);
+unsigned picture_tiff_orientation(kiln_span bytes);
+/* Turns and mirrors the picture so that it stands upright. */
+kiln_status picture_orient(rgb_picture *inout_picture, unsigned orientation, kiln_error *error);
 
 #endif

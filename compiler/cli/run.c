@@ -1,9 +1,9 @@
 /* kiln run: pictures or arrays in, scores or arrays out. */
 #include "compiler/cli/array_files.h"
 #include "compiler/cli/cli.h"
-#include "compiler/cli/elements.h"
 #include "compiler/cli/picture.h"
 #include "compiler/import/import.h"
+#include <kiln/element.h>
 
 #include <errno.h>
 #include <getopt.h>
@@ -172,13 +172,13 @@ static void print_scores(run_call *c, const char *picture, const score *scores, 
 static kiln_status rank_classes(run_call *c, const char *picture, kiln_error *error) {
     kiln_tensor_info info;
     (void)kiln_plan_output(c->plan, c->outputs - 1, &info);
-    size_t count = element_count(&info);
+    size_t count = kiln_element_count(&info);
     score *scores = calloc(count + 1, sizeof *scores);
     if (scores == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     for (size_t k = 0; k < count; k++) {
-        scores[k] = (score){element_get(c->out[c->outputs - 1].data, info.dtype, k), k};
+        scores[k] = (score){kiln_element_number(info.dtype, c->out[c->outputs - 1].data, k), k};
     }
     bool distribution = is_distribution(scores, count);
     qsort(scores, count, sizeof *scores, by_value);
@@ -191,22 +191,22 @@ static kiln_status rank_classes(run_call *c, const char *picture, kiln_error *er
 
 static kiln_status run_picture(run_call *c, const char *path, kiln_error *error) {
     kiln_tensor_info info;
-    picture_layout layout;
-    image picture = {0};
+    kiln_image_layout layout;
+    rgb_picture picture = {0};
     (void)kiln_plan_input(c->plan, 0, &info);
-    kiln_status status = picture_layout_of(&info, &layout, error);
+    kiln_status status = picture_check_input(&info, &layout, error);
     if (status == KILN_OK && (c->inputs != 1 || layout.count != 1)) {
         status = kiln_fail(error, KILN_ERROR_ARGUMENT,
                            "the plan does not take one picture: give it files with --input");
     }
     if (status == KILN_OK) {
-        status = image_load(path, &picture, error);
+        status = picture_load(path, &picture, error);
     }
     if (status == KILN_OK) {
-        status = picture_to_tensor(&picture, &layout, &c->preprocess, info.dtype, 0, c->in[0].data,
-                                   error);
+        kiln_image image = picture_image(&picture);
+        status = kiln_image_to_input(&image, &info, &c->preprocess, 0, c->in[0], error);
     }
-    image_free(&picture);
+    picture_free(&picture);
     if (status == KILN_OK) {
         status = kiln_session_run(c->session, 1, c->in, c->inputs, c->out, c->outputs, error);
     }
@@ -293,7 +293,8 @@ static void take_value(const kiln_value *value, const kiln_tensor_info *info, ki
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        element_set(in.data, info->dtype, i, element_get(value->data, value->dtype, i));
+        kiln_element_put_nearest(info->dtype, in.data, i,
+                                 kiln_element_number(value->dtype, value->data, i));
     }
 }
 

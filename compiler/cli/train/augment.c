@@ -52,7 +52,7 @@ typedef struct placement {
     float a, b, c, d, x, y;
 } placement;
 
-static placement choose_placement(const image *p, unsigned kinds, uint64_t *inout_state) {
+static placement choose_placement(const rgb_picture *p, unsigned kinds, uint64_t *inout_state) {
     float angle = chance(inout_state) * 15 * (float)M_PI / 180, scale = 1, flip = 1;
     float across = chance(inout_state) * 0.1f, down = chance(inout_state) * 0.1f;
     float larger = chance(inout_state);
@@ -80,7 +80,7 @@ static uint32_t clamp_index(float position, uint32_t size) {
 }
 
 /* Bilinear; outside, the edge goes on. */
-static void sample(const image *p, float x, float y, float out[3]) {
+static void sample(const rgb_picture *p, float x, float y, float out[3]) {
     x = x < 0 ? 0 : x > (float)(p->width - 1) ? (float)(p->width - 1) : x;
     y = y < 0 ? 0 : y > (float)(p->height - 1) ? (float)(p->height - 1) : y;
     uint32_t left = clamp_index(x, p->width), top = clamp_index(y, p->height);
@@ -123,16 +123,16 @@ static float normal(uint64_t *inout_state) {
     return sum * 0.8660254f;
 }
 
-kiln_status augment_picture(const image *picture, unsigned kinds, uint64_t seed, image *out_image,
-                            kiln_error *error) {
+kiln_status augment_picture(const rgb_picture *picture, unsigned kinds, uint64_t seed,
+                            rgb_picture *out_picture, kiln_error *error) {
     uint64_t state = seed;
-    kiln_status status = image_allocate(out_image, picture->width, picture->height, error);
+    kiln_status status = picture_allocate(out_picture, picture->width, picture->height, error);
     if (status != KILN_OK) {
         return status;
     }
     placement m = choose_placement(picture, kinds, &state);
     light l = choose_light(kinds, &state);
-    uint8_t *out = out_image->rgb;
+    uint8_t *out = out_picture->rgb;
     for (uint32_t y = 0; y < picture->height; y++) {
         for (uint32_t x = 0; x < picture->width; x++) {
             float pixel[3], fx = (float)x + 0.5f, fy = (float)y + 0.5f;

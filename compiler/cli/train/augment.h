@@ -2,7 +2,7 @@
 #ifndef KILN_CLI_TRAIN_AUGMENT_H
 #define KILN_CLI_TRAIN_AUGMENT_H
 
-#include "compiler/cli/image.h"
+#include "compiler/cli/picture.h"
 
 enum {
     AUGMENT_FLIP = 1,   /* left and right, every other variant */
@@ -15,8 +15,8 @@ enum {
 
 /* "flip,shift,rotate,light,noise" or "all". */
 kiln_status augment_parse(const char *text, unsigned *out_kinds, kiln_error *error);
-/* The same seed gives the same variant. Release *out_image with image_free. */
-kiln_status augment_picture(const image *picture, unsigned kinds, uint64_t seed, image *out_image,
-                            kiln_error *error);
+/* The same seed gives the same variant. Release *out_picture with picture_free. */
+kiln_status augment_picture(const rgb_picture *picture, unsigned kinds, uint64_t seed,
+                            rgb_picture *out_picture, kiln_error *error);
 
 #endif

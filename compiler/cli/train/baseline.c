@@ -8,19 +8,22 @@ enum { SIDE = 32, PIXELS = SIDE * SIDE };
 
 static kiln_status gray_pixels(const data_set *data, const data_item *item, float *out,
                                kiln_error *error) {
-    static const picture_layout layout = {1, 1, SIDE, SIDE, false};
+    static const kiln_tensor_info gray = {
+        .name = "gray", .dtype = KILN_F32, .rank = 3, .dims = {1, SIDE, SIDE}};
     static const kiln_preprocess plain = {
         .present = true, .resize = KILN_RESIZE_STRETCH, .crop_fraction = 1, .scale = {1, 1, 1, 1}};
-    image picture = {0};
+    rgb_picture picture = {0};
     if (item->path == NULL) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "--baseline is for folders of pictures");
     }
     (void)data;
-    kiln_status status = image_load(item->path, &picture, error);
+    kiln_status status = picture_load(item->path, &picture, error);
     if (status == KILN_OK) {
-        status = picture_to_tensor(&picture, &layout, &plain, KILN_F32, 0, out, error);
+        kiln_image image = picture_image(&picture);
+        kiln_buffer pixels = {out, PIXELS * sizeof *out};
+        status = kiln_image_to_input(&image, &gray, &plain, 0, pixels, error);
     }
-    image_free(&picture);
+    picture_free(&picture);
     double mean = 0, squares = 0;
     for (int k = 0; status == KILN_OK && k < PIXELS; k++) {
         mean += (double)out[k] / PIXELS;

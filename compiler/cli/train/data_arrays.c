@@ -1,5 +1,4 @@
 /* Arrays: MNIST's IDX files (plain or gzip; Y. LeCun's description), and .npy. */
-#include "compiler/cli/elements.h"
 #include "compiler/cli/train/data.h"
 #include "runtime/base/files.h"
 #include <kiln/compile.h>
@@ -222,7 +221,7 @@ static kiln_status copy_samples(const kiln_value *x, data_set *data, const char 
         return kiln_fail(error, KILN_ERROR_MEMORY, "%s: no memory for %zu numbers", path, count);
     }
     for (size_t k = 0; k < count; k++) {
-        data->values[k] = (float)element_get(x->data, x->dtype, k);
+        data->values[k] = (float)kiln_element_number(x->dtype, x->data, k);
         if (!isfinite(data->values[k])) {
             return kiln_fail(error, KILN_ERROR_FORMAT, "%s: number %zu is not finite", path, k);
         }
@@ -326,7 +325,7 @@ static kiln_status open_npy(const char *path, data_set *data, kiln_error *error)
         size_t count = (size_t)x->dims[0];
         double *labels = malloc(count * sizeof *labels);
         for (size_t k = 0; labels != NULL && k < count; k++) {
-            labels[k] = element_get(y->data, y->dtype, k);
+            labels[k] = kiln_element_number(y->dtype, y->data, k);
         }
         status = labels != NULL ? fill(data, count, labels, error)
                                 : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");

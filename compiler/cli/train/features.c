@@ -2,9 +2,9 @@
  * thread of its own: workers wait for nobody, whatever decoding and computing cost. */
 #include "compiler/cli/train/features.h"
 #include "compiler/cli/cli.h"
-#include "compiler/cli/elements.h"
 #include "compiler/cli/train/augment.h"
 #include "compiler/cli/train/cache.h"
+#include <kiln/element.h>
 
 #define XXH_INLINE_ALL
 #include <pthread.h>
@@ -19,21 +19,21 @@
 /* ---- One sample ---------------------------------------------------------------------------- */
 
 /* An array's sample as a gray or colour picture. */
-static kiln_status picture_of_array(const data_set *data, const float *values, image *out_image,
-                                    kiln_error *error) {
+static kiln_status picture_of_array(const data_set *data, const float *values,
+                                    rgb_picture *out_picture, kiln_error *error) {
     uint32_t channels = data->dims[0];
-    kiln_status status = image_allocate(out_image, data->dims[2], data->dims[1], error);
+    kiln_status status = picture_allocate(out_picture, data->dims[2], data->dims[1], error);
     size_t pixels = (size_t)data->dims[1] * data->dims[2];
     for (size_t k = 0; status == KILN_OK && k < pixels * 3; k++) {
         float value = values[(channels == 3 ? k % 3 : 0) * pixels + k / 3];
-        out_image->rgb[k] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value + 0.5f);
+        out_picture->rgb[k] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value + 0.5f);
     }
     return status;
 }
 
 /* The input's shape is a sample's, but for dims of 1 before it. */
 static bool has_samples_shape(const kiln_tensor_info *info, const data_set *data) {
-    return element_count(info) == data->sample_size && info->rank >= data->rank &&
+    return kiln_element_count(info) == data->sample_size && info->rank >= data->rank &&
            memcmp(info->dims + info->rank - data->rank, data->dims,
                   data->rank * sizeof *data->dims) == 0;
 }
@@ -78,11 +78,11 @@ kiln_status features_input(const feature_source *s, const data_set *data, size_t
     const data_item *from = &data->items[item];
     const float *values =
         from->path == NULL ? data->values + from->index * data->sample_size : NULL;
-    image picture = {0}, changed = {0};
-    picture_layout layout;
+    rgb_picture picture = {0}, changed = {0};
+    kiln_image_layout layout;
     if (!data->pictures) {
         for (size_t k = 0; k < data->sample_size; k++) {
-            element_set(out_input, s->input.dtype, k, (double)values[k]);
+            kiln_element_put_nearest(s->input.dtype, out_input, k, (double)values[k]);
         }
         return KILN_OK;
     }
@@ -90,21 +90,22 @@ kiln_status features_input(const feature_source *s, const data_set *data, size_t
         scale_array(s, data, values, out_input);
         return KILN_OK;
     }
-    kiln_status status = picture_layout_of(&s->input, &layout, error);
+    kiln_status status = picture_check_input(&s->input, &layout, error);
     if (status == KILN_OK) {
         status = values != NULL ? picture_of_array(data, values, &picture, error)
-                                : image_load(from->path, &picture, error);
+                                : picture_load(from->path, &picture, error);
     }
     if (status == KILN_OK && variant != 0) {
         uint64_t seed = from->content ^ (variant * 0x9e3779b97f4a7c15u) ^ s->seed;
         status = augment_picture(&picture, s->augment, seed, &changed, error);
     }
     if (status == KILN_OK) {
-        status = picture_to_tensor(variant != 0 ? &changed : &picture, &layout, &s->preprocess,
-                                   s->input.dtype, 0, out_input, error);
+        kiln_image image = picture_image(variant != 0 ? &changed : &picture);
+        kiln_buffer input = {out_input, s->input.bytes};
+        status = kiln_image_to_input(&image, &s->input, &s->preprocess, 0, input, error);
     }
-    image_free(&picture);
-    image_free(&changed);
+    picture_free(&picture);
+    picture_free(&changed);
     return status;
 }
 

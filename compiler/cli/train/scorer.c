@@ -1,8 +1,8 @@
 /* Plans that take one picture. */
 #include "compiler/cli/train/scorer.h"
 #include "compiler/cli/cli.h"
-#include "compiler/cli/elements.h"
 #include <kiln/compile.h>
+#include <kiln/element.h>
 #include <kiln/train.h>
 
 #include <math.h>
@@ -53,14 +53,15 @@ kiln_status scorer_open(const char *path, const scorer_options *options, scorer 
         (void)kiln_plan_input(used, 0, &s->input);
         (void)kiln_plan_output(used, kiln_plan_output_count(used) - 1, &s->output);
         if (!options->numbers) {
-            status = picture_layout_of(&s->input, &s->layout, error);
+            kiln_image_layout layout;
+            status = picture_check_input(&s->input, &layout, error);
         }
         if (status == KILN_OK) {
             status = kiln_session_create(used, &session, &s->session, error);
         }
     }
     if (status == KILN_OK) {
-        s->count = element_count(&s->output);
+        s->count = kiln_element_count(&s->output);
         s->tensor = malloc(s->input.bytes + 1);
         status = s->tensor != NULL ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
@@ -81,30 +82,32 @@ void scorer_close(scorer *s) {
     *s = (scorer){0};
 }
 
-kiln_status scorer_run_image(scorer *s, const image *picture, float *out, kiln_error *error) {
-    kiln_status status =
-        picture_to_tensor(picture, &s->layout, &s->preprocess, s->input.dtype, 0, s->tensor, error);
+kiln_status scorer_run_picture(scorer *s, const rgb_picture *picture, float *out,
+                               kiln_error *error) {
+    kiln_image image = picture_image(picture);
+    kiln_buffer in = {s->tensor, s->input.bytes};
+    kiln_status status = kiln_image_to_input(&image, &s->input, &s->preprocess, 0, in, error);
     if (status != KILN_OK) {
         return status;
     }
     void *raw = malloc(s->output.bytes + 1);
-    kiln_buffer in = {s->tensor, s->input.bytes}, result = {raw, s->output.bytes};
+    kiln_buffer result = {raw, s->output.bytes};
     status = raw != NULL ? kiln_session_run(s->session, 1, &in, 1, &result, 1, error)
                          : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     for (size_t k = 0; status == KILN_OK && k < s->count; k++) {
-        out[k] = (float)element_get(raw, s->output.dtype, k);
+        out[k] = (float)kiln_element_number(s->output.dtype, raw, k);
     }
     free(raw);
     return status;
 }
 
 kiln_status scorer_run(scorer *s, const char *path, float *out, kiln_error *error) {
-    image picture = {0};
-    kiln_status status = image_load(path, &picture, error);
+    rgb_picture picture = {0};
+    kiln_status status = picture_load(path, &picture, error);
     if (status == KILN_OK) {
-        status = scorer_run_image(s, &picture, out, error);
+        status = scorer_run_picture(s, &picture, out, error);
     }
-    image_free(&picture);
+    picture_free(&picture);
     return status;
 }
 

@@ -8,7 +8,6 @@ typedef struct scorer {
     kiln_plan *plan, *cut; /* cut: with features, else NULL */
     kiln_session *session;
     kiln_tensor_info input, output;
-    picture_layout layout;
     kiln_preprocess preprocess;
     void *tensor;
     size_t count; /* numbers of the output */
@@ -28,7 +27,8 @@ kiln_status scorer_open(const char *path, const scorer_options *options, scorer 
 void scorer_close(scorer *s);
 /* out: s->count numbers. */
 kiln_status scorer_run(scorer *s, const char *picture, float *out, kiln_error *error);
-kiln_status scorer_run_image(scorer *s, const image *picture, float *out, kiln_error *error);
+kiln_status scorer_run_picture(scorer *s, const rgb_picture *picture, float *out,
+                               kiln_error *error);
 /* Labels of the plan, or "class K" where it has none; from malloc, the texts too. */
 kiln_status scorer_names(const scorer *s, char ***out_names, kiln_error *error);
 void scorer_free_names(char **names, size_t count);

@@ -10,39 +10,41 @@
 
 enum { LARGEST = 128, PACKED_BYTES = LARGEST * LARGEST * 6 + 4096 /* more than JPEG takes */ };
 
-static kiln_status load(const data_set *data, size_t item, image *out_image, kiln_error *error) {
+static kiln_status load(const data_set *data, size_t item, rgb_picture *out_picture,
+                        kiln_error *error) {
     const data_item *from = &data->items[item];
     if (from->path != NULL) {
-        return image_load(from->path, out_image, error);
+        return picture_load(from->path, out_picture, error);
     }
     if (!data->pictures) {
         return kiln_fail(error, KILN_ERROR_FORMAT, "no picture");
     }
-    kiln_status status = image_allocate(out_image, data->dims[2], data->dims[1], error);
+    kiln_status status = picture_allocate(out_picture, data->dims[2], data->dims[1], error);
     const float *values = data->values + from->index * data->sample_size;
     size_t pixels = (size_t)data->dims[1] * data->dims[2], channels = data->dims[0];
     for (size_t k = 0; status == KILN_OK && k < pixels * 3; k++) {
         float value = values[(channels == 3 ? k % 3 : 0) * pixels + k / 3];
-        out_image->rgb[k] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+        out_picture->rgb[k] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
     }
     return status;
 }
 
 /* The longer side becomes LARGEST. */
-static kiln_status shrink(const image *picture, image *out_small, kiln_error *error) {
+static kiln_status shrink(const rgb_picture *picture, rgb_picture *out_small, kiln_error *error) {
     uint32_t longer = picture->width > picture->height ? picture->width : picture->height;
     uint32_t width = picture->width * LARGEST / longer, height = picture->height * LARGEST / longer;
     width = width == 0 ? 1 : width;
     height = height == 0 ? 1 : height;
-    resize_window window = {width, height, 0, 0, width, height};
+    kiln_image_scaling whole = {width, height, 0, 0, width, height};
+    kiln_image image = picture_image(picture);
     size_t count = (size_t)width * height * 3;
     float *rgb = malloc(count * sizeof *rgb);
     if (rgb == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    kiln_status status = image_resize(picture, &window, rgb, error);
+    kiln_status status = kiln_image_scale(&image, &whole, rgb, error);
     if (status == KILN_OK) {
-        status = image_allocate(out_small, width, height, error);
+        status = picture_allocate(out_small, width, height, error);
     }
     for (size_t k = 0; status == KILN_OK && k < count; k++) {
         out_small->rgb[k] = (uint8_t)(rgb[k] + 0.5f);
@@ -62,7 +64,7 @@ static void fail(j_common_ptr jpeg) {
     longjmp(((packer *)jpeg->client_data)->on_error, 1);
 }
 
-static bool compress(packer *p, const image *picture, unsigned char *bytes,
+static bool compress(packer *p, const rgb_picture *picture, unsigned char *bytes,
                      unsigned long *inout_size) {
     if (setjmp(p->on_error) != 0) {
         return false;
@@ -85,8 +87,8 @@ static bool compress(packer *p, const image *picture, unsigned char *bytes,
 }
 
 /* Our own pixels, so libjpeg has nothing to complain of but want of memory. */
-static kiln_status pack(const image *picture, unsigned char **out_bytes, unsigned long *out_size,
-                        kiln_error *error) {
+static kiln_status pack(const rgb_picture *picture, unsigned char **out_bytes,
+                        unsigned long *out_size, kiln_error *error) {
     packer p = {.jpeg = {.client_data = &p}};
     *out_size = PACKED_BYTES;
     *out_bytes = malloc(PACKED_BYTES);
@@ -113,7 +115,7 @@ static void write_base64(const unsigned char *bytes, size_t size, FILE *out) {
 }
 
 kiln_status thumbnail_write(const data_set *data, size_t item, FILE *out, kiln_error *error) {
-    image picture = {0}, small = {0};
+    rgb_picture picture = {0}, small = {0};
     unsigned char *bytes = NULL;
     unsigned long size = 0;
     kiln_status status = load(data, item, &picture, error);
@@ -129,7 +131,7 @@ kiln_status thumbnail_write(const data_set *data, size_t item, FILE *out, kiln_e
         fprintf(out, "\">");
     }
     free(bytes);
-    image_free(&picture);
-    image_free(&small);
+    picture_free(&picture);
+    picture_free(&small);
     return data_may_skip(status) ? KILN_OK : status;
 }

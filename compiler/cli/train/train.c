@@ -47,7 +47,7 @@ static kiln_status scratch_input(training *t, kiln_error *error) {
 }
 
 static kiln_status open_backbone(training *t, kiln_error *error) {
-    picture_layout layout;
+    kiln_image_layout layout;
     kiln_status status = open_plan(t->backbone_path, false, &t->backbone, error);
     if (status == KILN_OK && kiln_plan_input_count(t->backbone) != 1) {
         status = kiln_fail(error, KILN_ERROR_ARGUMENT, "%s: the network takes more than a picture",
@@ -57,7 +57,7 @@ static kiln_status open_backbone(training *t, kiln_error *error) {
         (void)kiln_plan_input(t->backbone, 0, &t->source.input);
     }
     if (status == KILN_OK && t->data.pictures) {
-        status = picture_layout_of(&t->source.input, &layout, error);
+        status = picture_check_input(&t->source.input, &layout, error);
     }
     if (status == KILN_OK && t->data.pictures) {
         status = choose_preprocess(t->backbone, t->preset, &t->source.preprocess, error);

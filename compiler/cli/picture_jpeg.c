@@ -1,5 +1,5 @@
 /* JPEG through libjpeg (-turbo): baseline and progressive, gray, YCbCr, RGB, CMYK, YCCK. */
-#include "compiler/cli/image.h"
+#include "compiler/cli/picture.h"
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -74,17 +74,17 @@ static unsigned orientation_of(const struct jpeg_decompress_struct *jpeg) {
     unsigned orientation = 1;
     for (jpeg_saved_marker_ptr m = jpeg->marker_list; m != NULL && orientation == 1; m = m->next) {
         if (m->marker == JPEG_APP0 + 1) {
-            orientation = image_exif_orientation((kiln_span){m->data, m->data_length});
+            orientation = picture_exif_orientation((kiln_span){m->data, m->data_length});
         }
     }
     return orientation;
 }
 
-static kiln_status read_rows(decoder *d, image *out_image) {
+static kiln_status read_rows(decoder *d, rgb_picture *out_picture) {
     size_t width = d->jpeg.output_width;
     bool cmyk = d->jpeg.out_color_space == JCS_CMYK;
     while (d->jpeg.output_scanline < d->jpeg.output_height) {
-        uint8_t *target = out_image->rgb + d->jpeg.output_scanline * width * 3;
+        uint8_t *target = out_picture->rgb + d->jpeg.output_scanline * width * 3;
         JSAMPROW row = cmyk ? d->row : target;
         (void)jpeg_read_scanlines(&d->jpeg, &row, 1);
         if (cmyk) {
@@ -95,8 +95,9 @@ static kiln_status read_rows(decoder *d, image *out_image) {
 }
 
 /* Everything that may jump. Nothing here owns memory across a jump but what lies in *d and
- * *out_image. */
-static kiln_status decode(decoder *d, kiln_span bytes, image *out_image, unsigned *out_turn) {
+ * *out_picture. */
+static kiln_status decode(decoder *d, kiln_span bytes, rgb_picture *out_picture,
+                          unsigned *out_turn) {
     if (setjmp(d->on_error) != 0) {
         return d->status;
     }
@@ -106,7 +107,7 @@ static kiln_status decode(decoder *d, kiln_span bytes, image *out_image, unsigne
     jpeg_save_markers(&d->jpeg, JPEG_APP0 + 1, 0xffff);
     (void)jpeg_read_header(&d->jpeg, TRUE);
     kiln_status status =
-        image_begin(bytes, out_image, d->jpeg.image_width, d->jpeg.image_height, d->error);
+        picture_begin(bytes, out_picture, d->jpeg.image_width, d->jpeg.image_height, d->error);
     if (status != KILN_OK) {
         return status;
     }
@@ -117,13 +118,13 @@ static kiln_status decode(decoder *d, kiln_span bytes, image *out_image, unsigne
     if (inks && d->row == NULL) {
         return kiln_fail(d->error, KILN_ERROR_MEMORY, "out of memory");
     }
-    status = read_rows(d, out_image);
+    status = read_rows(d, out_picture);
     *out_turn = orientation_of(&d->jpeg);
     (void)jpeg_finish_decompress(&d->jpeg);
     return status;
 }
 
-kiln_status image_decode_jpeg(kiln_span bytes, image *out_image, kiln_error *error) {
+kiln_status picture_decode_jpeg(kiln_span bytes, rgb_picture *out_picture, kiln_error *error) {
     decoder d = {.error = error};
     unsigned orientation = 1;
     d.jpeg.err = jpeg_std_error(&d.errors);
@@ -132,8 +133,8 @@ kiln_status image_decode_jpeg(kiln_span bytes, image *out_image, kiln_error *err
     d.errors.emit_message = on_message;
     d.errors.output_message = on_output;
     d.progress.progress_monitor = on_progress;
-    kiln_status status = decode(&d, bytes, out_image, &orientation);
+    kiln_status status = decode(&d, bytes, out_picture, &orientation);
     jpeg_destroy_decompress(&d.jpeg);
     free(d.row);
-    return status == KILN_OK ? image_orient(out_image, orientation, error) : status;
+    return status == KILN_OK ? picture_orient(out_picture, orientation, error) : status;
 }

@@ -1,5 +1,5 @@
 /* Cameras write pictures as the sensor lies and note in EXIF how to turn them. */
-#include "compiler/cli/image.h"
+#include "compiler/cli/picture.h"
 
 #include <string.h>
 
@@ -25,7 +25,7 @@ static uint32_t read32(const tiff *t, size_t at) {
 }
 
 /* TIFF 6.0, section 2: a header, then its first directory. */
-unsigned image_tiff_orientation(kiln_span bytes) {
+unsigned picture_tiff_orientation(kiln_span bytes) {
     const uint8_t *data = bytes.data;
     if (bytes.size < 8) {
         return 1;
@@ -47,13 +47,13 @@ unsigned image_tiff_orientation(kiln_span bytes) {
 }
 
 /* EXIF 2.3, section 4.5: "Exif\0\0", then TIFF. */
-unsigned image_exif_orientation(kiln_span marker) {
+unsigned picture_exif_orientation(kiln_span marker) {
     const uint8_t *data = marker.data;
     bool exif = marker.size >= 6 && memcmp(data, "Exif\0\0", 6) == 0;
-    return exif ? image_tiff_orientation((kiln_span){data + 6, marker.size - 6}) : 1;
+    return exif ? picture_tiff_orientation((kiln_span){data + 6, marker.size - 6}) : 1;
 }
 
-kiln_status image_orient(image *inout_image, unsigned orientation, kiln_error *error) {
+kiln_status picture_orient(rgb_picture *inout_picture, unsigned orientation, kiln_error *error) {
     if (orientation == 1) {
         return KILN_OK;
     }
@@ -61,10 +61,10 @@ kiln_status image_orient(image *inout_image, unsigned orientation, kiln_error *e
     bool transposed = orientation >= 5;
     bool mirror_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
     bool mirror_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
-    const image from = *inout_image;
-    image to = {0};
-    kiln_status status = image_allocate(&to, transposed ? from.height : from.width,
-                                        transposed ? from.width : from.height, error);
+    const rgb_picture from = *inout_picture;
+    rgb_picture to = {0};
+    kiln_status status = picture_allocate(&to, transposed ? from.height : from.width,
+                                          transposed ? from.width : from.height, error);
     if (status != KILN_OK) {
         return status;
     }
@@ -76,7 +76,7 @@ kiln_status image_orient(image *inout_image, unsigned orientation, kiln_error *e
             memcpy(to.rgb + (v * to.width + u) * 3, from.rgb + (y * from.width + x) * 3, 3);
         }
     }
-    image_free(inout_image);
-    *inout_image = to;
+    picture_free(inout_picture);
+    *inout_picture = to;
     return KILN_OK;
 }

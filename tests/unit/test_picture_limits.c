@@ -1,5 +1,5 @@
 /* Pictures that are traps (small files that want much memory), and want of memory itself. */
-#include "compiler/cli/image.h"
+#include "compiler/cli/picture.h"
 #include "compiler/cli/train/thumbnail.h"
 
 #include <check.h>
@@ -110,13 +110,13 @@ static long resident(void) {
 
 START_TEST(texts_are_not_unpacked) {
     static bytes b;
-    image picture;
+    rgb_picture picture;
     make_png(&b, 8, 8, 4, true); /* 128 KiB of file, 128 MiB of text */
     long before = resident();
-    ck_assert_msg(image_decode((kiln_span){b.data, b.size}, &picture, &error) == KILN_OK, "%s",
+    ck_assert_msg(picture_decode((kiln_span){b.data, b.size}, &picture, &error) == KILN_OK, "%s",
                   error.message);
     ck_assert_int_lt(resident() - before, 16 << 10);
-    image_free(&picture);
+    picture_free(&picture);
 }
 END_TEST
 
@@ -148,8 +148,8 @@ static kiln_span make_jpeg(uint32_t width, uint32_t height) {
 }
 
 static void check_trap(kiln_span file) {
-    image picture;
-    ck_assert_int_eq(image_decode(file, &picture, &error), KILN_ERROR_UNSUPPORTED);
+    rgb_picture picture;
+    ck_assert_int_eq(picture_decode(file, &picture, &error), KILN_ERROR_UNSUPPORTED);
     ck_assert_msg(strstr(error.message, "20000x5000 pixels in a file of") != NULL, "%s",
                   error.message);
     ck_assert_ptr_null(picture.rgb);
@@ -172,11 +172,11 @@ START_TEST(sizes_fit_the_file) {
     check_trap(jpeg);
     free(data);
     /* A blank page, as scanners write it, is no trap. */
-    image picture;
+    rgb_picture picture;
     make_png(&b, 4000, 3000, 0, true);
-    ck_assert_msg(image_decode((kiln_span){b.data, b.size}, &picture, &error) == KILN_OK, "%s",
+    ck_assert_msg(picture_decode((kiln_span){b.data, b.size}, &picture, &error) == KILN_OK, "%s",
                   error.message);
-    image_free(&picture);
+    picture_free(&picture);
 }
 END_TEST
 
@@ -187,16 +187,16 @@ static void check_every_fault(kiln_span file) {
     kiln_status status = KILN_ERROR_MEMORY;
     long faults = 0;
     for (long k = 0; status != KILN_OK; k++) {
-        image picture = {0};
+        rgb_picture picture = {0};
         error.message[0] = '\0';
         failed = false;
         left = k;
-        status = image_decode(file, &picture, &error);
+        status = picture_decode(file, &picture, &error);
         left = -1;
         faults += failed;
         ck_assert_int_eq(status, failed ? KILN_ERROR_MEMORY : KILN_OK);
         ck_assert(status == KILN_OK || strstr(error.message, "out of memory") != NULL);
-        image_free(&picture);
+        picture_free(&picture);
     }
     ck_assert_int_gt(faults, 2);
 }
@@ -242,8 +242,8 @@ END_TEST
 #endif
 
 int main(void) {
-    Suite *suite = suite_create("image_limits");
-    TCase *cases = tcase_create("image_limits");
+    Suite *suite = suite_create("picture_limits");
+    TCase *cases = tcase_create("picture_limits");
     suite_add_tcase(suite, cases);
     tcase_add_test(cases, texts_are_not_unpacked);
     tcase_add_test(cases, sizes_fit_the_file);

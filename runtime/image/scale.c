@@ -1,6 +1,6 @@
 /* Bilinear scaling, row by row, then along the row. Scaling down widens the triangle to the scale,
  * so that every source pixel counts (Pillow's and torchvision's antialiased bilinear). */
-#include "compiler/cli/image.h"
+#include <kiln/image.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -84,19 +84,33 @@ static void scale_columns(const float *row, const filter *columns, size_t width,
     }
 }
 
-kiln_status image_resize(const image *picture, const resize_window *window, float *out_rgb,
-                         kiln_error *error) {
+static bool is_sound(const kiln_image *image, const kiln_image_scaling *s) {
+    return image->format == KILN_IMAGE_RGB && image->pixels != NULL && image->width > 0 &&
+           image->height > 0 && image->stride / 3 >= image->width && s->width > 0 &&
+           s->height > 0 && s->width <= s->scaled_width && s->left <= s->scaled_width - s->width &&
+           s->height <= s->scaled_height && s->top <= s->scaled_height - s->height;
+}
+
+kiln_status kiln_image_scale(const kiln_image *image, const kiln_image_scaling *scaling,
+                             float *out_rgb, kiln_error *error) {
+    const kiln_image_scaling *s = scaling;
     filter columns = {0}, rows = {0};
-    size_t length = (size_t)picture->width * 3;
+    if (!is_sound(image, s)) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "an image of %ux%u pixels, %zu bytes a row, cannot give %ux%u at %u, %u "
+                         "of %ux%u",
+                         image->width, image->height, image->stride, s->width, s->height, s->left,
+                         s->top, s->scaled_width, s->scaled_height);
+    }
+    size_t length = (size_t)image->width * 3;
     float *row = calloc(length + 1, sizeof *row); /* and what scale_columns reads beyond */
     kiln_status status = KILN_ERROR_MEMORY;
-    if (row != NULL &&
-        filter_make(&columns, picture->width, window->full_width, window->left, window->width) &&
-        filter_make(&rows, picture->height, window->full_height, window->top, window->height)) {
-        for (size_t y = 0; y < window->height; y++) {
-            scale_rows(picture->rgb + rows.first[y] * length, length, rows.weights + y * rows.taps,
-                       rows.taps, length, row);
-            scale_columns(row, &columns, window->width, out_rgb + y * window->width * 3);
+    if (row != NULL && filter_make(&columns, image->width, s->scaled_width, s->left, s->width) &&
+        filter_make(&rows, image->height, s->scaled_height, s->top, s->height)) {
+        for (size_t y = 0; y < s->height; y++) {
+            scale_rows(image->pixels + rows.first[y] * image->stride, image->stride,
+                       rows.weights + y * rows.taps, rows.taps, length, row);
+            scale_columns(row, &columns, s->width, out_rgb + y * s->width * 3);
         }
         status = KILN_OK;
     }

@@ -1,5 +1,5 @@
 /* Fuzz target: pictures, as JPEG, PNG and PNM. */
-#include "compiler/cli/image.h"
+#include "compiler/cli/picture.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <jpeglib.h>
@@ -9,12 +9,12 @@
 enum { SIDE = 16 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    image picture;
+    rgb_picture picture;
     kiln_error error = {0};
-    if (image_decode((kiln_span){data, size}, &picture, &error) != KILN_OK) {
+    if (picture_decode((kiln_span){data, size}, &picture, &error) != KILN_OK) {
         fuzz_expect_message(&error);
     }
-    image_free(&picture);
+    picture_free(&picture);
     return 0;
 }
 

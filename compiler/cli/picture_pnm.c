@@ -1,5 +1,5 @@
 /* Binary PGM (P5) and PPM (P6): https://netpbm.sourceforge.net/doc/ppm.html. */
-#include "compiler/cli/image.h"
+#include "compiler/cli/picture.h"
 
 #include <string.h>
 
@@ -53,7 +53,7 @@ static void read_pixels(const uint8_t *from, size_t pixels, size_t channels, uin
     }
 }
 
-kiln_status image_decode_pnm(kiln_span bytes, image *out_image, kiln_error *error) {
+kiln_status picture_decode_pnm(kiln_span bytes, rgb_picture *out_picture, kiln_error *error) {
     const uint8_t *data = bytes.data;
     reader r = {data + 2, data + bytes.size};
     size_t channels = data[1] == '6' ? 3 : 1;
@@ -62,7 +62,7 @@ kiln_status image_decode_pnm(kiln_span bytes, image *out_image, kiln_error *erro
         maximum == 0 || maximum > 65535 || r.at == r.end || !is_space(*r.at++)) {
         return kiln_fail(error, KILN_ERROR_FORMAT, "damaged PGM or PPM header");
     }
-    kiln_status status = image_begin(bytes, out_image, width, height, error);
+    kiln_status status = picture_begin(bytes, out_picture, width, height, error);
     if (status != KILN_OK) {
         return status;
     }
@@ -70,6 +70,6 @@ kiln_status image_decode_pnm(kiln_span bytes, image *out_image, kiln_error *erro
     if ((size_t)(r.end - r.at) < pixels * channels * step) {
         return kiln_fail(error, KILN_ERROR_FORMAT, "the PGM or PPM file is cut short");
     }
-    read_pixels(r.at, pixels, channels, (uint32_t)maximum, out_image->rgb);
+    read_pixels(r.at, pixels, channels, (uint32_t)maximum, out_picture->rgb);
     return KILN_OK;
 }

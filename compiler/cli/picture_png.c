@@ -1,5 +1,5 @@
 /* PNG through libpng: any bit depth, palette, gray, interlaced; to 8-bit RGB. */
-#include "compiler/cli/image.h"
+#include "compiler/cli/picture.h"
 
 #include <png.h>
 #include <setjmp.h>
@@ -69,7 +69,7 @@ static unsigned orientation_of(png_structp png, png_infop info) {
     png_uint_32 size = 0;
     png_bytep exif = NULL;
     if (png_get_eXIf_1(png, info, &size, &exif) != 0) {
-        orientation = image_tiff_orientation((kiln_span){exif, size});
+        orientation = picture_tiff_orientation((kiln_span){exif, size});
     }
 #endif
     return orientation;
@@ -85,21 +85,21 @@ static void skip_chunks(png_structp png) {
 }
 
 /* Everything that may jump. Nothing here owns memory across a jump but what lies in *from and
- * *out_image. */
-static kiln_status decode(png_structp png, png_infop info, source *from, image *out_image,
+ * *out_picture. */
+static kiln_status decode(png_structp png, png_infop info, source *from, rgb_picture *out_picture,
                           unsigned *out_turn) {
     if (setjmp(png_jmpbuf(png)) != 0) {
         return from->out_of_memory ? KILN_ERROR_MEMORY : KILN_ERROR_FORMAT;
     }
     png_set_read_fn(png, from, read_bytes);
     skip_chunks(png);
-    /* Larger pictures are refused by image_allocate, with our own words. */
+    /* Larger pictures are refused by picture_allocate, with our own words. */
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     png_set_chunk_malloc_max(png, from->whole.size < MAX_CHUNK_BYTES ? from->whole.size
                                                                      : MAX_CHUNK_BYTES);
     png_read_info(png, info);
     uint32_t width = png_get_image_width(png, info), height = png_get_image_height(png, info);
-    kiln_status status = image_begin(from->whole, out_image, width, height, from->error);
+    kiln_status status = picture_begin(from->whole, out_picture, width, height, from->error);
     if (status != KILN_OK) {
         return status;
     }
@@ -112,7 +112,7 @@ static kiln_status decode(png_structp png, png_infop info, source *from, image *
         return kiln_fail(from->error, KILN_ERROR_MEMORY, "out of memory");
     }
     for (size_t y = 0; y < height; y++) {
-        from->rows[y] = out_image->rgb + y * width * 3;
+        from->rows[y] = out_picture->rgb + y * width * 3;
     }
     png_read_image(png, from->rows);
     png_read_end(png, info); /* EXIF may come last */
@@ -120,15 +120,15 @@ static kiln_status decode(png_structp png, png_infop info, source *from, image *
     return KILN_OK;
 }
 
-kiln_status image_decode_png(kiln_span bytes, image *out_image, kiln_error *error) {
+kiln_status picture_decode_png(kiln_span bytes, rgb_picture *out_picture, kiln_error *error) {
     source from = {.rest = bytes, .whole = bytes, .error = error};
     unsigned orientation = 1;
     png_structp png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &from, on_error, on_warning,
                                                &from, allocate, release);
     png_infop info = png != NULL ? png_create_info_struct(png) : NULL;
-    kiln_status status = info != NULL ? decode(png, info, &from, out_image, &orientation)
+    kiln_status status = info != NULL ? decode(png, info, &from, out_picture, &orientation)
                                       : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     png_destroy_read_struct(&png, &info, NULL);
     free(from.rows);
-    return status == KILN_OK ? image_orient(out_image, orientation, error) : status;
+    return status == KILN_OK ? picture_orient(out_picture, orientation, error) : status;
 }

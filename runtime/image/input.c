@@ -1,0 +1,133 @@
+/* From an image to a network's input: layout, the part that is seen, order of channels,
+ * normalisation. */
+#include <kiln/element.h>
+#include <kiln/image.h>
+
+#include <math.h>
+#include <stdlib.h>
+
+kiln_status kiln_image_layout_of(const kiln_tensor_info *input, kiln_image_layout *out_layout,
+                                 kiln_error *error) {
+    const uint32_t *dims = input->dims;
+    uint32_t count = 1;
+    if (input->rank == 4) {
+        count = *dims++;
+    }
+    if (input->rank == 4 || input->rank == 3) {
+        if (dims[0] == 1 || dims[0] == 3) {
+            *out_layout = (kiln_image_layout){count, dims[0], dims[1], dims[2], false};
+            return KILN_OK;
+        }
+        if (dims[2] == 1 || dims[2] == 3) {
+            *out_layout = (kiln_image_layout){count, dims[2], dims[0], dims[1], true};
+            return KILN_OK;
+        }
+    }
+    return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                     "input '%s' does not take images (of 1 or 3 channels)", input->name);
+}
+
+static uint32_t clamp_side(double side, uint32_t least) {
+    return side < least ? least : side > UINT32_MAX ? UINT32_MAX : (uint32_t)side;
+}
+
+kiln_image_scaling kiln_image_scaling_of(const kiln_image *image, const kiln_image_layout *layout,
+                                         const kiln_preprocess *preprocess) {
+    uint32_t width = layout->width, height = layout->height;
+    kiln_image_scaling s = {width, height, 0, 0, width, height};
+    double fraction = preprocess->crop_fraction;
+    bool crops = preprocess->resize == KILN_RESIZE_CENTRE_CROP && fraction > 0 && fraction <= 1;
+    if (!crops || image->width == 0 || image->height == 0) {
+        return s;
+    }
+    double across = round(width / fraction) / image->width;
+    double down = round(height / fraction) / image->height;
+    double factor = across > down ? across : down;
+    /* The small addition keeps the exact side from being rounded down. */
+    s.scaled_width = clamp_side(floor(image->width * factor + 1e-6), width);
+    s.scaled_height = clamp_side(floor(image->height * factor + 1e-6), height);
+    s.left = (s.scaled_width - width) / 2;
+    s.top = (s.scaled_height - height) / 2;
+    return s;
+}
+
+/* Networks of integers take pixels rounded. */
+static void store_value(double value, kiln_dtype dtype, void *data, size_t index) {
+    kiln_element_put_nearest(dtype, data, index, kiln_dtype_is_float(dtype) ? value : rint(value));
+}
+
+/* One channel, `stride` elements apart from `first` on. f32, what nearly all networks take, without
+ * a call an element. */
+static void store_channel(const float *rgb, size_t pixels, size_t source, double scale, double bias,
+                          kiln_dtype dtype, void *data, size_t first, size_t stride) {
+    float *f32 = (float *)data + first;
+    for (size_t p = 0; dtype == KILN_F32 && p < pixels; p++) {
+        f32[p * stride] = (float)((double)rgb[p * 3 + source] * scale + bias);
+    }
+    for (size_t p = 0; dtype != KILN_F32 && p < pixels; p++) {
+        store_value((double)rgb[p * 3 + source] * scale + bias, dtype, data, first + p * stride);
+    }
+}
+
+static void store_luma(const float *rgb, size_t pixels, double scale, double bias, kiln_dtype dtype,
+                       void *data, size_t first) {
+    for (size_t p = 0; p < pixels; p++, rgb += 3) {
+        double value = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
+        store_value(value * scale + bias, dtype, data, first + p);
+    }
+}
+
+static void store_pixels(const float *rgb, const kiln_image_layout *layout,
+                         const kiln_preprocess *preprocess, kiln_dtype dtype, size_t index,
+                         void *data) {
+    size_t channels = layout->channels, pixels = (size_t)layout->width * layout->height;
+    size_t first = index * channels * pixels;
+    if (channels == 1) {
+        store_luma(rgb, pixels, (double)preprocess->scale[0], (double)preprocess->bias[0], dtype,
+                   data, first);
+        return;
+    }
+    for (size_t c = 0; c < channels; c++) {
+        size_t start = layout->channels_last ? c : c * pixels;
+        store_channel(rgb, pixels, preprocess->bgr ? 2 - c : c, (double)preprocess->scale[c],
+                      (double)preprocess->bias[c], dtype, data, first + start,
+                      layout->channels_last ? channels : 1);
+    }
+}
+
+/* Whether image `index` lies inside `size` bytes. */
+static bool has_room(const kiln_image_layout *layout, kiln_dtype dtype, uint32_t index,
+                     size_t size) {
+    size_t bytes = kiln_dtype_size(dtype);
+    return bytes > 0 && !__builtin_mul_overflow(bytes, layout->channels, &bytes) &&
+           !__builtin_mul_overflow(bytes, layout->height, &bytes) &&
+           !__builtin_mul_overflow(bytes, layout->width, &bytes) &&
+           !__builtin_mul_overflow(bytes, (size_t)index + 1, &bytes) && bytes <= size;
+}
+
+kiln_status kiln_image_to_input(const kiln_image *image, const kiln_tensor_info *input,
+                                const kiln_preprocess *preprocess, uint32_t index,
+                                kiln_buffer buffer, kiln_error *error) {
+    kiln_image_layout layout;
+    kiln_status status = kiln_image_layout_of(input, &layout, error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    if (!has_room(&layout, input->dtype, index, buffer.size)) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "input '%s': %zu bytes hold no image number %u of %ux%u", input->name,
+                         buffer.size, index, layout.width, layout.height);
+    }
+    size_t pixels = (size_t)layout.width * layout.height;
+    float *rgb = pixels <= SIZE_MAX / (3 * sizeof *rgb) ? malloc(pixels * 3 * sizeof *rgb) : NULL;
+    if (rgb == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    kiln_image_scaling scaling = kiln_image_scaling_of(image, &layout, preprocess);
+    status = kiln_image_scale(image, &scaling, rgb, error);
+    if (status == KILN_OK) {
+        store_pixels(rgb, &layout, preprocess, input->dtype, index, buffer.data);
+    }
+    free(rgb);
+    return status;
+}

@@ -34,7 +34,7 @@ kiln_status kiln_session_step_output(const kiln_session *s, size_t step, size_t 
                                      kiln_tensor_info *out_info) {
     const operand *o =
         output < kiln_session_step_output_count(s, step) ? &s->calls[step].outputs[output] : NULL;
-    if (o == NULL || !operand_present(o) || o->record->window_rows != 0) {
+    if (o == NULL || !operand_present(o) || o->record->rolling_rows != 0) {
         return KILN_ERROR_ARGUMENT;
     }
     tensor_info(&s->plan->view, (uint32_t)(o->record - s->plan->view.tensors), out_info);
@@ -136,7 +136,7 @@ void capture_rows(kiln_session *s, size_t step, uint32_t sample) {
     const kernel_call *call = &s->calls[step];
     const kiln_plan_tensor_record *y = call->outputs[0].record;
     for (size_t c = 0; c < s->capture_count; c++) {
-        if (y->window_rows != 0 && &s->plan->view.tensors[s->captures[c].tensor] == y) {
+        if (y->rolling_rows != 0 && &s->plan->view.tensors[s->captures[c].tensor] == y) {
             read_rows(call, sample, s->captures[c].buffer.data);
         }
     }

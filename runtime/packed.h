@@ -34,8 +34,8 @@ typedef struct packed_store {
     kiln_allocator allocator;
 } packed_store;
 
-/* For plan.c. `path`: a file that keeps them for the next start, or NULL. On failure nothing is
- * left behind. */
+/* For plan/reader.c. `path`: a file that keeps them for the next start, or NULL. On failure nothing
+ * is left behind. */
 kiln_status packed_create(const kiln_plan *plan, const char *path, packed_store **out_store,
                           kiln_error *error);
 void packed_destroy(packed_store *store); /* NULL is allowed */

@@ -1,8 +1,9 @@
-/* What a session consists of: for session.c (creating and running), constants.c, bands.c,
+/* What a session consists of: for session.c (creating and running), constants.c, run_bands.c,
  * memory.c and observe.c. */
 #ifndef KILN_RUNTIME_SESSION_H
 #define KILN_RUNTIME_SESSION_H
 
+#include "runtime/plan/bands.h"
 #include "runtime/runtime.h"
 
 #define MAX_CAPTURES 16
@@ -51,10 +52,8 @@ void session_free(const kiln_session *s, void *pointer, size_t size); /* NULL is
 void point_into_arena(const kiln_session *s, operand *inout_operand);
 kiln_status run_step(kiln_session *s, size_t step, kiln_error *error);
 
-/* ---- Bands (bands.c) ----------------------------------------------------------------------- */
+/* ---- Bands (run_bands.c) ------------------------------------------------------------------- */
 
-/* The band that a step belongs to, or NULL. */
-const kiln_plan_band *band_of_step(const kiln_plan_view *v, size_t step);
 /* Tells the calls of bands' steps how many rows they will be asked for; out_bands may be NULL. */
 void describe_bands(const kiln_plan_view *v, kernel_call *calls, session_band *out_bands);
 /* Before kernels are prepared: the same for a session's. */
@@ -83,7 +82,7 @@ void drop_constants(kiln_session *s, kernel_call *call);
 
 /* ---- Observing (observe.c) ----------------------------------------------------------------- */
 
-/* Captures of a window: the rows that a band's step has just computed. */
+/* Captures of a tensor with rolling rows: those that a band's step has just computed. */
 void capture_rows(kiln_session *s, size_t step, uint32_t sample);
 /* Captures and the observer. False ends the run. */
 bool after_step(kiln_session *s, size_t step);

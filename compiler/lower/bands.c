@@ -1,14 +1,14 @@
 /* Bands: runs of steps that are worked some rows at a time, so that what lies between them is never
  * in memory whole. Found by lowering the peak: at the step where most bytes are live, every run of
  * steps around it is tried as a band, and the one kept after which the fewest bytes are live there;
- * until the peak cannot be lowered. A band costs time, since weights are read once a turn: how
+ * until the peak cannot be lowered. A band costs time, since weights are read once a stripe: how
  * often they must be used for that is the user's choice between memory and speed. */
 #include "compiler/lower/lowering.h"
 
 #include <string.h>
 
 #define BALANCED_ROOM ((uint64_t)2 << 20) /* bytes that nobody minds */
-#define BALANCED_EXCESS 4                 /* a part of the peak, for fewer turns */
+#define BALANCED_EXCESS 4                 /* a part of the peak, for fewer stripes */
 #define BALANCED_GAIN 8                   /* likewise: less is not worth a band's time, */
 #define MIN_GAIN 64                       /* or its trouble */
 #define BAND_REACH 10 /* steps before and after the peak that a band may take in */
@@ -35,7 +35,7 @@ const program_band *program_band_of(const program *p, uint32_t step) {
 }
 
 bool program_step_rows(const program *p, uint32_t step, uint32_t input, uint32_t *out_multiple,
-                       kiln_row_rule *out_rule) {
+                       row_rule *out_rule) {
     const program_step *s = &p->steps[step];
     kiln_plan_tensor_record records[8];
     const kiln_plan_tensor_record *operands[8];
@@ -48,8 +48,8 @@ bool program_step_rows(const program *p, uint32_t step, uint32_t input, uint32_t
             records[k] = program_record(&p->tensors[s->operands[k]]);
         }
     }
-    *out_multiple = kiln_step_rows(s->kernel, s->params, s->input_count, s->output_count, operands,
-                                   input, out_rule);
+    *out_multiple =
+        step_rows(s->kernel, s->params, s->input_count, s->output_count, operands, input, out_rule);
     return *out_multiple != 0;
 }
 
@@ -58,18 +58,18 @@ static uint32_t output_of(const program_step *step) {
 }
 
 /* False: the steps cannot be a band. */
-bool program_band_steps(const program *p, const program_band *b, kiln_band_step *out_steps) {
+bool program_band_steps(const program *p, const program_band *b, band_step *out_steps) {
     for (uint32_t s = b->first_step; s <= b->last_step; s++) {
         const program_step *step = &p->steps[s];
-        kiln_band_step *out = &out_steps[s - b->first_step];
+        band_step *out = &out_steps[s - b->first_step];
         const program_tensor *y = &p->tensors[output_of(step)];
         if (y->place != KILN_PLACE_ARENA || y->rank != 4 || y->layout != KILN_CHANNELS_LAST ||
             y->dims[0] != 1) {
             return false;
         }
-        *out = (kiln_band_step){.height = y->dims[2]};
+        *out = (band_step){.height = y->dims[2]};
         for (uint32_t k = 0; k < step->input_count; k++) {
-            kiln_row_rule rule;
+            row_rule rule;
             uint32_t source = b->first_step;
             if (!program_step_rows(p, s, k, &out->multiple, &rule)) {
                 return false;
@@ -90,11 +90,11 @@ bool program_band_steps(const program *p, const program_band *b, kiln_band_step 
     return true;
 }
 
-/* How often a weight is used in a turn: by each pixel, or each tile of a Winograd convolution. */
-static double uses_of_weights(const program *p, uint32_t step, double turns) {
+/* How often a weight is used in a stripe: by each pixel, or each tile of a Winograd convolution. */
+static double uses_of_weights(const program *p, uint32_t step, double stripes) {
     const program_step *s = &p->steps[step];
     const program_tensor *y = &p->tensors[output_of(s)];
-    double pixels = (double)y->dims[2] * y->dims[3] / turns;
+    double pixels = (double)y->dims[2] * y->dims[3] / stripes;
     if (s->kernel != KILN_KERNEL_CONV_2D) {
         return 1e9;
     }
@@ -123,21 +123,21 @@ static bool reads_parts(const lowering *l, const program_band *b) {
     return false;
 }
 
-/* The fewest rows a turn with which weights are used often enough. False: there are none that make
- * several turns of it. */
+/* The fewest rows a stripe with which weights are used often enough. False: there are none that
+ * make several stripes of it. */
 static bool choose_rows(const lowering *l, program_band *b, double least_uses, uint32_t *out_held) {
     const program *p = l->p;
-    kiln_band_step steps[KILN_BAND_STEPS];
+    band_step steps[KILN_BAND_STEPS];
     uint32_t most[KILN_BAND_STEPS], count = b->last_step - b->first_step + 1;
     if (count > KILN_BAND_STEPS || !program_band_steps(p, b, steps) || reads_parts(l, b)) {
         return false;
     }
     uint32_t height = steps[count - 1].height;
     for (b->rows = 1; b->rows * 2 <= height; b->rows++) {
-        uint32_t turns = kiln_band_measure(steps, count, b->rows, most, out_held);
+        uint32_t stripes = band_measure(steps, count, b->rows, most, out_held);
         bool enough = true;
         for (uint32_t k = 0; k < count && enough; k++) {
-            enough = uses_of_weights(p, b->first_step + k, turns) >= least_uses;
+            enough = uses_of_weights(p, b->first_step + k, stripes) >= least_uses;
         }
         if (enough) {
             return true;
@@ -148,9 +148,9 @@ static bool choose_rows(const lowering *l, program_band *b, double least_uses, u
 
 /* ---- Bands in a program -------------------------------------------------------------------- */
 
-/* Outputs of the band's steps that nobody outside it reads become windows. */
-static void set_windows(lowering *l, const use_table *table, const program_band *b,
-                        const uint32_t *held) {
+/* Outputs of the band's steps that nobody outside it reads become rolling rows. */
+static void set_rolling_rows(lowering *l, const use_table *table, const program_band *b,
+                             const uint32_t *held) {
     program *p = l->p;
     for (uint32_t s = b->first_step; s < b->last_step; s++) {
         uint32_t id = output_of(&p->steps[s]);
@@ -161,24 +161,24 @@ static void set_windows(lowering *l, const use_table *table, const program_band 
             inside = inside && table->uses[u].step <= b->last_step;
         }
         if (inside) {
-            p->tensors[id].window_rows = held[s - b->first_step];
+            p->tensors[id].rolling_rows = held[s - b->first_step];
         }
     }
 }
 
-/* All bands, with the windows that follow from them. */
+/* All bands, with the rolling rows that follow from them. */
 static void apply(lowering *l, const use_table *table) {
     program *p = l->p;
     for (size_t t = 0; t < p->tensor_count; t++) {
-        p->tensors[t].window_rows = 0;
+        p->tensors[t].rolling_rows = 0;
     }
     for (size_t k = 0; k < p->band_count; k++) {
-        kiln_band_step steps[KILN_BAND_STEPS];
+        band_step steps[KILN_BAND_STEPS];
         uint32_t most[KILN_BAND_STEPS], held[KILN_BAND_STEPS];
         const program_band *b = &p->bands[k];
         (void)program_band_steps(p, b, steps);
-        kiln_band_measure(steps, b->last_step - b->first_step + 1, b->rows, most, held);
-        set_windows(l, table, b, held);
+        band_measure(steps, b->last_step - b->first_step + 1, b->rows, most, held);
+        set_rolling_rows(l, table, b, held);
     }
 }
 
@@ -297,7 +297,7 @@ static kiln_status lower_peak(band_search *search, bool *out_lowered) {
     return status;
 }
 
-/* More rows a turn, where there is room below the peak: fewer turns take less time. */
+/* More rows a stripe, where there is room below the peak: fewer stripes take less time. */
 static kiln_status use_room(band_search *search, uint64_t room) {
     program *p = search->l->p;
     kiln_status status = KILN_OK;
@@ -316,7 +316,7 @@ static kiln_status use_room(band_search *search, uint64_t room) {
                              : status;
 }
 
-/* Uses of a weight in a turn that each choice asks for. */
+/* Uses of a weight in a stripe that each choice asks for. */
 static double least_uses(kiln_memory memory) {
     return memory == KILN_MEMORY_MIN ? 12 : 48;
 }

@@ -69,19 +69,19 @@ static bool is_last_use(const lowering *l, use_table *table, bool *shortened, ui
     return true;
 }
 
-/* Has the reader, in each turn, read a row before step s writes it? */
+/* Has the reader, in each stripe, read a row before step s writes it? */
 static bool reads_first(const program *p, const program_band *band, const tensor_use *reader,
                         uint32_t s) {
-    kiln_band_step steps[KILN_BAND_STEPS];
-    kiln_band_rows rows[KILN_BAND_STEPS] = {{0}};
-    kiln_row_rule rule;
+    band_step steps[KILN_BAND_STEPS];
+    stripe_rows rows[KILN_BAND_STEPS] = {{0}};
+    row_rule rule;
     uint32_t multiple, at = reader->step - band->first_step;
     if (!program_band_steps(p, band, steps) ||
         !program_step_rows(p, reader->step, reader->operand, &multiple, &rule) ||
         rule.extent == 0) {
         return false;
     }
-    while (kiln_band_turn(steps, band->last_step - band->first_step + 1, band->rows, rows)) {
+    while (band_next_stripe(steps, band->last_step - band->first_step + 1, band->rows, rows)) {
         bool finished = rows[at].end == steps[at].height;
         uint64_t next = (uint64_t)rows[at].end * rule.stride;
         if (!finished && next < (uint64_t)rows[s - band->first_step].end + rule.padding) {
@@ -91,7 +91,7 @@ static bool reads_first(const program *p, const program_band *band, const tensor
     return true;
 }
 
-/* In a band, earlier steps go on reading in later turns what step s would write over. */
+/* In a band, earlier steps go on reading in later stripes what step s would write over. */
 static bool is_read_in_time(const lowering *l, const use_table *table, uint32_t id, uint32_t s) {
     const program_band *band = program_band_of(l->p, s);
     uint32_t t = band != NULL ? table->tenant[l->memories[id].root] : KILN_PLAN_NONE;
@@ -123,7 +123,7 @@ static bool try_operand(lowering *l, use_table *table, bool *shortened, uint32_t
     program *p = l->p;
     if (input == KILN_PLAN_NONE || p->tensors[input].place != KILN_PLACE_ARENA ||
         !program_same_physical(&p->tensors[input], &p->tensors[output]) ||
-        p->tensors[input].window_rows != 0 || p->tensors[output].window_rows != 0 ||
+        p->tensors[input].rolling_rows != 0 || p->tensors[output].rolling_rows != 0 ||
         !is_last_use(l, table, shortened, input, s) || !is_read_in_time(l, table, input, s)) {
         return false;
     }

@@ -102,7 +102,7 @@ typedef struct program_tensor {
     uint32_t storage;                  /* ARENA; index into program.storages */
     uint64_t slice_offset;             /* bytes within the storage */
     uint32_t row_stride;               /* elements */
-    uint32_t window_rows;              /* rows held at a time; 0: all */
+    uint32_t rolling_rows;             /* rows held at a time; 0: all */
     program_constant constant;         /* CONSTANT */
     uint64_t weights_offset, checksum; /* set by write/, */
     uint16_t stored_axis;              /* and this */

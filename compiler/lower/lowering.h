@@ -3,7 +3,7 @@
 #define KILN_COMPILER_LOWERING_H
 
 #include "compiler/lower/lower.h"
-#include <kiln/plan_format.h>
+#include "runtime/plan/bands.h"
 
 /* Where a tensor's elements lie, while storages are being decided. Every arena tensor lies in the
  * memory of one root tensor (often itself). */
@@ -73,14 +73,14 @@ bool conv_adds(uint32_t algorithm);
 kiln_status lowering_fuse_residuals(lowering *l);
 /* Is the tensor's memory its own, and nobody else's? (residual.c) */
 bool use_table_is_alone(const use_table *table, uint32_t tensor_id);
-/* bands.c: which steps run by rows together, and what is then held in windows. */
+/* bands.c: which steps run together in stripes, and what then has rolling rows. */
 kiln_status lowering_choose_bands(lowering *l);
 const program_band *program_band_of(const program *p, uint32_t step);
-/* kiln_step_rows. False: not by rows. */
+/* step_rows. False: not by rows. */
 bool program_step_rows(const program *p, uint32_t step, uint32_t input, uint32_t *out_multiple,
-                       kiln_row_rule *out_rule);
+                       row_rule *out_rule);
 /* Its steps as the schedule sees them; false: they cannot be a band. */
-bool program_band_steps(const program *p, const program_band *band, kiln_band_step *out_steps);
+bool program_band_steps(const program *p, const program_band *band, band_step *out_steps);
 /* in_place.c: elementwise results take over an operand's memory. */
 kiln_status lowering_share_in_place(lowering *l);
 /* storage.c: roots become storages with lifetimes. */

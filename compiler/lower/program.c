@@ -63,7 +63,7 @@ kiln_plan_tensor_record program_record(const program_tensor *t) {
                                       .batched = t->batched,
                                       .storage = KILN_PLAN_NONE,
                                       .row_stride = t->row_stride,
-                                      .window_rows = t->window_rows};
+                                      .rolling_rows = t->rolling_rows};
     memcpy(record.dims, t->dims, sizeof record.dims);
     return record;
 }

@@ -7,7 +7,7 @@ static uint64_t align_up(uint64_t value, uint64_t alignment) {
 
 static uint64_t held_bytes(const program_tensor *t) {
     uint64_t bytes = program_bytes(t);
-    return t->window_rows != 0 ? bytes / t->dims[2] * t->window_rows : bytes;
+    return t->rolling_rows != 0 ? bytes / t->dims[2] * t->rolling_rows : bytes;
 }
 
 static kiln_status add_storages(lowering *l) {

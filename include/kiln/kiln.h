@@ -288,7 +288,7 @@ typedef bool (*kiln_observer)(void *context, kiln_session *session, size_t step)
 KILN_API void kiln_session_observe(kiln_session *session, kiln_observer observer, void *context);
 
 /* Tensors written by a step. For use in an observer. Of a tensor of which only some rows are in
- * memory at a time (kiln_plan_tensor_record.window_rows) there is nothing to see:
+ * memory at a time (kiln_plan_tensor_record.rolling_rows) there is nothing to see:
  * KILN_ERROR_ARGUMENT. */
 KILN_API size_t kiln_session_step_output_count(const kiln_session *session, size_t step);
 KILN_API kiln_status kiln_session_step_output(const kiln_session *session, size_t step,

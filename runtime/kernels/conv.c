@@ -198,7 +198,7 @@ static void release_conv(kernel_call *call) {
     algorithm_of(call)->release(call);
 }
 
-static uint32_t conv_rows(const kernel_call *call, uint32_t input, kiln_row_rule *out_rule) {
+static uint32_t conv_rows(const kernel_call *call, uint32_t input, row_rule *out_rule) {
     const kiln_conv_params *p = call->params;
     const operand *w = &call->inputs[1];
     uint64_t extent = (uint64_t)(w->dims[1] - 1) * p->dilation_height + 1;
@@ -206,9 +206,9 @@ static uint32_t conv_rows(const kernel_call *call, uint32_t input, kiln_row_rule
         return 0;
     }
     if (input == 0) {
-        *out_rule = (kiln_row_rule){p->stride_height, p->padding_top, (uint32_t)extent};
+        *out_rule = (row_rule){p->stride_height, p->padding_top, (uint32_t)extent};
     } else if (input == 3) {
-        *out_rule = (kiln_row_rule){1, 0, 1};
+        *out_rule = (row_rule){1, 0, 1};
     }
     switch (p->algorithm) {
     case KILN_CONV_WINOGRAD_2:

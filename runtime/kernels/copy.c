@@ -189,12 +189,11 @@ static void make_plan(const kernel_call *call, copy_plan *plan) {
 }
 
 /* Loop 1 runs over the rows of a picture. Where they come from is not told: the input is whole. */
-static uint32_t copy_rows_of_image(const kernel_call *call, uint32_t input,
-                                   kiln_row_rule *out_rule) {
+static uint32_t copy_rows_of_image(const kernel_call *call, uint32_t input, row_rule *out_rule) {
     const kiln_copy_params *p = call->params;
     const operand *y = &call->outputs[0];
     (void)input;
-    *out_rule = (kiln_row_rule){0};
+    *out_rule = (row_rule){0};
     bool plain = p->rank == 4 && y->rank == 4;
     int64_t stride = 1;
     for (uint32_t k = 4; k-- > 0 && plain;) {

@@ -1,4 +1,4 @@
-/* The kernel table: one row a kernel of the plan format (kiln_kernel in plan_format.h).
+/* The kernel table: one row a kernel of the plan format (kiln_kernel in plan_kernels.h).
  *
  *   check    At load, from the plan's records alone: operand counts, dtypes, dims, parameters.
  *            After it, the kernel must be unable to read or write outside its operands whatever the
@@ -22,7 +22,7 @@
 #ifndef KILN_RUNTIME_KERNEL_H
 #define KILN_RUNTIME_KERNEL_H
 
-#include <kiln/plan_format.h>
+#include "runtime/plan/bands.h"
 #include <pthreadpool.h>
 
 #define KERNEL_MAX_OPERANDS 64 /* inputs + outputs of one step */
@@ -79,9 +79,9 @@ typedef struct kernel {
     void (*release)(kernel_call *call);
     size_t (*scratch)(const kernel_call *call);
     size_t (*heap)(const kernel_call *call);
-    /* kiln_step_rows; run then honours begin_row, end_row and the operands' first_row, and prepare
+    /* step_rows; run then honours begin_row, end_row and the operands' first_row, and prepare
      * and bind take end_row for the most rows of a run. NULL: computes whole outputs only. */
-    uint32_t (*rows)(const kernel_call *call, uint32_t input, kiln_row_rule *out_rule);
+    uint32_t (*rows)(const kernel_call *call, uint32_t input, row_rule *out_rule);
     bool packs_constants; /* constants are not read any more after prepare */
     /* Whether input 1 is read by a packed_form's fill alone: it is then loaded when that is called,
      * if it is. NULL: no. */

@@ -81,11 +81,11 @@ static kiln_status run_average(kernel_call *call, kiln_error *error) {
     return run(call, SLIDING_AVERAGE_POOL);
 }
 
-static uint32_t rows(const kernel_call *call, uint32_t input, kiln_row_rule *out_rule) {
+static uint32_t rows(const kernel_call *call, uint32_t input, row_rule *out_rule) {
     const kiln_pool_params *p = call->params;
     uint64_t extent = ((uint64_t)p->kernel_height - 1) * p->dilation_height + 1;
     (void)input;
-    *out_rule = (kiln_row_rule){p->stride_height, p->padding_top, (uint32_t)extent};
+    *out_rule = (row_rule){p->stride_height, p->padding_top, (uint32_t)extent};
     return extent > INT32_MAX ? 0 : 1;
 }
 

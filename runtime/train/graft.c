@@ -262,7 +262,7 @@ kiln_status graft_find_cut(const kiln_plan *plan, const char *name, uint32_t *ou
                          "cannot cut at '%s': features are f32, one row or image a sample",
                          v->strings + t->name);
     }
-    if (t->window_rows != 0) {
+    if (t->rolling_rows != 0) {
         return kiln_fail(error, KILN_ERROR_UNSUPPORTED,
                          "cannot cut at '%s': only some of its rows are in memory at a time; "
                          "compile with --memory speed",

@@ -87,7 +87,7 @@ static bool make_subject(const char *generator, const char *network, bool plans,
     kiln_error error;
     kiln_compile_options options;
     kiln_compile_options_init(&options);
-    options.memory = KILN_MEMORY_MIN; /* bands and windows, to be damaged, too */
+    options.memory = KILN_MEMORY_MIN; /* bands and rolling rows, to be damaged, too */
     snprintf(model, sizeof model, "%s/model.onnx", folder);
     snprintf(plan, sizeof plan, "%s/model.plan", folder);
     if (!generate(generator, network, model)) {

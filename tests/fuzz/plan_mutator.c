@@ -52,7 +52,7 @@ void plan_change_schedule(uint64_t *state, uint8_t *bytes, size_t size) {
     }
     uint64_t at = fuzz_random(state) % (s->bytes / 4) * 4;
     if (kind == KILN_SECTION_TENSORS) {
-        size_t field = fuzz_random(state) % 2 == 0 ? offsetof(kiln_plan_tensor_record, window_rows)
+        size_t field = fuzz_random(state) % 2 == 0 ? offsetof(kiln_plan_tensor_record, rolling_rows)
                                                    : offsetof(kiln_plan_tensor_record, dims) + 8;
         at = at / sizeof(kiln_plan_tensor_record) * sizeof(kiln_plan_tensor_record) + field;
     }

@@ -1,6 +1,6 @@
 /* The schedule of bands against a model that remembers each row: random chains and small graphs are
- * played with windows of as many rows as kiln_band_measure says, moved as a session moves them. */
-#include <kiln/plan_format.h>
+ * played with windows of as many rows as band_measure says, moved as a session moves them. */
+#include "runtime/plan/bands.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -19,17 +19,17 @@ static uint32_t below(uint32_t bound) {
 /* ---- Random bands ---------------------------------------------------------------------------- */
 
 typedef struct random_band {
-    kiln_band_step steps[KILN_BAND_STEPS];
+    band_step steps[KILN_BAND_STEPS];
     uint32_t count, rows;
 } random_band;
 
 /* Rows that a layer has above such a source; 0: none. A source's last rows may be left out. */
-static uint32_t rows_above(uint32_t height, const kiln_row_rule *rule, uint32_t bottom) {
+static uint32_t rows_above(uint32_t height, const row_rule *rule, uint32_t bottom) {
     uint32_t padded = height + rule->padding + bottom;
     return padded < rule->extent ? 0 : (padded - rule->extent) / rule->stride + 1;
 }
 
-static void add_source(kiln_band_step *step, uint32_t from, kiln_row_rule rule) {
+static void add_source(band_step *step, uint32_t from, row_rule rule) {
     step->sources[step->source_count].step = from;
     step->sources[step->source_count++].rule = rule;
 }
@@ -37,13 +37,13 @@ static void add_source(kiln_band_step *step, uint32_t from, kiln_row_rule rule) 
 /* A step that reads the one before it, or an earlier one, or none of the band. */
 static void add_step(random_band *b) {
     static const uint32_t multiples[] = {1, 1, 2, 4, 6};
-    kiln_band_step *step = &b->steps[b->count];
-    *step = (kiln_band_step){.height = 1 + below(MOST_ROWS),
-                             .multiple = multiples[below(sizeof multiples / sizeof *multiples)]};
+    band_step *step = &b->steps[b->count];
+    *step = (band_step){.height = 1 + below(MOST_ROWS),
+                        .multiple = multiples[below(sizeof multiples / sizeof *multiples)]};
     if (b->count > 0 && below(12) != 0) {
         uint32_t from = below(3) != 0 ? b->count - 1 : below(b->count);
         uint32_t extent = 1 + below(7);
-        kiln_row_rule rule = {1 + (below(2) != 0 ? 0 : below(3)), below(extent), extent};
+        row_rule rule = {1 + (below(2) != 0 ? 0 : below(3)), below(extent), extent};
         uint32_t height = rows_above(b->steps[from].height, &rule, below(extent));
         if (height > 0 && height <= MOST_ROWS) {
             step->height = height;
@@ -52,7 +52,7 @@ static void add_step(random_band *b) {
     }
     uint32_t shortcut = b->count > 0 ? below(b->count) : 0;
     if (b->count > 0 && below(2) == 0 && b->steps[shortcut].height == step->height) {
-        add_source(step, shortcut, (kiln_row_rule){1, 0, 1});
+        add_source(step, shortcut, (row_rule){1, 0, 1});
     }
     b->count++;
 }
@@ -85,10 +85,10 @@ typedef struct model {
 
 /* A row of an output finds the rows that it needs in their windows. */
 static void check_reads(const random_band *b, const model *m, uint32_t k, uint32_t row) {
-    const kiln_band_step *step = &b->steps[k];
+    const band_step *step = &b->steps[k];
     for (uint32_t s = 0; s < step->source_count; s++) {
         uint32_t from = step->sources[s].step;
-        const kiln_row_rule *rule = &step->sources[s].rule;
+        const row_rule *rule = &step->sources[s].rule;
         for (uint32_t tap = 0; tap < rule->extent; tap++) {
             int64_t at = (int64_t)row * rule->stride - rule->padding + tap;
             if (at >= 0 && at < b->steps[from].height) {
@@ -99,9 +99,9 @@ static void check_reads(const random_band *b, const model *m, uint32_t k, uint32
     }
 }
 
-static void compute(const random_band *b, model *m, uint32_t k, const kiln_band_rows *rows,
+static void compute(const random_band *b, model *m, uint32_t k, const stripe_rows *rows,
                     uint32_t window) {
-    const kiln_band_step *step = &b->steps[k];
+    const band_step *step = &b->steps[k];
     expect(rows->begin == m->ends[k]);
     expect(rows->keep <= rows->begin);
     expect(rows->end <= step->height);
@@ -120,22 +120,22 @@ static void compute(const random_band *b, model *m, uint32_t k, const kiln_band_
 }
 
 static void check_band(const random_band *b) {
-    kiln_band_rows rows[KILN_BAND_STEPS] = {{0}};
-    uint32_t most[KILN_BAND_STEPS], held[KILN_BAND_STEPS], turns = 0;
+    stripe_rows rows[KILN_BAND_STEPS] = {{0}};
+    uint32_t most[KILN_BAND_STEPS], held[KILN_BAND_STEPS], stripes = 0;
     model m = {.first = {0}};
-    const kiln_band_step *last = &b->steps[b->count - 1];
-    uint32_t counted = kiln_band_measure(b->steps, b->count, b->rows, most, held);
-    while (kiln_band_turn(b->steps, b->count, b->rows, rows)) {
+    const band_step *last = &b->steps[b->count - 1];
+    uint32_t counted = band_measure(b->steps, b->count, b->rows, most, held);
+    while (band_next_stripe(b->steps, b->count, b->rows, rows)) {
         for (uint32_t k = 0; k < b->count; k++) {
             expect(rows[k].end - rows[k].begin <= most[k]);
             if (rows[k].end != rows[k].begin) {
                 compute(b, &m, k, &rows[k], held[k]);
             }
         }
-        turns++;
-        expect(turns <= last->height / b->rows + 1); /* what the validator reckons with */
+        stripes++;
+        expect(stripes <= last->height / b->rows + 1); /* what the validator reckons with */
     }
-    expect(turns == counted);
+    expect(stripes == counted);
     for (uint32_t k = 0; k < b->count; k++) {
         expect(held[k] <= b->steps[k].height);
         for (uint32_t row = 0; row < b->steps[k].height; row++) {
@@ -153,7 +153,7 @@ START_TEST(random_bands_find_their_rows) {
 }
 END_TEST
 
-/* Every number of rows a turn, up to all of them in one and beyond. */
+/* Every number of rows a stripe, up to all of them in one and beyond. */
 START_TEST(any_number_of_rows_works) {
     state = 99;
     for (uint32_t k = 0; k < 300; k++) {
@@ -164,28 +164,28 @@ START_TEST(any_number_of_rows_works) {
         }
         b.rows = UINT32_MAX;
         check_band(&b);
-        ck_assert_uint_eq(kiln_band_measure(b.steps, b.count, b.rows,
-                                            (uint32_t[KILN_BAND_STEPS]){0},
-                                            (uint32_t[KILN_BAND_STEPS]){0}),
+        ck_assert_uint_eq(band_measure(b.steps, b.count, b.rows, (uint32_t[KILN_BAND_STEPS]){0},
+                                       (uint32_t[KILN_BAND_STEPS]){0}),
                           1);
     }
 }
 END_TEST
 
-/* The figures by hand: two convolutions of 3x3 with padding 1, 8 rows, 2 a turn. The first holds 2
- * rows of context and the 2 new ones. */
+/* The figures by hand: two convolutions of 3x3 with padding 1, 8 rows, 2 a stripe. The first holds
+ * 2 rows of context and the 2 new ones. */
 START_TEST(windows_are_no_larger_than_needed) {
-    kiln_band_step steps[2] = {{.height = 8, .multiple = 1},
-                               {.height = 8, .multiple = 1, .source_count = 1}};
+    band_step steps[2] = {{.height = 8, .multiple = 1},
+                          {.height = 8, .multiple = 1, .source_count = 1}};
     uint32_t most[2], held[2];
-    steps[1].sources[0].rule = (kiln_row_rule){1, 1, 3};
-    ck_assert_uint_eq(kiln_band_measure(steps, 2, 2, most, held), 4);
+    steps[1].sources[0].rule = (row_rule){1, 1, 3};
+    ck_assert_uint_eq(band_measure(steps, 2, 2, most, held), 4);
     ck_assert_uint_eq(most[0], 3);
     ck_assert_uint_eq(held[0], 4);
     ck_assert_uint_eq(held[1], 2);
-    /* Tiles of 4 rows: in the second turn rows 4 to 7 are computed, and 1 to 3 are still needed. */
+    /* Tiles of 4 rows: in the second stripe rows 4 to 7 are computed, and 1 to 3 are still needed.
+     */
     steps[0].multiple = 4;
-    ck_assert_uint_eq(kiln_band_measure(steps, 2, 2, most, held), 4);
+    ck_assert_uint_eq(band_measure(steps, 2, 2, most, held), 4);
     ck_assert_uint_eq(most[0], 4);
     ck_assert_uint_eq(held[0], 7);
 }
@@ -200,12 +200,12 @@ START_TEST(extreme_rules_stay_within_heights) {
         uint32_t most[KILN_BAND_STEPS], held[KILN_BAND_STEPS];
         for (uint32_t s = 0; s < b.count; s++) {
             for (uint32_t i = 0; i < b.steps[s].source_count; i++) {
-                b.steps[s].sources[i].rule = (kiln_row_rule){
-                    values[below(4)], below(2) * values[below(4)], values[below(5)]};
+                b.steps[s].sources[i].rule =
+                    (row_rule){values[below(4)], below(2) * values[below(4)], values[below(5)]};
             }
         }
-        uint32_t turns = kiln_band_measure(b.steps, b.count, b.rows, most, held);
-        expect(turns <= b.steps[b.count - 1].height / b.rows + 1);
+        uint32_t stripes = band_measure(b.steps, b.count, b.rows, most, held);
+        expect(stripes <= b.steps[b.count - 1].height / b.rows + 1);
         for (uint32_t s = 0; s < b.count; s++) {
             expect(most[s] <= b.steps[s].height);
             expect(held[s] <= b.steps[s].height);

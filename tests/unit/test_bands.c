@@ -193,15 +193,15 @@ START_TEST(bands_change_nothing) {
 }
 END_TEST
 
-/* Winograd's tiles, so many in a row that the first turn, the largest, has strips for each thread,
- * and later turns have not. */
+/* Winograd's tiles, so many in a row that the first stripe, the largest, has strips for each
+ * thread, and later stripes have not. */
 static kiln_plan *wide_plan(kiln_memory memory, const char *path) {
     network n;
     make_tower(&n, 48, 64, 4, 40);
     return compile_network(&n, TOWER_SEED, memory, KILN_CONVOLUTION_WINOGRAD_2, path);
 }
 
-START_TEST(small_turns_are_shared) {
+START_TEST(small_stripes_are_shared) {
     kiln_plan *plans[2] = {wide_plan(KILN_MEMORY_MIN, paths[0]),
                            wide_plan(KILN_MEMORY_SPEED, paths[1])};
     ck_assert_uint_gt(count_bands(plans[0]), 0);
@@ -262,11 +262,11 @@ static kiln_plan_tensor_record *output_of(const bytes *b, size_t step) {
     return &tensors[operands[b->steps[step].first_operand + b->steps[step].input_count]];
 }
 
-/* What the first step of the first band writes: a window. */
-static kiln_plan_tensor_record *first_window(const bytes *b) {
-    kiln_plan_tensor_record *window = output_of(b, b->bands[0].first_step);
-    ck_assert_uint_gt(window->window_rows, 1);
-    return window;
+/* What the first step of the first band writes, with rolling rows. */
+static kiln_plan_tensor_record *first_rolling(const bytes *b) {
+    kiln_plan_tensor_record *y = output_of(b, b->bands[0].first_step);
+    ck_assert_uint_gt(y->rolling_rows, 1);
+    return y;
 }
 
 static void without_rows(bytes *b) {
@@ -298,8 +298,8 @@ static void into_the_next(bytes *b) {
     b->bands[b->band_count] = (kiln_plan_band){last, last + 1, 1, 0};
 }
 
-static void with_a_small_window(bytes *b) {
-    first_window(b)->window_rows--;
+static void with_too_few_rolling_rows(bytes *b) {
+    first_rolling(b)->rolling_rows--;
 }
 
 static void without_a_step_that_writes(bytes *b) {
@@ -320,7 +320,7 @@ static void with_a_step_of_whole_pictures(bytes *b) {
 static void with_memory_that_ends_early(bytes *b) {
     kiln_plan_storage *storages = section(b, KILN_SECTION_STORAGES);
     ck_assert_uint_gt(b->bands[0].last_step, b->bands[0].first_step + 1);
-    storages[first_window(b)->storage].last_step = b->bands[0].first_step + 1;
+    storages[first_rolling(b)->storage].last_step = b->bands[0].first_step + 1;
 }
 
 static const struct {
@@ -332,10 +332,10 @@ static const struct {
     {of_too_many_steps, "damaged plan: band 0"},
     {past_the_last_step, "damaged plan: band "},
     {into_the_next, "damaged plan: band "},
-    {with_a_small_window, "its window is too small"},
-    {without_a_step_that_writes, "a window is used outside its band"},
-    {without_a_step_that_reads, "a window is used outside its band"},
-    {with_a_step_of_whole_pictures, "a step that cannot be run by rows"},
+    {with_too_few_rolling_rows, "its rolling rows are too few"},
+    {without_a_step_that_writes, "rolling rows are used outside their band"},
+    {without_a_step_that_reads, "rolling rows are used outside their band"},
+    {with_a_step_of_whole_pictures, "a step that cannot be run in stripes"},
     {with_memory_that_ends_early, "a storage is in use for a part of it"},
 };
 
@@ -378,7 +378,7 @@ int main(void) {
     TCase *tests = tcase_create("bands");
     tcase_set_timeout(tests, 240);
     tcase_add_loop_test(tests, bands_change_nothing, 0, 5);
-    tcase_add_test(tests, small_turns_are_shared);
+    tcase_add_test(tests, small_stripes_are_shared);
     tcase_add_loop_test(tests, damaged_bands_are_refused, 0, sizeof damages / sizeof *damages);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -162,12 +162,12 @@ static bool check_tensor(const kiln_plan *plan, const kiln_plan_tensor_record *t
     uint64_t row = t->rank == 0                      ? 1
                    : t->layout == KILN_CHANNELS_LAST ? t->dims[1]
                                                      : t->dims[t->rank - 1];
-    if (t->window_rows != 0) { /* a picture in the arena: so many rows of it */
+    if (t->rolling_rows != 0) { /* a picture in the arena: so many rows of it */
         if (t->place != KILN_PLACE_ARENA || t->layout != KILN_CHANNELS_LAST || t->rank != 4 ||
-            t->dims[0] != 1 || t->offset != 0 || t->window_rows > t->dims[2]) {
+            t->dims[0] != 1 || t->offset != 0 || t->rolling_rows > t->dims[2]) {
             return false;
         }
-        elements = elements / t->dims[2] * t->window_rows;
+        elements = elements / t->dims[2] * t->rolling_rows;
     }
     uint64_t reach = (elements / row - 1) * t->row_stride + row; /* elements from first to last */
     if (!stored_soundly(t) || t->row_stride < row || t->offset % size != 0) {

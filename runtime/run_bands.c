@@ -1,25 +1,12 @@
-/* Running bands: steps that compute some rows of their pictures at a time, one after the other,
- * turn after turn (kiln_band_turn). */
+/* Running bands: steps that compute some rows of their images at a time, one after the other,
+ * stripe after stripe (band_next_stripe). */
 #include "runtime/session.h"
 
 #include <string.h>
 
 struct session_band {
-    kiln_band_step steps[KILN_BAND_STEPS];
+    band_step steps[KILN_BAND_STEPS];
 };
-
-const kiln_plan_band *band_of_step(const kiln_plan_view *v, size_t step) {
-    size_t low = 0, high = v->band_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (v->bands[middle].last_step < step) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < v->band_count && v->bands[low].first_step <= step ? &v->bands[low] : NULL;
-}
 
 void describe_bands(const kiln_plan_view *v, kernel_call *calls, session_band *out_bands) {
     for (size_t b = 0; b < v->band_count; b++) {
@@ -30,7 +17,7 @@ void describe_bands(const kiln_plan_view *v, kernel_call *calls, session_band *o
         for (uint32_t k = 0; k < count; k++) {
             (void)band_describe(v, band, band->first_step + k, &described.steps[k]);
         }
-        kiln_band_measure(described.steps, count, band->rows, most, held);
+        band_measure(described.steps, count, band->rows, most, held);
         for (uint32_t k = 0; k < count; k++) {
             kernel_call *call = &calls[band->first_step + k];
             call->batch = call->max_batch = 1;
@@ -55,7 +42,7 @@ void free_bands(kiln_session *s) {
     session_free(s, s->bands, s->plan->view.band_count * sizeof *s->bands);
 }
 
-/* Windows are the same memory for each sample; all else lies sample after sample. */
+/* Rolling rows are the same memory for each sample; all else lies sample after sample. */
 static void point_at_sample(kiln_session *s, kernel_call *call, uint32_t sample) {
     for (uint32_t k = 0; k < call->input_count + call->output_count; k++) {
         operand *o = &call->inputs[k];
@@ -63,7 +50,7 @@ static void point_at_sample(kiln_session *s, kernel_call *call, uint32_t sample)
             continue;
         }
         o->first_row = 0;
-        bool whole = o->batched && o->record->window_rows == 0;
+        bool whole = o->batched && o->record->rolling_rows == 0;
         size_t bytes = o->rows * o->row_stride * kiln_dtype_size(o->dtype);
         if (o->place == KILN_PLACE_ARENA) {
             point_into_arena(s, o);
@@ -74,12 +61,12 @@ static void point_at_sample(kiln_session *s, kernel_call *call, uint32_t sample)
     }
 }
 
-/* Makes room for rows below `end` in the window of a step's output: the rows that are still needed
- * move to its start. */
-static void slide(kernel_call *call, const kernel_call *end_of_band, const kiln_band_rows *rows) {
+/* Makes room for rows below `end` among the rolling rows of a step's output: those that are still
+ * needed move to the storage's start. */
+static void slide(kernel_call *call, const kernel_call *end_of_band, const stripe_rows *rows) {
     operand *y = &call->outputs[0];
-    uint32_t window = y->record->window_rows;
-    if (window == 0 || rows->end - y->first_row <= window) {
+    uint32_t rolling = y->record->rolling_rows;
+    if (rolling == 0 || rows->end - y->first_row <= rolling) {
         return;
     }
     size_t bytes = y->dims[2] * y->row_stride * kiln_dtype_size(y->dtype);
@@ -95,8 +82,8 @@ static void slide(kernel_call *call, const kernel_call *end_of_band, const kiln_
     }
 }
 
-static kiln_status run_turn(kiln_session *s, const kiln_plan_band *band, uint32_t sample,
-                            const kiln_band_rows *rows, kiln_error *error) {
+static kiln_status run_stripe(kiln_session *s, const kiln_plan_band *band, uint32_t sample,
+                              const stripe_rows *rows, kiln_error *error) {
     const kernel_call *end = &s->calls[band->last_step + 1];
     for (size_t step = band->first_step; step <= band->last_step; step++, rows++) {
         if (rows->begin == rows->end) {
@@ -125,13 +112,13 @@ static void point_band(kiln_session *s, const kiln_plan_band *band, uint32_t sam
 
 kiln_status run_band(kiln_session *s, const kiln_plan_band *band, kiln_error *error) {
     const kiln_plan_view *v = &s->plan->view;
-    const kiln_band_step *steps = s->bands[band - v->bands].steps;
+    const band_step *steps = s->bands[band - v->bands].steps;
     uint32_t count = band->last_step - band->first_step + 1;
     for (uint32_t sample = 0; sample < s->batch; sample++) {
-        kiln_band_rows rows[KILN_BAND_STEPS] = {{0}};
+        stripe_rows rows[KILN_BAND_STEPS] = {{0}};
         point_band(s, band, sample);
-        while (kiln_band_turn(steps, count, band->rows, rows)) {
-            kiln_status status = run_turn(s, band, sample, rows, error);
+        while (band_next_stripe(steps, count, band->rows, rows)) {
+            kiln_status status = run_stripe(s, band, sample, rows, error);
             if (status != KILN_OK) {
                 return status;
             }

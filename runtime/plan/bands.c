@@ -1,0 +1,158 @@
+/* The schedule of a band: which rows of each step's output are computed in which stripe; and the
+ * steps of a plan's bands, as the schedule sees them. */
+#include "runtime/plan/bands.h"
+#include "runtime/runtime.h"
+
+#include <string.h>
+
+static uint32_t least(uint64_t a, uint32_t b) {
+    return a < b ? (uint32_t)a : b;
+}
+
+/* The first row of the input that output row `row` is computed from. */
+static uint32_t first_needed(const row_rule *rule, uint32_t row, uint32_t height) {
+    uint64_t at = (uint64_t)row * rule->stride;
+    return at < rule->padding ? 0 : least(at - rule->padding, height);
+}
+
+/* One past the last row of the input that output rows below `end` are computed from. */
+static uint32_t end_needed(const row_rule *rule, uint32_t end, uint32_t height) {
+    uint64_t at = (uint64_t)(end - 1) * rule->stride + rule->extent;
+    return end == 0 || at < rule->padding ? 0 : least(at - rule->padding, height);
+}
+
+static uint32_t round_up(uint32_t rows, const band_step *step) {
+    uint64_t up = ((uint64_t)rows + step->multiple - 1) / step->multiple * step->multiple;
+    return least(up, step->height);
+}
+
+bool band_next_stripe(const band_step *steps, size_t count, uint32_t rows,
+                      stripe_rows *inout_rows) {
+    const band_step *last = &steps[count - 1];
+    bool done = true;
+    for (size_t k = 0; k < count; k++) {
+        stripe_rows *r = &inout_rows[k];
+        done = done && r->end == steps[k].height;
+        *r = (stripe_rows){r->end, r->end, r->end};
+    }
+    if (done) {
+        return false;
+    }
+    uint32_t needed[KILN_BAND_STEPS] = {0};
+    needed[count - 1] = least((uint64_t)inout_rows[count - 1].begin + rows, last->height);
+    bool final = needed[count - 1] == last->height;
+    for (size_t k = count; k-- > 0;) { /* those that read before those that write */
+        const band_step *step = &steps[k];
+        stripe_rows *r = &inout_rows[k];
+        uint32_t end = final ? step->height : round_up(needed[k], step);
+        r->end = end > r->begin ? end : r->begin;
+        for (uint32_t s = 0; s < step->source_count; s++) {
+            uint32_t from = step->sources[s].step, height = steps[from].height;
+            const row_rule *rule = &step->sources[s].rule;
+            uint32_t want = end_needed(rule, r->end, height);
+            uint32_t keep = first_needed(rule, r->begin, height);
+            needed[from] = want > needed[from] ? want : needed[from];
+            inout_rows[from].keep = keep < inout_rows[from].keep ? keep : inout_rows[from].keep;
+        }
+    }
+    return true;
+}
+
+uint32_t band_measure(const band_step *steps, size_t count, uint32_t rows, uint32_t *out_most,
+                      uint32_t *out_held) {
+    stripe_rows stripe[KILN_BAND_STEPS] = {{0}};
+    uint32_t stripes = 0;
+    memset(out_most, 0, count * sizeof *out_most);
+    memset(out_held, 0, count * sizeof *out_held);
+    for (; band_next_stripe(steps, count, rows, stripe); stripes++) {
+        for (size_t k = 0; k < count; k++) {
+            uint32_t most = stripe[k].end - stripe[k].begin, held = stripe[k].end - stripe[k].keep;
+            out_most[k] = most > out_most[k] ? most : out_most[k];
+            out_held[k] = held > out_held[k] ? held : out_held[k];
+        }
+    }
+    return stripes;
+}
+
+uint32_t step_rows(uint32_t kernel_id, const void *params, uint32_t input_count,
+                   uint32_t output_count, const kiln_plan_tensor_record *const *operands,
+                   uint32_t input, row_rule *out_rule) {
+    operand described[KERNEL_MAX_OPERANDS];
+    const kernel *row = kernel_find(kernel_id);
+    *out_rule = (row_rule){0};
+    if (row == NULL || row->rows == NULL || output_count != 1 ||
+        input_count + output_count > KERNEL_MAX_OPERANDS) {
+        return 0;
+    }
+    for (uint32_t k = 0; k < input_count + output_count; k++) {
+        operand_describe(operands[k], &described[k]);
+    }
+    kernel_call call = {.params = params,
+                        .input_count = input_count,
+                        .output_count = output_count,
+                        .inputs = described,
+                        .outputs = described + input_count};
+    return row->rows(&call, input, out_rule);
+}
+
+/* ---- Bands of a plan ---------------------------------------------------------------------- */
+
+const kiln_plan_band *band_of_step(const kiln_plan_view *v, size_t step) {
+    size_t low = 0, high = v->band_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (v->bands[middle].last_step < step) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < v->band_count && v->bands[low].first_step <= step ? &v->bands[low] : NULL;
+}
+
+uint32_t band_source(const kiln_plan_view *v, const kiln_plan_band *b, uint32_t step,
+                     uint32_t tensor) {
+    for (uint32_t k = b->first_step; k < step; k++) {
+        if (v->operands[v->steps[k].first_operand + v->steps[k].input_count] == tensor) {
+            return k;
+        }
+    }
+    return step;
+}
+
+bool band_describe(const kiln_plan_view *v, const kiln_plan_band *b, uint32_t step,
+                   band_step *out_step) {
+    const kiln_plan_step *s = &v->steps[step];
+    const kiln_plan_tensor_record *operands[KERNEL_MAX_OPERANDS];
+    for (uint32_t k = 0; k < (uint32_t)s->input_count + s->output_count; k++) {
+        uint32_t id = v->operands[s->first_operand + k];
+        operands[k] = id == KILN_PLAN_NONE ? NULL : &v->tensors[id];
+    }
+    const kiln_plan_tensor_record *y = operands[s->input_count];
+    if (y->place != KILN_PLACE_ARENA || y->rank != 4 || y->layout != KILN_CHANNELS_LAST ||
+        y->dims[0] != 1) {
+        return false;
+    }
+    *out_step = (band_step){.height = y->dims[2], .multiple = 1};
+    for (uint32_t k = 0; k < s->input_count; k++) {
+        row_rule rule;
+        uint32_t multiple = step_rows(s->kernel, v->params + s->params_offset, s->input_count,
+                                      s->output_count, operands, k, &rule);
+        uint32_t id = v->operands[s->first_operand + k];
+        uint32_t source = operands[k] == NULL ? step : band_source(v, b, step, id);
+        out_step->multiple = multiple;
+        if (multiple == 0) {
+            return false;
+        }
+        if (source == step) {
+            continue;
+        }
+        if (rule.extent == 0 || out_step->source_count == 2) {
+            return false;
+        }
+        uint32_t at = out_step->source_count++;
+        out_step->sources[at].step = source - b->first_step;
+        out_step->sources[at].rule = rule;
+    }
+    return true;
+}

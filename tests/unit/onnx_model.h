@@ -230,22 +230,6 @@ static inline tensor *found(const char *name) {
     return t;
 }
 
-static inline int run_tests(const char *name, const TTest *const *tests, size_t count) {
-    Suite *suite = suite_create(name);
-    TCase *all = tcase_create(name);
-    tcase_add_checked_fixture(all, make_folder, remove_folder);
-    tcase_set_timeout(all, 120);
-    for (size_t k = 0; k < count; k++) {
-        tcase_add_test(all, tests[k]);
-    }
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
 enum {
     FLOAT = 1,
     UINT8,

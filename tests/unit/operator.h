@@ -170,15 +170,4 @@ static inline bool operator_agree(const operator_result *a, const operator_resul
     return agree;
 }
 
-static inline int operator_suite(const char *name, TCase *tests) {
-    Suite *suite = suite_create(name);
-    tcase_set_timeout(tests, 120);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
 #endif

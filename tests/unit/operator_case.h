@@ -270,23 +270,4 @@ static inline void case_remove_folder(void) {
     ck_assert(scratch_remove(case_folder));
 }
 
-static inline TCase *case_tests(const char *name) {
-    TCase *all = tcase_create(name);
-    tcase_add_checked_fixture(all, case_make_folder, case_remove_folder);
-    tcase_set_timeout(all, 120);
-    return all;
-}
-
-#define ADD(all, test, table) tcase_add_loop_test(all, test, 0, sizeof(table) / sizeof *(table))
-
-static inline int case_run_all(const char *name, TCase *all) {
-    Suite *suite = suite_create(name);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
 #endif

@@ -1,6 +1,7 @@
 /* Arrays that kiln run reads and writes: shapes and batches of inputs, file names of outputs. */
 #include "compiler/cli/array_files.h"
 #include "compiler/import/import.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -94,15 +95,10 @@ START_TEST(file_names_do_not_collide) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("arrays");
-    TCase *cases = tcase_create("arrays");
-    suite_add_tcase(suite, cases);
-    tcase_add_test(cases, inputs_have_their_shape);
-    tcase_add_test(cases, batches_are_one);
-    tcase_add_test(cases, file_names_do_not_collide);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    const suite_test tests[] = {
+        TEST("inputs", inputs_have_their_shape),
+        TEST("inputs", batches_are_one),
+        TEST("files", file_names_do_not_collide),
+    };
+    return SUITE("arrays", tests);
 }

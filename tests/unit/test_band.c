@@ -1,6 +1,7 @@
 /* The schedule of bands against a model that remembers each row: random chains and small graphs are
  * played with windows of as many rows as band_measure says, moved as a session moves them. */
 #include "runtime/plan/bands.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -215,17 +216,11 @@ START_TEST(extreme_rules_stay_within_heights) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("band");
-    TCase *tests = tcase_create("band");
-    tcase_set_timeout(tests, 120);
-    tcase_add_loop_test(tests, random_bands_find_their_rows, 0, 8);
-    tcase_add_test(tests, any_number_of_rows_works);
-    tcase_add_test(tests, windows_are_no_larger_than_needed);
-    tcase_add_test(tests, extreme_rules_stay_within_heights);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const suite_test tests[] = {
+        LOOP("rows", random_bands_find_their_rows, 0, 8),
+        TEST("rows", any_number_of_rows_works),
+        TEST("rows", extreme_rules_stay_within_heights),
+        TEST("windows", windows_are_no_larger_than_needed),
+    };
+    return SUITE("band", tests);
 }

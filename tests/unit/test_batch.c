@@ -1,6 +1,7 @@
 /* Networks whose shapes are computed from the batch's: what leaves the batch open, with the right
  * numbers at any, and what does not. */
 #include "tests/unit/compiled_model.h"
+#include "tests/unit/suite.h"
 
 static void constant_ints(char *name, size_t count, int64_t *values) {
     static int64_t counts[MAX_PARTS];
@@ -227,15 +228,15 @@ START_TEST(refuses_to_fix_a_batch_asked_for) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {
-        computes_with_other_dims,
-        goes_through_casts,
-        multiplies_the_batch,
-        expands_over_the_batch,
-        fills_a_shape_with_the_batch,
-        fixes_the_batch_where_numbers_need_it,
-        fixes_the_batch_where_shapes_are_no_multiple,
-        refuses_to_fix_a_batch_asked_for,
+    const suite_test tests[] = {
+        TEST("open", computes_with_other_dims),
+        TEST("open", goes_through_casts),
+        TEST("open", multiplies_the_batch),
+        TEST("open", expands_over_the_batch),
+        TEST("open", fills_a_shape_with_the_batch),
+        TEST("fixed", fixes_the_batch_where_numbers_need_it),
+        TEST("fixed", fixes_the_batch_where_shapes_are_no_multiple),
+        TEST("fixed", refuses_to_fix_a_batch_asked_for),
     };
-    return run_tests("batch", tests, sizeof tests / sizeof *tests);
+    return SUITE("batch", tests, .begin = make_folder, .end = remove_folder);
 }

@@ -2,6 +2,7 @@
  * multiples of tiles, uneven padding, strides, dilation, clamps, additions, batches, threads.
  * Inputs have variance 1, and weights such that outputs have about that, too. */
 #include "tests/unit/network.h"
+#include "tests/unit/suite.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -251,22 +252,17 @@ START_TEST(large_weights_meet_few_rows) {
 END_TEST
 
 int main(void) {
-    int file = mkstemp(path), count = (int)(sizeof ways / sizeof *ways);
+    int file = mkstemp(path);
     if (file < 0 || close(file) != 0) {
         return EXIT_FAILURE;
     }
-    Suite *suite = suite_create("conv");
-    TCase *tests = tcase_create("conv");
-    tcase_set_timeout(tests, 120);
-    tcase_add_loop_test(tests, algorithms_agree_with_doubles, 0, count);
-    tcase_add_loop_test(tests, adds_its_own_input, 0, count);
-    tcase_add_loop_test(tests, many_channels_stay_within_bounds, 0, count);
-    tcase_add_loop_test(tests, large_weights_meet_few_rows, 1, 2); /* gemm */
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    const suite_test tests[] = {
+        EACH("algorithms", algorithms_agree_with_doubles, ways),
+        EACH("residual", adds_its_own_input, ways),
+        EACH("many_channels", many_channels_stay_within_bounds, ways),
+        LOOP("large_weights", large_weights_meet_few_rows, 1, 2), /* gemm */
+    };
+    int failed = SUITE("conv", tests);
     (void)unlink(path);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return failed;
 }

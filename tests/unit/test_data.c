@@ -2,6 +2,7 @@
 #include "compiler/cli/train/cache.h"
 #include "compiler/cli/train/data.h"
 #include "tests/scratch.h"
+#include "tests/unit/suite.h"
 #include <kiln/compile.h>
 
 #include <check.h>
@@ -402,26 +403,20 @@ START_TEST(the_cache_survives_damage) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("data");
-    TCase *tests = tcase_create("data");
-    tcase_add_checked_fixture(tests, enter, leave);
-    tcase_add_test(tests, splits_each_class_by_seed);
-    tcase_add_test(tests, lists_what_it_skips);
-    tcase_add_test(tests, a_loop_of_folders_ends);
-    tcase_add_test(tests, keeps_copies_on_one_side);
-    tcase_add_test(tests, knows_pictures_among_arrays);
-    tcase_add_test(tests, warns_of_equal_array_samples);
-    tcase_add_test(tests, measures_on_one_class);
-    tcase_add_test(tests, refuses_what_cannot_be_learned);
-    tcase_add_test(tests, takes_a_second_folder_for_validation);
-    tcase_add_test(tests, reads_idx_files);
-    tcase_add_test(tests, refuses_what_unpacks_without_end);
-    tcase_add_test(tests, reads_npy_files);
-    tcase_add_test(tests, the_cache_survives_damage);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const suite_test tests[] = {
+        TEST("folders", splits_each_class_by_seed),
+        TEST("folders", lists_what_it_skips),
+        TEST("folders", a_loop_of_folders_ends),
+        TEST("folders", keeps_copies_on_one_side),
+        TEST("folders", refuses_what_cannot_be_learned),
+        TEST("folders", takes_a_second_folder_for_validation),
+        TEST("arrays", knows_pictures_among_arrays),
+        TEST("arrays", warns_of_equal_array_samples),
+        TEST("arrays", reads_npy_files),
+        TEST("idx", reads_idx_files),
+        TEST("idx", refuses_what_unpacks_without_end),
+        TEST("metrics", measures_on_one_class),
+        TEST("cache", the_cache_survives_damage),
+    };
+    return SUITE("data", tests, .begin = enter, .end = leave);
 }

@@ -9,6 +9,7 @@
 #include "runtime/kernels/kernel.h"
 #include "runtime/ukernels/ukernels.h"
 #include "tests/unit/plan_file.h"
+#include "tests/unit/suite.h"
 #include <kiln/half.h>
 
 #include <check.h>
@@ -402,20 +403,15 @@ int main(void) {
     if (file < 0 || close(file) != 0) {
         return EXIT_FAILURE;
     }
-    Suite *suite = suite_create("dense");
-    TCase *tests = tcase_create("dense");
-    tcase_set_timeout(tests, 120);
-    tcase_add_test(tests, lanes_agree_with_doubles);
-    tcase_add_test(tests, lanes_keep_infinities_apart);
-    tcase_add_test(tests, every_half_is_widened_exactly);
-    tcase_add_test(tests, panels_are_the_weights_turned);
-    tcase_add_test(tests, kernel_agrees_with_doubles);
-    tcase_add_test(tests, sessions_read_the_plan);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    const suite_test tests[] = {
+        TEST("arithmetic", lanes_agree_with_doubles),
+        TEST("arithmetic", lanes_keep_infinities_apart),
+        TEST("arithmetic", every_half_is_widened_exactly),
+        TEST("packing", panels_are_the_weights_turned),
+        TEST("kernel", kernel_agrees_with_doubles),
+        TEST("kernel", sessions_read_the_plan),
+    };
+    int failed = SUITE("dense", tests);
     (void)unlink(path);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return failed;
 }

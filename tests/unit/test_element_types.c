@@ -2,6 +2,7 @@
  * narrow integers. Expected values are ONNX Runtime's. */
 #include "compiler/graph/element_type.h"
 #include "tests/unit/plan_of_model.h"
+#include "tests/unit/suite.h"
 #include <kiln/element.h>
 
 #include <math.h>
@@ -145,10 +146,14 @@ START_TEST(wraps_arithmetic_on_narrow_integers) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {
-        passes_every_type_through,          rounds_bfloat16_to_even,
-        saves_bfloat16_as_floats,           casts_floats_to_narrow_integers_as_onnx_runtime,
-        casts_integers_to_their_lower_bits, casts_inside_the_graph_wrap,
-        wraps_arithmetic_on_narrow_integers};
-    return run_tests("element_types", tests, sizeof tests / sizeof *tests);
+    const suite_test tests[] = {
+        TEST("boundary", passes_every_type_through),
+        TEST("boundary", rounds_bfloat16_to_even),
+        TEST("boundary", saves_bfloat16_as_floats),
+        TEST("casts", casts_floats_to_narrow_integers_as_onnx_runtime),
+        TEST("casts", casts_integers_to_their_lower_bits),
+        TEST("casts", casts_inside_the_graph_wrap),
+        TEST("arithmetic", wraps_arithmetic_on_narrow_integers),
+    };
+    return SUITE("element_types", tests, .begin = make_folder, .end = remove_folder);
 }

@@ -1,6 +1,7 @@
 /* Export asks for memory by what it can say, not by what a plan declares. */
 #include "compiler/export/export.h"
 #include "tests/unit/network.h"
+#include "tests/unit/suite.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -35,14 +36,8 @@ START_TEST(a_huge_copy_is_refused_without_a_map) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("export limits");
-    TCase *tests = tcase_create("export limits");
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, a_huge_copy_is_refused_without_a_map);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const suite_test tests[] = {
+        TEST("memory", a_huge_copy_is_refused_without_a_map),
+    };
+    return SUITE("export_limits", tests);
 }

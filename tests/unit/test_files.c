@@ -1,6 +1,7 @@
 /* Files: what is refused for reading and writing, links, permissions, writers that are killed. */
 #include "runtime/base/files.h"
 #include "tests/scratch.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -276,26 +277,20 @@ START_TEST(scratch_files_have_no_name) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("files");
-    TCase *cases = tcase_create("files");
-    suite_add_tcase(suite, cases);
-    tcase_add_checked_fixture(cases, make_folder, remove_folder);
-    tcase_add_test(cases, reads_regular_files_only);
-    tcase_add_test(cases, reads_whole_files);
-    tcase_add_test(cases, writes_regular_files_only);
-    tcase_add_test(cases, looks_again_at_the_end);
-    tcase_add_test(cases, follows_links);
-    tcase_add_test(cases, keeps_permissions);
-    tcase_add_test(cases, leaves_the_old_file_where_it_fails);
-    tcase_add_test(cases, tells_of_a_full_disk);
-    tcase_add_test(cases, knows_what_is_the_same);
-    tcase_add_test(cases, killed_writers_leave_nothing);
-    tcase_add_test(cases, only_the_dead_are_removed);
-    tcase_add_test(cases, strays_do_not_stop_a_writer);
-    tcase_add_test(cases, scratch_files_have_no_name);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    const suite_test tests[] = {
+        TEST("reading", reads_regular_files_only),
+        TEST("reading", reads_whole_files),
+        TEST("writing", writes_regular_files_only),
+        TEST("writing", looks_again_at_the_end),
+        TEST("writing", follows_links),
+        TEST("writing", keeps_permissions),
+        TEST("writing", leaves_the_old_file_where_it_fails),
+        TEST("writing", tells_of_a_full_disk),
+        TEST("writing", knows_what_is_the_same),
+        TEST("scratch", killed_writers_leave_nothing),
+        TEST("scratch", only_the_dead_are_removed),
+        TEST("scratch", strays_do_not_stop_a_writer),
+        TEST("scratch", scratch_files_have_no_name),
+    };
+    return SUITE("files", tests, .begin = make_folder, .end = remove_folder);
 }

@@ -1,6 +1,7 @@
 /* Constants that are computed while compiling: what a small file may ask for, and what is kept. */
 #include "compiler/passes/passes.h"
 #include "tests/unit/compiled_model.h"
+#include "tests/unit/suite.h"
 
 /* x + max(f(f(ones))), with ones of `side` x `side`. */
 static void constant_chain(char *op, bool two_operands, int64_t side) {
@@ -77,8 +78,12 @@ START_TEST(constants_between_are_released) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {bytes_are_limited_all_together,
-                                  a_small_file_may_not_ask_for_gigabytes, the_limit_is_imported,
-                                  work_is_limited, constants_between_are_released};
-    return run_tests("fold", tests, sizeof tests / sizeof *tests);
+    const suite_test tests[] = {
+        TEST("limits", bytes_are_limited_all_together),
+        TEST("limits", a_small_file_may_not_ask_for_gigabytes),
+        TEST("limits", the_limit_is_imported),
+        TEST("limits", work_is_limited),
+        TEST("release", constants_between_are_released),
+    };
+    return SUITE("fold", tests, .begin = make_folder, .end = remove_folder);
 }

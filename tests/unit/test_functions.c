@@ -1,5 +1,6 @@
 /* Functions of the model's own are inlined. */
 #include "tests/unit/parts.h"
+#include "tests/unit/suite.h"
 
 static Onnx__NodeProto *referring(Onnx__NodeProto *n, char *name, char *to, int type) {
     part_attribute(n, name, type)->ref_attr_name = to;
@@ -196,17 +197,17 @@ START_TEST(refuses_wrong_functions) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {
-        passes_attributes_on,
-        leaves_attributes_out,
-        makes_constants_of_attributes,
-        leaves_operands_out,
-        passes_outputs_through,
-        keeps_names_apart,
-        takes_the_version_of_functions,
-        refuses_recursion,
-        bounds_growth,
-        refuses_wrong_functions,
+    const suite_test tests[] = {
+        TEST("attributes", passes_attributes_on),
+        TEST("attributes", leaves_attributes_out),
+        TEST("attributes", makes_constants_of_attributes),
+        TEST("operands", leaves_operands_out),
+        TEST("operands", passes_outputs_through),
+        TEST("names", keeps_names_apart),
+        TEST("versions", takes_the_version_of_functions),
+        TEST("refused", refuses_recursion),
+        TEST("refused", bounds_growth),
+        TEST("refused", refuses_wrong_functions),
     };
-    return run_tests("functions", tests, sizeof tests / sizeof *tests);
+    return SUITE("functions", tests, .begin = make_folder, .end = remove_folder);
 }

@@ -1,6 +1,7 @@
 /* Operators of com.microsoft that ONNX Runtime's optimiser writes compute what the standard's do
  * that they stand for. */
 #include "tests/unit/parts.h"
+#include "tests/unit/suite.h"
 
 static float weights[4 * 4 * 9], bias[4] = {0.5f, -0.25f, 1, 0};
 
@@ -263,9 +264,11 @@ START_TEST(says_who_saved_the_model) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {
-        convolves,       multiplies,          multiplies_transposed,    computes_gelus,
-        normalises_sums, takes_channels_last, says_who_saved_the_model,
+    const suite_test tests[] = {
+        TEST("convolution", convolves),           TEST("products", multiplies),
+        TEST("products", multiplies_transposed),  TEST("elements", computes_gelus),
+        TEST("elements", normalises_sums),        TEST("layout", takes_channels_last),
+        TEST("errors", says_who_saved_the_model),
     };
-    return run_tests("fused", tests, sizeof tests / sizeof *tests);
+    return SUITE("fused", tests, .begin = make_folder, .end = remove_folder);
 }

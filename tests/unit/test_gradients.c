@@ -2,6 +2,7 @@
  * with the library's products, and in double precision (test_gradients_double), where the bound is
  * tight. */
 #include "runtime/train/network.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -187,14 +188,9 @@ int main(void) {
         return EXIT_FAILURE;
     }
 #endif
-    Suite *suite = suite_create("gradients");
-    TCase *tests = tcase_create("gradients");
-    tcase_add_loop_test(tests, gradients_are_right, 0, sizeof trials / sizeof *trials);
-    tcase_add_test(tests, max_norm_limits_every_unit);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const suite_test tests[] = {
+        EACH("gradients", gradients_are_right, trials),
+        TEST("max_norm", max_norm_limits_every_unit),
+    };
+    return SUITE("gradients", tests);
 }

@@ -1,6 +1,7 @@
 /* The graph: names, memory, rewiring, shapes, attributes, evaluation, validation. */
 #include "compiler/graph/graph.h"
 #include "compiler/ops/ops.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -303,32 +304,22 @@ START_TEST(dumps) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("graph");
-    TCase *tests = tcase_create("graph");
-    const TTest *all[] = {keeps_names_unique,
-                          is_quick_when_large,
-                          gives_zeroed_aligned_memory,
-                          limits_shapes,
-                          shows_shapes,
-                          aligns_constants,
-                          rewires,
-                          drops_dead_nodes,
-                          inserts_in_order,
-                          finds_broken_graphs,
-                          reads_and_sets_attributes,
-                          evaluates_with_clamp,
-                          tells_what_depends_on_the_batch,
-                          names_the_culprit,
-                          dumps};
-    tcase_add_checked_fixture(tests, make_graph, free_graph);
-    tcase_set_timeout(tests, 60);
-    for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
-        tcase_add_test(tests, all[k]);
-    }
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const suite_test tests[] = {
+        TEST("names", keeps_names_unique),
+        TEST("names", is_quick_when_large),
+        TEST("memory", gives_zeroed_aligned_memory),
+        TEST("memory", aligns_constants),
+        TEST("shapes", limits_shapes),
+        TEST("shapes", shows_shapes),
+        TEST("shapes", tells_what_depends_on_the_batch),
+        TEST("rewriting", rewires),
+        TEST("rewriting", drops_dead_nodes),
+        TEST("rewriting", inserts_in_order),
+        TEST("rewriting", finds_broken_graphs),
+        TEST("attributes", reads_and_sets_attributes),
+        TEST("evaluation", evaluates_with_clamp),
+        TEST("texts", names_the_culprit),
+        TEST("texts", dumps),
+    };
+    return SUITE("graph", tests, .begin = make_graph, .end = free_graph);
 }

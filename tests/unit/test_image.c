@@ -1,4 +1,6 @@
 /* From pixels to a network's input (kiln/image.h): layouts, strides, types, and what is refused. */
+#include "tests/unit/suite.h"
+
 #include <kiln/half.h>
 #include <kiln/image.h>
 
@@ -149,18 +151,13 @@ START_TEST(what_is_not_sound_is_refused) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("image");
-    TCase *tests = tcase_create("image");
-    tcase_add_test(tests, every_layout_gets_its_channels);
-    tcase_add_test(tests, an_index_leaves_the_other_images_alone);
-    tcase_add_test(tests, other_types_hold_the_nearest_value);
-    tcase_add_test(tests, a_double_is_rounded_to_f16_once);
-    tcase_add_test(tests, the_centre_is_cropped);
-    tcase_add_test(tests, what_is_not_sound_is_refused);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    const suite_test tests[] = {
+        TEST("layouts", every_layout_gets_its_channels),
+        TEST("layouts", an_index_leaves_the_other_images_alone),
+        TEST("types", other_types_hold_the_nearest_value),
+        TEST("types", a_double_is_rounded_to_f16_once),
+        TEST("sizes", the_centre_is_cropped),
+        TEST("refused", what_is_not_sound_is_refused),
+    };
+    return SUITE("image", tests);
 }

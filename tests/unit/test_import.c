@@ -2,6 +2,7 @@
 #include "compiler/graph/element_type.h"
 #include "compiler/ops/ops.h"
 #include "tests/unit/onnx_model.h"
+#include "tests/unit/suite.h"
 
 /* x -> Relu -> y */
 static void small_model(void) {
@@ -633,36 +634,38 @@ START_TEST(survives_damaged_values) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {imports_a_model,
-                                  reads_raw_data,
-                                  reads_typed_fields,
-                                  reads_negative_integers,
-                                  refuses_wrong_counts,
-                                  refuses_deep_shapes,
-                                  reads_external_data,
-                                  refuses_damaged_external_data,
-                                  refuses_external_data_elsewhere,
-                                  settles_open_dimensions,
-                                  replaces_fixed_dimensions,
-                                  takes_an_input_without_a_shape,
-                                  names_inputs_when_one_is_unknown,
-                                  refuses_types_at_the_boundary,
-                                  keeps_initializers_out_of_the_inputs,
-                                  casts_at_the_boundary,
-                                  binds_values_that_shapes_need,
-                                  binds_narrow_integers,
-                                  refuses_a_value_of_another_type,
-                                  sorts_nodes,
-                                  refuses_broken_wiring,
-                                  passes_inputs_through,
-                                  reads_attributes,
-                                  makes_constants,
-                                  notes_the_opset,
-                                  refuses_what_is_no_file,
-                                  survives_truncation,
-                                  survives_damage,
-                                  saves_and_loads_values,
-                                  loads_tensor_protos,
-                                  survives_damaged_values};
-    return run_tests("import", tests, sizeof tests / sizeof *tests);
+    const suite_test tests[] = {
+        TEST("whole", imports_a_model),
+        TEST("whole", notes_the_opset),
+        TEST("whole", refuses_what_is_no_file),
+        TEST("data", reads_raw_data),
+        TEST("data", reads_typed_fields),
+        TEST("data", reads_negative_integers),
+        TEST("data", refuses_wrong_counts),
+        TEST("data", refuses_deep_shapes),
+        TEST("external", reads_external_data),
+        TEST("external", refuses_damaged_external_data),
+        TEST("external", refuses_external_data_elsewhere),
+        TEST("boundary", settles_open_dimensions),
+        TEST("boundary", replaces_fixed_dimensions),
+        TEST("boundary", takes_an_input_without_a_shape),
+        TEST("boundary", names_inputs_when_one_is_unknown),
+        TEST("boundary", refuses_types_at_the_boundary),
+        TEST("boundary", keeps_initializers_out_of_the_inputs),
+        TEST("boundary", casts_at_the_boundary),
+        TEST("values", binds_values_that_shapes_need),
+        TEST("values", binds_narrow_integers),
+        TEST("values", refuses_a_value_of_another_type),
+        TEST("values", saves_and_loads_values),
+        TEST("values", loads_tensor_protos),
+        TEST("values", survives_damaged_values),
+        TEST("wiring", sorts_nodes),
+        TEST("wiring", refuses_broken_wiring),
+        TEST("wiring", passes_inputs_through),
+        TEST("wiring", reads_attributes),
+        TEST("wiring", makes_constants),
+        TEST("damage", survives_truncation),
+        TEST("damage", survives_damage),
+    };
+    return SUITE("import", tests, .begin = make_folder, .end = remove_folder);
 }

@@ -1,5 +1,6 @@
 /* Import at its edges: what real or damaged files hold and the rules rarely meet. */
 #include "tests/unit/onnx_model.h"
+#include "tests/unit/suite.h"
 
 #include <math.h>
 
@@ -220,21 +221,23 @@ START_TEST(refuses_a_huge_array) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {refuses_a_node_without_an_operator,
-                                  refuses_a_missing_input,
-                                  makes_a_first_output_that_nobody_wants,
-                                  casts_like_a_narrow_integer,
-                                  refuses_one_tensor_twice_in_a_node,
-                                  lists_an_output_twice,
-                                  finds_cast_outputs_by_name,
-                                  keeps_nan_of_doubles,
-                                  normalises_bools,
-                                  merges_pieces_of_a_graph,
-                                  accepts_i32_for_i64,
-                                  checks_given_values,
-                                  small_constants_are_aligned,
-                                  large_constants_stay_in_the_file,
-                                  frees_views_of_attributes,
-                                  refuses_a_huge_array};
-    return run_tests("import edges", tests, sizeof tests / sizeof *tests);
+    const suite_test tests[] = {
+        TEST("nodes", refuses_a_node_without_an_operator),
+        TEST("nodes", refuses_a_missing_input),
+        TEST("nodes", makes_a_first_output_that_nobody_wants),
+        TEST("nodes", refuses_one_tensor_twice_in_a_node),
+        TEST("casts", casts_like_a_narrow_integer),
+        TEST("casts", keeps_nan_of_doubles),
+        TEST("casts", normalises_bools),
+        TEST("casts", accepts_i32_for_i64),
+        TEST("outputs", lists_an_output_twice),
+        TEST("outputs", finds_cast_outputs_by_name),
+        TEST("outputs", merges_pieces_of_a_graph),
+        TEST("values", checks_given_values),
+        TEST("values", small_constants_are_aligned),
+        TEST("values", large_constants_stay_in_the_file),
+        TEST("values", frees_views_of_attributes),
+        TEST("values", refuses_a_huge_array),
+    };
+    return SUITE("import_edges", tests, .begin = make_folder, .end = remove_folder);
 }

@@ -1,4 +1,6 @@
 /* The measured peaks: there, finite, and refused where the request makes no sense. */
+#include "tests/unit/suite.h"
+
 #include <check.h>
 #include <kiln/machine.h>
 #include <math.h>
@@ -27,15 +29,9 @@ START_TEST(senseless_requests_are_refused) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("machine");
-    TCase *tests = tcase_create("machine");
-    tcase_set_timeout(tests, 120);
-    tcase_add_test(tests, peaks_are_measured);
-    tcase_add_test(tests, senseless_requests_are_refused);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const suite_test tests[] = {
+        TEST("peaks", peaks_are_measured),
+        TEST("refused", senseless_requests_are_refused),
+    };
+    return SUITE("machine", tests);
 }

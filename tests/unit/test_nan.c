@@ -2,6 +2,7 @@
  * kernels against the naive evaluator, and that against what arithmetic says. */
 #include "runtime/ukernels/ukernels.h"
 #include "tests/unit/operator.h"
+#include "tests/unit/suite.h"
 
 enum { CHANNELS = 19, SIDE = 7, PIXELS = SIDE * SIDE, COUNT = CHANNELS * PIXELS };
 
@@ -279,9 +280,10 @@ START_TEST(bounds_that_are_none_are_refused) {
 END_TEST
 
 int main(void) {
-    TCase *tests = tcase_create("nan");
-    tcase_add_loop_test(tests, is_kept, 0, sizeof cases / sizeof *cases);
-    tcase_add_test(tests, every_lane_keeps_it);
-    tcase_add_test(tests, bounds_that_are_none_are_refused);
-    return operator_suite("nan", tests);
+    const suite_test tests[] = {
+        EACH("operators", is_kept, cases),
+        TEST("kernels", every_lane_keeps_it),
+        TEST("bounds", bounds_that_are_none_are_refused),
+    };
+    return SUITE("nan", tests);
 }

@@ -3,6 +3,7 @@
  * Each network is compiled with its batch open and fixed, run at batches 1 to 3, and compared with
  * what the operators' evaluators make of the same network with that batch fixed. */
 #include "tests/unit/network.h"
+#include "tests/unit/suite.h"
 
 #include <unistd.h>
 
@@ -390,29 +391,19 @@ END_TEST
 
 int main(void) {
     int file = mkstemp(path);
-    Suite *suite = suite_create("operands");
-    TCase *all = tcase_create("operands");
-    tcase_set_timeout(all, 120);
-    const TTest *const tests[] = {
-        split_along_each_axis,
-        slice_along_each_axis,
-        concat_along_each_axis,
-        a_tensor_is_two_operands,
-        three_operands_broadcast_step_by_step,
-        constant_base_of_another_type,
-        dense_layers_take_what_is_theirs,
-        flattened_maps_meet_any_c,
-        every_failure_names_its_node,
+    const suite_test tests[] = {
+        TEST("views", split_along_each_axis),
+        TEST("views", slice_along_each_axis),
+        TEST("views", concat_along_each_axis),
+        TEST("binary", a_tensor_is_two_operands),
+        TEST("binary", three_operands_broadcast_step_by_step),
+        TEST("binary", constant_base_of_another_type),
+        TEST("dense", dense_layers_take_what_is_theirs),
+        TEST("dense", flattened_maps_meet_any_c),
+        TEST("errors", every_failure_names_its_node),
     };
-    for (size_t k = 0; k < sizeof tests / sizeof *tests; k++) {
-        tcase_add_test(all, tests[k]);
-    }
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int failed = SUITE("operands", tests);
     (void)close(file);
     (void)unlink(path);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return failed;
 }

@@ -1,6 +1,7 @@
 /* Operators at their edges: what is refused, indices and parameters outside, tensors without
  * elements. */
 #include "tests/unit/operator_case.h"
+#include "tests/unit/suite.h"
 
 /* ---- Refusals ------------------------------------------------------------------------------ */
 
@@ -278,11 +279,12 @@ START_TEST(drops_what_has_no_elements) {
 END_TEST
 
 int main(void) {
-    TCase *all = case_tests("operator edges");
-    ADD(all, says_what_is_not_supported, refused);
-    ADD(all, stays_inside_whatever_the_indices, outside);
-    ADD(all, refuses_damaged_parameters, damaged);
-    tcase_add_test(all, folds_standardised_weights);
-    tcase_add_test(all, drops_what_has_no_elements);
-    return case_run_all("operator edges", all);
+    const suite_test tests[] = {
+        EACH("refused", says_what_is_not_supported, refused),
+        EACH("indices", stays_inside_whatever_the_indices, outside),
+        EACH("damage", refuses_damaged_parameters, damaged),
+        TEST("folding", folds_standardised_weights),
+        TEST("folding", drops_what_has_no_elements),
+    };
+    return SUITE("operator_edges", tests, .begin = case_make_folder, .end = case_remove_folder);
 }

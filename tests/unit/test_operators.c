@@ -1,6 +1,7 @@
 /* Operators one by one: plans at batch 1, 2 and 3 against the naive evaluator, and the evaluator
  * against values of ONNX Runtime. */
 #include "tests/unit/operator_case.h"
+#include "tests/unit/suite.h"
 
 static const operator_case elementwise[] = {
     {"Sin", "", {"f N 3 4 5 from -8 to 8"}},
@@ -335,13 +336,14 @@ START_TEST(keeps_statistics_of_a_training_batch) {
 END_TEST
 
 int main(void) {
-    TCase *all = case_tests("operators");
-    ADD(all, runs_elementwise_operators, elementwise);
-    ADD(all, runs_what_is_said_in_other_operators, expanded);
-    ADD(all, runs_what_takes_indices, indexed);
-    ADD(all, runs_what_samples_pictures, sampling);
-    ADD(all, evaluates_as_onnx_runtime_does, known);
-    tcase_add_test(all, tells_where_unique_elements_are);
-    tcase_add_test(all, keeps_statistics_of_a_training_batch);
-    return case_run_all("operators", all);
+    const suite_test tests[] = {
+        EACH("elementwise", runs_elementwise_operators, elementwise),
+        EACH("expanded", runs_what_is_said_in_other_operators, expanded),
+        EACH("indexed", runs_what_takes_indices, indexed),
+        EACH("sampling", runs_what_samples_pictures, sampling),
+        EACH("known", evaluates_as_onnx_runtime_does, known),
+        TEST("outputs", tells_where_unique_elements_are),
+        TEST("outputs", keeps_statistics_of_a_training_batch),
+    };
+    return SUITE("operators", tests, .begin = case_make_folder, .end = case_remove_folder);
 }

@@ -7,6 +7,7 @@
 #include "compiler/passes/passes.h"
 #include "compiler/place/place.h"
 #include "tests/unit/plan_file.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -355,23 +356,17 @@ int main(void) {
         return EXIT_FAILURE;
     }
     snprintf(kept, sizeof kept, "%s.packed", path);
-    Suite *suite = suite_create("packed");
-    TCase *tests = tcase_create("packed");
-    tcase_set_timeout(tests, 120);
-    tcase_add_unchecked_fixture(tests, write_test_plan, NULL);
-    tcase_add_test(tests, sessions_share_them);
-    tcase_add_test(tests, threads_create_sessions_at_once);
-    tcase_add_test(tests, all_or_nothing);
-    tcase_add_test(tests, a_second_start_maps_them);
-    tcase_add_test(tests, damaged_files_are_replaced);
-    tcase_add_test(tests, places_outside_the_file_are_refused);
-    tcase_add_test(tests, another_plans_file_is_replaced);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    const suite_test tests[] = {
+        TEST("sharing", sessions_share_them),
+        TEST("sharing", threads_create_sessions_at_once),
+        TEST("sharing", all_or_nothing),
+        TEST("file", a_second_start_maps_them),
+        TEST("file", damaged_files_are_replaced),
+        TEST("file", places_outside_the_file_are_refused),
+        TEST("file", another_plans_file_is_replaced),
+    };
+    int failed = SUITE("packed", tests, .once = write_test_plan);
     (void)unlink(path);
     (void)unlink(kept);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return failed;
 }

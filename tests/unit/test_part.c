@@ -1,5 +1,6 @@
 /* The ends of what is compiled: parts of models, values for inputs, outputs of every kind. */
 #include "tests/unit/parts.h"
+#include "tests/unit/suite.h"
 
 static kiln_compile_options options;
 static const char *named_inputs[2], *named_outputs[2];
@@ -175,9 +176,13 @@ START_TEST(gives_all_kinds_of_outputs) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {
-        compiles_the_front,          compiles_the_middle, finds_shapes,
-        refuses_parts_that_are_none, binds_any_input,     gives_all_kinds_of_outputs,
+    const suite_test tests[] = {
+        TEST("parts", compiles_the_front),
+        TEST("parts", compiles_the_middle),
+        TEST("parts", finds_shapes),
+        TEST("parts", binds_any_input),
+        TEST("parts", gives_all_kinds_of_outputs),
+        TEST("refused", refuses_parts_that_are_none),
     };
-    return run_tests("part", tests, sizeof tests / sizeof *tests);
+    return SUITE("part", tests, .begin = make_folder, .end = remove_folder);
 }

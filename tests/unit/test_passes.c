@@ -2,6 +2,7 @@
 #include "compiler/graph/graph.h"
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -261,23 +262,26 @@ PASS_TEST(removes_no_ops, no_ops, pass_remove_no_ops, 3, 2)
 PASS_TEST(folds_shapes, shape_arithmetic, pass_remove_dead_code, 0, 1)
 
 int main(void) {
-    Suite *suite = suite_create("passes");
-    TCase *tests = tcase_create("passes");
-    const TTest *all[] = {
-        folds_batch_norm,     folds_batch_norm_of_groups,  keeps_shared_batch_norm,
-        folds_scale_and_bias, keeps_scale_by_width,        fuses_activation,
-        fuses_residual,       leaves_residual_to_its_pass, fuses_pad,
-        keeps_pad_with_value, fuses_pad_into_average,      fuses_shuffle,
-        merges_transposes,    fuses_matmul_bias,           fuses_swish,
-        fuses_hard_swish,     fuses_hard_swish_of_sigmoid, removes_no_ops,
-        folds_shapes};
-    for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
-        tcase_add_test(tests, all[k]);
-    }
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const suite_test tests[] = {
+        TEST("batch_norm", folds_batch_norm),
+        TEST("batch_norm", folds_batch_norm_of_groups),
+        TEST("batch_norm", keeps_shared_batch_norm),
+        TEST("batch_norm", folds_scale_and_bias),
+        TEST("batch_norm", keeps_scale_by_width),
+        TEST("activations", fuses_activation),
+        TEST("activations", fuses_swish),
+        TEST("activations", fuses_hard_swish),
+        TEST("activations", fuses_hard_swish_of_sigmoid),
+        TEST("residual", fuses_residual),
+        TEST("residual", leaves_residual_to_its_pass),
+        TEST("pad", fuses_pad),
+        TEST("pad", keeps_pad_with_value),
+        TEST("pad", fuses_pad_into_average),
+        TEST("movement", fuses_shuffle),
+        TEST("movement", merges_transposes),
+        TEST("products", fuses_matmul_bias),
+        TEST("cleaning", removes_no_ops),
+        TEST("cleaning", folds_shapes),
+    };
+    return SUITE("passes", tests);
 }

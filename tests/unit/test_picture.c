@@ -2,6 +2,7 @@
  * turning by EXIF, damage, limits; and variants for training. */
 #include "compiler/cli/picture.h"
 #include "compiler/cli/train/augment.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -311,21 +312,16 @@ START_TEST(variants_are_seeded) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("picture");
-    TCase *tests = tcase_create("picture");
-    tcase_add_test(tests, decodes_colour_and_gray_jpeg);
-    tcase_add_test(tests, decodes_cmyk_jpeg);
-    tcase_add_test(tests, turns_by_exif);
-    tcase_add_test(tests, turns_every_way);
-    tcase_add_test(tests, turns_png_by_exif);
-    tcase_add_test(tests, decodes_every_kind_of_png);
-    tcase_add_test(tests, refuses_damaged_pictures);
-    tcase_add_test(tests, decodes_pnm);
-    tcase_add_test(tests, variants_are_seeded);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const suite_test tests[] = {
+        TEST("jpeg", decodes_colour_and_gray_jpeg),
+        TEST("jpeg", decodes_cmyk_jpeg),
+        TEST("exif", turns_by_exif),
+        TEST("exif", turns_every_way),
+        TEST("exif", turns_png_by_exif),
+        TEST("png", decodes_every_kind_of_png),
+        TEST("pnm", decodes_pnm),
+        TEST("damage", refuses_damaged_pictures),
+        TEST("augmentation", variants_are_seeded),
+    };
+    return SUITE("picture", tests);
 }

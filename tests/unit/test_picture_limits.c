@@ -1,6 +1,7 @@
 /* Pictures that are traps (small files that want much memory), and want of memory itself. */
 #include "compiler/cli/picture.h"
 #include "compiler/cli/train/thumbnail.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -242,18 +243,13 @@ END_TEST
 #endif
 
 int main(void) {
-    Suite *suite = suite_create("picture_limits");
-    TCase *cases = tcase_create("picture_limits");
-    suite_add_tcase(suite, cases);
-    tcase_add_test(cases, texts_are_not_unpacked);
-    tcase_add_test(cases, sizes_fit_the_file);
+    const suite_test tests[] = {
+        TEST("contents", texts_are_not_unpacked),
+        TEST("contents", sizes_fit_the_file),
 #ifndef __SANITIZE_ADDRESS__
-    tcase_add_test(cases, want_of_memory_is_told);
-    tcase_add_test(cases, thumbnails_tell_it_too);
+        TEST("memory", want_of_memory_is_told),
+        TEST("memory", thumbnails_tell_it_too),
 #endif
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    };
+    return SUITE("picture_limits", tests);
 }

@@ -1,5 +1,6 @@
 /* Placement: storages that live together never overlap, and simple chains meet the lower bound. */
 #include "compiler/place/place.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -98,17 +99,11 @@ START_TEST(many_storages_are_disjoint) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("place");
-    TCase *tests = tcase_create("place");
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, chain_meets_lower_bound);
-    tcase_add_test(tests, no_storages_need_no_arena);
-    tcase_add_test(tests, random_storages_are_disjoint_and_reproducible);
-    tcase_add_test(tests, many_storages_are_disjoint);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const suite_test tests[] = {
+        TEST("bound", chain_meets_lower_bound),
+        TEST("bound", no_storages_need_no_arena),
+        TEST("random", random_storages_are_disjoint_and_reproducible),
+        TEST("random", many_storages_are_disjoint),
+    };
+    return SUITE("place", tests);
 }

@@ -1,5 +1,6 @@
 /* Plans wherever they lie: at any multiple of 4 of a file or of memory, mapped or read. */
 #include "tests/unit/network.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -147,17 +148,11 @@ START_TEST(a_plan_that_was_read_outlives_its_file) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("plan_places");
-    TCase *cases = tcase_create("plan_places");
-    suite_add_tcase(suite, cases);
-    tcase_add_checked_fixture(cases, begin, end);
-    tcase_add_test(cases, opens_at_multiples_of_4_in_memory);
-    tcase_add_test(cases, opens_at_multiples_of_4_in_a_file);
-    tcase_add_test(cases, refuses_damage_at_multiples_of_4);
-    tcase_add_test(cases, a_plan_that_was_read_outlives_its_file);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    const suite_test tests[] = {
+        TEST("open", opens_at_multiples_of_4_in_memory),
+        TEST("open", opens_at_multiples_of_4_in_a_file),
+        TEST("open", a_plan_that_was_read_outlives_its_file),
+        TEST("damage", refuses_damage_at_multiples_of_4),
+    };
+    return SUITE("plan_places", tests, .begin = begin, .end = end);
 }

@@ -2,6 +2,7 @@
  * the same bits on any number of threads. */
 #include "compiler/graph/parallel.h"
 #include "compiler/ops/product.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -128,16 +129,10 @@ START_TEST(every_element_is_taken_once) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("product");
-    TCase *all = tcase_create("product");
-    tcase_set_timeout(all, 120);
-    tcase_add_test(all, products_are_sums);
-    tcase_add_test(all, threads_change_nothing);
-    tcase_add_test(all, every_element_is_taken_once);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const suite_test tests[] = {
+        TEST("sums", products_are_sums),
+        TEST("threads", threads_change_nothing),
+        TEST("threads", every_element_is_taken_once),
+    };
+    return SUITE("product", tests);
 }

@@ -2,6 +2,7 @@
 #include "compiler/ops/quantize.h"
 #include "tests/scratch.h"
 #include "tests/unit/operator_case.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -44,14 +45,8 @@ START_TEST(agrees) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("quantize");
-    TCase *all = tcase_create("operators");
-    tcase_set_timeout(all, 120);
-    tcase_add_loop_test(all, agrees, 0, (int)(sizeof cases / sizeof *cases));
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const suite_test tests[] = {
+        EACH("operators", agrees, cases),
+    };
+    return SUITE("quantize", tests);
 }

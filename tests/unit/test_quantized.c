@@ -1,6 +1,7 @@
 /* Quantised operators, each against ONNX Runtime's formula computed here from integers. */
 #include "compiler/graph/element_type.h"
 #include "tests/unit/plan_of_model.h"
+#include "tests/unit/suite.h"
 
 #include <math.h>
 
@@ -338,17 +339,19 @@ START_TEST(concatenates_to_one_scale) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {rounds_halves_to_even_and_saturates,
-                                  quantises_to_the_type_of_the_zero_point,
-                                  quantises_to_16_bits,
-                                  quantises_by_axis_at_any_batch,
-                                  refuses_blocks,
-                                  convolves_with_the_zero_point_around,
-                                  convolves_integers,
-                                  multiplies_with_scales_by_column,
-                                  multiplies_to_real_numbers,
-                                  adds_with_three_scales,
-                                  is_a_table_of_256,
-                                  concatenates_to_one_scale};
-    return run_tests("quantized", tests, sizeof tests / sizeof *tests);
+    const suite_test tests[] = {
+        TEST("quantize", rounds_halves_to_even_and_saturates),
+        TEST("quantize", quantises_to_the_type_of_the_zero_point),
+        TEST("quantize", quantises_to_16_bits),
+        TEST("quantize", quantises_by_axis_at_any_batch),
+        TEST("quantize", refuses_blocks),
+        TEST("convolution", convolves_with_the_zero_point_around),
+        TEST("convolution", convolves_integers),
+        TEST("products", multiplies_with_scales_by_column),
+        TEST("products", multiplies_to_real_numbers),
+        TEST("elements", adds_with_three_scales),
+        TEST("elements", is_a_table_of_256),
+        TEST("elements", concatenates_to_one_scale),
+    };
+    return SUITE("quantized", tests, .begin = make_folder, .end = remove_folder);
 }

@@ -1,6 +1,7 @@
 /* What becomes of quantised networks in plans: exact convolutions, weights stored as the integers
  * that they were, roundings in one step; and damage to all that. */
 #include "tests/unit/plan_of_model.h"
+#include "tests/unit/suite.h"
 #include <kiln/plan_format.h>
 
 #define XXH_INLINE_ALL
@@ -290,13 +291,15 @@ START_TEST(refuses_damage) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {never_takes_winograd,
-                                  stores_weights_as_integers_by_channel,
-                                  stores_changed_weights_as_floats,
-                                  rounds_in_one_step_for_all_readers,
-                                  rounds_twice_with_two_scales,
-                                  sums_pass_their_casts,
-                                  gives_the_scale_alone,
-                                  refuses_damage};
-    return run_tests("quantized_plans", tests, sizeof tests / sizeof *tests);
+    const suite_test tests[] = {
+        TEST("weights", never_takes_winograd),
+        TEST("weights", stores_weights_as_integers_by_channel),
+        TEST("weights", stores_changed_weights_as_floats),
+        TEST("rounding", rounds_in_one_step_for_all_readers),
+        TEST("rounding", rounds_twice_with_two_scales),
+        TEST("rounding", sums_pass_their_casts),
+        TEST("rounding", gives_the_scale_alone),
+        TEST("damage", refuses_damage),
+    };
+    return SUITE("quantized_plans", tests, .begin = make_folder, .end = remove_folder);
 }

@@ -1,6 +1,7 @@
 /* Resize against ONNX Runtime 1.32 (and PyTorch), at the ties where roundings tell: the input holds
  * its own positions, so that outputs are the positions read. */
 #include "tests/unit/operator.h"
+#include "tests/unit/suite.h"
 
 typedef struct resize_case {
     const char *mode, *coordinates, *nearest;
@@ -109,8 +110,9 @@ START_TEST(old_resizes_round_up_when_they_shrink) {
 END_TEST
 
 int main(void) {
-    TCase *tests = tcase_create("resize");
-    tcase_add_loop_test(tests, reads_where_onnx_runtime_does, 0, sizeof cases / sizeof *cases);
-    tcase_add_test(tests, old_resizes_round_up_when_they_shrink);
-    return operator_suite("resize", tests);
+    const suite_test tests[] = {
+        EACH("modes", reads_where_onnx_runtime_does, cases),
+        TEST("old", old_resizes_round_up_when_they_shrink),
+    };
+    return SUITE("resize", tests);
 }

@@ -7,6 +7,7 @@
 #include "compiler/passes/passes.h"
 #include "compiler/place/place.h"
 #include "tests/unit/plan_file.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -250,20 +251,14 @@ int main(void) {
     if (file < 0 || close(file) != 0) {
         return EXIT_FAILURE;
     }
-    Suite *suite = suite_create("session");
-    TCase *tests = tcase_create("session");
-    tcase_set_timeout(tests, 120);
-    tcase_add_unchecked_fixture(tests, write_test_plan, NULL);
-    tcase_add_test(tests, opens_from_path_memory_and_descriptor);
-    tcase_add_test(tests, tells_what_is_wrong);
-    tcase_add_test(tests, captures_and_observes);
-    tcase_add_test(tests, uses_the_callers_allocator);
-    tcase_add_test(tests, weights_are_checked);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    const suite_test tests[] = {
+        TEST("opening", opens_from_path_memory_and_descriptor),
+        TEST("opening", tells_what_is_wrong),
+        TEST("opening", weights_are_checked),
+        TEST("running", captures_and_observes),
+        TEST("running", uses_the_callers_allocator),
+    };
+    int failed = SUITE("session", tests, .once = write_test_plan);
     (void)unlink(path);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return failed;
 }

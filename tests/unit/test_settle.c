@@ -1,5 +1,6 @@
 /* What is needed of a graph and what stands in the way of it. */
 #include "tests/unit/compiled_model.h"
+#include "tests/unit/suite.h"
 
 static void small_model(void) {
     model_begin(13);
@@ -86,10 +87,12 @@ START_TEST(drops_inputs_that_nobody_reads) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {
-        names_all_unknown_operators,          counts_operators_that_do_not_fit,
-        refuses_an_operator_with_a_long_name, leaves_out_what_nobody_needs,
-        drops_inputs_that_nobody_reads,
+    const suite_test tests[] = {
+        TEST("unknown", names_all_unknown_operators),
+        TEST("unknown", counts_operators_that_do_not_fit),
+        TEST("unknown", refuses_an_operator_with_a_long_name),
+        TEST("unneeded", leaves_out_what_nobody_needs),
+        TEST("unneeded", drops_inputs_that_nobody_reads),
     };
-    return run_tests("settle", tests, sizeof tests / sizeof *tests);
+    return SUITE("settle", tests, .begin = make_folder, .end = remove_folder);
 }

@@ -1,5 +1,6 @@
 /* If takes its branch, sequences fold away: what they leave are ordinary networks. */
 #include "tests/unit/parts.h"
+#include "tests/unit/suite.h"
 
 static uint8_t yes = 1;
 
@@ -229,13 +230,19 @@ START_TEST(refuses_wrong_sequences) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {
-        takes_a_branch,          takes_a_branch_by_shape,
-        takes_nested_branches,   refuses_what_only_a_run_decides,
-        refuses_broken_branches, fixes_the_batch_for_a_branch,
-        concatenates_a_sequence, stacks_a_sequence,
-        splits_into_a_sequence,  splits_into_rows,
-        edits_a_sequence,        refuses_wrong_sequences,
+    const suite_test tests[] = {
+        TEST("branches", takes_a_branch),
+        TEST("branches", takes_a_branch_by_shape),
+        TEST("branches", takes_nested_branches),
+        TEST("branches", refuses_what_only_a_run_decides),
+        TEST("branches", refuses_broken_branches),
+        TEST("branches", fixes_the_batch_for_a_branch),
+        TEST("sequences", concatenates_a_sequence),
+        TEST("sequences", stacks_a_sequence),
+        TEST("sequences", splits_into_a_sequence),
+        TEST("sequences", splits_into_rows),
+        TEST("sequences", edits_a_sequence),
+        TEST("sequences", refuses_wrong_sequences),
     };
-    return run_tests("structure", tests, sizeof tests / sizeof *tests);
+    return SUITE("structure", tests, .begin = make_folder, .end = remove_folder);
 }

@@ -1,5 +1,6 @@
 /* Text from files: what is escaped, what is not, where it is cut. */
 #include "runtime/base/text.h"
+#include "tests/unit/suite.h"
 #include <kiln/kiln.h>
 
 #include <check.h>
@@ -104,19 +105,11 @@ START_TEST(errors_are_one_plain_line) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("text");
-    TCase *cases = tcase_create("text");
-    suite_add_tcase(suite, cases);
-    tcase_add_test(cases, escapes_what_terminals_obey);
-    tcase_add_test(cases, escapes_what_is_no_utf8);
-    tcase_add_test(cases, cuts_between_words);
-    tcase_add_test(cases, columns_are_of_one_width);
-    tcase_add_test(cases, lists_end_between_items);
-    tcase_add_test(cases, arguments_begin_no_lines);
-    tcase_add_test(cases, errors_are_one_plain_line);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    const suite_test tests[] = {
+        TEST("escapes", escapes_what_terminals_obey), TEST("escapes", escapes_what_is_no_utf8),
+        TEST("layout", cuts_between_words),           TEST("layout", columns_are_of_one_width),
+        TEST("layout", lists_end_between_items),      TEST("errors", arguments_begin_no_lines),
+        TEST("errors", errors_are_one_plain_line),
+    };
+    return SUITE("text", tests);
 }

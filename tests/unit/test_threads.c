@@ -2,6 +2,7 @@
 #include "runtime/threads.h"
 #include "tests/unit/network.h"
 #include "tests/unit/no_threads.h"
+#include "tests/unit/suite.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -99,18 +100,12 @@ START_TEST(a_session_without_threads_is_an_error) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("threads");
-    TCase *tests = tcase_create("threads");
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, a_pool_of_so_many_threads_starts);
-    tcase_add_test(tests, one_thread_needs_no_pool);
-    tcase_add_test(tests, any_thread_that_fails_is_an_error);
-    tcase_add_test(tests, peaks_without_threads_are_an_error);
-    tcase_add_test(tests, a_session_without_threads_is_an_error);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const suite_test tests[] = {
+        TEST("pool", a_pool_of_so_many_threads_starts),
+        TEST("pool", one_thread_needs_no_pool),
+        TEST("pool", any_thread_that_fails_is_an_error),
+        TEST("without", peaks_without_threads_are_an_error),
+        TEST("without", a_session_without_threads_is_an_error),
+    };
+    return SUITE("threads", tests);
 }

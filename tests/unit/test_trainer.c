@@ -3,6 +3,7 @@
 #include "runtime/train/network.h"
 #include "tests/unit/no_threads.h"
 #include "tests/unit/oracle_losses.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -513,26 +514,20 @@ END_TEST
 
 int main(void) {
     make_samples();
-    Suite *suite = suite_create("trainer");
-    TCase *tests = tcase_create("trainer");
-    tcase_set_timeout(tests, 120);
-    tcase_add_loop_test(tests, curves_are_numpys, 0, sizeof oracle_runs / sizeof *oracle_runs);
-    tcase_add_loop_test(tests, plans_say_what_the_trainer_says, 0, sizeof heads / sizeof *heads);
-    tcase_add_test(tests, a_plan_is_a_backbone);
-    tcase_add_test(tests, resumed_and_threaded_runs_are_the_same);
-    tcase_add_test(tests, stops_early_and_restores_the_best);
-    tcase_add_test(tests, lowers_the_rate_by_schedule);
-    tcase_add_test(tests, balances_uneven_classes);
-    tcase_add_test(tests, refuses_bad_heads);
-    tcase_add_test(tests, refuses_bad_options_and_samples);
-    tcase_add_test(tests, every_choice_trains);
-    tcase_add_test(tests, every_choice_has_a_name);
-    tcase_add_test(tests, says_when_the_loss_diverges);
-    tcase_add_test(tests, says_that_threads_cannot_start);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const suite_test tests[] = {
+        EACH("curves", curves_are_numpys, oracle_runs),
+        EACH("plans", plans_say_what_the_trainer_says, heads),
+        TEST("plans", a_plan_is_a_backbone),
+        TEST("resume", resumed_and_threaded_runs_are_the_same),
+        TEST("schedules", stops_early_and_restores_the_best),
+        TEST("schedules", lowers_the_rate_by_schedule),
+        TEST("schedules", balances_uneven_classes),
+        TEST("choices", every_choice_trains),
+        TEST("choices", every_choice_has_a_name),
+        TEST("refused", refuses_bad_heads),
+        TEST("refused", refuses_bad_options_and_samples),
+        TEST("refused", says_when_the_loss_diverges),
+        TEST("refused", says_that_threads_cannot_start),
+    };
+    return SUITE("trainer", tests);
 }

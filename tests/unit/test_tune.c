@@ -5,6 +5,7 @@
 #include "compiler/passes/passes.h"
 #include "compiler/place/place.h"
 #include "tests/unit/plan_file.h"
+#include "tests/unit/suite.h"
 #include <kiln/tune.h>
 
 #include <check.h>
@@ -222,25 +223,20 @@ START_TEST(stays_exact) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("tune");
-    TCase *cases = tcase_create("tune");
     if (mkdtemp(folder) == NULL) {
         return 1;
     }
     snprintf(path, sizeof path, "%s/net.plan", folder);
     snprintf(copy, sizeof copy, "%s/copy.plan", folder);
-    tcase_set_timeout(cases, 120);
-    tcase_add_test(cases, nothing_to_choose);
-    tcase_add_test(cases, stopped);
-    tcase_add_test(cases, made_exact);
-    tcase_add_test(cases, stays_exact);
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    const suite_test tests[] = {
+        TEST("choice", nothing_to_choose),
+        TEST("choice", stopped),
+        TEST("exact", made_exact),
+        TEST("exact", stays_exact),
+    };
+    int failed = SUITE("tune", tests);
     (void)unlink(path);
     (void)unlink(copy);
     (void)rmdir(folder);
-    return failed != 0;
+    return failed;
 }

@@ -1,6 +1,7 @@
 /* kiln_verify: a fault is found in its own layer and in no other, small ones too; rounding that
  * saturation or cancellation makes large is no fault; an open batch is checked twice. */
 #include "tests/unit/onnx_model.h"
+#include "tests/unit/suite.h"
 #include <kiln/compile.h>
 
 enum { CHANNELS = 8 };
@@ -263,14 +264,14 @@ START_TEST(shapes_may_be_read_often) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {
-        a_fault_is_named_and_its_followers_are_not,
-        small_faults_are_found,
-        a_sound_network_is_checked_at_two_batches,
-        saturation_is_no_fault,
-        saturation_hides_no_fault,
-        data_leave_the_batch_open,
-        shapes_may_be_read_often,
+    const suite_test tests[] = {
+        TEST("faults", a_fault_is_named_and_its_followers_are_not),
+        TEST("faults", small_faults_are_found),
+        TEST("sound", a_sound_network_is_checked_at_two_batches),
+        TEST("sound", data_leave_the_batch_open),
+        TEST("sound", shapes_may_be_read_often),
+        TEST("saturation", saturation_is_no_fault),
+        TEST("saturation", saturation_hides_no_fault),
     };
-    return run_tests("verify", tests, sizeof tests / sizeof *tests);
+    return SUITE("verify", tests, .begin = make_folder, .end = remove_folder);
 }

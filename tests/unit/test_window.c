@@ -4,6 +4,7 @@
  * they get into a result, and outputs must not be written there. */
 #include "runtime/kernels/depthwise.h"
 #include "runtime/kernels/sliding.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <float.h>
@@ -408,18 +409,12 @@ START_TEST(depthwise_packs_and_runs) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("window");
-    TCase *tests = tcase_create("window");
-    tcase_set_timeout(tests, 240);
-    tcase_add_loop_test(tests, windows_match_sums_in_double_precision, 0, SLIDING_OPS);
-    tcase_add_test(tests, threads_share_rows_and_channels);
-    tcase_add_test(tests, infinities_win_or_lose);
-    tcase_add_test(tests, means_of_all_pixels);
-    tcase_add_test(tests, depthwise_packs_and_runs);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const suite_test tests[] = {
+        LOOP("sums", windows_match_sums_in_double_precision, 0, SLIDING_OPS),
+        TEST("threads", threads_share_rows_and_channels),
+        TEST("edges", infinities_win_or_lose),
+        TEST("edges", means_of_all_pixels),
+        TEST("edges", depthwise_packs_and_runs),
+    };
+    return SUITE("window", tests);
 }

@@ -1,6 +1,7 @@
 /* Windows at their edges: transposed convolutions of every geometry, and kernels far larger than
  * the picture, of which only the taps inside may cost time. */
 #include "tests/unit/operator.h"
+#include "tests/unit/suite.h"
 
 enum { SPATIAL = 3, MAX_VALUES = 1 << 14 };
 
@@ -144,11 +145,12 @@ START_TEST(larger_kernels_are_refused) {
 END_TEST
 
 int main(void) {
-    TCase *tests = tcase_create("windows");
-    tcase_add_loop_test(tests, transposed_convolutions_of_every_geometry, 0, 2);
-    tcase_add_test(tests, same_padding_of_sparse_windows);
-    tcase_add_loop_test(tests, huge_kernels_cost_what_is_inside, 0, 3);
-    tcase_add_test(tests, wide_neighbourhoods_cost_what_is_inside);
-    tcase_add_test(tests, larger_kernels_are_refused);
-    return operator_suite("windows", tests);
+    const suite_test tests[] = {
+        LOOP("transposed", transposed_convolutions_of_every_geometry, 0, 2),
+        TEST("padding", same_padding_of_sparse_windows),
+        LOOP("large", huge_kernels_cost_what_is_inside, 0, 3),
+        TEST("large", wide_neighbourhoods_cost_what_is_inside),
+        TEST("large", larger_kernels_are_refused),
+    };
+    return SUITE("windows", tests);
 }

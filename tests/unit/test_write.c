@@ -1,5 +1,6 @@
 /* Plans as files. */
 #include "tests/unit/network.h"
+#include "tests/unit/suite.h"
 
 #include <unistd.h>
 
@@ -40,15 +41,11 @@ END_TEST
 
 int main(void) {
     int file = mkstemp(path);
-    Suite *suite = suite_create("write");
-    TCase *all = tcase_create("write");
-    tcase_add_test(all, equal_constants_are_stored_once);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    const suite_test tests[] = {
+        TEST("constants", equal_constants_are_stored_once),
+    };
+    int failed = SUITE("write", tests);
     (void)close(file);
     (void)unlink(path);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return failed;
 }

@@ -1,6 +1,7 @@
 /* COPY to ONNX: what it does is followed element by element, then said as simply as possible: the
  * same elements, a transposition, or else a Gather of any order. */
 #include "compiler/export/exporting.h"
+#include "runtime/plan/layout.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,12 +22,7 @@ static positions positions_of(const kiln_plan_tensor_record *t) {
     size_t stride = 1;
     record_dims(t, physical);
     for (uint32_t k = t->rank; k-- > 0;) {
-        bool last = t->layout == KILN_CHANNELS_LAST && k > 0;
-        uint32_t place = k;
-        if (last) {
-            place = k == 1 ? t->rank - 1u : k - 1;
-        }
-        p.strides[place] = stride; /* of ONNX's dim k, at its physical place */
+        p.strides[layout_physical_axis(t->layout, t->rank, k)] = stride;
         p.dims[k] = (size_t)physical[k];
         stride *= t->dims[k];
     }

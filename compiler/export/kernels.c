@@ -1,6 +1,7 @@
 /* One row a kernel: the ONNX nodes that say the same. */
 #include "compiler/export/exporting.h"
 #include "compiler/graph/element_type.h"
+#include "runtime/plan/layout.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -252,9 +253,7 @@ static kiln_status export_global_pool(exporting *x) {
 /* ---- Along an axis ------------------------------------------------------------------------- */
 
 int64_t logical_axis_of(const kiln_plan_tensor_record *t, uint32_t axis) {
-    return t->layout != KILN_CHANNELS_LAST || axis == 0 ? axis
-           : axis + 1u == t->rank                       ? 1
-                                                        : axis + 1;
+    return layout_logical_axis(t->layout, t->rank, axis);
 }
 
 static kiln_status export_softmax(exporting *x) {

@@ -2,6 +2,7 @@
  * different shapes, and a wide one may be written slice by slice. Here each read is traced to what
  * was written there, and said in ONNX's terms. */
 #include "compiler/export/exporting.h"
+#include "runtime/plan/layout.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,15 +17,12 @@ size_t elements_of(const kiln_plan_tensor_record *t) {
 
 void record_dims(const kiln_plan_tensor_record *t, int64_t out[KILN_MAX_RANK]) {
     for (uint32_t k = 0; k < t->rank; k++) {
-        bool last = t->layout == KILN_CHANNELS_LAST;
-        out[k] = !last || k == 0 ? t->dims[k] : k + 1 == t->rank ? t->dims[1] : t->dims[k + 1];
+        out[k] = t->dims[layout_logical_axis(t->layout, t->rank, k)];
     }
 }
 
 static size_t row_of(const kiln_plan_tensor_record *t) {
-    int64_t dims[KILN_MAX_RANK];
-    record_dims(t, dims);
-    return t->rank == 0 ? 1 : (size_t)dims[t->rank - 1];
+    return layout_inner(t->layout, t->rank, t->dims);
 }
 
 /* Where in a row of the storage the tensor begins. */
@@ -80,17 +78,16 @@ static const char *to_physical(exporting *x, const char *value, const kiln_plan_
     if (t->layout != KILN_CHANNELS_LAST) {
         return value;
     }
-    for (uint32_t k = 1; k + 1 < t->rank; k++) {
-        order[k] = k + 1;
+    for (uint32_t k = 0; k < t->rank; k++) {
+        order[k] = layout_logical_axis(t->layout, t->rank, k);
     }
-    order[t->rank - 1] = 1;
     return transposed(x, value, t->rank, order, NULL);
 }
 
 static const char *to_logical(exporting *x, const char *value, uint32_t rank) {
-    int64_t order[KILN_MAX_RANK] = {0, (int64_t)rank - 1};
-    for (uint32_t k = 2; k < rank; k++) {
-        order[k] = k - 1;
+    int64_t order[KILN_MAX_RANK] = {0};
+    for (uint32_t k = 0; k < rank; k++) {
+        order[k] = layout_physical_axis(KILN_CHANNELS_LAST, rank, k);
     }
     return transposed(x, value, rank, order, NULL);
 }
@@ -184,7 +181,7 @@ void value_written(exporting *x, uint32_t tensor, const char *value) {
 /* Channels [begin, end) of a value. */
 static const char *sliced(exporting *x, const char *value, const kiln_plan_tensor_record *of,
                           size_t begin, size_t count) {
-    int64_t axis = of->layout == KILN_CHANNELS_LAST ? 1 : of->rank - 1;
+    int64_t axis = layout_logical_axis(of->layout, of->rank, of->rank - 1u);
     int64_t first = (int64_t)begin, last = (int64_t)(begin + count);
     const char *inputs[4] = {value, model_integers(&x->model, 1, &first),
                              model_integers(&x->model, 1, &last),
@@ -235,7 +232,7 @@ static const char *joined(exporting *x, const kiln_plan_tensor_record *t) {
     }
     Onnx__NodeProto *node;
     const char *y = model_node(&x->model, "Concat", NULL, count, parts, &node);
-    model_int(&x->model, node, "axis", layout == KILN_CHANNELS_LAST ? 1 : rank - 1);
+    model_int(&x->model, node, "axis", layout_logical_axis(layout, rank, rank - 1u));
     return y;
 }
 
@@ -247,7 +244,7 @@ static const char *joined_whole(exporting *x, const kiln_plan_tensor_record *t) 
             continue;
         }
         kiln_plan_tensor_record whole = *w;
-        whole.dims[w->layout == KILN_CHANNELS_LAST ? 1 : w->rank - 1] = w->row_stride;
+        whole.dims[layout_logical_axis(w->layout, w->rank, w->rank - 1u)] = w->row_stride;
         whole.offset = 0;
         if (elements_of(&whole) == elements_of(t) && t->offset == 0) {
             const char *value = joined(x, &whole);

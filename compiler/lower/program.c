@@ -1,23 +1,18 @@
 /* The program's tensors and steps: adding, measuring, and the functions with which operators lower
  * themselves. */
 #include "compiler/lower/lowering.h"
+#include "runtime/plan/layout.h"
 
 #include <string.h>
 
 /* ---- Layout -------------------------------------------------------------------------------- */
 
 uint32_t physical_axis(const tensor *t, uint32_t axis) {
-    if (t->layout != KILN_CHANNELS_LAST || axis == 0) {
-        return axis;
-    }
-    return axis == 1 ? t->rank - 1 : axis - 1;
+    return layout_physical_axis(t->layout, t->rank, axis);
 }
 
 uint32_t logical_axis(const tensor *t, uint32_t position) {
-    if (t->layout != KILN_CHANNELS_LAST || position == 0) {
-        return position;
-    }
-    return position == t->rank - 1 ? 1 : position + 1;
+    return layout_logical_axis(t->layout, t->rank, position);
 }
 
 void physical_dims(const tensor *t, int64_t out_dims[KILN_MAX_RANK]) {
@@ -27,23 +22,13 @@ void physical_dims(const tensor *t, int64_t out_dims[KILN_MAX_RANK]) {
 }
 
 void program_physical_dims(const program_tensor *t, uint32_t out_dims[KILN_MAX_RANK]) {
-    uint32_t rank = t->rank;
-    for (uint32_t k = 0; k < rank; k++) {
-        out_dims[k] = t->dims[k];
-    }
-    if (t->layout == KILN_CHANNELS_LAST) {
-        for (uint32_t k = 1; k + 1 < rank; k++) {
-            out_dims[k] = t->dims[k + 1];
-        }
-        out_dims[rank - 1] = t->dims[1];
+    for (uint32_t k = 0; k < t->rank; k++) {
+        out_dims[k] = t->dims[layout_logical_axis(t->layout, t->rank, k)];
     }
 }
 
 uint32_t program_row(const program_tensor *t) {
-    if (t->rank == 0) {
-        return 1;
-    }
-    return t->layout == KILN_CHANNELS_LAST ? t->dims[1] : t->dims[t->rank - 1];
+    return layout_inner(t->layout, t->rank, t->dims);
 }
 
 uint64_t program_elements(const program_tensor *t) {

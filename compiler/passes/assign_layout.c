@@ -6,6 +6,7 @@
  * orders thereby becomes a view. */
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
+#include "runtime/plan/layout.h"
 
 #include <string.h>
 
@@ -105,14 +106,6 @@ static kiln_status treat_view(layout_pass *p, node *n) {
     return layouts_agree(x) ? KILN_OK : ensure(p, n, 0, KILN_ROW_MAJOR);
 }
 
-/* Logical axis at a physical position. */
-static uint32_t axis_at(uint32_t rank, uint8_t layout, uint32_t position) {
-    if (layout != KILN_CHANNELS_LAST || position == 0) {
-        return position;
-    }
-    return position == rank - 1 ? 1 : position + 1;
-}
-
 /* Does the transpose keep the order in memory when its output has this layout? */
 static bool transpose_is_view(const node *n, uint8_t layout) {
     const tensor *x = n->inputs[0];
@@ -120,12 +113,9 @@ static bool transpose_is_view(const node *n, uint8_t layout) {
     int count = node_ints(n, "perm", perm, KILN_MAX_RANK);
     int64_t last = -1;
     for (uint32_t position = 0; position < x->rank; position++) {
-        uint32_t axis = axis_at(x->rank, layout, position);
+        uint32_t axis = layout_logical_axis(layout, x->rank, position);
         uint32_t source = count < 0 ? x->rank - 1 - axis : (uint32_t)perm[axis];
-        uint32_t lies = 0;
-        while (axis_at(x->rank, x->layout, lies) != source) {
-            lies++;
-        }
+        uint32_t lies = layout_physical_axis(x->layout, x->rank, source);
         if (x->dims[source] != 1) {
             if ((int64_t)lies < last) {
                 return false;

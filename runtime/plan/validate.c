@@ -1,7 +1,8 @@
 /* The one function that looks at an untrusted plan: plan_validate. Everything else trusts what
  * passed here. In order: header and sections, strings, tensors, storages, steps. */
 #include "runtime/base/files.h"
-#include "runtime/runtime.h"
+#include "runtime/plan/layout.h"
+#include "runtime/plan/plan.h"
 
 #define XXH_INLINE_ALL
 #include <string.h>
@@ -159,9 +160,7 @@ static bool check_tensor(const kiln_plan *plan, const kiln_plan_tensor_record *t
         (t->batched && (t->rank == 0 || v->header->batchable == 0))) {
         return false;
     }
-    uint64_t row = t->rank == 0                      ? 1
-                   : t->layout == KILN_CHANNELS_LAST ? t->dims[1]
-                                                     : t->dims[t->rank - 1];
+    uint64_t row = layout_inner(t->layout, t->rank, t->dims);
     if (t->rolling_rows != 0) { /* a picture in the arena: so many rows of it */
         if (t->place != KILN_PLACE_ARENA || t->layout != KILN_CHANNELS_LAST || t->rank != 4 ||
             t->dims[0] != 1 || t->offset != 0 || t->rolling_rows > t->dims[2]) {

@@ -1,5 +1,6 @@
 /* Steps of an untrusted plan: operands, places, strides, overlaps, order, and each kernel's own
  * check. Tensors and storages have been checked before. */
+#include "runtime/plan/layout.h"
 #include "runtime/runtime.h"
 
 #include <string.h>
@@ -18,13 +19,7 @@ void operand_describe(const kiln_plan_tensor_record *t, operand *out_operand) {
     o->place = t->place;
     o->layout = t->layout;
     for (uint32_t k = 0; k < t->rank; k++) {
-        o->dims[k] = t->dims[k];
-    }
-    if (t->layout == KILN_CHANNELS_LAST) {
-        for (uint32_t k = 1; k + 1 < t->rank; k++) {
-            o->dims[k] = t->dims[k + 1];
-        }
-        o->dims[t->rank - 1] = t->dims[1];
+        o->dims[k] = t->dims[layout_logical_axis(t->layout, t->rank, k)];
     }
     o->row = t->rank == 0 ? 1 : o->dims[t->rank - 1];
     o->rows = 1;

@@ -1,4 +1,5 @@
 /* Cutting a plan: which steps make a tensor, and which tensor to cut at. */
+#include "runtime/plan/layout.h"
 #include "runtime/train/parts.h"
 
 #include <math.h>
@@ -284,8 +285,7 @@ kiln_status graft_features(plan_parts *p, uint32_t tensor, uint32_t *out_tensor,
                          (unsigned)t.rank);
     }
     *out_count = (uint32_t)channels;
-    bool whole_rows = t.rank == 2 || t.layout == KILN_CHANNELS_LAST;
-    bool dense = t.row_stride == (whole_rows ? channels : t.dims[t.rank - 1]);
+    bool dense = t.row_stride == layout_inner(t.layout, t.rank, t.dims);
     if (positions > 1 || !dense) {
         static const kiln_plan_step pool = {
             .kernel = KILN_KERNEL_GLOBAL_AVERAGE_POOL, .input_count = 1, .output_count = 1};

@@ -1,60 +1,10 @@
-/* What the caller gives: values that operators need when compiling become constants. Then the
- * inputs that are left get the casts from their types to the graph's. */
+/* Given values that operators need when compiling become constants. The inputs that are left get
+ * the casts from their types to the graph's. */
 #include "compiler/import/importing.h"
 #include "compiler/ops/ops.h"
-#include "runtime/base/text.h"
 #include <kiln/element.h>
 
-#include <stdio.h>
 #include <string.h>
-
-/* ---- What was given ------------------------------------------------------------------------ */
-
-static const char *name_of(const kiln_value *value) {
-    return value->name != NULL ? value->name : "";
-}
-
-const kiln_value *given_value(const importing *im, const char *name, size_t position) {
-    for (size_t k = 0; k < im->options->input_count; k++) {
-        const char *given = name_of(&im->options->inputs[k]);
-        if (strcmp(given, name) == 0 || (given[0] == '\0' && k == position)) {
-            return &im->options->inputs[k];
-        }
-    }
-    return NULL;
-}
-
-kiln_status check_given(const importing *im) {
-    for (size_t k = 0; k < im->options->input_count; k++) {
-        const kiln_value *value = &im->options->inputs[k];
-        if (value->rank > KILN_MAX_RANK) {
-            return graph_fail(im->g, KILN_ERROR_ARGUMENT,
-                              "input '%s' was given %u dimensions; at most %d", name_of(value),
-                              value->rank, KILN_MAX_RANK);
-        }
-    }
-    return KILN_OK;
-}
-
-/* Initializers may be named too, though they keep their values: older models list them as inputs.
- */
-static kiln_status check_names(const importing *im) {
-    const graph *g = im->g;
-    for (size_t k = 0; k < im->options->input_count; k++) {
-        const char *name = name_of(&im->options->inputs[k]);
-        const tensor *t = graph_find_tensor(g, name);
-        if (name[0] == '\0' || (t != NULL && (t->is_input || t->producer == NULL))) {
-            continue;
-        }
-        char names[300] = "";
-        for (size_t i = 0; i < g->input_count; i++) {
-            text_list_add(names, sizeof names, g->inputs[i]->name);
-        }
-        return graph_fail(g, KILN_ERROR_ARGUMENT, "there is no input '%s'; inputs: %s", name,
-                          names);
-    }
-    return KILN_OK;
-}
 
 /* ---- Constants ----------------------------------------------------------------------------- */
 
@@ -139,7 +89,7 @@ static kiln_status move_to_front(graph *g, size_t first) {
 
 kiln_status bind_inputs(importing *im) {
     graph *g = im->g;
-    kiln_status status = check_names(im);
+    kiln_status status = check_given_names(im);
     size_t kept = 0, computing = g->node_count;
     mark_needed(g);
     for (size_t k = 0; k < g->input_count && status == KILN_OK; k++) {

@@ -170,7 +170,8 @@ static kiln_status pass_on(importing *im, scope *s, const function *f, const nod
     return KILN_OK;
 }
 
-kiln_status import_call(importing *im, kiln_span message, function *f, node *call) {
+kiln_status import_call(importing *im, kiln_span message, function *f, node *call,
+                        part_importer import_node) {
     kiln_status status = import_attributes(im, message, call);
     if (status == KILN_OK) {
         status = add_defaults(im, f, call);
@@ -190,7 +191,7 @@ kiln_status import_call(importing *im, kiln_span message, function *f, node *cal
         status = bind_ends(im, &s, f, call);
     }
     if (status == KILN_OK) {
-        status = import_body(im, f->message, FUNCTION_NODE);
+        status = scope_import_nodes(im, f->message, FUNCTION_NODE, import_node);
     }
     if (status == KILN_OK) {
         status = pass_on(im, &s, f, call);

@@ -9,14 +9,9 @@
 
 enum { OPSET_MIN = 7, OPSET_MAX = 21 };
 
-/* Field numbers of the standard's onnx.proto that are walked, not unpacked. */
-enum {
-    MODEL_PRODUCER = 2,
-    MODEL_PRODUCER_VERSION = 3,
-    MODEL_GRAPH = 7,
-    MODEL_OPSET = 8,
-    MODEL_FUNCTION = 25
-};
+/* Field numbers of ModelProto besides the graph's. */
+enum { MODEL_PRODUCER = 2, MODEL_PRODUCER_VERSION = 3, MODEL_OPSET = 8, MODEL_FUNCTION = 25 };
+
 /* ---- The model ----------------------------------------------------------------------------- */
 
 static kiln_status read_opset(importing *im, kiln_span message) {
@@ -30,15 +25,6 @@ static kiln_status read_opset(importing *im, kiln_span message) {
     }
     onnx__operator_set_id_proto__free_unpacked(p, NULL);
     return KILN_OK;
-}
-
-kiln_status read_text(importing *im, kiln_span bytes, const char **out_text) {
-    char *text = graph_allocate(im->g, bytes.size + 1);
-    if (text != NULL && bytes.size > 0) {
-        memcpy(text, bytes.data, bytes.size);
-    }
-    *out_text = text;
-    return text != NULL ? KILN_OK : KILN_ERROR_MEMORY;
 }
 
 /* What a model says besides its graph. */
@@ -79,38 +65,6 @@ static kiln_status read_model(importing *im) {
 }
 
 /* ---- The graph ----------------------------------------------------------------------------- */
-
-kiln_status each_field(importing *im, kiln_span rest, uint32_t number, part_importer take) {
-    wire_field field;
-    bool sound = true;
-    kiln_status status = KILN_OK;
-    while (status == KILN_OK && wire_next(&rest, &field, &sound)) {
-        if (field.number == number && field.type == WIRE_BYTES) {
-            status = take(im, field.bytes);
-        }
-    }
-    return status == KILN_OK && !sound
-               ? graph_fail(im->g, KILN_ERROR_FORMAT, "the graph is damaged or cut short")
-               : status;
-}
-
-/* Every message `number` of the graph. A graph may come in several pieces: protobuf merges them. */
-kiln_status each_part(importing *im, uint32_t number, part_importer take) {
-    wire_field field;
-    bool sound = true;
-    kiln_status status = KILN_OK;
-    for (kiln_span rest = im->model; status == KILN_OK && wire_next(&rest, &field, &sound);) {
-        if (field.number == MODEL_GRAPH && field.type == WIRE_BYTES) {
-            status = each_field(im, field.bytes, number, take);
-        }
-    }
-    return status;
-}
-
-static kiln_status refuse_sparse(importing *im, kiln_span message) {
-    (void)message;
-    return graph_fail(im->g, KILN_ERROR_UNSUPPORTED, "sparse initializers are not supported");
-}
 
 static kiln_status count_input(importing *im, kiln_span message) {
     (void)message;
@@ -159,19 +113,6 @@ static kiln_status check_opset(importing *im) {
     return KILN_OK;
 }
 
-kiln_status import_body(importing *im, kiln_span message, uint32_t node_field) {
-    kiln_status status = each_field(im, message, node_field, scope_define_outputs);
-    return status == KILN_OK ? each_field(im, message, node_field, import_node) : status;
-}
-
-kiln_status import_graph_parts(importing *im, kiln_span message) {
-    kiln_status status = each_field(im, message, GRAPH_SPARSE_INITIALIZER, refuse_sparse);
-    if (status == KILN_OK) {
-        status = each_field(im, message, GRAPH_INITIALIZER, import_initializer);
-    }
-    return status == KILN_OK ? import_body(im, message, GRAPH_NODE) : status;
-}
-
 static kiln_status import_nodes(importing *im) {
     kiln_status status = each_part(im, GRAPH_NODE, scope_define_outputs);
     if (status == KILN_OK) {
@@ -189,7 +130,7 @@ static kiln_status import_parts(importing *im) {
         status = make_room(im);
     }
     if (status == KILN_OK) {
-        status = each_part(im, GRAPH_SPARSE_INITIALIZER, refuse_sparse);
+        status = each_part(im, GRAPH_SPARSE_INITIALIZER, refuse_sparse_initializer);
     }
     if (status == KILN_OK) {
         status = each_part(im, GRAPH_INITIALIZER, import_initializer);
@@ -205,7 +146,7 @@ static kiln_status import_parts(importing *im) {
                                                     : each_part(im, GRAPH_OUTPUT, import_output);
     }
     if (status == KILN_OK && im->options->part_input_count > 0) {
-        status = import_part_inputs(im);
+        status = import_part_inputs(im, import_model);
     }
     if (status == KILN_OK) {
         status = bind_inputs(im);
@@ -218,10 +159,7 @@ static kiln_status import_parts(importing *im) {
 
 kiln_status import_model(const char *path, const kiln_compile_options *options, bool symbolic_batch,
                          kiln_error *error, graph **out_graph) {
-    kiln_compile_options defaults;
-    kiln_compile_options_init(&defaults);
-    importing im = {.options = options != NULL ? options : &defaults,
-                    .symbolic_batch = symbolic_batch};
+    importing im = {.options = options, .symbolic_batch = symbolic_batch};
     *out_graph = NULL;
     kiln_status status = graph_create(path, op_find, error, &im.g);
     if (status != KILN_OK) {

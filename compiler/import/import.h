@@ -14,8 +14,7 @@
  * or outputs of other types are refused with the type's name.
  *
  * Values in options->inputs replace an input; where they are samples, only one that an operator
- * needs at compile time (op->constant_inputs, traced back through the nodes between). options may
- * be NULL. */
+ * needs at compile time (op->constant_inputs, traced back through the nodes between). */
 kiln_status import_model(const char *path, const kiln_compile_options *options, bool symbolic_batch,
                          kiln_error *error, graph **out_graph);
 

@@ -115,7 +115,7 @@ kiln_status import_part_outputs(importing *im) {
 /* ---- Inputs -------------------------------------------------------------------------------- */
 
 /* What stands upstream of the tensor tells its shape, when that can be compiled. */
-static kiln_status infer_from_model(importing *im, tensor *t) {
+static kiln_status infer_from_model(importing *im, model_importer import, tensor *t) {
     kiln_compile_options options = *im->options;
     kiln_error error = {0};
     graph *g = NULL;
@@ -123,7 +123,7 @@ static kiln_status infer_from_model(importing *im, tensor *t) {
     options.part_input_count = 0;
     options.part_outputs = &t->name;
     options.part_output_count = 1;
-    kiln_status status = import_model(im->g->file, &options, im->symbolic_batch, &error, &g);
+    kiln_status status = import(im->g->file, &options, im->symbolic_batch, &error, &g);
     if (status == KILN_OK) {
         status = graph_settle(g, g->outputs, 1, &folded);
     }
@@ -151,10 +151,10 @@ static kiln_status take_value_info(importing *im, kiln_span message) {
 }
 
 /* As given; as the model before it has it; as the file says. */
-static kiln_status settle_input(importing *im, tensor *t) {
+static kiln_status settle_input(importing *im, model_importer import, tensor *t) {
     enum { GRAPH_VALUE_INFO = 13 };
     const kiln_value *value = given_value(im, t->name, SIZE_MAX);
-    kiln_status status = infer_from_model(im, t);
+    kiln_status status = infer_from_model(im, import, t);
     im->looked_for = t->name;
     if (status != KILN_OK && status != KILN_ERROR_MEMORY) {
         status = each_part(im, GRAPH_VALUE_INFO, take_value_info);
@@ -170,8 +170,8 @@ static kiln_status settle_input(importing *im, tensor *t) {
                             t->name, t->name);
 }
 
-static kiln_status cut_before(importing *im, tensor *t) {
-    kiln_status status = settle_input(im, t);
+static kiln_status cut_before(importing *im, model_importer import, tensor *t) {
+    kiln_status status = settle_input(im, import, t);
     node *n = t->producer;
     for (size_t k = 0; k < n->output_count; k++) {
         n->outputs[k] = n->outputs[k] == t ? NULL : n->outputs[k];
@@ -181,9 +181,7 @@ static kiln_status cut_before(importing *im, tensor *t) {
     return status;
 }
 
-/* Those of the model's own inputs that are not named are left out, which holds when nothing reads
- * them any more (passes/drop_unread_inputs.c). */
-kiln_status import_part_inputs(importing *im) {
+kiln_status import_part_inputs(importing *im, model_importer import) {
     const kiln_compile_options *options = im->options;
     graph *g = im->g;
     size_t own = g->input_count;
@@ -199,7 +197,7 @@ kiln_status import_part_inputs(importing *im) {
         if (status == KILN_OK && t->is_input && !t->left_out) {
             status = graph_fail(g, KILN_ERROR_ARGUMENT, "--inputs: '%s' is named twice", t->name);
         } else if (status == KILN_OK && !t->is_input) {
-            status = cut_before(im, t);
+            status = cut_before(im, import, t);
         }
         if (status == KILN_OK) {
             t->left_out = false;

@@ -64,6 +64,12 @@ kiln_status scope_define_outputs(importing *im, kiln_span node_message) {
     return KILN_OK;
 }
 
+kiln_status scope_import_nodes(importing *im, kiln_span message, uint32_t node_field,
+                               part_importer import_node) {
+    kiln_status status = each_field(im, message, node_field, scope_define_outputs);
+    return status == KILN_OK ? each_field(im, message, node_field, import_node) : status;
+}
+
 kiln_status scope_open(importing *im, scope *s, const char *prefix) {
     enum { MAX_DEPTH = 64 };
     *s = (scope){.outer = im->scope,

@@ -46,8 +46,18 @@ static kiln_status take_output(importing *im, kiln_span message) {
     return status;
 }
 
+static kiln_status import_graph_parts(importing *im, kiln_span message, part_importer import_node) {
+    kiln_status status =
+        each_field(im, message, GRAPH_SPARSE_INITIALIZER, refuse_sparse_initializer);
+    if (status == KILN_OK) {
+        status = each_field(im, message, GRAPH_INITIALIZER, import_initializer);
+    }
+    return status == KILN_OK ? scope_import_nodes(im, message, GRAPH_NODE, import_node) : status;
+}
+
 static kiln_status import_branch(importing *im, kiln_span node_message, const node *draft,
-                                 const char *name, tensor **outputs, size_t output_count) {
+                                 const char *name, part_importer import_node, tensor **outputs,
+                                 size_t output_count) {
     kiln_span subgraph = graph_attribute(node_message, name);
     const char *prefix = graph_printf(im->g, "%s/%s", draft->name, name);
     if (prefix == NULL) {
@@ -58,7 +68,7 @@ static kiln_status import_branch(importing *im, kiln_span node_message, const no
     s.outputs = outputs;
     s.room = output_count;
     if (status == KILN_OK && subgraph.data != NULL) {
-        status = import_graph_parts(im, subgraph);
+        status = import_graph_parts(im, subgraph, import_node);
     }
     if (status == KILN_OK && subgraph.data != NULL) {
         status = each_field(im, subgraph, GRAPH_OUTPUT, take_output);
@@ -70,8 +80,8 @@ static kiln_status import_branch(importing *im, kiln_span node_message, const no
                            s.output_count, output_count);
 }
 
-/* `draft` has the condition; its branches' outputs are put behind it. */
-kiln_status import_if(importing *im, kiln_span message, const node *draft, size_t output_count) {
+kiln_status import_if(importing *im, kiln_span message, const node *draft, size_t output_count,
+                      part_importer import_node) {
     static const char *const names[2] = {"then_branch", "else_branch"};
     tensor **inputs = graph_allocate(im->g, (1 + 2 * output_count) * sizeof(tensor *));
     if (inputs == NULL) {
@@ -82,7 +92,7 @@ kiln_status import_if(importing *im, kiln_span message, const node *draft, size_
     }
     inputs[0] = draft->inputs[0];
     for (size_t k = 0; k < 2; k++) {
-        kiln_status status = import_branch(im, message, draft, names[k],
+        kiln_status status = import_branch(im, message, draft, names[k], import_node,
                                            inputs + 1 + k * output_count, output_count);
         if (status != KILN_OK) {
             return status;

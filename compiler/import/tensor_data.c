@@ -8,11 +8,6 @@
 
 enum { RAW_DATA_FIELD = 9 };
 
-void set_inner_type(tensor *t, kiln_dtype dtype) {
-    t->dtype = inner_dtype(dtype);
-    t->narrow = is_narrow_integer(dtype) ? dtype : 0;
-}
-
 /* ---- Conversion ---------------------------------------------------------------------------- */
 
 /* One element of the file's type becomes element k of the tensor. */
@@ -209,4 +204,9 @@ kiln_status import_initializer(importing *im, kiln_span message) {
     }
     onnx__tensor_proto__free_unpacked(p, NULL);
     return status;
+}
+
+kiln_status refuse_sparse_initializer(importing *im, kiln_span message) {
+    (void)message;
+    return graph_fail(im->g, KILN_ERROR_UNSUPPORTED, "sparse initializers are not supported");
 }

@@ -513,10 +513,13 @@ END_TEST
 /* ---- Files --------------------------------------------------------------------------------- */
 
 START_TEST(refuses_what_is_no_file) {
-    ASSERT_REFUSED(import_model(in_folder("no"), NULL, true, &m.error, &m.g), KILN_ERROR_IO, "no");
-    ASSERT_REFUSED(import_model(m.folder, NULL, true, &m.error, &m.g), KILN_ERROR_IO, "regular");
+    ASSERT_REFUSED(import_model(in_folder("no"), &(kiln_compile_options){0}, true, &m.error, &m.g),
+                   KILN_ERROR_IO, "no");
+    ASSERT_REFUSED(import_model(m.folder, &(kiln_compile_options){0}, true, &m.error, &m.g),
+                   KILN_ERROR_IO, "regular");
     write_bytes(m.path, "", 0);
-    ASSERT_REFUSED(import_model(m.path, NULL, true, &m.error, &m.g), KILN_ERROR_FORMAT, "empty");
+    ASSERT_REFUSED(import_model(m.path, &(kiln_compile_options){0}, true, &m.error, &m.g),
+                   KILN_ERROR_FORMAT, "empty");
 }
 END_TEST
 
@@ -539,7 +542,7 @@ static void rich_model(void) {
 
 static void import_bytes(size_t size) {
     write_bytes(m.path, m.bytes, size);
-    kiln_status status = import_model(m.path, NULL, true, &m.error, &m.g);
+    kiln_status status = import_model(m.path, &(kiln_compile_options){0}, true, &m.error, &m.g);
     ck_assert((status == KILN_OK) == (m.g != NULL));
     graph_free(m.g);
     m.g = NULL;

@@ -158,7 +158,8 @@ START_TEST(merges_pieces_of_a_graph) {
     split("z", &m.outputs_of[0]);
     size += onnx__model_proto__pack(&tail, m.bytes + size);
     write_bytes(m.path, m.bytes, size);
-    ck_assert_int_eq(import_model(m.path, NULL, true, &m.error, &m.g), KILN_OK);
+    ck_assert_int_eq(import_model(m.path, &(kiln_compile_options){0}, true, &m.error, &m.g),
+                     KILN_OK);
     ck_assert_uint_eq(m.g->node_count, 2);
 }
 END_TEST

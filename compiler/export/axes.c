@@ -53,7 +53,7 @@ kiln_status export_scatter(exporting *x) {
 static bool reduced_axes(exporting *x, uint32_t mask, int64_t *axes, size_t *out_count,
                          bool *out_kept) {
     const kiln_plan_tensor_record *in = step_tensor(x, 0);
-    const kiln_plan_tensor_record *out = &x->v.tensors[step_operand(x, x->step->input_count)];
+    const kiln_plan_tensor_record *out = &x->v.tensors[step_result(x)];
     *out_count = 0;
     for (uint32_t k = 0; k < in->rank; k++) {
         if ((mask >> k & 1) != 0) {
@@ -145,7 +145,7 @@ kiln_status export_grid_sample(exporting *x) {
 
 kiln_status export_roi_align(exporting *x) {
     PARAMS(kiln_roi_align_params);
-    const kiln_plan_tensor_record *out = &x->v.tensors[step_operand(x, x->step->input_count)];
+    const kiln_plan_tensor_record *out = &x->v.tensors[step_result(x)];
     const char *inputs[3];
     Onnx__NodeProto *node;
     if (!inputs_of(x, 3, inputs)) {

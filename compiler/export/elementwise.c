@@ -1,5 +1,6 @@
-/* UNARY, BINARY, WHERE and PRELU as ONNX nodes. */
+/* CAST, UNARY, BINARY, WHERE and PRELU as ONNX nodes. */
 #include "compiler/export/exporting.h"
+#include "compiler/graph/element_type.h"
 
 #include <stdlib.h>
 
@@ -118,7 +119,7 @@ static const char *const binary_names[KILN_BINARY_COUNT] = {
 
 kiln_status export_binary(exporting *x) {
     PARAMS(kiln_binary_params);
-    const kiln_plan_tensor_record *out = &x->v.tensors[step_operand(x, x->step->input_count)];
+    const kiln_plan_tensor_record *out = &x->v.tensors[step_result(x)];
     Onnx__NodeProto *node;
     if (p.op >= KILN_BINARY_COUNT || binary_names[p.op] == NULL) {
         return export_fail(x, "function %u", p.op);
@@ -136,7 +137,7 @@ kiln_status export_binary(exporting *x) {
 }
 
 kiln_status export_where(exporting *x) {
-    const kiln_plan_tensor_record *out = &x->v.tensors[step_operand(x, x->step->input_count)];
+    const kiln_plan_tensor_record *out = &x->v.tensors[step_result(x)];
     const char *inputs[3];
     for (uint32_t k = 0; k < 3; k++) {
         inputs[k] = broadcast_value(x, step_operand(x, k), out);
@@ -149,7 +150,7 @@ kiln_status export_where(exporting *x) {
 
 /* One slope a channel, the last physical dim. */
 kiln_status export_prelu(exporting *x) {
-    const kiln_plan_tensor_record *out = &x->v.tensors[step_operand(x, x->step->input_count)];
+    const kiln_plan_tensor_record *out = &x->v.tensors[step_result(x)];
     const char *inputs[2] = {value_of(x, step_operand(x, 0)), NULL};
     float *slopes = constant_floats(x, step_operand(x, 1));
     int64_t dims[KILN_MAX_RANK] = {(int64_t)elements_of(step_tensor(x, 1)), 1, 1, 1, 1, 1, 1, 1};
@@ -161,4 +162,17 @@ kiln_status export_prelu(exporting *x) {
     inputs[1] = model_floats(&x->model, NULL, rank, dims, slopes);
     free(slopes);
     return finish(x, model_node(&x->model, "PRelu", NULL, 2, inputs, NULL));
+}
+
+kiln_status export_cast(exporting *x) {
+    const kiln_plan_tensor_record *out = &x->v.tensors[step_result(x)];
+    const char *input = value_of(x, step_operand(x, 0));
+    Onnx__NodeProto *node;
+    if (input == NULL) {
+        return KILN_ERROR_UNSUPPORTED;
+    }
+    const char *name = out->place == KILN_PLACE_OUTPUT ? x->v.strings + out->name : NULL;
+    const char *y = model_node(&x->model, "Cast", name, 1, &input, &node);
+    model_int(&x->model, node, "to", onnx_type_of_dtype((kiln_dtype)out->dtype));
+    return finish(x, y);
 }

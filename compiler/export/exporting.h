@@ -23,7 +23,25 @@ typedef struct exporting {
     kiln_error *error;
 } exporting;
 
-/* ---- values.c ------------------------------------------------------------------------------ */
+/* What follows stands in the order of the files' dependence: each calls those above it only. */
+
+/* ---- The step (step.c) --------------------------------------------------------------------- */
+
+/* Operand k, inputs before outputs; KILN_PLAN_NONE: it is left out. */
+uint32_t step_operand(const exporting *x, uint32_t k);
+const kiln_plan_tensor_record *step_tensor(const exporting *x, uint32_t k);
+uint32_t step_result(const exporting *x); /* the first */
+/* ONNX's axis of a physical one. */
+int64_t logical_axis_of(const kiln_plan_tensor_record *t, uint32_t axis);
+/* Says why the step cannot be exported. */
+kiln_status export_fail(exporting *x, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Declares p, a copy of the step's parameters. */
+#define PARAMS(type)                                                                               \
+    type p;                                                                                        \
+    memcpy(&p, x->v.params + x->step->params_offset, sizeof p)
+
+/* ---- Values (values.c) --------------------------------------------------------------------- */
 
 /* The ONNX value of a tensor that a step reads, put together from what was written: views, slices
  * and concatenations in memory become Reshape, Slice and Concat. NULL: it cannot be told (the error
@@ -46,40 +64,51 @@ const char *transposed(exporting *x, const char *value, size_t rank, const int64
 /* An operand of a step that broadcasts in physical order, for use in ONNX's order. */
 const char *broadcast_value(exporting *x, uint32_t tensor, const kiln_plan_tensor_record *out);
 
-/* ---- kernels.c, elementwise.c, axes.c, copies.c
- * ------------------------------------------------------------------- */
+/* ---- Operands (operands.c) ----------------------------------------------------------------- */
 
-uint32_t step_operand(const exporting *x, uint32_t k);
-const kiln_plan_tensor_record *step_tensor(const exporting *x, uint32_t k);
-kiln_status export_fail(exporting *x, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-/* One step: its nodes. */
-kiln_status export_step(exporting *x);
-kiln_status export_copy(exporting *x);
+/* The values of the step's first inputs. False: the error is set. */
+bool inputs_of(exporting *x, size_t count, const char **out);
+/* Makes `value`, or `value` clamped, the step's first output. */
+kiln_status finish(exporting *x, const char *value);
+kiln_status finish_clamped(exporting *x, const char *value, float min, float max);
+
+/* ---- Kernels ------------------------------------------------------------------------------- */
+
+/* Each adds the nodes of one step; x->step is of that kernel. */
+
+/* layers.c */
+kiln_status export_conv(exporting *x);
+kiln_status export_dense(exporting *x);
+kiln_status export_matmul(exporting *x);
+kiln_status export_pool(exporting *x); /* MAX_POOL_2D and AVERAGE_POOL_2D */
+kiln_status export_pool_nd(exporting *x);
+kiln_status export_global_pool(exporting *x);
+/* normalize.c */
+kiln_status export_softmax(exporting *x);
+kiln_status export_lp_norm(exporting *x);
+kiln_status export_lrn(exporting *x);
+kiln_status export_instance_norm(exporting *x);
+/* elementwise.c */
+kiln_status export_cast(exporting *x);
 kiln_status export_unary(exporting *x);
 kiln_status export_binary(exporting *x);
 kiln_status export_prelu(exporting *x);
-kiln_status export_gather(exporting *x); /* and GATHER_ELEMENTS */
-kiln_status export_gather_nd(exporting *x);
-kiln_status export_scatter(exporting *x); /* both */
 kiln_status export_where(exporting *x);
+/* axes.c */
+kiln_status export_gather(exporting *x); /* GATHER and GATHER_ELEMENTS */
+kiln_status export_gather_nd(exporting *x);
+kiln_status export_scatter(exporting *x); /* SCATTER_ELEMENTS and SCATTER_ND */
 kiln_status export_reduce(exporting *x);
 kiln_status export_arg_reduce(exporting *x);
 kiln_status export_cumulative_sum(exporting *x);
 kiln_status export_grid_sample(exporting *x);
 kiln_status export_roi_align(exporting *x);
+/* copies.c, quantize.c */
+kiln_status export_copy(exporting *x);
 kiln_status export_quantize(exporting *x);
 kiln_status export_quantize_range(exporting *x);
-/* The values of the step's first inputs. False: the error is set. */
-bool inputs_of(exporting *x, size_t count, const char **out);
-/* ONNX's axis of a physical one. */
-int64_t logical_axis_of(const kiln_plan_tensor_record *t, uint32_t axis);
-/* Declares p, a copy of the step's parameters. */
-#define PARAMS(type)                                                                               \
-    type p;                                                                                        \
-    memcpy(&p, x->v.params + x->step->params_offset, sizeof p)
-/* Writes the step's first output: `value`; or clamped. */
-kiln_status finish(exporting *x, const char *value);
-kiln_status finish_clamped(exporting *x, const char *value, float min, float max);
+
+/* kernels.c: any step. */
+kiln_status export_step(exporting *x);
 
 #endif

@@ -56,21 +56,6 @@ static uint64_t place_in_order(placement *work) {
 
 /* ---- Orders -------------------------------------------------------------------------------- */
 
-static int compare_keys(const void *a, const void *b) {
-    const order_key *x = a, *y = b;
-    if (x->primary != y->primary) {
-        return x->primary > y->primary ? -1 : 1;
-    }
-    if (x->secondary != y->secondary) {
-        return x->secondary > y->secondary ? -1 : 1;
-    }
-    return x->id < y->id ? -1 : 1;
-}
-
-void sort_keys(order_key *keys, size_t count) {
-    qsort(keys, count, sizeof *keys, compare_keys);
-}
-
 static uint64_t lifetime(const program_storage *s) {
     return s->last_step - s->first_step + 1;
 }

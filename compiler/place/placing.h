@@ -9,7 +9,7 @@ typedef struct order_key {
     uint32_t id;
 } order_key;
 
-/* Downwards by primary, then secondary; upwards by id. */
+/* order.c: downwards by primary, then secondary; upwards by id. */
 void sort_keys(order_key *keys, size_t count);
 
 /* in_time.c: the offset of each storage, and the arena's size. keys: room for twice as many. */

@@ -30,6 +30,19 @@ const kiln_value *find_value(const kiln_value *values, size_t count, const char 
     return NULL;
 }
 
+kiln_compile_options verification_options(const verification *v, const kiln_value *inputs,
+                                          size_t count) {
+    kiln_compile_options options;
+    kiln_compile_options_init(&options);
+    if (v->options->compile != NULL) {
+        options = *v->options->compile;
+    }
+    options.inputs = inputs;
+    options.input_count = count;
+    options.sample_inputs = true;
+    return options;
+}
+
 static kiln_status load_folder(verification *v) {
     for (size_t k = 0; k < MAX_FILES; k++) {
         char path[4096];

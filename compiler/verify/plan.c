@@ -6,19 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-kiln_compile_options verification_options(const verification *v, const kiln_value *inputs,
-                                          size_t count) {
-    kiln_compile_options options;
-    kiln_compile_options_init(&options);
-    if (v->options->compile != NULL) {
-        options = *v->options->compile;
-    }
-    options.inputs = inputs;
-    options.input_count = count;
-    options.sample_inputs = true;
-    return options;
-}
-
 /* ---- Compiling ----------------------------------------------------------------------------- */
 
 /* Data settle an input's shape, but for its batch where the model leaves that open: the plan is to

@@ -58,7 +58,12 @@ static inline size_t first_record(const tensor *t) {
     return t->mark / MARK_FIRST_RECORD;
 }
 
-/* data.c */
+/* What follows stands in the order of the files' dependence: each calls those above it only. */
+
+/* evaluate.c: computes a node's outputs naively, the casts at the model's boundary too. */
+kiln_status evaluate_reference_node(graph *g, node *n);
+
+/* data.c: loads the folder's inputs, if there is one. */
 kiln_status verification_load_data(verification *v);
 /* The batch of the data, or 1. */
 kiln_status verification_data_batch(verification *v, uint32_t *out_batch);
@@ -74,14 +79,10 @@ size_t value_bytes(const kiln_value *value);
 /* Uniform in [-1, 1). */
 double next_noise(uint64_t *inout_state);
 
-/* plan.c */
+/* plan.c: opens the plan that is verified, or compiles it. */
 kiln_status verification_open_plan(verification *v);
 /* Runs the plan on the comparison's inputs; records what its steps and outputs hold. */
 kiln_status comparison_run(comparison *c);
-
-/* reference.c */
-kiln_status judge_layers(comparison *c);
-kiln_status evaluate_reference_node(graph *g, node *n);
 
 /* condition.c: how far each element of t moves when what it is computed from is off by the errors
  * that f32 arithmetic may make. KILN_ERROR_UNSUPPORTED: cannot be told. */
@@ -89,8 +90,11 @@ kiln_status spread_of(const comparison *c, tensor *t, double *out_spread);
 
 /* compare.c */
 void set_tolerances(verification *v);
-/* A recorded value beside the reference's in t->data. */
+/* Compares a recorded value with the reference's in t->data. */
 kiln_status compare_layer(comparison *c, const recorded *r);
 kiln_status compare_outputs(comparison *c);
+
+/* reference.c: computes the reference's layers and compares each with the plan's. */
+kiln_status judge_layers(comparison *c);
 
 #endif

@@ -1,0 +1,36 @@
+/* The values that a step reads, and what becomes of its result. */
+#include "compiler/export/exporting.h"
+
+#include <math.h>
+
+static const char *scalar(exporting *x, float value) {
+    return model_floats(&x->model, NULL, 0, NULL, &value);
+}
+
+kiln_status finish_clamped(exporting *x, const char *value, float min, float max) {
+    uint32_t out = step_result(x);
+    if (min == 0 && isinf(max)) {
+        value = model_node(&x->model, "Relu", value_name(x, out), 1, &value, NULL);
+    } else if (!isinf(min) || !isinf(max)) {
+        const char *inputs[3] = {value, isinf(min) ? NULL : scalar(x, min),
+                                 isinf(max) ? NULL : scalar(x, max)};
+        value = model_node(&x->model, "Clip", value_name(x, out), isinf(max) ? 2 : 3, inputs, NULL);
+    }
+    value_written(x, out, value);
+    return KILN_OK;
+}
+
+kiln_status finish(exporting *x, const char *value) {
+    return finish_clamped(x, value, -INFINITY, INFINITY);
+}
+
+bool inputs_of(exporting *x, size_t count, const char **out) {
+    for (uint32_t k = 0; k < count; k++) {
+        bool absent = k >= x->step->input_count || step_operand(x, k) == KILN_PLAN_NONE;
+        out[k] = absent ? NULL : value_of(x, step_operand(x, k));
+        if (!absent && out[k] == NULL) {
+            return false;
+        }
+    }
+    return true;
+}

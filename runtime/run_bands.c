@@ -5,7 +5,7 @@
 #include <string.h>
 
 struct session_band {
-    band_step steps[KILN_BAND_STEPS];
+    band_steps steps;
 };
 
 void describe_bands(const kiln_plan_view *v, kernel_call *calls, session_band *out_bands) {
@@ -14,10 +14,8 @@ void describe_bands(const kiln_plan_view *v, kernel_call *calls, session_band *o
         session_band described;
         uint32_t most[KILN_BAND_STEPS], held[KILN_BAND_STEPS];
         uint32_t count = band->last_step - band->first_step + 1;
-        for (uint32_t k = 0; k < count; k++) {
-            (void)band_describe(v, band, band->first_step + k, &described.steps[k]);
-        }
-        band_measure(described.steps, count, band->rows, most, held);
+        (void)band_describe(v, band, &described.steps);
+        band_measure(described.steps.each, count, band->rows, most, held);
         for (uint32_t k = 0; k < count; k++) {
             kernel_call *call = &calls[band->first_step + k];
             call->batch = call->max_batch = 1;
@@ -112,7 +110,7 @@ static void point_band(kiln_session *s, const kiln_plan_band *band, uint32_t sam
 
 kiln_status run_band(kiln_session *s, const kiln_plan_band *band, kiln_error *error) {
     const kiln_plan_view *v = &s->plan->view;
-    const band_step *steps = s->bands[band - v->bands].steps;
+    const band_step *steps = s->bands[band - v->bands].steps.each;
     uint32_t count = band->last_step - band->first_step + 1;
     for (uint32_t sample = 0; sample < s->batch; sample++) {
         stripe_rows rows[KILN_BAND_STEPS] = {{0}};

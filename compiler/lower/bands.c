@@ -34,60 +34,49 @@ const program_band *program_band_of(const program *p, uint32_t step) {
     return low < p->band_count && p->bands[low].first_step <= step ? &p->bands[low] : NULL;
 }
 
-bool program_step_rows(const program *p, uint32_t step, uint32_t input, uint32_t *out_multiple,
-                       row_rule *out_rule) {
+enum { BAND_OPERANDS = 8 }; /* no step with more is run in stripes */
+
+/* A step with the records that its tensors will have. */
+typedef struct described_step {
+    step_operands operands;
+    kiln_plan_tensor_record records[BAND_OPERANDS];
+    const kiln_plan_tensor_record *pointers[BAND_OPERANDS];
+} described_step;
+
+static bool describe_step(const program *p, uint32_t step, described_step *out) {
     const program_step *s = &p->steps[step];
-    kiln_plan_tensor_record records[8];
-    const kiln_plan_tensor_record *operands[8];
-    if (s->output_count != 1 || s->input_count > 7) {
+    if (s->output_count != 1 || s->input_count >= BAND_OPERANDS) {
         return false;
     }
     for (uint32_t k = 0; k <= s->input_count; k++) {
-        operands[k] = s->operands[k] == KILN_PLAN_NONE ? NULL : &records[k];
-        if (operands[k] != NULL) {
-            records[k] = program_record(&p->tensors[s->operands[k]]);
+        out->pointers[k] = s->operands[k] == KILN_PLAN_NONE ? NULL : &out->records[k];
+        if (out->pointers[k] != NULL) {
+            out->records[k] = program_record(&p->tensors[s->operands[k]]);
         }
     }
-    *out_multiple =
-        step_rows(s->kernel, s->params, s->input_count, s->output_count, operands, input, out_rule);
-    return *out_multiple != 0;
+    out->operands = (step_operands){s->kernel,       s->params,   s->input_count,
+                                    s->output_count, s->operands, out->pointers};
+    return true;
+}
+
+bool program_step_rows(const program *p, uint32_t step, uint32_t input, row_rule *out_rule) {
+    described_step s;
+    return describe_step(p, step, &s) && step_rows(&s.operands, input, out_rule) != 0;
+}
+
+bool program_band_steps(const program *p, const program_band *b, band_steps *out_steps) {
+    out_steps->count = 0;
+    for (uint32_t step = b->first_step; step <= b->last_step; step++) {
+        described_step s;
+        if (!describe_step(p, step, &s) || !band_add_step(out_steps, &s.operands)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static uint32_t output_of(const program_step *step) {
     return step->operands[step->input_count];
-}
-
-/* False: the steps cannot be a band. */
-bool program_band_steps(const program *p, const program_band *b, band_step *out_steps) {
-    for (uint32_t s = b->first_step; s <= b->last_step; s++) {
-        const program_step *step = &p->steps[s];
-        band_step *out = &out_steps[s - b->first_step];
-        const program_tensor *y = &p->tensors[output_of(step)];
-        if (y->place != KILN_PLACE_ARENA || y->rank != 4 || y->layout != KILN_CHANNELS_LAST ||
-            y->dims[0] != 1) {
-            return false;
-        }
-        *out = (band_step){.height = y->dims[2]};
-        for (uint32_t k = 0; k < step->input_count; k++) {
-            row_rule rule;
-            uint32_t source = b->first_step;
-            if (!program_step_rows(p, s, k, &out->multiple, &rule)) {
-                return false;
-            }
-            while (source < s && output_of(&p->steps[source]) != step->operands[k]) {
-                source++;
-            }
-            if (source == s) {
-                continue;
-            }
-            if (rule.extent == 0 || out->source_count == 2) {
-                return false;
-            }
-            out->sources[out->source_count].step = source - b->first_step;
-            out->sources[out->source_count++].rule = rule;
-        }
-    }
-    return true;
 }
 
 /* How often a weight is used in a stripe: by each pixel, or each tile of a Winograd convolution. */
@@ -127,14 +116,14 @@ static bool reads_parts(const lowering *l, const program_band *b) {
  * make several stripes of it. */
 static bool choose_rows(const lowering *l, program_band *b, double least_uses, uint32_t *out_held) {
     const program *p = l->p;
-    band_step steps[KILN_BAND_STEPS];
-    uint32_t most[KILN_BAND_STEPS], count = b->last_step - b->first_step + 1;
-    if (count > KILN_BAND_STEPS || !program_band_steps(p, b, steps) || reads_parts(l, b)) {
+    band_steps steps;
+    uint32_t most[KILN_BAND_STEPS];
+    if (!program_band_steps(p, b, &steps) || reads_parts(l, b)) {
         return false;
     }
-    uint32_t height = steps[count - 1].height;
+    uint32_t count = steps.count, height = steps.each[count - 1].height;
     for (b->rows = 1; b->rows * 2 <= height; b->rows++) {
-        uint32_t stripes = band_measure(steps, count, b->rows, most, out_held);
+        uint32_t stripes = band_measure(steps.each, count, b->rows, most, out_held);
         bool enough = true;
         for (uint32_t k = 0; k < count && enough; k++) {
             enough = uses_of_weights(p, b->first_step + k, stripes) >= least_uses;
@@ -173,11 +162,11 @@ static void apply(lowering *l, const use_table *table) {
         p->tensors[t].rolling_rows = 0;
     }
     for (size_t k = 0; k < p->band_count; k++) {
-        band_step steps[KILN_BAND_STEPS];
+        band_steps steps;
         uint32_t most[KILN_BAND_STEPS], held[KILN_BAND_STEPS];
         const program_band *b = &p->bands[k];
-        (void)program_band_steps(p, b, steps);
-        band_measure(steps, b->last_step - b->first_step + 1, b->rows, most, held);
+        (void)program_band_steps(p, b, &steps);
+        band_measure(steps.each, steps.count, b->rows, most, held);
         set_rolling_rows(l, table, b, held);
     }
 }

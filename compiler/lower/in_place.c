@@ -72,17 +72,16 @@ static bool is_last_use(const lowering *l, use_table *table, bool *shortened, ui
 /* Has the reader, in each stripe, read a row before step s writes it? */
 static bool reads_first(const program *p, const program_band *band, const tensor_use *reader,
                         uint32_t s) {
-    band_step steps[KILN_BAND_STEPS];
+    band_steps steps;
     stripe_rows rows[KILN_BAND_STEPS] = {{0}};
     row_rule rule;
-    uint32_t multiple, at = reader->step - band->first_step;
-    if (!program_band_steps(p, band, steps) ||
-        !program_step_rows(p, reader->step, reader->operand, &multiple, &rule) ||
-        rule.extent == 0) {
+    uint32_t at = reader->step - band->first_step;
+    if (!program_band_steps(p, band, &steps) ||
+        !program_step_rows(p, reader->step, reader->operand, &rule) || rule.extent == 0) {
         return false;
     }
-    while (band_next_stripe(steps, band->last_step - band->first_step + 1, band->rows, rows)) {
-        bool finished = rows[at].end == steps[at].height;
+    while (band_next_stripe(steps.each, steps.count, band->rows, rows)) {
+        bool finished = rows[at].end == steps.each[at].height;
         uint64_t next = (uint64_t)rows[at].end * rule.stride;
         if (!finished && next < (uint64_t)rows[s - band->first_step].end + rule.padding) {
             return false;

@@ -76,11 +76,10 @@ bool use_table_is_alone(const use_table *table, uint32_t tensor_id);
 /* bands.c: which steps run together in stripes, and what then has rolling rows. */
 kiln_status lowering_choose_bands(lowering *l);
 const program_band *program_band_of(const program *p, uint32_t step);
-/* step_rows. False: not by rows. */
-bool program_step_rows(const program *p, uint32_t step, uint32_t input, uint32_t *out_multiple,
-                       row_rule *out_rule);
+/* How a step's rows follow from those of an input. False: it computes whole outputs only. */
+bool program_step_rows(const program *p, uint32_t step, uint32_t input, row_rule *out_rule);
 /* Its steps as the schedule sees them; false: they cannot be a band. */
-bool program_band_steps(const program *p, const program_band *band, band_step *out_steps);
+bool program_band_steps(const program *p, const program_band *band, band_steps *out_steps);
 /* in_place.c: elementwise results take over an operand's memory. */
 kiln_status lowering_share_in_place(lowering *l);
 /* storage.c: roots become storages with lifetimes. */

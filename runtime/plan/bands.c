@@ -74,28 +74,85 @@ uint32_t band_measure(const band_step *steps, size_t count, uint32_t rows, uint3
     return stripes;
 }
 
-uint32_t step_rows(uint32_t kernel_id, const void *params, uint32_t input_count,
-                   uint32_t output_count, const kiln_plan_tensor_record *const *operands,
-                   uint32_t input, row_rule *out_rule) {
+uint32_t step_rows(const step_operands *s, uint32_t input, row_rule *out_rule) {
     operand described[KERNEL_MAX_OPERANDS];
-    const kernel *row = kernel_find(kernel_id);
+    const kernel *row = kernel_find(s->kernel);
+    uint32_t count = s->input_count + s->output_count;
     *out_rule = (row_rule){0};
-    if (row == NULL || row->rows == NULL || output_count != 1 ||
-        input_count + output_count > KERNEL_MAX_OPERANDS) {
+    if (row == NULL || row->rows == NULL || s->output_count != 1 || count > KERNEL_MAX_OPERANDS) {
         return 0;
     }
-    for (uint32_t k = 0; k < input_count + output_count; k++) {
-        operand_describe(operands[k], &described[k]);
+    for (uint32_t k = 0; k < count; k++) {
+        operand_describe(s->records[k], &described[k]);
     }
-    kernel_call call = {.params = params,
-                        .input_count = input_count,
-                        .output_count = output_count,
+    kernel_call call = {.params = s->params,
+                        .input_count = s->input_count,
+                        .output_count = s->output_count,
                         .inputs = described,
-                        .outputs = described + input_count};
+                        .outputs = described + s->input_count};
     return row->rows(&call, input, out_rule);
 }
 
-/* ---- Bands of a plan ---------------------------------------------------------------------- */
+/* ---- Deriving a band's steps --------------------------------------------------------------- */
+
+static bool is_banded_image(const kiln_plan_tensor_record *y) {
+    return y != NULL && y->place == KILN_PLACE_ARENA && y->rank == 4 &&
+           y->layout == KILN_CHANNELS_LAST && y->dims[0] == 1;
+}
+
+/* The step of the band that writes a tensor; the band's count where none does yet. */
+static uint32_t source_of(const band_steps *b, uint32_t id) {
+    uint32_t source = 0;
+    while (source < b->count && b->written[source] != id) {
+        source++;
+    }
+    return source;
+}
+
+bool band_add_step(band_steps *b, const step_operands *s) {
+    if (b->count == KILN_BAND_STEPS || s->output_count != 1 ||
+        !is_banded_image(s->records[s->input_count])) {
+        return false;
+    }
+    band_step step = {.height = s->records[s->input_count]->dims[2], .multiple = 1};
+    for (uint32_t k = 0; k < s->input_count; k++) {
+        row_rule rule;
+        uint32_t source = s->records[k] == NULL ? b->count : source_of(b, s->ids[k]);
+        step.multiple = step_rows(s, k, &rule);
+        if (step.multiple == 0) {
+            return false;
+        }
+        if (source == b->count) {
+            continue;
+        }
+        if (rule.extent == 0 || step.source_count == 2) {
+            return false;
+        }
+        step.sources[step.source_count].step = source;
+        step.sources[step.source_count++].rule = rule;
+    }
+    b->written[b->count] = s->ids[s->input_count];
+    b->each[b->count++] = step;
+    return true;
+}
+
+bool band_describe(const kiln_plan_view *v, const kiln_plan_band *band, band_steps *out_steps) {
+    out_steps->count = 0;
+    for (uint32_t step = band->first_step; step <= band->last_step; step++) {
+        const kiln_plan_step *s = &v->steps[step];
+        const uint32_t *ids = v->operands + s->first_operand;
+        const kiln_plan_tensor_record *records[KERNEL_MAX_OPERANDS];
+        for (uint32_t k = 0; k < (uint32_t)s->input_count + s->output_count; k++) {
+            records[k] = ids[k] == KILN_PLAN_NONE ? NULL : &v->tensors[ids[k]];
+        }
+        step_operands operands = {
+            s->kernel, v->params + s->params_offset, s->input_count, s->output_count, ids, records};
+        if (!band_add_step(out_steps, &operands)) {
+            return false;
+        }
+    }
+    return true;
+}
 
 const kiln_plan_band *band_of_step(const kiln_plan_view *v, size_t step) {
     size_t low = 0, high = v->band_count;
@@ -108,51 +165,4 @@ const kiln_plan_band *band_of_step(const kiln_plan_view *v, size_t step) {
         }
     }
     return low < v->band_count && v->bands[low].first_step <= step ? &v->bands[low] : NULL;
-}
-
-uint32_t band_source(const kiln_plan_view *v, const kiln_plan_band *b, uint32_t step,
-                     uint32_t tensor) {
-    for (uint32_t k = b->first_step; k < step; k++) {
-        if (v->operands[v->steps[k].first_operand + v->steps[k].input_count] == tensor) {
-            return k;
-        }
-    }
-    return step;
-}
-
-bool band_describe(const kiln_plan_view *v, const kiln_plan_band *b, uint32_t step,
-                   band_step *out_step) {
-    const kiln_plan_step *s = &v->steps[step];
-    const kiln_plan_tensor_record *operands[KERNEL_MAX_OPERANDS];
-    for (uint32_t k = 0; k < (uint32_t)s->input_count + s->output_count; k++) {
-        uint32_t id = v->operands[s->first_operand + k];
-        operands[k] = id == KILN_PLAN_NONE ? NULL : &v->tensors[id];
-    }
-    const kiln_plan_tensor_record *y = operands[s->input_count];
-    if (y->place != KILN_PLACE_ARENA || y->rank != 4 || y->layout != KILN_CHANNELS_LAST ||
-        y->dims[0] != 1) {
-        return false;
-    }
-    *out_step = (band_step){.height = y->dims[2], .multiple = 1};
-    for (uint32_t k = 0; k < s->input_count; k++) {
-        row_rule rule;
-        uint32_t multiple = step_rows(s->kernel, v->params + s->params_offset, s->input_count,
-                                      s->output_count, operands, k, &rule);
-        uint32_t id = v->operands[s->first_operand + k];
-        uint32_t source = operands[k] == NULL ? step : band_source(v, b, step, id);
-        out_step->multiple = multiple;
-        if (multiple == 0) {
-            return false;
-        }
-        if (source == step) {
-            continue;
-        }
-        if (rule.extent == 0 || out_step->source_count == 2) {
-            return false;
-        }
-        uint32_t at = out_step->source_count++;
-        out_step->sources[at].step = source - b->first_step;
-        out_step->sources[at].rule = rule;
-    }
-    return true;
 }

@@ -12,13 +12,19 @@ typedef struct row_rule {
     uint32_t extent; /* 0: the kernel needs the whole input */
 } row_rule;
 
-/* Can a kernel compute some rows of its output image alone? 0: it cannot. Else the rows must be
- * asked for in multiples of what is returned (but for the last ones), and out_rule is how they
- * follow from those of input `input`. operands are the step's inputs, then outputs; NULL: absent.
- */
-uint32_t step_rows(uint32_t kernel, const void *params, uint32_t input_count, uint32_t output_count,
-                   const kiln_plan_tensor_record *const *operands, uint32_t input,
-                   row_rule *out_rule);
+/* A step's kernel and operands: of a plan, or of a program that is to become one. */
+typedef struct step_operands {
+    uint32_t kernel;
+    const void *params;
+    uint32_t input_count, output_count;
+    const uint32_t *ids; /* the tensors' numbers, inputs first; KILN_PLAN_NONE: absent */
+    const kiln_plan_tensor_record *const *records; /* NULL: absent */
+} step_operands;
+
+/* Can a step's kernel compute some rows of its output image alone? 0: it cannot. Else the rows must
+ * be asked for in multiples of what is returned (but for the last ones), and out_rule is how they
+ * follow from those of input `input`. */
+uint32_t step_rows(const step_operands *step, uint32_t input, row_rule *out_rule);
 
 /* A step of a band, as the schedule sees it. */
 typedef struct band_step {
@@ -46,12 +52,20 @@ bool band_next_stripe(const band_step *steps, size_t count, uint32_t rows, strip
 uint32_t band_measure(const band_step *steps, size_t count, uint32_t rows, uint32_t *out_most,
                       uint32_t *out_held);
 
-/* A step of a plan's band as the schedule sees it; false: it cannot be run in stripes. */
-bool band_describe(const kiln_plan_view *view, const kiln_plan_band *band, uint32_t step,
-                   band_step *out_step);
-/* The step of the band before `step` that writes a tensor; `step` itself where none does. */
-uint32_t band_source(const kiln_plan_view *view, const kiln_plan_band *band, uint32_t step,
-                     uint32_t tensor);
+/* ---- Deriving a band's steps --------------------------------------------------------------- */
+
+/* The steps of a band, from its first one on. */
+typedef struct band_steps {
+    uint32_t count;
+    band_step each[KILN_BAND_STEPS];
+    uint32_t written[KILN_BAND_STEPS]; /* by step: the number of its output */
+} band_steps;
+
+/* Adds the step that comes next. False: it cannot be run in stripes, or there are KILN_BAND_STEPS
+ * already; nothing is added then. */
+bool band_add_step(band_steps *inout_band, const step_operands *step);
+/* All steps of a plan's band. False: step out_steps->count of the band cannot be run in stripes. */
+bool band_describe(const kiln_plan_view *view, const kiln_plan_band *band, band_steps *out_steps);
 /* The band that a step of a plan belongs to, or NULL. */
 const kiln_plan_band *band_of_step(const kiln_plan_view *view, size_t step);
 

@@ -16,21 +16,19 @@ static kiln_status fail(const kiln_plan *plan, uint32_t step, const char *what, 
 static kiln_status check_band(const kiln_plan *plan, const kiln_plan_band *b,
                               uint32_t *inout_stripes, kiln_error *error) {
     const kiln_plan_view *v = &plan->view;
-    band_step steps[KILN_BAND_STEPS];
+    band_steps steps;
     uint32_t most[KILN_BAND_STEPS], held[KILN_BAND_STEPS];
-    uint32_t count = b->last_step - b->first_step + 1;
-    for (uint32_t k = 0; k < count; k++) {
-        if (!band_describe(v, b, b->first_step + k, &steps[k])) {
-            return fail(plan, b->first_step + k, "a step that cannot be run in stripes", error);
-        }
+    if (!band_describe(v, b, &steps)) {
+        return fail(plan, b->first_step + steps.count, "a step that cannot be run in stripes",
+                    error);
     }
-    uint32_t stripes = steps[count - 1].height / b->rows + 1;
+    uint32_t stripes = steps.each[steps.count - 1].height / b->rows + 1;
     if (stripes > KILN_BAND_STRIPES - *inout_stripes) {
         return fail(plan, b->first_step, "too many stripes", error);
     }
     *inout_stripes += stripes;
-    band_measure(steps, count, b->rows, most, held);
-    for (uint32_t k = 0; k < count; k++) {
+    band_measure(steps.each, steps.count, b->rows, most, held);
+    for (uint32_t k = 0; k < steps.count; k++) {
         const kiln_plan_step *s = &v->steps[b->first_step + k];
         uint32_t rolling = v->tensors[v->operands[s->first_operand + s->input_count]].rolling_rows;
         if (rolling != 0 && rolling < held[k]) {
@@ -38,6 +36,16 @@ static kiln_status check_band(const kiln_plan *plan, const kiln_plan_band *b,
         }
     }
     return KILN_OK;
+}
+
+static bool is_written_before(const kiln_plan_view *v, const kiln_plan_band *b, uint32_t step,
+                              uint32_t tensor) {
+    for (uint32_t k = b->first_step; k < step; k++) {
+        if (v->operands[v->steps[k].first_operand + v->steps[k].input_count] == tensor) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Rolling rows are written by a step of a band and read by later ones of it; every storage that a
@@ -54,7 +62,7 @@ static kiln_status check_uses(const kiln_plan *plan, uint32_t step, const kiln_p
         }
         bool written_here = k == s->input_count;
         if (t->rolling_rows != 0 &&
-            (b == NULL || (!written_here && band_source(v, b, step, id) == step))) {
+            (b == NULL || (!written_here && !is_written_before(v, b, step, id)))) {
             return fail(plan, step, "rolling rows are used outside their band", error);
         }
         const kiln_plan_storage *storage = &v->storages[t->storage];

@@ -4,10 +4,6 @@
 
 #include <math.h>
 
-static bool is_add(const node *n) {
-    return node_is(n, "Add") || node_is(n, "Sum");
-}
-
 /* The bounds of a clamping activation; false when n is none or they are not known. */
 static bool clamp_bounds(const node *n, float *out_min, float *out_max) {
     *out_min = 0.0f;
@@ -29,12 +25,7 @@ static bool clamp_bounds(const node *n, float *out_min, float *out_max) {
     return *out_min < *out_max;
 }
 
-static bool adds_feature_maps(const node *n) {
-    return is_add(n) && n->input_count == 2 && !tensor_is_constant(n->inputs[0]) &&
-           !tensor_is_constant(n->inputs[1]) && tensor_same_shape(n->inputs[0], n->inputs[1]);
-}
-
-static kiln_status fuse(graph *g, bool residual, size_t *inout_rewrites) {
+kiln_status pass_fuse_activation(graph *g, size_t *inout_rewrites) {
     for (size_t k = 0; k < g->node_count; k++) {
         node *activation = g->nodes[k];
         float min, max;
@@ -44,7 +35,7 @@ static kiln_status fuse(graph *g, bool residual, size_t *inout_rewrites) {
         tensor *x = activation->inputs[0];
         node *n = x->consumer_count == 1 && !x->is_output ? x->producer : NULL;
         bool fits = n != NULL && !n->dead && (n->op->flags & OP_CLAMPS) != 0 &&
-                    x == n->outputs[0] && x->dtype == KILN_F32 && adds_feature_maps(n) == residual;
+                    x == n->outputs[0] && x->dtype == KILN_F32;
         float low = fits ? fmaxf(n->min, min) : 0, high = fits ? fminf(n->max, max) : 0;
         if (fits && low < high) {
             n->min = low;
@@ -54,14 +45,4 @@ static kiln_status fuse(graph *g, bool residual, size_t *inout_rewrites) {
         }
     }
     return KILN_OK;
-}
-
-kiln_status pass_fuse_activation(graph *g, size_t *inout_rewrites) {
-    return fuse(g, false, inout_rewrites);
-}
-
-/* Residual blocks: the sum of two feature maps and its activation are one kernel call; lowering
- * lets it run in place. */
-kiln_status pass_fuse_residual_add(graph *g, size_t *inout_rewrites) {
-    return fuse(g, true, inout_rewrites);
 }

@@ -1,46 +1,16 @@
-/* The passes in order, with the reason for each place. */
+/* Running the passes in order. */
 #include "compiler/passes/passes.h"
 #include "compiler/ops/ops.h"
 #include "runtime/base/text.h"
 
 #include <string.h>
 
+#define PASS(name, required) {#name, pass_##name, required},
 static const struct {
     const char *name;
     kiln_status (*run)(graph *g, size_t *inout_rewrites);
-    bool required; /* runs with --no-fusion too */
-} passes[] = {
-    /* Shapes come first: every other pass reads them; shape arithmetic folds on the way. */
-    {"fold_constants", pass_fold_constants, true},
-    /* As soon as is known what is read; later passes only take readers away that compute nothing.
-     */
-    {"drop_unread_inputs", pass_drop_unread_inputs, true},
-    /* What is said in other operators is so before anything looks for patterns. */
-    {"expand_operators", pass_expand_operators, true},
-    /* Identities hide patterns from what follows. */
-    {"remove_no_ops", pass_remove_no_ops, false},
-    {"fuse_quantize", pass_fuse_quantize, false},
-    /* Before transposes are merged: the shuffle's transpose is part of its pattern. */
-    {"fuse_channel_shuffle", pass_fuse_channel_shuffle, false},
-    {"merge_transposes", pass_merge_transposes, false},
-    /* Dense layers become Gemm, so that the folds below see one form. */
-    {"fuse_matmul_bias", pass_fuse_matmul_bias, false},
-    /* Activations spelled out in several operators; before scale folding would take their Mul. */
-    {"fuse_hard_swish", pass_fuse_hard_swish, false},
-    {"fuse_swish", pass_fuse_swish, false},
-    /* Batch norm first (a batch norm takes no scale), then the scales and biases around it. */
-    {"fold_batch_norm", pass_fold_batch_norm, false},
-    {"fold_scale_bias", pass_fold_scale_bias, false},
-    {"fuse_pad", pass_fuse_pad, false},
-    /* After everything that could stand between a convolution and its activation is gone. */
-    {"fuse_activation", pass_fuse_activation, false},
-    {"fuse_residual_add", pass_fuse_residual_add, false},
-    /* Permutes dense weights, so that the layout pass finds nothing to copy before them. */
-    {"flatten_channels_last", pass_flatten_channels_last, false},
-    {"remove_dead_code", pass_remove_dead_code, true},
-    /* Last: no pass after it may add or rewire nodes. */
-    {"assign_layout", pass_assign_layout, true},
-};
+    bool required;
+} passes[] = {PASSES(PASS)};
 
 static kiln_status finish_pass(graph *g, const kiln_compile_options *options, const char *name) {
     kiln_status status = graph_refresh(g);

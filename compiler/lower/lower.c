@@ -79,49 +79,6 @@ static void count_copies(program *p) {
     }
 }
 
-/* The network's own final dense layers: walking back from the outputs through whatever is neither
- * convolution nor pooling, the fully-connected steps met on the way. */
-static void mark_final_dense(program *p, uint32_t *producer) {
-    for (uint32_t t = 0; t < p->tensor_count; t++) {
-        producer[t] = KILN_PLAN_NONE;
-    }
-    for (uint32_t s = 0; s < p->step_count; s++) {
-        for (uint32_t k = 0; k < p->steps[s].output_count; k++) {
-            uint32_t id = p->steps[s].operands[p->steps[s].input_count + k];
-            if (id != KILN_PLAN_NONE) {
-                producer[id] = s;
-            }
-        }
-    }
-}
-
-static void walk_final_dense(lowering *l, uint32_t *producer) {
-    program *p = l->p;
-    for (size_t k = 0; k < p->output_count; k++) {
-        uint32_t id = p->outputs[k];
-        while (id != KILN_PLAN_NONE) {
-            uint32_t s = producer[id];
-            if (s == KILN_PLAN_NONE && l->memories[id].root != id) {
-                id = l->memories[id].root; /* a view of what another step wrote */
-                continue;
-            }
-            if (s == KILN_PLAN_NONE) {
-                break;
-            }
-            program_step *step = &p->steps[s];
-            bool dense = step->kernel == KILN_KERNEL_FULLY_CONNECTED;
-            bool between = step->kernel == KILN_KERNEL_COPY || step->kernel == KILN_KERNEL_CAST ||
-                           step->kernel == KILN_KERNEL_UNARY ||
-                           step->kernel == KILN_KERNEL_SOFTMAX || step->kernel == KILN_KERNEL_PRELU;
-            if (!dense && !between) {
-                break;
-            }
-            step->flags |= dense ? KILN_STEP_FINAL_DENSE : 0;
-            id = step->operands[0];
-        }
-    }
-}
-
 /* The batch may be open in the model and in nothing that a run computes. */
 static bool is_batchable(const program *p) {
     for (size_t k = 0; k < p->tensor_count; k++) {
@@ -141,20 +98,14 @@ kiln_status lower_graph_to_program(graph *g, const kiln_compile_options *options
     }
     l.p->source = g;
     kiln_status (*const steps[])(lowering *) = {lower_inputs, lower_nodes, lower_outputs,
-                                                lowering_resolve_columns};
+                                                lowering_share_concats, lowering_mark_final_dense};
     for (size_t k = 0; k < sizeof steps / sizeof *steps; k++) {
         kiln_status status = steps[k](&l);
         if (status != KILN_OK) {
             return status;
         }
     }
-    uint32_t *producer = graph_allocate(g, (l.p->tensor_count + 1) * sizeof *producer);
-    if (producer == NULL) {
-        return KILN_ERROR_MEMORY;
-    }
     l.p->batchable = is_batchable(l.p);
-    mark_final_dense(l.p, producer);
-    walk_final_dense(&l, producer);
     count_copies(l.p);
     lowering_choose_algorithms(&l);
     kiln_status status = options->no_fusion ? KILN_OK : lowering_fuse_residuals(&l);

@@ -46,33 +46,43 @@ uint32_t program_row(const program_tensor *t); /* last physical dim, 1 for a sca
 uint64_t program_bytes(const program_tensor *t);
 bool program_same_physical(const program_tensor *a, const program_tensor *b);
 
+/* ---- Uses (uses.c) ------------------------------------------------------------------------- */
+
 /* A tensor's uses, in order of steps. */
 typedef struct tensor_use {
     uint32_t step;
     uint8_t operand; /* index among the inputs, or among the outputs */
     bool is_output;
 } tensor_use;
+
 typedef struct use_table {
     tensor_use *uses;
     size_t *first; /* tensor_count + 1 entries: uses of t are first[t] .. first[t+1] */
     /* The tensors of each root, as lists that end in NONE. */
     uint32_t *tenant, *next_tenant;
 } use_table;
+
 kiln_status use_table_build(lowering *l, use_table *out_table);
 /* Makes `root` the root of t, which is in no list. */
 void use_table_add_tenant(lowering *l, use_table *table, uint32_t t, uint32_t root);
+/* Is the tensor's memory its own, and nobody else's? */
+bool use_table_is_alone(const use_table *table, uint32_t tensor_id);
 /* May every use of the tensor live with strided rows? */
 bool uses_allow_strides(const lowering *l, const use_table *table, uint32_t tensor_id);
+/* Is it a step of the pseudo-kernels above? */
+bool step_is_pseudo(const program_step *step);
 
-/* columns.c: concatenations and slices become shared memory or COPY steps. */
-kiln_status lowering_resolve_columns(lowering *l);
+/* ---- What is done to the program, in this order -------------------------------------------- */
+
+/* concat_views.c: concatenations and slices become shared memory or COPY steps. */
+kiln_status lowering_share_concats(lowering *l);
+/* final_dense.c: sets KILN_STEP_FINAL_DENSE. */
+kiln_status lowering_mark_final_dense(lowering *l);
 /* algorithms.c: sets the algorithm of each convolution; can it add to its results? */
 void lowering_choose_algorithms(lowering *l);
 bool conv_adds(uint32_t algorithm);
 /* residual.c: convolutions take over additions. */
 kiln_status lowering_fuse_residuals(lowering *l);
-/* Is the tensor's memory its own, and nobody else's? (residual.c) */
-bool use_table_is_alone(const use_table *table, uint32_t tensor_id);
 /* bands.c: which steps run together in stripes, and what then has rolling rows. */
 kiln_status lowering_choose_bands(lowering *l);
 const program_band *program_band_of(const program *p, uint32_t step);

@@ -4,10 +4,6 @@
 
 #include <math.h>
 
-bool use_table_is_alone(const use_table *table, uint32_t id) {
-    return table->tenant[id] == id && table->next_tenant[id] == KILN_PLAN_NONE;
-}
-
 /* The step of a convolution of ours whose result nobody but an addition wants; NONE if it is not.
  */
 static uint32_t find_convolution(const lowering *l, const use_table *table, uint32_t id) {

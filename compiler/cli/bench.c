@@ -2,45 +2,16 @@
 #include "compiler/cli/bench.h"
 #include <kiln/element.h>
 
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char help_text[] =
-    "usage: kiln bench PLAN [options]\n\n"
-    "Times a plan on random input: load and first answer, then runs; prints median, minimum and\n"
-    "90th percentile for each number of threads.\n\n"
-    "  --threads 1,2    numbers of threads to try (default 1)\n"
-    "  --batch N        samples a run (default 1)\n"
-    "  --runs N         timed runs (default 30), after --warmup N (default 3)\n"
-    "  --profile        each kernel call's time (median) and speed, the slowest first, beside the\n"
-    "                   machine's peaks, which are measured too\n"
-    "  --trace FILE     every kernel call of every run, for chrome://tracing or Perfetto\n"
-    "  --prepacked      keep packed weights in PLAN.packed: the next start is faster\n"
-    "  --json           everything as JSON\n\n"
-    "GFLOP/s count what a layer's definition says, % peak what is multiplied in the end: "
-    "Winograd's\n"
-    "convolutions multiply less. MB are inputs, weights and outputs, once each, and % memory that\n"
-    "beside memory's speed: what lies in caches passes it.\n\n"
-    "Example: kiln bench vgg16.plan --threads 1,2 --profile\n";
-
-enum {
-    OPT_THREADS = 256,
-    OPT_BATCH,
-    OPT_RUNS,
-    OPT_WARMUP,
-    OPT_PROFILE,
-    OPT_TRACE,
-    OPT_PREPACKED,
-    OPT_JSON
-};
 #define MAX_CONFIGURATIONS 16
 
 typedef struct bench_call {
     const char *path;
     uint32_t threads[MAX_CONFIGURATIONS];
     size_t thread_counts;
-    unsigned long batch, runs, warmup;
+    uint32_t batch, runs, warmup;
     const char *trace_path;
     trace_file trace;
     bool profile, prepacked, json;
@@ -118,7 +89,7 @@ static kiln_status load(bench_call *c, bench_state *s, kiln_error *error) {
     m->prepared = clock_now();
     m->plan = s->plan;
     m->record = &s->record;
-    m->untimed = 1 + c->warmup;
+    m->untimed = (size_t)1 + c->warmup;
     if (status == KILN_OK && options.profile) {
         status = record_create(&s->record, kiln_session_step_count(s->session),
                                m->untimed + c->runs, error);
@@ -142,7 +113,7 @@ static kiln_status time_runs(const bench_call *c, bench_state *s, bench_result *
     double *times = calloc(c->runs, sizeof *times), unused;
     kiln_status status =
         times != NULL ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    for (unsigned long k = 0; k < c->warmup + c->runs && status == KILN_OK; k++) {
+    for (uint32_t k = 0; k < c->warmup + c->runs && status == KILN_OK; k++) {
         status = run_once(s, k >= c->warmup ? &times[k - c->warmup] : &unused, error);
         progress_show("runs", k + 1, c->warmup + c->runs);
     }
@@ -160,14 +131,14 @@ static void print_result(const bench_call *c, uint32_t threads, const bench_resu
     char arena[32];
     double rate = (double)c->batch / r->median;
     if (c->json) {
-        printf("{\"threads\": %u, \"batch\": %lu, \"runs\": %lu, \"load_ms\": %.3f, "
+        printf("{\"threads\": %u, \"batch\": %u, \"runs\": %u, \"load_ms\": %.3f, "
                "\"load_and_first_ms\": %.3f, \"median_ms\": %.4f, \"minimum_ms\": %.4f, "
                "\"p90_ms\": %.4f, \"samples_per_second\": %.2f, \"arena_bytes\": %zu",
                threads, c->batch, c->runs, r->load * 1e3, r->first * 1e3, r->median * 1e3,
                r->minimum * 1e3, r->ninetieth * 1e3, rate, r->arena);
         return;
     }
-    printf("%u thread%s, batch %lu: median %.3f ms, minimum %.3f, 90th percentile %.3f; %.1f "
+    printf("%u thread%s, batch %u: median %.3f ms, minimum %.3f, 90th percentile %.3f; %.1f "
            "samples/s\n  load %.2f ms, with the first answer %.2f ms; arena %s\n",
            threads, threads > 1 ? "s" : "", c->batch, r->median * 1e3, r->minimum * 1e3,
            r->ninetieth * 1e3, rate, r->load * 1e3, r->first * 1e3,
@@ -189,7 +160,7 @@ static kiln_status measure(bench_call *c, bench_state *s, bench_result *r, kiln_
 }
 
 static kiln_status bench_threads(bench_call *c, uint32_t threads, kiln_error *error) {
-    bench_state s = {.measured = {.threads = threads, .batch = (uint32_t)c->batch}};
+    bench_state s = {.measured = {.threads = threads, .batch = c->batch}};
     bench_result r = {0};
     kiln_status status = measure(c, &s, &r, error);
     if (status == KILN_OK) {
@@ -209,54 +180,6 @@ static kiln_status bench_threads(bench_call *c, uint32_t threads, kiln_error *er
     kiln_plan_close(s.plan);
     record_free(&s.record);
     return status;
-}
-
-/* ---- Options ------------------------------------------------------------------------------- */
-
-static bool parse_threads(const char *text, bench_call *c) {
-    char copy[128], *save = NULL;
-    snprintf(copy, sizeof copy, "%s", text);
-    c->thread_counts = 0;
-    for (char *part = strtok_r(copy, ",", &save); part != NULL; part = strtok_r(NULL, ",", &save)) {
-        unsigned long number;
-        if (c->thread_counts == MAX_CONFIGURATIONS || !parse_number(part, 1, 256, &number)) {
-            return false;
-        }
-        c->threads[c->thread_counts++] = (uint32_t)number;
-    }
-    return c->thread_counts > 0;
-}
-
-static int take_option(bench_call *c, int option, const char *value, char **argv) {
-    unsigned long *number = option == OPT_BATCH  ? &c->batch
-                            : option == OPT_RUNS ? &c->runs
-                                                 : &c->warmup;
-    switch (option) {
-    case OPT_THREADS:
-        return parse_threads(value, c)
-                   ? 0
-                   : usage(&command_bench, "--threads %s: numbers from 1 to 256, as 1,2", value);
-    case OPT_BATCH:
-    case OPT_RUNS:
-    case OPT_WARMUP:
-        return parse_number(value, option == OPT_WARMUP ? 0 : 1, 65536, number)
-                   ? 0
-                   : usage(&command_bench, "'%s' is no number up to 65536", value);
-    case OPT_PROFILE:
-        c->profile = true;
-        return 0;
-    case OPT_TRACE:
-        c->trace_path = value;
-        return 0;
-    case OPT_PREPACKED:
-        c->prepacked = true;
-        return 0;
-    case OPT_JSON:
-        c->json = true;
-        return 0;
-    default:
-        return usage_of_option(&command_bench, option, argv);
-    }
 }
 
 static kiln_status bench_all(bench_call *c, kiln_error *error) {
@@ -288,34 +211,93 @@ static kiln_status bench_all(bench_call *c, kiln_error *error) {
     return status;
 }
 
-static int run(int argc, char **argv) {
-    static const struct option long_options[] = {{"threads", required_argument, NULL, OPT_THREADS},
-                                                 {"batch", required_argument, NULL, OPT_BATCH},
-                                                 {"runs", required_argument, NULL, OPT_RUNS},
-                                                 {"warmup", required_argument, NULL, OPT_WARMUP},
-                                                 {"profile", no_argument, NULL, OPT_PROFILE},
-                                                 {"trace", required_argument, NULL, OPT_TRACE},
-                                                 {"prepacked", no_argument, NULL, OPT_PREPACKED},
-                                                 {"json", no_argument, NULL, OPT_JSON},
-                                                 {"help", no_argument, NULL, 'h'},
-                                                 {0}};
-    bench_call c = {.threads = {1}, .thread_counts = 1, .batch = 1, .runs = 30, .warmup = 3};
-    int status = 0, option;
-    kiln_error error = {0};
-    while (status == 0 && (option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
-        if (option == 'h') {
-            return show_help(&command_bench);
+/* ---- Options ------------------------------------------------------------------------------- */
+
+static bool parse_threads(const char *text, bench_call *c) {
+    char copy[128], *save = NULL;
+    snprintf(copy, sizeof copy, "%s", text);
+    c->thread_counts = 0;
+    for (char *part = strtok_r(copy, ",", &save); part != NULL; part = strtok_r(NULL, ",", &save)) {
+        unsigned long number;
+        if (c->thread_counts == MAX_CONFIGURATIONS || !parse_number(part, 1, 256, &number)) {
+            return false;
         }
-        status = take_option(&c, option, optarg, argv);
+        c->threads[c->thread_counts++] = (uint32_t)number;
     }
-    if (status == 0 && argc - optind != 1) {
-        status = usage(&command_bench, "expected one plan, got %d", argc - optind);
-    }
-    if (status == 0) {
-        c.path = argv[optind];
-        status = bench_all(&c, &error) == KILN_OK ? 0 : fail(&error);
-    }
-    return status;
+    return c->thread_counts > 0;
 }
 
-const command command_bench = {"bench", "time a plan", help_text, run, true};
+static int take_threads(const command *self, void *at, const char *value) {
+    return parse_threads(value, at)
+               ? 0
+               : option_wrong(self, "threads", value, "numbers from 1 to 256, as 1,2");
+}
+
+#define AT(member) offsetof(bench_call, member)
+
+static const option_row rows[] = {
+    {.kind = OPTION_CALL,
+     .name = "threads",
+     .value = "1,2",
+     .take = take_threads,
+     .help = "numbers of threads to try (default 1)"},
+    {.kind = OPTION_NUMBER,
+     .name = "batch",
+     .value = "N",
+     .place = AT(batch),
+     .low = 1,
+     .high = MOST_SAMPLES,
+     .help = "samples a run (default 1)"},
+    {.kind = OPTION_NUMBER,
+     .name = "runs",
+     .value = "N",
+     .place = AT(runs),
+     .low = 1,
+     .high = 65536,
+     .help = "timed runs (default 30)"},
+    {.kind = OPTION_NUMBER,
+     .name = "warmup",
+     .value = "N",
+     .place = AT(warmup),
+     .low = 0,
+     .high = 65536,
+     .help = "runs before those (default 3)"},
+    {.kind = OPTION_SET,
+     .name = "profile",
+     .place = AT(profile),
+     .help = "each kernel call's time (median) and speed, the slowest first, beside the machine's "
+             "peaks, which are measured too"},
+    {.kind = OPTION_TEXT,
+     .name = "trace",
+     .value = "FILE",
+     .place = AT(trace_path),
+     .help = "every kernel call of every run, for chrome://tracing or Perfetto"},
+    {.kind = OPTION_SET, .name = "prepacked", .place = AT(prepacked), .help = PREPACKED_HELP},
+    {.kind = OPTION_SET, .name = "json", .place = AT(json), .help = "everything as JSON"},
+    OPTIONS_END,
+};
+
+static int run(const command *self, int argc, char **argv) {
+    bench_call c = {.threads = {1}, .thread_counts = 1, .batch = 1, .runs = 30, .warmup = 3};
+    kiln_error error = {0};
+    int status = options_read(self, &c, &argc, &argv);
+    if (status != OPTIONS_READ || argc != 1) {
+        return status != OPTIONS_READ ? status : usage(self, "expected one plan, got %d", argc);
+    }
+    c.path = argv[0];
+    return bench_all(&c, &error) == KILN_OK ? 0 : fail(&error);
+}
+
+const command command_bench = {
+    .name = "bench",
+    .summary = "time a plan",
+    .synopsis = "PLAN [options]",
+    .about = "Times a plan on random input: load and first answer, then runs; prints median, "
+             "minimum and 90th percentile for each number of threads.",
+    .notes = "GFLOP/s count what a layer's definition says, % peak what is multiplied in the end: "
+             "Winograd's convolutions multiply less. MB are inputs, weights and outputs, once "
+             "each, and % memory that beside memory's speed: what lies in caches passes it.",
+    .examples = "kiln bench vgg16.plan --threads 1,2 --profile",
+    .options = rows,
+    .opens_plan = true,
+    .run = run};

@@ -1,125 +1,63 @@
 /* kiln compile. */
 #include "compiler/cli/cli.h"
+#include "compiler/cli/given.h"
 
-#include <getopt.h>
+#include <float.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char help_text[] =
-    "usage: kiln compile MODEL.onnx [-o MODEL.plan] [options]\n\n"
-    "Compiles an ONNX network: folds constants and batch norms, fuses operators, lays tensors out\n"
-    "for XNNPACK, plans the memory and writes one plan file. Without -o the plan gets the model's\n"
-    "name with .plan in its place.\n\n"
-    "  -o FILE               where to write the plan\n"
-    "  --input NAME=SHAPE    settle an input's shape: 1x3x224x224, or Nx3x224x224 to leave the "
-    "batch\n"
-    "                        to whoever runs the plan\n"
-    "  --input NAME=@FILE    make an input a constant of this value (.npy, .pb)\n"
-    "  --outputs NAME,...    compile the part of the model that makes these tensors\n"
-    "  --inputs NAME[=SHAPE],...  and that begins at these; a shape is needed where the model "
-    "does\n"
-    "                        not tell it\n"
-    "  --weights f32|f16     how weights are stored (f16 halves the file; computation stays f32)\n"
-    "  --labels FILE         class labels, one a line\n"
-    "  --preprocess PRESET   how pictures become the input: imagenet (torchvision), caffe, tf, "
-    "none\n"
-    "  --mean R,G,B          with --std, --scale: x = (pixel * scale - mean) / std, pixel 0..255;\n"
-    "                        one number stands for all three channels\n"
-    "  --std R,G,B           (default 1,1,1)\n"
-    "  --scale S             (default 1; 0.00392157 for statistics in 0..1)\n"
-    "  --bgr                 channels in the order blue, green, red\n"
-    "  --resize RULE         stretch, or centre-crop (keeps the aspect ratio)\n"
-    "  --crop-fraction F     with centre-crop: 0.875 takes 224 of 256\n"
-    "  --exact               no Winograd convolutions: slower, errors of 1e-4 instead of 1e-3\n"
-    "  --convolution NAME    auto (default; by cost), exact, winograd2, winograd4, winograd6 (of "
-    "3x3\n"
-    "                        with stride 1), direct (XNNPACK's own, to compare with); kiln tune "
-    "measures\n"
-    "                        afterwards which is fastest for each layer\n"
-    "  --memory NAME         balanced (default), min or speed: how hard to save activation memory "
-    "by\n"
-    "                        running layers together, some rows at a time\n"
-    "  --limit SIZE          fail where a session would need more memory besides weights: 8M, "
-    "512K\n"
-    "  --fold-limit SIZE     at most so many bytes of constants are computed while compiling "
-    "(default: 1G\n"
-    "                        and 16 times the model's size)\n"
-    "  --no-fusion           only what is needed to run: for finding a fault\n"
-    "  --dump-after PASS     print the graph after a pass\n"
-    "  --json                what was done, as JSON\n"
-    "  -q                    print nothing\n\n"
-    "Examples:\n"
-    "  kiln compile vgg16.onnx --preprocess imagenet --labels imagenet.txt\n"
-    "  kiln compile detector.onnx -o det.plan --input image=1x3x320x320\n"
-    "  kiln compile detector.onnx --outputs boxes,scores\n";
-
-enum {
-    OPT_INPUT = 256,
-    OPT_INPUTS,
-    OPT_OUTPUTS,
-    OPT_WEIGHTS,
-    OPT_LABELS,
-    OPT_PREPROCESS,
-    OPT_MEAN,
-    OPT_STD,
-    OPT_SCALE,
-    OPT_BGR,
-    OPT_RESIZE,
-    OPT_CROP,
-    OPT_NO_FUSION,
-    OPT_EXACT,
-    OPT_CONVOLUTION,
-    OPT_MEMORY,
-    OPT_LIMIT,
-    OPT_FOLD_LIMIT,
-    OPT_DUMP,
-    OPT_JSON
-};
-
-static const struct option long_options[] = {
-    {"input", required_argument, NULL, OPT_INPUT},
-    {"inputs", required_argument, NULL, OPT_INPUTS},
-    {"outputs", required_argument, NULL, OPT_OUTPUTS},
-    {"weights", required_argument, NULL, OPT_WEIGHTS},
-    {"labels", required_argument, NULL, OPT_LABELS},
-    {"preprocess", required_argument, NULL, OPT_PREPROCESS},
-    {"mean", required_argument, NULL, OPT_MEAN},
-    {"std", required_argument, NULL, OPT_STD},
-    {"scale", required_argument, NULL, OPT_SCALE},
-    {"bgr", no_argument, NULL, OPT_BGR},
-    {"resize", required_argument, NULL, OPT_RESIZE},
-    {"crop-fraction", required_argument, NULL, OPT_CROP},
-    {"memory", required_argument, NULL, OPT_MEMORY},
-    {"limit", required_argument, NULL, OPT_LIMIT},
-    {"fold-limit", required_argument, NULL, OPT_FOLD_LIMIT},
-    {"no-fusion", no_argument, NULL, OPT_NO_FUSION},
-    {"exact", no_argument, NULL, OPT_EXACT},
-    {"convolution", required_argument, NULL, OPT_CONVOLUTION},
-    {"dump-after", required_argument, NULL, OPT_DUMP},
-    {"json", no_argument, NULL, OPT_JSON},
-    {"help", no_argument, NULL, 'h'},
-    {0}};
-
 typedef struct compile_call {
     kiln_compile_options options;
-    given_inputs given;
-    model_part part;
+    given_model given;
     const char *model, *plan, *label_path;
     char *default_plan, *label_text, **labels;
-    double mean[3], deviation[3], scale;
-    bool statistics, json, quiet, help;
+    double mean[3], deviation[3], scale; /* NaN: not given */
+    bool json, quiet;
 } compile_call;
 
 /* ---- Options ------------------------------------------------------------------------------- */
 
-/* The place of a name in a list that ends in NULL; -1: it is not there. */
-static int find_name(const char *text, const char *const *names) {
-    for (int k = 0; names[k] != NULL; k++) {
-        if (strcmp(text, names[k]) == 0) {
-            return k;
-        }
-    }
-    return -1;
+/* The lists are in the order of the enumerations. */
+static const char *convolution_word(unsigned k) {
+    static const char *const words[] = {"auto",      "exact",     "winograd2",
+                                        "winograd4", "winograd6", "direct"};
+    return k < sizeof words / sizeof *words ? words[k] : NULL;
+}
+
+static const char *memory_word(unsigned k) {
+    static const char *const words[] = {"balanced", "min", "speed"};
+    return k < sizeof words / sizeof *words ? words[k] : NULL;
+}
+
+static const char *resize_word(unsigned k) {
+    static const char *const words[] = {"stretch", "centre-crop"};
+    return k < sizeof words / sizeof *words ? words[k] : NULL;
+}
+
+static int take_resize(const command *self, void *at, const char *value) {
+    kiln_preprocess *preprocess = at;
+    (void)self;
+    preprocess->present = true;
+    preprocess->resize =
+        strcmp(value, "stretch") == 0 ? KILN_RESIZE_STRETCH : KILN_RESIZE_CENTRE_CROP;
+    return 0;
+}
+
+static int take_bgr(const command *self, void *at, const char *value) {
+    kiln_preprocess *preprocess = at;
+    (void)self;
+    (void)value;
+    preprocess->bgr = preprocess->present = true;
+    return 0;
+}
+
+static int take_exact(const command *self, void *at, const char *value) {
+    kiln_convolution *convolution = at;
+    (void)self;
+    (void)value;
+    *convolution = KILN_CONVOLUTION_EXACT;
+    return 0;
 }
 
 /* Three numbers with commas between, or one for all three channels. */
@@ -172,136 +110,148 @@ static kiln_status load_labels(compile_call *c, const char *path, kiln_error *er
                : kiln_fail(error, KILN_ERROR_FORMAT, "%s: no labels in it", path);
 }
 
-/* How pictures become inputs. 0: understood; else the exit status. */
-static int take_picture_option(compile_call *c, int option, const char *value) {
-    kiln_preprocess *pre = &c->options.preprocess;
-    double number = 0;
-    switch (option) {
-    case OPT_PREPROCESS:
-        return kiln_preprocess_preset(value, pre) == KILN_OK
-                   ? 0
-                   : usage(&command_compile, "--preprocess %s: imagenet, caffe, tf or none", value);
-    case OPT_MEAN:
-    case OPT_STD:
-        c->statistics = true;
-        return parse_channels(value, option == OPT_MEAN ? c->mean : c->deviation)
-                   ? 0
-                   : usage(&command_compile, "'%s' is neither a number nor three, as 0.5,0.4,0.3",
-                           value);
-    case OPT_SCALE:
-        c->statistics = true;
-        return parse_real(value, &c->scale)
-                   ? 0
-                   : usage(&command_compile, "--scale %s: not a number", value);
-    case OPT_RESIZE:
-        pre->present = true;
-        pre->resize = strcmp(value, "stretch") == 0 ? KILN_RESIZE_STRETCH : KILN_RESIZE_CENTRE_CROP;
-        return strcmp(value, "stretch") == 0 || strcmp(value, "centre-crop") == 0
-                   ? 0
-                   : usage(&command_compile, "--resize %s: stretch or centre-crop", value);
-    case OPT_CROP:
-        pre->crop_fraction = parse_real(value, &number) ? (float)number : 0.0f;
-        return number > 0 && number <= 1
-                   ? 0
-                   : usage(&command_compile, "--crop-fraction %s: above 0, at most 1", value);
-    default: /* OPT_BGR */
-        pre->bgr = pre->present = true;
-        return 0;
-    }
+static int take_channels(const command *self, void *at, const char *value) {
+    return parse_channels(value, at)
+               ? 0
+               : usage(self, "'%s' is neither a number nor three, as 0.5,0.4,0.3", value);
 }
 
-/* How the network is planned. The lists are in the order of the enumerations. */
-static int take_plan_option(compile_call *c, int option, const char *value) {
-    static const char *const convolutions[] = {"auto",      "exact",  "winograd2", "winograd4",
-                                               "winograd6", "direct", NULL};
-    static const char *const memories[] = {"balanced", "min", "speed", NULL};
-    int found;
-    switch (option) {
-    case OPT_CONVOLUTION:
-        found = find_name(value, convolutions);
-        c->options.convolution = (kiln_convolution)(found < 0 ? 0 : found);
-        return found >= 0
-                   ? 0
-                   : usage(
-                         &command_compile,
-                         "--convolution %s: auto, exact, winograd2, winograd4, winograd6 or direct",
-                         value);
-    case OPT_MEMORY:
-        found = find_name(value, memories);
-        c->options.memory = (kiln_memory)(found < 0 ? 0 : found);
-        return found >= 0 ? 0
-                          : usage(&command_compile, "--memory %s: balanced, min or speed", value);
-    case OPT_LIMIT:
-        return parse_size(value, &c->options.memory_limit)
-                   ? 0
-                   : usage(&command_compile, "--limit %s: a size as 8M or 512K", value);
-    case OPT_FOLD_LIMIT:
-        return parse_size(value, &c->options.fold_limit)
-                   ? 0
-                   : usage(&command_compile, "--fold-limit %s: a size as 8M or 512K", value);
-    case OPT_WEIGHTS:
-        c->options.weights = strcmp(value, "f16") == 0 ? KILN_F16 : KILN_F32;
-        return strcmp(value, "f16") == 0 || strcmp(value, "f32") == 0
-                   ? 0
-                   : usage(&command_compile, "--weights %s: f32 or f16", value);
-    case OPT_NO_FUSION:
-        c->options.no_fusion = true;
-        return 0;
-    default: /* OPT_EXACT */
-        c->options.convolution = KILN_CONVOLUTION_EXACT;
-        return 0;
-    }
-}
-
-static int take_option(compile_call *c, int option, const char *value, char **argv) {
+static int take_labels(const command *self, void *at, const char *value) {
+    compile_call *c = at;
     kiln_error error;
-    switch (option) {
-    case 'o':
-        c->plan = value;
-        return 0;
-    case 'q':
-        c->quiet = true;
-        return 0;
-    case 'h':
-        c->help = true;
-        return 0;
-    case OPT_JSON:
-        c->json = true;
-        return 0;
-    case OPT_INPUT:
-        return given_add(&c->given, value, false, &error) == KILN_OK ? 0 : fail(&error);
-    case OPT_INPUTS:
-    case OPT_OUTPUTS:
-        return part_add(&c->part, &c->given, option == OPT_INPUTS, value, &error) == KILN_OK
-                   ? 0
-                   : fail(&error);
-    case OPT_LABELS:
-        c->label_path = value;
-        return load_labels(c, value, &error) == KILN_OK ? 0 : fail(&error);
-    case OPT_PREPROCESS:
-    case OPT_MEAN:
-    case OPT_STD:
-    case OPT_SCALE:
-    case OPT_BGR:
-    case OPT_RESIZE:
-    case OPT_CROP:
-        return take_picture_option(c, option, value);
-    case OPT_EXACT:
-    case OPT_CONVOLUTION:
-    case OPT_MEMORY:
-    case OPT_LIMIT:
-    case OPT_FOLD_LIMIT:
-    case OPT_WEIGHTS:
-    case OPT_NO_FUSION:
-        return take_plan_option(c, option, value);
-    case OPT_DUMP:
-        c->options.dump_after = value;
-        c->options.dump = stdout;
-        return 0;
-    default:
-        return usage_of_option(&command_compile, option, argv);
-    }
+    (void)self;
+    c->label_path = value;
+    return load_labels(c, value, &error) == KILN_OK ? 0 : fail(&error);
 }
+
+#define AT(member) offsetof(compile_call, member)
+
+static const option_row rows[] = {
+    {.kind = OPTION_TEXT,
+     .letter = 'o',
+     .value = "FILE",
+     .place = AT(plan),
+     .help = "where to write the plan"},
+    {.kind = OPTION_CALL,
+     .name = "input",
+     .value = "NAME=SHAPE",
+     .place = AT(given.inputs),
+     .take = take_input_shape,
+     .help = "settle an input's shape: 1x3x224x224, or Nx3x224x224 to leave the batch to whoever "
+             "runs the plan; or, NAME=@FILE, make it a constant of this value (.npy, .pb)"},
+    {.kind = OPTION_CALL,
+     .name = "outputs",
+     .value = "NAME,...",
+     .place = AT(given),
+     .take = take_part_outputs,
+     .help = "compile the part of the model that makes these tensors"},
+    {.kind = OPTION_CALL,
+     .name = "inputs",
+     .value = "NAME[=SHAPE],...",
+     .place = AT(given),
+     .take = take_part_inputs,
+     .help = "and that begins at these; a shape is needed where the model does not tell it"},
+    {.kind = OPTION_CALL,
+     .name = "weights",
+     .value = "TYPE",
+     .place = AT(options.weights),
+     .word = weights_word,
+     .take = take_weights,
+     .help = "how weights are stored (f16 halves the file; computation stays f32)"},
+    {.kind = OPTION_CALL,
+     .name = "labels",
+     .value = "FILE",
+     .take = take_labels,
+     .help = "class labels, one a line"},
+    {.kind = OPTION_CALL,
+     .name = "preprocess",
+     .value = "PRESET",
+     .place = AT(options.preprocess),
+     .word = preset_word,
+     .take = take_preset,
+     .help = "how pictures become the input (imagenet: as torchvision)"},
+    {.kind = OPTION_CALL,
+     .name = "mean",
+     .value = "R,G,B",
+     .place = AT(mean),
+     .take = take_channels,
+     .help = "with --std, --scale: x = (pixel * scale - mean) / std, pixel 0..255; one number "
+             "stands for all three channels"},
+    {.kind = OPTION_CALL,
+     .name = "std",
+     .value = "R,G,B",
+     .place = AT(deviation),
+     .take = take_channels,
+     .help = "(default 1,1,1)"},
+    {.kind = OPTION_REAL,
+     .name = "scale",
+     .value = "S",
+     .place = AT(scale),
+     .help = "(default 1; 0.00392157 for statistics in 0..1)"},
+    {.kind = OPTION_CALL,
+     .name = "bgr",
+     .place = AT(options.preprocess),
+     .take = take_bgr,
+     .help = "channels in the order blue, green, red"},
+    {.kind = OPTION_CALL,
+     .name = "resize",
+     .value = "RULE",
+     .place = AT(options.preprocess),
+     .word = resize_word,
+     .take = take_resize,
+     .help = "centre-crop keeps the aspect ratio"},
+    {.kind = OPTION_SINGLE,
+     .name = "crop-fraction",
+     .value = "F",
+     .place = AT(options.preprocess.crop_fraction),
+     .low = FLT_MIN,
+     .high = 1,
+     .expected = "a fraction above 0, at most 1",
+     .help = "with centre-crop: 0.875 takes 224 of 256"},
+    {.kind = OPTION_CALL,
+     .name = "exact",
+     .place = AT(options.convolution),
+     .take = take_exact,
+     .help = "no Winograd convolutions: slower, errors of 1e-4 instead of 1e-3"},
+    {.kind = OPTION_CHOICE,
+     .name = "convolution",
+     .value = "NAME",
+     .place = AT(options.convolution),
+     .word = convolution_word,
+     .help = "auto, the default, goes by cost; winograd is for 3x3 with stride 1, direct is "
+             "XNNPACK's own, to compare with; kiln tune measures afterwards which is fastest for "
+             "each layer"},
+    {.kind = OPTION_CHOICE,
+     .name = "memory",
+     .value = "NAME",
+     .place = AT(options.memory),
+     .word = memory_word,
+     .help = "how hard to save activation memory by running layers together, some rows at a time "
+             "(default balanced)"},
+    {.kind = OPTION_SIZE,
+     .name = "limit",
+     .value = "SIZE",
+     .place = AT(options.memory_limit),
+     .help = "fail where a session would need more memory besides weights: 8M, 512K"},
+    {.kind = OPTION_SIZE,
+     .name = "fold-limit",
+     .value = "SIZE",
+     .place = AT(options.fold_limit),
+     .help = "at most so many bytes of constants are computed while compiling (default: 1G and 16 "
+             "times the model's size)"},
+    {.kind = OPTION_SET,
+     .name = "no-fusion",
+     .place = AT(options.no_fusion),
+     .help = "only what is needed to run: for finding a fault"},
+    {.kind = OPTION_TEXT,
+     .name = "dump-after",
+     .value = "PASS",
+     .place = AT(options.dump_after),
+     .help = "print the graph after a pass"},
+    {.kind = OPTION_SET, .name = "json", .place = AT(json), .help = "what was done, as JSON"},
+    {.kind = OPTION_SET, .letter = 'q', .place = AT(quiet), .help = "print nothing"},
+    OPTIONS_END,
+};
 
 static void apply_statistics(compile_call *c) {
     kiln_preprocess *pre = &c->options.preprocess;
@@ -309,11 +259,15 @@ static void apply_statistics(compile_call *c) {
         pre->crop_fraction = 0.875f;
     }
     bool unset = pre->scale[0] == 0.0f;
-    for (int channel = 0; channel < 4 && (c->statistics || (pre->present && unset)); channel++) {
+    bool given = !isnan(c->scale) || !isnan(c->mean[0]) || !isnan(c->deviation[0]);
+    double scale = isnan(c->scale) ? 1 : c->scale;
+    for (int channel = 0; channel < 4 && (given || (pre->present && unset)); channel++) {
         int from = channel < 3 ? channel : 2;
+        double mean = isnan(c->mean[0]) ? 0 : c->mean[from];
+        double deviation = isnan(c->deviation[0]) ? 1 : c->deviation[from];
         pre->present = true;
-        pre->scale[channel] = (float)(c->scale / c->deviation[from]);
-        pre->bias[channel] = (float)(-c->mean[from] / c->deviation[from]);
+        pre->scale[channel] = (float)(scale / deviation);
+        pre->bias[channel] = (float)(-mean / deviation);
     }
 }
 
@@ -396,13 +350,12 @@ static int compile(compile_call *c) {
     kiln_error error;
     int status = c->plan == NULL ? default_plan(c) : 0;
     apply_statistics(c);
-    c->options.inputs = c->given.values;
-    c->options.input_count = c->given.count;
-    part_apply(&c->part, &c->options);
+    given_model_apply(&c->given, &c->options);
     if (status != 0) {
         return status;
     }
-    if (check_outputs(&c->plan, 1, c->given.paths, c->given.count, &error) != KILN_OK ||
+    if (check_outputs(&c->plan, 1, c->given.inputs.paths, c->given.inputs.count, &error) !=
+            KILN_OK ||
         file_keep(c->label_path, c->plan, &error) != KILN_OK ||
         kiln_compile(c->model, c->plan, &c->options, &report, &error) != KILN_OK) {
         return fail(&error);
@@ -418,28 +371,33 @@ static int compile(compile_call *c) {
     return 0;
 }
 
-static int run(int argc, char **argv) {
-    compile_call c = {.deviation = {1, 1, 1}, .scale = 1};
-    int status = 0, option;
+static int run(const command *self, int argc, char **argv) {
+    compile_call c = {.mean = {NAN}, .deviation = {NAN}, .scale = NAN};
     kiln_compile_options_init(&c.options);
-    while (status == 0 && (option = getopt_long(argc, argv, ":o:qh", long_options, NULL)) != -1) {
-        status = take_option(&c, option, optarg, argv);
-    }
-    if (status == 0 && c.help) {
-        status = show_help(&command_compile);
-    } else if (status == 0 && argc - optind != 1) {
-        status = usage(&command_compile, "expected one model, got %d", argc - optind);
-    } else if (status == 0) {
-        c.model = argv[optind];
+    c.options.dump = stdout;
+    int status = options_read(self, &c, &argc, &argv);
+    if (status == OPTIONS_READ && argc != 1) {
+        status = usage(self, "expected one model, got %d", argc);
+    } else if (status == OPTIONS_READ) {
+        c.model = argv[0];
         status = compile(&c);
     }
     free(c.labels);
     free(c.label_text);
     free(c.default_plan);
-    given_free(&c.given);
-    part_free(&c.part);
+    given_model_free(&c.given);
     return status;
 }
 
-const command command_compile = {"compile", "compile an ONNX model to a plan", help_text, run,
-                                 false};
+const command command_compile = {
+    .name = "compile",
+    .summary = "compile an ONNX model to a plan",
+    .synopsis = "MODEL.onnx [-o MODEL.plan] [options]",
+    .about = "Compiles an ONNX network: folds constants and batch norms, fuses operators, lays "
+             "tensors out for XNNPACK, plans the memory and writes one plan file. Without -o the "
+             "plan gets the model's name with .plan in its place.",
+    .examples = "kiln compile vgg16.onnx --preprocess imagenet --labels imagenet.txt\n"
+                "kiln compile detector.onnx -o det.plan --input image=1x3x320x320\n"
+                "kiln compile detector.onnx --outputs boxes,scores",
+    .options = rows,
+    .run = run};

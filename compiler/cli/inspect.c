@@ -1,38 +1,8 @@
 /* kiln inspect: the plan as a table, JSON, a Graphviz graph or a page. */
 #include "compiler/cli/inspect.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char help_text[] =
-    "usage: kiln inspect PLAN [--json | --dot | --html FILE]\n\n"
-    "Shows what a plan holds: its layers with kernel, output shape, parameters, multiply-\n"
-    "accumulates and place in the arena, like Keras's model.summary(); inputs, outputs, labels.\n"
-    "\"Runs on\" says whether XNNPACK has the kernel or plain C of ours.\n\n"
-    "  --json        everything, as JSON\n"
-    "  --dot         the graph for Graphviz: kiln inspect --dot net.plan | dot -Tsvg > net.svg\n"
-    "  --html FILE   one page with the table and a picture of the arena over time\n";
-
-uint64_t step_parameters(const kiln_plan_view *v, const kiln_plan_step *s) {
-    uint64_t parameters = 0;
-    for (uint32_t k = 0; k < s->input_count; k++) {
-        uint32_t id = v->operands[s->first_operand + k];
-        if (id != KILN_PLAN_NONE && v->tensors[id].place == KILN_PLACE_CONSTANT &&
-            v->tensors[id].dtype == KILN_F32) {
-            parameters += kiln_plan_tensor_elements(&v->tensors[id]);
-        }
-    }
-    return parameters;
-}
-
-const kiln_plan_tensor_record *step_output(const kiln_plan_view *v, const kiln_plan_step *s) {
-    return &v->tensors[v->operands[s->first_operand + s->input_count]];
-}
-
-uint64_t arena_offset(const kiln_plan_view *v, const kiln_plan_tensor_record *t) {
-    return v->storages[t->storage].offset + t->offset;
-}
 
 static void print_tensors(const kiln_plan *plan, const char *kind, size_t count,
                           kiln_status (*get)(const kiln_plan *, size_t, kiln_tensor_info *)) {
@@ -215,31 +185,39 @@ static kiln_status print_dot(const kiln_plan_view *v, kiln_error *error) {
     return KILN_OK;
 }
 
-static int run(int argc, char **argv) {
-    static const struct option long_options[] = {{"json", no_argument, NULL, 'j'},
-                                                 {"dot", no_argument, NULL, 'd'},
-                                                 {"html", required_argument, NULL, 'w'},
-                                                 {"help", no_argument, NULL, 'h'},
-                                                 {0}};
-    const char *html = NULL;
-    int option, form = 't';
-    while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
-        if (option == 'h') {
-            return show_help(&command_inspect);
-        }
-        if (option != 'j' && option != 'd' && option != 'w') {
-            return usage_of_option(&command_inspect, option, argv);
-        }
-        html = option == 'w' ? optarg : html;
-        form = option;
-    }
-    if (argc - optind != 1) {
-        return usage(&command_inspect, "expected one plan, got %d", argc - optind);
-    }
+/* ---- Command ------------------------------------------------------------------------------- */
+
+typedef struct inspect_call {
+    bool json, dot;
+    const char *html;
+} inspect_call;
+
+#define AT(member) offsetof(inspect_call, member)
+
+static const option_row rows[] = {
+    {.kind = OPTION_SET, .name = "json", .place = AT(json), .help = "everything, as JSON"},
+    {.kind = OPTION_SET,
+     .name = "dot",
+     .place = AT(dot),
+     .help = "the graph for Graphviz: kiln inspect --dot net.plan | dot -Tsvg > net.svg"},
+    {.kind = OPTION_TEXT,
+     .name = "html",
+     .value = "FILE",
+     .place = AT(html),
+     .help = "one page with the table and a picture of the arena over time"},
+    OPTIONS_END,
+};
+
+static int run(const command *self, int argc, char **argv) {
+    inspect_call c = {.json = false};
     kiln_plan *plan = NULL;
     kiln_error error;
-    const char *path = argv[optind];
-    kiln_status status = check_outputs(&html, 1, &path, 1, &error);
+    int read = options_read(self, &c, &argc, &argv);
+    if (read != OPTIONS_READ || argc != 1) {
+        return read != OPTIONS_READ ? read : usage(self, "expected one plan, got %d", argc);
+    }
+    const char *path = argv[0];
+    kiln_status status = check_outputs(&c.html, 1, &path, 1, &error);
     if (status == KILN_OK) {
         status = open_plan(path, false, &plan, &error);
     }
@@ -248,11 +226,11 @@ static int run(int argc, char **argv) {
     }
     kiln_plan_view view;
     kiln_plan_inspect(plan, &view);
-    if (form == 'w') {
-        status = inspect_html(plan, &view, path, html, &error);
-    } else if (form == 'd') {
+    if (c.html != NULL) {
+        status = inspect_html(plan, &view, path, c.html, &error);
+    } else if (c.dot) {
         status = print_dot(&view, &error);
-    } else if (form == 'j') {
+    } else if (c.json) {
         print_json(plan, &view);
     } else {
         print_table(plan, &view);
@@ -261,5 +239,13 @@ static int run(int argc, char **argv) {
     return status == KILN_OK ? 0 : fail(&error);
 }
 
-const command command_inspect = {"inspect", "show a plan's layers and memory", help_text, run,
-                                 true};
+const command command_inspect = {
+    .name = "inspect",
+    .summary = "show a plan's layers and memory",
+    .synopsis = "PLAN [--json | --dot | --html FILE]",
+    .about = "Shows what a plan holds: its layers with kernel, output shape, parameters, "
+             "multiply-accumulates and place in the arena, like Keras's model.summary(); inputs, "
+             "outputs, labels. \"Runs on\" says whether XNNPACK has the kernel or plain C of ours.",
+    .options = rows,
+    .opens_plan = true,
+    .run = run};

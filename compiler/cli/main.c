@@ -1,17 +1,16 @@
 /* The kiln command: a table of subcommands. */
 #include "compiler/cli/cli.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#define COMMAND(name) extern const command command_##name;
+#include "compiler/cli/commands.h"
+#undef COMMAND
+
 static const command *const commands[] = {
-    &command_compile, &command_inspect,  &command_run,
-    &command_verify,  &command_bench,    &command_tune,
-#ifdef KILN_WITH_TRAINING /* these stand on train.h, which may be left out of the runtime */
-    &command_train,   &command_evaluate, &command_classify,
-    &command_embed,   &command_compare,  &command_view,
-#endif
-    &command_export,
+#define COMMAND(name) &command_##name,
+#include "compiler/cli/commands.h"
+#undef COMMAND
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -52,52 +51,39 @@ static void overview(FILE *out) {
         out);
 }
 
+static int no_command(const char *name) {
+    text_print(stderr, "kiln: no command '%s' (see: kiln help)\n", name);
+    return EXIT_USAGE;
+}
+
 static int help(int argc, char **argv) {
     const command *c = argc > 2 ? find(argv[2]) : NULL;
-    if (argc > 2 && c == NULL) {
-        text_print(stderr, "kiln: no command '%s' (see: kiln help)\n", argv[2]);
-        return EXIT_USAGE;
-    }
-    if (c != NULL) {
-        return show_help(c);
+    if (argc > 2) {
+        return c != NULL ? show_help(c) : no_command(argv[2]);
     }
     overview(stdout);
     return 0;
 }
 
-/* Takes --no-mmap out of a command's words. */
-static int take_no_mmap(int argc, char **argv) {
-    int kept = 0;
-    bool ended = false;
-    for (int k = 0; k < argc; k++) {
-        ended = ended || strcmp(argv[k], "--") == 0;
-        if (!ended && strcmp(argv[k], "--no-mmap") == 0) {
-            read_plans();
-        } else {
-            argv[kept++] = argv[k];
-        }
+static int run(int argc, char **argv) {
+    if (argc < 2) {
+        overview(stderr);
+        return EXIT_USAGE;
     }
-    argv[kept] = NULL;
-    return kept;
+    const char *name = argv[1];
+    if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        return help(argc, argv);
+    }
+    if (strcmp(name, "--version") == 0) {
+        puts("kiln " KILN_VERSION);
+        return 0;
+    }
+    const command *c = find(name);
+    return c != NULL ? c->run(c, argc - 1, argv + 1) : no_command(name);
 }
 
 int main(int argc, char **argv) {
-    int status = EXIT_USAGE;
-    const command *c = argc > 1 ? find(argv[1]) : NULL;
-    if (argc < 2) {
-        overview(stderr);
-    } else if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
-               strcmp(argv[1], "-h") == 0) {
-        status = help(argc, argv);
-    } else if (strcmp(argv[1], "--version") == 0) {
-        puts("kiln " KILN_VERSION);
-        status = 0;
-    } else if (c != NULL) {
-        int words = c->opens_plan ? take_no_mmap(argc - 1, argv + 1) : argc - 1;
-        status = c->run(words, argv + 1);
-    } else {
-        text_print(stderr, "kiln: no command '%s' (see: kiln help)\n", argv[1]);
-    }
+    int status = run(argc, argv);
     if (fflush(stdout) != 0 || ferror(stdout) != 0) {
         fputs("kiln: cannot write the output\n", stderr);
         status = status == 0 ? EXIT_FAILED : status;

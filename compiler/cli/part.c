@@ -1,17 +1,17 @@
 /* --outputs and --inputs: the tensors between which a part of a model is compiled. */
 #include "compiler/cli/cli.h"
+#include "compiler/cli/given.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static kiln_status add_name(model_part *part, given_inputs *given, bool inputs, char *item,
-                            kiln_error *error) {
-    const char **names = inputs ? part->inputs : part->outputs;
-    size_t *count = inputs ? &part->input_count : &part->output_count;
+static kiln_status add_name(given_model *model, bool inputs, char *item, kiln_error *error) {
+    const char **names = inputs ? model->part_inputs : model->part_outputs;
+    size_t *count = inputs ? &model->part_input_count : &model->part_output_count;
     char *shape = inputs ? strchr(item, '=') : NULL;
     kiln_status status = KILN_OK;
     if (shape != NULL) {
-        status = given_add(given, item, false, error);
+        status = given_add(&model->inputs, item, false, error);
         *shape = '\0';
     }
     if (status == KILN_OK && (*count == MAX_GIVEN || item[0] == '\0')) {
@@ -25,9 +25,9 @@ static kiln_status add_name(model_part *part, given_inputs *given, bool inputs, 
     return status;
 }
 
-kiln_status part_add(model_part *part, given_inputs *given, bool inputs, const char *argument,
-                     kiln_error *error) {
-    if (part->text_count == MAX_GIVEN) {
+static kiln_status part_add(given_model *model, bool inputs, const char *argument,
+                            kiln_error *error) {
+    if (model->text_count == MAX_GIVEN) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "at most %d times --inputs and --outputs",
                          MAX_GIVEN);
     }
@@ -35,28 +35,43 @@ kiln_status part_add(model_part *part, given_inputs *given, bool inputs, const c
     if (text == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    part->texts[part->text_count++] = text;
+    model->texts[model->text_count++] = text;
     kiln_status status = KILN_OK;
     for (char *item = text; item != NULL && status == KILN_OK;) {
         char *comma = strchr(item, ',');
         if (comma != NULL) {
             *comma++ = '\0';
         }
-        status = add_name(part, given, inputs, item, error);
+        status = add_name(model, inputs, item, error);
         item = comma;
     }
     return status;
 }
 
-void part_apply(const model_part *part, kiln_compile_options *options) {
-    options->part_inputs = part->inputs;
-    options->part_input_count = part->input_count;
-    options->part_outputs = part->outputs;
-    options->part_output_count = part->output_count;
+void given_model_apply(const given_model *model, kiln_compile_options *options) {
+    options->inputs = model->inputs.values;
+    options->input_count = model->inputs.count;
+    options->part_inputs = model->part_inputs;
+    options->part_input_count = model->part_input_count;
+    options->part_outputs = model->part_outputs;
+    options->part_output_count = model->part_output_count;
 }
 
-void part_free(model_part *part) {
-    for (size_t k = 0; k < part->text_count; k++) {
-        free(part->texts[k]);
+void given_model_free(given_model *model) {
+    for (size_t k = 0; k < model->text_count; k++) {
+        free(model->texts[k]);
     }
+    given_free(&model->inputs);
+}
+
+int take_part_inputs(const command *self, void *at, const char *value) {
+    kiln_error error;
+    (void)self;
+    return part_add(at, true, value, &error) == KILN_OK ? 0 : fail(&error);
+}
+
+int take_part_outputs(const command *self, void *at, const char *value) {
+    kiln_error error;
+    (void)self;
+    return part_add(at, false, value, &error) == KILN_OK ? 0 : fail(&error);
 }

@@ -1,39 +1,23 @@
 /* kiln run: pictures or arrays in, scores or arrays out. */
 #include "compiler/cli/array_files.h"
 #include "compiler/cli/cli.h"
+#include "compiler/cli/given.h"
 #include "compiler/cli/picture.h"
 #include "compiler/import/import.h"
 #include <kiln/element.h>
 
 #include <errno.h>
-#include <getopt.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-static const char help_text[] =
-    "usage: kiln run PLAN IMAGE... [options]\n"
-    "       kiln run PLAN --input NAME=FILE.npy|FILE.pb ... [options]\n\n"
-    "Runs a plan. Pictures (JPEG, PNG, PGM, PPM) are resized and normalised as the plan says, and\n"
-    "the best classes are printed; arrays go in as they are.\n\n"
-    "  --input NAME=FILE     data of one input; repeat for several\n"
-    "  --output DIR          write every output to DIR as .npy\n"
-    "  --top K               how many classes to print (default 5)\n"
-    "  --threads N           compute threads (default 1)\n"
-    "  --preprocess PRESET   imagenet, caffe, tf or none, instead of what the plan says\n"
-    "  --prepacked           keep packed weights in PLAN.packed: the next start is faster\n"
-    "  --json                results as JSON\n\n"
-    "Example: kiln run mobilenet.plan cat.jpg dog.png --top 3\n";
-
-enum { OPT_INPUT = 256, OPT_OUTPUT, OPT_TOP, OPT_THREADS, OPT_PREPROCESS, OPT_PREPACKED, OPT_JSON };
-
 typedef struct run_call {
     given_inputs given;
     const char *output_folder;
-    unsigned long top, threads;
+    uint32_t top, threads;
     kiln_preprocess preprocess;
-    bool has_preset, prepacked, json;
+    bool prepacked, json;
     kiln_plan *plan;
     kiln_session *session;
     kiln_buffer *in, *out;
@@ -64,7 +48,7 @@ static kiln_status allocate(run_call *c, uint32_t batch, kiln_error *error) {
     }
     kiln_session_options options;
     kiln_session_options_init(&options);
-    options.threads = (uint32_t)c->threads;
+    options.threads = c->threads;
     options.max_batch = batch;
     return good ? kiln_session_create(c->plan, &options, &c->session, error)
                 : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
@@ -221,7 +205,7 @@ static kiln_status run_picture(run_call *c, const char *path, kiln_error *error)
 }
 
 static kiln_status run_pictures(run_call *c, char **paths, int count, kiln_error *error) {
-    if (!c->has_preset) {
+    if (!c->preprocess.present) {
         kiln_plan_preprocess(c->plan, &c->preprocess);
         if (!c->preprocess.present) {
             fprintf(stderr, "kiln: the plan does not say how pictures are normalised; "
@@ -321,77 +305,80 @@ static kiln_status run_arrays(run_call *c, kiln_error *error) {
     return status == KILN_OK ? rank_classes(c, "(first sample)", error) : status;
 }
 
-/* ---- Options ------------------------------------------------------------------------------- */
+/* ---- Command ------------------------------------------------------------------------------- */
 
-static int take_option(run_call *c, int option, const char *value, char **argv) {
-    kiln_error error;
-    switch (option) {
-    case OPT_INPUT:
-        return given_add(&c->given, value, true, &error) == KILN_OK ? 0 : fail(&error);
-    case OPT_OUTPUT:
-        c->output_folder = value;
-        return 0;
-    case OPT_TOP:
-        return parse_number(value, 1, 100000, &c->top)
-                   ? 0
-                   : usage(&command_run, "--top %s: a number from 1 on", value);
-    case OPT_THREADS:
-        return parse_number(value, 1, 256, &c->threads)
-                   ? 0
-                   : usage(&command_run, "--threads %s: a number from 1 to 256", value);
-    case OPT_PREPROCESS:
-        c->has_preset = true;
-        return kiln_preprocess_preset(value, &c->preprocess) == KILN_OK
-                   ? 0
-                   : usage(&command_run, "--preprocess %s: imagenet, caffe, tf or none", value);
-    case OPT_PREPACKED:
-        c->prepacked = true;
-        return 0;
-    case OPT_JSON:
-        c->json = true;
-        return 0;
-    default:
-        return usage_of_option(&command_run, option, argv);
+#define AT(member) offsetof(run_call, member)
+
+static const option_row rows[] = {
+    {.kind = OPTION_CALL,
+     .name = "input",
+     .value = "NAME=FILE",
+     .place = AT(given),
+     .take = take_input_file,
+     .help = "data of one input; repeat for several"},
+    {.kind = OPTION_TEXT,
+     .name = "output",
+     .value = "DIR",
+     .place = AT(output_folder),
+     .help = "write every output to DIR as .npy"},
+    {.kind = OPTION_NUMBER,
+     .name = "top",
+     .value = "K",
+     .place = AT(top),
+     .low = 1,
+     .high = 100000,
+     .help = "how many classes to print (default 5)"},
+    {.kind = OPTION_NUMBER,
+     .name = "threads",
+     .value = "N",
+     .place = AT(threads),
+     .low = 1,
+     .high = MOST_THREADS,
+     .help = THREADS_HELP},
+    {.kind = OPTION_CALL,
+     .name = "preprocess",
+     .value = "PRESET",
+     .place = AT(preprocess),
+     .word = preset_word,
+     .take = take_preset,
+     .help = PRESET_HELP},
+    {.kind = OPTION_SET, .name = "prepacked", .place = AT(prepacked), .help = PREPACKED_HELP},
+    {.kind = OPTION_SET, .name = "json", .place = AT(json), .help = "results as JSON"},
+    OPTIONS_END,
+};
+
+static kiln_status run_plan(run_call *c, char **words, int count, kiln_error *error) {
+    kiln_status status = open_plan(words[0], c->prepacked, &c->plan, error);
+    if (status == KILN_OK) {
+        status = count > 1 ? run_pictures(c, words + 1, count - 1, error) : run_arrays(c, error);
     }
+    if (status == KILN_OK && c->json && count == 1 && c->results > 0) {
+        printf("]\n");
+    }
+    return status;
 }
 
-static int run(int argc, char **argv) {
-    static const struct option long_options[] = {
-        {"input", required_argument, NULL, OPT_INPUT},
-        {"output", required_argument, NULL, OPT_OUTPUT},
-        {"top", required_argument, NULL, OPT_TOP},
-        {"threads", required_argument, NULL, OPT_THREADS},
-        {"preprocess", required_argument, NULL, OPT_PREPROCESS},
-        {"prepacked", no_argument, NULL, OPT_PREPACKED},
-        {"json", no_argument, NULL, OPT_JSON},
-        {"help", no_argument, NULL, 'h'},
-        {0}};
+static int run(const command *self, int argc, char **argv) {
     run_call c = {.top = 5, .threads = 1};
-    int status = 0, option;
     kiln_error error = {0};
-    while (status == 0 && (option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
-        if (option == 'h') {
-            return show_help(&command_run);
-        }
-        status = take_option(&c, option, optarg, argv);
-    }
-    int pictures = argc - optind - 1;
-    if (status == 0 && (pictures < 0 || (pictures == 0) == (c.given.count == 0))) {
-        status = usage(&command_run, "expected a plan, and pictures or --input");
-    }
-    if (status == 0) {
-        kiln_status result = open_plan(argv[optind], c.prepacked, &c.plan, &error);
-        if (result == KILN_OK) {
-            result = pictures > 0 ? run_pictures(&c, argv + optind + 1, pictures, &error)
-                                  : run_arrays(&c, &error);
-        }
-        if (result == KILN_OK && c.json && pictures == 0 && c.results > 0) {
-            printf("]\n");
-        }
-        status = result == KILN_OK ? 0 : fail(&error);
+    int status = options_read(self, &c, &argc, &argv);
+    if (status == OPTIONS_READ && (argc < 1 || (argc == 1) == (c.given.count == 0))) {
+        status = usage(self, "expected a plan, and pictures or --input");
+    } else if (status == OPTIONS_READ) {
+        status = run_plan(&c, argv, argc, &error) == KILN_OK ? 0 : fail(&error);
     }
     release(&c);
     return status;
 }
 
-const command command_run = {"run", "run a plan on pictures or arrays", help_text, run, true};
+const command command_run = {
+    .name = "run",
+    .summary = "run a plan on pictures or arrays",
+    .synopsis = "PLAN IMAGE... [options]\n"
+                "PLAN --input NAME=FILE.npy|FILE.pb ... [options]",
+    .about = "Runs a plan. Pictures (JPEG, PNG, PGM, PPM) are resized and normalised as the plan "
+             "says, and the best classes are printed; arrays go in as they are.",
+    .examples = "kiln run mobilenet.plan cat.jpg dog.png --top 3",
+    .options = rows,
+    .opens_plan = true,
+    .run = run};

@@ -2,40 +2,9 @@
 #include "compiler/cli/cli.h"
 #include <kiln/tune.h>
 
-#include <getopt.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char help_text[] =
-    "usage: kiln tune PLAN [-o FILE] [options]\n\n"
-    "Measures on this machine how fast each convolution runs with each algorithm that can compute\n"
-    "it, and stores the fastest in the plan. The compiler chooses by a model of the costs, which\n"
-    "knows neither this machine's caches nor how many threads there will be: tune where the plan\n"
-    "will run, with the threads it will run with, while nothing else runs.\n\n"
-    "A layer changes for a gain of 3 % or more, the plan if the network as a whole is not slower\n"
-    "then. Until all is measured the file is as it was; stop at any time.\n\n"
-    "  -o FILE            where to write the plan (default: in PLAN's place)\n"
-    "  --threads N        compute threads (default 1)\n"
-    "  --batch N          samples a run (default 1)\n"
-    "  --runs N           timed runs with each algorithm (default 15)\n"
-    "  --exact            no Winograd convolutions: layers that have one get an exact one, even\n"
-    "                     where that is slower\n"
-    "  --allow-winograd   for a plan compiled with --exact, which stays exact otherwise: errors "
-    "of\n"
-    "                     1e-3 instead of 1e-4\n"
-    "  --json             every convolution with all its times, as JSON\n"
-    "  -q                 print nothing\n\n"
-    "Algorithms: gemm (one matrix product), winograd2, winograd4, winograd6 (3x3 with stride 1: "
-    "fewer\n"
-    "multiplications, more rounding), depthwise (one channel a group), direct (XNNPACK's own; not\n"
-    "where it would have to add or to run by rows). Layers that run together, some rows at a time\n"
-    "(kiln compile --memory), take an algorithm only if their memory has room for its rows.\n\n"
-    "Examples:\n"
-    "  kiln tune resnet50.plan --threads 4\n"
-    "  kiln tune exact.plan --allow-winograd -o fast.plan\n";
-
-enum { OPT_THREADS = 256, OPT_BATCH, OPT_RUNS, OPT_EXACT, OPT_WINOGRAD, OPT_JSON };
 
 typedef struct tune_line {
     char *name;
@@ -47,7 +16,7 @@ typedef struct tune_call {
     const char *plan, *out;
     tune_line *lines;
     size_t count, capacity;
-    bool json, quiet, help, failed;
+    bool json, quiet, failed;
 } tune_call;
 
 /* ---- What is reported ---------------------------------------------------------------------- */
@@ -163,50 +132,6 @@ static void print_json(const tune_call *c, const kiln_tune_report *r) {
     printf("]}\n");
 }
 
-/* ---- Options ------------------------------------------------------------------------------- */
-
-static int take_number(const char *value, unsigned long most, uint32_t *out) {
-    unsigned long number;
-    if (!parse_number(value, 1, most, &number)) {
-        return usage(&command_tune, "'%s' is no number from 1 to %lu", value, most);
-    }
-    *out = (uint32_t)number;
-    return 0;
-}
-
-static int take_option(tune_call *c, int option, const char *value, char **argv) {
-    kiln_tune_options *o = &c->options;
-    switch (option) {
-    case 'o':
-        c->out = value;
-        return 0;
-    case 'q':
-        c->quiet = true;
-        return 0;
-    case 'h':
-        c->help = true;
-        return 0;
-    case OPT_THREADS:
-        return take_number(value, 256, &o->threads);
-    case OPT_BATCH:
-        return take_number(value, 65536, &o->batch);
-    case OPT_RUNS:
-        return take_number(value, 65536, &o->runs);
-    case OPT_EXACT:
-    case OPT_WINOGRAD:
-        if (o->precision != KILN_TUNE_AS_COMPILED) {
-            return usage(&command_tune, "one of --exact and --allow-winograd, once");
-        }
-        o->precision = option == OPT_EXACT ? KILN_TUNE_EXACT : KILN_TUNE_ANY;
-        return 0;
-    case OPT_JSON:
-        c->json = true;
-        return 0;
-    default:
-        return usage_of_option(&command_tune, option, argv);
-    }
-}
-
 static int tune(tune_call *c) {
     kiln_tune_report report;
     kiln_error error;
@@ -231,28 +156,84 @@ static int tune(tune_call *c) {
     return 0;
 }
 
-static int run(int argc, char **argv) {
-    static const struct option long_options[] = {
-        {"threads", required_argument, NULL, OPT_THREADS},
-        {"batch", required_argument, NULL, OPT_BATCH},
-        {"runs", required_argument, NULL, OPT_RUNS},
-        {"exact", no_argument, NULL, OPT_EXACT},
-        {"allow-winograd", no_argument, NULL, OPT_WINOGRAD},
-        {"json", no_argument, NULL, OPT_JSON},
-        {"help", no_argument, NULL, 'h'},
-        {0}};
-    tune_call c = {0};
-    int status = 0, option;
-    kiln_tune_options_init(&c.options);
-    while (status == 0 && (option = getopt_long(argc, argv, ":o:qh", long_options, NULL)) != -1) {
-        status = take_option(&c, option, optarg, argv);
+/* ---- Options ------------------------------------------------------------------------------- */
+
+static int take_precision(const command *self, kiln_tune_precision *precision,
+                          kiln_tune_precision wanted) {
+    if (*precision != KILN_TUNE_AS_COMPILED) {
+        return usage(self, "one of --exact and --allow-winograd, once");
     }
-    if (status == 0 && c.help) {
-        status = show_help(&command_tune);
-    } else if (status == 0 && argc - optind != 1) {
-        status = usage(&command_tune, "expected one plan, got %d", argc - optind);
-    } else if (status == 0) {
-        c.plan = argv[optind];
+    *precision = wanted;
+    return 0;
+}
+
+static int take_exact(const command *self, void *at, const char *value) {
+    (void)value;
+    return take_precision(self, at, KILN_TUNE_EXACT);
+}
+
+static int take_winograd(const command *self, void *at, const char *value) {
+    (void)value;
+    return take_precision(self, at, KILN_TUNE_ANY);
+}
+
+#define AT(member) offsetof(tune_call, member)
+
+static const option_row rows[] = {
+    {.kind = OPTION_TEXT,
+     .letter = 'o',
+     .value = "FILE",
+     .place = AT(out),
+     .help = "where to write the plan (default: in PLAN's place)"},
+    {.kind = OPTION_NUMBER,
+     .name = "threads",
+     .value = "N",
+     .place = AT(options.threads),
+     .low = 1,
+     .high = MOST_THREADS,
+     .help = THREADS_HELP},
+    {.kind = OPTION_NUMBER,
+     .name = "batch",
+     .value = "N",
+     .place = AT(options.batch),
+     .low = 1,
+     .high = MOST_SAMPLES,
+     .help = "samples a run (default 1)"},
+    {.kind = OPTION_NUMBER,
+     .name = "runs",
+     .value = "N",
+     .place = AT(options.runs),
+     .low = 1,
+     .high = 65536,
+     .help = "timed runs with each algorithm (default 15)"},
+    {.kind = OPTION_CALL,
+     .name = "exact",
+     .place = AT(options.precision),
+     .take = take_exact,
+     .help = "no Winograd convolutions: layers that have one get an exact one, even where that is "
+             "slower"},
+    {.kind = OPTION_CALL,
+     .name = "allow-winograd",
+     .place = AT(options.precision),
+     .take = take_winograd,
+     .help = "for a plan compiled with --exact, which stays exact otherwise: errors of 1e-3 "
+             "instead of 1e-4"},
+    {.kind = OPTION_SET,
+     .name = "json",
+     .place = AT(json),
+     .help = "every convolution with all its times, as JSON"},
+    {.kind = OPTION_SET, .letter = 'q', .place = AT(quiet), .help = "print nothing"},
+    OPTIONS_END,
+};
+
+static int run(const command *self, int argc, char **argv) {
+    tune_call c = {.plan = NULL};
+    kiln_tune_options_init(&c.options);
+    int status = options_read(self, &c, &argc, &argv);
+    if (status == OPTIONS_READ && argc != 1) {
+        status = usage(self, "expected one plan, got %d", argc);
+    } else if (status == OPTIONS_READ) {
+        c.plan = argv[0];
         status = tune(&c);
     }
     for (size_t k = 0; k < c.count; k++) {
@@ -262,5 +243,25 @@ static int run(int argc, char **argv) {
     return status;
 }
 
-const command command_tune = {"tune", "choose a plan's algorithms by measuring", help_text, run,
-                              false};
+const command command_tune = {
+    .name = "tune",
+    .summary = "choose a plan's algorithms by measuring",
+    .synopsis = "PLAN [-o FILE] [options]",
+    .about =
+        "Measures on this machine how fast each convolution runs with each algorithm that can "
+        "compute it, and stores the fastest in the plan. The compiler chooses by a model of the "
+        "costs, which knows neither this machine's caches nor how many threads there will be: tune "
+        "where the plan will run, with the threads it will run with, while nothing else runs.\n"
+        "\n"
+        "A layer changes for a gain of 3 % or more, the plan if the network as a whole is not "
+        "slower then. Until all is measured the file is as it was; stop at any time.",
+    .notes =
+        "Algorithms: gemm (one matrix product), winograd2, winograd4, winograd6 (3x3 with stride "
+        "1: fewer multiplications, more rounding), depthwise (one channel a group), direct "
+        "(XNNPACK's own; not where it would have to add or to run by rows). Layers that run "
+        "together, some rows at a time (kiln compile --memory), take an algorithm only if their "
+        "memory has room for its rows.",
+    .examples = "kiln tune resnet50.plan --threads 4\n"
+                "kiln tune exact.plan --allow-winograd -o fast.plan",
+    .options = rows,
+    .run = run};

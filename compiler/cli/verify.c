@@ -1,54 +1,10 @@
 /* kiln verify. */
 #include "compiler/cli/cli.h"
+#include "compiler/cli/given.h"
 
-#include <getopt.h>
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char help_text[] =
-    "usage: kiln verify MODEL.onnx [--data DIR] [options]\n\n"
-    "Compiles the model and runs it beside a naive reference evaluator: prints the largest error "
-    "that\n"
-    "each layer adds to its inputs', names the first one out of tolerance, and compares the "
-    "outputs\n"
-    "with expected ones where DIR (input_0.pb ..., output_0.pb ..., the layout of ONNX's backend\n"
-    "tests) has them. Where the batch is open, all that at the batch of the data, or 1, and at a\n"
-    "second one. Exit status 3 when something is out of tolerance.\n\n"
-    "  --data DIR            inputs and expected outputs; without it, seeded noise\n"
-    "  --plan FILE           check this plan instead of compiling one\n"
-    "  --input NAME=SHAPE    settle open dimensions (see: kiln help compile)\n"
-    "  --input NAME=@FILE    what the input is fed with\n"
-    "  --outputs NAME,...    check a part of the model (see: kiln help compile)\n"
-    "  --inputs NAME[=SHAPE],...\n"
-    "  --weights f32|f16     compile with these weights\n"
-    "  --fold-limit SIZE     see: kiln help compile\n"
-    "  --batch N             the second batch (default 2, or 1 where the data hold several "
-    "samples)\n"
-    "  --threads N           compute threads (default 1)\n"
-    "  --layer-tolerance T   largest error of a layer / its largest value (default 1e-4)\n"
-    "  --rtol R --atol A     outputs: |ours - expected| <= R |expected| + A\n"
-    "                        (default: 1e-3, 2.5e-7 + 1e-4 of the largest expected value)\n"
-    "  --outputs-only        no layer-by-layer check (the reference is slow)\n"
-    "  --all                 print every layer, not the ten worst\n"
-    "  --json                the result as JSON\n";
-
-enum {
-    OPT_DATA = 256,
-    OPT_PLAN,
-    OPT_INPUT,
-    OPT_PART_INPUTS,
-    OPT_PART_OUTPUTS,
-    OPT_WEIGHTS,
-    OPT_FOLD_LIMIT,
-    OPT_BATCH,
-    OPT_THREADS,
-    OPT_LAYER,
-    OPT_RTOL,
-    OPT_ATOL,
-    OPT_OUTPUTS,
-    OPT_ALL,
-    OPT_JSON
-};
 
 typedef struct layer_line {
     char *name;
@@ -61,8 +17,7 @@ typedef struct layer_line {
 typedef struct verify_call {
     kiln_verify_options options;
     kiln_compile_options compile;
-    given_inputs given;
-    model_part part;
+    given_model given;
     layer_line *lines;
     size_t count, capacity;
     bool all, json;
@@ -140,68 +95,10 @@ static void print_json(const verify_call *c, const kiln_verify_report *r, kiln_s
     printf("]}\n");
 }
 
-static int take_option(verify_call *c, int option, const char *value, char **argv) {
-    kiln_error error;
-    unsigned long number = 0;
-    double *real = option == OPT_LAYER  ? &c->options.layer_tolerance
-                   : option == OPT_RTOL ? &c->options.relative
-                                        : &c->options.absolute;
-    switch (option) {
-    case OPT_DATA:
-        c->options.data_folder = value;
-        return 0;
-    case OPT_PLAN:
-        c->options.plan_path = value;
-        return 0;
-    case OPT_INPUT:
-        return given_add(&c->given, value, false, &error) == KILN_OK ? 0 : fail(&error);
-    case OPT_PART_INPUTS:
-    case OPT_PART_OUTPUTS:
-        return part_add(&c->part, &c->given, option == OPT_PART_INPUTS, value, &error) == KILN_OK
-                   ? 0
-                   : fail(&error);
-    case OPT_WEIGHTS:
-        c->compile.weights = strcmp(value, "f16") == 0 ? KILN_F16 : KILN_F32;
-        return strcmp(value, "f16") == 0 || strcmp(value, "f32") == 0
-                   ? 0
-                   : usage(&command_verify, "--weights %s: f32 or f16", value);
-    case OPT_FOLD_LIMIT:
-        return parse_size(value, &c->compile.fold_limit)
-                   ? 0
-                   : usage(&command_verify, "--fold-limit %s: a size as 8M or 512K", value);
-    case OPT_BATCH:
-    case OPT_THREADS:
-        if (!parse_number(value, 1, option == OPT_BATCH ? 65536 : 256, &number)) {
-            return usage(&command_verify, "'%s' is no number from 1 on", value);
-        }
-        *(option == OPT_BATCH ? &c->options.batch : &c->options.threads) = (uint32_t)number;
-        return 0;
-    case OPT_LAYER:
-    case OPT_RTOL:
-    case OPT_ATOL:
-        return parse_real(value, real) && *real >= 0
-                   ? 0
-                   : usage(&command_verify, "'%s' is no tolerance", value);
-    case OPT_OUTPUTS:
-        c->options.outputs_only = true;
-        return 0;
-    case OPT_ALL:
-        c->all = true;
-        return 0;
-    case OPT_JSON:
-        c->json = true;
-        return 0;
-    default:
-        return usage_of_option(&command_verify, option, argv);
-    }
-}
-
 static int verify(verify_call *c, const char *model) {
     kiln_verify_report report = {0};
     kiln_error error = {0};
-    c->compile.inputs = c->given.values;
-    c->compile.input_count = c->given.count;
-    part_apply(&c->part, &c->compile);
+    given_model_apply(&c->given, &c->compile);
     c->options.compile = &c->compile;
     c->options.on_layer = keep_layer;
     c->options.on_progress = show_progress;
@@ -231,47 +128,110 @@ static int verify(verify_call *c, const char *model) {
     return status == KILN_ERROR_MISMATCH ? EXIT_MISMATCH : EXIT_FAILED;
 }
 
-static int run(int argc, char **argv) {
-    static const struct option long_options[] = {
-        {"data", required_argument, NULL, OPT_DATA},
-        {"plan", required_argument, NULL, OPT_PLAN},
-        {"input", required_argument, NULL, OPT_INPUT},
-        {"inputs", required_argument, NULL, OPT_PART_INPUTS},
-        {"outputs", required_argument, NULL, OPT_PART_OUTPUTS},
-        {"weights", required_argument, NULL, OPT_WEIGHTS},
-        {"fold-limit", required_argument, NULL, OPT_FOLD_LIMIT},
-        {"batch", required_argument, NULL, OPT_BATCH},
-        {"threads", required_argument, NULL, OPT_THREADS},
-        {"layer-tolerance", required_argument, NULL, OPT_LAYER},
-        {"rtol", required_argument, NULL, OPT_RTOL},
-        {"atol", required_argument, NULL, OPT_ATOL},
-        {"outputs-only", no_argument, NULL, OPT_OUTPUTS},
-        {"all", no_argument, NULL, OPT_ALL},
-        {"json", no_argument, NULL, OPT_JSON},
-        {"help", no_argument, NULL, 'h'},
-        {0}};
+#define AT(member) offsetof(verify_call, member)
+#define TOLERANCE(member)                                                                          \
+    .kind = OPTION_REAL, .place = AT(options.member), .low = 0, .high = DBL_MAX,                   \
+    .expected = "a tolerance from 0 on"
+
+static const option_row rows[] = {
+    {.kind = OPTION_TEXT,
+     .name = "data",
+     .value = "DIR",
+     .place = AT(options.data_folder),
+     .help = "inputs and expected outputs; without it, seeded noise"},
+    {.kind = OPTION_TEXT,
+     .name = "plan",
+     .value = "FILE",
+     .place = AT(options.plan_path),
+     .help = "check this plan instead of compiling one"},
+    {.kind = OPTION_CALL,
+     .name = "input",
+     .value = "NAME=SHAPE",
+     .place = AT(given.inputs),
+     .take = take_input_shape,
+     .help = "settle open dimensions (see: kiln help compile); or, NAME=@FILE, what the input is "
+             "fed with"},
+    {.kind = OPTION_CALL,
+     .name = "outputs",
+     .value = "NAME,...",
+     .place = AT(given),
+     .take = take_part_outputs,
+     .help = "check a part of the model (see: kiln help compile)"},
+    {.kind = OPTION_CALL,
+     .name = "inputs",
+     .value = "NAME[=SHAPE],...",
+     .place = AT(given),
+     .take = take_part_inputs,
+     .help = "that begins at these tensors"},
+    {.kind = OPTION_CALL,
+     .name = "weights",
+     .value = "TYPE",
+     .place = AT(compile.weights),
+     .word = weights_word,
+     .take = take_weights,
+     .help = "compile with these weights"},
+    {.kind = OPTION_SIZE,
+     .name = "fold-limit",
+     .value = "SIZE",
+     .place = AT(compile.fold_limit),
+     .help = "see: kiln help compile"},
+    {.kind = OPTION_NUMBER,
+     .name = "batch",
+     .value = "N",
+     .place = AT(options.batch),
+     .low = 1,
+     .high = MOST_SAMPLES,
+     .help = "the second batch (default 2, or 1 where the data hold several samples)"},
+    {.kind = OPTION_NUMBER,
+     .name = "threads",
+     .value = "N",
+     .place = AT(options.threads),
+     .low = 1,
+     .high = MOST_THREADS,
+     .help = THREADS_HELP},
+    {TOLERANCE(layer_tolerance), .name = "layer-tolerance", .value = "T",
+     .help = "largest error of a layer / its largest value (default 1e-4)"},
+    {TOLERANCE(relative), .name = "rtol", .value = "R",
+     .help = "outputs: |ours - expected| <= R |expected| + A (default 1e-3)"},
+    {TOLERANCE(absolute), .name = "atol", .value = "A",
+     .help = "(default 2.5e-7 + 1e-4 of the largest expected value)"},
+    {.kind = OPTION_SET,
+     .name = "outputs-only",
+     .place = AT(options.outputs_only),
+     .help = "no layer-by-layer check (the reference is slow)"},
+    {.kind = OPTION_SET,
+     .name = "all",
+     .place = AT(all),
+     .help = "print every layer, not the ten worst"},
+    {.kind = OPTION_SET, .name = "json", .place = AT(json), .help = "the result as JSON"},
+    OPTIONS_END,
+};
+
+static int run(const command *self, int argc, char **argv) {
     verify_call c = {.options = {.seed = 1}};
-    int status = 0, option;
     kiln_compile_options_init(&c.compile);
-    while (status == 0 && (option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
-        if (option == 'h') {
-            return show_help(&command_verify);
-        }
-        status = take_option(&c, option, optarg, argv);
-    }
-    if (status == 0) {
-        status = argc - optind == 1
-                     ? verify(&c, argv[optind])
-                     : usage(&command_verify, "expected one model, got %d", argc - optind);
+    int status = options_read(self, &c, &argc, &argv);
+    if (status == OPTIONS_READ) {
+        status = argc == 1 ? verify(&c, argv[0]) : usage(self, "expected one model, got %d", argc);
     }
     for (size_t k = 0; k < c.count; k++) {
         free(c.lines[k].name);
     }
     free(c.lines);
-    given_free(&c.given);
-    part_free(&c.part);
+    given_model_free(&c.given);
     return status;
 }
 
-const command command_verify = {"verify", "check a compiled model against a reference", help_text,
-                                run, false};
+const command command_verify = {
+    .name = "verify",
+    .summary = "check a compiled model against a reference",
+    .synopsis = "MODEL.onnx [--data DIR] [options]",
+    .about =
+        "Compiles the model and runs it beside a naive reference evaluator: prints the largest "
+        "error that each layer adds to its inputs', names the first one out of tolerance, and "
+        "compares the outputs with expected ones where DIR (input_0.pb ..., output_0.pb ..., "
+        "the layout of ONNX's backend tests) has them. Where the batch is open, all that at "
+        "the batch of the data, or 1, and at a second one. Exit status 3 when something is "
+        "out of tolerance.",
+    .options = rows,
+    .run = run};

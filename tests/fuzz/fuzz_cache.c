@@ -1,5 +1,5 @@
 /* Fuzz target: the cache of features. */
-#include "compiler/cli/train/cache.h"
+#include "compiler/cli/data/cache.h"
 #include "tests/fuzz/fuzz.h"
 
 #define XXH_INLINE_ALL

@@ -1,6 +1,6 @@
 /* Fuzz target: MNIST's IDX files, plain and compressed. Odd first bytes: the labels are the input.
  */
-#include "compiler/cli/train/data.h"
+#include "compiler/cli/data/data.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <zlib.h>

@@ -1,6 +1,6 @@
 /* Training data: folders, arrays, splits, and what is wrong with them; the cache of features. */
-#include "compiler/cli/train/cache.h"
-#include "compiler/cli/train/data.h"
+#include "compiler/cli/data/cache.h"
+#include "compiler/cli/data/data.h"
 #include "tests/scratch.h"
 #include "tests/unit/suite.h"
 #include <kiln/compile.h>

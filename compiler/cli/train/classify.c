@@ -3,29 +3,12 @@
 #include "compiler/cli/train/metrics.h"
 #include "compiler/cli/train/scorer.h"
 
-#include <getopt.h>
 #include <stdlib.h>
-
-static const char help_text[] =
-    "usage: kiln classify PLAN IMAGE... [options]\n\n"
-    "Tells the class of each picture and how probable it is, by a plan that kiln train made (or "
-    "any\n"
-    "classifier). Probabilities of trained plans are calibrated on validation pictures: of "
-    "answers\n"
-    "that say 0.8, about 8 of 10 should be right.\n\n"
-    "  --reject P          answer \"unknown\" where the probability is below P (0 to 1)\n"
-    "  --top K             also the next best classes (default 1)\n"
-    "  --preprocess PRESET imagenet, caffe, tf or none, instead of what the plan says\n"
-    "  --threads N         compute threads (default 1)\n"
-    "  --prepacked         keep packed weights in PLAN.packed: the next start is faster\n"
-    "  --json              the answers as JSON\n\n"
-    "A file that cannot be read is told and passed over; the exit status is then 1.\n\n"
-    "Example: kiln classify faces.plan party/*.jpg --reject 0.6\n";
 
 typedef struct classify_call {
     scorer_options options;
     double reject;
-    unsigned long top;
+    uint32_t top;
     bool json;
     scorer scorer;
     char **names;
@@ -50,7 +33,7 @@ static void print_answer(const classify_call *c, const char *picture) {
     }
     /* The next best: each time the largest that has not been told. */
     float *left = c->scores;
-    for (unsigned long k = 0; k < c->top && k < count; k++) {
+    for (size_t k = 0; k < c->top && k < count; k++) {
         size_t next = metrics_best(left, count);
         if (c->json) {
             printf("%s{\"label\": ", k > 0 ? ", " : "");
@@ -110,63 +93,53 @@ static kiln_status classify(classify_call *c, char **words, int count, kiln_erro
     return status;
 }
 
-enum { OPT_REJECT = 256, OPT_TOP, OPT_PREPROCESS, OPT_THREADS, OPT_PREPACKED, OPT_JSON };
+#define AT(member) offsetof(classify_call, member)
 
-static int take_option(classify_call *c, int option, const char *value, char **argv) {
-    unsigned long threads;
-    switch (option) {
-    case OPT_REJECT:
-        return parse_real(value, &c->reject) && c->reject >= 0 && c->reject <= 1
-                   ? 0
-                   : usage(&command_classify, "--reject %s: a probability from 0 to 1", value);
-    case OPT_TOP:
-        return parse_number(value, 1, 100000, &c->top)
-                   ? 0
-                   : usage(&command_classify, "--top %s: a number from 1 on", value);
-    case OPT_PREPROCESS:
-        c->options.preset = value;
-        return 0;
-    case OPT_THREADS:
-        if (!parse_number(value, 1, 256, &threads)) {
-            return usage(&command_classify, "--threads %s: a number from 1 to 256", value);
-        }
-        c->options.threads = (uint32_t)threads;
-        return 0;
-    case OPT_PREPACKED:
-        c->options.prepacked = true;
-        return 0;
-    case OPT_JSON:
-        c->json = true;
-        return 0;
-    default:
-        return usage_of_option(&command_classify, option, argv);
-    }
-}
+static const option_row rows[] = {
+    {.kind = OPTION_REAL,
+     .name = "reject",
+     .value = "P",
+     .place = AT(reject),
+     .low = 0,
+     .high = 1,
+     .expected = "a probability from 0 to 1",
+     .help = "answer \"unknown\" where the probability is below P (0 to 1)"},
+    {.kind = OPTION_NUMBER,
+     .name = "top",
+     .value = "K",
+     .place = AT(top),
+     .low = 1,
+     .high = 100000,
+     .help = "also the next best classes (default 1)"},
+    {.kind = OPTION_TEXT,
+     .name = "preprocess",
+     .value = "PRESET",
+     .place = AT(options.preset),
+     .word = preset_word,
+     .help = PRESET_HELP},
+    {.kind = OPTION_NUMBER,
+     .name = "threads",
+     .value = "N",
+     .place = AT(options.threads),
+     .low = 1,
+     .high = MOST_THREADS,
+     .help = THREADS_HELP},
+    {.kind = OPTION_SET,
+     .name = "prepacked",
+     .place = AT(options.prepacked),
+     .help = PREPACKED_HELP},
+    {.kind = OPTION_SET, .name = "json", .place = AT(json), .help = "the answers as JSON"},
+    OPTIONS_END,
+};
 
-static int run(int argc, char **argv) {
-    static const struct option long_options[] = {
-        {"reject", required_argument, NULL, OPT_REJECT},
-        {"top", required_argument, NULL, OPT_TOP},
-        {"preprocess", required_argument, NULL, OPT_PREPROCESS},
-        {"threads", required_argument, NULL, OPT_THREADS},
-        {"prepacked", no_argument, NULL, OPT_PREPACKED},
-        {"json", no_argument, NULL, OPT_JSON},
-        {"help", no_argument, NULL, 'h'},
-        {0}};
+static int run(const command *self, int argc, char **argv) {
     classify_call c = {.options = {.threads = 1}, .top = 1};
     kiln_error error = {0};
-    int status = 0, option;
-    while (status == 0 && (option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
-        if (option == 'h') {
-            return show_help(&command_classify);
-        }
-        status = take_option(&c, option, optarg, argv);
-    }
-    if (status == 0 && argc - optind < 2) {
-        status = usage(&command_classify, "expected a plan and pictures");
-    }
-    if (status == 0) {
-        status = classify(&c, argv + optind, argc - optind, &error) == KILN_OK ? 0 : fail(&error);
+    int status = options_read(self, &c, &argc, &argv);
+    if (status == OPTIONS_READ && argc < 2) {
+        status = usage(self, "expected a plan and pictures");
+    } else if (status == OPTIONS_READ) {
+        status = classify(&c, argv, argc, &error) == KILN_OK ? 0 : fail(&error);
         status = c.unread > 0 ? EXIT_FAILED : status;
     }
     scorer_free_names(c.names, c.scorer.count);
@@ -175,4 +148,16 @@ static int run(int argc, char **argv) {
     return status;
 }
 
-const command command_classify = {"classify", "tell what is on pictures", help_text, run, true};
+const command command_classify = {
+    .name = "classify",
+    .summary = "tell what is on pictures",
+    .synopsis = "PLAN IMAGE... [options]",
+    .about =
+        "Tells the class of each picture and how probable it is, by a plan that kiln train "
+        "made (or any classifier). Probabilities of trained plans are calibrated on validation "
+        "pictures: of answers that say 0.8, about 8 of 10 should be right.",
+    .notes = "A file that cannot be read is told and passed over; the exit status is then 1.",
+    .examples = "kiln classify faces.plan party/*.jpg --reject 0.6",
+    .options = rows,
+    .opens_plan = true,
+    .run = run};

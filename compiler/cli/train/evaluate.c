@@ -4,23 +4,8 @@
 #include "compiler/cli/train/metrics.h"
 #include "compiler/cli/train/scorer.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char help_text[] =
-    "usage: kiln evaluate PLAN DATA [options]\n\n"
-    "Runs a classifier on labelled data and tells accuracy, top-5 accuracy, precision, recall and "
-    "F1\n"
-    "of each class, and what is confused. DATA is as in kiln train: a folder with a sub-folder "
-    "for\n"
-    "each class, named as the plan's labels; an IDX file of images; or a .npy array.\n\n"
-    "  --matrix            the confusion matrix, too\n"
-    "  --preprocess PRESET imagenet, caffe, tf or none, instead of what the plan says\n"
-    "  --strict            a file that is no picture is an error, not skipped\n"
-    "  --threads N         compute threads (default 1)\n"
-    "  --json              the result as JSON\n\n"
-    "Example: kiln evaluate faces.plan test/\n";
 
 typedef struct evaluate_call {
     scorer_options options;
@@ -142,60 +127,45 @@ static void print_result(const evaluate_call *c) {
     }
 }
 
-enum { OPT_MATRIX = 256, OPT_PREPROCESS, OPT_STRICT, OPT_THREADS, OPT_JSON };
+#define AT(member) offsetof(evaluate_call, member)
 
-static int take_option(evaluate_call *c, int option, const char *value, char **argv) {
-    unsigned long threads;
-    switch (option) {
-    case OPT_MATRIX:
-        c->matrix = true;
-        return 0;
-    case OPT_PREPROCESS:
-        c->options.preset = value;
-        return 0;
-    case OPT_STRICT:
-        c->strict = true;
-        return 0;
-    case OPT_THREADS:
-        if (!parse_number(value, 1, 256, &threads)) {
-            return usage(&command_evaluate, "--threads %s: a number from 1 to 256", value);
-        }
-        c->options.threads = (uint32_t)threads;
-        return 0;
-    case OPT_JSON:
-        c->json = true;
-        return 0;
-    default:
-        return usage_of_option(&command_evaluate, option, argv);
-    }
-}
+static const option_row rows[] = {
+    {.kind = OPTION_SET,
+     .name = "matrix",
+     .place = AT(matrix),
+     .help = "the confusion matrix, too"},
+    {.kind = OPTION_TEXT,
+     .name = "preprocess",
+     .value = "PRESET",
+     .place = AT(options.preset),
+     .word = preset_word,
+     .help = PRESET_HELP},
+    {.kind = OPTION_SET,
+     .name = "strict",
+     .place = AT(strict),
+     .help = "a file that is no picture is an error, not skipped"},
+    {.kind = OPTION_NUMBER,
+     .name = "threads",
+     .value = "N",
+     .place = AT(options.threads),
+     .low = 1,
+     .high = MOST_THREADS,
+     .help = THREADS_HELP},
+    {.kind = OPTION_SET, .name = "json", .place = AT(json), .help = "the result as JSON"},
+    OPTIONS_END,
+};
 
-static int run(int argc, char **argv) {
-    static const struct option long_options[] = {
-        {"matrix", no_argument, NULL, OPT_MATRIX},
-        {"preprocess", required_argument, NULL, OPT_PREPROCESS},
-        {"strict", no_argument, NULL, OPT_STRICT},
-        {"threads", required_argument, NULL, OPT_THREADS},
-        {"json", no_argument, NULL, OPT_JSON},
-        {"help", no_argument, NULL, 'h'},
-        {0}};
+static int run(const command *self, int argc, char **argv) {
     evaluate_call c = {.options = {.threads = 1}};
     kiln_error error = {0};
-    int status = 0, option;
-    while (status == 0 && (option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
-        if (option == 'h') {
-            return show_help(&command_evaluate);
+    int status = options_read(self, &c, &argc, &argv);
+    if (status == OPTIONS_READ && argc != 2) {
+        status = usage(self, "expected a plan and data");
+    } else if (status == OPTIONS_READ) {
+        status = evaluate(&c, argv, &error) == KILN_OK ? 0 : fail(&error);
+        if (status == 0) {
+            print_result(&c);
         }
-        status = take_option(&c, option, optarg, argv);
-    }
-    if (status == 0 && argc - optind != 2) {
-        status = usage(&command_evaluate, "expected a plan and data");
-    }
-    if (status == 0) {
-        status = evaluate(&c, argv + optind, &error) == KILN_OK ? 0 : fail(&error);
-    }
-    if (status == 0) {
-        print_result(&c);
     }
     scorer_free_names(c.names, c.scorer.count);
     scorer_close(&c.scorer);
@@ -205,5 +175,16 @@ static int run(int argc, char **argv) {
     return status;
 }
 
-const command command_evaluate = {"evaluate", "measure a classifier on labelled data", help_text,
-                                  run, true};
+const command command_evaluate = {
+    .name = "evaluate",
+    .summary = "measure a classifier on labelled data",
+    .synopsis = "PLAN DATA [options]",
+    .about =
+        "Runs a classifier on labelled data and tells accuracy, top-5 accuracy, precision, "
+        "recall and F1 of each class, and what is confused. DATA is as in kiln train: a folder "
+        "with a sub-folder for each class, named as the plan's labels; an IDX file of images; "
+        "or a .npy array.",
+    .examples = "kiln evaluate faces.plan test/",
+    .options = rows,
+    .opens_plan = true,
+    .run = run};

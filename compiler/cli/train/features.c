@@ -2,8 +2,8 @@
  * thread of its own: workers wait for nobody, whatever decoding and computing cost. */
 #include "compiler/cli/train/features.h"
 #include "compiler/cli/cli.h"
-#include "compiler/cli/train/augment.h"
-#include "compiler/cli/train/cache.h"
+#include "compiler/cli/data/augment.h"
+#include "compiler/cli/data/cache.h"
 #include <kiln/element.h>
 
 #define XXH_INLINE_ALL

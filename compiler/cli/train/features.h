@@ -2,8 +2,8 @@
 #ifndef KILN_CLI_TRAIN_FEATURES_H
 #define KILN_CLI_TRAIN_FEATURES_H
 
+#include "compiler/cli/data/data.h"
 #include "compiler/cli/picture.h"
-#include "compiler/cli/train/data.h"
 
 #include <kiln/train.h>
 

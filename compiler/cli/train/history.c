@@ -2,16 +2,6 @@
 #include "compiler/cli/cli.h"
 #include "compiler/cli/train/training.h"
 
-#include <math.h>
-
-static void write_number(FILE *out, float value) {
-    if (isfinite(value)) {
-        fprintf(out, ",%.9g", (double)value);
-    } else {
-        fputc(',', out);
-    }
-}
-
 kiln_status history_write(const training *t, const char *path, kiln_error *error) {
     file_writer out;
     const kiln_epoch *epochs;
@@ -28,7 +18,8 @@ kiln_status history_write(const training *t, const char *path, kiln_error *error
             e->loss,          e->accuracy, e->validation_loss, e->validation_accuracy,
             e->learning_rate, e->seconds};
         for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
-            write_number(out.file, values[v]);
+            fputc(',', out.file);
+            number_text(out.file, (double)values[v], "");
         }
         fputc('\n', out.file);
     }

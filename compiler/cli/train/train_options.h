@@ -2,12 +2,12 @@
 #ifndef KILN_CLI_TRAIN_OPTIONS_H
 #define KILN_CLI_TRAIN_OPTIONS_H
 
+#include "compiler/cli/cli.h"
 #include "compiler/cli/train/training.h"
 
-extern const char train_help_text[];
+extern const option_row train_options[];
 
-enum { TRAIN_OPTIONS_READ = -1 };
-/* Sets defaults, reads. TRAIN_OPTIONS_READ, or the exit status with which to end. */
-int train_options_read(training *t, int argc, char **argv);
+/* Sets defaults, reads. OPTIONS_READ, or the exit status with which to end. */
+int train_options_read(const command *self, training *t, int argc, char **argv);
 
 #endif

@@ -2,32 +2,17 @@
 #include "compiler/cli/cli.h"
 #include "compiler/cli/train/scorer.h"
 
-#include <getopt.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <png.h>
 
-static const char help_text[] =
-    "usage: kiln view PLAN IMAGE --layer NAME -o maps.png [options]\n"
-    "       kiln view PLAN --filters -o filters.png\n"
-    "       kiln view PLAN --list\n\n"
-    "Draws the feature maps that a layer computes from a picture, a tile a channel, each from its\n"
-    "least (black) to its largest value (white); or the filters of the first convolution.\n\n"
-    "  --layer NAME        a layer or tensor; kiln view PLAN --list names them\n"
-    "  --filters           the first convolution's filters, in colour where it sees colours\n"
-    "  --list              layers with their shapes\n"
-    "  -o, --output FILE   the picture, PNG\n"
-    "  --channels N        at most so many tiles (default 64)\n"
-    "  --preprocess PRESET imagenet, caffe, tf or none, instead of what the plan says\n\n"
-    "Example: kiln view mobilefacenet.plan ada.jpg --layer conv1 -o maps.png\n";
-
 enum { GAP = 2, SMALLEST_TILE = 32 };
 
 typedef struct view_call {
     const char *layer, *output, *preset;
-    unsigned long channels;
+    uint32_t channels;
     bool filters, list;
 } view_call;
 
@@ -237,74 +222,75 @@ static kiln_status list_layers(const char *path, kiln_error *error) {
     return KILN_OK;
 }
 
-/* ---- Options ------------------------------------------------------------------------------- */
+/* ---- Command ------------------------------------------------------------------------------- */
 
-enum { OPT_LAYER = 256, OPT_FILTERS, OPT_LIST, OPT_CHANNELS, OPT_PREPROCESS };
+#define AT(member) offsetof(view_call, member)
 
-static int take_option(view_call *c, int option, const char *value, char **argv) {
-    switch (option) {
-    case 'o':
-        c->output = value;
-        return 0;
-    case OPT_LAYER:
-        c->layer = value;
-        return 0;
-    case OPT_FILTERS:
-        c->filters = true;
-        return 0;
-    case OPT_LIST:
-        c->list = true;
-        return 0;
-    case OPT_PREPROCESS:
-        c->preset = value;
-        return 0;
-    case OPT_CHANNELS:
-        return parse_number(value, 1, 65536, &c->channels)
-                   ? 0
-                   : usage(&command_view, "--channels %s: a number from 1 to 65536", value);
-    default:
-        return usage_of_option(&command_view, option, argv);
-    }
-}
+static const option_row rows[] = {
+    {.kind = OPTION_TEXT,
+     .name = "layer",
+     .value = "NAME",
+     .place = AT(layer),
+     .help = "a layer or tensor; kiln view PLAN --list names them"},
+    {.kind = OPTION_SET,
+     .name = "filters",
+     .place = AT(filters),
+     .help = "the first convolution's filters, in colour where it sees colours"},
+    {.kind = OPTION_SET, .name = "list", .place = AT(list), .help = "layers with their shapes"},
+    {.kind = OPTION_TEXT,
+     .letter = 'o',
+     .name = "output",
+     .value = "FILE",
+     .place = AT(output),
+     .help = "the picture, PNG"},
+    {.kind = OPTION_NUMBER,
+     .name = "channels",
+     .value = "N",
+     .place = AT(channels),
+     .low = 1,
+     .high = 65536,
+     .help = "at most so many tiles (default 64)"},
+    {.kind = OPTION_TEXT,
+     .name = "preprocess",
+     .value = "PRESET",
+     .place = AT(preset),
+     .word = preset_word,
+     .help = PRESET_HELP},
+    OPTIONS_END,
+};
 
-static int run(int argc, char **argv) {
-    static const struct option long_options[] = {
-        {"layer", required_argument, NULL, OPT_LAYER},
-        {"filters", no_argument, NULL, OPT_FILTERS},
-        {"list", no_argument, NULL, OPT_LIST},
-        {"output", required_argument, NULL, 'o'},
-        {"channels", required_argument, NULL, OPT_CHANNELS},
-        {"preprocess", required_argument, NULL, OPT_PREPROCESS},
-        {"help", no_argument, NULL, 'h'},
-        {0}};
+static int run(const command *self, int argc, char **argv) {
     view_call c = {.channels = 64};
     kiln_error error = {0};
-    int status = 0, option;
-    while (status == 0 && (option = getopt_long(argc, argv, ":ho:", long_options, NULL)) != -1) {
-        if (option == 'h') {
-            return show_help(&command_view);
-        }
-        status = take_option(&c, option, optarg, argv);
+    int read = options_read(self, &c, &argc, &argv);
+    if (read != OPTIONS_READ) {
+        return read;
     }
-    int words = argc - optind;
     bool maps = !c.filters && !c.list;
-    if (status == 0 &&
-        (words != (maps ? 2 : 1) || (maps && c.layer == NULL) || (!c.list && c.output == NULL))) {
-        status = usage(&command_view,
-                       "expected PLAN IMAGE --layer NAME -o FILE, PLAN --filters -o FILE, or PLAN "
-                       "--list");
+    if (argc != (maps ? 2 : 1) || (maps && c.layer == NULL) || (!c.list && c.output == NULL)) {
+        return usage(self, "expected PLAN IMAGE --layer NAME -o FILE, PLAN --filters -o FILE, or "
+                           "PLAN --list");
     }
-    if (status == 0) {
-        const char *const *inputs = (const char *const *)argv + optind;
-        kiln_status result = check_outputs(&c.output, 1, inputs, (size_t)words, &error);
-        if (result == KILN_OK) {
-            result = c.list      ? list_layers(inputs[0], &error)
-                     : c.filters ? view_filters(&c, inputs[0], &error)
-                                 : view_maps(&c, inputs[0], inputs[1], &error);
-        }
-        status = result == KILN_OK ? 0 : fail(&error);
+    const char *const *inputs = (const char *const *)argv;
+    kiln_status status = check_outputs(&c.output, 1, inputs, (size_t)argc, &error);
+    if (status == KILN_OK) {
+        status = c.list      ? list_layers(inputs[0], &error)
+                 : c.filters ? view_filters(&c, inputs[0], &error)
+                             : view_maps(&c, inputs[0], inputs[1], &error);
     }
-    return status;
+    return status == KILN_OK ? 0 : fail(&error);
 }
 
-const command command_view = {"view", "feature maps and filters as pictures", help_text, run, true};
+const command command_view = {
+    .name = "view",
+    .summary = "feature maps and filters as pictures",
+    .synopsis = "PLAN IMAGE --layer NAME -o maps.png [options]\n"
+                "PLAN --filters -o filters.png\n"
+                "PLAN --list",
+    .about = "Draws the feature maps that a layer computes from a picture, a tile a channel, each "
+             "from its least (black) to its largest value (white); or the filters of the first "
+             "convolution.",
+    .examples = "kiln view mobilefacenet.plan ada.jpg --layer conv1 -o maps.png",
+    .options = rows,
+    .opens_plan = true,
+    .run = run};

@@ -1,7 +1,7 @@
 /* Training data: pictures in folders, an MNIST-style pair of IDX files, or .npy arrays; split into
  * training and validation. */
-#ifndef KILN_CLI_TRAIN_DATA_H
-#define KILN_CLI_TRAIN_DATA_H
+#ifndef KILN_CLI_DATA_H
+#define KILN_CLI_DATA_H
 
 #include <kiln/kiln.h>
 
@@ -32,8 +32,8 @@ typedef struct data_set {
 } data_set;
 
 typedef struct data_options {
-    double validation;      /* fraction, 0..0.9 */
-    size_t train_per_class; /* not 0: so many of each class train, the rest validates */
+    double validation;        /* fraction, 0..0.9 */
+    uint32_t train_per_class; /* not 0: so many of each class train, the rest validates */
     const char *validation_path;
     bool last;       /* the last part validates, in the order of the files (arrays) */
     bool strict;     /* a file that is no picture is an error */

@@ -1,12 +1,10 @@
-/* Data sets: opening, counting, skipping. */
-#include "compiler/cli/train/data.h"
+/* What a data set holds: adding, counting, skipping. */
+#include "compiler/cli/data/data.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 kiln_status data_add(data_set *data, const data_item *item, kiln_error *error) {
     if (data->count == data->capacity) {
@@ -98,74 +96,4 @@ void data_free(data_set *data) {
     free(data->classes);
     free(data->values);
     *data = (data_set){0};
-}
-
-/* ---- Opening ------------------------------------------------------------------------------- */
-
-static bool find_class(const data_set *data, const char *name, uint32_t *out_label) {
-    for (size_t k = 0; k < data->class_count; k++) {
-        if (strcmp(data->classes[k], name) == 0) {
-            *out_label = (uint32_t)k;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A second folder with the same classes, all of it for validation. */
-static kiln_status add_validation_folder(data_set *data, const char *path, bool strict,
-                                         kiln_error *error) {
-    data_set more = {0};
-    kiln_status status = data_open_folder(path, strict, &more, error);
-    for (size_t k = 0; k < more.count && status == KILN_OK; k++) {
-        data_item item = more.items[k];
-        if (!find_class(data, more.classes[item.label], &item.label)) {
-            status = kiln_fail(error, KILN_ERROR_ARGUMENT,
-                               "%s: class '%s' is not among the training data's", path,
-                               more.classes[item.label]);
-            break;
-        }
-        item.validation = true;
-        status = data_add(data, &item, error);
-        more.items[k].path = NULL; /* moved */
-    }
-    for (size_t k = 0; k < more.skipped_count; k++) {
-        data_note_add(&data->skipped, &data->skipped_count, "%s", more.skipped[k].text);
-    }
-    data_free(&more);
-    return status;
-}
-
-kiln_status data_open(const char *path, const data_options *options, data_set *out_data,
-                      kiln_error *error) {
-    struct stat about;
-    *out_data = (data_set){0};
-    if (stat(path, &about) != 0) {
-        return kiln_fail(error, KILN_ERROR_IO, "%s: %s", path, strerror(errno));
-    }
-    kiln_status status = KILN_OK;
-    if (S_ISDIR(about.st_mode)) {
-        status = data_open_folder(path, options->strict, out_data, error);
-    } else if (data_is_array(path)) {
-        status = data_open_arrays(path, out_data, error);
-    } else {
-        status = kiln_fail(error, KILN_ERROR_ARGUMENT,
-                           "%s: expected a folder with a sub-folder for each class, an IDX file "
-                           "of images, or a .npy array",
-                           path);
-    }
-    if (status == KILN_OK && options->validation_path != NULL) {
-        status =
-            out_data->values != NULL
-                ? kiln_fail(error, KILN_ERROR_ARGUMENT,
-                            "--validation-data is for folders; use --validation FRACTION")
-                : add_validation_folder(out_data, options->validation_path, options->strict, error);
-    }
-    if (status == KILN_OK) {
-        status = data_split(out_data, options, error);
-    }
-    if (status != KILN_OK) {
-        data_free(out_data);
-    }
-    return status;
 }

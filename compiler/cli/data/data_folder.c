@@ -1,5 +1,5 @@
 /* Pictures in folders: one sub-folder a class. */
-#include "compiler/cli/train/data.h"
+#include "compiler/cli/data/data.h"
 #include "runtime/base/files.h"
 
 #define XXH_INLINE_ALL

@@ -1,5 +1,5 @@
 /* The cache of features. */
-#include "compiler/cli/train/cache.h"
+#include "compiler/cli/data/cache.h"
 
 #define XXH_INLINE_ALL
 #include <fcntl.h>

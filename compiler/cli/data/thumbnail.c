@@ -1,5 +1,5 @@
 /* Thumbnails: scaled, packed as JPEG, written as base64. */
-#include "compiler/cli/train/thumbnail.h"
+#include "compiler/cli/data/thumbnail.h"
 #include "compiler/cli/picture.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* Arrays: MNIST's IDX files (plain or gzip; Y. LeCun's description), and .npy. */
-#include "compiler/cli/train/data.h"
+#include "compiler/cli/data/data.h"
 #include "runtime/base/files.h"
 #include <kiln/compile.h>
 #include <kiln/element.h>

@@ -1,8 +1,8 @@
 /* Features on disk, so that a picture goes through the frozen network once. One file a network:
  * records of (content, variant, features, checksum) that are only ever appended; a record cut short
  * by a crash is dropped when the file is next opened. */
-#ifndef KILN_CLI_TRAIN_CACHE_H
-#define KILN_CLI_TRAIN_CACHE_H
+#ifndef KILN_CLI_DATA_CACHE_H
+#define KILN_CLI_DATA_CACHE_H
 
 #include <kiln/kiln.h>
 

@@ -1,8 +1,8 @@
 /* Small pictures inside a page. */
-#ifndef KILN_CLI_TRAIN_THUMBNAIL_H
-#define KILN_CLI_TRAIN_THUMBNAIL_H
+#ifndef KILN_CLI_DATA_THUMBNAIL_H
+#define KILN_CLI_DATA_THUMBNAIL_H
 
-#include "compiler/cli/train/data.h"
+#include "compiler/cli/data/data.h"
 
 #include <stdio.h>
 

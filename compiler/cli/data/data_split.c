@@ -1,5 +1,5 @@
 /* Training and validation: stratified, seeded, and never the same picture on both sides. */
-#include "compiler/cli/train/data.h"
+#include "compiler/cli/data/data.h"
 
 #include <stdlib.h>
 #include <string.h>

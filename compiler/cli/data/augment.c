@@ -1,5 +1,5 @@
 /* Variants of a picture: moved, turned, mirrored, lit otherwise, noisy. */
-#include "compiler/cli/train/augment.h"
+#include "compiler/cli/data/augment.h"
 
 #include <math.h>
 #include <string.h>

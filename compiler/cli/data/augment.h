@@ -1,6 +1,6 @@
 /* Seeded variants of a picture, so that few pictures teach more. */
-#ifndef KILN_CLI_TRAIN_AUGMENT_H
-#define KILN_CLI_TRAIN_AUGMENT_H
+#ifndef KILN_CLI_DATA_AUGMENT_H
+#define KILN_CLI_DATA_AUGMENT_H
 
 #include "compiler/cli/picture.h"
 

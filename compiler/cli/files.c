@@ -1,0 +1,48 @@
+/* The files of a command: its outputs, looked at before any work, and plans. */
+#include "compiler/cli/cli.h"
+
+kiln_status outputs_keep(const char *const *outputs, size_t output_count, const char *input,
+                         kiln_error *error) {
+    kiln_status status = KILN_OK;
+    for (size_t k = 0; k < output_count && status == KILN_OK; k++) {
+        status = file_keep(input, outputs[k], error);
+    }
+    return status;
+}
+
+kiln_status check_outputs(const char *const *outputs, size_t output_count,
+                          const char *const *inputs, size_t input_count, kiln_error *error) {
+    kiln_status status = KILN_OK;
+    for (size_t i = 0; i < input_count && status == KILN_OK; i++) {
+        status = outputs_keep(outputs, output_count, inputs[i], error);
+    }
+    for (size_t k = 0; k < output_count && status == KILN_OK; k++) {
+        for (size_t o = 0; o < k && outputs[k] != NULL && status == KILN_OK; o++) {
+            if (outputs[o] != NULL && file_is_same(outputs[o], outputs[k])) {
+                status = kiln_fail(error, KILN_ERROR_ARGUMENT, "%s: two outputs in one file",
+                                   outputs[k]);
+            }
+        }
+        if (status == KILN_OK && outputs[k] != NULL) {
+            status = file_try(outputs[k], error);
+        }
+    }
+    return status;
+}
+
+static bool plans_are_read;
+
+void read_plans(void) {
+    plans_are_read = true;
+}
+
+kiln_status open_plan(const char *path, bool prepacked, kiln_plan **out_plan, kiln_error *error) {
+    char packed_path[4096];
+    kiln_plan_options options = {.prepacked_path = prepacked ? packed_path : NULL,
+                                 .read_into_memory = plans_are_read};
+    int length = snprintf(packed_path, sizeof packed_path, "%s.packed", path);
+    if (length < 0 || (size_t)length >= sizeof packed_path) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "%.80s...: the path is too long", path);
+    }
+    return kiln_plan_open(path, &options, out_plan, error);
+}

@@ -19,6 +19,8 @@ typedef struct rgb_picture {
  */
 kiln_status picture_load(const char *path, rgb_picture *out_picture, kiln_error *error);
 kiln_status picture_decode(kiln_span bytes, rgb_picture *out_picture, kiln_error *error);
+/* Whether the first bytes are those of a picture that is decoded; else why not. */
+kiln_status picture_check(kiln_span bytes, kiln_error *error);
 void picture_free(rgb_picture *picture); /* an empty one is allowed */
 
 /* The pixels as the library takes them; they stay the picture's. */

@@ -1,5 +1,6 @@
 /* Pictures in folders: one sub-folder a class. */
 #include "compiler/cli/data/data.h"
+#include "compiler/cli/picture.h"
 #include "runtime/base/files.h"
 
 #define XXH_INLINE_ALL
@@ -11,22 +12,17 @@
 #include <sys/stat.h>
 #include <xxhash.h>
 
-/* What the decoders know, by the first bytes. */
-static bool looks_like_picture(const uint8_t *bytes, size_t size) {
-    static const uint8_t png[4] = {0x89, 'P', 'N', 'G'};
-    return size >= 8 && ((bytes[0] == 0xff && bytes[1] == 0xd8) || memcmp(bytes, png, 4) == 0 ||
-                         (bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '6'));
-}
-
 /* KILN_OK: the file can be used, and *out_content is its hash. */
 static kiln_status examine_file(const char *path, uint64_t *out_content, kiln_error *error) {
     kiln_span bytes;
+    kiln_error why;
     kiln_status status = file_map(path, &bytes, error);
     if (status == KILN_OK && bytes.size == 0) {
         status = kiln_fail(error, KILN_ERROR_FORMAT, "%s: empty", path);
-    } else if (status == KILN_OK && !looks_like_picture(bytes.data, bytes.size)) {
-        status = kiln_fail(error, KILN_ERROR_FORMAT, "%s: no JPEG, PNG, PGM or PPM picture%s", path,
-                           file_instead(bytes));
+    } else if (status == KILN_OK) {
+        status = picture_check(bytes, &why);
+        status =
+            status == KILN_OK ? KILN_OK : kiln_fail(error, status, "%s: %s", path, why.message);
     }
     *out_content = status == KILN_OK ? XXH3_64bits(bytes.data, bytes.size) : 0;
     file_unmap(bytes);

@@ -1,80 +1,61 @@
 /* One rule a kernel: the ONNX nodes that say the same, or why there are none. */
 #include "compiler/export/exporting.h"
 
-/* There is no default: the compiler warns of a kernel that is forgotten. */
+#include <assert.h>
+
+/* A new kernel has a line here: FORM with its function, or NONE with the reason. */
+#define RULES(FORM, NONE)                                                                          \
+    FORM(COPY, export_copy)                                                                        \
+    FORM(CAST, export_cast)                                                                        \
+    FORM(CONV_2D, export_conv)                                                                     \
+    NONE(DECONV_2D, "no rule is written for transposed convolutions")                              \
+    FORM(FULLY_CONNECTED, export_dense)                                                            \
+    FORM(MAX_POOL_2D, export_pool)                                                                 \
+    FORM(AVERAGE_POOL_2D, export_pool)                                                             \
+    FORM(POOL_ND, export_pool_nd)                                                                  \
+    FORM(GLOBAL_AVERAGE_POOL, export_global_pool)                                                  \
+    FORM(UNARY, export_unary)                                                                      \
+    FORM(BINARY, export_binary)                                                                    \
+    FORM(PRELU, export_prelu)                                                                      \
+    FORM(SOFTMAX, export_softmax)                                                                  \
+    FORM(WHERE, export_where)                                                                      \
+    FORM(MATMUL, export_matmul)                                                                    \
+    FORM(REDUCE, export_reduce)                                                                    \
+    FORM(ARG_REDUCE, export_arg_reduce)                                                            \
+    NONE(TOP_K, "no rule is written for the largest elements along an axis")                       \
+    FORM(INSTANCE_NORM, export_instance_norm)                                                      \
+    NONE(LAYER_NORM, "no rule is written for layer normalization")                                 \
+    FORM(LP_NORM, export_lp_norm)                                                                  \
+    FORM(LRN, export_lrn)                                                                          \
+    FORM(GATHER, export_gather)                                                                    \
+    NONE(REMAP, "ONNX takes no table of indices for each dimension")                               \
+    NONE(RESAMPLE, "ONNX takes no table of weights for each position")                             \
+    NONE(RESIZE_BILINEAR, "no rule is written for resizing")                                       \
+    NONE(CONV_ND, "no rule is written for convolutions over volumes")                              \
+    FORM(QUANTIZE, export_quantize)                                                                \
+    FORM(QUANTIZE_RANGE, export_quantize_range)                                                    \
+    FORM(CUMULATIVE_SUM, export_cumulative_sum)                                                    \
+    FORM(GATHER_ELEMENTS, export_gather)                                                           \
+    FORM(GATHER_ND, export_gather_nd)                                                              \
+    FORM(SCATTER_ELEMENTS, export_scatter)                                                         \
+    FORM(SCATTER_ND, export_scatter)                                                               \
+    FORM(GRID_SAMPLE, export_grid_sample)                                                          \
+    FORM(ROI_ALIGN, export_roi_align)
+
+typedef struct export_rule {
+    kiln_status (*form)(exporting *x); /* NULL: there is none */
+    const char *reason;
+} export_rule;
+
+#define FORM(kernel, function) [KILN_KERNEL_##kernel] = {.form = (function)},
+#define NONE(kernel, why) [KILN_KERNEL_##kernel] = {.reason = (why)},
+static const export_rule rules[KILN_KERNEL_COUNT] = {RULES(FORM, NONE)};
+
+#define BIT(kernel, rule) | UINT64_C(1) << KILN_KERNEL_##kernel
+static_assert((0 RULES(BIT, BIT)) == (UINT64_C(1) << KILN_KERNEL_COUNT) - 1,
+              "each kernel has a rule of export, or the reason why there is none");
+
 kiln_status export_step(exporting *x) {
-    switch ((kiln_kernel)x->step->kernel) {
-    case KILN_KERNEL_COPY:
-        return export_copy(x);
-    case KILN_KERNEL_CAST:
-        return export_cast(x);
-    case KILN_KERNEL_CONV_2D:
-        return export_conv(x);
-    case KILN_KERNEL_FULLY_CONNECTED:
-        return export_dense(x);
-    case KILN_KERNEL_MAX_POOL_2D:
-    case KILN_KERNEL_AVERAGE_POOL_2D:
-        return export_pool(x);
-    case KILN_KERNEL_POOL_ND:
-        return export_pool_nd(x);
-    case KILN_KERNEL_GLOBAL_AVERAGE_POOL:
-        return export_global_pool(x);
-    case KILN_KERNEL_UNARY:
-        return export_unary(x);
-    case KILN_KERNEL_BINARY:
-        return export_binary(x);
-    case KILN_KERNEL_PRELU:
-        return export_prelu(x);
-    case KILN_KERNEL_SOFTMAX:
-        return export_softmax(x);
-    case KILN_KERNEL_WHERE:
-        return export_where(x);
-    case KILN_KERNEL_MATMUL:
-        return export_matmul(x);
-    case KILN_KERNEL_REDUCE:
-        return export_reduce(x);
-    case KILN_KERNEL_ARG_REDUCE:
-        return export_arg_reduce(x);
-    case KILN_KERNEL_INSTANCE_NORM:
-        return export_instance_norm(x);
-    case KILN_KERNEL_LP_NORM:
-        return export_lp_norm(x);
-    case KILN_KERNEL_LRN:
-        return export_lrn(x);
-    case KILN_KERNEL_GATHER:
-    case KILN_KERNEL_GATHER_ELEMENTS:
-        return export_gather(x);
-    case KILN_KERNEL_QUANTIZE:
-        return export_quantize(x);
-    case KILN_KERNEL_QUANTIZE_RANGE:
-        return export_quantize_range(x);
-    case KILN_KERNEL_CUMULATIVE_SUM:
-        return export_cumulative_sum(x);
-    case KILN_KERNEL_GATHER_ND:
-        return export_gather_nd(x);
-    case KILN_KERNEL_SCATTER_ELEMENTS:
-    case KILN_KERNEL_SCATTER_ND:
-        return export_scatter(x);
-    case KILN_KERNEL_GRID_SAMPLE:
-        return export_grid_sample(x);
-    case KILN_KERNEL_ROI_ALIGN:
-        return export_roi_align(x);
-    case KILN_KERNEL_DECONV_2D:
-        return export_fail(x, "no rule is written for transposed convolutions");
-    case KILN_KERNEL_TOP_K:
-        return export_fail(x, "no rule is written for the largest elements along an axis");
-    case KILN_KERNEL_LAYER_NORM:
-        return export_fail(x, "no rule is written for layer normalization");
-    case KILN_KERNEL_REMAP:
-        return export_fail(x, "ONNX takes no table of indices for each dimension");
-    case KILN_KERNEL_RESAMPLE:
-        return export_fail(x, "ONNX takes no table of weights for each position");
-    case KILN_KERNEL_RESIZE_BILINEAR:
-        return export_fail(x, "no rule is written for resizing");
-    case KILN_KERNEL_CONV_ND:
-        return export_fail(x, "no rule is written for convolutions over volumes");
-    case KILN_KERNEL_COUNT:
-        break;
-    }
-    return export_fail(x, "there is no such kernel");
+    const export_rule *rule = &rules[x->step->kernel];
+    return rule->form != NULL ? rule->form(x) : export_fail(x, "%s", rule->reason);
 }

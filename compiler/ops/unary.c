@@ -1,63 +1,68 @@
-/* Elementwise functions of one tensor: one specification a function, the rows share the rest. */
+/* Elementwise functions of one tensor: one line an operator, which share the rest. */
 #include "compiler/ops/unary.h"
 #include "compiler/ops/support.h"
 
 #include <math.h>
 #include <string.h>
 
-/* ---- The functions ------------------------------------------------------------------------- */
+/* ---- The operators ------------------------------------------------------------------------- */
 
 /* NaN stays, as it does not in fmax and fmin. */
 static double bounded(double x, double low, double high) {
     return x < low ? low : x > high ? high : x;
 }
 
-/* f_NAME is the value at x; a and b are the operator's parameters, if it has any. */
-#define FUNCTION(name, value)                                                                      \
-    static double f_##name(double x, double a, double b) {                                         \
-        (void)a, (void)b;                                                                          \
-        return value;                                                                              \
-    }
+/* Each has its name, its first opset, the kernel's function, the types it takes and its value at x.
+ * Then come its parameters a and b: the attribute, or NULL where the value is fixed, and the value
+ * by default. */
+#define OPERATORS(F)                                                                               \
+    F(LeakyRelu, 6, LEAKY_RELU, MASK_F32, x < 0 ? a * x : x, "alpha", 0.01f, NULL, 0)              \
+    F(Elu, 6, ELU, MASK_F32, x < 0 ? a * (exp(x) - 1) : x, "alpha", 1.0f, NULL, 0)                 \
+    F(Selu, 6, SELU, MASK_F32, (x < 0 ? a * (exp(x) - 1) : x) * b, "alpha",                        \
+      1.67326319217681884765625f, "gamma", 1.05070102214813232421875f)                             \
+    F(Celu, 12, CELU, MASK_F32, x > 0 ? x : a * (exp(x / a) - 1), "alpha", 1.0f, NULL, 0)          \
+    F(Sigmoid, 6, SIGMOID, MASK_F32, 1 / (1 + exp(-x)), NULL, 0, NULL, 0)                          \
+    F(HardSigmoid, 6, HARD_SIGMOID, MASK_F32, bounded(b + a * x, 0, 1), "alpha", 0.2f, "beta",     \
+      0.5f)                                                                                        \
+    F(HardSwish, 14, HARD_SWISH, MASK_F32, bounded(x / 6 + 0.5, 0, 1) * x, NULL, 0, NULL, 0)       \
+    F(Mish, 18, MISH, MASK_F32, tanh(log1p(exp(x))) * x, NULL, 0, NULL, 0)                         \
+    F(Tanh, 6, TANH, MASK_F32, tanh(x), NULL, 0, NULL, 0)                                          \
+    F(Softplus, 1, SOFTPLUS, MASK_F32, fmax(x, 0) + log1p(exp(-fabs(x))), NULL, 0, NULL, 0)        \
+    F(Softsign, 1, SOFTSIGN, MASK_F32, x / (1 + fabs(x)), NULL, 0, NULL, 0)                        \
+    F(Erf, 9, ERF, MASK_F32, erf(x), NULL, 0, NULL, 0)                                             \
+    F(Sqrt, 6, SQRT, MASK_F32, sqrt(x), NULL, 0, NULL, 0)                                          \
+    F(Exp, 6, EXP, MASK_F32, exp(x), NULL, 0, NULL, 0)                                             \
+    F(Log, 6, LOG, MASK_F32, log(x), NULL, 0, NULL, 0)                                             \
+    F(Abs, 6, ABS, MASK_NUMBERS, fabs(x), NULL, 0, NULL, 0)                                        \
+    F(Neg, 6, NEG, MASK_NUMBERS, -x, NULL, 0, NULL, 0)                                             \
+    F(Reciprocal, 6, RECIPROCAL, MASK_F32, 1 / x, NULL, 0, NULL, 0)                                \
+    F(Floor, 6, FLOOR, MASK_F32, floor(x), NULL, 0, NULL, 0)                                       \
+    F(Ceil, 6, CEIL, MASK_F32, ceil(x), NULL, 0, NULL, 0)                                          \
+    F(Round, 11, ROUND, MASK_F32, nearbyint(x), NULL, 0, NULL, 0)                                  \
+    F(Sign, 9, SIGN, MASK_NUMBERS, isnan(x) ? x : (x > 0) - (x < 0), NULL, 0, NULL, 0)             \
+    F(Relu, 6, CLAMP, MASK_F32, bounded(x, 0, INFINITY), NULL, 0, NULL, INFINITY)                  \
+    F(Gelu, 20, GELU_ERF, MASK_F32, 0.5 * x * (1 + erf(x / sqrt(2.0))), NULL, 0, NULL, 0)          \
+    F(Sin, 7, SIN, MASK_F32, sin(x), NULL, 0, NULL, 0)                                             \
+    F(Cos, 7, COS, MASK_F32, cos(x), NULL, 0, NULL, 0)                                             \
+    F(Tan, 7, TAN, MASK_F32, tan(x), NULL, 0, NULL, 0)                                             \
+    F(Asin, 7, ASIN, MASK_F32, asin(x), NULL, 0, NULL, 0)                                          \
+    F(Acos, 7, ACOS, MASK_F32, acos(x), NULL, 0, NULL, 0)                                          \
+    F(Atan, 7, ATAN, MASK_F32, atan(x), NULL, 0, NULL, 0)                                          \
+    F(Sinh, 9, SINH, MASK_F32, sinh(x), NULL, 0, NULL, 0)                                          \
+    F(Cosh, 9, COSH, MASK_F32, cosh(x), NULL, 0, NULL, 0)                                          \
+    F(Asinh, 9, ASINH, MASK_F32, asinh(x), NULL, 0, NULL, 0)                                       \
+    F(Acosh, 9, ACOSH, MASK_F32, acosh(x), NULL, 0, NULL, 0)                                       \
+    F(Atanh, 9, ATANH, MASK_F32, atanh(x), NULL, 0, NULL, 0)                                       \
+    F(ThresholdedRelu, 10, THRESHOLDED_RELU, MASK_F32, x > a ? x : 0, "alpha", 1.0f, NULL, 0)      \
+    F(Shrink, 9, SHRINK, MASK_F32, -x > a ? x + b : x > a ? x - b : 0, "lambd", 0.5f, "bias", 0)
 
-FUNCTION(relu, bounded(x, 0, INFINITY))
-FUNCTION(leaky, x < 0 ? a * x : x)
-FUNCTION(elu, x < 0 ? a * (exp(x) - 1) : x)
-FUNCTION(selu, (x < 0 ? a * (exp(x) - 1) : x) * b)
-FUNCTION(celu, x > 0 ? x : a * (exp(x / a) - 1))
-FUNCTION(sigmoid, 1 / (1 + exp(-x)))
-FUNCTION(hard_sigmoid, bounded(b + a * x, 0, 1))
-FUNCTION(hard_swish, bounded(x / 6 + 0.5, 0, 1) * x)
-FUNCTION(mish, tanh(log1p(exp(x))) * x)
-FUNCTION(tanh, tanh(x))
-FUNCTION(softplus, fmax(x, 0) + log1p(exp(-fabs(x))))
-FUNCTION(softsign, x / (1 + fabs(x)))
-FUNCTION(erf, erf(x))
-FUNCTION(sqrt, sqrt(x))
-FUNCTION(exp, exp(x))
-FUNCTION(log, log(x))
-FUNCTION(abs, fabs(x))
-FUNCTION(neg, -x)
-FUNCTION(reciprocal, 1 / x)
-FUNCTION(floor, floor(x))
-FUNCTION(ceil, ceil(x))
-FUNCTION(round, nearbyint(x))
-FUNCTION(sign, isnan(x) ? x : (x > 0) - (x < 0))
-FUNCTION(swish, x / (1 + exp(-a * x)))
-FUNCTION(gelu, 0.5 * x * (1 + erf(x / sqrt(2.0))))
-FUNCTION(gelu_tanh, 0.5 * x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))))
-FUNCTION(sin, sin(x))
-FUNCTION(cos, cos(x))
-FUNCTION(tan, tan(x))
-FUNCTION(asin, asin(x))
-FUNCTION(acos, acos(x))
-FUNCTION(atan, atan(x))
-FUNCTION(sinh, sinh(x))
-FUNCTION(cosh, cosh(x))
-FUNCTION(asinh, asinh(x))
-FUNCTION(acosh, acosh(x))
-FUNCTION(atanh, atanh(x))
-FUNCTION(thresholded_relu, x > a ? x : 0)
-FUNCTION(shrink, -x > a ? x + b : x > a ? x - b : 0)
+/* Swish is made by passes. */
+#define SWISH(F) F(Swish, 1, SWISH, MASK_F32, x / (1 + exp(-a * x)), "alpha", 1.0f, NULL, 0)
+
+/* GeluTanh is Gelu with the attribute approximate = "tanh". */
+#define GELU_TANH(F)                                                                               \
+    F(GeluTanh, 20, GELU_TANH, MASK_F32,                                                           \
+      0.5 * x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))), NULL, 0, NULL, 0)
 
 typedef struct unary_spec {
     const char *name;
@@ -68,62 +73,31 @@ typedef struct unary_spec {
     double (*f)(double x, double a, double b);
 } unary_spec;
 
-static const unary_spec specs[] = {
-    {"LeakyRelu", KILN_UNARY_LEAKY_RELU, MASK_F32, "alpha", NULL, 0.01f, 0, f_leaky},
-    {"Elu", KILN_UNARY_ELU, MASK_F32, "alpha", NULL, 1.0f, 0, f_elu},
-    {"Selu", KILN_UNARY_SELU, MASK_F32, "alpha", "gamma", 1.67326319217681884765625f,
-     1.05070102214813232421875f, f_selu},
-    {"Celu", KILN_UNARY_CELU, MASK_F32, "alpha", NULL, 1.0f, 0, f_celu},
-    {"Sigmoid", KILN_UNARY_SIGMOID, MASK_F32, NULL, NULL, 0, 0, f_sigmoid},
-    {"HardSigmoid", KILN_UNARY_HARD_SIGMOID, MASK_F32, "alpha", "beta", 0.2f, 0.5f, f_hard_sigmoid},
-    {"HardSwish", KILN_UNARY_HARD_SWISH, MASK_F32, NULL, NULL, 0, 0, f_hard_swish},
-    {"Mish", KILN_UNARY_MISH, MASK_F32, NULL, NULL, 0, 0, f_mish},
-    {"Tanh", KILN_UNARY_TANH, MASK_F32, NULL, NULL, 0, 0, f_tanh},
-    {"Softplus", KILN_UNARY_SOFTPLUS, MASK_F32, NULL, NULL, 0, 0, f_softplus},
-    {"Softsign", KILN_UNARY_SOFTSIGN, MASK_F32, NULL, NULL, 0, 0, f_softsign},
-    {"Erf", KILN_UNARY_ERF, MASK_F32, NULL, NULL, 0, 0, f_erf},
-    {"Sqrt", KILN_UNARY_SQRT, MASK_F32, NULL, NULL, 0, 0, f_sqrt},
-    {"Exp", KILN_UNARY_EXP, MASK_F32, NULL, NULL, 0, 0, f_exp},
-    {"Log", KILN_UNARY_LOG, MASK_F32, NULL, NULL, 0, 0, f_log},
-    {"Abs", KILN_UNARY_ABS, MASK_NUMBERS, NULL, NULL, 0, 0, f_abs},
-    {"Neg", KILN_UNARY_NEG, MASK_NUMBERS, NULL, NULL, 0, 0, f_neg},
-    {"Reciprocal", KILN_UNARY_RECIPROCAL, MASK_F32, NULL, NULL, 0, 0, f_reciprocal},
-    {"Floor", KILN_UNARY_FLOOR, MASK_F32, NULL, NULL, 0, 0, f_floor},
-    {"Ceil", KILN_UNARY_CEIL, MASK_F32, NULL, NULL, 0, 0, f_ceil},
-    {"Round", KILN_UNARY_ROUND, MASK_F32, NULL, NULL, 0, 0, f_round},
-    {"Sign", KILN_UNARY_SIGN, MASK_NUMBERS, NULL, NULL, 0, 0, f_sign},
-    {"Swish", KILN_UNARY_SWISH, MASK_F32, "alpha", NULL, 1.0f, 0, f_swish},
-    {"Relu", KILN_UNARY_CLAMP, MASK_F32, NULL, NULL, 0, INFINITY, f_relu},
-    {"Gelu", KILN_UNARY_GELU_ERF, MASK_F32, NULL, NULL, 0, 0, f_gelu},
-    {"Sin", KILN_UNARY_SIN, MASK_F32, NULL, NULL, 0, 0, f_sin},
-    {"Cos", KILN_UNARY_COS, MASK_F32, NULL, NULL, 0, 0, f_cos},
-    {"Tan", KILN_UNARY_TAN, MASK_F32, NULL, NULL, 0, 0, f_tan},
-    {"Asin", KILN_UNARY_ASIN, MASK_F32, NULL, NULL, 0, 0, f_asin},
-    {"Acos", KILN_UNARY_ACOS, MASK_F32, NULL, NULL, 0, 0, f_acos},
-    {"Atan", KILN_UNARY_ATAN, MASK_F32, NULL, NULL, 0, 0, f_atan},
-    {"Sinh", KILN_UNARY_SINH, MASK_F32, NULL, NULL, 0, 0, f_sinh},
-    {"Cosh", KILN_UNARY_COSH, MASK_F32, NULL, NULL, 0, 0, f_cosh},
-    {"Asinh", KILN_UNARY_ASINH, MASK_F32, NULL, NULL, 0, 0, f_asinh},
-    {"Acosh", KILN_UNARY_ACOSH, MASK_F32, NULL, NULL, 0, 0, f_acosh},
-    {"Atanh", KILN_UNARY_ATANH, MASK_F32, NULL, NULL, 0, 0, f_atanh},
-    {"ThresholdedRelu", KILN_UNARY_THRESHOLDED_RELU, MASK_F32, "alpha", NULL, 1.0f, 0,
-     f_thresholded_relu},
-    {"Shrink", KILN_UNARY_SHRINK, MASK_F32, "lambd", "bias", 0.5f, 0, f_shrink},
-};
-
-static const unary_spec gelu_tanh = {"Gelu", KILN_UNARY_GELU_TANH, MASK_F32, NULL, NULL, 0,
-                                     0,      f_gelu_tanh};
-
-static const unary_spec *spec_of(const node *n) {
-    if (strcmp(n->op->name, "Gelu") == 0 &&
-        strcmp(node_string(n, "approximate", "none"), "tanh") == 0) {
-        return &gelu_tanh;
+#define FUNCTION(name, opset, kernel, types, value, alpha, alpha_default, beta, beta_default)      \
+    static double value_of_##name(double x, double a, double b) {                                  \
+        (void)a, (void)b;                                                                          \
+        return value;                                                                              \
     }
+OPERATORS(FUNCTION)
+SWISH(FUNCTION)
+GELU_TANH(FUNCTION)
+
+#define SPEC(name, opset, kernel, types, value, alpha, alpha_default, beta, beta_default)          \
+    {#name, KILN_UNARY_##kernel, types, alpha, beta, alpha_default, beta_default, value_of_##name},
+static const unary_spec specs[] = {OPERATORS(SPEC) SWISH(SPEC) GELU_TANH(SPEC)};
+
+static const unary_spec *find_spec(const char *name) {
     const unary_spec *spec = specs;
-    while (strcmp(spec->name, n->op->name) != 0) {
+    while (strcmp(spec->name, name) != 0) {
         spec++;
     }
     return spec;
+}
+
+static const unary_spec *spec_of(const node *n) {
+    bool tanh = strcmp(n->op->name, "Gelu") == 0 &&
+                strcmp(node_string(n, "approximate", "none"), "tanh") == 0;
+    return find_spec(tanh ? "GeluTanh" : n->op->name);
 }
 
 /* ---- What the rows share ------------------------------------------------------------------- */
@@ -198,54 +172,18 @@ static kiln_status lower_not(lowering *l, node *n) {
 
 /* ---- Rows ---------------------------------------------------------------------------------- */
 
-/* For an operator that has a specification. */
-#define ROW(op_name, opset, extra)                                                                 \
+#define ROW_OF(op_name, opset, its_flags)                                                          \
     {                                                                                              \
         op_name, opset, OP_INPUTS(1, 1), OP_OUTPUTS(1, 1),                                         \
-            .layout = OP_ANY, .flags = OP_ELEMENTWISE | (extra), .infer = infer_unary,             \
+            .layout = OP_ANY, .flags = OP_ELEMENTWISE | (its_flags), .infer = infer_unary,         \
             .evaluate = evaluate_unary, .lower = lower_unary                                       \
     }
+#define ROW(name, opset, kernel, types, value, alpha, alpha_default, beta, beta_default)           \
+    ROW_OF(#name, opset, 0),
 
 const op ops_unary[] = {
-    ROW("Relu", 6, 0),
-    ROW("LeakyRelu", 6, 0),
-    ROW("Elu", 6, 0),
-    ROW("Selu", 6, 0),
-    ROW("Celu", 12, 0),
-    ROW("Sigmoid", 6, 0),
-    ROW("HardSigmoid", 6, 0),
-    ROW("HardSwish", 14, 0),
-    ROW("Mish", 18, 0),
-    ROW("Gelu", 20, 0),
-    ROW("Tanh", 6, 0),
-    ROW("Softplus", 1, 0),
-    ROW("Softsign", 1, 0),
-    ROW("Erf", 9, 0),
-    ROW("Sqrt", 6, 0),
-    ROW("Exp", 6, 0),
-    ROW("Log", 6, 0),
-    ROW("Abs", 6, 0),
-    ROW("Neg", 6, 0),
-    ROW("Reciprocal", 6, 0),
-    ROW("Floor", 6, 0),
-    ROW("Ceil", 6, 0),
-    ROW("Round", 11, 0),
-    ROW("Sign", 9, 0),
-    ROW("Swish", 1, OP_NOT_ONNX),
-    ROW("Sin", 7, 0),
-    ROW("Cos", 7, 0),
-    ROW("Tan", 7, 0),
-    ROW("Asin", 7, 0),
-    ROW("Acos", 7, 0),
-    ROW("Atan", 7, 0),
-    ROW("Sinh", 9, 0),
-    ROW("Cosh", 9, 0),
-    ROW("Asinh", 9, 0),
-    ROW("Acosh", 9, 0),
-    ROW("Atanh", 9, 0),
-    ROW("ThresholdedRelu", 10, 0),
-    ROW("Shrink", 9, 0),
     {"Not", 1, OP_INPUTS(1, 1), OP_OUTPUTS(1, 1), .layout = OP_ANY, .flags = OP_ELEMENTWISE,
      .infer = infer_not, .evaluate = evaluate_not, .lower = lower_not},
+    OPERATORS(ROW) ROW_OF("Swish", 1, OP_NOT_ONNX),
     {.name = NULL},
 };

@@ -330,6 +330,7 @@ void comparison_free(comparison *c) {
     }
     for (size_t k = 0; c->out != NULL && k < c->plan_outputs; k++) {
         free(c->out[k].data);
+        free(c->output_spread != NULL ? c->output_spread[k] : NULL);
     }
     for (size_t k = 0; k < c->record_count; k++) {
         free(c->records[k].data);
@@ -339,6 +340,7 @@ void comparison_free(comparison *c) {
     free(c->inputs);
     free(c->in);
     free(c->out);
+    free(c->output_spread);
     free(c->records);
     graph_free(c->reference);
 }

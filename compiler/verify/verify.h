@@ -47,6 +47,7 @@ typedef struct comparison {
     recorded *records;
     size_t record_count, record_capacity;
     kiln_status observed;
+    double **output_spread; /* an output's elements; NULL until it is measured */
 } comparison;
 
 /* Where a reference's tensor stands (tensor.mark): */
@@ -83,6 +84,10 @@ double next_noise(uint64_t *inout_state);
 kiln_status verification_open_plan(verification *v);
 /* Runs the plan on the comparison's inputs; records what its steps and outputs hold. */
 kiln_status comparison_run(comparison *c);
+
+/* stability.c: makes c->output_spread, how far each element of an output may be off in any correct
+ * implementation. Costs a few runs. */
+kiln_status measure_output_spread(comparison *c);
 
 /* condition.c: how far each element of t moves when what it is computed from is off by the errors
  * that f32 arithmetic may make. KILN_ERROR_UNSUPPORTED: cannot be told. */

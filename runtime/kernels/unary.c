@@ -1,6 +1,6 @@
-/* UNARY: ukernels or XNNPACK where they have the function, else plain C. Rows that lie one after
- * the other are taken for one. */
-#include "runtime/kernels/xnnpack.h"
+/* UNARY: micro-kernels, libm for the trigonometric functions. Rows that lie one after the other are
+ * taken for one. */
+#include "runtime/kernels/kernel.h"
 #include "runtime/ukernels/ukernels.h"
 
 #include <math.h>
@@ -22,10 +22,6 @@ static bool is_test(uint32_t op) {
     return op == KILN_UNARY_IS_NAN || op == KILN_UNARY_IS_INF;
 }
 
-static bool on_xnnpack(const kernel_call *call) {
-    return call->inputs[0].dtype == KILN_F32 && xnnpack_has_unary(call->params);
-}
-
 static kiln_status check(const kernel_call *call, kiln_error *error) {
     const kiln_unary_params *p = call->params;
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
@@ -40,98 +36,55 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
     return KILN_OK;
 }
 
-static kiln_status prepare(kernel_call *call, kiln_error *error) {
-    return on_xnnpack(call) ? xnnpack_create_unary(call, call->params, error) : KILN_OK;
-}
+/* ---- f32 ------------------------------------------------------------------------------------ */
 
-static kiln_status bind(kernel_call *call, kiln_error *error) {
-    return on_xnnpack(call) ? xnnpack_setup_rows(call, error) : KILN_OK;
-}
+/* 1 + the micro-kernels' number. */
+static const uint8_t in_ukernels[KILN_UNARY_COUNT] = {
+    [KILN_UNARY_CLAMP] = 1 + UNARY_CLAMP,
+    [KILN_UNARY_LEAKY_RELU] = 1 + UNARY_LEAKY_RELU,
+    [KILN_UNARY_ELU] = 1 + UNARY_ELU,
+    [KILN_UNARY_SELU] = 1 + UNARY_SELU,
+    [KILN_UNARY_CELU] = 1 + UNARY_CELU,
+    [KILN_UNARY_SIGMOID] = 1 + UNARY_SIGMOID,
+    [KILN_UNARY_HARD_SIGMOID] = 1 + UNARY_HARD_SIGMOID,
+    [KILN_UNARY_HARD_SWISH] = 1 + UNARY_HARD_SWISH,
+    [KILN_UNARY_MISH] = 1 + UNARY_MISH,
+    [KILN_UNARY_GELU_ERF] = 1 + UNARY_GELU_ERF,
+    [KILN_UNARY_GELU_TANH] = 1 + UNARY_GELU_TANH,
+    [KILN_UNARY_TANH] = 1 + UNARY_TANH,
+    [KILN_UNARY_SOFTPLUS] = 1 + UNARY_SOFTPLUS,
+    [KILN_UNARY_SOFTSIGN] = 1 + UNARY_SOFTSIGN,
+    [KILN_UNARY_ERF] = 1 + UNARY_ERF,
+    [KILN_UNARY_SQRT] = 1 + UNARY_SQRT,
+    [KILN_UNARY_EXP] = 1 + UNARY_EXP,
+    [KILN_UNARY_LOG] = 1 + UNARY_LOG,
+    [KILN_UNARY_ABS] = 1 + UNARY_ABS,
+    [KILN_UNARY_NEG] = 1 + UNARY_NEG,
+    [KILN_UNARY_RECIPROCAL] = 1 + UNARY_RECIPROCAL,
+    [KILN_UNARY_FLOOR] = 1 + UNARY_FLOOR,
+    [KILN_UNARY_CEIL] = 1 + UNARY_CEIL,
+    [KILN_UNARY_ROUND] = 1 + UNARY_ROUND,
+    [KILN_UNARY_SIGN] = 1 + UNARY_SIGN,
+    [KILN_UNARY_SWISH] = 1 + UNARY_SWISH,
+    [KILN_UNARY_SQUARE] = 1 + UNARY_SQUARE,
+    [KILN_UNARY_THRESHOLDED_RELU] = 1 + UNARY_THRESHOLDED_RELU,
+    [KILN_UNARY_SHRINK] = 1 + UNARY_SHRINK,
+};
 
-/* ---- Plain C ------------------------------------------------------------------------------- */
-
-static float sigmoid(float x) {
-    return 1.0f / (1.0f + expf(-x));
-}
-
-/* log(1 + e^x) without overflow. */
-static float softplus(float x) {
-    return fmaxf(x, 0.0f) + log1pf(expf(-fabsf(x)));
-}
-
-static float gelu_tanh(float x) {
-    return 0.5f * x * (1.0f + tanhf(0.7978845608f * (x + 0.044715f * x * x * x)));
-}
-
-static float sign(float x) {
-    return isnan(x) ? x : (float)((x > 0.0f) - (x < 0.0f));
-}
-
-#define EACH(op, expression)                                                                       \
-    case op:                                                                                       \
-        for (size_t k = 0; k < count; k++) {                                                       \
-            float v = x[k];                                                                        \
-            y[k] = (expression);                                                                   \
-        }                                                                                          \
-        break;
+static float (*const in_libm[KILN_UNARY_COUNT])(float) = {
+    [KILN_UNARY_SIN] = sinf,     [KILN_UNARY_COS] = cosf,     [KILN_UNARY_TAN] = tanf,
+    [KILN_UNARY_ASIN] = asinf,   [KILN_UNARY_ACOS] = acosf,   [KILN_UNARY_ATAN] = atanf,
+    [KILN_UNARY_SINH] = sinhf,   [KILN_UNARY_COSH] = coshf,   [KILN_UNARY_ASINH] = asinhf,
+    [KILN_UNARY_ACOSH] = acoshf, [KILN_UNARY_ATANH] = atanhf,
+};
 
 static void float_row(const kiln_unary_params *p, const float *x, float *y, size_t count) {
-    const elementwise_ukernels *ukernels = ukernels_best()->elementwise;
-    float a = p->alpha, b = p->beta;
-    switch ((kiln_unary_op)p->op) {
-    case KILN_UNARY_CLAMP:
-        ukernels->unary[ELEMENTWISE_CLAMP](x, count, a, b, y);
-        break;
-    case KILN_UNARY_LEAKY_RELU:
-        ukernels->unary[ELEMENTWISE_LEAKY_RELU](x, count, a, b, y);
-        break;
-    case KILN_UNARY_HARD_SIGMOID:
-        ukernels->unary[ELEMENTWISE_HARD_SIGMOID](x, count, a, b, y);
-        break;
-    case KILN_UNARY_HARD_SWISH:
-        ukernels->unary[ELEMENTWISE_HARD_SWISH](x, count, a, b, y);
-        break;
-        EACH(KILN_UNARY_ELU, v < 0.0f ? a * expm1f(v) : v)
-        EACH(KILN_UNARY_SELU, b * (v < 0.0f ? a * expm1f(v) : v))
-        EACH(KILN_UNARY_CELU, v > 0.0f ? v : a * expm1f(v / a))
-        EACH(KILN_UNARY_SIGMOID, sigmoid(v))
-        EACH(KILN_UNARY_MISH, v * tanhf(softplus(v)))
-        EACH(KILN_UNARY_GELU_ERF, 0.5f * v * (1.0f + erff(v * 0.70710678f)))
-        EACH(KILN_UNARY_GELU_TANH, gelu_tanh(v))
-        EACH(KILN_UNARY_TANH, tanhf(v))
-        EACH(KILN_UNARY_SOFTPLUS, softplus(v))
-        EACH(KILN_UNARY_SOFTSIGN, v / (1.0f + fabsf(v)))
-        EACH(KILN_UNARY_ERF, erff(v))
-        EACH(KILN_UNARY_SQRT, sqrtf(v))
-        EACH(KILN_UNARY_EXP, expf(v))
-        EACH(KILN_UNARY_LOG, logf(v))
-        EACH(KILN_UNARY_ABS, fabsf(v))
-        EACH(KILN_UNARY_NEG, -v)
-        EACH(KILN_UNARY_RECIPROCAL, 1.0f / v)
-        EACH(KILN_UNARY_FLOOR, floorf(v))
-        EACH(KILN_UNARY_CEIL, ceilf(v))
-        EACH(KILN_UNARY_ROUND, rintf(v))
-        EACH(KILN_UNARY_SIGN, sign(v))
-        EACH(KILN_UNARY_SWISH, v * sigmoid(a * v))
-        EACH(KILN_UNARY_SQUARE, v * v)
-        EACH(KILN_UNARY_SIN, sinf(v))
-        EACH(KILN_UNARY_COS, cosf(v))
-        EACH(KILN_UNARY_TAN, tanf(v))
-        EACH(KILN_UNARY_ASIN, asinf(v))
-        EACH(KILN_UNARY_ACOS, acosf(v))
-        EACH(KILN_UNARY_ATAN, atanf(v))
-        EACH(KILN_UNARY_SINH, sinhf(v))
-        EACH(KILN_UNARY_COSH, coshf(v))
-        EACH(KILN_UNARY_ASINH, asinhf(v))
-        EACH(KILN_UNARY_ACOSH, acoshf(v))
-        EACH(KILN_UNARY_ATANH, atanhf(v))
-        EACH(KILN_UNARY_THRESHOLDED_RELU, v > a ? v : 0.0f)
-        EACH(KILN_UNARY_SHRINK, v < -a ? v + b : v > a ? v - b : 0.0f)
-    case KILN_UNARY_IS_NAN:
-    case KILN_UNARY_IS_INF:
-    case KILN_UNARY_NOT:
-    case KILN_UNARY_COUNT:
-        break;
+    if (in_ukernels[p->op] != 0) {
+        ukernels_best()->unary[in_ukernels[p->op] - 1](x, count, p->alpha, p->beta, y);
+        return;
+    }
+    for (size_t k = 0; k < count; k++) {
+        y[k] = in_libm[p->op](x[k]);
     }
 }
 
@@ -186,9 +139,7 @@ static void unary_elements(void *context, size_t begin, size_t end) {
 }
 
 static kiln_status run(kernel_call *call, kiln_error *error) {
-    if (on_xnnpack(call)) {
-        return xnnpack_run(call, error);
-    }
+    (void)error;
     unary_task task = {call, call->params};
     const operand *x = &call->inputs[0];
     size_t rows = operand_rows(x, call->batch);
@@ -202,7 +153,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 
 const kernel kernel_unary = {
     .traits = {.name = "unary",
-               .runs_on = "XNNPACK/Kiln",
+               .runs_on = "Kiln",
                .strided_inputs = 1,
                .strided_outputs = 1,
                .in_place_inputs = 1,
@@ -212,8 +163,5 @@ const kernel kernel_unary = {
     .min_outputs = 1,
     .max_outputs = 1,
     .check = check,
-    .prepare = prepare,
-    .bind = bind,
     .run = run,
-    .release = xnnpack_release,
 };

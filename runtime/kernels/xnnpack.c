@@ -166,58 +166,14 @@ kiln_status xnnpack_create_prelu(kernel_call *call, kiln_error *error) {
     return created(call, status, op, error);
 }
 
-typedef enum xnn_status (*setup_rows)(xnn_operator_t op, size_t rows, const float *input,
-                                      float *output, pthreadpool_t threadpool);
-typedef enum xnn_status (*create_rows)(size_t channels, size_t input_stride, size_t output_stride,
-                                       uint32_t flags, xnn_operator_t *out_operator);
-
-/* NULL create: the operator has parameters of its own. */
-static const struct {
-    create_rows create;
-    setup_rows setup;
-} unary_rows[KILN_UNARY_COUNT] = {
-    [KILN_UNARY_ELU] = {NULL, xnn_setup_elu_nc_f32},
-    [KILN_UNARY_SIGMOID] = {xnn_create_sigmoid_nc_f32, xnn_setup_sigmoid_nc_f32},
-    [KILN_UNARY_SQRT] = {xnn_create_square_root_nc_f32, xnn_setup_square_root_nc_f32},
-    [KILN_UNARY_ABS] = {xnn_create_abs_nc_f32, xnn_setup_abs_nc_f32},
-    [KILN_UNARY_NEG] = {xnn_create_negate_nc_f32, xnn_setup_negate_nc_f32},
-    [KILN_UNARY_FLOOR] = {xnn_create_floor_nc_f32, xnn_setup_floor_nc_f32},
-    [KILN_UNARY_CEIL] = {xnn_create_ceiling_nc_f32, xnn_setup_ceiling_nc_f32},
-    [KILN_UNARY_ROUND] = {xnn_create_bankers_rounding_nc_f32, xnn_setup_bankers_rounding_nc_f32},
-    [KILN_UNARY_SQUARE] = {xnn_create_square_nc_f32, xnn_setup_square_nc_f32},
-};
-
-bool xnnpack_has_unary(const kiln_unary_params *p) {
-    if (p->op >= KILN_UNARY_COUNT || unary_rows[p->op].setup == NULL) {
-        return false;
-    }
-    return p->op != KILN_UNARY_ELU || (isnormal(p->alpha) && p->alpha > 0.0f);
-}
-
-kiln_status xnnpack_create_unary(kernel_call *call, const kiln_unary_params *p, kiln_error *error) {
-    const operand *x = &call->inputs[0], *y = &call->outputs[0];
-    xnn_operator_t op = NULL;
-    enum xnn_status status =
-        p->op == KILN_UNARY_ELU
-            ? xnn_create_elu_nc_f32(x->row, x->row_stride, y->row_stride, p->alpha, 0, &op)
-            : unary_rows[p->op].create(x->row, x->row_stride, y->row_stride, 0, &op);
-    return created(call, status, op, error);
-}
-
-static setup_rows find_setup(const kernel_call *call) {
-    switch (call->step->kernel) {
-    case KILN_KERNEL_SOFTMAX:
-        return xnn_setup_softmax_nc_f32;
-    case KILN_KERNEL_PRELU:
-        return xnn_setup_prelu_nc_f32;
-    default:
-        return unary_rows[((const kiln_unary_params *)call->params)->op].setup;
-    }
-}
+typedef enum xnn_status setup_rows(xnn_operator_t op, size_t rows, const float *input,
+                                   float *output, pthreadpool_t threadpool);
 
 kiln_status xnnpack_setup_rows(kernel_call *call, kiln_error *error) {
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
     size_t rows = operand_rows(x, call->batch);
-    return check(call, find_setup(call)(call->state, rows, x->data, y->data, call->threadpool),
+    setup_rows *setup = call->step->kernel == KILN_KERNEL_SOFTMAX ? xnn_setup_softmax_nc_f32
+                                                                  : xnn_setup_prelu_nc_f32;
+    return check(call, setup(call->state, rows, x->data, y->data, call->threadpool),
                  "set up the operator", error);
 }

@@ -28,7 +28,7 @@ kiln_status xnnpack_setup_resize_bilinear(kernel_call *call, kiln_error *error);
 kiln_status xnnpack_create_softmax(kernel_call *call, kiln_error *error);
 kiln_status xnnpack_create_prelu(kernel_call *call, kiln_error *error);
 
-/* Row-wise operators (softmax, PReLU, unary): input 0's rows to output 0's. */
+/* Row-wise operators (softmax, PReLU): input 0's rows to output 0's. */
 kiln_status xnnpack_setup_rows(kernel_call *call, kiln_error *error);
 
 /* y[m][n] = sum over k of a[m][k] b: outside of plans, for training. b lies as [n][k] or, with
@@ -39,10 +39,5 @@ kiln_status xnnpack_create_product(size_t k, size_t n, const float *b, bool b_by
 kiln_status xnnpack_run_product(void *operator_, size_t m, const float *a, float *y,
                                 pthreadpool_t pool, kiln_error *error);
 void xnnpack_delete_product(void *operator_);
-
-/* Has XNNPACK this operation? Then it can be created and set up by rows. */
-bool xnnpack_has_unary(const kiln_unary_params *params);
-kiln_status xnnpack_create_unary(kernel_call *call, const kiln_unary_params *params,
-                                 kiln_error *error);
 
 #endif

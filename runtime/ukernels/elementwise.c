@@ -1,43 +1,9 @@
-/* Elementwise functions. Nothing is read past an operand's end: it may be that of a file. */
+/* Functions of two elements. Nothing is read past an operand's end: it may be that of a file. */
 #include "runtime/ukernels/vector.h"
 
 #include <float.h>
 
 #define WIDTH ((size_t)VECTOR_WIDTH)
-
-INLINE vector load_some(const float *from, size_t count) {
-    vector v = {0};
-    if (count >= WIDTH) {
-        return load(from);
-    }
-    memcpy(&v, from, count * sizeof(float));
-    return v;
-}
-
-INLINE vector apply_unary(elementwise_unary op, vector x, vector alpha, vector beta) {
-    switch (op) {
-    case ELEMENTWISE_CLAMP:
-        return clamp(x, alpha, beta);
-    case ELEMENTWISE_LEAKY_RELU:
-        return choose(x < all(0), x * alpha, x);
-    case ELEMENTWISE_HARD_SIGMOID:
-        return clamp(alpha * x + beta, all(0), all(1));
-    default:
-        return x * clamp(x * all(1.0f / 6) + all(0.5f), all(0), all(1));
-    }
-}
-
-INLINE void unary(elementwise_unary op, const float *x, size_t count, float alpha, float beta,
-                  float *y) {
-    vector a = all(alpha), b = all(beta);
-    size_t k = 0;
-    for (; k + WIDTH <= count; k += WIDTH) {
-        store(y + k, apply_unary(op, load(x + k), a, b));
-    }
-    if (k < count) {
-        store_some(y + k, apply_unary(op, load_some(x + k, count - k), a, b), count - k);
-    }
-}
 
 INLINE mask is_number(vector v) {
     return v == v; /* NOLINT(misc-redundant-expression): not of NaN */
@@ -107,15 +73,6 @@ static bool wild(const float *x, size_t count) {
     return some == 0;
 }
 
-#define UNARY(name, op)                                                                            \
-    static void name(const float *x, size_t count, float alpha, float beta, float *y) {            \
-        unary(op, x, count, alpha, beta, y);                                                       \
-    }
-UNARY(clamp_row, ELEMENTWISE_CLAMP)
-UNARY(leaky_relu_row, ELEMENTWISE_LEAKY_RELU)
-UNARY(hard_sigmoid_row, ELEMENTWISE_HARD_SIGMOID)
-UNARY(hard_swish_row, ELEMENTWISE_HARD_SWISH)
-
 /* Known when compiled, the steps cost no branch in the loop. */
 #define BINARY(name, op)                                                                           \
     static void name(const elementwise_rows *r) {                                                  \
@@ -136,7 +93,6 @@ BINARY(maximum_row, ELEMENTWISE_MAX)
 BINARY(prelu_row, ELEMENTWISE_PRELU)
 
 const elementwise_ukernels UKERNEL(elementwise) = {
-    .unary = {clamp_row, leaky_relu_row, hard_sigmoid_row, hard_swish_row},
     .binary = {add_row, subtract_row, multiply_row, divide_row, minimum_row, maximum_row,
                prelu_row},
     .wild = wild,

@@ -14,4 +14,5 @@ const ukernels UKERNEL(table) = {
     .peak = &UKERNEL(peak),
     .dense = &UKERNEL(dense),
     .elementwise = &UKERNEL(elementwise),
+    .unary = UKERNEL(unary),
 };

@@ -101,14 +101,45 @@ typedef struct dense_ukernels {
     void (*panel[DENSE_WEIGHTS])(size_t n, size_t k, const void *weights, size_t stride, float *to);
 } dense_ukernels;
 
-/* Functions of one element, and of two. A NaN gives NaN. PRELU: b is the slope. */
-typedef enum elementwise_unary {
-    ELEMENTWISE_CLAMP = 0,        /* to [alpha, beta] */
-    ELEMENTWISE_LEAKY_RELU = 1,   /* slope alpha */
-    ELEMENTWISE_HARD_SIGMOID = 2, /* alpha x + beta within [0, 1] */
-    ELEMENTWISE_HARD_SWISH = 3    /* x HARD_SIGMOID(1/6, 1/2) */
-} elementwise_unary;
-#define ELEMENTWISE_UNARY 4
+/* Functions of one element, with the parameters of the plan format's operation of that name. A NaN
+ * gives NaN. */
+typedef enum unary_function {
+    UNARY_CLAMP = 0,
+    UNARY_LEAKY_RELU,
+    UNARY_ELU,
+    UNARY_SELU,
+    UNARY_CELU,
+    UNARY_SIGMOID,
+    UNARY_HARD_SIGMOID,
+    UNARY_HARD_SWISH,
+    UNARY_MISH,
+    UNARY_GELU_ERF,
+    UNARY_GELU_TANH,
+    UNARY_TANH,
+    UNARY_SOFTPLUS,
+    UNARY_SOFTSIGN,
+    UNARY_ERF,
+    UNARY_SQRT,
+    UNARY_EXP,
+    UNARY_LOG,
+    UNARY_ABS,
+    UNARY_NEG,
+    UNARY_RECIPROCAL,
+    UNARY_FLOOR,
+    UNARY_CEIL,
+    UNARY_ROUND,
+    UNARY_SIGN,
+    UNARY_SWISH,
+    UNARY_SQUARE,
+    UNARY_THRESHOLDED_RELU,
+    UNARY_SHRINK,
+    UNARY_FUNCTIONS
+} unary_function;
+
+/* y[count] of x[count]; y may be x. */
+typedef void unary_ukernel(const float *x, size_t count, float alpha, float beta, float *y);
+
+/* Functions of two elements; likewise. PRELU: b is the slope. */
 typedef enum elementwise_binary {
     ELEMENTWISE_ADD = 0,
     ELEMENTWISE_SUB = 1,
@@ -130,8 +161,6 @@ typedef struct elementwise_rows {
 } elementwise_rows;
 
 typedef struct elementwise_ukernels {
-    void (*unary[ELEMENTWISE_UNARY])(const float *x, size_t count, float alpha, float beta,
-                                     float *y);
     void (*binary[ELEMENTWISE_BINARY])(const elementwise_rows *rows);
     /* Is something NaN, or +infinity? */
     bool (*wild)(const float *x, size_t count);
@@ -165,6 +194,7 @@ typedef struct ukernels {
     const peak_ukernels *peak;
     const dense_ukernels *dense;
     const elementwise_ukernels *elementwise;
+    unary_ukernel *const *unary; /* [UNARY_FUNCTIONS] */
 } ukernels;
 
 /* How many of `left` rows the next tile of up to mr takes: as few tiles as there can be, the last

@@ -47,6 +47,16 @@ INLINE void store_some(float *to, vector v, size_t count) {
     }
 }
 
+/* At most `count` floats, zeros after them. */
+INLINE vector load_some(const float *from, size_t count) {
+    vector v = {0};
+    if (count >= VECTOR_WIDTH) {
+        return load(from);
+    }
+    memcpy(&v, from, count * sizeof(float));
+    return v;
+}
+
 INLINE vector choose(mask m, vector yes, vector no) {
     return (vector)((m & (mask)yes) | (~m & (mask)no));
 }
@@ -98,5 +108,6 @@ extern global_average_pool_ukernel UKERNEL(global_average_pool);
 extern const peak_ukernels UKERNEL(peak);
 extern const dense_ukernels UKERNEL(dense);
 extern const elementwise_ukernels UKERNEL(elementwise);
+extern unary_ukernel *const UKERNEL(unary)[UNARY_FUNCTIONS];
 
 #endif

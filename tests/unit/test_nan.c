@@ -248,8 +248,8 @@ START_TEST(every_lane_keeps_it) {
                 ck_assert_msg(same(v, y[at]), "%s, %d: %g, expected %g", ukernels_at(l)->name, op,
                               (double)y[at], (double)v);
             }
-            for (int unary = 0; unary < ELEMENTWISE_UNARY; unary++) {
-                e->unary[unary](a, count, 0.5f, 1, y);
+            for (int unary = 0; unary < UNARY_FUNCTIONS; unary++) {
+                ukernels_at(l)->unary[unary](a, count, 0.5f, 1, y);
                 for (size_t k = 0; k < count; k++) {
                     ck_assert(!isnan(a[k]) || isnan(y[k]));
                 }

@@ -1,0 +1,184 @@
+/* Functions of vectors: exp, log and what is made of them. NaN gives NaN, an infinity what the
+ * formula has there. tests/unit/test_unary.c holds each to its error, over all floats:
+ * up to 2 units in the last place; 3 to 5 for products with x (SiLU, Mish, GELU). Below 1e-35
+ * they may be 0.
+ *
+ * Polynomials have the least largest relative error over their range (Remez), coefficients rounded
+ * to f32. exp and log split their arguments as Cody and Waite do; erf far from 0 is 1 - e^p(x). */
+#ifndef KILN_UKERNELS_FUNCTIONS_H
+#define KILN_UKERNELS_FUNCTIONS_H
+
+#include "runtime/ukernels/vector.h"
+
+INLINE vector absolute(vector x) {
+    return (vector)((mask)x & INT32_MAX);
+}
+
+/* |x| with the sign of `sign`. */
+INLINE vector with_sign(vector x, vector sign) {
+    return (vector)((mask)x | ((mask)sign & INT32_MIN));
+}
+
+/* To whole numbers, halves to even: from 2^23 on floats are whole. */
+INLINE vector v_round(vector x) {
+    const vector whole = all(0x1p23f);
+    vector a = absolute(x);
+    return choose(a < whole, with_sign((a + whole) - whole, x), x);
+}
+
+INLINE vector v_floor(vector x) {
+    vector r = v_round(x);
+    return choose(r > x, r - all(1), r);
+}
+
+INLINE vector v_sqrt(vector x) {
+    vector y;
+    UNROLL for (size_t l = 0; l < VECTOR_WIDTH; l++) {
+        y[l] = __builtin_sqrtf(x[l]);
+    }
+    return y;
+}
+
+/* coefficients[0] + coefficients[1] x + ... */
+#define POLYNOMIAL(x, ...)                                                                         \
+    polynomial(x, (const float[]){__VA_ARGS__},                                                    \
+               sizeof((const float[]){__VA_ARGS__}) / sizeof(float))
+INLINE vector polynomial(vector x, const float *coefficients, size_t count) {
+    vector sum = all(coefficients[count - 1]);
+    UNROLL for (size_t k = count - 1; k > 0; k--) {
+        sum = sum * x + all(coefficients[k - 1]);
+    }
+    return sum;
+}
+
+/* x = n ln 2 + high + low, |high| at most half of ln 2. The sum with 1.5 * 2^23 rounds to a whole
+ * number, which then lies in its lowest bits; the product with the high part of ln 2, of 15 bits,
+ * is exact, and low is what the subtraction of the other rounds away. */
+typedef struct reduced {
+    mask n;
+    vector high, low;
+} reduced;
+
+INLINE reduced reduce(vector x) {
+    const vector magic = all(0x1.8p23f);
+    vector shifted = x * all(0x1.715476p0f) + magic, whole = shifted - magic;
+    vector rest = x - whole * all(0x1.62e4p-1f), high = rest - whole * all(0x1.7f7d1cp-20f);
+    return (reduced){(mask)shifted - (mask)magic, high,
+                     (rest - high) - whole * all(0x1.7f7d1cp-20f)};
+}
+
+/* e^(high + low) - 1 of |high| <= ln 2 / 2. */
+INLINE vector small_expm1(reduced r) {
+    vector q = POLYNOMIAL(r.high, 0x1p-1f, 0x1.55552cp-3f, 0x1.555502p-5f, 0x1.1155aap-7f,
+                          0x1.6d2e48p-10f, 0x1.3b8392p-13f);
+    return r.high + (r.high * r.high * q + r.low);
+}
+
+/* e^(x + low), of a small `low`: 0 for x below -104, infinite above 89. The power of 2 comes in two
+ * factors, as the result, not they, may be denormal. */
+INLINE vector exp_of_sum(vector x, vector low) {
+    reduced r = reduce(clamp(x, all(-104), all(89)));
+    mask half = r.n >> 1;
+    r.low += low;
+    return (small_expm1(r) + all(1)) * (vector)((half + 127) << 23) *
+           (vector)((r.n - half + 127) << 23);
+}
+
+INLINE vector v_exp(vector x) {
+    return exp_of_sum(x, all(0));
+}
+
+/* e^x - 1 of x <= 0. */
+INLINE vector negative_expm1(vector x) {
+    reduced r = reduce(LARGER(all(-20), x));
+    vector power = (vector)((r.n + 127) << 23);
+    return power * small_expm1(r) + (power - all(1));
+}
+
+/* Of a positive, finite and normal x, + low. */
+INLINE vector log_of(vector x, vector low) {
+    mask e = ((mask)x - 0x3f3504f3) >> 23; /* x = 2^e m, m from half of sqrt(2) on */
+    vector f = (vector)((mask)x - (e << 23)) - all(1), s = f * f;
+    vector n = __builtin_convertvector(e, vector);
+    vector p = POLYNOMIAL(f, 0x1.555554p-2f, -0x1.000228p-2f, 0x1.99a036p-3f, -0x1.5470b6p-3f,
+                          0x1.22d374p-3f, -0x1.0d9e5ap-3f, 0x1.059626p-3f, -0x1.385c48p-4f);
+    vector tail = f * s * p + n * all(0x1.7f7d1cp-20f) - all(0.5f) * s + low;
+    return n * all(0x1.62e4p-1f) + (f + tail);
+}
+
+INLINE vector v_log(vector x) {
+    const vector infinity = all(__builtin_inff());
+    mask tiny = x < all(0x1p-126f);
+    vector y =
+        log_of(choose(tiny, x * all(0x1p25f), x), choose(tiny, all(-25 * 0x1.62e43p-1f), all(0)));
+    y = choose(x < infinity, y, x);
+    y = choose(x == all(0), -infinity, y);
+    return choose(x < all(0), all(__builtin_nanf("")), y);
+}
+
+/* log(1 + z) of z from 0 to 1: what 1 + z loses is given back. */
+INLINE vector small_log1p(vector z) {
+    vector u = all(1) + z;
+    return log_of(u, (z - (u - all(1))) / u);
+}
+
+INLINE vector v_sigmoid(vector x) {
+    return all(1) / (all(1) + v_exp(-x));
+}
+
+/* x sigmoid(at) */
+INLINE vector times_sigmoid(vector x, vector at) {
+    return x / (all(1) + v_exp(-at));
+}
+
+INLINE vector v_tanh(vector x) {
+    vector a = absolute(x), s = x * x;
+    vector near = x + x * s *
+                          POLYNOMIAL(s, -0x1.555532p-2f, 0x1.1106f6p-3f, -0x1.b835a4p-5f,
+                                     0x1.51f8cep-6f, -0x1.750ce4p-8f);
+    vector far = all(1) - all(2) / (all(1) + v_exp(a + a));
+    return choose(a < all(0.625f), near, with_sign(far, x));
+}
+
+INLINE vector v_softplus(vector x) {
+    return LARGER(all(0), x) + small_log1p(v_exp(-absolute(x)));
+}
+
+/* x tanh(softplus(x)) = x ((1 + e^x)^2 - 1) / ((1 + e^x)^2 + 1), which is x from 20 on. */
+INLINE vector v_mish(vector x) {
+    vector e = v_exp(SMALLER(all(20), x)), above = e * (e + all(2));
+    return x * (above / (above + all(2)));
+}
+
+INLINE vector v_erf(vector x) {
+    vector a = absolute(x), s = x * x;
+    vector near = x + x * POLYNOMIAL(s, 0x1.06eba6p-3f, -0x1.8126eap-2f, 0x1.ce1b0ep-4f,
+                                     -0x1.b69390p-6f, 0x1.476886p-8f, -0x1.3ac5bcp-11f);
+    vector c = SMALLER(all(4), a);
+    vector far = all(1) - v_exp(-POLYNOMIAL(c, 0x1.5d1570p-13f, 0x1.20b752p+0f, 0x1.4621b8p-1f,
+                                            0x1.aa7342p-4f, -0x1.6d9d4ap-6f, 0x1.91ce82p-9f,
+                                            -0x1.9fb7b6p-13f));
+    return choose(a < all(0.92f), near, with_sign(far, x));
+}
+
+/* x times the normal distribution's part below x. That of -u is e^(-u^2 / 2) R(u); R(u) (1 + b u)
+ * is a polynomial of (u - 3) / (u + 3). u^2 is taken as a square of half the bits, exact, and the
+ * rest. */
+INLINE vector v_gelu(vector x) {
+    vector u = SMALLER(all(15), absolute(x));
+    vector high = (vector)((mask)u & -4096);
+    vector v = (u - all(3)) / (u + all(3));
+    vector part = POLYNOMIAL(v, 0x1.2823f8p-1f, -0x1.195ec6p-4f, -0x1.a86be2p-5f, 0x1.17d3f0p-4f,
+                             -0x1.ec2af6p-6f, 0x1.61a2e0p-11f, 0x1.05f7cap-8f, -0x1.f8f88ap-13f,
+                             -0x1.306c7ap-11f, -0x1.790314p-14f) /
+                  (all(1) + all(1.2533141f) * u);
+    vector below =
+        part * exp_of_sum(all(-0.5f) * high * high, all(-0.5f) * (u - high) * (u + high));
+    return x * choose(x < all(0), below, all(1) - below);
+}
+
+/* x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 */
+INLINE vector v_gelu_tanh(vector x) {
+    return times_sigmoid(x, x * (all(1.5957691216f) + all(0.0713548163f) * x * x));
+}
+#endif

@@ -1,0 +1,97 @@
+/* Functions of one element. Nothing is read past an operand's end: it may be that of a file. */
+#include "runtime/ukernels/functions.h"
+
+#define WIDTH ((size_t)VECTOR_WIDTH)
+
+INLINE vector elu(vector x, vector alpha) {
+    return choose(x < all(0), alpha * negative_expm1(x), x);
+}
+
+/* alpha may be negative, x / alpha positive then. */
+INLINE vector celu(vector x, vector alpha) {
+    vector at = x / alpha;
+    vector low = alpha * choose(at > all(0), v_exp(at) - all(1), negative_expm1(at));
+    return choose(x > all(0), x, low);
+}
+
+/* NaN is not above alpha, and stays. */
+INLINE vector thresholded(vector x, vector alpha) {
+    return choose(x <= alpha, all(0), x);
+}
+
+INLINE vector shrink(vector x, vector alpha, vector beta) {
+    vector low = choose(x < -alpha, x + beta, choose(x <= alpha, all(0), x));
+    return choose((x > alpha) & ~(x < -alpha), x - beta, low);
+}
+
+/* With the function known when compiled. */
+#define FUNCTION(name, result)                                                                     \
+    static void name##_row(const float *from, size_t count, float a, float b, float *to) {         \
+        const vector alpha = all(a), beta = all(b);                                                \
+        (void)alpha, (void)beta;                                                                   \
+        for (size_t k = 0; k < count; k += WIDTH) {                                                \
+            vector x = load_some(from + k, count - k);                                             \
+            store_some(to + k, result, count - k);                                                 \
+        }                                                                                          \
+    }
+FUNCTION(clamp, clamp(x, alpha, beta))
+FUNCTION(leaky_relu, choose(x < all(0), x *alpha, x))
+FUNCTION(elu, elu(x, alpha))
+FUNCTION(selu, beta *elu(x, alpha))
+FUNCTION(celu, celu(x, alpha))
+FUNCTION(sigmoid, v_sigmoid(x))
+FUNCTION(hard_sigmoid, clamp(alpha *x + beta, all(0), all(1)))
+FUNCTION(hard_swish, x *clamp(x *all(1.0f / 6) + all(0.5f), all(0), all(1)))
+FUNCTION(mish, v_mish(x))
+FUNCTION(gelu_erf, v_gelu(x))
+FUNCTION(gelu_tanh, v_gelu_tanh(x))
+FUNCTION(tanh, v_tanh(x))
+FUNCTION(softplus, v_softplus(x))
+FUNCTION(softsign, x / (all(1) + absolute(x)))
+FUNCTION(erf, v_erf(x))
+FUNCTION(sqrt, v_sqrt(x))
+FUNCTION(exp, v_exp(x))
+FUNCTION(log, v_log(x))
+FUNCTION(abs, absolute(x))
+FUNCTION(neg, -x)
+FUNCTION(reciprocal, all(1) / x)
+FUNCTION(floor, v_floor(x))
+FUNCTION(ceil, -v_floor(-x))
+FUNCTION(round, v_round(x))
+FUNCTION(sign, choose(x > all(0), all(1), choose(x < all(0), all(-1), x)))
+FUNCTION(swish, times_sigmoid(x, alpha *x))
+FUNCTION(square, x *x)
+FUNCTION(thresholded_relu, thresholded(x, alpha))
+FUNCTION(shrink, shrink(x, alpha, beta))
+
+unary_ukernel *const UKERNEL(unary)[UNARY_FUNCTIONS] = {
+    [UNARY_CLAMP] = clamp_row,
+    [UNARY_LEAKY_RELU] = leaky_relu_row,
+    [UNARY_ELU] = elu_row,
+    [UNARY_SELU] = selu_row,
+    [UNARY_CELU] = celu_row,
+    [UNARY_SIGMOID] = sigmoid_row,
+    [UNARY_HARD_SIGMOID] = hard_sigmoid_row,
+    [UNARY_HARD_SWISH] = hard_swish_row,
+    [UNARY_MISH] = mish_row,
+    [UNARY_GELU_ERF] = gelu_erf_row,
+    [UNARY_GELU_TANH] = gelu_tanh_row,
+    [UNARY_TANH] = tanh_row,
+    [UNARY_SOFTPLUS] = softplus_row,
+    [UNARY_SOFTSIGN] = softsign_row,
+    [UNARY_ERF] = erf_row,
+    [UNARY_SQRT] = sqrt_row,
+    [UNARY_EXP] = exp_row,
+    [UNARY_LOG] = log_row,
+    [UNARY_ABS] = abs_row,
+    [UNARY_NEG] = neg_row,
+    [UNARY_RECIPROCAL] = reciprocal_row,
+    [UNARY_FLOOR] = floor_row,
+    [UNARY_CEIL] = ceil_row,
+    [UNARY_ROUND] = round_row,
+    [UNARY_SIGN] = sign_row,
+    [UNARY_SWISH] = swish_row,
+    [UNARY_SQUARE] = square_row,
+    [UNARY_THRESHOLDED_RELU] = thresholded_relu_row,
+    [UNARY_SHRINK] = shrink_row,
+};

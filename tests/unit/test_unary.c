@@ -1,0 +1,207 @@
+/* The micro-kernels of functions of one element, each set of instructions that runs here: their
+ * error in units in the last place over all floats (one in STEP), infinities, rows of every length.
+ */
+#include "runtime/ukernels/ukernels.h"
+#include "tests/unit/suite.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#define STEP 65521 /* a prime */
+#define BLOCK 4096
+#define ALPHA 1.25f
+#define BETA 0.75f
+
+static double sigmoid(double x) {
+    return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x));
+}
+
+static double swish(double x) {
+    return x * sigmoid((double)ALPHA * x);
+}
+
+static double softplus(double x) {
+    return fmax(x, 0) + log1p(exp(-fabs(x)));
+}
+
+static double mish(double x) {
+    return x * tanh(softplus(x));
+}
+
+static double gelu_erf(double x) {
+    return 0.5 * x * erfc(-x * 0.70710678118654752440);
+}
+
+static double gelu_tanh_argument(double x) {
+    return 2 * 0.79788456080286535588 * (x + 0.044715 * x * x * x);
+}
+
+static double gelu_tanh(double x) {
+    return x * sigmoid(gelu_tanh_argument(x));
+}
+
+static double elu(double x) {
+    return x < 0 ? (double)ALPHA * expm1(x) : x;
+}
+
+static double selu(double x) {
+    return (double)BETA * elu(x);
+}
+
+static double celu(double x) {
+    return x > 0 ? x : (double)ALPHA * expm1(x / (double)ALPHA);
+}
+
+static double softsign(double x) {
+    return x / (1 + fabs(x));
+}
+
+static double square(double x) {
+    return x * x;
+}
+
+static double reciprocal(double x) {
+    return 1 / x;
+}
+
+static double leaky_relu(double x) {
+    return x < 0 ? (double)ALPHA * x : x;
+}
+
+static double thresholded(double x) {
+    return x <= (double)ALPHA ? 0 : x;
+}
+
+static double shrink(double x) {
+    if (fabs(x) <= (double)ALPHA) {
+        return 0;
+    }
+    return x < 0 ? x + (double)BETA : x - (double)BETA;
+}
+
+/* What a rounded argument of exp costs, in units in the last place of the result. */
+static double of_swish(double x) {
+    return fabs((double)ALPHA * x);
+}
+
+static double of_gelu_tanh(double x) {
+    return 2.2 * fabs(gelu_tanh_argument(x));
+}
+
+static const struct {
+    unary_function function;
+    const char *name;
+    double (*exactly)(double x);
+    double units;
+    double (*conditioned)(double x); /* more of them */
+} rows[] = {
+    {UNARY_EXP, "exp", exp, 1, NULL},
+    {UNARY_LOG, "log", log, 1, NULL},
+    {UNARY_SIGMOID, "sigmoid", sigmoid, 2.1, NULL},
+    {UNARY_TANH, "tanh", tanh, 1.5, NULL},
+    {UNARY_SOFTPLUS, "softplus", softplus, 2, NULL},
+    {UNARY_ERF, "erf", erf, 1.5, NULL},
+    {UNARY_SWISH, "swish", swish, 3, of_swish},
+    {UNARY_MISH, "mish", mish, 3.5, NULL},
+    {UNARY_GELU_ERF, "gelu_erf", gelu_erf, 5, NULL},
+    {UNARY_GELU_TANH, "gelu_tanh", gelu_tanh, 3, of_gelu_tanh},
+    {UNARY_ELU, "elu", elu, 2, NULL},
+    {UNARY_SELU, "selu", selu, 2.5, NULL},
+    {UNARY_CELU, "celu", celu, 2.5, NULL},
+    {UNARY_SOFTSIGN, "softsign", softsign, 1.5, NULL},
+    {UNARY_SQRT, "sqrt", sqrt, 0.5, NULL},
+    {UNARY_SQUARE, "square", square, 0.5, NULL},
+    {UNARY_RECIPROCAL, "reciprocal", reciprocal, 0.5, NULL},
+    {UNARY_FLOOR, "floor", floor, 0, NULL},
+    {UNARY_CEIL, "ceil", ceil, 0, NULL},
+    {UNARY_ROUND, "round", rint, 0, NULL},
+    {UNARY_ABS, "abs", fabs, 0, NULL},
+    {UNARY_LEAKY_RELU, "leaky_relu", leaky_relu, 0.5, NULL},
+    {UNARY_THRESHOLDED_RELU, "thresholded_relu", thresholded, 0, NULL},
+    {UNARY_SHRINK, "shrink", shrink, 0.5, NULL},
+};
+
+/* Of a result below this, only the size is looked at: it may be 0. */
+#define SMALL 1e-35
+
+/* Units in the last place of an f32 between what is found and what is exact; infinite where one is
+ * no number, or infinite, and the other is not. */
+static double units_off(double exact, float found) {
+    float nearest = (float)exact;
+    if (isnan(exact) || isnan(found)) {
+        return isnan(exact) && isnan(found) ? 0 : INFINITY;
+    }
+    if (isinf(nearest) || isinf(found)) {
+        return nearest == found ? 0 : INFINITY;
+    }
+    if (fabs(exact) < SMALL) {
+        return fabs((double)found) <= 1.001 * SMALL ? 0 : INFINITY;
+    }
+    int exponent;
+    (void)frexp(exact, &exponent);
+    return fabs((double)found - exact) / ldexp(1, exponent - 24);
+}
+
+static void check_block(size_t row, const ukernels *set, const float *x, size_t count) {
+    static float y[BLOCK];
+    set->unary[rows[row].function](x, count, ALPHA, BETA, y);
+    for (size_t k = 0; k < count; k++) {
+        double allowed = rows[row].units + 0.001;
+        if (rows[row].conditioned != NULL && isfinite(x[k])) {
+            allowed += rows[row].conditioned((double)x[k]);
+        }
+        double off = units_off(rows[row].exactly((double)x[k]), y[k]);
+        ck_assert_msg(off <= allowed, "%s, %s of %a: %a, which is %.2f units off", set->name,
+                      rows[row].name, (double)x[k], (double)y[k], off);
+    }
+}
+
+START_TEST(is_near_the_exact_value) {
+    size_t row = (size_t)_i;
+    static float x[BLOCK];
+    for (size_t k = 0; ukernels_at(k) != NULL; k++) {
+        for (uint64_t bits = 0; bits <= UINT32_MAX;) {
+            size_t count = 0;
+            for (; count < BLOCK && bits <= UINT32_MAX; bits += STEP, count++) {
+                uint32_t pattern = (uint32_t)bits;
+                memcpy(&x[count], &pattern, sizeof pattern);
+            }
+            check_block(row, ukernels_at(k), x, count);
+        }
+        const float specials[] = {0, -0.0f, INFINITY, -INFINITY, NAN, 1, -1, 0.5f, 1.5f, -2.5f};
+        check_block(row, ukernels_at(k), specials, sizeof specials / sizeof *specials);
+    }
+}
+END_TEST
+
+/* A function computes an element alike wherever it lies, in place too, and writes no other. */
+START_TEST(place_does_not_matter) {
+    float x[80], y[80], whole[80];
+    for (size_t k = 0; k < 80; k++) {
+        x[k] = ((float)k - 40) / 7;
+    }
+    for (size_t set = 0; ukernels_at(set) != NULL; set++) {
+        for (size_t f = 0; f < UNARY_FUNCTIONS; f++) {
+            unary_ukernel *function = ukernels_at(set)->unary[f];
+            function(x, 80, ALPHA, BETA, whole);
+            for (size_t count = 0; count < 40; count++) {
+                memcpy(y, x, sizeof y);
+                function(y + 3, count, ALPHA, BETA, y + 3);
+                ck_assert(memcmp(y, x, 3 * sizeof *y) == 0);
+                ck_assert_msg(memcmp(y + 3, whole + 3, count * sizeof *y) == 0, "%s, %zu of %zu",
+                              ukernels_at(set)->name, f, count);
+                ck_assert(memcmp(y + 3 + count, x + 3 + count, (77 - count) * sizeof *y) == 0);
+            }
+        }
+    }
+}
+END_TEST
+
+int main(void) {
+    const suite_test tests[] = {
+        EACH("error", is_near_the_exact_value, rows),
+        TEST("rows", place_does_not_matter),
+    };
+    return SUITE("unary", tests);
+}

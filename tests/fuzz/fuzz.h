@@ -32,10 +32,11 @@ const char *fuzz_file(const uint8_t *data, size_t size);
 size_t fuzz_read(const char *path, uint8_t *out, size_t room);
 /* A folder of the process's own, removed at its end. */
 const char *fuzz_folder(void);
-/* Writes a small network: k = 0, 1, 2: convolutions and a dense layer; with bands; operators that
- * fold. */
+/* Writes a small network: k = 0: convolutions and a dense layer; 1: with bands; 2: operators that
+ * fold; 3: quantised. */
+#define FUZZ_NETWORKS 4
 bool fuzz_write_model(size_t k, const char *path);
-/* The second of them, compiled, to `path`. */
+/* The same, compiled. */
 bool fuzz_write_plan(size_t k, const char *path);
 /* Ends the process: a library error without words. */
 void fuzz_expect_message(const kiln_error *error);

@@ -110,20 +110,60 @@ static const char *reshape_to_itself(onnx_model *m, const char *x) {
     return apply(m, "Reshape", 2, (const char *[]){x, joined});
 }
 
+/* x and weights quantised by QLinear operators, then as Q and DQ around one in f32. */
+static const char *quantize(onnx_model *m, const char *x) {
+    enum { IN = 3, OUT = 8, TAPS = 9 };
+    static int8_t kernel[OUT * IN * TAPS], dense[OUT * OUT];
+    static const int32_t bias[OUT] = {3, -4, 0, 100, -7, 1, 0, 9};
+    static const float per_channel[OUT] = {0.01f, 0.02f, 0.1f, 1, 0.5f, 0.03f, 0.01f, 0.2f};
+    const int64_t kernel_dims[4] = {OUT, IN, 3, 3}, dense_dims[2] = {OUT, OUT}, out = OUT;
+    const int8_t none[OUT] = {0};
+    const uint8_t zero = 128;
+    for (size_t k = 0; k < sizeof kernel; k++) {
+        kernel[k] = (int8_t)(k * 53 % 251 - 125);
+        dense[k % sizeof dense] = kernel[k];
+    }
+    Onnx__NodeProto *node;
+    const char *s = model_floats(m, NULL, 0, NULL, (float[]){0.05f});
+    const char *z = model_elements(m, NULL, KILN_U8, 0, NULL, &zero);
+    const char *q = apply(m, "QuantizeLinear", 3, (const char *[]){x, s, z});
+    q = model_node(m, "QLinearConv", NULL, 9,
+                   (const char *[]){q, s, z,
+                                    model_elements(m, NULL, KILN_I8, 4, kernel_dims, kernel),
+                                    model_floats(m, NULL, 1, &out, per_channel),
+                                    model_elements(m, NULL, KILN_I8, 1, &out, none), s, z,
+                                    model_elements(m, NULL, KILN_I32, 1, &out, bias)},
+                   &node);
+    const char *y = apply(m, "DequantizeLinear", 3, (const char *[]){q, s, z});
+    y = apply(m, "GlobalAveragePool", 1, &y);
+    y = apply(m, "Flatten", 1, &y);
+    q = apply(m, "QuantizeLinear", 3, (const char *[]){y, s, z});
+    y = apply(m, "DequantizeLinear", 3, (const char *[]){q, s, z});
+    const char *w =
+        apply(m, "DequantizeLinear", 2,
+              (const char *[]){model_elements(m, NULL, KILN_I8, 2, dense_dims, dense), s});
+    return apply(m, "MatMul", 2, (const char *[]){y, w});
+}
+
+/* Two convolutions and a sum. */
+static const char *convolve_twice(onnx_model *m, size_t k) {
+    const char *y = convolve(m, "x", 3, 8, 3, "first");
+    y = apply(m, k == 2 ? "Sigmoid" : "Relu", 1, &y);
+    y = k == 2 ? reshape_to_itself(m, y) : y;
+    const char *z = convolve(m, y, 8, 8, k == 0 ? 1 : 3, NULL);
+    y = apply(m, "Add", 2, (const char *[]){y, z});
+    y = k == 1 ? convolve(m, y, 8, 8, 3, NULL) : y;
+    y = apply(m, "GlobalAveragePool", 1, &y);
+    return apply(m, "Flatten", 1, &y);
+}
+
 bool fuzz_write_model(size_t k, const char *path) {
     onnx_model m;
     const uint32_t side = k == 1 ? 24 : 6, in[4] = {1, 3, side, side}, out[2] = {1, 5};
     const int64_t dense[2] = {8, 5};
     model_init(&m);
     model_end(&m, true, "x", KILN_F32, 4, in, true);
-    const char *y = convolve(&m, "x", 3, 8, 3, "first");
-    y = apply(&m, k == 2 ? "Sigmoid" : "Relu", 1, &y);
-    y = k == 2 ? reshape_to_itself(&m, y) : y;
-    const char *z = convolve(&m, y, 8, 8, k == 0 ? 1 : 3, NULL);
-    y = apply(&m, "Add", 2, (const char *[]){y, z});
-    y = k == 1 ? convolve(&m, y, 8, 8, 3, NULL) : y;
-    y = apply(&m, "GlobalAveragePool", 1, &y);
-    y = apply(&m, "Flatten", 1, &y);
+    const char *y = k == 3 ? quantize(&m, "x") : convolve_twice(&m, k);
     y = apply(&m, "Gemm", 2, (const char *[]){y, weights(&m, 2, dense)});
     (void)model_node(&m, "Softmax", "y", 1, &y, NULL);
     model_end(&m, false, "y", KILN_F32, 2, out, true);

@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     kiln_compile_options options;
     kiln_compile_report report;
     kiln_compile_options_init(&options);
+    (void)setenv("TMPDIR", fuzz_folder(), 1); /* unnamed files are dear on a disk */
     if (file_begin_scratch(&out, &error) != KILN_OK) {
         perror("kiln-fuzz");
         exit(2);
@@ -41,7 +42,9 @@ size_t fuzz_seed(size_t k, uint8_t *out, size_t room) {
     char path[64];
     snprintf(path, sizeof path, "%s/%zu.onnx", fuzz_folder(), k);
     size_t size = fuzz_read(path, out, room);
-    return size > 0 || k > 2 || !fuzz_write_model(k, path) ? size : fuzz_read(path, out, room);
+    return size > 0 || k >= FUZZ_NETWORKS || !fuzz_write_model(k, path)
+               ? size
+               : fuzz_read(path, out, room);
 }
 
 /* Tags and lengths are one byte most often: small numbers do. */

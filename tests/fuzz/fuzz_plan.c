@@ -25,7 +25,8 @@ size_t fuzz_seed(size_t k, uint8_t *out, size_t room) {
     char path[64];
     snprintf(path, sizeof path, "%s/%zu.plan", fuzz_folder(), k);
     size_t size = fuzz_read(path, out, room);
-    return size > 0 || k > 2 || !fuzz_write_plan(k, path) ? size : fuzz_read(path, out, room);
+    return size > 0 || k >= FUZZ_NETWORKS || !fuzz_write_plan(k, path) ? size
+                                                                       : fuzz_read(path, out, room);
 }
 
 size_t fuzz_change(uint64_t *state, uint8_t *bytes, size_t size, size_t room) {

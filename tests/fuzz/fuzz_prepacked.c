@@ -25,7 +25,7 @@ static void make_plan(void) {
     if (plan_path[0] == '\0') {
         snprintf(plan_path, sizeof plan_path, "%s/a.plan", fuzz_folder());
         snprintf(packed_path, sizeof packed_path, "%s/a.packed", fuzz_folder());
-        if (!fuzz_write_plan(1, plan_path)) {
+        if (!fuzz_write_plan(0, plan_path)) {
             exit(2);
         }
     }

@@ -6,15 +6,50 @@
 
 #include <string.h>
 
-/* Their first outputs (of Split all) have the type of the inputs. */
-static const char *const keeping[] = {
-    "Identity", "Dropout", "Reshape",         "Flatten",   "Squeeze", "Unsqueeze",
-    "Expand",   "Tile",    "Transpose",       "Concat",    "Split",   "Slice",
-    "Pad",      "Gather",  "DepthToSpace",    "Where",     "Max",     "Min",
-    "Clip",     "Relu",    "SpaceToDepth",    "MaxPool",   "Sign",    "ReduceMax",
-    "Resize",   "TopK",    "GatherElements",  "GatherND",  "Trilu",   "ReduceMin",
-    "Upsample", "OneHot",  "ScatterElements", "ScatterND", "Unique",  "Compress",
-    "Scatter"};
+/* Their first outputs (of Split all) have the type of the inputs; of a sequence, its tensors. */
+static const char *const keeping[] = {"Identity",
+                                      "Dropout",
+                                      "Reshape",
+                                      "Flatten",
+                                      "Squeeze",
+                                      "Unsqueeze",
+                                      "Expand",
+                                      "Tile",
+                                      "Transpose",
+                                      "Concat",
+                                      "Split",
+                                      "Slice",
+                                      "Pad",
+                                      "Gather",
+                                      "DepthToSpace",
+                                      "Where",
+                                      "Max",
+                                      "Min",
+                                      "Clip",
+                                      "Relu",
+                                      "SpaceToDepth",
+                                      "MaxPool",
+                                      "Sign",
+                                      "ReduceMax",
+                                      "Resize",
+                                      "TopK",
+                                      "GatherElements",
+                                      "GatherND",
+                                      "Trilu",
+                                      "ReduceMin",
+                                      "Upsample",
+                                      "OneHot",
+                                      "ScatterElements",
+                                      "ScatterND",
+                                      "Unique",
+                                      "Compress",
+                                      "Scatter",
+                                      "SequenceConstruct",
+                                      "SequenceInsert",
+                                      "SequenceErase",
+                                      "SequenceAt",
+                                      "SplitToSequence",
+                                      "ConcatFromSequence"};
 
 static const char *const computing[] = {
     "Add", "Sub", "Mul",      "Div",        "Neg",       "Abs",        "Pow",
@@ -94,7 +129,8 @@ static int zero_point_of_output(const node *n) {
                      {"com.microsoft.QGemm", 8},
                      {"com.microsoft.QLinearAdd", 7},
                      {"com.microsoft.QLinearMul", 7},
-                     {"com.microsoft.QLinearConcat", 1}};
+                     {"com.microsoft.QLinearConcat", 1},
+                     {"com.microsoft.QLinearWhere", 8}};
     for (size_t k = 0; k < sizeof operators / sizeof *operators; k++) {
         if (strcmp(n->op->name, operators[k].name) == 0) {
             return operators[k].zero;
@@ -132,18 +168,46 @@ static kiln_status settle_cast_like(graph *g, node *n) {
     return node_set_int(g, n, "to", onnx_type_of_dtype(type));
 }
 
+/* Outputs from `first` on, every `step`-th. */
+static void mark_outputs(node *n, size_t first, size_t step, kiln_dtype type) {
+    for (size_t k = first; k < n->output_count; k += step) {
+        if (n->outputs[k] != NULL) {
+            n->outputs[k]->narrow = type;
+        }
+    }
+}
+
+/* The outputs' types are those of the inputs, as they are. */
+static void keep_types(node *n, kiln_dtype type) {
+    bool branches = strcmp(n->op->name, "If") == 0;
+    for (size_t k = 0; branches && k < n->output_count; k++) {
+        const tensor *chosen = n->inputs[1 + k]; /* of the first branch; both are of one type */
+        if (n->outputs[k] != NULL && chosen != NULL) {
+            n->outputs[k]->narrow = chosen->narrow;
+        }
+    }
+    if (!branches && IS_ONE_OF(n, keeping)) {
+        bool all = strcmp(n->op->name, "Split") == 0;
+        mark_outputs(n, 0, all ? 1 : n->output_count, type);
+    }
+}
+
 static kiln_status treat_node(graph *g, size_t *inout_at) {
     node *n = g->nodes[*inout_at];
     kiln_dtype type = narrow_type_of_inputs(n), target;
     if (node_int(n, "boundary", 0) != 0) {
         return KILN_OK; /* its ends know their types */
     }
-    if (strcmp(n->op->name, "Cast") == 0) {
-        bool known = dtype_of_onnx_type(node_int(n, "to", 0), &target);
-        n->outputs[0]->narrow = known && is_narrow_integer(target) ? target : 0;
+    if (strcmp(n->op->name, "DynamicQuantizeLinear") == 0) {
+        mark_outputs(n, 0, 2, KILN_U8);
         return KILN_OK;
     }
     if (n->output_count == 0 || n->outputs[0] == NULL) {
+        return KILN_OK;
+    }
+    if (strcmp(n->op->name, "Cast") == 0) {
+        bool known = dtype_of_onnx_type(node_int(n, "to", 0), &target);
+        n->outputs[0]->narrow = known && is_narrow_integer(target) ? target : 0;
         return KILN_OK;
     }
     if (strcmp(n->op->name, "CastLike") == 0) {
@@ -152,27 +216,11 @@ static kiln_status treat_node(graph *g, size_t *inout_at) {
     if (zero_point_of_output(n) >= 0) {
         return mark_quantized(g, n, (size_t)zero_point_of_output(n));
     }
-    if (strcmp(n->op->name, "DynamicQuantizeLinear") == 0) {
-        for (size_t k = 0; k < n->output_count; k += 2) {
-            if (n->outputs[k] != NULL) {
-                n->outputs[k]->narrow = KILN_U8;
-            }
-        }
-        return KILN_OK;
-    }
-    if (type == 0) {
-        return KILN_OK;
-    }
-    if (IS_ONE_OF(n, computing)) {
+    if (type != 0 && IS_ONE_OF(n, computing)) {
         kiln_status status = widen_inputs(g, inout_at);
         return status == KILN_OK ? wrap_output(g, inout_at, type) : status;
     }
-    bool all = strcmp(n->op->name, "Split") == 0;
-    for (size_t k = 0; IS_ONE_OF(n, keeping) && k < (all ? n->output_count : 1); k++) {
-        if (n->outputs[k] != NULL) {
-            n->outputs[k]->narrow = type;
-        }
-    }
+    keep_types(n, type);
     return KILN_OK;
 }
 

@@ -1,6 +1,8 @@
 /* Building in a node's place: see build.h. */
 #include "compiler/ops/build.h"
 
+#include <string.h>
+
 tensor *build_input(const builder *b, size_t k) {
     return k < b->n->input_count ? b->n->inputs[k] : NULL;
 }
@@ -71,12 +73,21 @@ void build_refusal(builder *b, const char *what) {
     }
 }
 
-tensor *build_number(builder *b, float value) {
-    tensor *t = b->status == KILN_OK ? graph_add_constant(b->g, NULL, KILN_F32, 0, NULL) : NULL;
+static tensor *build_constant(builder *b, kiln_dtype dtype, uint32_t rank, int64_t count,
+                              const void *data) {
+    tensor *t = b->status == KILN_OK ? graph_add_constant(b->g, NULL, dtype, rank, &count) : NULL;
     if (t != NULL) {
-        *(float *)t->owned = value;
+        memcpy(t->owned, data, (size_t)count * kiln_dtype_size(dtype));
     } else if (b->status == KILN_OK) {
         b->status = KILN_ERROR_MEMORY;
     }
     return t;
+}
+
+tensor *build_number(builder *b, float value) {
+    return build_constant(b, KILN_F32, 0, 1, &value);
+}
+
+tensor *build_integers(builder *b, size_t count, const int64_t *values) {
+    return build_constant(b, KILN_I64, 1, (int64_t)count, values);
 }

@@ -19,6 +19,7 @@ tensor *build_node(builder *b, const char *name, size_t count, tensor *const *in
 tensor *build_unary(builder *b, const char *name, tensor *x, tensor *to);
 tensor *build_binary(builder *b, const char *name, tensor *x, tensor *y, tensor *to);
 tensor *build_number(builder *b, float value);
+tensor *build_integers(builder *b, size_t count, const int64_t *values);
 /* The axes of x in another order. */
 tensor *build_transpose(builder *b, tensor *x, size_t rank, const int64_t *order, tensor *to);
 

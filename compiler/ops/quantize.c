@@ -3,6 +3,7 @@
 #include "compiler/ops/quantize.h"
 #include "compiler/graph/element_type.h"
 #include "compiler/ops/axes.h"
+#include "compiler/ops/expand.h"
 #include "compiler/ops/support.h"
 #include <kiln/element.h>
 
@@ -13,6 +14,7 @@ typedef struct quantizer {
     kiln_quantize_kind kind;
     float low, high;
     uint32_t axis;       /* where scales or zeros are several */
+    int64_t block;       /* so many elements along it share one; 0: one an index of the axis */
     kiln_dtype integers; /* that it makes; 0: none */
 } quantizer;
 
@@ -63,27 +65,44 @@ static void set_range(quantizer *q) {
     q->high = q->low + count - 1;
 }
 
-/* One scale (zero point) for all, or one an index of the axis. */
-static kiln_status check_per_axis(const graph *g, const node *n, const tensor *t, uint32_t axis) {
+/* As x is, with a block for each `block` elements of the axis. */
+static bool fits_blocks(const tensor *t, const tensor *x, uint32_t axis, int64_t block) {
+    bool fits = t->rank == x->rank;
+    for (uint32_t k = 0; k < x->rank && fits; k++) {
+        fits = t->dims[k] == (k == axis ? (x->dims[k] + block - 1) / block : x->dims[k]);
+    }
+    return fits;
+}
+
+/* One scale (zero point) for all, or one an index of the axis, or one a block. */
+static kiln_status check_parameter(const graph *g, const node *n, const tensor *t,
+                                   const quantizer *q) {
     const tensor *x = n->inputs[0];
-    if (tensor_elements(t) == 1 || (t->rank == 1 && x->rank > 0 && t->dims[0] == x->dims[axis])) {
+    if (q->block != 0 ? fits_blocks(t, x, q->axis, q->block)
+                      : tensor_elements(t) == 1 ||
+                            (t->rank == 1 && x->rank > 0 && t->dims[0] == x->dims[q->axis])) {
         return KILN_OK;
     }
     char text[80];
     return node_fail(g, n, KILN_ERROR_UNSUPPORTED,
-                     "'%s' is %s; supported: one value, or one an index of axis %u (not blocks)",
-                     t->name, tensor_shape_text(t, text, sizeof text), axis);
+                     "'%s' is %s; supported: one value, or one an index of axis %u, or one a block "
+                     "of block_size",
+                     t->name, tensor_shape_text(t, text, sizeof text), q->axis);
 }
 
 static kiln_status read_quantizer(const graph *g, const node *n, quantizer *out) {
     const tensor *x = n->inputs[0], *scale = n->inputs[1], *zero = zero_of(n);
-    *out = (quantizer){.kind = kind_of(n)};
+    *out = (quantizer){.kind = kind_of(n), .block = node_int(n, "block_size", 0)};
+    if (out->block < 0) {
+        return node_fail(g, n, KILN_ERROR_FORMAT, "blocks of %lld", (long long)out->block);
+    }
     if (scale == NULL || scale->dtype != KILN_F32) {
         return node_fail(g, n, KILN_ERROR_FORMAT, "the scale is missing or no float");
     }
     kiln_status status =
         out->kind == KILN_DEQUANTIZE ? KILN_OK : quantized_dtype(g, n, &out->integers);
-    bool several = tensor_elements(scale) != 1 || (zero != NULL && tensor_elements(zero) != 1);
+    bool several = out->block != 0 || tensor_elements(scale) != 1 ||
+                   (zero != NULL && tensor_elements(zero) != 1);
     if (status == KILN_OK && several) {
         status = node_axis(g, n, node_int(n, "axis", 1), x->rank, &out->axis);
     }
@@ -92,7 +111,7 @@ static kiln_status read_quantizer(const graph *g, const node *n, quantizer *out)
     }
     for (size_t k = 1; k < n->input_count && status == KILN_OK; k++) {
         if (n->inputs[k] != NULL) {
-            status = check_per_axis(g, n, n->inputs[k], out->axis);
+            status = check_parameter(g, n, n->inputs[k], out);
         }
     }
     set_range(out);
@@ -146,7 +165,8 @@ static float quantize_value(const quantizer *q, float x, float scale, float zero
 /* Weights are remembered as the integers that they are in the model. */
 static kiln_status remember_integers(graph *g, const node *n, uint32_t axis) {
     const tensor *x = n->inputs[0], *scale = n->inputs[1], *zero = zero_of(n);
-    if ((x->narrow != KILN_U8 && x->narrow != KILN_I8) || x->producer != NULL) {
+    bool narrow = x->narrow == KILN_U8 || x->narrow == KILN_I8;
+    if (!narrow || x->producer != NULL || node_int(n, "block_size", 0) != 0) {
         return KILN_OK;
     }
     size_t scales = (size_t)tensor_elements(scale), elements = (size_t)tensor_elements(x);
@@ -171,6 +191,20 @@ static kiln_status remember_integers(graph *g, const node *n, uint32_t axis) {
     return KILN_OK;
 }
 
+/* The scale, or zero point, of x's element k. */
+static float parameter_at(const quantizer *q, const tensor *t, const tensor *x, int64_t k) {
+    if (tensor_elements(t) == 1) {
+        return element_at(t, 0);
+    }
+    axis_span v = axis_span_of(x, q->axis);
+    int64_t index = k / v.inner % v.size;
+    if (q->block == 0) {
+        return element_at(t, index);
+    }
+    int64_t blocks = t->dims[q->axis], outer = k / v.inner / v.size;
+    return element_at(t, (outer * blocks + index / q->block) * v.inner + k % v.inner);
+}
+
 static kiln_status evaluate_quantize(graph *g, node *n) {
     const tensor *x = n->inputs[0], *scale = n->inputs[1], *zero = zero_of(n);
     tensor *y = n->outputs[0];
@@ -179,11 +213,9 @@ static kiln_status evaluate_quantize(graph *g, node *n) {
     if (status != KILN_OK) {
         return status;
     }
-    axis_span v = x->rank > 0 ? axis_span_of(x, q.axis) : (axis_span){1, 1, 1};
     for (int64_t k = 0; k < tensor_elements(x); k++) {
-        int64_t index = k / v.inner % v.size;
-        float s = element_at(scale, tensor_elements(scale) == 1 ? 0 : index);
-        float z = zero == NULL ? 0 : element_at(zero, tensor_elements(zero) == 1 ? 0 : index);
+        float s = parameter_at(&q, scale, x, k);
+        float z = zero == NULL ? 0 : parameter_at(&q, zero, x, k);
         float value = quantize_value(&q, element_at(x, k), s, z);
         if (y->dtype == KILN_F32) {
             ((float *)y->owned)[k] = value;
@@ -237,6 +269,44 @@ static kiln_status lower_quantize(lowering *l, node *n) {
     return lower_status(l);
 }
 
+/* ---- Blocks -------------------------------------------------------------------------------- */
+
+/* A scale, or zero point, for each element: that of its block. */
+static tensor *each_element(expansion *e, const quantizer *q, tensor *t, const tensor *x) {
+    const attribute axis = {.name = "axis", .type = ATTRIBUTE_INT, .i = q->axis};
+    tensor *block = expand_constant(e, KILN_I64, 1, &x->dims[q->axis]);
+    for (int64_t k = 0; block != NULL && k < x->dims[q->axis]; k++) {
+        ((int64_t *)block->owned)[k] = k / q->block;
+    }
+    tensor *const inputs[2] = {expand_cast(e, t, KILN_F32), block};
+    return expand_apply(e, "Gather", 2, inputs, &axis);
+}
+
+/* What is quantised by blocks is said in plain arithmetic. */
+static kiln_status expand_blocks(expansion *e, node *n) {
+    tensor *x = n->inputs[0], *zero = zero_of(n), *y;
+    quantizer q;
+    kiln_status status = read_quantizer(e->g, n, &q);
+    if (status != KILN_OK || q.block == 0) {
+        return status;
+    }
+    tensor *scale = each_element(e, &q, n->inputs[1], x);
+    zero = zero != NULL ? each_element(e, &q, zero, x) : NULL;
+    if (q.kind == KILN_DEQUANTIZE) {
+        y = expand_cast(e, x, KILN_F32);
+        y = zero != NULL ? expand_binary(e, "Sub", y, zero) : y;
+        expand_result(e, 0, expand_binary(e, "Mul", y, scale));
+        return KILN_OK;
+    }
+    y = expand_unary(e, "Round", expand_binary(e, "Div", x, scale));
+    y = zero != NULL ? expand_binary(e, "Add", y, zero) : y;
+    tensor *const bounds[3] = {y, expand_number(e, KILN_F32, (double)q.low),
+                               expand_number(e, KILN_F32, (double)q.high)};
+    y = expand_apply(e, "Clip", 3, bounds, NULL);
+    expand_result(e, 0, expand_cast(e, y, n->outputs[0]->dtype));
+    return KILN_OK;
+}
+
 /* ---- Ranges -------------------------------------------------------------------------------- */
 
 /* Ours: scale and zero point of a tensor, from its range. */
@@ -282,7 +352,7 @@ static kiln_status lower_range(lowering *l, node *n) {
     {                                                                                              \
         .name = op_name, .min_opset = 10, .min_inputs = 2, .max_inputs = 3, .min_outputs = 1,      \
         .max_outputs = 1, .layout = OP_ANY, .flags = its_flags, .infer = infer_quantize,           \
-        .evaluate = evaluate_quantize, .lower = lower_quantize                                     \
+        .evaluate = evaluate_quantize, .lower = lower_quantize, .expand = expand_blocks            \
     }
 
 const op ops_quantize[] = {

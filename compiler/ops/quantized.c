@@ -48,11 +48,8 @@ static tensor *multiplier(builder *b, tensor *x_scale, tensor *w_scale, tensor *
     return build_binary(b, "Div", build_binary(b, "Mul", x_scale, w_scale, NULL), y_scale, NULL);
 }
 
-/* One value for the rows of the first operand of a product. */
-static void require_single(builder *b, const tensor *t, const char *what) {
-    if (t != NULL && t->shape_known && tensor_elements(t) != 1) {
-        build_refusal(b, what);
-    }
+static bool is_several(const tensor *t) {
+    return t != NULL && t->shape_known && tensor_elements(t) != 1;
 }
 
 /* The sums are integers, whatever their type says. */
@@ -93,26 +90,44 @@ static kiln_status resolve_conv_integer(graph *g, node *n, resolution *out) {
     return b.status;
 }
 
-#define BY_ROW "a scale or zero point for each row of the first operand; supported: one for all"
+/* The first operand's scales or zero points: those of its rows broadcast along them. */
+static tensor *by_row(builder *b, tensor *t) {
+    const int64_t dims[2] = {-1, 1};
+    if (!is_several(t) || t->rank != 1) {
+        return t;
+    }
+    return build_binary(b, "Reshape", t, build_integers(b, 2, dims), NULL);
+}
+
+static tensor *centred_rows(builder *b, tensor *x, tensor *zero) {
+    if (!is_several(zero)) {
+        return centred(b, x, zero, -1);
+    }
+    tensor *zeros = as_float(b, by_row(b, zero));
+    return build_binary(b, "Sub", as_float(b, x), zeros, NULL);
+}
 
 static kiln_status resolve_qlinear_matmul(graph *g, node *n, resolution *out) {
     (void)out;
     builder b = {.g = g, .n = n};
-    require_single(&b, build_input(&b, 1), BY_ROW);
-    require_single(&b, build_input(&b, 2), BY_ROW);
-    tensor *x = centred(&b, build_input(&b, 0), build_input(&b, 2), -1);
+    tensor *x_scale = build_input(&b, 1);
+    tensor *x = centred_rows(&b, build_input(&b, 0), build_input(&b, 2));
     tensor *w = centred(&b, build_input(&b, 3), build_input(&b, 5), -1);
     tensor *sums = build_binary(&b, "MatMul", x, w, NULL);
-    tensor *scale = multiplier(&b, build_input(&b, 1), build_input(&b, 4), build_input(&b, 6));
-    quantized(&b, OP_REQUANTIZE, sums, scale, build_input(&b, 7), -1);
+    tensor *scale = multiplier(&b, by_row(&b, x_scale), build_input(&b, 4), build_input(&b, 6));
+    if (is_several(x_scale)) { /* a scale an element */
+        tensor *steps = build_binary(&b, "Mul", sums, scale, NULL);
+        quantized(&b, "QuantizeLinear", steps, build_number(&b, 1), build_input(&b, 7), -1);
+    } else {
+        quantized(&b, OP_REQUANTIZE, sums, scale, build_input(&b, 7), -1);
+    }
     return b.status;
 }
 
 static kiln_status resolve_matmul_integer(graph *g, node *n, resolution *out) {
     (void)out;
     builder b = {.g = g, .n = n};
-    require_single(&b, build_input(&b, 2), BY_ROW);
-    tensor *x = centred(&b, build_input(&b, 0), build_input(&b, 2), -1);
+    tensor *x = centred_rows(&b, build_input(&b, 0), build_input(&b, 2));
     tensor *w = centred(&b, build_input(&b, 1), build_input(&b, 3), -1);
     as_integers(&b, build_binary(&b, "MatMul", x, w, NULL));
     return b.status;
@@ -124,8 +139,10 @@ static kiln_status resolve_qgemm(graph *g, node *n, resolution *out) {
     (void)out;
     builder b = {.g = g, .n = n};
     int64_t axis = node_int(n, "transB", 0) != 0 ? 0 : 1;
-    require_single(&b, build_input(&b, 1), BY_ROW);
-    require_single(&b, build_input(&b, 2), BY_ROW);
+    if (is_several(build_input(&b, 1)) || is_several(build_input(&b, 2))) {
+        build_refusal(&b, "a scale or zero point for each row of the first operand; supported: one "
+                          "for all");
+    }
     tensor *const operands[3] = {centred(&b, build_input(&b, 0), build_input(&b, 2), 1),
                                  centred(&b, build_input(&b, 3), build_input(&b, 5), axis),
                                  as_float(&b, build_input(&b, 6))};
@@ -149,25 +166,66 @@ static kiln_status resolve_qgemm(graph *g, node *n, resolution *out) {
 
 /* ---- On real numbers ----------------------------------------------------------------------- */
 
+/* The operator on real numbers. */
+static const char *plain_name(const node *n) {
+    return n->op->name + strlen("com.microsoft.QLinear");
+}
+
 /* Operands {x, scale, zero} ..., then y's scale and zero. */
 static kiln_status resolve_elementwise(graph *g, node *n, resolution *out) {
     (void)out;
-    static const char prefix[] = "com.microsoft.QLinear";
     builder b = {.g = g, .n = n};
     size_t operands = (n->input_count - 1) / 3;
     tensor *real[2] = {NULL, NULL};
-    if (node_int(n, "channels_last", 0) != 0) {
-        build_refusal(&b,
-                      "channels_last=1, which ONNX Runtime's optimiser makes; give the original");
-    }
     for (size_t k = 0; k < operands && k < 2; k++) {
         real[k] = dequantized(&b, build_input(&b, 3 * k), build_input(&b, 3 * k + 1),
                               build_input(&b, 3 * k + 2), 1);
     }
-    tensor *y = build_node(&b, n->op->name + strlen(prefix), operands, real, NULL);
+    tensor *y = build_node(&b, plain_name(n), operands, real, NULL);
     build_attributes(&b);
     quantized(&b, "QuantizeLinear", y, build_input(&b, 3 * operands),
               build_input(&b, 3 * operands + 1), 1);
+    return b.status;
+}
+
+/* The channels of a map moved to its front, or to its end. */
+static tensor *channels_moved(builder *b, tensor *x, size_t rank, bool to_front) {
+    int64_t order[KILN_MAX_RANK] = {0};
+    for (size_t k = 1; k < rank; k++) {
+        size_t from = to_front ? (k == 1 ? rank - 1 : k - 1) : (k + 1 == rank ? 1 : k + 1);
+        order[k] = (int64_t)from;
+    }
+    return build_transpose(b, x, rank, order, NULL);
+}
+
+static kiln_status resolve_pool(graph *g, node *n, resolution *out) {
+    builder b = {.g = g, .n = n};
+    tensor *x = build_input(&b, 0);
+    bool last = node_int(n, "channels_last", 0) != 0;
+    if (last && !x->shape_known) {
+        *out = (resolution){x, "its rank is not known"};
+        return KILN_OK;
+    }
+    tensor *y = dequantized(&b, x, build_input(&b, 1), build_input(&b, 2), 1);
+    y = last ? channels_moved(&b, y, x->rank, true) : y;
+    y = build_unary(&b, plain_name(n), y, NULL);
+    build_attributes(&b);
+    y = last ? channels_moved(&b, y, x->rank, false) : y;
+    quantized(&b, "QuantizeLinear", y, build_input(&b, 3), build_input(&b, 4), 1);
+    return b.status;
+}
+
+/* The condition; x, scale, zero; y, likewise; the result's scale and zero. */
+static kiln_status resolve_where(graph *g, node *n, resolution *out) {
+    (void)out;
+    builder b = {.g = g, .n = n};
+    tensor *operands[3] = {build_input(&b, 0)};
+    for (size_t k = 0; k < 2; k++) {
+        operands[1 + k] = dequantized(&b, build_input(&b, 1 + 3 * k), build_input(&b, 2 + 3 * k),
+                                      build_input(&b, 3 + 3 * k), 1);
+    }
+    tensor *y = build_node(&b, "Where", 3, operands, NULL);
+    quantized(&b, "QuantizeLinear", y, build_input(&b, 7), build_input(&b, 8), 1);
     return b.status;
 }
 
@@ -206,7 +264,9 @@ static kiln_status resolve_dynamic(graph *g, node *n, resolution *out) {
         return KILN_ERROR_MEMORY;
     }
     pair[1]->narrow = KILN_U8;
-    quantized(&b, "QuantizeLinear", x, pair[0], pair[1], 1);
+    if (n->outputs[0] != NULL) {
+        quantized(&b, "QuantizeLinear", x, pair[0], pair[1], 1);
+    }
     return b.status;
 }
 
@@ -220,6 +280,7 @@ static kiln_status resolve_dynamic(graph *g, node *n, resolution *out) {
 #define ROW(op_name, opset, least, most, its_resolve)                                              \
     CONV_ROW(op_name, opset, least, most, 0, its_resolve)
 #define UNARY(op_name) ROW("com.microsoft.QLinear" op_name, 1, 4, 5, resolve_elementwise)
+#define POOL(op_name) ROW("com.microsoft.QLinear" op_name, 1, 4, 5, resolve_pool)
 
 const op ops_quantized[] = {
     CONV_ROW("QLinearConv", 10, 8, 9, 1u << 3 | 1u << 5 | 1u << 8, resolve_qlinear_conv),
@@ -230,8 +291,9 @@ const op ops_quantized[] = {
     ROW("com.microsoft.QLinearAdd", 1, 7, 8, resolve_elementwise),
     ROW("com.microsoft.QLinearMul", 1, 7, 8, resolve_elementwise),
     ROW("com.microsoft.QLinearConcat", 1, 5, 255, resolve_concat),
-    UNARY("AveragePool"),
-    UNARY("GlobalAveragePool"),
+    ROW("com.microsoft.QLinearWhere", 1, 8, 9, resolve_where),
+    POOL("AveragePool"),
+    POOL("GlobalAveragePool"),
     UNARY("Sigmoid"),
     UNARY("LeakyRelu"),
     UNARY("Softmax"),

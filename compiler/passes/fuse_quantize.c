@@ -44,7 +44,9 @@ static bool same_axis(const node *a, const node *b) {
 
 /* The one operator for both; NULL: there is none. */
 static const char *joint_operator(const node *quantize, const node *dequantize) {
-    if (!same_values(zero_of(quantize), zero_of(dequantize)) || !same_axis(quantize, dequantize)) {
+    bool blocks = node_int(quantize, "block_size", 0) != 0;
+    if (!same_values(zero_of(quantize), zero_of(dequantize)) || !same_axis(quantize, dequantize) ||
+        blocks || node_int(dequantize, "block_size", 0) != 0) {
         return NULL;
     }
     bool centres = is_constantly(dequantize->inputs[1], 1);

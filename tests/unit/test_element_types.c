@@ -145,6 +145,24 @@ START_TEST(wraps_arithmetic_on_narrow_integers) {
 }
 END_TEST
 
+/* A sequence keeps the type of its tensors. */
+START_TEST(wraps_what_a_sequence_held) {
+    static uint8_t w = 100;
+    uint8_t x = 200, y;
+    int64_t one = 1;
+    model_begin(14);
+    model_input("x", UINT8, "1");
+    model_output("y", UINT8);
+    set_raw(model_initializer("w", UINT8, 1, &one), &w, 1);
+    set_raw(model_initializer("k", INT64, 0, NULL), &(int64_t){0}, sizeof(int64_t));
+    model_node("SequenceConstruct", "x w", "s");
+    model_node("SequenceAt", "s k", "a");
+    model_node("Add", "a w", "y");
+    run_model(1, &x, 1, &y, 1, KILN_U8);
+    ck_assert_uint_eq(y, 44);
+}
+END_TEST
+
 int main(void) {
     const suite_test tests[] = {
         TEST("boundary", passes_every_type_through),
@@ -154,6 +172,7 @@ int main(void) {
         TEST("casts", casts_integers_to_their_lower_bits),
         TEST("casts", casts_inside_the_graph_wrap),
         TEST("arithmetic", wraps_arithmetic_on_narrow_integers),
+        TEST("arithmetic", wraps_what_a_sequence_held),
     };
     return SUITE("element_types", tests, .begin = make_folder, .end = remove_folder);
 }

@@ -137,6 +137,27 @@ START_TEST(takes_the_version_of_functions) {
 }
 END_TEST
 
+static float doubled_in_8_bits(float x) {
+    return (float)(uint8_t)(2 * (int)(fabsf(x) * 20));
+}
+
+/* In a function, too, arithmetic on narrow integers wraps. */
+START_TEST(wraps_narrow_integers) {
+    static float twenty = 20;
+    parts_begin("N 3");
+    set_raw(model_initializer("twenty", FLOAT, 0, NULL), &twenty, sizeof twenty);
+    Onnx__NodeProto *to = part_node("Cast", "x", "u"), *from = part_node("Cast", "d", "y");
+    part_int(to, "to", UINT8);
+    part_int(from, "to", FLOAT);
+    part_function("Double", "x", "y", 3,
+                  (Onnx__NodeProto *[]){to, part_node("Add", "u u", "d"), from});
+    in_graph(part_node("Abs", "x", "t"));
+    in_graph(part_node("Mul", "t twenty", "h"));
+    in_graph(call("Double", "h", "y"));
+    check_elements(doubled_in_8_bits);
+}
+END_TEST
+
 #define FUNCTION_REFUSED(status, ...) ASSERT_REFUSED(model_compile(NULL, NULL), status, __VA_ARGS__)
 
 START_TEST(refuses_recursion) {
@@ -205,6 +226,7 @@ int main(void) {
         TEST("operands", passes_outputs_through),
         TEST("names", keeps_names_apart),
         TEST("versions", takes_the_version_of_functions),
+        TEST("types", wraps_narrow_integers),
         TEST("refused", refuses_recursion),
         TEST("refused", bounds_growth),
         TEST("refused", refuses_wrong_functions),

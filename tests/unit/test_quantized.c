@@ -1,41 +1,7 @@
 /* Quantised operators, each against ONNX Runtime's formula computed here from integers. */
 #include "compiler/graph/element_type.h"
-#include "tests/unit/plan_of_model.h"
+#include "tests/unit/quantized_model.h"
 #include "tests/unit/suite.h"
-
-#include <math.h>
-
-static float saturate(float value, kiln_dtype dtype) {
-    float low = dtype == KILN_I8 ? -128 : 0;
-    return fminf(fmaxf(value, low), low + 255);
-}
-
-static Onnx__NodeProto *microsoft_node(char *op, const char *inputs, const char *outputs) {
-    Onnx__NodeProto *n = model_node(op, inputs, outputs);
-    n->domain = "com.microsoft";
-    return n;
-}
-
-/* Initializers keep what they point to. */
-static void scalar_f32(char *name, float value) {
-    static float values[MAX_PARTS];
-    float *at = &values[m.graph.n_initializer];
-    *at = value;
-    set_raw(model_initializer(name, FLOAT, 0, NULL), at, sizeof *at);
-}
-
-static void scalar_8(char *name, int32_t type, int value) {
-    static uint8_t values[MAX_PARTS];
-    uint8_t *at = &values[m.graph.n_initializer];
-    *at = (uint8_t)value;
-    set_raw(model_initializer(name, type, 0, NULL), at, 1);
-}
-
-static void begin(int32_t input, const char *dims, int32_t output) {
-    model_begin(13);
-    model_input("x", input, dims);
-    model_output("y", output);
-}
 
 /* ---- Rounding ------------------------------------------------------------------------------ */
 
@@ -101,22 +67,6 @@ START_TEST(quantises_by_axis_at_any_batch) {
         ck_assert_msg(y[k] == (q - zeros[c]) * scales[c], "%zu", k);
     }
     verify_model();
-}
-END_TEST
-
-START_TEST(refuses_blocks) {
-    float x[8] = {0}, scales[4] = {1, 1, 1, 1};
-    int64_t dims[] = {2, 2};
-    (void)x;
-    begin(FLOAT, "2 4", FLOAT);
-    set_raw(model_initializer("s", FLOAT, 2, dims), scales, sizeof scales);
-    model_node("QuantizeLinear", "x s", "q");
-    model_node("DequantizeLinear", "q s", "y");
-    model_pack();
-    write_bytes(m.path, m.bytes, m.size);
-    ck_assert_int_eq(kiln_compile(m.path, in_folder("model.plan"), NULL, NULL, &m.error),
-                     KILN_ERROR_UNSUPPORTED);
-    ck_assert_ptr_nonnull(strstr(m.error.message, "not blocks"));
 }
 END_TEST
 
@@ -314,6 +264,60 @@ START_TEST(is_a_table_of_256) {
 }
 END_TEST
 
+START_TEST(chooses_between_two_scales) {
+    static uint8_t w[256], condition[256];
+    uint8_t y[256];
+    int64_t dims[] = {1, 256};
+    fill_bytes();
+    for (size_t k = 0; k < 256; k++) {
+        w[k] = (uint8_t)(k * 7);
+        condition[k] = k % 3 == 0;
+    }
+    begin(UINT8, "1 256", UINT8);
+    set_raw(model_initializer("c", BOOL, 2, dims), condition, sizeof condition);
+    scalar_f32("sx", 0.05f);
+    scalar_8("zx", UINT8, 100);
+    set_raw(model_initializer("w", UINT8, 2, dims), w, sizeof w);
+    scalar_f32("sw", 0.03f);
+    scalar_8("zw", UINT8, 20);
+    scalar_f32("sy", 0.06f);
+    scalar_8("zy", UINT8, 64);
+    microsoft_node("QLinearWhere", "c x sx zx w sw zw sy zy", "y");
+    run_model(1, all_bytes, 256, y, 256, KILN_U8);
+    for (size_t k = 0; k < 256; k++) {
+        float real = condition[k] ? ((float)k - 100) * 0.05f : ((float)w[k] - 20) * 0.03f;
+        ck_assert_int_eq(y[k], (int)saturate(rintf(real / 0.06f) + 64, KILN_U8));
+    }
+    verify_model();
+}
+END_TEST
+
+/* Pixels of four channels, which lie last. */
+START_TEST(pools_with_channels_last) {
+    static const uint8_t x[2 * 3 * 4] = {1,  200, 30, 4, 50, 6,  70, 80,  90, 100, 11, 120,
+                                         13, 140, 15, 6, 70, 80, 90, 250, 31, 22,  33, 44};
+    uint8_t y[4];
+    begin(UINT8, "N 2 3 4", UINT8);
+    scalar_f32("sx", 0.5f);
+    scalar_8("zx", UINT8, 10);
+    scalar_f32("sy", 0.25f);
+    scalar_8("zy", UINT8, 3);
+    Onnx__AttributeProto *a = model_attribute(
+        microsoft_node("QLinearGlobalAveragePool", "x sx zx sy zy", "y"), "channels_last", 2);
+    a->has_i = true;
+    a->i = 1;
+    run_model(1, x, sizeof x, y, sizeof y, KILN_U8);
+    for (size_t c = 0; c < 4; c++) {
+        float sum = 0;
+        for (size_t k = 0; k < 6; k++) {
+            sum += ((float)x[k * 4 + c] - 10) * 0.5f;
+        }
+        ck_assert_int_eq(y[c], (int)saturate(rintf(sum / 6 / 0.25f) + 3, KILN_U8));
+    }
+    verify_model();
+}
+END_TEST
+
 START_TEST(concatenates_to_one_scale) {
     uint8_t w[4] = {0, 50, 100, 200}, y[8];
     static const uint8_t x[4] = {10, 20, 30, 255};
@@ -344,13 +348,14 @@ int main(void) {
         TEST("quantize", quantises_to_the_type_of_the_zero_point),
         TEST("quantize", quantises_to_16_bits),
         TEST("quantize", quantises_by_axis_at_any_batch),
-        TEST("quantize", refuses_blocks),
         TEST("convolution", convolves_with_the_zero_point_around),
         TEST("convolution", convolves_integers),
         TEST("products", multiplies_with_scales_by_column),
         TEST("products", multiplies_to_real_numbers),
         TEST("elements", adds_with_three_scales),
         TEST("elements", is_a_table_of_256),
+        TEST("elements", chooses_between_two_scales),
+        TEST("elements", pools_with_channels_last),
         TEST("elements", concatenates_to_one_scale),
     };
     return SUITE("quantized", tests, .begin = make_folder, .end = remove_folder);

@@ -51,6 +51,26 @@ START_TEST(takes_a_branch_by_shape) {
 }
 END_TEST
 
+static float doubled_in_8_bits(float x) {
+    return (float)(uint8_t)(2 * (int)(fabsf(x) * 20));
+}
+
+/* What a branch gives keeps its type: arithmetic on it wraps. */
+START_TEST(wraps_what_a_branch_gives) {
+    static float twenty = 20;
+    begin();
+    set_raw(model_initializer("twenty", FLOAT, 0, NULL), &twenty, sizeof twenty);
+    in_graph(part_node("Abs", "x", "a"));
+    in_graph(part_node("Mul", "a twenty", "h"));
+    part_int(in_graph(part_node("Cast", "h", "u")), "to", UINT8);
+    branches(in_graph(part_node("If", "yes", "v")), part_node("Identity", "u", "out"),
+             part_node("Add", "u u", "out"));
+    in_graph(part_node("Add", "v v", "d"));
+    part_int(in_graph(part_node("Cast", "d", "y")), "to", FLOAT);
+    check_elements(doubled_in_8_bits);
+}
+END_TEST
+
 static float abs_of(float x) {
     return fabsf(x);
 }
@@ -234,6 +254,7 @@ int main(void) {
         TEST("branches", takes_a_branch),
         TEST("branches", takes_a_branch_by_shape),
         TEST("branches", takes_nested_branches),
+        TEST("branches", wraps_what_a_branch_gives),
         TEST("branches", refuses_what_only_a_run_decides),
         TEST("branches", refuses_broken_branches),
         TEST("branches", fixes_the_batch_for_a_branch),

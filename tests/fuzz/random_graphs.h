@@ -36,12 +36,13 @@ typedef struct weighted_step {
     uint32_t weight;
 } weighted_step;
 /* Ended by a NULL. */
-extern const weighted_step window_steps[];   /* convolutions, poolings, padding, resizing */
-extern const weighted_step movement_steps[]; /* concatenation, slices, reshapes, ... */
-extern const weighted_step value_steps[];    /* elementwise, normalisation, reduction, dense */
-extern const weighted_step shape_steps[];    /* on shapes, integers and truth values */
-extern const weighted_step index_steps[];    /* by indices; what is said in other operators */
-extern const weighted_step rare_steps[];     /* operators that few networks have */
+extern const weighted_step window_steps[];    /* convolutions, poolings, padding, resizing */
+extern const weighted_step movement_steps[];  /* concatenation, slices, reshapes, ... */
+extern const weighted_step value_steps[];     /* elementwise, normalisation, reduction, dense */
+extern const weighted_step shape_steps[];     /* on shapes, integers and truth values */
+extern const weighted_step index_steps[];     /* by indices; what is said in other operators */
+extern const weighted_step rare_steps[];      /* operators that few networks have */
+extern const weighted_step quantized_steps[]; /* from real numbers, over integers, and back */
 extern const weighted_step
     pattern_steps[]; /* what passes look for, with a second reader at times */
 
@@ -68,6 +69,8 @@ node *begin_node(generator *r, const char *op, size_t input_count, tensor *const
                  size_t output_count);
 /* Infers it and puts its outputs in the pool; output 0, or NULL: not legal. */
 tensor *end_node(generator *r, node *n);
+/* The same, but nothing for other steps to read: quantised integers. */
+tensor *end_hidden_node(generator *r, node *n);
 /* Both, for one output and no attributes. */
 tensor *apply(generator *r, const char *op, size_t input_count, tensor *const *inputs);
 #define APPLY(r, op, ...)                                                                          \
@@ -83,6 +86,10 @@ uint32_t some_axis(generator *r, const tensor *t);
 int64_t any_sign(generator *r, int64_t axis, uint32_t rank);
 
 /* ---- The network as a whole ------------------------------------------------------------------ */
+
+/* What an operator that is only said in others (op->resolve) is said in: nodes at the graph's end,
+ * from *out_first on. */
+bool resolve_node(graph *g, node *n, size_t *out_first);
 
 /* random_graphs_onnx.c: as an ONNX file. */
 bool write_onnx(const generator *r, const char *path);

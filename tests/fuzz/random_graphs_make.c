@@ -127,24 +127,49 @@ static bool keeps_batch(const graph *g, const node *n, const tensor *y) {
     return !g->batch_symbolic || tensor_is_batched(g, y) == batched;
 }
 
-tensor *end_node(generator *r, node *n) {
+bool resolve_node(graph *g, node *n, size_t *out_first) {
+    resolution needed = {0};
+    *out_first = g->node_count;
+    return n->op->resolve(g, n, &needed) == KILN_OK && needed.needed == NULL;
+}
+
+/* The nodes that it is said in are left behind: what is written is the operator itself. */
+static bool infer_resolved(graph *g, node *n) {
+    size_t first;
+    bool good = resolve_node(g, n, &first);
+    for (size_t k = first; k < g->node_count && good; k++) {
+        good = graph_infer_node(g, g->nodes[k]) == KILN_OK;
+    }
+    g->node_count = first;
+    return good;
+}
+
+tensor *end_hidden_node(generator *r, node *n) {
     if (n == NULL || n->op->min_opset > r->g->opset) {
         return NULL;
     }
-    bool good = graph_infer_node(r->g, n) == KILN_OK;
+    bool good =
+        n->op->resolve != NULL ? infer_resolved(r->g, n) : graph_infer_node(r->g, n) == KILN_OK;
     for (size_t k = 0; k < n->output_count && good; k++) {
         const tensor *y = n->outputs[k];
         int64_t elements = 1;
         for (uint32_t axis = 0; axis < y->rank; axis++) {
             elements *= sample_size(y, axis);
         }
-        good = elements > 0 && elements <= MAX_TENSOR_ELEMENTS && keeps_batch(r->g, n, y) &&
-               r->pool_count < MAX_POOL;
-        if (good) {
-            r->pool[r->pool_count++] = n->outputs[k];
-        }
+        good = elements > 0 && elements <= MAX_TENSOR_ELEMENTS && keeps_batch(r->g, n, y);
     }
     return good ? n->outputs[0] : NULL;
+}
+
+tensor *end_node(generator *r, node *n) {
+    tensor *y = end_hidden_node(r, n);
+    if (y == NULL || r->pool_count + n->output_count > MAX_POOL) {
+        return NULL;
+    }
+    for (size_t k = 0; k < n->output_count; k++) {
+        r->pool[r->pool_count++] = n->outputs[k];
+    }
+    return y;
 }
 
 tensor *apply(generator *r, const char *op, size_t input_count, tensor *const *inputs) {
@@ -207,9 +232,9 @@ static void add_input(generator *r, int64_t batch) {
 }
 
 static void add_step(generator *r) {
-    static const weighted_step *const themes[] = {window_steps, movement_steps, value_steps,
-                                                  shape_steps,  index_steps,    rare_steps,
-                                                  pattern_steps};
+    static const weighted_step *const themes[] = {window_steps,    movement_steps, value_steps,
+                                                  shape_steps,     index_steps,    rare_steps,
+                                                  quantized_steps, pattern_steps};
     uint32_t total = 0;
     for (size_t theme = 0; theme < sizeof themes / sizeof *themes; theme++) {
         for (const weighted_step *s = themes[theme]; s->make != NULL; s++) {

@@ -2,6 +2,7 @@
 #include "compiler/export/model.h"
 #include "tests/fuzz/random_graphs.h"
 
+#include <kiln/element.h>
 #include <string.h>
 
 static char *plain(const char *text) {
@@ -26,12 +27,16 @@ static void write_attribute(onnx_model *m, Onnx__NodeProto *to, const attribute 
 }
 
 static void write_node(onnx_model *m, const node *n) {
+    static const char domain[] = "com.microsoft.";
     const char *inputs[16];
     Onnx__NodeProto *to;
+    bool own = strncmp(n->op->name, domain, sizeof domain - 1) != 0;
     for (size_t k = 0; k < n->input_count; k++) {
         inputs[k] = n->inputs[k] != NULL ? n->inputs[k]->name : "";
     }
-    (void)model_node(m, n->op->name, n->outputs[0]->name, n->input_count, inputs, &to);
+    (void)model_node(m, own ? n->op->name : n->op->name + sizeof domain - 1, n->outputs[0]->name,
+                     n->input_count, inputs, &to);
+    to->domain = plain(own ? "" : "com.microsoft");
     to->n_output = n->output_count;
     to->output = model_allocate(m, n->output_count * sizeof *to->output);
     for (size_t k = 0; k < n->output_count; k++) {
@@ -54,13 +59,24 @@ static void write_end(onnx_model *m, const graph *g, const tensor *t, bool input
     }
 }
 
+/* In the graph narrow integers are f32, or i64. */
+static void write_constant(onnx_model *m, const tensor *t) {
+    size_t count = (size_t)tensor_elements(t);
+    uint8_t *bytes = t->narrow != 0 ? model_allocate(m, count * kiln_dtype_size(t->narrow)) : NULL;
+    for (size_t k = 0; k < count && bytes != NULL; k++) {
+        kiln_element_put_number(t->narrow, bytes, k, kiln_element_number(t->dtype, t->data, k));
+    }
+    (void)model_elements(m, t->name, bytes != NULL ? t->narrow : t->dtype, t->rank, t->dims,
+                         bytes != NULL ? bytes : t->data);
+}
+
 bool write_onnx(const generator *r, const char *path) {
     onnx_model m;
     model_init(&m);
     for (size_t k = 0; k < r->g->tensor_count; k++) {
         const tensor *t = r->g->tensors[k];
         if (tensor_is_constant(t) && t->consumer_count > 0) {
-            (void)model_elements(&m, t->name, t->dtype, t->rank, t->dims, t->data);
+            write_constant(&m, t);
         }
     }
     for (size_t k = 0; k < r->g->node_count; k++) {

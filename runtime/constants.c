@@ -106,6 +106,11 @@ kiln_status load_constants(kiln_session *s, kernel_call *call, kiln_error *error
     return status;
 }
 
+void kernel_read_constant(const kernel_call *call, const operand *o, size_t begin, size_t count,
+                          float *out) {
+    kiln_plan_widen(&call->session->plan->view, o->record, begin, count, out);
+}
+
 /* After packing, the plan's pages are not needed again: give them back, so that the weights are in
  * memory once. */
 void drop_constants(kiln_session *s, kernel_call *call) {

@@ -1,8 +1,8 @@
 /* CONV_2D and DECONV_2D: checked here, run by XNNPACK or by an algorithm of ours. */
+#include "runtime/kernels/conv_direct.h"
 #include "runtime/kernels/depthwise.h"
 #include "runtime/kernels/gemm.h"
 #include "runtime/kernels/winograd.h"
-#include "runtime/kernels/xnnpack.h"
 
 #define MAX_EXTENT 65536u /* of kernels, strides, paddings: far beyond any network's */
 
@@ -109,22 +109,14 @@ static kiln_status check_direct(const kernel_call *call, kiln_error *error) {
                : kernel_fail(call, error, "the direct algorithm does not add");
 }
 
-static kiln_status prepare_direct(kernel_call *call, kiln_error *error) {
-    return xnnpack_create_conv(call, call->params, false, error);
-}
-
-static kiln_status bind_direct(kernel_call *call, kiln_error *error) {
-    return xnnpack_setup_conv(call, call->params, false, error);
-}
-
 #define WINOGRAD                                                                                   \
     {                                                                                              \
         winograd_check, winograd_prepare, winograd_bind, winograd_run, winograd_release,           \
             winograd_scratch, true                                                                 \
     }
 static const algorithm algorithms[KILN_CONV_ALGORITHM_COUNT] = {
-    [KILN_CONV_DIRECT] = {check_direct, prepare_direct, bind_direct, xnnpack_run, xnnpack_release,
-                          NULL, false},
+    [KILN_CONV_DIRECT] = {check_direct, conv_direct_prepare, conv_direct_bind, conv_direct_run,
+                          conv_direct_release, NULL, false},
     [KILN_CONV_WINOGRAD_2] = WINOGRAD,
     [KILN_CONV_WINOGRAD_4] = WINOGRAD,
     [KILN_CONV_WINOGRAD_6] = WINOGRAD,
@@ -227,14 +219,6 @@ static bool conv_packs_weights(const kernel_call *call) {
     return algorithm_of(call)->packs_weights;
 }
 
-static kiln_status prepare_deconv(kernel_call *call, kiln_error *error) {
-    return xnnpack_create_conv(call, call->params, true, error);
-}
-
-static kiln_status bind_deconv(kernel_call *call, kiln_error *error) {
-    return xnnpack_setup_conv(call, call->params, true, error);
-}
-
 const kernel kernel_conv_2d = {
     .traits = {.name = "conv_2d",
                .runs_on = "Kiln/XNNPACK",
@@ -269,10 +253,10 @@ const kernel kernel_deconv_2d = {
     .min_outputs = 1,
     .max_outputs = 1,
     .check = check_deconv,
-    .prepare = prepare_deconv,
-    .bind = bind_deconv,
-    .run = xnnpack_run,
-    .release = xnnpack_release,
+    .prepare = conv_direct_prepare,
+    .bind = conv_direct_bind,
+    .run = conv_direct_run,
+    .release = conv_direct_release,
     .heap = deconv_heap,
     .packs_constants = true,
 };

@@ -70,21 +70,6 @@ static double dot(const float *a, const float *b, size_t count) {
     return sum;
 }
 
-/* Transposed: the input position that tap k brings to output position o. */
-static size_t transposed_position(const window_axis *a, size_t o, size_t k) {
-    size_t reach = o + a->pad_begin, tap = k * a->dilation;
-    bool falls = tap <= reach && (reach - tap) % a->stride == 0;
-    return falls && (reach - tap) / a->stride < a->in ? (reach - tap) / a->stride : SIZE_MAX;
-}
-
-static window_taps transposed_taps(const window_axis *a, size_t o) {
-    size_t reach = o + a->pad_begin, last = (a->in - 1) * a->stride;
-    window_taps taps = {reach > last ? (reach - last + a->dilation - 1) / a->dilation : 0,
-                        reach / a->dilation + 1};
-    taps.end = taps.end < a->kernel ? taps.end : a->kernel;
-    return taps;
-}
-
 /* Elements of one kernel row, over the inputs of a group. */
 static double row_value(const conv_task *task, const float *x, size_t o, window_taps taps,
                         const float *weights, size_t depth) {
@@ -92,7 +77,7 @@ static double row_value(const conv_task *task, const float *x, size_t o, window_
     const window_axis *a = &task->axes[2];
     double sum = 0.0;
     for (size_t k = taps.begin; k < taps.end; k++) {
-        size_t at = p->transposed ? transposed_position(a, o, k) : window_position(a, o, k);
+        size_t at = p->transposed ? window_position_transposed(a, o, k) : window_position(a, o, k);
         if (at != SIZE_MAX) {
             sum += dot(x + at * task->call->inputs[0].row_stride, weights + k * depth, depth);
         }
@@ -113,9 +98,9 @@ static float conv_value(const conv_task *task, size_t sample, const size_t o[3],
     double sum = biased ? (double)((const float *)call->inputs[2].data)[channel] : 0.0;
     for (size_t d = taps[0].begin; d < taps[0].end; d++) {
         for (size_t h = taps[1].begin; h < taps[1].end; h++) {
-            size_t slice = p->transposed ? transposed_position(&a[0], o[0], d)
+            size_t slice = p->transposed ? window_position_transposed(&a[0], o[0], d)
                                          : window_position(&a[0], o[0], d);
-            size_t row = p->transposed ? transposed_position(&a[1], o[1], h)
+            size_t row = p->transposed ? window_position_transposed(&a[1], o[1], h)
                                        : window_position(&a[1], o[1], h);
             if (slice != SIZE_MAX && row != SIZE_MAX) {
                 size_t from = ((sample * a[0].in + slice) * a[1].in + row) * a[2].in;
@@ -142,8 +127,8 @@ static void conv_range(void *context, size_t begin, size_t end) {
         float *out = (float *)y->data + r * y->row_stride;
         window_taps taps[3];
         for (int k = 0; k < 3; k++) {
-            taps[k] =
-                p->transposed ? transposed_taps(&a[k], o[k]) : window_taps_inside(&a[k], o[k]);
+            taps[k] = p->transposed ? window_taps_transposed(&a[k], o[k])
+                                    : window_taps_inside(&a[k], o[k]);
         }
         for (size_t c = 0; c < y->row; c++) {
             out[c] = conv_value(task, r / pixels, o, taps, c);

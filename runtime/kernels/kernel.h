@@ -156,6 +156,10 @@ bool operand_image(const operand *o, image_dims *out_dims);
 float *operand_image_row(const operand *o, size_t sample, size_t row);
 void *kernel_allocate(const kernel_call *call, size_t size); /* aligned to 64; NULL: none */
 void kernel_free(const kernel_call *call, void *pointer, size_t size);
+/* Elements [begin, begin + count) of a constant f32 operand, at any time: after packing, too, when
+ * its data may have been given back. */
+void kernel_read_constant(const kernel_call *call, const operand *o, size_t begin, size_t count,
+                          float *out);
 /* Strides (elements, row_stride applied) of o broadcast to out's physical dims, aligned at the end;
  * 0 where broadcast. False when it does not broadcast (a dim differs and is not 1, or batch flags
  * disagree: a batched operand needs a batched out and full rank). */

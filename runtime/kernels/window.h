@@ -54,4 +54,19 @@ static inline window_taps window_taps_inside(const window_axis *a, size_t o) {
     return taps;
 }
 
+/* Transposed: the input position that tap k brings to output position o. */
+static inline size_t window_position_transposed(const window_axis *a, size_t o, size_t k) {
+    size_t reach = o + a->pad_begin, tap = k * a->dilation;
+    bool falls = tap <= reach && (reach - tap) % a->stride == 0;
+    return falls && (reach - tap) / a->stride < a->in ? (reach - tap) / a->stride : SIZE_MAX;
+}
+
+static inline window_taps window_taps_transposed(const window_axis *a, size_t o) {
+    size_t reach = o + a->pad_begin, last = (a->in - 1) * a->stride;
+    window_taps taps = {reach > last ? (reach - last + a->dilation - 1) / a->dilation : 0,
+                        reach / a->dilation + 1};
+    taps.end = taps.end < a->kernel ? taps.end : a->kernel;
+    return taps;
+}
+
 #endif

@@ -39,11 +39,15 @@ kiln_status xnnpack_run(kernel_call *call, kiln_error *error) {
     return check(call, xnn_run_operator(call->state, call->threadpool), "run", error);
 }
 
-void xnnpack_release(kernel_call *call) {
-    if (call->state != NULL) {
-        (void)xnn_delete_operator(call->state);
-        call->state = NULL;
+void xnnpack_delete(void *operator_) {
+    if (operator_ != NULL) {
+        (void)xnn_delete_operator(operator_);
     }
+}
+
+void xnnpack_release(kernel_call *call) {
+    xnnpack_delete(call->state);
+    call->state = NULL;
 }
 
 static kiln_status created(kernel_call *call, enum xnn_status status, xnn_operator_t op,
@@ -58,8 +62,8 @@ static const float *bias_of(const kernel_call *call) {
 
 /* ---- Images -------------------------------------------------------------------------------- */
 
-kiln_status xnnpack_create_conv(kernel_call *call, const kiln_conv_params *p, bool transposed,
-                                kiln_error *error) {
+kiln_status xnnpack_create_conv(const kernel_call *call, const kiln_conv_params *p, bool transposed,
+                                void **out_operator, kiln_error *error) {
     const operand *x = &call->inputs[0], *w = &call->inputs[1], *y = &call->outputs[0];
     xnn_operator_t op = NULL;
     size_t group_inputs = w->dims[3], group_outputs = w->dims[0] / p->groups;
@@ -78,22 +82,27 @@ kiln_status xnnpack_create_conv(kernel_call *call, const kiln_conv_params *p, bo
             p->groups, group_inputs, group_outputs, x->row_stride, y->row_stride, w->data,
             bias_of(call), p->min, p->max, 0, &op);
     }
-    return created(call, status, op, error);
+    *out_operator = status == xnn_status_success ? op : NULL;
+    return check(call, status, "create the operator", error);
 }
 
-kiln_status xnnpack_setup_conv(kernel_call *call, const kiln_conv_params *p, bool transposed,
-                               kiln_error *error) {
+kiln_status xnnpack_setup_conv(const kernel_call *call, const kiln_conv_params *p, bool transposed,
+                               void *operator_, kiln_error *error) {
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
     image_dims image;
     (void)operand_image(x, &image);
     size_t batch = operand_dim(x, 0, call->batch);
     enum xnn_status status =
-        transposed ? xnn_setup_deconvolution2d_nhwc_f32(call->state, batch, image.h, image.w,
+        transposed ? xnn_setup_deconvolution2d_nhwc_f32(operator_, batch, image.h, image.w,
                                                         p->adjustment_height, p->adjustment_width,
                                                         x->data, y->data, call->threadpool)
-                   : xnn_setup_convolution2d_nhwc_f32(call->state, batch, image.h, image.w, x->data,
+                   : xnn_setup_convolution2d_nhwc_f32(operator_, batch, image.h, image.w, x->data,
                                                       y->data, call->threadpool);
     return check(call, status, "set up the operator", error);
+}
+
+kiln_status xnnpack_run_conv(const kernel_call *call, void *operator_, kiln_error *error) {
+    return check(call, xnn_run_operator(operator_, call->threadpool), "run", error);
 }
 
 kiln_status xnnpack_create_resize_bilinear(kernel_call *call, kiln_resize_mode mode,
@@ -142,12 +151,6 @@ kiln_status xnnpack_run_product(void *operator_, size_t m, const float *a, float
     enum xnn_status status = xnn_setup_fully_connected_nc_f32(operator_, m, a, y, pool);
     return check_product(status == xnn_status_success ? xnn_run_operator(operator_, pool) : status,
                          error);
-}
-
-void xnnpack_delete_product(void *operator_) {
-    if (operator_ != NULL) {
-        (void)xnn_delete_operator(operator_);
-    }
 }
 
 kiln_status xnnpack_create_softmax(kernel_call *call, kiln_error *error) {

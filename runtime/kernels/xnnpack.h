@@ -17,11 +17,14 @@ kiln_status xnnpack_initialize(kiln_error *error);
 kiln_status xnnpack_run(kernel_call *call, kiln_error *error);
 void xnnpack_release(kernel_call *call);
 
-/* Convolution, operands as CONV_2D and DECONV_2D have them. */
-kiln_status xnnpack_create_conv(kernel_call *call, const kiln_conv_params *params, bool transposed,
-                                kiln_error *error);
-kiln_status xnnpack_setup_conv(kernel_call *call, const kiln_conv_params *params, bool transposed,
-                               kiln_error *error);
+/* Convolution, operands as CONV_2D and DECONV_2D have them. Its operator is the caller's. */
+kiln_status xnnpack_create_conv(const kernel_call *call, const kiln_conv_params *params,
+                                bool transposed, void **out_operator, kiln_error *error);
+kiln_status xnnpack_setup_conv(const kernel_call *call, const kiln_conv_params *params,
+                               bool transposed, void *operator_, kiln_error *error);
+kiln_status xnnpack_run_conv(const kernel_call *call, void *operator_, kiln_error *error);
+void xnnpack_delete(void *operator_);
+
 kiln_status xnnpack_create_resize_bilinear(kernel_call *call, kiln_resize_mode mode,
                                            kiln_error *error);
 kiln_status xnnpack_setup_resize_bilinear(kernel_call *call, kiln_error *error);
@@ -32,12 +35,12 @@ kiln_status xnnpack_create_prelu(kernel_call *call, kiln_error *error);
 kiln_status xnnpack_setup_rows(kernel_call *call, kiln_error *error);
 
 /* y[m][n] = sum over k of a[m][k] b: outside of plans, for training. b lies as [n][k] or, with
- * b_by_k, as [k][n]; it is packed. a and y are dense; a is read up to XNNPACK_MARGIN past its end.
+ * b_by_k, as [k][n]; it is packed; xnnpack_delete frees the operator. a and y are dense; a is read
+ * up to XNNPACK_MARGIN past its end.
  */
 kiln_status xnnpack_create_product(size_t k, size_t n, const float *b, bool b_by_k,
                                    void **out_operator, kiln_error *error);
 kiln_status xnnpack_run_product(void *operator_, size_t m, const float *a, float *y,
                                 pthreadpool_t pool, kiln_error *error);
-void xnnpack_delete_product(void *operator_);
 
 #endif

@@ -110,7 +110,7 @@ kiln_status product_run(const product *p, size_t m, const real *a, real *y, kiln
 
 void product_destroy(product *p) {
 #ifdef KILN_TRAIN_XNNPACK
-    xnnpack_delete_product(p->packed);
+    xnnpack_delete(p->packed);
 #endif
     p->packed = NULL;
 }

@@ -5,6 +5,7 @@
 #include "tests/unit/suite.h"
 
 enum { CHANNELS = 19, SIDE = 7, PIXELS = SIDE * SIDE, COUNT = CHANNELS * PIXELS };
+enum { EVEN_CHANNELS = 18 }; /* of groups */
 
 static int64_t kernel3[] = {3, 3}, kernel5[] = {5, 5}, strides2[] = {2, 2}, pads1[] = {1, 1, 1, 1};
 static int64_t axes23[] = {2, 3};
@@ -17,8 +18,9 @@ typedef enum second {
     WEIGHTS,
     DEPTHWISE,
     GROUPED,
+    TRANSPOSED,
+    TRANSPOSED_GROUPS,
     ROWS,
-
 } second;
 
 typedef struct nan_case {
@@ -80,6 +82,22 @@ static const nan_case cases[] = {
      true,
      {{.name = "pads", .type = ATTRIBUTE_INTS, .ints = pads1, .count = 4}}},
     {"Conv", 0, DEPTHWISE, true, {{.name = "group", .type = ATTRIBUTE_INT, .i = CHANNELS}}},
+    {"Conv", 0, GROUPED, true, {{.name = "group", .type = ATTRIBUTE_INT, .i = 3}}},
+    {"Conv",
+     0,
+     GROUPED,
+     true,
+     {{.name = "group", .type = ATTRIBUTE_INT, .i = 3},
+      {.name = "strides", .type = ATTRIBUTE_INTS, .ints = strides2, .count = 2},
+      {.name = "pads", .type = ATTRIBUTE_INTS, .ints = pads1, .count = 4}}},
+    {"ConvTranspose", 0, TRANSPOSED, true, {{0}}},
+    {"ConvTranspose",
+     0,
+     TRANSPOSED_GROUPS,
+     true,
+     {{.name = "group", .type = ATTRIBUTE_INT, .i = 3},
+      {.name = "strides", .type = ATTRIBUTE_INTS, .ints = strides2, .count = 2},
+      {.name = "pads", .type = ATTRIBUTE_INTS, .ints = pads1, .count = 4}}},
     {"MatMul", 0, ROWS, true, {{0}}},
     {"MaxPool",
      0,
@@ -147,6 +165,17 @@ static operator_case with_operand(const nan_case *n, float *x, float *other) {
     case DEPTHWISE:
         *in = (operator_input){4, {CHANNELS, 1, 3, 3}, other, NULL, true};
         break;
+    case GROUPED:
+        c.inputs[0].dims[1] = EVEN_CHANNELS;
+        *in = (operator_input){4, {12, EVEN_CHANNELS / 3, 3, 3}, other, NULL, true};
+        break;
+    case TRANSPOSED:
+        *in = (operator_input){4, {CHANNELS, 5, 3, 3}, other, NULL, true};
+        break;
+    case TRANSPOSED_GROUPS:
+        c.inputs[0].dims[1] = EVEN_CHANNELS;
+        *in = (operator_input){4, {EVEN_CHANNELS, 4, 3, 3}, other, NULL, true};
+        break;
     case ROWS:
         *in = (operator_input){2, {SIDE, 7}, other, NULL, true};
         break;
@@ -178,7 +207,7 @@ START_TEST(is_kept) {
             other[2 * i] = random_normal(&state);
             other[2 * i + 1] = random_normal(&state);
         }
-        size_t at = k < 4 ? k : random_below(&state, COUNT);
+        size_t at = k < 4 ? k : random_below(&state, EVEN_CHANNELS * PIXELS);
         bool first = n->second != SAME || k % 3 != 0;
         (first ? x : other)[at] = specials[k % 4];
         for (size_t i = 0; i < COUNT && strcmp(n->op, "MaxPool") == 0; i++) {
@@ -198,6 +227,30 @@ START_TEST(is_kept) {
         operator_free(&found);
     }
     ck_assert_msg(wrong == 0, "%s: %zu", n->op, wrong);
+}
+END_TEST
+
+/* So do weights, and a bias, that are none. */
+START_TEST(is_kept_in_weights) {
+    static float x[COUNT], weights[COUNT * 2], bias[12];
+    uint64_t state = 5;
+    for (size_t k = 0; k < 8; k++) {
+        for (size_t i = 0; i < COUNT; i++) {
+            x[i] = random_normal(&state);
+            weights[2 * i] = random_normal(&state);
+            weights[2 * i + 1] = random_normal(&state);
+        }
+        memset(bias, 0, sizeof bias);
+        (k < 4 ? weights : bias)[k] = specials[k % 4];
+        nan_case grouped = {
+            "Conv", 0, GROUPED, true, {{.name = "group", .type = ATTRIBUTE_INT, .i = 3}}};
+        operator_case c = with_operand(&grouped, x, weights);
+        c.inputs[2] = (operator_input){1, {12}, bias, NULL, true};
+        operator_result expected = operator_evaluate(&c), found = operator_run(&c);
+        ck_assert_msg(operator_agree(&found, &expected, 1e-4f), "%zu", k);
+        operator_free(&expected);
+        operator_free(&found);
+    }
 }
 END_TEST
 
@@ -282,6 +335,7 @@ END_TEST
 int main(void) {
     const suite_test tests[] = {
         EACH("operators", is_kept, cases),
+        TEST("operators", is_kept_in_weights),
         TEST("kernels", every_lane_keeps_it),
         TEST("bounds", bounds_that_are_none_are_refused),
     };

@@ -1,0 +1,247 @@
+/* The direct algorithm of CONV_2D, and DECONV_2D, by XNNPACK. Its clamps turn what is not a number
+ * into a bound, infinite bounds too (x86's min and max give their second operand then). So what
+ * NaN and infinities reach is computed once more, plainly; a look at the input tells whether there
+ * are any. Sums of finite numbers that overflow are XNNPACK's. */
+#include "runtime/kernels/conv_direct.h"
+#include "runtime/kernels/window.h"
+#include "runtime/kernels/xnnpack.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#define CHUNK 64 /* weights that are read at once */
+
+typedef struct direct_conv {
+    void *xnnpack;     /* the operator */
+    bool wild_weights; /* or bias: some are not finite */
+} direct_conv;
+
+/* ---- Numbers that are not finite ----------------------------------------------------------- */
+
+static bool is_wild(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (bits & 0x7f800000u) == 0x7f800000u;
+}
+
+static bool any_wild(const float *values, size_t count) {
+    bool any = false;
+    for (size_t k = 0; k < count; k++) {
+        any |= is_wild(values[k]);
+    }
+    return any;
+}
+
+static bool is_constant_wild(const operand *o) {
+    return operand_present(o) && any_wild(o->data, o->elements);
+}
+
+typedef struct wild_search {
+    const operand *x;
+    atomic_bool found;
+} wild_search;
+
+static void search_rows(void *context, size_t begin, size_t end) {
+    wild_search *s = context;
+    for (size_t row = begin; row < end; row++) {
+        if (any_wild((const float *)s->x->data + row * s->x->row_stride, s->x->row)) {
+            atomic_store_explicit(&s->found, true, memory_order_relaxed);
+            return;
+        }
+    }
+}
+
+static bool is_input_wild(const kernel_call *call) {
+    const operand *x = &call->inputs[0];
+    wild_search s = {.x = x};
+    kernel_parallel(call, operand_rows(x, call->batch), 1 + 65536 / (x->row + 1), &s, search_rows);
+    return atomic_load(&s.found);
+}
+
+/* ---- Once more ----------------------------------------------------------------------------- */
+
+typedef struct repair_task {
+    const kernel_call *call;
+    const kiln_conv_params *params;
+    bool transposed, all;
+    image_dims x, y;
+    window_axis axes[2];
+    size_t depth, group_outputs;
+} repair_task;
+
+/* The taps of an output's window that lie in the picture: where they are, and which of the kernel's
+ * they are. */
+typedef struct tap_walk {
+    const repair_task *task;
+    const float *sample; /* the group's first input of its first pixel */
+    size_t row, column;  /* of the output */
+    window_taps taps[2];
+    size_t at[2]; /* the next tap */
+} tap_walk;
+
+static tap_walk start_walk(const repair_task *t, size_t pixel, size_t group) {
+    const operand *x = &t->call->inputs[0];
+    size_t row = pixel / t->y.w % t->y.h, sample = pixel / t->y.w / t->y.h;
+    tap_walk w = {.task = t, .row = row, .column = pixel % t->y.w};
+    w.sample = (const float *)x->data + sample * t->x.h * t->x.w * x->row_stride + group * t->depth;
+    for (size_t k = 0; k < 2; k++) {
+        size_t o = k == 0 ? w.row : w.column;
+        w.taps[k] = t->transposed ? window_taps_transposed(&t->axes[k], o)
+                                  : window_taps_inside(&t->axes[k], o);
+        w.at[k] = w.taps[k].begin;
+    }
+    return w;
+}
+
+/* The tap's inputs, `depth` of them; NULL: there are no more. */
+static const float *next_tap(tap_walk *w, size_t *out_tap) {
+    const repair_task *t = w->task;
+    const window_axis *a = t->axes;
+    while (w->at[0] < w->taps[0].end) {
+        size_t i = w->at[0], j = w->at[1]++;
+        if (j >= w->taps[1].end) {
+            w->at[0]++;
+            w->at[1] = w->taps[1].begin;
+            continue;
+        }
+        size_t y = t->transposed ? window_position_transposed(&a[0], w->row, i)
+                                 : window_position(&a[0], w->row, i);
+        size_t x = t->transposed ? window_position_transposed(&a[1], w->column, j)
+                                 : window_position(&a[1], w->column, j);
+        if (y != SIZE_MAX && x != SIZE_MAX) {
+            *out_tap = i * a[1].kernel + j;
+            return w->sample + (y * t->x.w + x) * t->call->inputs[0].row_stride;
+        }
+    }
+    return NULL;
+}
+
+typedef enum reach { REACHES_FINITE, REACHES_INFINITY, REACHES_NAN } reach;
+
+static reach reach_of(const repair_task *t, size_t pixel, size_t group) {
+    tap_walk w = start_walk(t, pixel, group);
+    reach found = t->all ? REACHES_INFINITY : REACHES_FINITE;
+    size_t tap;
+    for (const float *x = next_tap(&w, &tap); x != NULL; x = next_tap(&w, &tap)) {
+        for (size_t k = 0; k < t->depth; k++) {
+            if (isnan(x[k])) {
+                return REACHES_NAN;
+            }
+            found = is_wild(x[k]) ? REACHES_INFINITY : found;
+        }
+    }
+    return found;
+}
+
+static double product_of_tap(const repair_task *t, const float *x, size_t channel, size_t tap) {
+    const operand *weights = &t->call->inputs[1];
+    size_t taps = t->axes[0].kernel * t->axes[1].kernel;
+    float w[CHUNK];
+    double sum = 0;
+    for (size_t k = 0; k < t->depth; k += CHUNK) {
+        size_t count = t->depth - k < CHUNK ? t->depth - k : CHUNK;
+        kernel_read_constant(t->call, weights, (channel * taps + tap) * t->depth + k, count, w);
+        for (size_t i = 0; i < count; i++) {
+            sum += (double)x[k + i] * (double)w[i];
+        }
+    }
+    return sum;
+}
+
+static float value_of(const repair_task *t, size_t pixel, size_t group, size_t channel) {
+    const kernel_call *call = t->call;
+    tap_walk w = start_walk(t, pixel, group);
+    float bias = 0;
+    size_t tap;
+    if (call->input_count > 2 && operand_present(&call->inputs[2])) {
+        kernel_read_constant(call, &call->inputs[2], channel, 1, &bias);
+    }
+    double sum = (double)bias;
+    for (const float *x = next_tap(&w, &tap); x != NULL; x = next_tap(&w, &tap)) {
+        sum += product_of_tap(t, x, channel, tap);
+    }
+    float value = (float)sum;
+    return value < t->params->min   ? t->params->min
+           : value > t->params->max ? t->params->max
+                                    : value;
+}
+
+static void repair_pixels(void *context, size_t begin, size_t end) {
+    const repair_task *t = context;
+    const operand *y = &t->call->outputs[0];
+    for (size_t pixel = begin; pixel < end; pixel++) {
+        float *out = (float *)y->data + pixel * y->row_stride;
+        for (size_t group = 0; group < t->params->groups; group++) {
+            reach r = reach_of(t, pixel, group);
+            for (size_t k = 0; k < t->group_outputs && r != REACHES_FINITE; k++) {
+                size_t c = group * t->group_outputs + k;
+                out[c] = r == REACHES_NAN ? NAN : value_of(t, pixel, group, c);
+            }
+        }
+    }
+}
+
+static bool is_transposed(const kernel_call *call) {
+    return call->step->kernel == KILN_KERNEL_DECONV_2D;
+}
+
+static void repair(const kernel_call *call, bool all) {
+    const kiln_conv_params *p = call->params;
+    const operand *w = &call->inputs[1], *y = &call->outputs[0];
+    repair_task t = {.call = call,
+                     .params = p,
+                     .transposed = is_transposed(call),
+                     .all = all,
+                     .depth = w->dims[3],
+                     .group_outputs = w->dims[0] / p->groups};
+    (void)operand_image(&call->inputs[0], &t.x);
+    (void)operand_image(y, &t.y);
+    t.axes[0] = (window_axis){t.x.h,
+                              t.y.h,
+                              w->dims[1],
+                              p->stride_height,
+                              p->dilation_height,
+                              p->padding_top,
+                              p->padding_bottom};
+    t.axes[1] = (window_axis){
+        t.x.w,           t.y.w,           w->dims[2], p->stride_width, p->dilation_width,
+        p->padding_left, p->padding_right};
+    kernel_parallel(call, operand_rows(y, call->batch), 8, &t, repair_pixels);
+}
+
+/* ---- The algorithm ------------------------------------------------------------------------- */
+
+kiln_status conv_direct_prepare(kernel_call *call, kiln_error *error) {
+    direct_conv *d = kernel_allocate(call, sizeof *d);
+    if (d == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    *d = (direct_conv){NULL, is_constant_wild(&call->inputs[1]) ||
+                                 (call->input_count > 2 && is_constant_wild(&call->inputs[2]))};
+    call->state = d;
+    return xnnpack_create_conv(call, call->params, is_transposed(call), &d->xnnpack, error);
+}
+
+kiln_status conv_direct_bind(kernel_call *call, kiln_error *error) {
+    const direct_conv *d = call->state;
+    return xnnpack_setup_conv(call, call->params, is_transposed(call), d->xnnpack, error);
+}
+
+kiln_status conv_direct_run(kernel_call *call, kiln_error *error) {
+    const direct_conv *d = call->state;
+    kiln_status status = xnnpack_run_conv(call, d->xnnpack, error);
+    if (status == KILN_OK && (d->wild_weights || is_input_wild(call))) {
+        repair(call, d->wild_weights);
+    }
+    return status;
+}
+
+void conv_direct_release(kernel_call *call) {
+    direct_conv *d = call->state;
+    if (d != NULL) {
+        xnnpack_delete(d->xnnpack);
+        kernel_free(call, d, sizeof *d);
+        call->state = NULL;
+    }
+}

@@ -21,7 +21,7 @@ struct command {
     const char *notes;    /* after them, likewise; NULL: none */
     const char *examples; /* lines, as they are to be typed; NULL: none */
     const option_row *options;
-    bool opens_plan; /* by open_plan: takes --no-mmap */
+    bool opens_plan; /* takes --no-mmap */
     /* argv[0] is the command's name. Returns the exit status. */
     int (*run)(const command *self, int argc, char **argv);
 };
@@ -45,6 +45,7 @@ kiln_status outputs_keep(const char *const *outputs, size_t output_count, const 
 /* Opens a plan; prepacked: packed weights are kept in PATH.packed, for the next start. After
  * read_plans() it is read into memory instead of mapped. */
 void read_plans(void);
+bool plans_are_read(void); /* for what opens plans itself */
 kiln_status open_plan(const char *path, bool prepacked, kiln_plan **out_plan, kiln_error *error);
 
 /* A line that is rewritten while long work goes on, when stderr is a terminal. */

@@ -30,16 +30,20 @@ kiln_status check_outputs(const char *const *outputs, size_t output_count,
     return status;
 }
 
-static bool plans_are_read;
+static bool reads_plans;
 
 void read_plans(void) {
-    plans_are_read = true;
+    reads_plans = true;
+}
+
+bool plans_are_read(void) {
+    return reads_plans;
 }
 
 kiln_status open_plan(const char *path, bool prepacked, kiln_plan **out_plan, kiln_error *error) {
     char packed_path[4096];
     kiln_plan_options options = {.prepacked_path = prepacked ? packed_path : NULL,
-                                 .read_into_memory = plans_are_read};
+                                 .read_into_memory = reads_plans};
     int length = snprintf(packed_path, sizeof packed_path, "%s.packed", path);
     if (length < 0 || (size_t)length >= sizeof packed_path) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "%.80s...: the path is too long", path);

@@ -135,6 +135,7 @@ static void print_json(const tune_call *c, const kiln_tune_report *r) {
 static int tune(tune_call *c) {
     kiln_tune_report report;
     kiln_error error;
+    c->options.read_into_memory = plans_are_read();
     c->options.on_progress = show_progress;
     c->options.on_layer = keep_layer;
     c->options.context = c;
@@ -264,4 +265,5 @@ const command command_tune = {
     .examples = "kiln tune resnet50.plan --threads 4\n"
                 "kiln tune exact.plan --allow-winograd -o fast.plan",
     .options = rows,
+    .opens_plan = true,
     .run = run};

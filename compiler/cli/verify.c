@@ -100,6 +100,7 @@ static int verify(verify_call *c, const char *model) {
     kiln_error error = {0};
     given_model_apply(&c->given, &c->compile);
     c->options.compile = &c->compile;
+    c->options.read_into_memory = plans_are_read();
     c->options.on_layer = keep_layer;
     c->options.on_progress = show_progress;
     c->options.context = c;
@@ -234,4 +235,5 @@ const command command_verify = {
         "the batch of the data, or 1, and at a second one. Exit status 3 when something is "
         "out of tolerance.",
     .options = rows,
+    .opens_plan = true,
     .run = run};

@@ -149,6 +149,7 @@ typedef struct kiln_layer_difference {
 typedef struct kiln_verify_options {
     const kiln_compile_options *compile; /* NULL: defaults. Data of its inputs feed the run */
     const char *plan_path; /* an existing plan to check, or NULL: compile in a temporary file */
+    bool read_into_memory; /* that plan, instead of mapping it (see kiln_plan_options) */
     const char
         *data_folder; /* test_data_set layout (input_K.pb, output_K.pb), or NULL: seeded noise */
     uint32_t threads; /* 0 = 1 */

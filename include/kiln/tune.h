@@ -41,6 +41,7 @@ typedef struct kiln_tune_options {
     uint32_t batch;   /* samples a run, for a batchable plan; 0 = 1 */
     uint32_t runs;    /* timed runs with each algorithm, and of the plan before and after; 0 = 15 */
     kiln_tune_precision precision;
+    bool read_into_memory; /* the plan, instead of mapping it (see kiln_plan_options) */
     /* Before each run of the network, on the calling thread; false ends the tuning with the plan
      * left as it was (KILN_TUNE_STOPPED). May be NULL. */
     bool (*on_progress)(void *context, size_t done, size_t total);

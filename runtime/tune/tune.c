@@ -289,8 +289,9 @@ kiln_status kiln_tune(const char *plan_path, const char *out_path, const kiln_tu
     }
     const char *target = out_path != NULL ? out_path : plan_path;
     kiln_status status = take_options(&t, options, error);
+    kiln_plan_options opening = {.read_into_memory = t.options.read_into_memory};
     if (status == KILN_OK) {
-        status = kiln_plan_open(plan_path, NULL, &t.plan, error);
+        status = kiln_plan_open(plan_path, &opening, &t.plan, error);
     }
     if (status != KILN_OK) {
         return status;

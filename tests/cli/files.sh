@@ -135,6 +135,30 @@ holds test ! -e x.plan
 holds cmp mapped.txt read.txt
 holds "$kiln" inspect net.plan --no-mmap >/dev/null
 holds "$kiln" bench net.plan --no-mmap --runs 1 >/dev/null
+# maps TRIES COMMAND...: whether net.plan is mapped at any time while the command runs; 2: it failed.
+maps() {
+    local tries=$1 seen=1 process
+    shift
+    while [ $tries -gt 0 ] && [ $seen -ne 0 ]; do
+        "$@" >/dev/null 2>&1 &
+        process=$!
+        while kill -0 $process 2>/dev/null; do
+            ! grep -q '/net\.plan$' /proc/$process/maps 2>/dev/null || seen=0
+        done
+        wait $process || return 2
+        tries=$((tries - 1))
+    done
+    return $seen
+}
+never_maps() {
+    maps 3 "$@"
+    [ $? -eq 1 ]
+}
+for command in "bench net.plan --runs 1000" "tune net.plan -o tuned.plan --runs 100" \
+    "verify net.onnx --plan net.plan"; do
+    holds maps 20 "$kiln" $command
+    holds never_maps "$kiln" $command --no-mmap
+done
 
 # Prepacked weights: a pipe or a device in their place is neither waited for nor replaced.
 ln -s /dev/zero net.plan.packed

@@ -396,6 +396,8 @@ const command command_compile = {
     .about = "Compiles an ONNX network: folds constants and batch norms, fuses operators, lays "
              "tensors out for XNNPACK, plans the memory and writes one plan file. Without -o the "
              "plan gets the model's name with .plan in its place.",
+    .notes = "Names of inputs may hold = themselves: of several, the first before an @ ends the "
+             "name, else the last. In --inputs such a name without a shape is written NAME=.",
     .examples = "kiln compile vgg16.onnx --preprocess imagenet --labels imagenet.txt\n"
                 "kiln compile detector.onnx -o det.plan --input image=1x3x320x320\n"
                 "kiln compile detector.onnx --outputs boxes,scores",

@@ -31,8 +31,15 @@ static bool parse_shape(const char *text, kiln_value *value) {
     return false;
 }
 
+/* The sign between name and value: names may have some, too. A value that is a file may as well, so
+ * that it is the first before an @, else the last. */
+static const char *find_sign(const char *argument) {
+    const char *before_file = strstr(argument, "=@");
+    return before_file != NULL ? before_file : strrchr(argument, '=');
+}
+
 kiln_status given_add(given_inputs *given, const char *argument, bool files, kiln_error *error) {
-    const char *equals = strchr(argument, '=');
+    const char *equals = find_sign(argument);
     if (given->count == MAX_GIVEN || equals == NULL || equals == argument) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "--input %s: expected %s, at most %d of them",
                          argument, files ? "NAME=FILE" : "NAME=1x3x224x224 or NAME=@FILE",

@@ -7,7 +7,8 @@
 
 #define MAX_GIVEN 64
 
-/* --input NAME=1x3x224x224, NAME=Nx3x224x224, NAME=@FILE. Values live until given_free. */
+/* --input NAME=1x3x224x224, NAME=Nx3x224x224, NAME=@FILE. Of several signs the first before an @
+ * counts, else the last: names may hold signs. Values live until given_free. */
 typedef struct given_inputs {
     kiln_value values[MAX_GIVEN];
     kiln_value *loaded[MAX_GIVEN];
@@ -22,7 +23,7 @@ void given_free(given_inputs *given);
 
 /* What is given of a model: values and shapes of inputs, and the tensors between which a part of it
  * is compiled (part.c): --outputs NAME,... and --inputs NAME[=SHAPE],..., whose shapes are added to
- * the inputs'. */
+ * the inputs'. A name with a sign in it and no shape is given as NAME=. */
 typedef struct given_model {
     given_inputs inputs;
     const char *part_inputs[MAX_GIVEN], *part_outputs[MAX_GIVEN];

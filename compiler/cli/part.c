@@ -8,10 +8,10 @@
 static kiln_status add_name(given_model *model, bool inputs, char *item, kiln_error *error) {
     const char **names = inputs ? model->part_inputs : model->part_outputs;
     size_t *count = inputs ? &model->part_input_count : &model->part_output_count;
-    char *shape = inputs ? strchr(item, '=') : NULL;
+    char *shape = inputs ? strrchr(item, '=') : NULL;
     kiln_status status = KILN_OK;
     if (shape != NULL) {
-        status = given_add(&model->inputs, item, false, error);
+        status = shape[1] != '\0' ? given_add(&model->inputs, item, false, error) : KILN_OK;
         *shape = '\0';
     }
     if (status == KILN_OK && (*count == MAX_GIVEN || item[0] == '\0')) {

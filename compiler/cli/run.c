@@ -216,9 +216,6 @@ static kiln_status run_pictures(run_call *c, char **paths, int count, kiln_error
     for (int k = 0; k < count && status == KILN_OK; k++) {
         status = run_picture(c, paths[k], error);
     }
-    if (c->json && c->results > 0) {
-        printf("]\n");
-    }
     return status;
 }
 
@@ -315,7 +312,8 @@ static const option_row rows[] = {
      .value = "NAME=FILE",
      .place = AT(given),
      .take = take_input_file,
-     .help = "data of one input; repeat for several"},
+     .help = "data of one input; repeat for several. A file whose path holds = is given as "
+             "NAME=@FILE"},
     {.kind = OPTION_TEXT,
      .name = "output",
      .value = "DIR",
@@ -347,25 +345,37 @@ static const option_row rows[] = {
     OPTIONS_END,
 };
 
-static kiln_status run_plan(run_call *c, char **words, int count, kiln_error *error) {
-    kiln_status status = open_plan(words[0], c->prepacked, &c->plan, error);
-    if (status == KILN_OK) {
-        status = count > 1 ? run_pictures(c, words + 1, count - 1, error) : run_arrays(c, error);
+static int wrong_use(const command *self) {
+    return usage(self, "expected a plan, and pictures or --input");
+}
+
+/* Without pictures and arrays a plan runs that has no inputs. */
+static int run_words(const command *self, run_call *c, char **words, int count) {
+    kiln_error error = {0};
+    int pictures = count - 1;
+    if (count < 1 || (pictures > 0 && c->given.count > 0)) {
+        return wrong_use(self);
     }
-    if (status == KILN_OK && c->json && count == 1 && c->results > 0) {
+    kiln_status status = open_plan(words[0], c->prepacked, &c->plan, &error);
+    if (status == KILN_OK && pictures == 0 && c->given.count == 0 &&
+        kiln_plan_input_count(c->plan) > 0) {
+        return wrong_use(self);
+    }
+    if (status == KILN_OK) {
+        status =
+            pictures > 0 ? run_pictures(c, words + 1, pictures, &error) : run_arrays(c, &error);
+    }
+    if (c->json && c->results > 0) {
         printf("]\n");
     }
-    return status;
+    return status == KILN_OK ? 0 : fail(&error);
 }
 
 static int run(const command *self, int argc, char **argv) {
     run_call c = {.top = 5, .threads = 1};
-    kiln_error error = {0};
     int status = options_read(self, &c, &argc, &argv);
-    if (status == OPTIONS_READ && (argc < 1 || (argc == 1) == (c.given.count == 0))) {
-        status = usage(self, "expected a plan, and pictures or --input");
-    } else if (status == OPTIONS_READ) {
-        status = run_plan(&c, argv, argc, &error) == KILN_OK ? 0 : fail(&error);
+    if (status == OPTIONS_READ) {
+        status = run_words(self, &c, argv, argc);
     }
     release(&c);
     return status;
@@ -375,9 +385,11 @@ const command command_run = {
     .name = "run",
     .summary = "run a plan on pictures or arrays",
     .synopsis = "PLAN IMAGE... [options]\n"
-                "PLAN --input NAME=FILE.npy|FILE.pb ... [options]",
+                "PLAN --input NAME=FILE.npy|FILE.pb ... [options]\n"
+                "PLAN [options]",
     .about = "Runs a plan. Pictures (JPEG, PNG, PGM, PPM) are resized and normalised as the plan "
-             "says, and the best classes are printed; arrays go in as they are.",
+             "says, and the best classes are printed; arrays go in as they are. A plan without "
+             "inputs runs alone.",
     .examples = "kiln run mobilenet.plan cat.jpg dog.png --top 3",
     .options = rows,
     .opens_plan = true,

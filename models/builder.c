@@ -7,10 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "models/encode.h"
+#include "runtime/base/files.h"
 
 struct builder {
     builder_options options;
@@ -21,7 +20,7 @@ struct builder {
     encode_value output;
     bool next_is_output;
     char scope[BUILDER_NAME];
-    char error[256];
+    char error[sizeof((kiln_error *)NULL)->message];
 };
 
 builder *builder_create(const builder_options *options) {
@@ -375,33 +374,6 @@ tensor builder_gemm(builder *b, tensor x, size_t channels, const char *name) {
 
 /* ---- The file ------------------------------------------------------------------------------ */
 
-/* Creates "PATH.XXXXXX" beside path with the permissions of an ordinary new file. */
-static FILE *open_beside(const char *path, char **out_name) {
-    FILE *file = NULL;
-    struct stat existing;
-    *out_name = NULL;
-    if (stat(path, &existing) == 0 && !S_ISREG(existing.st_mode)) { /* rename would replace it */
-        errno = EEXIST;
-        return NULL;
-    }
-    if (asprintf(out_name, "%s.XXXXXX", path) < 0) {
-        *out_name = NULL;
-        errno = ENOMEM;
-        return NULL;
-    }
-    int descriptor = mkstemp(*out_name);
-    if (descriptor < 0) {
-        free(*out_name);
-        *out_name = NULL;
-        return NULL;
-    }
-    const mode_t mask = umask(0);
-    umask(mask);
-    if (fchmod(descriptor, 0666 & ~mask) != 0 || (file = fdopen(descriptor, "wb")) == NULL)
-        close(descriptor);
-    return file;
-}
-
 bool builder_write(builder *b, const char *path) {
     const size_t size = b->options.size;
     const encode_model model = {
@@ -415,23 +387,17 @@ bool builder_write(builder *b, const char *path) {
     };
     if (builder_error(b) != NULL)
         return false;
-    char *temporary;
-    FILE *file = open_beside(path, &temporary);
-    bool written = file != NULL && encode_write_model(&model, file);
-    int reason = errno;
-    if (file != NULL && fclose(file) != 0 && written) {
-        reason = errno;
-        written = false;
+    file_writer out;
+    kiln_error error;
+    kiln_status status = file_begin(&out, path, &error);
+    if (status == KILN_OK) {
+        errno = 0;
+        if (!encode_write_model(&model, out.file))
+            status = kiln_fail(&error, KILN_ERROR_IO, "%s: cannot write: %s", path,
+                               strerror(errno != 0 ? errno : EIO));
+        status = file_end(&out, status, &error);
     }
-    if (written && rename(temporary, path) != 0) {
-        reason = errno;
-        written = false;
-    }
-    if (!written) {
-        fail(b, "%s: cannot write: %s", path, strerror(reason));
-        if (temporary != NULL)
-            unlink(temporary);
-    }
-    free(temporary);
-    return written;
+    if (status != KILN_OK)
+        fail(b, "%s", error.message);
+    return status == KILN_OK;
 }

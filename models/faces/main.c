@@ -1,5 +1,6 @@
 /* kiln-faces: draws people, so that there are faces to learn from that are nobody's photographs. */
 #include "models/faces/person.h"
+#include "runtime/base/files.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -49,16 +50,26 @@ static void person_name(unsigned long number, char *out, size_t size) {
     }
 }
 
-static bool write_png(const char *path, const uint8_t *rgb, unsigned long size) {
+static kiln_status write_png(const char *path, const uint8_t *rgb, unsigned long size,
+                             kiln_error *error) {
+    file_writer out;
+    kiln_status status = file_begin(&out, path, error);
+    if (status != KILN_OK) {
+        return status;
+    }
     png_image picture = {.version = PNG_IMAGE_VERSION,
                          .width = (png_uint_32)size,
                          .height = (png_uint_32)size,
                          .format = PNG_FORMAT_RGB};
-    return png_image_write_to_file(&picture, path, 0, rgb, 0, NULL) != 0;
+    if (png_image_write_to_stdio(&picture, out.file, 0, rgb, 0, NULL) == 0) {
+        status = kiln_fail(error, KILN_ERROR_IO, "%s: cannot write: %s", path, picture.message);
+    }
+    return file_end(&out, status, error);
 }
 
 static int draw_all(const faces_call *call, uint8_t *rgb) {
     char name[64], path[4096];
+    kiln_error error;
     if (mkdir(call->folder, 0777) != 0 && errno != EEXIST) {
         return fail(call->folder, strerror(errno));
     }
@@ -75,8 +86,9 @@ static int draw_all(const faces_call *call, uint8_t *rgb) {
             if (!draw_person(&who, &how, (int)call->size, rgb)) {
                 return fail(path, "out of memory");
             }
-            if (!write_png(path, rgb, call->size)) {
-                return fail(path, "cannot write");
+            if (write_png(path, rgb, call->size, &error) != KILN_OK) {
+                fprintf(stderr, "kiln-faces: %s\n", error.message);
+                return 1;
             }
         }
     }

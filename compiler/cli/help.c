@@ -43,7 +43,7 @@ static size_t widest_label(const option_row *row, size_t widest) {
 }
 
 static void print_rows(FILE *out, const option_row *row, size_t column) {
-    char label[128];
+    char label[128], text[600];
     for (; row->help != NULL; row++) {
         if (row->kind == OPTION_HEADING) {
             fprintf(out, "\n%s\n", row->help);
@@ -54,12 +54,7 @@ static void print_rows(FILE *out, const option_row *row, size_t column) {
         if (strlen(label) > column - 4) {
             fprintf(out, "\n%*s", (int)column, "");
         }
-        char text[600] = "";
-        if (row->word != NULL) {
-            option_words(row, text, sizeof text);
-        }
-        size_t used = strlen(text);
-        snprintf(text + used, sizeof text - used, "%s%s", used > 0 ? "; " : "", row->help);
+        option_description(row, text, sizeof text);
         (void)print_line(out, text, column, column);
     }
 }

@@ -1,5 +1,5 @@
 /* The kiln command: a table of subcommands. */
-#include "compiler/cli/cli.h"
+#include "compiler/cli/generate.h"
 
 #include <string.h>
 
@@ -11,11 +11,11 @@ static const command *const commands[] = {
 #define COMMAND(name) &command_##name,
 #include "compiler/cli/commands.h"
 #undef COMMAND
+    NULL,
 };
-enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static const command *find(const char *name) {
-    for (int k = 0; k < COMMANDS; k++) {
+    for (size_t k = 0; commands[k] != NULL; k++) {
         if (strcmp(commands[k]->name, name) == 0) {
             return commands[k];
         }
@@ -27,14 +27,12 @@ static void overview(FILE *out) {
     fputs("Kiln " KILN_VERSION ": compiles ONNX networks to plans and runs them on XNNPACK.\n\n"
           "usage: kiln COMMAND ...\n\n",
           out);
-    for (int k = 0; k < COMMANDS; k++) {
+    for (size_t k = 0; commands[k] != NULL; k++) {
         fprintf(out, "  %-9s %s\n", commands[k]->name, commands[k]->summary);
     }
     fputs(
         "\n  kiln help COMMAND tells all about one; kiln --version the version.\n"
-        "  Commands that open plans map them; with --no-mmap they read them into memory, so that "
-        "the\n"
-        "  files may change meanwhile.\n"
+        "  kiln help --completion bash|zsh|fish and kiln help --man [COMMAND] are for packagers.\n"
         "  Exit status: 0 done, 1 failed, 2 wrong usage, 3 results differ (verify).\n\n"
         "A first tour:\n"
         "  kiln compile resnet50.onnx -o resnet50.plan --preprocess imagenet --labels classes.txt\n"
@@ -56,12 +54,32 @@ static int no_command(const char *name) {
     return EXIT_USAGE;
 }
 
+/* help [COMMAND], help --man [COMMAND], help --completion SHELL; the words after help. */
 static int help(int argc, char **argv) {
-    const command *c = argc > 2 ? find(argv[2]) : NULL;
-    if (argc > 2) {
-        return c != NULL ? show_help(c) : no_command(argv[2]);
+    const char *word = argc > 0 ? argv[0] : NULL;
+    if (word != NULL && strcmp(word, "--completion") == 0) {
+        const char *shell = argc > 1 ? argv[1] : "";
+        if (!completion_print(stdout, commands, shell)) {
+            text_print(stderr, "kiln help: --completion %s: expected bash, zsh or fish\n", shell);
+            return EXIT_USAGE;
+        }
+        return 0;
     }
-    overview(stdout);
+    bool manual = word != NULL && strcmp(word, "--man") == 0;
+    word = !manual ? word : argc > 1 ? argv[1] : NULL;
+    const command *c = word != NULL ? find(word) : NULL;
+    if (word != NULL && c == NULL) {
+        return no_command(word);
+    }
+    if (manual && c != NULL) {
+        manual_print(stdout, c);
+    } else if (manual) {
+        manual_print_overview(stdout, commands);
+    } else if (c != NULL) {
+        return show_help(c);
+    } else {
+        overview(stdout);
+    }
     return 0;
 }
 
@@ -72,7 +90,7 @@ static int run(int argc, char **argv) {
     }
     const char *name = argv[1];
     if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
-        return help(argc, argv);
+        return help(argc - 2, argv + 2);
     }
     if (strcmp(name, "--version") == 0) {
         puts("kiln " KILN_VERSION);

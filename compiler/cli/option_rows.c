@@ -24,6 +24,15 @@ void option_words(const option_row *row, char *out, size_t size) {
     }
 }
 
+void option_description(const option_row *row, char *out, size_t size) {
+    out[0] = '\0';
+    if (row->word != NULL) {
+        option_words(row, out, size);
+    }
+    size_t used = strlen(out);
+    snprintf(out + used, size - used, "%s%s", used > 0 ? "; " : "", row->help);
+}
+
 static int take_no_mmap(const command *self, void *at, const char *value) {
     (void)self;
     (void)at;

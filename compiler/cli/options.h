@@ -57,6 +57,9 @@ void option_label(const option_row *row, char *out, size_t size);
 /* "a, b or c", of a row that has words. */
 void option_words(const option_row *row, char *out, size_t size);
 
+/* Its words, where there are any, and its help. */
+void option_description(const option_row *row, char *out, size_t size);
+
 /* "kiln COMMAND: --NAME VALUE: expected ..."; returns EXIT_USAGE. */
 int option_wrong(const command *self, const char *name, const char *value, const char *expected);
 

@@ -86,7 +86,7 @@ static double of_swish(double x) {
 }
 
 static double of_gelu_tanh(double x) {
-    return 2.2 * fabs(gelu_tanh_argument(x));
+    return 2.5 * fabs(gelu_tanh_argument(x));
 }
 
 static const struct {
@@ -104,7 +104,7 @@ static const struct {
     {UNARY_ERF, "erf", erf, 1.5, NULL},
     {UNARY_SWISH, "swish", swish, 3, of_swish},
     {UNARY_MISH, "mish", mish, 3.5, NULL},
-    {UNARY_GELU_ERF, "gelu_erf", gelu_erf, 5, NULL},
+    {UNARY_GELU_ERF, "gelu_erf", gelu_erf, 3.5, NULL},
     {UNARY_GELU_TANH, "gelu_tanh", gelu_tanh, 3, of_gelu_tanh},
     {UNARY_ELU, "elu", elu, 2, NULL},
     {UNARY_SELU, "selu", selu, 2.5, NULL},

@@ -193,22 +193,19 @@ static void release_source(const tensor *source) {
     }
 }
 
-static kiln_status pad_blob(weight_writer *writer) {
-    static const uint8_t zeros[KILN_PLAN_WEIGHT_ALIGNMENT];
-    size_t past = writer->position % KILN_PLAN_WEIGHT_ALIGNMENT;
-    size_t padding = past == 0 ? 0 : KILN_PLAN_WEIGHT_ALIGNMENT - past;
-    kiln_status status =
-        file_write_at(writer->out, zeros, padding, writer->start + writer->position, writer->error);
-    writer->position += padding;
-    return status;
-}
-
 kiln_status weight_writer_finish(weight_writer *writer) {
     static const uint8_t zeros[KILN_PLAN_WEIGHT_ALIGNMENT];
-    kiln_status status = file_write_at(writer->out, zeros, sizeof zeros,
-                                       writer->start + writer->position, writer->error);
-    writer->position += sizeof zeros;
-    return status;
+    return file_write_at(writer->out, zeros, sizeof zeros,
+                         writer->start + writer->builder->constant_bytes, writer->error);
+}
+
+/* Room in the weights section for what has been written at the end of it; zeros up to the next. */
+static kiln_status keep_blob(weight_writer *writer, uint64_t size, uint64_t *out_offset) {
+    static const uint8_t zeros[KILN_PLAN_WEIGHT_ALIGNMENT];
+    *out_offset = builder_constant(writer->builder, size);
+    uint64_t end = *out_offset + size;
+    return file_write_at(writer->out, zeros, (size_t)(writer->builder->constant_bytes - end),
+                         writer->start + end, writer->error);
 }
 
 /* The blob of that hash and size, or the empty place where it belongs. Of several, which only who
@@ -265,7 +262,8 @@ kiln_status weight_writer_add(weight_writer *writer, program_tensor *constant,
         return kiln_fail(writer->error, KILN_ERROR_MEMORY, "out of memory");
     }
     XXH3_64bits_reset(hash);
-    stream s = {writer, hash, 0, constant->dtype, stored_dtype, writer->start + writer->position};
+    uint64_t end = writer->builder->constant_bytes;
+    stream s = {writer, hash, 0, constant->dtype, stored_dtype, writer->start + end};
     kiln_status status = stream_elements(&s, constant, integers);
     if (status == KILN_OK && s.filled > 0) {
         status = flush_chunk(&s);
@@ -278,23 +276,21 @@ kiln_status weight_writer_add(weight_writer *writer, program_tensor *constant,
     if (constant->constant.source != NULL && integers == NULL) {
         release_source(constant->constant.source);
     }
-    uint64_t size = s.position - writer->start - writer->position;
+    uint64_t size = s.position - writer->start - end;
     status = grow_blobs(writer);
     if (status != KILN_OK) {
         return status;
     }
     weight_blob *blob = find_blob(writer, constant->checksum, size);
-    if (blob->size != 0 && same_bytes(writer, blob->offset, writer->position, size)) {
+    if (blob->size != 0 && same_bytes(writer, blob->offset, end, size)) {
         constant->weights_offset = blob->offset;
         return KILN_OK;
     }
     if (blob->size == 0 && size != 0) {
-        *blob = (weight_blob){constant->checksum, size, writer->position};
+        *blob = (weight_blob){constant->checksum, size, end};
         writer->count++;
     }
-    constant->weights_offset = writer->position;
-    writer->position += size;
-    return pad_blob(writer);
+    return keep_blob(writer, size, &constant->weights_offset);
 }
 
 void weight_writer_free(weight_writer *writer) {

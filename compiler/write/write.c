@@ -2,10 +2,9 @@
  * records and the header go in front of them. */
 #include "compiler/write/writing.h"
 
-#define XXH_INLINE_ALL
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #define F16_MINIMUM_ELEMENTS 1024 /* smaller weights are kept as they are */
 
@@ -16,9 +15,8 @@ typedef struct plan_writing {
     kiln_error *error;
     uint32_t *tensor_index; /* plan's index of a program tensor, or NONE: not in use */
     uint8_t *stored_dtype;  /* by program tensor */
-    byte_buffer sections[KILN_SECTION_COUNT];
+    plan_builder builder;
     string_table strings;
-    kiln_plan_header header;
     weight_writer weights;
 } plan_writing;
 
@@ -83,36 +81,29 @@ static void add_tensors(plan_writing *w) {
         record.storage = tensor->place == KILN_PLACE_ARENA ? tensor->storage : KILN_PLAN_NONE;
         record.offset = constant ? tensor->weights_offset : tensor->slice_offset;
         record.checksum = constant ? tensor->checksum : 0;
-        buffer_append(&w->sections[KILN_SECTION_TENSORS], &record, sizeof record);
+        builder_append(&w->builder, KILN_SECTION_TENSORS, &record, sizeof record);
     }
 }
 
 static kiln_status add_steps(plan_writing *w) {
-    byte_buffer *operands = &w->sections[KILN_SECTION_OPERANDS];
-    byte_buffer *params = &w->sections[KILN_SECTION_PARAMS];
     for (size_t s = 0; s < w->p->step_count; s++) {
         const program_step *step = &w->p->steps[s];
         if (step->input_count > UINT8_MAX || step->output_count > UINT8_MAX) {
             return kiln_fail(w->error, KILN_ERROR_UNSUPPORTED, "layer '%s': %u operands",
                              step->name, step->input_count + step->output_count);
         }
-        buffer_pad(params, 8);
         kiln_plan_step record = {.kernel = (uint16_t)step->kernel,
                                  .input_count = (uint8_t)step->input_count,
                                  .output_count = (uint8_t)step->output_count,
                                  .flags = step->flags,
-                                 .name = string_table_add(&w->strings, step->name),
-                                 .origin = string_table_add(&w->strings, step->origin),
-                                 .first_operand = (uint32_t)(operands->size / sizeof(uint32_t)),
-                                 .params_offset = (uint32_t)params->size,
-                                 .params_bytes = (uint32_t)step->params_bytes};
-        buffer_append(params, step->params, step->params_bytes);
+                                 .name = string_table_add(&w->strings, step->name)};
+        record.origin = string_table_add(&w->strings, step->origin);
+        uint32_t operands[2 * UINT8_MAX];
         for (uint32_t k = 0; k < step->input_count + step->output_count; k++) {
             uint32_t id = step->operands[k];
-            uint32_t index = id == KILN_PLAN_NONE ? KILN_PLAN_NONE : w->tensor_index[id];
-            buffer_append(operands, &index, sizeof index);
+            operands[k] = id == KILN_PLAN_NONE ? KILN_PLAN_NONE : w->tensor_index[id];
         }
-        buffer_append(&w->sections[KILN_SECTION_STEPS], &record, sizeof record);
+        builder_step(&w->builder, &record, step->params, step->params_bytes, operands);
     }
     return KILN_OK;
 }
@@ -121,7 +112,7 @@ static void add_storages(plan_writing *w) {
     for (size_t k = 0; k < w->p->storage_count; k++) {
         const program_storage *s = &w->p->storages[k];
         kiln_plan_storage record = {s->offset, s->bytes, s->first_step, s->last_step};
-        buffer_append(&w->sections[KILN_SECTION_STORAGES], &record, sizeof record);
+        builder_append(&w->builder, KILN_SECTION_STORAGES, &record, sizeof record);
     }
 }
 
@@ -129,15 +120,15 @@ static void add_bands(plan_writing *w) {
     for (size_t k = 0; k < w->p->band_count; k++) {
         const program_band *b = &w->p->bands[k];
         kiln_plan_band record = {b->first_step, b->last_step, b->rows, 0};
-        buffer_append(&w->sections[KILN_SECTION_BANDS], &record, sizeof record);
+        builder_append(&w->builder, KILN_SECTION_BANDS, &record, sizeof record);
     }
 }
 
 static void add_pair(plan_writing *w, const char *key, const char *value) {
     if (value != NULL && value[0] != '\0') {
-        kiln_plan_pair pair = {string_table_add(&w->strings, key),
-                               string_table_add(&w->strings, value)};
-        buffer_append(&w->sections[KILN_SECTION_METADATA], &pair, sizeof pair);
+        kiln_plan_pair pair = {.key = string_table_add(&w->strings, key)};
+        pair.value = string_table_add(&w->strings, value);
+        builder_append(&w->builder, KILN_SECTION_METADATA, &pair, sizeof pair);
     }
 }
 
@@ -164,23 +155,16 @@ static void add_descriptions(plan_writing *w) {
     }
     for (size_t k = 0; k < w->options->label_count; k++) {
         uint32_t label = string_table_add(&w->strings, w->options->labels[k]);
-        buffer_append(&w->sections[KILN_SECTION_LABELS], &label, sizeof label);
+        builder_append(&w->builder, KILN_SECTION_LABELS, &label, sizeof label);
     }
-    const kiln_preprocess *from = &w->options->preprocess;
-    if (from->present) {
-        kiln_plan_preprocess_record record = {
-            .bgr = from->bgr, .resize = from->resize, .crop_fraction = from->crop_fraction};
-        memcpy(record.scale, from->scale, sizeof record.scale);
-        memcpy(record.bias, from->bias, sizeof record.bias);
-        buffer_append(&w->sections[KILN_SECTION_PREPROCESS], &record, sizeof record);
-    }
+    builder_preprocess(&w->builder, &w->options->preprocess);
     for (size_t k = 0; k < w->p->input_count; k++) {
         uint32_t index = w->tensor_index[w->p->inputs[k]];
-        buffer_append(&w->sections[KILN_SECTION_INPUTS], &index, sizeof index);
+        builder_append(&w->builder, KILN_SECTION_INPUTS, &index, sizeof index);
     }
     for (size_t k = 0; k < w->p->output_count; k++) {
         uint32_t index = w->tensor_index[w->p->outputs[k]];
-        buffer_append(&w->sections[KILN_SECTION_OUTPUTS], &index, sizeof index);
+        builder_append(&w->builder, KILN_SECTION_OUTPUTS, &index, sizeof index);
     }
 }
 
@@ -188,36 +172,18 @@ static void add_descriptions(plan_writing *w) {
  * and those do not change a section's size. */
 static kiln_status fill_sections(plan_writing *w) {
     for (int k = 0; k < KILN_SECTION_COUNT; k++) {
-        w->sections[k].size = 0;
+        bool strings = k == KILN_SECTION_STRINGS; /* they are found again */
+        w->builder.sections[k].size = strings ? w->builder.sections[k].size : 0;
     }
+    (void)string_table_add(&w->strings, "");
     add_tensors(w);
     add_storages(w);
     add_bands(w);
     add_descriptions(w);
     kiln_status status = add_steps(w);
-    if (status != KILN_OK) {
-        return status;
-    }
-    byte_buffer *strings = &w->sections[KILN_SECTION_STRINGS];
-    string_table_add(&w->strings, "");
-    buffer_append(strings, w->strings.bytes.data, w->strings.bytes.size);
-    bool failed = w->strings.bytes.failed;
-    for (int k = 0; k < KILN_SECTION_COUNT; k++) {
-        failed = failed || w->sections[k].failed;
-    }
-    return failed ? kiln_fail(w->error, KILN_ERROR_MEMORY, "out of memory") : KILN_OK;
-}
-
-static void lay_out_sections(plan_writing *w) {
-    uint64_t offset = sizeof(kiln_plan_header);
-    for (int k = 0; k < KILN_SECTION_COUNT; k++) {
-        uint64_t alignment =
-            k == KILN_SECTION_WEIGHTS ? KILN_PLAN_PAGE_ALIGNMENT : KILN_PLAN_SECTION_ALIGNMENT;
-        offset = (offset + alignment - 1) / alignment * alignment;
-        w->header.sections[k].offset = offset;
-        w->header.sections[k].bytes = w->sections[k].size;
-        offset += w->sections[k].size;
-    }
+    return status == KILN_OK && builder_failed(&w->builder)
+               ? kiln_fail(w->error, KILN_ERROR_MEMORY, "out of memory")
+               : status;
 }
 
 /* ---- Writing ------------------------------------------------------------------------------- */
@@ -238,7 +204,7 @@ static kiln_status write_constant(plan_writing *w, size_t t) {
 }
 
 static kiln_status write_weights(plan_writing *w) {
-    w->weights.start = w->header.sections[KILN_SECTION_WEIGHTS].offset;
+    w->weights.start = w->builder.header.sections[KILN_SECTION_WEIGHTS].offset;
     for (size_t t = 0; t < w->p->tensor_count; t++) {
         program_tensor *tensor = &w->p->tensors[t];
         if (w->tensor_index[t] != KILN_PLAN_NONE && tensor->place == KILN_PLACE_CONSTANT) {
@@ -250,50 +216,40 @@ static kiln_status write_weights(plan_writing *w) {
     }
     kiln_status status = weight_writer_finish(&w->weights);
     /* A constant that is stored already was written behind the others to be compared. */
-    return status == KILN_OK ? file_cut(w->out, w->weights.start + w->weights.position, w->error)
-                             : status;
+    uint64_t end = w->weights.start + builder_weight_bytes(&w->builder);
+    return status == KILN_OK ? file_cut(w->out, end, w->error) : status;
 }
 
-static kiln_status write_records(plan_writing *w) {
-    kiln_plan_header *header = &w->header;
-    memcpy(header->magic, KILN_PLAN_MAGIC, sizeof header->magic);
-    header->version = KILN_PLAN_VERSION;
-    header->header_bytes = sizeof *header;
-    header->arena_bytes = w->p->arena_bytes;
-    header->lower_bound_bytes = w->p->lower_bound_bytes;
-    header->no_reuse_bytes = w->p->no_reuse_bytes;
-    header->batchable = w->p->batchable;
-    header->sections[KILN_SECTION_WEIGHTS].bytes = w->weights.position;
-    header->file_bytes = w->weights.start + w->weights.position;
-    byte_buffer front = {0};
-    for (int k = 0; k < KILN_SECTION_WEIGHTS; k++) {
-        header->sections[k].checksum = XXH3_64bits(w->sections[k].data, w->sections[k].size);
-    }
-    header->checksum = XXH3_64bits(header, offsetof(kiln_plan_header, checksum));
-    buffer_append(&front, header, sizeof *header);
-    for (int k = 0; k < KILN_SECTION_WEIGHTS; k++) {
-        buffer_pad(&front, KILN_PLAN_SECTION_ALIGNMENT);
-        buffer_append(&front, w->sections[k].data, w->sections[k].size);
-    }
-    kiln_status status = KILN_OK;
-    if (front.failed) {
-        status = kiln_fail(w->error, KILN_ERROR_MEMORY, "out of memory");
-    } else {
-        status = file_write_at(w->out, front.data, front.size, 0, w->error);
-    }
-    buffer_free(&front);
+/* A sink: the bytes in front of the weights. */
+typedef struct front {
+    file_writer *out;
+    uint64_t position;
+} front;
+
+static kiln_status write_front(void *context, const void *data, size_t size, kiln_error *error) {
+    front *f = context;
+    kiln_status status = file_write_at(f->out, data, size, f->position, error);
+    f->position += size;
     return status;
 }
 
 static kiln_status write_file(plan_writing *w, kiln_compile_report *inout_report) {
+    front records = {w->out, 0};
+    kiln_plan_header *header = &w->builder.header;
+    header->arena_bytes = w->p->arena_bytes;
+    header->lower_bound_bytes = w->p->lower_bound_bytes;
+    header->no_reuse_bytes = w->p->no_reuse_bytes;
+    header->batchable = w->p->batchable;
+    builder_lay_out(&w->builder);
     kiln_status status = write_weights(w);
     if (status == KILN_OK) {
         status = fill_sections(w);
     }
     if (status == KILN_OK) {
-        status = write_records(w);
+        status = builder_write(&w->builder, builder_weight_bytes(&w->builder), write_front,
+                               &records, w->error);
     }
-    return status == KILN_OK ? check_written(w->p, w->out->descriptor, w->header.file_bytes,
+    return status == KILN_OK ? check_written(w->p, w->out->descriptor, header->file_bytes,
                                              w->options, inout_report, w->error)
                              : status;
 }
@@ -301,7 +257,8 @@ static kiln_status write_file(plan_writing *w, kiln_compile_report *inout_report
 kiln_status write_plan(program *p, file_writer *out, const kiln_compile_options *options,
                        kiln_compile_report *inout_report, kiln_error *error) {
     plan_writing w = {.p = p, .options = options, .out = out, .error = error};
-    w.weights = (weight_writer){.out = out, .error = error};
+    w.strings.builder = &w.builder;
+    w.weights = (weight_writer){.out = out, .builder = &w.builder, .error = error};
     /* What an earlier try has left there is no part of this one. */
     kiln_status status = file_cut(out, 0, error);
     if (status == KILN_OK) {
@@ -311,16 +268,13 @@ kiln_status write_plan(program *p, file_writer *out, const kiln_compile_options 
         status = fill_sections(&w);
     }
     if (status == KILN_OK) {
-        lay_out_sections(&w);
         status = write_file(&w, inout_report);
     }
     if (status == KILN_OK) {
-        inout_report->plan_bytes = w.header.file_bytes;
-        inout_report->weights_bytes = w.weights.position - KILN_PLAN_WEIGHT_ALIGNMENT;
+        inout_report->plan_bytes = w.builder.header.file_bytes;
+        inout_report->weights_bytes = w.builder.constant_bytes;
     }
-    for (int k = 0; k < KILN_SECTION_COUNT; k++) {
-        buffer_free(&w.sections[k]);
-    }
+    builder_free(&w.builder);
     string_table_free(&w.strings);
     weight_writer_free(&w.weights);
     free(w.tensor_index);

@@ -3,32 +3,24 @@
 #define KILN_COMPILER_WRITING_H
 
 #include "compiler/write/write.h"
+#include "runtime/plan/builder.h"
 
-/* A growing run of bytes; memory problems are remembered and reported once. */
-typedef struct byte_buffer {
-    uint8_t *data;
-    size_t size, capacity;
-    bool failed;
-} byte_buffer;
-
-void buffer_append(byte_buffer *buffer, const void *data, size_t size);
-void buffer_pad(byte_buffer *buffer, size_t alignment);
-void buffer_free(byte_buffer *buffer);
-
-/* The strings section: each text once. Returns its offset; NULL and "" are 0. */
+/* The builder's strings, each text once. */
 typedef struct string_table {
-    byte_buffer bytes;
+    plan_builder *builder;
     uint32_t *slots; /* open addressing; offset, 0 = empty */
     size_t slot_count, used;
 } string_table;
 
+/* Returns the text's offset; NULL and "" are 0. */
 uint32_t string_table_add(string_table *table, const char *text);
 void string_table_free(string_table *table);
 
 /* The weights section, written first and in order, from file position `start`. */
 typedef struct weight_writer {
     file_writer *out;
-    uint64_t start, position;  /* position: from start */
+    plan_builder *builder;
+    uint64_t start;
     struct weight_blob *blobs; /* written so far, by hash: open addressing; size 0 is empty */
     size_t count, capacity;
     uint8_t *chunk;

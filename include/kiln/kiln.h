@@ -206,6 +206,12 @@ typedef struct kiln_preprocess {
 
 KILN_API void kiln_plan_preprocess(const kiln_plan *plan, kiln_preprocess *out_preprocess);
 
+/* The plan's first steps, up to the tensor or layer `cut` (NULL: what feeds the final dense
+ * layers), as a plan of its own whose output is the features, for embeddings. It reads the weights
+ * of `plan`, which must outlive it. */
+KILN_API kiln_status kiln_plan_cut(const kiln_plan *plan, const char *cut, kiln_plan **out_plan,
+                                   kiln_error *error);
+
 /* ---- Sessions ------------------------------------------------------------------------------ */
 
 typedef struct kiln_session kiln_session;

@@ -280,12 +280,6 @@ KILN_API kiln_status kiln_trainer_checkpoint(const kiln_trainer *trainer, const 
 KILN_API kiln_status kiln_trainer_resume(kiln_trainer *trainer, const char *path,
                                          kiln_error *error);
 
-/* The plan's first steps, up to the tensor `cut` (NULL: as in kiln_train_options), as a plan of its
- * own whose output is the features, for embeddings. It reads the weights of `plan`, which must
- * outlive it. */
-KILN_API kiln_status kiln_plan_cut(const kiln_plan *plan, const char *cut, kiln_plan **out_plan,
-                                   kiln_error *error);
-
 #ifdef __cplusplus
 }
 #endif

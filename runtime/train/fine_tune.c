@@ -1,5 +1,6 @@
 /* Fine-tuning: the backbone's last dense layers become the head, weights included. */
-#include "runtime/train/parts.h"
+#include "runtime/plan/plan.h"
+#include "runtime/plan/sub_plan.h"
 #include "runtime/train/trainer.h"
 
 #include <math.h>
@@ -47,7 +48,7 @@ static size_t find_chain(const kiln_plan_view *v, uint32_t wanted, dense_chain *
     kiln_activation after = KILN_ACTIVATION_LINEAR;
     size_t steps[KILN_MAX_HEAD_LAYERS];
     kiln_activation activations[KILN_MAX_HEAD_LAYERS];
-    while (found < wanted && graft_producer(v, at, step, &step)) {
+    while (found < wanted && plan_producer(v, at, step, &step)) {
         const kiln_plan_step *s = &v->steps[step];
         if (s->kernel == KILN_KERNEL_FULLY_CONNECTED) {
             steps[found] = step;

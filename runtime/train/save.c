@@ -1,7 +1,7 @@
 /* The trained plan: the frozen part, then the head as kernel calls. */
 #include "runtime/base/files.h"
-#include "runtime/train/bytes.h"
-#include "runtime/train/parts.h"
+#include "runtime/plan/plan.h"
+#include "runtime/plan/sub_plan.h"
 #include "runtime/train/trainer.h"
 
 #include <math.h>
@@ -11,7 +11,7 @@
 /* Weights of the plan, kept until it is written. */
 typedef struct saving {
     kiln_trainer *t;
-    plan_parts parts;
+    sub_plan plan;
     float *weights[KILN_MAX_HEAD_LAYERS], *biases[KILN_MAX_HEAD_LAYERS];
 } saving;
 
@@ -50,11 +50,12 @@ static kiln_status make_weights(saving *s, size_t layer, kiln_error *error) {
     return KILN_OK;
 }
 
-static bool is_taken(plan_parts *p, const char *name) {
-    size_t count = parts_count(p, KILN_SECTION_TENSORS, sizeof(kiln_plan_tensor_record));
-    const char *strings = (const char *)p->sections[KILN_SECTION_STRINGS].data;
-    for (uint32_t k = 0; k < count && !p->failed; k++) {
-        if (strcmp(strings + parts_tensor_at(p, k)->name, name) == 0) {
+static bool is_taken(sub_plan *p, const char *name) {
+    size_t count =
+        builder_count(&p->builder, KILN_SECTION_TENSORS, sizeof(kiln_plan_tensor_record));
+    const char *strings = (const char *)p->builder.sections[KILN_SECTION_STRINGS].data;
+    for (uint32_t k = 0; k < count && !sub_plan_failed(p); k++) {
+        if (strcmp(strings + sub_plan_tensor_at(p, k)->name, name) == 0) {
             return true;
         }
     }
@@ -67,7 +68,7 @@ enum { NAME_SIZE = 64 };
  * another layer of this one. */
 static const char *fresh_name(saving *s, const char *base, char out[NAME_SIZE]) {
     snprintf(out, NAME_SIZE, "%s", base);
-    for (unsigned n = 2; is_taken(&s->parts, out); n++) {
+    for (unsigned n = 2; is_taken(&s->plan, out); n++) {
         snprintf(out, NAME_SIZE, "%s.%u", base, n);
     }
     return out;
@@ -80,9 +81,9 @@ static uint32_t add_unary(saving *s, uint32_t x, uint32_t size, kiln_unary_op op
     kiln_unary_params params = {.op = op};
     char text[NAME_SIZE];
     const char *name = fresh_name(s, base, text);
-    uint32_t y = parts_arena_tensor(&s->parts, name, size), operands[2] = {x, y};
-    parts_step(&s->parts, &step, name, op == KILN_UNARY_TANH ? "Tanh" : "Sigmoid", &params,
-               sizeof params, operands);
+    uint32_t y = sub_plan_arena_tensor(&s->plan, name, size), operands[2] = {x, y};
+    sub_plan_step(&s->plan, &step, name, op == KILN_UNARY_TANH ? "Tanh" : "Sigmoid", &params,
+                  sizeof params, operands);
     return y;
 }
 
@@ -92,8 +93,8 @@ static uint32_t add_row_step(saving *s, kiln_kernel kernel, uint32_t x, uint32_t
     char text[NAME_SIZE];
     const char *name = fresh_name(s, base, text);
     kiln_plan_step step = {.kernel = (uint16_t)kernel, .input_count = 1, .output_count = 1};
-    uint32_t y = parts_arena_tensor(&s->parts, name, size), operands[2] = {x, y};
-    parts_step(&s->parts, &step, name, origin, params, params_bytes, operands);
+    uint32_t y = sub_plan_arena_tensor(&s->plan, name, size), operands[2] = {x, y};
+    sub_plan_step(&s->plan, &step, name, origin, params, params_bytes, operands);
     return y;
 }
 
@@ -108,13 +109,13 @@ static uint32_t add_dense(saving *s, size_t layer, uint32_t x, const char *name)
     kiln_fully_connected_params params = {relu ? 0.0f : -INFINITY, INFINITY};
     uint32_t operands[4] = {x};
     snprintf(text, sizeof text, "%s.weight", name);
-    operands[1] = parts_constant(&s->parts, text, 2, (uint32_t)d->units, (uint32_t)d->inputs,
-                                 s->weights[layer]);
+    operands[1] = sub_plan_constant(&s->plan, text, 2, (uint32_t)d->units, (uint32_t)d->inputs,
+                                    s->weights[layer]);
     snprintf(text, sizeof text, "%s.bias", name);
-    operands[2] = parts_constant(&s->parts, text, 1, (uint32_t)d->units, 0, s->biases[layer]);
-    operands[3] = parts_arena_tensor(&s->parts, name, (uint32_t)d->units);
-    parts_step(&s->parts, &step, name, relu ? "Gemm + Relu" : "Gemm", &params, sizeof params,
-               operands);
+    operands[2] = sub_plan_constant(&s->plan, text, 1, (uint32_t)d->units, 0, s->biases[layer]);
+    operands[3] = sub_plan_arena_tensor(&s->plan, name, (uint32_t)d->units);
+    sub_plan_step(&s->plan, &step, name, relu ? "Gemm + Relu" : "Gemm", &params, sizeof params,
+                  operands);
     return operands[3];
 }
 
@@ -151,8 +152,8 @@ static uint32_t add_layer(saving *s, size_t layer, uint32_t x) {
 /* Without a backbone: the input as it is, as one row. */
 static uint32_t add_raw_input(saving *s) {
     const kiln_train_options *o = &s->t->options;
-    s->parts.batchable = 1;
-    kiln_plan_tensor_record input = {.name = parts_string(&s->parts, "input"),
+    s->plan.builder.header.batchable = 1;
+    kiln_plan_tensor_record input = {.name = builder_string(&s->plan.builder, "input"),
                                      .dtype = KILN_F32,
                                      .stored_dtype = KILN_F32,
                                      .rank = (uint8_t)(o->input_rank + 1),
@@ -162,15 +163,18 @@ static uint32_t add_raw_input(saving *s) {
                                      .row_stride = o->input_dims[o->input_rank - 1],
                                      .dims = {1}};
     memcpy(input.dims + 1, o->input_dims, o->input_rank * sizeof(uint32_t));
-    uint32_t index = parts_tensor(&s->parts, &input, NULL);
-    parts_append(&s->parts, KILN_SECTION_INPUTS, &index, sizeof index);
+    uint32_t index = sub_plan_tensor(&s->plan, &input, NULL);
+    builder_append(&s->plan.builder, KILN_SECTION_INPUTS, &index, sizeof index);
     uint32_t count = (uint32_t)s->t->feature_count;
-    uint32_t row = parts_arena_tensor(&s->parts, "features", count);
-    kiln_plan_tensor_record view = *parts_tensor_at(&s->parts, row);
+    uint32_t row = sub_plan_arena_tensor(&s->plan, "features", count);
+    if (sub_plan_failed(&s->plan)) {
+        return row;
+    }
+    kiln_plan_tensor_record view = *sub_plan_tensor_at(&s->plan, row);
     view.rank = input.rank;
     view.row_stride = input.row_stride;
     memcpy(view.dims, input.dims, sizeof view.dims);
-    uint32_t shaped = parts_tensor(&s->parts, &view, NULL);
+    uint32_t shaped = sub_plan_tensor(&s->plan, &view, NULL);
     static const kiln_plan_step step = {
         .kernel = KILN_KERNEL_COPY, .input_count = 1, .output_count = 1};
     kiln_copy_params params = {.rank = 2,
@@ -179,7 +183,7 @@ static uint32_t add_raw_input(saving *s) {
                                .input_strides = {input.row_stride, 1},
                                .output_strides = {input.row_stride, 1}};
     uint32_t operands[2] = {index, shaped};
-    parts_step(&s->parts, &step, "input as a row", "Flatten", &params, sizeof params, operands);
+    sub_plan_step(&s->plan, &step, "input as a row", "Flatten", &params, sizeof params, operands);
     return row;
 }
 
@@ -189,9 +193,10 @@ static kiln_status add_frozen(saving *s, uint32_t *out_features, kiln_error *err
         *out_features = add_raw_input(s);
         return KILN_OK;
     }
-    uint32_t grafted = graft_steps(&s->parts, s->t->backbone, s->t->cut_tensor);
-    return s->parts.failed ? KILN_OK
-                           : graft_features(&s->parts, grafted, out_features, &count, error);
+    uint32_t taken = sub_plan_take(&s->plan, s->t->backbone, s->t->cut_tensor);
+    return sub_plan_failed(&s->plan)
+               ? KILN_OK
+               : sub_plan_features(&s->plan, taken, out_features, &count, error);
 }
 
 /* ---- Descriptions -------------------------------------------------------------------------- */
@@ -199,21 +204,21 @@ static kiln_status add_frozen(saving *s, uint32_t *out_features, kiln_error *err
 static void add_descriptions(saving *s) {
     const kiln_trainer *t = s->t;
     const char *source = t->backbone != NULL ? kiln_plan_metadata(t->backbone, "source") : NULL;
-    parts_metadata(&s->parts, "compiler", "kiln " KILN_VERSION);
-    parts_metadata(&s->parts, "source", source != NULL ? source : "trained from scratch");
-    parts_metadata(&s->parts, "task", "classification");
-    parts_metadata(&s->parts, "cut", t->cut);
+    sub_plan_metadata(&s->plan, "compiler", "kiln " KILN_VERSION);
+    sub_plan_metadata(&s->plan, "source", source != NULL ? source : "trained from scratch");
+    sub_plan_metadata(&s->plan, "task", "classification");
+    sub_plan_metadata(&s->plan, "cut", t->cut);
     for (size_t k = 0; k < t->description_count; k++) {
-        parts_metadata(&s->parts, t->descriptions[k].key, t->descriptions[k].value);
+        sub_plan_metadata(&s->plan, t->descriptions[k].key, t->descriptions[k].value);
     }
     for (uint32_t k = 0; k < t->options.class_count && t->class_names != NULL; k++) {
-        uint32_t label = parts_string(&s->parts, t->class_names[k]);
-        parts_append(&s->parts, KILN_SECTION_LABELS, &label, sizeof label);
+        uint32_t label = builder_string(&s->plan.builder, t->class_names[k]);
+        builder_append(&s->plan.builder, KILN_SECTION_LABELS, &label, sizeof label);
     }
-    parts_preprocess(&s->parts, &t->preprocess);
+    builder_preprocess(&s->plan.builder, &t->preprocess);
 }
 
-static kiln_status write_trained(kiln_trainer *t, parts_sink write, void *context,
+static kiln_status write_trained(kiln_trainer *t, plan_sink write, void *context,
                                  kiln_error *error) {
     saving s = {.t = t};
     uint32_t x = 0;
@@ -224,18 +229,18 @@ static kiln_status write_trained(kiln_trainer *t, parts_sink write, void *contex
     if (status == KILN_OK) {
         status = add_frozen(&s, &x, error);
     }
-    if (status == KILN_OK && !s.parts.failed) {
+    if (status == KILN_OK && !sub_plan_failed(&s.plan)) {
         for (size_t k = 0; k < t->net.count; k++) {
             x = add_layer(&s, k, x);
         }
-        uint32_t output = parts_output_tensor(&s.parts, "scores", t->options.class_count);
-        parts_copy_rows(&s.parts, "scores", x, output, t->options.class_count);
+        uint32_t output = sub_plan_output_tensor(&s.plan, "scores", t->options.class_count);
+        sub_plan_copy(&s.plan, "scores", x, output, t->options.class_count);
         add_descriptions(&s);
     }
     if (status == KILN_OK) {
-        status = parts_finish(&s.parts, NULL, write, context, error);
+        status = sub_plan_finish(&s.plan, NULL, write, context, error);
     }
-    parts_free(&s.parts);
+    sub_plan_free(&s.plan);
     for (size_t k = 0; k < KILN_MAX_HEAD_LAYERS; k++) {
         free(s.weights[k]);
         free(s.biases[k]);
@@ -243,26 +248,22 @@ static kiln_status write_trained(kiln_trainer *t, parts_sink write, void *contex
     return status;
 }
 
-static kiln_status write_to_file(void *context, const void *data, size_t size, kiln_error *error) {
-    return file_write(context, data, size, error);
-}
-
 kiln_status kiln_trainer_save(kiln_trainer *t, const char *path, kiln_error *error) {
     file_writer out;
     kiln_status status = file_begin(&out, path, error);
-    return status == KILN_OK ? file_end(&out, write_trained(t, write_to_file, &out, error), error)
+    return status == KILN_OK ? file_end(&out, write_trained(t, builder_to_file, &out, error), error)
                              : status;
 }
 
 kiln_status kiln_trainer_save_memory(kiln_trainer *t, void **out_bytes, size_t *out_size,
                                      kiln_error *error) {
-    byte_sink sink = {0};
-    kiln_status status = write_trained(t, byte_sink_write, &sink, error);
+    byte_buffer bytes = {0};
+    kiln_status status = write_trained(t, buffer_write, &bytes, error);
     if (status != KILN_OK) {
-        free(sink.data);
-        sink = (byte_sink){0};
+        free(bytes.data);
+        bytes = (byte_buffer){0};
     }
-    *out_bytes = sink.data;
-    *out_size = sink.size;
+    *out_bytes = bytes.data;
+    *out_size = bytes.size;
     return status;
 }

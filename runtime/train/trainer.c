@@ -1,9 +1,10 @@
 /* The trainer: creating, feeding, asking. The loop is fit.c. */
 #include "runtime/train/trainer.h"
 #include "runtime/kernels/xnnpack.h"
+#include "runtime/plan/plan.h"
+#include "runtime/plan/sub_plan.h"
 #include "runtime/threads.h"
 #include "runtime/train/options.h"
-#include "runtime/train/parts.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -53,7 +54,7 @@ static kiln_status cut_backbone(kiln_trainer *t, const char *cut, kiln_error *er
     kiln_tensor_info features;
     kiln_status status = t->options.fine_tune > 0
                              ? fine_tune_head(t, error)
-                             : graft_find_cut(t->backbone, cut, &t->cut_tensor, error);
+                             : plan_find_cut(t->backbone, cut, &t->cut_tensor, error);
     if (status == KILN_OK && t->backbone->view.input_count != 1) {
         status = kiln_fail(error, KILN_ERROR_UNSUPPORTED,
                            "the backbone has %zu inputs; training needs one",

@@ -1,12 +1,12 @@
 /* A plan with other algorithms in it: its records patched, its weights where they are. */
 #include "runtime/base/files.h"
+#include "runtime/plan/bands.h"
+#include "runtime/plan/builder.h"
 #include "runtime/session.h"
 #include "runtime/tune/tuning.h"
 
-#define XXH_INLINE_ALL
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 void variant_read(const kiln_plan *plan, uint8_t *out_choice) {
     const kiln_plan_view *v = &plan->view;
@@ -22,20 +22,17 @@ void variant_read(const kiln_plan *plan, uint8_t *out_choice) {
 
 /* ---- In memory ----------------------------------------------------------------------------- */
 
-/* All that lies before the weights. */
-static size_t record_bytes(const kiln_plan *plan) {
-    return (size_t)plan->view.header->sections[KILN_SECTION_WEIGHTS].offset;
-}
-
-/* A copy of the records, the choice in them but checksums as they were; NULL: out of memory. */
-static uint8_t *copy_records(const kiln_plan *plan, const uint8_t *choice) {
+/* The plan's records with the choice in them. */
+static kiln_status copy_records(const kiln_plan *plan, const uint8_t *choice,
+                                plan_builder *out_builder, kiln_error *error) {
     const kiln_plan_view *v = &plan->view;
-    uint8_t *records = malloc(record_bytes(plan));
-    if (records == NULL) {
-        return NULL;
+    *out_builder = (plan_builder){0};
+    builder_copy(out_builder, plan);
+    if (builder_failed(out_builder)) {
+        builder_free(out_builder);
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    memcpy(records, plan->bytes, record_bytes(plan));
-    uint8_t *params = records + v->header->sections[KILN_SECTION_PARAMS].offset;
+    uint8_t *params = out_builder->sections[KILN_SECTION_PARAMS].data;
     for (size_t step = 0; step < v->step_count; step++) {
         uint32_t algorithm = choice[step];
         if (algorithm != NO_ALGORITHM) {
@@ -43,14 +40,8 @@ static uint8_t *copy_records(const kiln_plan *plan, const uint8_t *choice) {
                    &algorithm, sizeof algorithm);
         }
     }
-    return records;
-}
-
-static void seal(uint8_t *records) {
-    kiln_plan_header *header = (kiln_plan_header *)(void *)records;
-    kiln_plan_section *params = &header->sections[KILN_SECTION_PARAMS];
-    params->checksum = XXH3_64bits(records + params->offset, (size_t)params->bytes);
-    header->checksum = XXH3_64bits(header, offsetof(kiln_plan_header, checksum));
+    builder_lay_out(out_builder);
+    return KILN_OK;
 }
 
 /* False where steps share their parameters, and one's choice has overwritten the other's. */
@@ -70,16 +61,20 @@ static bool holds(const kiln_plan *variant, const uint8_t *choice) {
 
 kiln_status variant_open(const kiln_plan *plan, const uint8_t *choice, kiln_plan **out_variant,
                          kiln_error *error) {
-    uint8_t *records = copy_records(plan, choice);
-    if (records == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    plan_builder records;
+    byte_buffer bytes = {0};
+    kiln_status status = copy_records(plan, choice, &records, error);
+    if (status != KILN_OK) {
+        return status;
     }
-    kiln_plan_header *header = (kiln_plan_header *)(void *)records;
-    header->file_bytes = record_bytes(plan);
-    header->sections[KILN_SECTION_WEIGHTS].bytes = 0;
-    seal(records);
+    status = builder_write(&records, 0, buffer_write, &bytes, error);
+    builder_free(&records);
+    if (status != KILN_OK) {
+        buffer_free(&bytes);
+        return status;
+    }
     kiln_plan *variant = NULL;
-    kiln_status status = plan_open_owned(records, record_bytes(plan), plan, &variant, error);
+    status = plan_open_owned(bytes.data, bytes.size, plan, &variant, error);
     if (status == KILN_OK && !holds(variant, choice)) {
         kiln_plan_close(variant);
         return kiln_fail(error, KILN_ERROR_UNSUPPORTED, "convolutions share their parameters");
@@ -132,30 +127,29 @@ void variant_adopt(const kiln_plan *plan, const uint8_t *wanted, uint8_t *inout_
 
 /* The file that is replaced may be the only copy of the weights: the new one is on the disk before
  * it takes its place. */
-static kiln_status write_file(const kiln_plan *plan, const uint8_t *records, const char *path,
-                              kiln_error *error) {
+static kiln_status write_to(const kiln_plan *plan, plan_builder *records, const char *path,
+                            kiln_error *error) {
     file_writer out;
-    size_t front = record_bytes(plan);
+    const kiln_plan_section *weights = &plan->view.header->sections[KILN_SECTION_WEIGHTS];
     kiln_status status = file_begin(&out, path, error);
     if (status != KILN_OK) {
         return status;
     }
     out.durable = true;
-    status = file_write(&out, records, front, error);
+    status = builder_write(records, weights->bytes, builder_to_file, &out, error);
     if (status == KILN_OK) {
-        status = file_write(&out, plan->bytes + front, plan->size - front, error);
+        status = file_write(&out, plan->view.weights, (size_t)weights->bytes, error);
     }
     return file_end(&out, status, error);
 }
 
 kiln_status variant_write(const kiln_plan *plan, const uint8_t *choice, const char *path,
                           kiln_error *error) {
-    uint8_t *records = copy_records(plan, choice);
-    if (records == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    plan_builder records;
+    kiln_status status = copy_records(plan, choice, &records, error);
+    if (status == KILN_OK) {
+        status = write_to(plan, &records, path, error);
+        builder_free(&records);
     }
-    seal(records);
-    kiln_status status = write_file(plan, records, path, error);
-    free(records);
     return status;
 }

@@ -1,0 +1,158 @@
+/* Building plan files: records, the layout of the container, checksums. */
+#include "runtime/plan/builder.h"
+#include "runtime/base/files.h"
+#include "runtime/plan/plan.h"
+
+#define XXH_INLINE_ALL
+#include <string.h>
+#include <xxhash.h>
+
+/* ---- Records ------------------------------------------------------------------------------- */
+
+void builder_free(plan_builder *b) {
+    for (int k = 0; k < KILN_SECTION_COUNT; k++) {
+        buffer_free(&b->sections[k]);
+    }
+}
+
+bool builder_failed(const plan_builder *b) {
+    bool failed = false;
+    for (int k = 0; k < KILN_SECTION_COUNT; k++) {
+        failed = failed || b->sections[k].failed;
+    }
+    return failed;
+}
+
+size_t builder_count(const plan_builder *b, kiln_plan_section_kind kind, size_t record_bytes) {
+    return b->sections[kind].size / record_bytes;
+}
+
+void builder_append(plan_builder *b, kiln_plan_section_kind kind, const void *data, size_t size) {
+    buffer_append(&b->sections[kind], data, size);
+}
+
+uint32_t builder_string(plan_builder *b, const char *text) {
+    byte_buffer *strings = &b->sections[KILN_SECTION_STRINGS];
+    if (strings->size == 0) {
+        buffer_append(strings, "", 1);
+    }
+    if (text == NULL || text[0] == '\0') {
+        return 0;
+    }
+    size_t at = strings->size, length = strlen(text);
+    if (at > UINT32_MAX - 1 || length > UINT32_MAX - 1 - at) {
+        strings->failed = true;
+    }
+    buffer_append(strings, text, length + 1);
+    return strings->failed ? 0 : (uint32_t)at;
+}
+
+void builder_step(plan_builder *b, const kiln_plan_step *like, const void *params,
+                  size_t params_bytes, const uint32_t *operands) {
+    kiln_plan_step step = *like;
+    buffer_pad(&b->sections[KILN_SECTION_PARAMS], 8);
+    step.first_operand = (uint32_t)builder_count(b, KILN_SECTION_OPERANDS, sizeof *operands);
+    step.params_offset = (uint32_t)b->sections[KILN_SECTION_PARAMS].size;
+    step.params_bytes = (uint32_t)params_bytes;
+    builder_append(b, KILN_SECTION_PARAMS, params, params_bytes);
+    builder_append(b, KILN_SECTION_OPERANDS, operands,
+                   ((size_t)step.input_count + step.output_count) * sizeof *operands);
+    builder_append(b, KILN_SECTION_STEPS, &step, sizeof step);
+}
+
+void builder_preprocess(plan_builder *b, const kiln_preprocess *from) {
+    if (from->present) {
+        kiln_plan_preprocess_record record = {
+            .bgr = from->bgr, .resize = from->resize, .crop_fraction = from->crop_fraction};
+        memcpy(record.scale, from->scale, sizeof record.scale);
+        memcpy(record.bias, from->bias, sizeof record.bias);
+        builder_append(b, KILN_SECTION_PREPROCESS, &record, sizeof record);
+    }
+}
+
+void builder_copy(plan_builder *b, const kiln_plan *plan) {
+    b->header = *plan->view.header;
+    for (int k = 0; k < KILN_SECTION_WEIGHTS; k++) {
+        const kiln_plan_section *s = &b->header.sections[k];
+        builder_append(b, (kiln_plan_section_kind)k, plan->records + s->offset, (size_t)s->bytes);
+    }
+}
+
+/* ---- Layout -------------------------------------------------------------------------------- */
+
+static uint64_t align(uint64_t value, uint64_t alignment) {
+    return (value + alignment - 1) / alignment * alignment;
+}
+
+uint64_t builder_constant(plan_builder *b, uint64_t bytes) {
+    uint64_t offset = b->constant_bytes;
+    b->constant_bytes = align(offset + bytes, KILN_PLAN_WEIGHT_ALIGNMENT);
+    return offset;
+}
+
+uint64_t builder_weight_bytes(const plan_builder *b) {
+    return b->constant_bytes + KILN_PLAN_WEIGHT_ALIGNMENT;
+}
+
+void builder_lay_out(plan_builder *b) {
+    uint64_t offset = sizeof b->header;
+    for (int k = 0; k < KILN_SECTION_COUNT; k++) {
+        offset = align(offset, k == KILN_SECTION_WEIGHTS ? KILN_PLAN_PAGE_ALIGNMENT
+                                                         : KILN_PLAN_SECTION_ALIGNMENT);
+        b->header.sections[k] = (kiln_plan_section){.offset = offset, .bytes = b->sections[k].size};
+        offset += b->sections[k].size;
+    }
+}
+
+/* ---- Writing ------------------------------------------------------------------------------- */
+
+static void complete_header(plan_builder *b, uint64_t weight_bytes) {
+    kiln_plan_header *h = &b->header;
+    memcpy(h->magic, KILN_PLAN_MAGIC, sizeof h->magic);
+    h->version = KILN_PLAN_VERSION;
+    h->header_bytes = sizeof *h;
+    h->sections[KILN_SECTION_WEIGHTS].bytes = weight_bytes;
+    h->file_bytes = h->sections[KILN_SECTION_WEIGHTS].offset + weight_bytes;
+    for (int k = 0; k < KILN_SECTION_WEIGHTS; k++) {
+        h->sections[k].checksum = XXH3_64bits(b->sections[k].data, b->sections[k].size);
+    }
+    h->checksum = XXH3_64bits(h, offsetof(kiln_plan_header, checksum));
+}
+
+kiln_status builder_to_file(void *context, const void *data, size_t size, kiln_error *error) {
+    return file_write(context, data, size, error);
+}
+
+/* Bytes, and zeros before them where they belong further on. */
+typedef struct writing {
+    plan_sink write;
+    void *context;
+    uint64_t written;
+    kiln_error *error;
+} writing;
+
+static kiln_status write_at(writing *w, uint64_t offset, const void *data, size_t size) {
+    static const uint8_t zeros[KILN_PLAN_PAGE_ALIGNMENT];
+    size_t gap = (size_t)(offset - w->written); /* less than an alignment */
+    kiln_status status = gap > 0 ? w->write(w->context, zeros, gap, w->error) : KILN_OK;
+    if (status == KILN_OK && size > 0) {
+        status = w->write(w->context, data, size, w->error);
+    }
+    w->written = offset + size;
+    return status;
+}
+
+kiln_status builder_write(plan_builder *b, uint64_t weight_bytes, plan_sink write, void *context,
+                          kiln_error *error) {
+    writing w = {write, context, 0, error};
+    if (builder_failed(b)) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    complete_header(b, weight_bytes);
+    kiln_status status = write_at(&w, 0, &b->header, sizeof b->header);
+    for (int k = 0; k < KILN_SECTION_COUNT && status == KILN_OK; k++) {
+        status =
+            write_at(&w, b->header.sections[k].offset, b->sections[k].data, b->sections[k].size);
+    }
+    return status;
+}

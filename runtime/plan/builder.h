@@ -1,0 +1,64 @@
+/* The one writer of plan files: the container, that is the header, where sections lie, and their
+ * checksums. Records are collected in memory, section by section; constants are not, they are
+ * written behind them by whoever has them, so that weights of any size take no memory.
+ *
+ *   builder_append, builder_step, ...    the records
+ *   builder_constant                     room in the weights section, constant by constant
+ *   builder_lay_out                      now all sizes are known: where do sections lie?
+ *   builder_write                        header and records, up to where the weights begin
+ *
+ * and then, or before that where the file can be written anywhere, the weights themselves. */
+#ifndef KILN_RUNTIME_PLAN_BUILDER_H
+#define KILN_RUNTIME_PLAN_BUILDER_H
+
+#include "runtime/base/bytes.h"
+#include <kiln/plan_format.h>
+
+/* All zeros: empty. */
+typedef struct plan_builder {
+    /* arena_bytes, lower_bound_bytes, no_reuse_bytes and batchable are the caller's; all else is
+     * set by builder_lay_out and builder_write. */
+    kiln_plan_header header;
+    byte_buffer sections[KILN_SECTION_COUNT]; /* WEIGHTS stays empty */
+    uint64_t constant_bytes;                  /* of the weights section, so far */
+} plan_builder;
+
+void builder_free(plan_builder *builder);
+/* Was there memory for all of it? */
+bool builder_failed(const plan_builder *builder);
+
+size_t builder_count(const plan_builder *builder, kiln_plan_section_kind kind, size_t record_bytes);
+void builder_append(plan_builder *builder, kiln_plan_section_kind kind, const void *data,
+                    size_t size);
+/* Appends a text; returns its offset among the strings. NULL and "" are 0. */
+uint32_t builder_string(plan_builder *builder, const char *text);
+/* Appends a step with the kernel, counts, flags and strings of `like`, and what it refers to. */
+void builder_step(plan_builder *builder, const kiln_plan_step *like, const void *params,
+                  size_t params_bytes, const uint32_t *operands);
+/* Appends the record where there is something to say. */
+void builder_preprocess(plan_builder *builder, const kiln_preprocess *preprocess);
+/* All records of an open plan: the builder is empty before. */
+void builder_copy(plan_builder *builder, const kiln_plan *plan);
+
+/* Room for a constant of so many bytes behind the others; returns its offset in the weights
+ * section.
+ */
+uint64_t builder_constant(plan_builder *builder, uint64_t bytes);
+/* The weights section's bytes: all constants, and the margin behind the last that kernels may read.
+ */
+uint64_t builder_weight_bytes(const plan_builder *builder);
+
+/* Sets the header's sections, but for checksums and the weights' size. Sizes of sections do not
+ * change any more; their content may. */
+void builder_lay_out(plan_builder *builder);
+
+/* Where a plan's bytes go, in order. */
+typedef kiln_status (*plan_sink)(void *context, const void *data, size_t size, kiln_error *error);
+/* A sink: appends to a file_writer. */
+kiln_status builder_to_file(void *context, const void *data, size_t size, kiln_error *error);
+/* Completes the header for a plan with a weights section of so many bytes, and writes all that lies
+ * before it. */
+kiln_status builder_write(plan_builder *builder, uint64_t weight_bytes, plan_sink write,
+                          void *context, kiln_error *error);
+
+#endif

@@ -21,7 +21,7 @@ void record_dims(const kiln_plan_tensor_record *t, int64_t out[KILN_MAX_RANK]) {
     }
 }
 
-static size_t row_of(const kiln_plan_tensor_record *t) {
+static size_t inner_of(const kiln_plan_tensor_record *t) {
     return layout_inner(t->layout, t->rank, t->dims);
 }
 
@@ -110,7 +110,7 @@ static const char *as_view(exporting *x, const char *value, const kiln_plan_tens
 
 /* Of one sample, and without gaps: elements [begin_of, end_of) of its storage. */
 static bool is_run(const kiln_plan_tensor_record *t) {
-    return t->place == KILN_PLACE_ARENA && t->batched == 0 && t->row_stride == row_of(t);
+    return t->place == KILN_PLACE_ARENA && t->batched == 0 && t->row_stride == inner_of(t);
 }
 
 static size_t begin_of(const kiln_plan_tensor_record *t) {
@@ -137,7 +137,7 @@ static bool overlap(const kiln_plan_tensor_record *a, const kiln_plan_tensor_rec
         return true;
     }
     size_t a_column = column_of(a), b_column = column_of(b);
-    return a_column < b_column + row_of(b) && b_column < a_column + row_of(a);
+    return a_column < b_column + inner_of(b) && b_column < a_column + inner_of(a);
 }
 
 /* Of a run that is written over in part, the rest can still be read. */
@@ -195,9 +195,9 @@ static const written *holder(const exporting *x, const kiln_plan_tensor_record *
         const kiln_plan_tensor_record *w = &x->v.tensors[x->memory[k].tensor];
         bool same_rows = w->row_stride == t->row_stride && w->row_stride != 0 &&
                          begin_of(w) / w->row_stride == begin_of(t) / t->row_stride &&
-                         elements_of(w) / row_of(w) == elements_of(t) / row_of(t);
+                         elements_of(w) / inner_of(w) == elements_of(t) / inner_of(t);
         if (w->place == KILN_PLACE_ARENA && w->storage == t->storage && same_rows &&
-            column >= column_of(w) && column < column_of(w) + row_of(w) && is_whole(x, k)) {
+            column >= column_of(w) && column < column_of(w) + inner_of(w) && is_whole(x, k)) {
             return &x->memory[k];
         }
     }
@@ -207,7 +207,7 @@ static const written *holder(const exporting *x, const kiln_plan_tensor_record *
 /* t, or as much as one row of the storage is wide, from the slices that were written. */
 static const char *joined(exporting *x, const kiln_plan_tensor_record *t) {
     const char *parts[512];
-    size_t count = 0, column = column_of(t), end = column + row_of(t);
+    size_t count = 0, column = column_of(t), end = column + inner_of(t);
     uint8_t layout = KILN_ROW_MAJOR, rank = 0;
     while (column < end && count < sizeof parts / sizeof *parts) {
         const written *w = holder(x, t, column);
@@ -215,11 +215,11 @@ static const char *joined(exporting *x, const kiln_plan_tensor_record *t) {
         if (from == NULL || (count > 0 && (from->layout != layout || from->rank != rank))) {
             return NULL;
         }
-        size_t begin = column - column_of(from), stop = column_of(from) + row_of(from);
+        size_t begin = column - column_of(from), stop = column_of(from) + inner_of(from);
         size_t width = (stop < end ? stop : end) - column;
         layout = from->layout;
         rank = from->rank;
-        parts[count++] = begin == 0 && width == row_of(from)
+        parts[count++] = begin == 0 && width == inner_of(from)
                              ? w->value
                              : sliced(x, w->value, from, begin, width);
         column += width;
@@ -349,7 +349,7 @@ const char *value_of(exporting *x, uint32_t tensor) {
         const kiln_plan_tensor_record *w = &x->v.tensors[x->memory[k].tensor];
         if (w->place == KILN_PLACE_ARENA && w->storage == t->storage && w->offset == t->offset &&
             elements_of(w) == elements_of(t) && w->dtype == t->dtype &&
-            (w->row_stride == row_of(w)) == (t->row_stride == row_of(t)) && is_whole(x, k)) {
+            (w->row_stride == inner_of(w)) == (t->row_stride == inner_of(t)) && is_whole(x, k)) {
             same = &x->memory[k];
         }
     }

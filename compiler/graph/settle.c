@@ -13,15 +13,15 @@ enum { NODE_NEW = 0, NODE_OPENED, NODE_DONE };
 
 typedef struct walk_node {
     node *n;
-    size_t place; /* of the node of the model that it came from */
-    size_t turn;  /* when it was done: after its operands */
+    size_t place;   /* of the node of the model that it came from */
+    size_t done_at; /* when it was done: after its operands */
     uint8_t state;
 } walk_node;
 
 typedef struct walk {
     graph *g;
     walk_node *nodes; /* by node->mark; the graph's own order */
-    size_t node_count, node_capacity, turns;
+    size_t node_count, node_capacity, done_count;
     tensor **stack;
     size_t depth, stack_capacity;
     refusals refused;
@@ -83,7 +83,7 @@ static walk_node *walk_node_of(walk *w, const tensor *t) {
 
 static void finish(walk *w, walk_node *at) {
     at->state = NODE_DONE;
-    at->turn = w->turns++;
+    at->done_at = w->done_count++;
 }
 
 static bool is_done(walk *w, const tensor *t) {
@@ -304,7 +304,7 @@ static int by_place(const void *a, const void *b) {
     if (x->place != y->place) {
         return x->place < y->place ? -1 : 1;
     }
-    return x->turn < y->turn ? -1 : x->turn > y->turn;
+    return x->done_at < y->done_at ? -1 : x->done_at > y->done_at;
 }
 
 /* What was needed, in the model's order. */

@@ -1,8 +1,9 @@
 /* Concatenations and slices as views of shared memory.
  *
- * Along any axis a tensor is a matrix of `outer` rows, and the parts of a concatenation or split
- * are columns of it. Parts that lie along the last physical dim can be written and read in place
- * through a row stride; parts of a matrix of one row are contiguous. The rest is copied.
+ * Along any axis a tensor is a matrix of `outer` times `inner` elements, and the parts of a
+ * concatenation or split are columns of it. Parts that lie along the last physical dim can be
+ * written and read in place through a stride of that dim; where `outer` is one, parts are
+ * contiguous. The rest is copied.
  *
  * Pseudo-steps are resolved last to first: where concatenations contain each other (DenseNet), the
  * widest takes its parts first, and the narrower ones turn out to be columns of it. */
@@ -12,14 +13,15 @@
 
 /* ---- Sharing memory ------------------------------------------------------------------------ */
 
-/* Moves everything that lies in `part`'s memory to `offset` bytes into root's. With wide rows,
- * every tensor concerned must follow row by row and be used by kernels that take a stride. */
+/* Moves everything that lies in `part`'s memory to `offset` bytes into root's. Unless it is
+ * contiguous there, every tensor concerned must follow by its outer dim and be used by kernels that
+ * take a stride. */
 static bool move_memory(lowering *l, use_table *table, uint32_t part, uint32_t root,
                         uint64_t offset, uint32_t row_stride, bool contiguous) {
     uint32_t next;
     for (uint32_t t = table->tenant[part]; t != KILN_PLAN_NONE && !contiguous;
          t = table->next_tenant[t]) {
-        if (!l->memories[t].row_wise || !uses_allow_strides(l, table, t)) {
+        if (!l->memories[t].same_outer || !uses_allow_strides(l, table, t)) {
             return false;
         }
     }
@@ -27,7 +29,7 @@ static bool move_memory(lowering *l, use_table *table, uint32_t part, uint32_t r
         memory *m = &l->memories[t];
         next = table->next_tenant[t];
         m->offset += offset;
-        m->row_wise = m->row_wise && !contiguous;
+        m->same_outer = m->same_outer && !contiguous;
         m->row_stride = contiguous ? m->row_stride : row_stride;
         use_table_add_tenant(l, table, t, root);
     }
@@ -45,19 +47,19 @@ static bool share_columns(lowering *l, use_table *table, uint32_t whole, uint32_
     const memory *w = &l->memories[whole];
     const program_tensor *t = &l->p->tensors[whole];
     uint64_t offset = w->offset + start * kiln_dtype_size(t->dtype);
-    bool one_row = columns->outer == 1 && !t->batched;
-    bool dense = w->row_stride == program_row(t);
+    bool single = columns->outer == 1 && !t->batched;
+    bool dense = w->row_stride == program_inner(t);
     uint32_t part_root = l->memories[part].root;
     if (t->place != KILN_PLACE_ARENA || !is_free_root(l, part_root) || part_root == w->root ||
         l->memories[part].offset != 0 ||
         program_elements(&l->p->tensors[part]) != program_elements(&l->p->tensors[part_root])) {
         return false;
     }
-    if (one_row && dense) {
+    if (single && dense) {
         return move_memory(l, table, part_root, w->root, offset, 0, true);
     }
-    bool by_rows = columns->in_rows && w->row_wise && l->memories[part].row_wise;
-    return by_rows && move_memory(l, table, part_root, w->root, offset, w->row_stride, false);
+    bool strided = columns->last_axis && w->same_outer && l->memories[part].same_outer;
+    return strided && move_memory(l, table, part_root, w->root, offset, w->row_stride, false);
 }
 
 /* Columns [start, start + width) of a whole as a tensor of its own, for a copy to or from it. */
@@ -70,19 +72,19 @@ static uint32_t column_view(lowering *l, uint32_t whole, const lower_columns *co
     int64_t dims[2] = {(int64_t)columns->outer * (batched ? GRAPH_BATCH : 1), (int64_t)width};
     uint32_t view = lower_temporary(l, t->dtype, 2, dims, KILN_ROW_MAJOR);
     if (view != KILN_PLAN_NONE) {
-        uint32_t stride = columns->in_rows ? w.row_stride : (uint32_t)columns->width;
+        uint32_t stride = columns->last_axis ? w.row_stride : (uint32_t)columns->inner;
         l->memories[view] = (memory){.root = w.root,
                                      .offset = w.offset + start * element,
                                      .row_stride = stride,
-                                     .row_wise = columns->in_rows && w.row_wise};
+                                     .same_outer = columns->last_axis && w.same_outer};
     }
     return view;
 }
 
-/* COPY of `width` columns of x, from column `start` on, to the dense or row-wise tensor y. */
+/* COPY of `width` columns of x, from column `start` on, to y, which is dense or has a stride. */
 static kiln_status copy_columns(lowering *l, const program_step *origin, uint32_t x, uint32_t y,
                                 const lower_columns *columns, uint64_t start, uint64_t width) {
-    bool whole_rows =
+    bool from_whole =
         l->p->tensors[x].place != KILN_PLACE_ARENA && (int)origin->kernel == LOWER_SLICE;
     kiln_copy_params *params = graph_allocate(l->g, sizeof *params);
     uint32_t *operands = graph_allocate(l->g, 2 * sizeof *operands);
@@ -94,7 +96,7 @@ static kiln_status copy_columns(lowering *l, const program_step *origin, uint32_
     params->dims[0] = (uint32_t)columns->outer;
     params->dims[1] = (uint32_t)width;
     params->input_start = (int64_t)start;
-    params->input_strides[0] = (int64_t)(whole_rows ? columns->width : width);
+    params->input_strides[0] = (int64_t)(from_whole ? columns->inner : width);
     params->output_strides[0] = (int64_t)width;
     params->input_strides[1] = params->output_strides[1] = 1;
     operands[0] = x;
@@ -123,18 +125,18 @@ static bool already_adjacent(lowering *l, use_table *table, const program_step *
     const memory *first = &l->memories[step->operands[0]];
     size_t element = kiln_dtype_size(l->p->tensors[whole].dtype);
     uint64_t start = 0;
-    if (!columns->in_rows || first->root == step->operands[0] || !is_free_root(l, whole)) {
+    if (!columns->last_axis || first->root == step->operands[0] || !is_free_root(l, whole)) {
         return false;
     }
     for (uint32_t k = 0; k < step->input_count; k++) {
         uint32_t part = step->operands[k];
         const memory *m = &l->memories[part];
         if (l->p->tensors[part].place != KILN_PLACE_ARENA || m->root != first->root ||
-            !m->row_wise || m->row_stride != first->row_stride ||
+            !m->same_outer || m->row_stride != first->row_stride ||
             m->offset != first->offset + start * element) {
             return false;
         }
-        start += program_row(&l->p->tensors[part]);
+        start += program_inner(&l->p->tensors[part]);
     }
     return move_memory(l, table, whole, first->root, first->offset, first->row_stride, false);
 }

@@ -11,14 +11,14 @@ typedef struct extent {
 static extent extent_of(const lowering *l, uint32_t id) {
     const program_tensor *t = &l->p->tensors[id];
     const memory *m = &l->memories[id];
-    uint64_t element = kiln_dtype_size(t->dtype), row = program_row(t);
-    uint64_t rows = program_elements(t) / row;
+    uint64_t element = kiln_dtype_size(t->dtype), inner = program_inner(t);
+    uint64_t outer = program_elements(t) / inner;
     extent e = {.begin = m->offset};
-    e.end = m->offset + ((rows - 1) * m->row_stride + row) * element;
-    if (m->row_stride > row) {
+    e.end = m->offset + ((outer - 1) * m->row_stride + inner) * element;
+    if (m->row_stride > inner) {
         e.stride = m->row_stride * element;
         e.column = m->offset % e.stride;
-        e.width = row * element;
+        e.width = inner * element;
     }
     return e;
 }
@@ -127,9 +127,9 @@ static bool try_operand(lowering *l, use_table *table, bool *shortened, uint32_t
         return false;
     }
     memory *in = &l->memories[input];
-    bool wide = in->row_stride > program_row(&p->tensors[input]);
+    bool wide = in->row_stride > program_inner(&p->tensors[input]);
     for (uint32_t t = table->tenant[output]; t != KILN_PLAN_NONE; t = table->next_tenant[t]) {
-        if (wide && (!l->memories[t].row_wise || !uses_allow_strides(l, table, t))) {
+        if (wide && (!l->memories[t].same_outer || !uses_allow_strides(l, table, t))) {
             return false;
         }
     }
@@ -140,7 +140,7 @@ static bool try_operand(lowering *l, use_table *table, bool *shortened, uint32_t
         memory *m = &l->memories[t];
         m->offset += in->offset;
         m->row_stride = wide ? in->row_stride : m->row_stride;
-        m->row_wise = m->row_wise && in->row_wise;
+        m->same_outer = m->same_outer && in->same_outer;
         use_table_add_tenant(l, table, t, in->root);
         t = next;
     }

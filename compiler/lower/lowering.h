@@ -11,20 +11,21 @@ typedef struct memory {
     uint32_t root;       /* id of the tensor that owns the memory */
     uint64_t offset;     /* bytes from the root's start, the same at any batch */
     uint32_t row_stride; /* elements */
-    bool row_wise;       /* has as many rows as its root: may follow it into a wider row */
+    bool same_outer;     /* has its root's `outer`: may follow it to a wider stride */
 } memory;
 
 /* Concatenations and slices stay open until all readers and writers are known; until then they are
  * steps of these pseudo-kernels. */
 enum { LOWER_CONCAT = KILN_KERNEL_COUNT + 1, LOWER_SLICE };
 
-/* `outer` rows of `width` elements; the parts are columns of that matrix. They are columns of the
- * tensor's own rows, those that have a stride, only where the axis is the last physical one: an
- * axis with dims of one behind it has other rows, though its elements follow each other as well. */
+/* The whole as `outer` times `inner` elements, of which each part takes some of the inner ones: the
+ * parts are columns of that matrix. They are columns of the tensor's own inner dim, the one that
+ * has a stride, only where the axis is the last physical one: an axis with dims of one behind it
+ * has another inner dim, though its elements follow each other as well. */
 typedef struct lower_columns {
-    uint64_t outer, width; /* elements */
+    uint64_t outer, inner; /* elements */
     uint64_t start;        /* LOWER_SLICE: first column */
-    bool in_rows;          /* the axis is the last physical one */
+    bool last_axis;        /* the axis is the last physical one */
 } lower_columns;
 
 struct lowering {
@@ -42,7 +43,7 @@ uint32_t lowering_add_tensor(lowering *l, const char *name, kiln_dtype dtype, ui
                              const int64_t *dims, uint8_t layout, uint8_t place);
 kiln_status lowering_add_step(lowering *l, const program_step *step);
 void program_physical_dims(const program_tensor *t, uint32_t out_dims[KILN_MAX_RANK]);
-uint32_t program_row(const program_tensor *t); /* last physical dim, 1 for a scalar */
+uint32_t program_inner(const program_tensor *t); /* last physical dim, 1 for a scalar */
 uint64_t program_bytes(const program_tensor *t);
 bool program_same_physical(const program_tensor *a, const program_tensor *b);
 

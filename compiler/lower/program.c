@@ -27,7 +27,7 @@ void program_physical_dims(const program_tensor *t, uint32_t out_dims[KILN_MAX_R
     }
 }
 
-uint32_t program_row(const program_tensor *t) {
+uint32_t program_inner(const program_tensor *t) {
     return layout_inner(t->layout, t->rank, t->dims);
 }
 
@@ -141,8 +141,8 @@ uint32_t lowering_add_tensor(lowering *l, const char *name, kiln_dtype dtype, ui
     if (status != KILN_OK) {
         return lower_fail(l, status);
     }
-    t->row_stride = program_row(t);
-    l->memories[id] = (memory){.root = id, .row_stride = t->row_stride, .row_wise = true};
+    t->row_stride = program_inner(t);
+    l->memories[id] = (memory){.root = id, .row_stride = t->row_stride, .same_outer = true};
     p->tensor_count++;
     return id;
 }
@@ -228,10 +228,10 @@ uint32_t lower_temporary(lowering *l, kiln_dtype dtype, uint32_t rank, const int
  * rows agree. */
 static void share_memory(lowering *l, uint32_t view, uint32_t base) {
     const program_tensor *v = &l->p->tensors[view], *b = &l->p->tensors[base];
-    l->memories[view] =
-        (memory){.root = l->memories[base].root,
-                 .row_stride = v->row_stride,
-                 .row_wise = program_row(v) == program_row(b) && l->memories[base].row_wise};
+    l->memories[view] = (memory){.root = l->memories[base].root,
+                                 .row_stride = v->row_stride,
+                                 .same_outer = program_inner(v) == program_inner(b) &&
+                                               l->memories[base].same_outer};
 }
 
 /* ---- Steps --------------------------------------------------------------------------------- */
@@ -392,13 +392,13 @@ kiln_status lower_alias(lowering *l, const node *n, tensor *view, tensor *base) 
 /* Columns from index `start` of the axis on. */
 static lower_columns columns_of(const program_tensor *whole, uint32_t axis, uint64_t start) {
     uint32_t dims[KILN_MAX_RANK] = {0};
-    lower_columns columns = {.outer = 1, .start = start, .in_rows = axis + 1 == whole->rank};
+    lower_columns columns = {.outer = 1, .start = start, .last_axis = axis + 1 == whole->rank};
     program_physical_dims(whole, dims);
     for (uint32_t k = 0; k < axis; k++) {
         columns.outer *= dims[k];
     }
-    columns.width = program_elements(whole) / columns.outer;
-    columns.start *= columns.width / dims[axis];
+    columns.inner = program_elements(whole) / columns.outer;
+    columns.start *= columns.inner / dims[axis];
     return columns;
 }
 

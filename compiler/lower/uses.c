@@ -71,17 +71,17 @@ static bool copy_allows_strides(const program *p, const program_step *step, bool
     const kiln_copy_params *params = step->params;
     const int64_t *strides = is_output ? params->output_strides : params->input_strides;
     int64_t start = is_output ? params->output_start : params->input_start;
-    int64_t row = program_row(&p->tensors[step->operands[is_output ? 1 : 0]]);
-    int64_t reach = start % row;
+    int64_t inner = program_inner(&p->tensors[step->operands[is_output ? 1 : 0]]);
+    int64_t reach = start % inner;
     for (uint32_t k = 0; k < params->rank; k++) {
-        if (params->dims[k] > 1 && strides[k] % row != 0) {
+        if (params->dims[k] > 1 && strides[k] % inner != 0) {
             if (strides[k] < 0) {
                 return false;
             }
             reach += strides[k] * (params->dims[k] - 1);
         }
     }
-    return reach < row;
+    return reach < inner;
 }
 
 bool uses_allow_strides(const lowering *l, const use_table *table, uint32_t tensor_id) {
@@ -90,8 +90,9 @@ bool uses_allow_strides(const lowering *l, const use_table *table, uint32_t tens
         const tensor_use *use = &table->uses[u];
         const program_step *step = &p->steps[use->step];
         if (step_is_pseudo(step)) {
-            /* A copy of its columns, should it come to that, runs over several rows at once. */
-            if (!((const lower_columns *)step->params)->in_rows) {
+            /* A copy of its columns, should it come to that, runs over several inner dims at once.
+             */
+            if (!((const lower_columns *)step->params)->last_axis) {
                 return false;
             }
             continue;

@@ -149,15 +149,15 @@ static void put_pixels(const void *context, int64_t channel, int64_t j_begin, in
 }
 
 /* [C][O/g][taps] as [O][C/g][taps]; to be freed. */
-static float *turn_weights(tensor *w, int64_t groups, int64_t taps) {
+static float *transpose_weights(tensor *w, int64_t groups, int64_t taps) {
     int64_t channels = w->dims[0] / groups, each = w->dims[1];
-    float *turned = malloc((size_t)tensor_elements(w) * sizeof *turned + 1);
-    for (int64_t k = 0; turned != NULL && k < groups * each * channels; k++) {
+    float *swapped = malloc((size_t)tensor_elements(w) * sizeof *swapped + 1);
+    for (int64_t k = 0; swapped != NULL && k < groups * each * channels; k++) {
         int64_t o = k / channels, c = o / each * channels + k % channels;
-        memcpy(turned + k * taps, tensor_f32(w) + (c * each + o % each) * taps,
-               (size_t)taps * sizeof *turned);
+        memcpy(swapped + k * taps, tensor_f32(w) + (c * each + o % each) * taps,
+               (size_t)taps * sizeof *swapped);
     }
-    return turned;
+    return swapped;
 }
 
 static kiln_status evaluate(graph *g, node *n, bool transposed) {
@@ -171,8 +171,8 @@ static kiln_status evaluate(graph *g, node *n, bool transposed) {
     int64_t groups = groups_of(n), channels = x->dims[1] / groups, each = y->dims[1] / groups;
     int64_t volume = v.input[0] * v.input[1] * v.input[2];
     int64_t taps = v.kernel[0] * v.kernel[1] * v.kernel[2];
-    float *turned = transposed ? turn_weights(w, groups, taps) : NULL;
-    if (transposed && turned == NULL) {
+    float *swapped = transposed ? transpose_weights(w, groups, taps) : NULL;
+    if (transposed && swapped == NULL) {
         return KILN_ERROR_MEMORY;
     }
     product p = {.a_row = channels * taps,
@@ -190,11 +190,11 @@ static kiln_status evaluate(graph *g, node *n, bool transposed) {
                           .bias = bias != NULL ? tensor_f32(bias) + first : NULL,
                           .y = (float *)y->owned + k * each * p.columns,
                           .pixels = p.columns};
-        p.a = (transposed ? turned : tensor_f32(w)) + first * p.depth;
+        p.a = (transposed ? swapped : tensor_f32(w)) + first * p.depth;
         p.context = &work;
         product_compute(g, &p);
     }
-    free(turned);
+    free(swapped);
     return KILN_OK;
 }
 

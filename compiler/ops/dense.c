@@ -180,9 +180,9 @@ static kiln_status lower_fully_connected(lowering *l, node *n, uint32_t x, const
 /* ---- Lowering in general ------------------------------------------------------------------- */
 
 static uint32_t transposed(lowering *l, const node *n, uint32_t x, const int64_t dims[2]) {
-    int64_t turned[2] = {dims[1], dims[0]};
+    int64_t swapped[2] = {dims[1], dims[0]};
     int64_t strides[2] = {1, sample_dim(l, dims[1])};
-    uint32_t y = lower_temporary(l, KILN_F32, 2, turned, KILN_ROW_MAJOR);
+    uint32_t y = lower_temporary(l, KILN_F32, 2, swapped, KILN_ROW_MAJOR);
     if (y == KILN_PLAN_NONE || lower_copy(l, n, x, y, strides, 0) != KILN_OK) {
         return KILN_PLAN_NONE;
     }

@@ -137,8 +137,8 @@ static void pool_pixels(const void *context, int64_t begin, int64_t end) {
         work->y[k] = (float)r.value;
         if (work->indices != NULL) {
             int64_t row_major = (r.best[0] * v->input[1] + r.best[1]) * v->input[2] + r.best[2];
-            int64_t turned = (r.best[2] * v->input[1] + r.best[1]) * v->input[0] + r.best[0];
-            work->indices[k] = plane * in + (work->column_major ? turned : row_major);
+            int64_t column_major = (r.best[2] * v->input[1] + r.best[1]) * v->input[0] + r.best[0];
+            work->indices[k] = plane * in + (work->column_major ? column_major : row_major);
         }
     }
 }

@@ -73,6 +73,15 @@ bool uses_allow_strides(const lowering *l, const use_table *table, uint32_t tens
 /* Is it a step of the pseudo-kernels above? */
 bool step_is_pseudo(const program_step *step);
 
+/* ---- Bands (band_steps.c) ------------------------------------------------------------------ */
+
+/* The band that a step is in; NULL: none. */
+const program_band *program_band_of(const program *p, uint32_t step);
+/* How a step's rows follow from those of an input. False: it computes whole outputs only. */
+bool program_step_rows(const program *p, uint32_t step, uint32_t input, row_rule *out_rule);
+/* The band's steps as the schedule sees them; false: they cannot be a band. */
+bool program_band_steps(const program *p, const program_band *band, band_steps *out_steps);
+
 /* ---- What is done to the program, in this order -------------------------------------------- */
 
 /* concat_views.c: concatenations and slices become shared memory or COPY steps. */
@@ -84,13 +93,9 @@ void lowering_choose_algorithms(lowering *l);
 bool conv_adds(uint32_t algorithm);
 /* residual.c: convolutions take over additions. */
 kiln_status lowering_fuse_residuals(lowering *l);
-/* bands.c: which steps run together in stripes, and what then has rolling rows. */
+/* bands.c: chooses which steps run together in stripes, and what then has rolling rows. It tries
+ * the two below on each choice. */
 kiln_status lowering_choose_bands(lowering *l);
-const program_band *program_band_of(const program *p, uint32_t step);
-/* How a step's rows follow from those of an input. False: it computes whole outputs only. */
-bool program_step_rows(const program *p, uint32_t step, uint32_t input, row_rule *out_rule);
-/* Its steps as the schedule sees them; false: they cannot be a band. */
-bool program_band_steps(const program *p, const program_band *band, band_steps *out_steps);
 /* in_place.c: elementwise results take over an operand's memory. */
 kiln_status lowering_share_in_place(lowering *l);
 /* storage.c: roots become storages with lifetimes. */

@@ -375,18 +375,12 @@ int main(void) {
             return EXIT_FAILURE;
         }
     }
-    Suite *suite = suite_create("bands");
-    TCase *tests = tcase_create("bands");
-    tcase_set_timeout(tests, 240);
-    tcase_add_loop_test(tests, bands_change_nothing, 0, 5);
-    tcase_add_test(tests, small_stripes_are_shared);
-    tcase_add_loop_test(tests, damaged_bands_are_refused, 0, sizeof damages / sizeof *damages);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-#include "tests/unit/suite.h"
+    const suite_test tests[] = {
+        LOOP("results", bands_change_nothing, 0, 5),
+        TEST("results", small_stripes_are_shared),
+        EACH("damage", damaged_bands_are_refused, damages),
+    };
+    int failed = SUITE("bands", tests);
     (void)unlink(paths[0]);
     (void)unlink(paths[1]);
     return failed;

@@ -1,196 +1,86 @@
 /* What is not a number stays so, and infinities too: operators x positions x kinds, a plan's
  * kernels against the naive evaluator, and that against what arithmetic says. */
 #include "runtime/ukernels/ukernels.h"
-#include "tests/unit/operator.h"
+#include "tests/unit/operator_case.h"
 #include "tests/unit/suite.h"
 
-enum { CHANNELS = 19, SIDE = 7, PIXELS = SIDE * SIDE, COUNT = CHANNELS * PIXELS };
-enum { EVEN_CHANNELS = 18 }; /* of groups */
+enum { CHANNELS = 19, EVEN_CHANNELS = 18, PIXELS = 7 * 7, COUNT = CHANNELS * PIXELS };
 
-static int64_t kernel3[] = {3, 3}, kernel5[] = {5, 5}, strides2[] = {2, 2}, pads1[] = {1, 1, 1, 1};
-static int64_t axes23[] = {2, 3};
-
-typedef enum second {
-    NOTHING,
-    SAME,
-    CHANNEL,
-    SCALAR,
-    WEIGHTS,
-    DEPTHWISE,
-    GROUPED,
-    TRANSPOSED,
-    TRANSPOSED_GROUPS,
-    ROWS,
-} second;
+#define SAME "f 1 19 7 7 given" /* as the first operand */
+#define EVEN "f 1 18 7 7 given" /* of groups */
 
 typedef struct nan_case {
-    const char *op;
-    int64_t opset;
-    second second;
-    bool clamps; /* also with a fused clamp */
-    attribute attributes[4];
+    const char *op, *attributes;
+    const char *feeds[2]; /* the second: NULL for none */
+    bool clamps;          /* also with a fused clamp */
 } nan_case;
 
 static const nan_case cases[] = {
-    {"Relu", 0, NOTHING, false, {{0}}},
-    {"Clip",
-     6,
-     NOTHING,
-     false,
-     {{.name = "min", .type = ATTRIBUTE_FLOAT, .f = -1},
-      {.name = "max", .type = ATTRIBUTE_FLOAT, .f = 1}}},
-    {"LeakyRelu", 0, NOTHING, false, {{0}}},
-    {"Elu", 0, NOTHING, false, {{0}}},
-    {"Selu", 0, NOTHING, false, {{0}}},
-    {"Celu", 0, NOTHING, false, {{0}}},
-    {"Sigmoid", 0, NOTHING, false, {{0}}},
-    {"HardSigmoid", 0, NOTHING, false, {{0}}},
-    {"HardSwish", 14, NOTHING, false, {{0}}},
-    {"Mish", 18, NOTHING, false, {{0}}},
-    {"Tanh", 0, NOTHING, false, {{0}}},
-    {"Softplus", 0, NOTHING, false, {{0}}},
-    {"Softsign", 0, NOTHING, false, {{0}}},
-    {"Erf", 0, NOTHING, false, {{0}}},
-    {"Sqrt", 0, NOTHING, false, {{0}}},
-    {"Exp", 0, NOTHING, false, {{0}}},
-    {"Log", 0, NOTHING, false, {{0}}},
-    {"Abs", 0, NOTHING, false, {{0}}},
-    {"Neg", 0, NOTHING, false, {{0}}},
-    {"Reciprocal", 0, NOTHING, false, {{0}}},
-    {"Floor", 0, NOTHING, false, {{0}}},
-    {"Ceil", 0, NOTHING, false, {{0}}},
-    {"Round", 0, NOTHING, false, {{0}}},
-    {"Sign", 0, NOTHING, false, {{0}}},
-    {"Gelu", 20, NOTHING, false, {{0}}},
-    {"Softmax", 0, NOTHING, false, {{0}}},
-    {"Softmax", 0, NOTHING, false, {{.name = "axis", .type = ATTRIBUTE_INT, .i = 1}}},
-    {"LogSoftmax", 0, NOTHING, false, {{0}}},
-    {"Add", 0, SAME, true, {{0}}},
-    {"Sub", 0, CHANNEL, true, {{0}}},
-    {"Mul", 0, SCALAR, true, {{0}}},
-    {"Mul", 0, SAME, true, {{0}}},
-    {"Div", 0, CHANNEL, true, {{0}}},
-    {"Min", 0, SAME, false, {{0}}},
-    {"Max", 0, SAME, false, {{0}}},
-    {"Min", 0, SCALAR, false, {{0}}},
-    {"Max", 0, CHANNEL, false, {{0}}},
-    {"PRelu", 0, CHANNEL, false, {{0}}},
-    {"Pow", 0, SCALAR, false, {{0}}},
-    {"Conv",
-     0,
-     WEIGHTS,
-     true,
-     {{.name = "pads", .type = ATTRIBUTE_INTS, .ints = pads1, .count = 4}}},
-    {"Conv", 0, DEPTHWISE, true, {{.name = "group", .type = ATTRIBUTE_INT, .i = CHANNELS}}},
-    {"Conv", 0, GROUPED, true, {{.name = "group", .type = ATTRIBUTE_INT, .i = 3}}},
-    {"Conv",
-     0,
-     GROUPED,
-     true,
-     {{.name = "group", .type = ATTRIBUTE_INT, .i = 3},
-      {.name = "strides", .type = ATTRIBUTE_INTS, .ints = strides2, .count = 2},
-      {.name = "pads", .type = ATTRIBUTE_INTS, .ints = pads1, .count = 4}}},
-    {"ConvTranspose", 0, TRANSPOSED, true, {{0}}},
-    {"ConvTranspose",
-     0,
-     TRANSPOSED_GROUPS,
-     true,
-     {{.name = "group", .type = ATTRIBUTE_INT, .i = 3},
-      {.name = "strides", .type = ATTRIBUTE_INTS, .ints = strides2, .count = 2},
-      {.name = "pads", .type = ATTRIBUTE_INTS, .ints = pads1, .count = 4}}},
-    {"MatMul", 0, ROWS, true, {{0}}},
-    {"MaxPool",
-     0,
-     NOTHING,
-     true,
-     {{.name = "kernel_shape", .type = ATTRIBUTE_INTS, .ints = kernel3, .count = 2},
-      {.name = "strides", .type = ATTRIBUTE_INTS, .ints = strides2, .count = 2}}},
-    {"MaxPool",
-     0,
-     NOTHING,
-     true,
-     {{.name = "kernel_shape", .type = ATTRIBUTE_INTS, .ints = kernel5, .count = 2}}},
-    {"AveragePool",
-     0,
-     NOTHING,
-     true,
-     {{.name = "kernel_shape", .type = ATTRIBUTE_INTS, .ints = kernel3, .count = 2}}},
-    {"GlobalAveragePool", 0, NOTHING, true, {{0}}},
-    {"GlobalMaxPool", 0, NOTHING, true, {{0}}},
-    {"ReduceMax",
-     0,
-     NOTHING,
-     true,
-     {{.name = "axes", .type = ATTRIBUTE_INTS, .ints = axes23, .count = 2}}},
-    {"ReduceMin",
-     0,
-     NOTHING,
-     true,
-     {{.name = "axes", .type = ATTRIBUTE_INTS, .ints = axes23, .count = 2}}},
-    {"ReduceMean",
-     0,
-     NOTHING,
-     true,
-     {{.name = "axes", .type = ATTRIBUTE_INTS, .ints = axes23, .count = 2}}},
-    {"ReduceL2",
-     0,
-     NOTHING,
-     true,
-     {{.name = "axes", .type = ATTRIBUTE_INTS, .ints = axes23, .count = 2}}},
-    {"LRN", 0, NOTHING, false, {{.name = "size", .type = ATTRIBUTE_INT, .i = 3}}},
-    {"LpNormalization", 0, NOTHING, false, {{.name = "axis", .type = ATTRIBUTE_INT, .i = 1}}},
+    {"Relu", "", {SAME}, false},
+    {"Clip", "@opset=6 min=-1. max=1.", {SAME}, false},
+    {"LeakyRelu", "", {SAME}, false},
+    {"Elu", "", {SAME}, false},
+    {"Selu", "", {SAME}, false},
+    {"Celu", "", {SAME}, false},
+    {"Sigmoid", "", {SAME}, false},
+    {"HardSigmoid", "", {SAME}, false},
+    {"HardSwish", "@opset=14", {SAME}, false},
+    {"Mish", "@opset=18", {SAME}, false},
+    {"Tanh", "", {SAME}, false},
+    {"Softplus", "", {SAME}, false},
+    {"Softsign", "", {SAME}, false},
+    {"Erf", "", {SAME}, false},
+    {"Sqrt", "", {SAME}, false},
+    {"Exp", "", {SAME}, false},
+    {"Log", "", {SAME}, false},
+    {"Abs", "", {SAME}, false},
+    {"Neg", "", {SAME}, false},
+    {"Reciprocal", "", {SAME}, false},
+    {"Floor", "", {SAME}, false},
+    {"Ceil", "", {SAME}, false},
+    {"Round", "", {SAME}, false},
+    {"Sign", "", {SAME}, false},
+    {"Gelu", "@opset=20", {SAME}, false},
+    {"Softmax", "", {SAME}, false},
+    {"Softmax", "axis=1", {SAME}, false},
+    {"LogSoftmax", "", {SAME}, false},
+    {"Add", "", {SAME, SAME}, true},
+    {"Sub", "", {SAME, "f 19 1 1 constant"}, true},
+    {"Mul", "", {SAME, "f constant"}, true},
+    {"Mul", "", {SAME, SAME}, true},
+    {"Div", "", {SAME, "f 19 1 1 constant"}, true},
+    {"Min", "", {SAME, SAME}, false},
+    {"Max", "", {SAME, SAME}, false},
+    {"Min", "", {SAME, "f constant"}, false},
+    {"Max", "", {SAME, "f 19 1 1 constant"}, false},
+    {"PRelu", "", {SAME, "f 19 1 1 constant"}, false},
+    {"Pow", "", {SAME, "f constant"}, false},
+    {"Conv", "pads=1,1,1,1", {SAME, "f 5 19 3 3 constant"}, true},
+    {"Conv", "group=19", {SAME, "f 19 1 3 3 constant"}, true},
+    {"Conv", "group=3", {EVEN, "f 12 6 3 3 constant"}, true},
+    {"Conv", "group=3 strides=2,2 pads=1,1,1,1", {EVEN, "f 12 6 3 3 constant"}, true},
+    {"ConvTranspose", "", {SAME, "f 19 5 3 3 constant"}, true},
+    {"ConvTranspose", "group=3 strides=2,2 pads=1,1,1,1", {EVEN, "f 18 4 3 3 constant"}, true},
+    {"MatMul", "", {SAME, "f 7 7 constant"}, true},
+    {"MaxPool", "kernel_shape=3,3 strides=2,2", {SAME}, true},
+    {"MaxPool", "kernel_shape=5,5", {SAME}, true},
+    {"AveragePool", "kernel_shape=3,3", {SAME}, true},
+    {"GlobalAveragePool", "", {SAME}, true},
+    {"GlobalMaxPool", "", {SAME}, true},
+    {"ReduceMax", "axes=2,3", {SAME}, true},
+    {"ReduceMin", "axes=2,3", {SAME}, true},
+    {"ReduceMean", "axes=2,3", {SAME}, true},
+    {"ReduceL2", "axes=2,3", {SAME}, true},
+    {"LRN", "size=3", {SAME}, false},
+    {"LpNormalization", "axis=1", {SAME}, false},
 };
 
-static operator_case with_operand(const nan_case *n, float *x, float *other) {
-    operator_case c = {.op = n->op,
-                       .opset = n->opset,
-                       .inputs = {{.rank = 4, .dims = {1, CHANNELS, SIDE, SIDE}, .values = x},
-                                  {.rank = 4, .dims = {1, CHANNELS, SIDE, SIDE}, .values = other}}};
-    operator_input *in = &c.inputs[1];
-    memcpy(c.attributes, n->attributes, sizeof n->attributes);
-    in->constant = n->second != SAME;
-    switch (n->second) {
-    case NOTHING:
-        in->values = NULL;
-        break;
-    case CHANNEL:
-        *in = (operator_input){3, {CHANNELS, 1, 1}, other, NULL, true};
-        break;
-    case SCALAR:
-        in->rank = 0;
-        break;
-    case WEIGHTS:
-        *in = (operator_input){4, {5, CHANNELS, 3, 3}, other, NULL, true};
-        break;
-    case DEPTHWISE:
-        *in = (operator_input){4, {CHANNELS, 1, 3, 3}, other, NULL, true};
-        break;
-    case GROUPED:
-        c.inputs[0].dims[1] = EVEN_CHANNELS;
-        *in = (operator_input){4, {12, EVEN_CHANNELS / 3, 3, 3}, other, NULL, true};
-        break;
-    case TRANSPOSED:
-        *in = (operator_input){4, {CHANNELS, 5, 3, 3}, other, NULL, true};
-        break;
-    case TRANSPOSED_GROUPS:
-        c.inputs[0].dims[1] = EVEN_CHANNELS;
-        *in = (operator_input){4, {EVEN_CHANNELS, 4, 3, 3}, other, NULL, true};
-        break;
-    case ROWS:
-        *in = (operator_input){2, {SIDE, 7}, other, NULL, true};
-        break;
-    default:
-        break;
-    }
-    return c;
-}
-
-static bool has_nan(const operator_result *r) {
+static bool has_nan(const network_values *v) {
     size_t k = 0;
-    while (k < r->count && !isnan(r->values[k])) {
+    while (k < v->count[0] && !isnan(v->data[0][k])) {
         k++;
     }
-    return k < r->count;
+    return k < v->count[0];
 }
 
 /* Every position in turn is one of these. */
@@ -208,23 +98,21 @@ START_TEST(is_kept) {
             other[2 * i + 1] = random_normal(&state);
         }
         size_t at = k < 4 ? k : random_below(&state, EVEN_CHANNELS * PIXELS);
-        bool first = n->second != SAME || k % 3 != 0;
+        bool first = n->feeds[1] == NULL || strcmp(n->feeds[1], SAME) != 0 || k % 3 != 0;
         (first ? x : other)[at] = specials[k % 4];
         for (size_t i = 0; i < COUNT && strcmp(n->op, "MaxPool") == 0; i++) {
             x[i] = specials[k % 4]; /* where only some are NaN is not specified */
         }
-        operator_case c = with_operand(n, x, other);
-        if (n->clamps && k % 2 == 0) {
-            c.min = -2;
-            c.max = 2.5f;
-        }
-        operator_result expected = operator_evaluate(&c), found = operator_run(&c);
+        char attributes[64];
+        snprintf(attributes, sizeof attributes, "%s%s", n->attributes,
+                 n->clamps && k % 2 == 0 ? " @min=-2 @max=2.5" : "");
+        const operator_case c = {n->op, attributes, {n->feeds[0], n->feeds[1]}};
+        case_values given = {x, other};
+        network_values expected = case_evaluated(&c, given), found = case_ran(&c, given);
         ck_assert_msg(k % 4 > 1 || has_nan(&expected), "%s: the evaluator loses NaN", n->op);
-        if (!operator_agree(&found, &expected, 1e-4f)) {
-            wrong++;
-        }
-        operator_free(&expected);
-        operator_free(&found);
+        wrong += !case_agree(&found, &expected, 1e-4f);
+        network_free_values(&expected);
+        network_free_values(&found);
     }
     ck_assert_msg(wrong == 0, "%s: %zu", n->op, wrong);
 }
@@ -232,6 +120,8 @@ END_TEST
 
 /* So do weights, and a bias, that are none. */
 START_TEST(is_kept_in_weights) {
+    static const operator_case c = {
+        "Conv", "group=3", {EVEN, "f 12 6 3 3 constant", "f 12 constant"}};
     static float x[COUNT], weights[COUNT * 2], bias[12];
     uint64_t state = 5;
     for (size_t k = 0; k < 8; k++) {
@@ -242,14 +132,11 @@ START_TEST(is_kept_in_weights) {
         }
         memset(bias, 0, sizeof bias);
         (k < 4 ? weights : bias)[k] = specials[k % 4];
-        nan_case grouped = {
-            "Conv", 0, GROUPED, true, {{.name = "group", .type = ATTRIBUTE_INT, .i = 3}}};
-        operator_case c = with_operand(&grouped, x, weights);
-        c.inputs[2] = (operator_input){1, {12}, bias, NULL, true};
-        operator_result expected = operator_evaluate(&c), found = operator_run(&c);
-        ck_assert_msg(operator_agree(&found, &expected, 1e-4f), "%zu", k);
-        operator_free(&expected);
-        operator_free(&found);
+        case_values given = {x, weights, bias};
+        network_values expected = case_evaluated(&c, given), found = case_ran(&c, given);
+        ck_assert_msg(case_agree(&found, &expected, 1e-4f), "%zu", k);
+        network_free_values(&expected);
+        network_free_values(&found);
     }
 }
 END_TEST
@@ -318,16 +205,11 @@ START_TEST(every_lane_keeps_it) {
 END_TEST
 
 START_TEST(bounds_that_are_none_are_refused) {
-    float x[2] = {1, 2}, bound = NAN;
-    operator_case c = {.op = "Clip",
-                       .inputs = {{.rank = 1, .dims = {2}, .values = x},
-                                  {.rank = 0, .values = &bound, .constant = true}}};
+    const operator_case c = {"Clip", "", {"f 2 = 1 2", "f = nan"}};
     network n;
-    node *made = operator_build(&n, &c, true);
-    kiln_error error = {0};
-    n.g->error = &error;
+    node *made = case_begin(&n, &c, 1, true);
     ck_assert_int_eq(graph_infer_node(n.g, made), KILN_ERROR_FORMAT);
-    ck_assert_ptr_nonnull(strstr(error.message, "a bound is not a number (NaN)"));
+    ck_assert_ptr_nonnull(strstr(network_error.message, "a bound is not a number (NaN)"));
     graph_free(n.g);
 }
 END_TEST

@@ -254,9 +254,10 @@ START_TEST(drops_what_has_no_elements) {
     snprintf(path, sizeof path, "%s/plan", case_folder);
     kiln_compile_options_init(&options);
     network_begin(&n, 1);
-    tensor *x = case_feed(&n, "f N 4 from 0 to 1", GRAPH_BATCH, false);
-    tensor *slice[4] = {x, case_feed(&n, "i 1 = 2", 1, false), case_feed(&n, "i 1 = 2", 1, false),
-                        case_feed(&n, "i 1 = 1", 1, false)};
+    tensor *x = case_feed(&n, "f N 4 from 0 to 1", NULL, GRAPH_BATCH, false);
+    tensor *slice[4] = {x, case_feed(&n, "i 1 = 2", NULL, 1, false),
+                        case_feed(&n, "i 1 = 2", NULL, 1, false),
+                        case_feed(&n, "i 1 = 1", NULL, 1, false)};
     tensor *none = network_apply(&n, "Slice", 4, slice, NULL);
     tensor *halved = network_apply(&n, "Abs", 1, &none, NULL);
     node *concat;

@@ -1,6 +1,6 @@
 /* Resize against ONNX Runtime 1.32 (and PyTorch), at the ties where roundings tell: the input holds
  * its own positions, so that outputs are the positions read. */
-#include "tests/unit/operator.h"
+#include "tests/unit/operator_case.h"
 #include "tests/unit/suite.h"
 
 typedef struct resize_case {
@@ -51,61 +51,51 @@ static const resize_case cases[] = {
      {0, 0.666667f, 1.33333f, 2, 2.66667f, 3.33333f, 4}},
 };
 
-static operator_case resize_of(const resize_case *r, float *positions, float *scales,
-                               int64_t *sizes) {
-    operator_case c = {.op = "Resize",
-                       .opset = strcmp(r->coordinates, "tf_half_pixel_for_nn") == 0 ? 11 : 13,
-                       .inputs = {[0] = {.rank = 4, .dims = {1, 1, 1, r->in}, .values = positions}},
-                       .attributes = {with_string("mode", r->mode),
-                                      with_string("coordinate_transformation_mode", r->coordinates),
-                                      with_string("nearest_mode", r->nearest)}};
-    for (int64_t k = 0; k < r->in; k++) {
-        positions[k] = (float)k;
+static void check_values(const operator_case *c, const float *positions, size_t count,
+                         const float *last) {
+    case_values given = {positions};
+    network_values results[2] = {case_evaluated(c, given), case_ran(c, given)};
+    size_t from = count > 8 ? count - 8 : 0;
+    for (size_t k = 0; k < 2; k++) {
+        ck_assert_uint_eq(results[k].count[0], count);
+        for (size_t i = from; i < count; i++) {
+            ck_assert_float_eq_tol(results[k].data[0][i], last[i - from], 2e-5f);
+        }
+        network_free_values(&results[k]);
     }
-    for (size_t k = 0; k < 4; k++) {
-        scales[k] = k == 3 ? r->scale : 1;
-        sizes[k] = k == 3 ? r->size : 1;
-    }
-    if (r->size > 0) {
-        c.inputs[3] = (operator_input){.rank = 1, .dims = {4}, .integers = sizes};
-    } else {
-        c.inputs[2] = (operator_input){.rank = 1, .dims = {4}, .values = scales, .constant = true};
-    }
-    return c;
 }
 
 START_TEST(reads_where_onnx_runtime_does) {
     const resize_case *r = &cases[_i];
-    float positions[64], scales[4];
-    int64_t sizes[4];
-    operator_case c = resize_of(r, positions, scales, sizes);
-    operator_result results[2] = {operator_evaluate(&c), operator_run(&c)};
-    for (size_t k = 0; k < 2; k++) {
-        size_t from = r->out > 8 ? r->out - 8 : 0;
-        ck_assert_uint_eq(results[k].count, r->out);
-        for (size_t i = from; i < r->out; i++) {
-            ck_assert_float_eq_tol(results[k].values[i], r->last[i - from], 2e-5f);
-        }
-        operator_free(&results[k]);
+    float positions[64];
+    char attributes[160], in[32], size[32];
+    for (int64_t k = 0; k < r->in; k++) {
+        positions[k] = (float)k;
     }
+    snprintf(attributes, sizeof attributes,
+             "@opset=%d mode=%s coordinate_transformation_mode=%s nearest_mode=%s",
+             strcmp(r->coordinates, "tf_half_pixel_for_nn") == 0 ? 11 : 13, r->mode, r->coordinates,
+             r->nearest);
+    snprintf(in, sizeof in, "f 1 1 1 %lld given", (long long)r->in);
+    if (r->size > 0) {
+        snprintf(size, sizeof size, "i 4 = 1 1 1 %lld", (long long)r->size);
+    } else {
+        snprintf(size, sizeof size, "f 4 = 1 1 1 %.9g", (double)r->scale);
+    }
+    operator_case c = {"Resize", attributes, {in, "-", size}};
+    if (r->size > 0) {
+        c.feeds[2] = "-";
+        c.feeds[3] = size;
+    }
+    check_values(&c, positions, r->out, r->last);
 }
 END_TEST
 
 /* Before opset 11 a shrinking picture's positions are rounded up. */
 START_TEST(old_resizes_round_up_when_they_shrink) {
-    float values[8] = {0, 1, 2, 3, 4, 5, 6, 7}, scales[4] = {1, 1, 1, 0.6f};
-    operator_case c = {.op = "Resize",
-                       .opset = 10,
-                       .inputs = {{.rank = 4, .dims = {1, 1, 1, 8}, .values = values},
-                                  {.rank = 1, .dims = {4}, .values = scales, .constant = true}}};
-    operator_result results[2] = {operator_evaluate(&c), operator_run(&c)};
-    for (size_t k = 0; k < 2; k++) {
-        ck_assert_uint_eq(results[k].count, 4);
-        for (size_t i = 0; i < 4; i++) {
-            ck_assert_float_eq(results[k].values[i], ((float[]){0, 2, 4, 5})[i]);
-        }
-        operator_free(&results[k]);
-    }
+    static const float values[8] = {0, 1, 2, 3, 4, 5, 6, 7}, expected[] = {0, 2, 4, 5};
+    const operator_case c = {"Resize", "@opset=10", {"f 1 1 1 8 given", "f 4 = 1 1 1 0.6"}};
+    check_values(&c, values, 4, expected);
 }
 END_TEST
 

@@ -1,6 +1,6 @@
 /* Windows at their edges: transposed convolutions of every geometry, and kernels far larger than
  * the picture, of which only the taps inside may cost time. */
-#include "tests/unit/operator.h"
+#include "tests/unit/operator_case.h"
 #include "tests/unit/suite.h"
 
 enum { SPATIAL = 3, MAX_VALUES = 1 << 14 };
@@ -16,12 +16,32 @@ static void fill(float *values, size_t count, uint64_t *state) {
     }
 }
 
-static void compare(const operator_case *c, const char *what, uint64_t seed) {
-    operator_result expected = operator_evaluate(c), found = operator_run(c);
-    ck_assert_msg(operator_agree(&found, &expected, 1e-4f), "%s, seed %llu", what,
+static void compare(const operator_case *c, case_values given, uint64_t seed) {
+    network_values expected = case_evaluated(c, given), found = case_ran(c, given);
+    ck_assert_msg(case_agree(&found, &expected, 1e-4f), "%s, %s, seed %llu", c->op, c->attributes,
                   (unsigned long long)seed);
-    operator_free(&expected);
-    operator_free(&found);
+    network_free_values(&expected);
+    network_free_values(&found);
+}
+
+/* "name=1,2," of an attribute, at the end of a text. */
+static void add_list(char *text, size_t room, const char *name, const int64_t *values,
+                     size_t count) {
+    size_t at = strlen(text);
+    at += (size_t)snprintf(text + at, room - at, " %s=", name);
+    for (size_t k = 0; k < count; k++) {
+        at += (size_t)snprintf(text + at, room - at, "%lld,", (long long)values[k]);
+    }
+}
+
+/* "f FIRST SECOND SIZES... END" */
+static void write_feed(char *text, size_t room, const char *first, int64_t second,
+                       const int64_t *sizes, size_t count, const char *end) {
+    size_t at = (size_t)snprintf(text, room, "f %s %lld", first, (long long)second);
+    for (size_t k = 0; k < count; k++) {
+        at += (size_t)snprintf(text + at, room - at, " %lld", (long long)sizes[k]);
+    }
+    (void)snprintf(text + at, room - at, " %s", end);
 }
 
 /* Sizes of a dimension, of which at least one pixel is left. */
@@ -45,73 +65,72 @@ START_TEST(transposed_convolutions_of_every_geometry) {
     uint64_t state = (uint64_t)_i + 1;
     for (uint64_t round = 0; round < 60; round++) {
         geometry g;
+        char attributes[256], feeds[3][64], first[8];
         size_t spatial = 1 + random_below(&state, SPATIAL);
         int64_t groups = 1 + random_below(&state, 3),
                 inputs = groups * (1 + random_below(&state, 3));
         int64_t each = 1 + random_below(&state, 3);
+        bool open = random_below(&state, 2) == 0;
+        uint32_t threads = 1 + random_below(&state, 2), batch = 1 + random_below(&state, 3);
+        bool clamp = random_below(&state, 2) == 0;
         fill(x, MAX_VALUES, &state);
         fill(w, MAX_VALUES, &state);
         fill(bias, 16, &state);
-        operator_case c = {
-            .op = "ConvTranspose",
-            .open = random_below(&state, 2) == 0,
-            .threads = 1 + random_below(&state, 2),
-            .max = random_below(&state, 2) == 0 ? 6.0f : 0,
-            .inputs = {{.rank = (uint32_t)spatial + 2,
-                        .dims = {1 + random_below(&state, 3), inputs},
-                        .values = x},
-                       {.rank = (uint32_t)spatial + 2,
-                        .dims = {inputs, each},
-                        .values = w,
-                        .constant = true},
-                       {.rank = 1, .dims = {each * groups}, .values = bias, .constant = true}},
-            .attributes = {with_ints("strides", g.strides, spatial),
-                           with_ints("dilations", g.dilations, spatial),
-                           with_ints("pads", g.pads, 2 * spatial),
-                           with_ints("output_padding", g.padding, spatial),
-                           with_int("group", groups)}};
         for (size_t s = 0; s < spatial; s++) {
             choose(&g, s, spatial, &state);
-            c.inputs[0].dims[2 + s] = g.size[s];
-            c.inputs[1].dims[2 + s] = g.kernel[s];
         }
-        compare(&c, "ConvTranspose", round);
+        snprintf(attributes, sizeof attributes, "@batch=%u @threads=%u%s group=%lld",
+                 open ? batch : 1, threads, clamp ? " @min=0 @max=6" : "", (long long)groups);
+        add_list(attributes, sizeof attributes, "strides", g.strides, spatial);
+        add_list(attributes, sizeof attributes, "dilations", g.dilations, spatial);
+        add_list(attributes, sizeof attributes, "pads", g.pads, 2 * spatial);
+        add_list(attributes, sizeof attributes, "output_padding", g.padding, spatial);
+        snprintf(first, sizeof first, "%u", batch);
+        write_feed(feeds[0], sizeof feeds[0], open ? "N" : first, inputs, g.size, spatial, "given");
+        snprintf(first, sizeof first, "%u", (uint32_t)inputs);
+        write_feed(feeds[1], sizeof feeds[1], first, each, g.kernel, spatial, "constant");
+        snprintf(feeds[2], sizeof feeds[2], "f %lld constant", (long long)(each * groups));
+        const operator_case c = {"ConvTranspose", attributes, {feeds[0], feeds[1], feeds[2]}};
+        compare(&c, (case_values){x, w, bias}, round);
     }
 }
 END_TEST
 
 /* What SAME keeps of windows that do not meet is all of it. */
 START_TEST(same_padding_of_sparse_windows) {
-    float x[2] = {1, 2}, w[1] = {3};
-    int64_t strides[] = {3};
-    operator_case c = {
-        .op = "ConvTranspose",
-        .inputs = {{.rank = 3, .dims = {1, 1, 2}, .values = x},
-                   {.rank = 3, .dims = {1, 1, 1}, .values = w, .constant = true}},
-        .attributes = {with_ints("strides", strides, 1), with_string("auto_pad", "SAME_UPPER")}};
-    operator_result found = operator_evaluate(&c);
-    ck_assert_uint_eq(found.count, 4);
-    ck_assert(found.values[0] == 3 && found.values[1] == 0 && found.values[3] == 6);
-    operator_free(&found);
-    compare(&c, "SAME", 0);
+    static const float x[2] = {1, 2};
+    const operator_case c = {
+        "ConvTranspose", "strides=3, auto_pad=SAME_UPPER", {"f 1 1 2 given", "f 1 1 1 = 3"}};
+    case_values given = {x};
+    network_values found = case_evaluated(&c, given);
+    ck_assert_uint_eq(found.count[0], 4);
+    ck_assert(found.data[0][0] == 3 && found.data[0][1] == 0 && found.data[0][3] == 6);
+    network_free_values(&found);
+    compare(&c, given, 0);
 }
 END_TEST
 
+static case_values four_pixels = {(const float[]){1, 2, 3, 4}};
+
+#define HUGE "kernel_shape=65535,65535 pads=32767,32767,32767,32767"
+
 /* Taps in the padding: 4 thousand million for each of the outputs. */
+static const struct {
+    operator_case c;
+    float first;
+} huge[] = {
+    {{"MaxPool", HUGE, {"f 1 1 2 2 given"}}, 4},
+    {{"AveragePool", HUGE " count_include_pad=0", {"f 1 1 2 2 given"}}, 2.5f},
+    {{"AveragePool", HUGE " count_include_pad=1", {"f 1 1 2 2 given"}}, 0},
+};
+
 START_TEST(huge_kernels_cost_what_is_inside) {
-    static const char *const names[] = {"MaxPool", "AveragePool", "AveragePool"};
-    float x[4] = {1, 2, 3, 4};
-    int64_t kernel[] = {65535, 65535}, pads[] = {32767, 32767, 32767, 32767};
-    operator_case c = {.op = names[_i],
-                       .inputs = {{.rank = 4, .dims = {1, 1, 2, 2}, .values = x}},
-                       .attributes = {with_ints("kernel_shape", kernel, 2),
-                                      with_ints("pads", pads, 4),
-                                      with_int("count_include_pad", _i == 2)}};
-    compare(&c, names[_i], 0);
-    operator_result found = operator_evaluate(&c);
-    ck_assert_uint_eq(found.count, 4);
-    ck_assert_float_eq_tol(found.values[0], ((float[]){4, 2.5f, 0})[_i], 1e-5f);
-    operator_free(&found);
+    const operator_case *c = &huge[_i].c;
+    compare(c, four_pixels, 0);
+    network_values found = case_evaluated(c, four_pixels);
+    ck_assert_uint_eq(found.count[0], 4);
+    ck_assert_float_eq_tol(found.data[0][0], huge[_i].first, 1e-5f);
+    network_free_values(&found);
 }
 END_TEST
 
@@ -120,26 +139,20 @@ START_TEST(wide_neighbourhoods_cost_what_is_inside) {
     static float x[3 * 64 * 64];
     uint64_t state = 5;
     fill(x, sizeof x / sizeof *x, &state);
-    operator_case c = {.op = "LRN",
-                       .inputs = {{.rank = 4, .dims = {1, 3, 64, 64}, .values = x}},
-                       .attributes = {with_int("size", 65536), with_float("alpha", 1000)}};
-    compare(&c, "LRN", 0);
+    const operator_case c = {"LRN", "size=65536 alpha=1000.0", {"f 1 3 64 64 given"}};
+    compare(&c, (case_values){x}, 0);
 }
 END_TEST
 
 START_TEST(larger_kernels_are_refused) {
-    float x[4] = {1, 2, 3, 4};
-    int64_t kernel[] = {1 << 20, 1 << 20}, pads[] = {1 << 19, 1 << 19, 1 << 19, 1 << 19};
-    operator_case c = {
-        .op = "MaxPool",
-        .inputs = {{.rank = 4, .dims = {1, 1, 2, 2}, .values = x}},
-        .attributes = {with_ints("kernel_shape", kernel, 2), with_ints("pads", pads, 4)}};
+    static const operator_case c = {"MaxPool",
+                                    "kernel_shape=1048576,1048576 pads=524288,524288,524288,524288",
+                                    {"f 1 1 2 2 given"}};
     network n;
-    node *made = operator_build(&n, &c, true);
-    kiln_error error = {0};
-    n.g->error = &error;
+    node *made = case_begin_given(&n, &c, four_pixels, 1, true);
     ck_assert_int_eq(graph_infer_node(n.g, made), KILN_ERROR_UNSUPPORTED);
-    ck_assert_ptr_nonnull(strstr(error.message, "kernel_shape of 1048576; supported: 1 to 65535"));
+    ck_assert_ptr_nonnull(
+        strstr(network_error.message, "kernel_shape of 1048576; supported: 1 to 65535"));
     graph_free(n.g);
 }
 END_TEST
@@ -148,7 +161,7 @@ int main(void) {
     const suite_test tests[] = {
         LOOP("transposed", transposed_convolutions_of_every_geometry, 0, 2),
         TEST("padding", same_padding_of_sparse_windows),
-        LOOP("large", huge_kernels_cost_what_is_inside, 0, 3),
+        EACH("large", huge_kernels_cost_what_is_inside, huge),
         TEST("large", wide_neighbourhoods_cost_what_is_inside),
         TEST("large", larger_kernels_are_refused),
     };

@@ -89,7 +89,7 @@ START_TEST(transposed_convolutions_of_every_geometry) {
         write_feed(feeds[0], sizeof feeds[0], open ? "N" : first, inputs, g.size, spatial, "given");
         snprintf(first, sizeof first, "%u", (uint32_t)inputs);
         write_feed(feeds[1], sizeof feeds[1], first, each, g.kernel, spatial, "constant");
-        snprintf(feeds[2], sizeof feeds[2], "f %lld constant", (long long)(each * groups));
+        snprintf(feeds[2], sizeof feeds[2], "f %lld constant", (long long)each * groups);
         const operator_case c = {"ConvTranspose", attributes, {feeds[0], feeds[1], feeds[2]}};
         compare(&c, (case_values){x, w, bias}, round);
     }

@@ -55,5 +55,5 @@ cmake --build "$folder/build"
 
 # The command line's suites start programs from scripts, which emulation would have to be set up for
 # in the system.
-ctest --test-dir "$folder/build" --output-on-failure -j "$(nproc)" -L 'unit|conformance' \
+ctest --test-dir "$folder/build" --output-on-failure -j "$(nproc)" -L 'unit|integration|conformance' \
     -E '^(cli_|installed|without_training)' "$@"

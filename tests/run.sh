@@ -83,9 +83,9 @@ ubsan=$?
 step "gcc asan" build asan asan gcc
 asan=$?
 [ $release -eq 0 ] && run_tests release -LE peer
-[ $asan -eq 0 ] && run_tests asan -L 'unit|conformance|fuzz'
+[ $asan -eq 0 ] && run_tests asan -L 'unit|integration|conformance|fuzz'
 # test_bands would take more than the others together.
-[ $ubsan -eq 0 ] && run_tests ubsan -L 'unit|conformance' -E '^test_bands$'
+[ $ubsan -eq 0 ] && run_tests ubsan -L 'unit|integration|conformance' -E '^test_bands$'
 step formatting check_format
 [ $release -eq 0 ] && step clang-tidy check_tidy
 finish

@@ -1,5 +1,6 @@
 /* The channels-last permutation, its inverse, and what lies side by side. */
 #include "runtime/plan/layout.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -38,15 +39,10 @@ START_TEST(knows_what_lies_side_by_side) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("layout");
-    TCase *tests = tcase_create("layout");
-    suite_add_tcase(suite, tests);
-    tcase_add_test(tests, orders_images_with_channels_last);
-    tcase_add_test(tests, has_an_inverse);
-    tcase_add_test(tests, knows_what_lies_side_by_side);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const suite_test tests[] = {
+        TEST("order", orders_images_with_channels_last),
+        TEST("order", has_an_inverse),
+        TEST("neighbours", knows_what_lies_side_by_side),
+    };
+    return SUITE("layout", tests);
 }

@@ -38,8 +38,7 @@ static void apply_clamp(const node *n, tensor *t) {
 }
 
 /* Is there nothing to compute? Evaluators need not think of empty tensors, nor divide by their
- * dims.
- */
+ * dims. */
 static bool is_empty(const node *n) {
     for (size_t k = 0; k < n->output_count; k++) {
         if (n->outputs[k] != NULL && tensor_elements(n->outputs[k]) != 0) {

@@ -16,8 +16,8 @@
 
 enum { GRAPH_OTHER_BATCHES = 2 };
 
-#define GRAPH_MAX_ELEMENTS ((int64_t)1 << 40) /* of one tensor; larger is refused */
-#define GRAPH_SMALL_BYTES ((size_t)4096)      /* constants up to here are always aligned */
+#define GRAPH_MAX_ELEMENTS ((int64_t)1 << 40) /* of one tensor; larger ones are refused */
+#define GRAPH_SMALL_BYTES ((size_t)4096)      /* constants up to this size are always aligned */
 
 struct op;
 struct node;
@@ -25,14 +25,14 @@ struct node;
 typedef struct tensor {
     const char *name; /* unique in the graph */
     kiln_dtype dtype; /* F32, I64, BOOL; others only next to the graph's boundary casts */
-    /* While importing: the model's own type, where that is a narrow integer (element_type.h) that
+    /* While importing, the model's own type where that is a narrow integer (element_type.h), which
      * is held in dtype; 0 otherwise. */
     kiln_dtype narrow;
     uint32_t rank;
     int64_t dims[KILN_MAX_RANK];
     bool shape_known;
-    /* A constant's elements, or NULL when they are known only at run time. Aligned, but for f32 of
-     * more than GRAPH_SMALL_BYTES in a mapped file: see tensor_align(). */
+    /* A constant's elements, or NULL when they are known only at run time. They are aligned, except
+     * f32 of more than GRAPH_SMALL_BYTES in a mapped file: see tensor_align(). */
     const void *data;
     void *owned; /* = data when the graph must free() it */
     /* The integers that an f32 constant was dequantised from, or NULL: what plans store. */
@@ -44,7 +44,7 @@ typedef struct tensor {
     struct node *producer;   /* NULL for graph inputs and initializers */
     struct node **consumers; /* one entry a use; valid after graph_refresh */
     size_t consumer_count, consumer_capacity;
-    /* A sequence has these instead of a shape and elements; the list is the graph's. */
+    /* A sequence has members instead of a shape and elements; the list is the graph's. */
     bool is_sequence;
     struct tensor **members;
     size_t member_count;
@@ -54,8 +54,8 @@ typedef struct tensor {
     size_t mark;              /* scratch of whoever walks the graph */
 } tensor;
 
-/* value = (integer - zero) * scale, with scales and zeros by the index of an axis, or one for all.
- */
+/* Each value is (integer - zero) * scale, with a scale and a zero for each index of an axis, or one
+ * of each for all. */
 typedef struct quantized_constant {
     kiln_dtype dtype;        /* U8, I8 */
     const uint8_t *integers; /* in the order of the constant's elements; of I8 the bits */
@@ -96,10 +96,11 @@ typedef struct node {
     tensor **outputs; /* NULL entries: outputs nobody wants */
     size_t attribute_count;
     attribute *attributes;
-    /* Fused activation: the node's (f32) first output is clamped. -INFINITY / INFINITY: none. */
+    /* The fused activation: the node's (f32) first output is clamped; -INFINITY, INFINITY: none. */
     float min, max;
-    /* Gemm whose input 0 is a map flattened as it lies, channels last (flatten_channels_last.c):
-     * the map's channels. 0: not so. No attribute: a file could have one of any name. */
+    /* Of a Gemm whose input 0 is a map flattened as it lies, channels last, the map's channels
+     * (flatten_channels_last.c); 0 otherwise. It is no attribute, since a file could have one of
+     * any name. */
     int64_t flattened_channels;
     bool dead;
     size_t mark;
@@ -142,8 +143,8 @@ typedef struct graph {
 kiln_status graph_create(const char *file, op_finder find_op, kiln_error *error, graph **out_graph);
 void graph_free(graph *g);
 
-/* Zeroed memory that lives as long as the graph; NULL (and the graph's error set) when there is
- * none. graph_strdup / graph_printf likewise. */
+/* Zeroed memory that lives as long as the graph; NULL, with the graph's error set, when there is
+ * none. So do graph_strdup and graph_printf. */
 void *graph_allocate(graph *g, size_t size);
 const char *graph_strdup(graph *g, const char *text);
 const char *graph_printf(graph *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -151,19 +152,19 @@ const char *graph_printf(graph *g, const char *format, ...) __attribute__((forma
  * capacity, else a copy twice as large. NULL as graph_allocate; the array is then as it was. */
 void *graph_grow(graph *g, void *items, size_t count, size_t *inout_capacity);
 
-/* A new tensor; a NULL name, or one already taken with make_unique, gets a fresh name. NULL:
+/* Adds a tensor of no shape; where the name is NULL or taken it gets a fresh one. NULL: out of
  * memory. */
 tensor *graph_add_tensor(graph *g, const char *name, kiln_dtype dtype);
 tensor *graph_find_tensor(const graph *g, const char *name); /* NULL: none */
-/* Each takes the other's name. Names are never changed otherwise: they are indexed. */
+/* Gives each the other's name. Names are never changed otherwise, since they are indexed. */
 void graph_swap_names(graph *g, tensor *a, tensor *b);
-/* A constant with zeroed, owned, aligned data. dims may be NULL when rank is 0. */
+/* Adds a constant with zeroed, owned, aligned data. dims may be NULL when rank is 0. */
 tensor *graph_add_constant(graph *g, const char *name, kiln_dtype dtype, uint32_t rank,
                            const int64_t *dims);
-/* A node appended at the end; arrays are copied. */
+/* Appends a node; arrays are copied. NULL: out of memory. */
 node *graph_add_node(graph *g, const struct op *op, const char *name, size_t input_count,
                      tensor *const *inputs, size_t output_count, tensor *const *outputs);
-/* The same, inserted before `position` in the order. */
+/* Inserts a node before `position` in the order. */
 node *graph_insert_node(graph *g, size_t position, const struct op *op, const char *name,
                         size_t input_count, tensor *const *inputs, size_t output_count,
                         tensor *const *outputs);
@@ -186,8 +187,7 @@ void graph_note(graph *g, const char *format, ...) __attribute__((format(printf,
 
 /* Removes dead nodes, rebuilds producers and consumers. Call after a batch of changes. */
 kiln_status graph_refresh(graph *g);
-/* Every tensor's mark becomes 0. Whoever uses marks begins with this: others leave theirs behind.
- */
+/* Makes every tensor's mark 0. Whoever uses marks begins with this, as others leave theirs. */
 void graph_clear_marks(const graph *g);
 /* Notes that n reads t once more. */
 kiln_status tensor_add_consumer(graph *g, tensor *t, node *n);
@@ -198,8 +198,8 @@ kiln_status node_set_input(graph *g, node *n, size_t k, tensor *t);
 kiln_status graph_replace_uses(graph *g, tensor *from, tensor *to);
 /* The only consumer of t, when t is not a graph output and has exactly one use; else NULL. */
 node *tensor_single_consumer(const tensor *t);
-/* Checks order, producers, shapes, dtypes: a pass's bug shows here (debug builds, after each pass).
- */
+/* Checks order, producers, shapes, dtypes. Debug builds call it after each pass, whose bugs it
+ * shows. */
 kiln_status graph_validate(const graph *g);
 /* Text form, one node a line. */
 void graph_dump(const graph *g, FILE *out);
@@ -212,8 +212,8 @@ bool tensor_is_batched(const graph *g, const tensor *t);
 bool tensor_depends_on_batch(const tensor *t); /* as a constant does; false for NULL */
 bool tensor_same_shape(const tensor *a, const tensor *b);
 /* A constant's elements, which must be of that dtype and aligned. Import aligns all but large f32,
- * which graph_evaluate_node aligns for the evaluator: so inference may read what it likes of small
- * inputs, evaluation everything, and passes read f32 one by one. */
+ * which graph_evaluate_node aligns for the evaluator: inference may read any small input, an
+ * evaluator everything, and passes read f32 one by one. */
 const float *tensor_f32(const tensor *t);
 const int64_t *tensor_i64(const tensor *t);
 const uint8_t *tensor_bytes(const tensor *t);    /* any dtype */
@@ -227,10 +227,11 @@ kiln_status tensor_set_shape(const graph *g, const node *n, tensor *t, uint32_t 
 kiln_status tensor_allocate(const graph *g, tensor *t);
 /* Frees owned data; the tensor is no constant afterwards. */
 void tensor_release(tensor *t);
-void tensor_release_other(tensor *t); /* its values at other batches alone */
-/* `to` has data of its own of the same size; values at other batches are copied, too. */
+/* Frees its values at other batches alone. */
+void tensor_release_other(tensor *t);
+/* Copies elements, those at other batches too, to a tensor that has data of that size. */
 kiln_status tensor_copy_elements(const graph *g, const tensor *from, tensor *to);
-/* "1x3x224x224"; batch shown as N. buffer is returned. */
+/* Writes "1x3x224x224", with N for the batch; returns the buffer. */
 const char *tensor_shape_text(const tensor *t, char *buffer, size_t size);
 
 /* ---- Attributes ---------------------------------------------------------------------------- */
@@ -239,16 +240,17 @@ const attribute *node_attribute(const node *n, const char *name); /* NULL: absen
 int64_t node_int(const node *n, const char *name, int64_t fallback);
 float node_float(const node *n, const char *name, float fallback);
 const char *node_string(const node *n, const char *name, const char *fallback);
-/* Number of ints copied into out (at most capacity); -1 when absent or not ints. */
+/* Returns the number of ints copied into out (at most capacity); -1 when absent or not ints. */
 int node_ints(const node *n, const char *name, int64_t *out, int capacity);
 kiln_status node_set_int(graph *g, node *n, const char *name, int64_t value);
 kiln_status node_set_float(graph *g, node *n, const char *name, float value);
 kiln_status node_set_string(graph *g, node *n, const char *name, const char *value);
 kiln_status node_set_ints(graph *g, node *n, const char *name, const int64_t *values, size_t count);
-/* Negative axes count from the end; checks the range. */
+/* Resolves an axis, which counts from the end where it is negative, and checks its range. */
 kiln_status node_axis(const graph *g, const node *n, int64_t axis, uint32_t rank,
                       uint32_t *out_axis);
-/* Values of a constant i64 input; count at most capacity. -1 when absent or not constant. */
+/* Returns the number of values of a constant i64 input copied into out (at most capacity); -1 when
+ * it is absent or not constant. */
 int node_input_ints(const node *n, size_t k, int64_t *out, int capacity);
 
 /* ---- Evaluation ---------------------------------------------------------------------------- */
@@ -262,10 +264,13 @@ kiln_status graph_evaluate_node(graph *g, node *n);
 kiln_status graph_fold_node(graph *g, node *n);
 /* Counts such constants, which n asks for, against the limit. */
 kiln_status graph_charge_fold(graph *g, const node *n, double more_bytes, double more_work);
-/* While the batch is open (batch.c): the values of a node just evaluated at other batches... */
+
+/* ---- While the batch is open (batch.c) ------------------------------------------------------ */
+
+/* Computes the values at other batches of a node that was just evaluated. */
 kiln_status graph_evaluate_other_batches(graph *g, node *n);
-/* ... and whether what a run computes is sound at every batch: constants that depend on it only
- * shape tensors, which are multiples of it. */
+/* Is what a run computes sound at every batch? Constants that depend on it may only shape tensors,
+ * in multiples of it. */
 kiln_status graph_check_batch(graph *g, node *n);
 
 #endif

@@ -29,7 +29,8 @@ typedef struct walk {
     bool structured; /* some node has to be resolved */
 } walk;
 
-bool tensor_is_settled(const tensor *t) {
+/* Is its shape known or, of a sequence, its elements? True for NULL. */
+static bool is_settled(const tensor *t) {
     return t == NULL || t->shape_known || t->is_sequence;
 }
 
@@ -217,7 +218,7 @@ static kiln_status settle_node(walk *w, node *n) {
         return refuse_node(w->g, &w->refused, n, NULL);
     }
     for (size_t k = 0; k < n->input_count; k++) {
-        if (!tensor_is_settled(n->inputs[k])) {
+        if (!is_settled(n->inputs[k])) {
             return KILN_OK;
         }
         if (n->inputs[k] != NULL && n->inputs[k]->is_sequence) {
@@ -250,14 +251,13 @@ static kiln_status resolve_node(walk *w, walk_node *at) {
     }
     finish(w, at);
     if (r.needed != NULL) {
-        return tensor_is_settled(r.needed) ? refuse_node(w->g, &w->refused, n, r.otherwise)
-                                           : KILN_OK;
+        return is_settled(r.needed) ? refuse_node(w->g, &w->refused, n, r.otherwise) : KILN_OK;
     }
     n->dead = true;
     w->folded++;
     for (size_t k = 0; k < n->output_count; k++) {
         const tensor *t = n->outputs[k];
-        if (t != NULL && t->producer == n && !tensor_is_settled(t)) {
+        if (t != NULL && t->producer == n && !is_settled(t)) {
             return node_fail(w->g, n, KILN_ERROR_FORMAT, "an input is missing");
         }
     }

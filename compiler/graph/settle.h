@@ -8,9 +8,6 @@
  * right (graph_refresh), and are to be made so again afterwards. */
 kiln_status graph_settle(graph *g, tensor *const *wanted, size_t count, size_t *inout_folded);
 
-/* Its shape is known, or, of a sequence, its elements. True for NULL. */
-bool tensor_is_settled(const tensor *t);
-
 /* ---- Refusals (refusals.c) ----------------------------------------------------------------- */
 
 /* Nodes that are needed and cannot be compiled: named all at once. */
@@ -20,11 +17,11 @@ typedef struct refusals {
     kiln_error first; /* of the first node that failed in its own words */
 } refusals;
 
-/* why NULL: the operator is not supported at all. */
+/* Notes that a node is refused; why NULL: the operator is not supported at all. */
 kiln_status refuse_node(const graph *g, refusals *r, const node *n, const char *why);
-/* The graph's error says why. */
+/* The same where the graph's error says why. */
 kiln_status refuse_failed_node(const graph *g, refusals *r, const node *n);
-/* KILN_OK when there are none. Else says what could be compiled instead. */
+/* Returns KILN_OK when nothing was refused; else says what could be compiled instead. */
 kiln_status refusals_fail(const graph *g, refusals *r, tensor *const *wanted, size_t count);
 void refusals_free(refusals *r);
 

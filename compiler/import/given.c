@@ -30,8 +30,8 @@ kiln_status check_given(const importing *im) {
     return KILN_OK;
 }
 
-/* Initializers may be named too, though they keep their values: older models list them as inputs.
- */
+/* Initializers may be named too, though they keep their values: older models list them as
+ * inputs. */
 kiln_status check_given_names(const importing *im) {
     const graph *g = im->g;
     for (size_t k = 0; k < im->options->input_count; k++) {

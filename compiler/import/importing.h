@@ -148,18 +148,15 @@ kiln_status shape_from_value_info(importing *im, const Onnx__ValueInfoProto *p, 
 kiln_status import_external_data(importing *im, const Onnx__TensorProto *proto, const tensor *t,
                                  size_t needed, kiln_span *out_raw);
 
-/* tensor_data.c: fills t from a TensorProto: shape, dtype, data. `raw` are its raw_data where they
- * lie in a file that stays mapped, and then f32 and i64 elements stay there; with NULL data the
- * proto's own are copied. Copies are t->owned. */
-kiln_status import_tensor_proto(importing *im, const Onnx__TensorProto *proto, kiln_span raw,
-                                tensor *t);
-/* The same in two steps: its type, then its elements, of t->dtype. */
+/* tensor_data.c: fills t from the bytes of a TensorProto, which stay mapped: shape, dtype, data. */
+kiln_status import_tensor(importing *im, kiln_span message, tensor *t);
+/* The same from an unpacked one in two steps: its type, then its elements, of t->dtype. `raw` are
+ * its raw_data where they lie in a file that stays mapped, and then f32 and i64 elements stay
+ * there; with NULL data the proto's own are copied. Copies are t->owned. */
 kiln_status proto_dtype(const importing *im, const Onnx__TensorProto *proto, const tensor *t,
                         kiln_dtype *out_type);
 kiln_status import_typed_proto(importing *im, const Onnx__TensorProto *proto, kiln_span raw,
                                kiln_dtype type, tensor *t);
-/* The same from the message's bytes, which stay mapped. */
-kiln_status import_tensor(importing *im, kiln_span message, tensor *t);
 /* Makes a new tensor of the graph, under its own name. */
 kiln_status import_initializer(importing *im, kiln_span message);
 /* A part_importer that fails. */

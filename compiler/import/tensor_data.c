@@ -152,8 +152,8 @@ kiln_status proto_dtype(const importing *im, const Onnx__TensorProto *p, const t
                             onnx_type_name(p->data_type));
 }
 
-kiln_status import_tensor_proto(importing *im, const Onnx__TensorProto *p, kiln_span raw,
-                                tensor *t) {
+static kiln_status import_tensor_proto(importing *im, const Onnx__TensorProto *p, kiln_span raw,
+                                       tensor *t) {
     kiln_dtype type;
     kiln_status status = proto_dtype(im, p, t, &type);
     if (status != KILN_OK) {

@@ -2,7 +2,7 @@
  * physical layout, constants as strided views of the model's data (copied only while being
  * written), steps.
  *
- * Operators' lower functions use the first part; write/ and place/ read the struct below. */
+ * Operators' lower functions use the first part; write/ and place/ read the program below. */
 #ifndef KILN_COMPILER_LOWER_H
 #define KILN_COMPILER_LOWER_H
 
@@ -21,10 +21,10 @@ uint32_t physical_axis(const tensor *t, uint32_t axis);
 /* The inverse: which logical axis lies at a physical position. */
 uint32_t logical_axis(const tensor *t, uint32_t position);
 
-/* The program's tensor for a graph tensor: an arena tensor, or a constant in t's own layout as it
- * is (identical uses share one). KILN_PLAN_NONE for t == NULL. */
+/* The program's tensor for a graph tensor: an arena tensor, or a constant in t's own layout, of
+ * which identical uses share one. KILN_PLAN_NONE for t == NULL. */
 uint32_t lower_tensor(lowering *l, tensor *t);
-/* Operand k of node n / output k. */
+/* The same for operand k of a node, and for its output k. */
 uint32_t lower_input(lowering *l, const node *n, size_t k);
 uint32_t lower_output(lowering *l, const node *n, size_t k);
 
@@ -36,8 +36,6 @@ uint32_t lower_constant_view(lowering *l, tensor *source, uint32_t rank, const i
 /* A constant from a buffer (copied). */
 uint32_t lower_constant_data(lowering *l, const char *name, kiln_dtype dtype, uint32_t rank,
                              const int64_t *dims, const void *data);
-/* Bias of `count` zeros when t is NULL, else t flattened. Rarely needed: bias operands may be
- * KILN_PLAN_NONE. */
 
 /* A nameless arena tensor with logical dims and layout. */
 uint32_t lower_temporary(lowering *l, kiln_dtype dtype, uint32_t rank, const int64_t *dims,
@@ -46,34 +44,34 @@ uint32_t lower_temporary(lowering *l, kiln_dtype dtype, uint32_t rank, const int
  * [C] as [1,1,1,C] or to drop a unit dim. No step is made. */
 uint32_t lower_reshaped(lowering *l, uint32_t tensor_id, uint32_t rank, const int64_t *dims);
 
-/* Output `view` is the same memory as `base` (same physical order of elements; dims may differ). No
- * step is made unless base is a constant or graph input. */
+/* Makes the output `view` the same memory as `base`: the same physical order of elements, whatever
+ * the dims. No step is made unless base is a constant or graph input. */
 kiln_status lower_alias(lowering *l, const node *n, tensor *view, tensor *base);
 
-/* One kernel call; NULL operands allowed as KILN_PLAN_NONE where the kernel has optional ones. */
+/* Adds one kernel call. Operands that the kernel may do without can be KILN_PLAN_NONE. */
 kiln_status lower_step(lowering *l, const node *n, kiln_kernel kernel, const void *params,
                        size_t params_bytes, size_t input_count, const uint32_t *inputs,
                        size_t output_count, const uint32_t *outputs);
 
-/* The step that was made last also has these flags (KILN_STEP_*). */
+/* Adds flags (KILN_STEP_*) to the step that was made last. */
 void lower_flag_step(lowering *l, uint32_t flags);
 
-/* output = x permuted / sliced / expanded: loops over output's physical dims, reading x at
- * start + sum i*input_strides (dense physical elements of x). The common form of COPY. */
+/* Adds the common form of COPY: x permuted, sliced or expanded. It loops over output's physical
+ * dims, reading x at start + sum i*input_strides (dense physical elements of x). */
 kiln_status lower_copy(lowering *l, const node *n, uint32_t x, uint32_t output,
                        const int64_t *input_strides, int64_t input_start);
 
-/* `output` = concatenation of the inputs along a physical axis; they have its physical dims but for
- * that axis (constants: see lower_broadcast). Decides later, with lifetimes known, which inputs are
- * written in place and which are copied. */
+/* Makes `output` the concatenation of the inputs along a physical axis; they have its physical dims
+ * but for that axis (constants: see lower_broadcast). Which inputs are written in place and which
+ * are copied is decided later, when lifetimes are known. */
 kiln_status lower_concat(lowering *l, const node *n, size_t input_count, const uint32_t *inputs,
                          tensor *output, uint32_t physical_axis);
-/* `output` = the part of x at [start, start + output's size) of a physical axis. A view where
+/* Makes `output` the part of x at [start, start + output's size) of a physical axis: a view where
  * readers allow it, else a copy. */
 kiln_status lower_slice(lowering *l, const node *n, tensor *x, tensor *output,
                         uint32_t physical_axis, int64_t start);
 
-/* Keeps a failure whose error is set already for lower_status; returns KILN_PLAN_NONE. For what
+/* Keeps a failure, whose error is set already, for lower_status. Returns KILN_PLAN_NONE, for who
  * returns an id and fails elsewhere than in a lower_ call. */
 uint32_t lower_fail(lowering *l, kiln_status status);
 /* The graph whose node is being lowered, for node_fail. */
@@ -84,8 +82,8 @@ kiln_status lower_status(const lowering *l);
 
 /* ---- The program --------------------------------------------------------------------------- */
 
-/* Elements in order: source's at sum i*strides for i below dims (whatever the tensor's own dims).
- */
+/* A constant's elements in order: those of source at sum i*strides for i below dims, whatever the
+ * tensor's own dims. */
 typedef struct program_constant {
     tensor *source;   /* NULL: data */
     const void *data; /* dense; owned by the graph's arena */
@@ -98,14 +96,15 @@ typedef struct program_tensor {
     const char *name; /* NULL: temporary */
     kiln_dtype dtype;
     uint8_t rank, layout, place, batched;
-    uint32_t dims[KILN_MAX_RANK];      /* ONNX order, batch of one */
-    uint32_t storage;                  /* ARENA; index into program.storages */
-    uint64_t slice_offset;             /* bytes within the storage */
-    uint32_t row_stride;               /* elements */
-    uint32_t rolling_rows;             /* rows held at a time; 0: all */
-    program_constant constant;         /* CONSTANT */
-    uint64_t weights_offset, checksum; /* set by write/, */
-    uint16_t stored_axis;              /* and this */
+    uint32_t dims[KILN_MAX_RANK]; /* ONNX order, batch of one */
+    uint32_t storage;             /* ARENA; index into program.storages */
+    uint64_t slice_offset;        /* bytes within the storage */
+    uint32_t row_stride;          /* elements */
+    uint32_t rolling_rows;        /* rows held at a time; 0: all */
+    program_constant constant;    /* CONSTANT */
+    /* Set by write/. */
+    uint64_t weights_offset, checksum;
+    uint16_t stored_axis;
 } program_tensor;
 
 typedef struct program_step {
@@ -134,7 +133,7 @@ typedef struct program {
     program_step *steps;
     size_t step_count, step_capacity;
     program_storage *storages;
-    size_t storage_count, storage_capacity;
+    size_t storage_count;
     program_band *bands;
     size_t band_count;
     uint32_t *inputs, *outputs; /* tensor ids */
@@ -147,11 +146,11 @@ typedef struct program {
 } program;
 
 uint64_t program_elements(const program_tensor *t); /* batch of one */
-/* As the plan has it; its name, storage and constant excepted. */
+/* The tensor as the plan has it, without its name, storage and constant. */
 kiln_plan_tensor_record program_record(const program_tensor *t);
 
-/* Everything: steps, aliasing, in-place, storages with lifetimes. Placement is place/'s. Owned by
- * the graph's arena. */
+/* Does everything but placement: steps, aliasing, in-place results, storages with lifetimes. The
+ * program is owned by the graph's arena. */
 kiln_status lower_graph_to_program(graph *g, const kiln_compile_options *options,
                                    program **out_program);
 

@@ -21,7 +21,7 @@ void physical_dims(const tensor *t, int64_t out_dims[KILN_MAX_RANK]) {
     }
 }
 
-void program_physical_dims(const program_tensor *t, uint32_t out_dims[KILN_MAX_RANK]) {
+static void program_physical_dims(const program_tensor *t, uint32_t out_dims[KILN_MAX_RANK]) {
     for (uint32_t k = 0; k < t->rank; k++) {
         out_dims[k] = t->dims[layout_logical_axis(t->layout, t->rank, k)];
     }

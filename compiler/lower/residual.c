@@ -4,8 +4,8 @@
 
 #include <math.h>
 
-/* The step of a convolution of ours whose result nobody but an addition wants; NONE if it is not.
- */
+/* The step that makes a tensor, where it is a convolution of ours and one addition alone reads it;
+ * else NONE. */
 static uint32_t find_convolution(const lowering *l, const use_table *table, uint32_t id) {
     const program *p = l->p;
     size_t begin = table->first[id], end = table->first[id + 1];

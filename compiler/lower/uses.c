@@ -90,8 +90,7 @@ bool uses_allow_strides(const lowering *l, const use_table *table, uint32_t tens
         const tensor_use *use = &table->uses[u];
         const program_step *step = &p->steps[use->step];
         if (step_is_pseudo(step)) {
-            /* A copy of its columns, should it come to that, runs over several inner dims at once.
-             */
+            /* A copy of its columns, should there be one, runs over several inner dims at once. */
             if (!((const lower_columns *)step->params)->last_axis) {
                 return false;
             }

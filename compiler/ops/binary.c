@@ -96,8 +96,8 @@ static kiln_status align_at_axis(graph *g, node *n) {
     return rank == b->rank ? KILN_OK : reshape_constant(g, n, 1, rank, dims);
 }
 
-/* A slope for each channel is often given as [C], which does not broadcast as the standard has it.
- */
+/* A slope for each channel is often given as [C], which does not broadcast as the standard has
+ * it. */
 static kiln_status align_slope(graph *g, node *n) {
     const tensor *x = n->inputs[0], *slope = n->inputs[1];
     int64_t dims[KILN_MAX_RANK];

@@ -109,8 +109,8 @@ static kiln_status lower_concat_node(lowering *l, node *n) {
 
 /* ---- Split --------------------------------------------------------------------------------- */
 
-/* Size of each part: given by attribute or constant input, else even parts, the last one smaller.
- */
+/* Finds the size of each part: given by attribute or constant input, or else even, the last part
+ * smaller. */
 static kiln_status split_sizes(const graph *g, const node *n, uint32_t axis, int64_t *sizes) {
     int64_t total = n->inputs[0]->dims[axis], parts = (int64_t)n->output_count, sum = 0;
     bool input = n->input_count > 1 && n->inputs[1] != NULL;

@@ -57,8 +57,8 @@ static kiln_status infer_gemm(graph *g, node *n) {
     return tensor_set_shape(g, n, n->outputs[0], 2, dims);
 }
 
-/* A product's right side: element (k, j) is at k * by_k + j * by_j. First member of the contexts.
- */
+/* A product's right side, whose element (k, j) is at k * by_k + j * by_j: the contexts' first
+ * member. */
 typedef struct right_side {
     const float *b;
     int64_t by_k, by_j;

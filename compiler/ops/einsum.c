@@ -63,8 +63,8 @@ static uint32_t letters_until_end(const char *c) {
     return letters;
 }
 
-/* Without "->" the output has the ellipsis and each label that occurs once, in alphabetical order.
- */
+/* Without "->" the output has the ellipsis and each label that occurs once, in alphabetical
+ * order. */
 static bool implied_output(equation *q) {
     bool fits = true;
     for (uint32_t k = 0; k < LABELS; k++) {

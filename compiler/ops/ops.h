@@ -27,21 +27,22 @@ struct expansion;
 struct lowering;
 
 typedef enum op_layout {
-    OP_ROW_MAJOR = 0, /* all inputs and outputs row-major */
-    OP_CHANNELS_LAST, /* input 0 and output 0 (rank >= 3) channels-last; other runtime ones
-                         row-major */
-    OP_ANY, /* output layout = layout of the runtime inputs of output's rank (all brought to
-               the same one); lower handles both: axes are mapped by physical_axis() */
-    OP_VIEW /* Reshape and kin: elements in row-major order keep their order */
+    /* All inputs and outputs are row-major. */
+    OP_ROW_MAJOR = 0,
+    /* Input 0 and output 0 (rank >= 3) are channels-last, other runtime inputs row-major. */
+    OP_CHANNELS_LAST,
+    /* The output takes the layout of those runtime inputs that have its rank, all brought to the
+     * same one. lower handles both layouts: it maps axes by physical_axis(). */
+    OP_ANY,
+    /* Elements in row-major order keep their order, as in Reshape and its kin. */
+    OP_VIEW
 } op_layout;
 
 #define OP_ELEMENTWISE 1u /* output element i depends on input element i only (no broadcasting) */
 #define OP_CLAMPS 2u      /* lowers a fused clamp (node min/max) into its kernel */
-#define OP_SHAPE_ONLY 8u  /* evaluate reads the inputs' shapes, not their data (Shape, Size) */
 #define OP_NOT_ONNX 4u    /* made by passes; import refuses it */
-
-#define OP_UNKNOWN                                                                                 \
-    16u /* not of the table: made by import, refused where it is left after folding */
+#define OP_SHAPE_ONLY 8u  /* evaluate reads the inputs' shapes, not their data (Shape, Size) */
+#define OP_UNKNOWN 16u    /* not in the table: import makes it; folding may yet remove it */
 
 /* What op->resolve answers. */
 typedef struct resolution {
@@ -124,14 +125,14 @@ OP_GROUPS(DECLARE_GROUP)
 
 /* ---- Shared by rows (support.c) ------------------------------------------------------------ */
 
-/* Multidirectional broadcast of all present inputs' shapes into out_dims. A dim that is GRAPH_BATCH
- * broadcasts with 1 only (or itself). */
+/* Broadcasts all present inputs' shapes, in both directions, into out_dims. A dim that is
+ * GRAPH_BATCH broadcasts with 1 or itself only. */
 kiln_status infer_broadcast(graph *g, node *n, uint32_t *out_rank, int64_t out_dims[KILN_MAX_RANK]);
 /* Refuses input k unless its dtype is one of the mask's (1u << KILN_F32 | ...). Absent is fine. */
 kiln_status require_dtype(const graph *g, const node *n, size_t k, uint32_t mask);
-/* Steps of a broadcast operand through out's dims: 0 where the operand's dim is 1 or missing. */
+/* Strides of a broadcast operand by out's dims: 0 where the operand's dim is 1 or missing. */
 void broadcast_strides(const tensor *operand, const tensor *out, int64_t strides[KILN_MAX_RANK]);
-/* Output 0 takes input 0's dtype and shape. */
+/* Gives output 0 input 0's dtype and shape. */
 kiln_status infer_same(graph *g, node *n);
 
 /* Window geometry of Conv, ConvTranspose and pools with auto_pad, ceil_mode and defaults resolved.
@@ -146,8 +147,8 @@ typedef struct window {
 /* kernel_dims: spatial dims of a weight, or NULL to read kernel_shape. */
 kiln_status window_of_node(graph *g, node *n, const int64_t *kernel_dims, bool transposed,
                            window *out_window);
-/* Those k of [0, count) for which origin + k * step lies in [0, size): taps in a picture, for one.
- */
+/* Finds those k of [0, count) for which origin + k * step lies in [0, size): the taps of a kernel
+ * that lie in the picture, for one. */
 void window_inside(int64_t origin, int64_t step, int64_t count, int64_t size, int64_t *out_begin,
                    int64_t *out_end);
 /* The same window with three spatial dims: the missing ones, in front, are of size 1. */

@@ -1,5 +1,5 @@
-/* Matrix products in double precision, for the naive evaluators of convolutions and dense layers.
- */
+/* Matrix products in double precision, for the naive evaluators of convolutions and dense
+ * layers. */
 #ifndef KILN_COMPILER_OPS_PRODUCT_H
 #define KILN_COMPILER_OPS_PRODUCT_H
 

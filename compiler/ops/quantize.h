@@ -1,5 +1,5 @@
-/* How quantised integers and real numbers turn into each other: what the rows of quantize.c share
- * with the operators that expand to them, and with the pass that joins them. */
+/* How quantised integers and real numbers become each other: what the rows of quantize.c share with
+ * the operators that expand to them, and with the pass that joins them. */
 #ifndef KILN_COMPILER_OPS_QUANTIZE_H
 #define KILN_COMPILER_OPS_QUANTIZE_H
 

@@ -1,5 +1,5 @@
-/* Transpose, Expand, Tile, DepthToSpace, SpaceToDepth, ChannelShuffle: the same elements elsewhere.
- */
+/* Transpose, Expand, Tile, DepthToSpace, SpaceToDepth, ChannelShuffle put the same elements
+ * elsewhere. */
 #include "compiler/ops/support.h"
 
 #include <string.h>

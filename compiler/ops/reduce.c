@@ -173,8 +173,8 @@ static bool is_global_average(const node *n, const bool reduced[KILN_MAX_RANK]) 
     return image;
 }
 
-/* Without kept unit dims, what remains of a channels-last input must still come out in ONNX order.
- */
+/* Without kept unit dims, what remains of a channels-last input must still come out in ONNX's
+ * order. */
 static bool keeps_order(const tensor *x, const tensor *y, const bool reduced[KILN_MAX_RANK]) {
     if (y->layout == x->layout && y->rank == x->rank) {
         return true;

@@ -114,7 +114,7 @@ void dense_strides(uint32_t rank, const int64_t *dims, int64_t strides[KILN_MAX_
     }
 }
 
-bool is_batched_axis(const graph *g, const tensor *t, uint32_t axis) {
+static bool is_batched_axis(const graph *g, const tensor *t, uint32_t axis) {
     return axis == 0 && tensor_is_batched(g, t);
 }
 

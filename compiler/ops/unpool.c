@@ -1,6 +1,6 @@
-/* MaxUnpool: maxima back to where they were found, zeros elsewhere. The indices are of the tensor
- * that was pooled, whose size follows from the window; a given output_shape has it in its corner.
- */
+/* MaxUnpool puts maxima back to where they were found, and zeros elsewhere. The indices are of the
+ * tensor that was pooled, whose size follows from the window; a given output_shape has it in its
+ * corner. */
 #include "compiler/ops/expand.h"
 #include "compiler/ops/support.h"
 

@@ -4,8 +4,8 @@
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
 
-/* Back through elementwise operators to the flattening Reshape or Flatten; NULL when there is none.
- */
+/* Goes back through elementwise operators to the flattening Reshape or Flatten; NULL when there is
+ * none. */
 static node *find_flatten(const node *gemm) {
     const tensor *t = gemm->inputs[0];
     while (t->producer != NULL && t->consumer_count == 1 && !t->is_output) {
@@ -21,8 +21,8 @@ static node *find_flatten(const node *gemm) {
     return NULL;
 }
 
-/* Will the map lie channels-last? True when a spatial operator makes it, elementwise ones between.
- */
+/* Will the map lie channels-last? It does when a spatial operator makes it, with elementwise ones
+ * between. */
 static bool is_spatial(const tensor *t) {
     while (t->producer != NULL) {
         const op *o = t->producer->op;

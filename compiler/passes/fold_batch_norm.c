@@ -1,6 +1,6 @@
 /* Batch normalisation at inference is a scale and a bias per channel: they go into the weights of
- * the convolution or dense layer before it. What has none before it becomes explicit when lowered.
- */
+ * the convolution or dense layer before it. One that has none before it becomes explicit when it is
+ * lowered. */
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/scale_bias.h"

@@ -1,5 +1,5 @@
-/* Mul and Add (Sub, Div) of per-channel constants go into the weights of what makes their operand.
- */
+/* Mul and Add (Sub, Div) of per-channel constants go into the weights of what makes their
+ * operand. */
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/scale_bias.h"

@@ -49,17 +49,17 @@ kiln_status passes_run(graph *g, const kiln_compile_options *options,
 /* ---- Shared by passes (support.c) ---------------------------------------------------------- */
 
 bool node_is(const node *n, const char *op_name);
-/* The node that makes t, when it is that operator, t has no other reader and is no graph output;
- * else NULL. */
+/* The node that makes t, when it is that operator and t has one reader and is no graph output; else
+ * NULL. */
 node *sole_producer(const tensor *t, const char *op_name);
-/* `n` is dropped; its single output is taken over by `into` (output 0), origin strings joined. */
+/* Drops `n`; `into` takes over its single output (as output 0), and origin strings are joined. */
 void absorb(graph *g, node *into, node *n);
-/* A per-channel constant for a [N,C,...] tensor: one value, or C values that vary along axis 1
- * alone. Writes C floats; false when t is no such constant. */
+/* Reads a per-channel constant for a [N,C,...] tensor: one value, or C values that vary along axis
+ * 1 alone. Writes C floats; false when t is no such constant. */
 bool channel_values(tensor *t, const tensor *like, float *out_values);
-/* The only element of a constant f32 tensor. */
+/* Reads the only element of a constant f32 tensor; false when there is no such. */
 bool scalar_value(tensor *t, float *out_value);
-/* A binary node's constant operand (either side) and the other one; false when there is none. */
+/* Tells a binary node's constant operand (either side) from the other; false when there is none. */
 bool split_constant(const node *n, tensor **out_constant, tensor **out_other);
 
 #endif

@@ -1,6 +1,6 @@
-/* Several greedy orders, then a seeded hill climb on the order, the best kept. Greedy by size and
- * by breadth: Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020.
- */
+/* Plans the arena: several greedy orders, then a seeded hill climb on the order, the best kept.
+ * Greedy by size and by breadth are from Pisarchyk and Lee, "Efficient Memory Management for Deep
+ * Neural Net Inference", 2020. */
 #include "compiler/place/placing.h"
 
 #include <stdlib.h>

@@ -14,9 +14,7 @@
 #include <string.h>
 
 enum { SAMPLES = 6 };
-#define INPUT_NOISE                                                                                \
-    0x1p-20 /* 8 units in the last place of f32: what a kernel's formula may cost                  \
-             */
+#define INPUT_NOISE 0x1p-20 /* 8 units in the last place of f32: a kernel's formula may cost so */
 
 typedef struct saved_value {
     tensor *t;

@@ -1,5 +1,4 @@
-/* Where verification's inputs come from: a folder in the layout of ONNX's backend tests, or noise.
- */
+/* Verification's inputs come from a folder in the layout of ONNX's backend tests, or are noise. */
 #include "compiler/import/import.h"
 #include "compiler/passes/passes.h"
 #include "compiler/verify/verify.h"

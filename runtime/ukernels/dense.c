@@ -12,50 +12,6 @@
 
 /* ---- Weights ------------------------------------------------------------------------------- */
 
-/* Four floats, whatever the width of a vector. */
-typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
-
-#if defined(__AVX512F__)
-INLINE vector load_half(const uint16_t *from) {
-    return (vector)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i_u *)(const void *)from));
-}
-#elif defined(__F16C__)
-INLINE vector load_half(const uint16_t *from) {
-    return (vector)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i_u *)(const void *)from));
-}
-#elif defined(__aarch64__)
-INLINE vector load_half(const uint16_t *from) {
-    return (vector)vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(from)));
-}
-#else
-typedef uint16_t halves __attribute__((vector_size(VECTOR_WIDTH * sizeof(uint16_t))));
-
-/* As kiln_f32_from_f16. The smallest numbers, which have no leading 1, get one and lose it again in
- * a subtraction: no step has a denormal f32, which the processor may take for 0. */
-INLINE vector load_half(const uint16_t *from) {
-    const mask top = (mask){0} + (0x7c00 << 13), rebias = (mask){0} + (112 << 23);
-    const mask smallest = (mask){0} + (113 << 23);
-    halves stored;
-    memcpy(&stored, from, sizeof stored);
-    mask half = __builtin_convertvector(stored, mask);
-    mask bits = (half & 0x7fff) << 13, exponent = bits & top;
-    mask normal = bits + rebias + ((exponent == top) & rebias);
-    mask small = (mask)((vector)(bits + smallest) - (vector)smallest);
-    mask is_small = exponent == 0;
-    return (vector)((is_small & small) | (~is_small & normal) | (half & 0x8000) << 16);
-}
-#endif
-
-#if defined(__F16C__)
-INLINE quad load_half_quad(const uint16_t *from) {
-    return (quad)_mm_cvtph_ps(_mm_loadl_epi64((const __m128i_u *)(const void *)from));
-}
-#else
-INLINE quad load_half_quad(const uint16_t *from) {
-    return (quad)load_half(from);
-}
-#endif
-
 INLINE vector load_weights(bool half, const void *from, size_t at) {
     return half ? load_half((const uint16_t *)from + at) : load((const float *)from + at);
 }

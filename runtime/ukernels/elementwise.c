@@ -20,9 +20,9 @@ INLINE vector apply_binary(elementwise_binary op, vector a, vector b) {
     case ELEMENTWISE_DIV:
         return a / b;
     case ELEMENTWISE_MIN:
-        return choose(is_number(a), SMALLER(a, b), a);
+        return choose(is_number(a), smaller(a, b), a);
     case ELEMENTWISE_MAX:
-        return choose(is_number(a), LARGER(a, b), a);
+        return choose(is_number(a), larger(a, b), a);
     default:
         return choose(a < all(0), a * b, a);
     }

@@ -74,29 +74,12 @@ INLINE void multiply(size_t vectors, size_t m, const tile *from) {
 
 /* With m known, its loops are unrolled and the sums stay in registers. */
 INLINE void multiply_rows(size_t vectors, size_t m, const tile *t) {
-#define ROWS(M)                                                                                    \
+#define TILE(M)                                                                                    \
     case M:                                                                                        \
         multiply(vectors, M, t);                                                                   \
-        break
+        break;
     switch (m) {
-        ROWS(1);
-        ROWS(2);
-        ROWS(3);
-        ROWS(4);
-#if GEMM_MR > 4
-        ROWS(5);
-        ROWS(6);
-#endif
-#if GEMM_MR > 6
-        ROWS(7);
-        ROWS(8);
-#endif
-#if GEMM_MR > 8
-        ROWS(9);
-        ROWS(10);
-        ROWS(11);
-        ROWS(12);
-#endif
+        GEMM_TILES(TILE)
     default:
         break;
     }

@@ -4,11 +4,6 @@
 /* Independent sums hide the latency of a multiply-add (about five cycles, on two units or four); as
  * many as registers hold. */
 #define VECTORS 2
-#if VECTOR_WIDTH == 16 || defined(__aarch64__)
-#define ROWS 12
-#else
-#define ROWS 6
-#endif
 
 static float total(vector v) {
     float sum = 0;
@@ -19,21 +14,21 @@ static float total(vector v) {
 }
 
 static float multiply_add(size_t rounds, float factor, float term) {
-    vector sums[ROWS][VECTORS], times = all(factor), plus = all(term), sum = {0};
+    vector sums[PEAK_ROWS][VECTORS], times = all(factor), plus = all(term), sum = {0};
     /* All differ, so that the compiler does not find them to be one and the same. */
-    UNROLL for (size_t row = 0; row < ROWS; row++) {
+    UNROLL for (size_t row = 0; row < PEAK_ROWS; row++) {
         UNROLL for (size_t v = 0; v < VECTORS; v++) {
             sums[row][v] = all((float)(row * VECTORS + v));
         }
     }
     for (size_t k = 0; k < rounds; k++) {
-        UNROLL for (size_t row = 0; row < ROWS; row++) {
+        UNROLL for (size_t row = 0; row < PEAK_ROWS; row++) {
             UNROLL for (size_t v = 0; v < VECTORS; v++) {
                 sums[row][v] = sums[row][v] * times + plus;
             }
         }
     }
-    UNROLL for (size_t row = 0; row < ROWS; row++) {
+    UNROLL for (size_t row = 0; row < PEAK_ROWS; row++) {
         UNROLL for (size_t v = 0; v < VECTORS; v++) {
             sum += sums[row][v];
         }
@@ -57,7 +52,7 @@ static float read_in_order(const float *from, size_t count) {
 }
 
 const peak_ukernels UKERNEL(peak) = {
-    .operations = (size_t)2 * ROWS * VECTORS * VECTOR_WIDTH,
+    .operations = (size_t)2 * PEAK_ROWS * VECTORS * VECTOR_WIDTH,
     .multiply_add = multiply_add,
     .read = read_in_order,
 };

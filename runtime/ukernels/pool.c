@@ -15,7 +15,7 @@ typedef struct taps {
 
 INLINE vector take(sliding_op op, vector sum, vector x) {
     if (op == SLIDING_MAX_POOL) {
-        return LARGER(sum, x);
+        return larger(sum, x);
     }
     return sum + x;
 }

@@ -1,0 +1,37 @@
+/* NEON of ARM's 64-bit processors: 32 registers of 4 floats. */
+#ifndef KILN_UKERNELS_NEON_H
+#define KILN_UKERNELS_NEON_H
+
+#include <arm_neon.h>
+
+#define UKERNEL_SUFFIX base
+#define UKERNEL_NAME "NEON"
+#define VECTOR_WIDTH 4
+#define GEMM_MR 8
+#define GEMM_NR_VECTORS 2
+#define GEMM_TILES(TILE) TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8)
+#define PEAK_ROWS 12
+
+#include "runtime/ukernels/vector_type.h"
+
+INLINE vector smaller(vector a, vector b) {
+    return (vector)vminq_f32((float32x4_t)a, (float32x4_t)b);
+}
+
+INLINE vector larger(vector a, vector b) {
+    return (vector)vmaxq_f32((float32x4_t)a, (float32x4_t)b);
+}
+
+INLINE vector accumulate(vector sum, vector a, vector b) {
+    return sum + a * b;
+}
+
+INLINE vector load_half(const uint16_t *from) {
+    return (vector)vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(from)));
+}
+
+INLINE quad load_half_quad(const uint16_t *from) {
+    return (quad)load_half(from);
+}
+
+#endif

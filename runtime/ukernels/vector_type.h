@@ -1,0 +1,34 @@
+/* Vectors of the compiler's, of VECTOR_WIDTH floats, and what C's operators say of them. For the
+ * headers of the instruction sets alone, which define the width; all others include vector.h. */
+#ifndef KILN_UKERNELS_VECTOR_TYPE_H
+#define KILN_UKERNELS_VECTOR_TYPE_H
+
+#include <stdint.h>
+#include <string.h>
+
+typedef float vector
+    __attribute__((vector_size(VECTOR_WIDTH * sizeof(float)), aligned(4), may_alias));
+typedef int32_t mask __attribute__((vector_size(VECTOR_WIDTH * sizeof(float))));
+/* Four floats, whatever the width of a vector. */
+typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
+
+#define UNROLL _Pragma("GCC unroll 16")
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE vector load(const float *from) {
+    return *(const vector *)from;
+}
+
+INLINE vector all(float value) {
+    return value - (vector){0}; /* which compilers know to be value, even of -0 */
+}
+
+INLINE void store(float *to, vector v) {
+    *(vector *)to = v;
+}
+
+INLINE vector choose(mask m, vector yes, vector no) {
+    return (vector)((m & (mask)yes) | (~m & (mask)no));
+}
+
+#endif

@@ -48,7 +48,7 @@ static void arg_range(void *context, size_t begin, size_t end) {
 static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     const kiln_arg_reduce_params *p = call->params;
-    arg_task task = {call, axis_of(&call->inputs[0], p->axis, call->batch)};
+    arg_task task = {call, axis_of(&call->inputs[0], p->axis, call->run.batch)};
     kernel_parallel(call, task.view.outer * task.view.inner, 1 + 4096 / task.view.size, &task,
                     arg_range);
     return KILN_OK;

@@ -30,10 +30,10 @@ static void describe(const kernel_call *call, broadcast_task *task) {
     const operand *y = &call->outputs[0];
     bool dense = operand_is_dense(y);
     task->rank = y->rank == 0 ? 0 : y->rank - 1;
-    task->row = y->rank == 0 ? 1 : operand_dim(y, task->rank, call->batch);
+    task->row = y->rank == 0 ? 1 : operand_dim(y, task->rank, call->run.batch);
     task->y_stride = y->rank < 2 ? task->row : y->row_stride;
     for (uint32_t d = 0; d < task->rank; d++) {
-        task->dims[d] = operand_dim(y, d, call->batch);
+        task->dims[d] = operand_dim(y, d, call->run.batch);
     }
     for (uint32_t k = 0; k < task->input_count; k++) {
         (void)operand_broadcast(&call->inputs[k], y, task->strides[k]);

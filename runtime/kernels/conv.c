@@ -45,10 +45,6 @@ static kiln_status check_operands(const kernel_call *call, const kiln_conv_param
     return KILN_OK;
 }
 
-const operand *conv_addend(const kernel_call *call) {
-    return call->input_count > 3 && operand_present(&call->inputs[3]) ? &call->inputs[3] : NULL;
-}
-
 static kiln_status check_addend(const kernel_call *call, kiln_error *error) {
     const operand *add = conv_addend(call), *y = &call->outputs[0];
     if (add != NULL && (add->dtype != KILN_F32 || add->constant || add->layout != y->layout ||
@@ -100,7 +96,7 @@ typedef struct algorithm {
     kiln_status (*run)(kernel_call *call, kiln_error *error);
     void (*release)(kernel_call *call);
     size_t (*scratch)(const kernel_call *call);
-    bool packs_weights; /* see kernel */
+    bool (*packs)(const kernel_call *call, packed_form *out_form);
 } algorithm;
 
 static kiln_status check_direct(const kernel_call *call, kiln_error *error) {
@@ -112,18 +108,18 @@ static kiln_status check_direct(const kernel_call *call, kiln_error *error) {
 #define WINOGRAD                                                                                   \
     {                                                                                              \
         winograd_check, winograd_prepare, winograd_bind, winograd_run, winograd_release,           \
-            winograd_scratch, true                                                                 \
+            winograd_scratch, winograd_packs                                                       \
     }
 static const algorithm algorithms[KILN_CONV_ALGORITHM_COUNT] = {
     [KILN_CONV_DIRECT] = {check_direct, conv_direct_prepare, conv_direct_bind, conv_direct_run,
-                          conv_direct_release, NULL, false},
+                          conv_direct_release, NULL, NULL},
     [KILN_CONV_WINOGRAD_2] = WINOGRAD,
     [KILN_CONV_WINOGRAD_4] = WINOGRAD,
     [KILN_CONV_WINOGRAD_6] = WINOGRAD,
     [KILN_CONV_GEMM] = {gemm_check, gemm_prepare, gemm_bind, gemm_run, gemm_release, gemm_scratch,
-                        true},
+                        gemm_packs},
     [KILN_CONV_DEPTHWISE] = {depthwise_check, depthwise_prepare, depthwise_bind, depthwise_run,
-                             depthwise_release, NULL, false},
+                             depthwise_release, NULL, NULL},
 };
 
 static const algorithm *algorithm_of(const kernel_call *call) {
@@ -215,8 +211,9 @@ static uint32_t conv_rows(const kernel_call *call, uint32_t input, row_rule *out
     }
 }
 
-static bool conv_packs_weights(const kernel_call *call) {
-    return algorithm_of(call)->packs_weights;
+static bool conv_packs(const kernel_call *call, packed_form *out_form) {
+    const algorithm *a = algorithm_of(call);
+    return a->packs != NULL && a->packs(call, out_form);
 }
 
 const kernel kernel_conv_2d = {
@@ -239,7 +236,7 @@ const kernel kernel_conv_2d = {
     .heap = conv_heap,
     .rows = conv_rows,
     .packs_constants = true,
-    .packs_weights = conv_packs_weights,
+    .packs = conv_packs,
 };
 
 const kernel kernel_deconv_2d = {

@@ -55,7 +55,8 @@ static void search_rows(void *context, size_t begin, size_t end) {
 static bool is_input_wild(const kernel_call *call) {
     const operand *x = &call->inputs[0];
     wild_search s = {.x = x};
-    kernel_parallel(call, operand_rows(x, call->batch), 1 + 65536 / (x->row + 1), &s, search_rows);
+    kernel_parallel(call, operand_rows(x, call->run.batch), 1 + 65536 / (x->row + 1), &s,
+                    search_rows);
     return atomic_load(&s.found);
 }
 
@@ -207,7 +208,7 @@ static void repair(const kernel_call *call, bool all) {
     t.axes[1] = (window_axis){
         t.x.w,           t.y.w,           w->dims[2], p->stride_width, p->dilation_width,
         p->padding_left, p->padding_right};
-    kernel_parallel(call, operand_rows(y, call->batch), 8, &t, repair_pixels);
+    kernel_parallel(call, operand_rows(y, call->run.batch), 8, &t, repair_pixels);
 }
 
 /* ---- The algorithm ------------------------------------------------------------------------- */

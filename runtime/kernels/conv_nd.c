@@ -140,7 +140,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     conv_task task;
     (void)make_task(call, &task);
-    kernel_parallel(call, operand_rows(&call->outputs[0], call->batch), 8, &task, conv_range);
+    kernel_parallel(call, operand_rows(&call->outputs[0], call->run.batch), 8, &task, conv_range);
     return KILN_OK;
 }
 

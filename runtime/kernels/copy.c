@@ -159,12 +159,12 @@ static void make_plan(const kernel_call *call, copy_plan *plan) {
     const kiln_copy_params *p = call->params;
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
     bool by_rows = y->rank == 4 && y->layout == KILN_CHANNELS_LAST &&
-                   (call->begin_row != 0 || call->end_row != y->dims[1]); /* in a band */
+                   (call->run.begin_row != 0 || call->run.end_row != y->dims[1]); /* in a band */
     plan->size = kiln_dtype_size(x->dtype);
     plan->rank = 0;
     for (uint32_t k = 0; k < p->rank; k++) {
-        size_t count = p->dims[k] * (size_t)(k == 0 && p->batched ? call->batch : 1);
-        count = k == 1 && by_rows ? call->end_row - call->begin_row : count;
+        size_t count = p->dims[k] * (size_t)(k == 0 && p->batched ? call->run.batch : 1);
+        count = k == 1 && by_rows ? call->run.end_row - call->run.begin_row : count;
         if (count > 1) {
             plan->loops[plan->rank++] = (copy_loop){count, to_memory(x, p->input_strides[k]),
                                                     to_memory(y, p->output_strides[k])};
@@ -182,9 +182,9 @@ static void make_plan(const kernel_call *call, copy_plan *plan) {
     plan->x = (const uint8_t *)x->data + begin * (ptrdiff_t)plan->size;
     plan->y = y->data;
     if (by_rows) {
-        plan->x +=
-            (ptrdiff_t)call->begin_row * to_memory(x, p->input_strides[1]) * (ptrdiff_t)plan->size;
-        plan->y += (call->begin_row - y->first_row) * y->dims[2] * y->row_stride * plan->size;
+        plan->x += (ptrdiff_t)call->run.begin_row * to_memory(x, p->input_strides[1]) *
+                   (ptrdiff_t)plan->size;
+        plan->y += (call->run.begin_row - y->first_row) * y->dims[2] * y->row_stride * plan->size;
     }
 }
 

@@ -46,7 +46,7 @@ static void sum_columns(void *context, size_t begin, size_t end) {
 static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     const kiln_cumulative_sum_params *p = call->params;
-    sum_task task = {call, axis_of(&call->inputs[0], p->axis, call->batch)};
+    sum_task task = {call, axis_of(&call->inputs[0], p->axis, call->run.batch)};
     kernel_parallel(call, task.view.outer * task.view.inner, 1 + 4096 / task.view.size, &task,
                     sum_columns);
     return KILN_OK;

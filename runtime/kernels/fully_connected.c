@@ -116,7 +116,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     bool bias = call->input_count > 2 && operand_present(&call->inputs[2]);
     layer l = {.ukernels = ukernels_best(),
                .stored = w->record->stored_dtype == KILN_F16 ? DENSE_F16 : DENSE_F32,
-               .whole = {.m = operand_rows(x, call->batch),
+               .whole = {.m = operand_rows(x, call->run.batch),
                          .n = y->row,
                          .k = x->row,
                          .x = x->data,
@@ -131,13 +131,13 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     if (l.whole.m < FEW_ROWS) {
         /* Neighbouring outputs to one thread: each reads a stretch of the plan. */
         size_t outputs = TASK_BYTES / (l.whole.k * weight_size(&l)) / VECTOR_MAX * VECTOR_MAX;
-        pthreadpool_parallelize_1d_tile_1d(call->threadpool, run_outputs, &l, l.whole.n,
+        pthreadpool_parallelize_1d_tile_1d(call->host->threadpool, run_outputs, &l, l.whole.n,
                                            outputs == 0 ? VECTOR_MAX : outputs,
                                            PTHREADPOOL_FLAG_DISABLE_DENORMALS);
     } else {
         size_t columns = l.ukernels->nr;
         pthreadpool_parallelize_2d(
-            call->threadpool, run_panel, &l, (l.whole.m + PANEL_ROWS - 1) / PANEL_ROWS,
+            call->host->threadpool, run_panel, &l, (l.whole.m + PANEL_ROWS - 1) / PANEL_ROWS,
             (l.whole.n + columns - 1) / columns, PTHREADPOOL_FLAG_DISABLE_DENORMALS);
     }
     return KILN_OK;

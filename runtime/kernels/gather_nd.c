@@ -27,7 +27,7 @@ static void gather_elements(void *context, size_t begin, size_t end) {
 static kiln_status run_elements(kernel_call *call, kiln_error *error) {
     (void)error;
     const operand *y = &call->outputs[0];
-    kernel_parallel(call, operand_rows(y, call->batch) * y->row, 2048, call, gather_elements);
+    kernel_parallel(call, operand_rows(y, call->run.batch) * y->row, 2048, call, gather_elements);
     return KILN_OK;
 }
 
@@ -113,9 +113,9 @@ static kiln_status run_nd(kernel_call *call, kiln_error *error) {
         task.slice *= k >= p->batch_dims + task.length ? x->dims[k] : 1;
     }
     for (uint32_t k = p->batch_dims; k + 1 < i->rank; k++) {
-        task.tuples *= operand_dim(i, k, call->batch);
+        task.tuples *= operand_dim(i, k, call->run.batch);
     }
-    size_t count = operand_rows(i, call->batch);
+    size_t count = operand_rows(i, call->run.batch);
     kernel_parallel(call, count, 1 + 2048 / task.slice, &task, gather_tuples);
     return KILN_OK;
 }

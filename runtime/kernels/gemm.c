@@ -23,8 +23,7 @@ typedef struct gemm {
     const ukernels *ukernels;
     size_t k, outputs, panels;
     size_t kernel_height, kernel_width, inputs;
-    const float *weights; /* [panels][k][columns] */
-    float *bias;          /* [panels * columns], then zeros for pixels outside the picture */
+    float *bias; /* [panels * columns], then zeros for pixels outside the picture */
     size_t bias_bytes, weight_bytes;
     size_t groups; /* of panels, when they are shared */
     size_t row;    /* floats between gathered rows */
@@ -51,12 +50,12 @@ static strip strip_of(kernel_call *call, size_t first, size_t count) {
     const operand *x = &call->inputs[0], *y = &call->outputs[0], *add = conv_addend(call);
     strip s = {.call = call, .g = call->state, .first = first, .count = count, .pieces = 1};
     if (!s.g->gathers) { /* else the rows are others, and of a band perhaps not there */
-        s.from = operand_image_row(x, 0, call->begin_row) + first * x->row_stride;
+        s.from = operand_image_row(x, 0, call->run.begin_row) + first * x->row_stride;
         s.from_stride = x->row_stride;
     }
-    s.to = operand_image_row(y, 0, call->begin_row) + first * y->row_stride;
+    s.to = operand_image_row(y, 0, call->run.begin_row) + first * y->row_stride;
     if (add != NULL) {
-        s.add = operand_image_row(add, 0, call->begin_row) + first * add->row_stride;
+        s.add = operand_image_row(add, 0, call->run.begin_row) + first * add->row_stride;
     }
     return s;
 }
@@ -94,14 +93,15 @@ static void pack(const kernel_call *call, float *to) {
     bool half = call->inputs[1].record->stored_dtype == KILN_F16;
     packing job = {call->inputs[1].data, half ? DENSE_F16 : DENSE_F32,
                    half ? sizeof(uint16_t) : sizeof(float), g, to};
-    pthreadpool_parallelize_1d(call->threadpool, pack_panel, &job, g->panels, 0);
+    pthreadpool_parallelize_1d(call->host->threadpool, pack_panel, &job, g->panels, 0);
 }
 
 /* Output pixels of a run. */
 static size_t count_rows(const kernel_call *call) {
     image_dims y;
     (void)operand_image(&call->outputs[0], &y);
-    return operand_dim(&call->outputs[0], 0, call->batch) * (call->end_row - call->begin_row) * y.w;
+    return operand_dim(&call->outputs[0], 0, call->run.batch) *
+           (call->run.end_row - call->run.begin_row) * y.w;
 }
 
 static size_t least(size_t a, size_t b) {
@@ -136,7 +136,7 @@ static gemm describe(const kernel_call *call) {
     size_t k = w->dims[1] * w->dims[2] * w->dims[3];
     size_t panels = (y.c + best->nr - 1) / best->nr;
     size_t weight_bytes = panels * k * best->nr * sizeof(float);
-    size_t rows = (call->end_row - call->begin_row) * y.w; /* whatever the batch */
+    size_t rows = (call->run.end_row - call->run.begin_row) * y.w; /* whatever the batch */
     bool padded = p->padding_top + p->padding_right + p->padding_bottom + p->padding_left > 0;
     gemm g = {.ukernels = best,
               .k = k,
@@ -146,11 +146,11 @@ static gemm describe(const kernel_call *call) {
               .kernel_height = w->dims[1],
               .kernel_width = w->dims[2],
               .inputs = x.c,
-              .workers = call->threads,
+              .workers = call->host->threads,
               .weight_bytes = weight_bytes,
               .bias_bytes = (panels * best->nr + x.c) * sizeof(float),
               .far = y.h * y.w * y.c * sizeof(float) > FAR_BYTES,
-              .by_panels = weight_bytes > LARGE_WEIGHTS && rows < FEW_ROWS * call->threads,
+              .by_panels = weight_bytes > LARGE_WEIGHTS && rows < FEW_ROWS * call->host->threads,
               /* Rows 4 KB apart fall into one set of the L1 cache, which holds fewer than a
                * product's tile has: worth a copy. */
               .gathers = call->inputs[0].row_stride % 512 == 0 || w->dims[1] != 1 ||
@@ -181,8 +181,12 @@ kiln_status gemm_prepare(kernel_call *call, kiln_error *error) {
     if (call->input_count > 2 && operand_present(&call->inputs[2])) {
         memcpy(g->bias, call->inputs[2].data, g->outputs * sizeof(float));
     }
-    packed_form form = {"panels", g->weight_bytes, pack, true};
-    return kernel_pack(call, &form, &g->weights, error);
+    return KILN_OK;
+}
+
+bool gemm_packs(const kernel_call *call, packed_form *out_form) {
+    *out_form = (packed_form){"panels", describe(call).weight_bytes, pack, true};
+    return true;
 }
 
 void gemm_release(kernel_call *call) {
@@ -295,10 +299,10 @@ static void gather(const kernel_call *call, const gemm *g, size_t first, size_t 
     pixels at = {.call = call, .g = g, .zeros = g->bias + g->panels * g->ukernels->nr};
     (void)operand_image(&call->inputs[0], &at.in);
     (void)operand_image(&call->outputs[0], &at.out);
-    size_t rows = call->end_row - call->begin_row, pieces = 0;
+    size_t rows = call->run.end_row - call->run.begin_row, pieces = 0;
     for (size_t k = first; k < first + count; k += pieces, to += pieces * g->row) {
         at.sample = k / at.out.w / rows;
-        at.y = call->begin_row + k / at.out.w % rows;
+        at.y = call->run.begin_row + k / at.out.w % rows;
         at.x = k % at.out.w;
         pieces = least(at.out.w - at.x, first + count - k);
         gather_row(&at, pieces, to);
@@ -320,15 +324,15 @@ static void multiply(const strip *s, size_t panel, size_t begin, size_t end) {
     }
     g->ukernels->gemm(end - begin, least(columns, g->outputs - first), g->k,
                       s->from + begin * s->from_stride, s->from_stride,
-                      g->weights + panel * g->k * columns, s->to + begin * y->row_stride + first,
-                      y->row_stride, &last);
+                      s->call->packed + panel * g->k * columns,
+                      s->to + begin * y->row_stride + first, y->row_stride, &last);
 }
 
 /* ---- Running ------------------------------------------------------------------------------- */
 
 static void gather_piece(void *context, size_t begin, size_t count) {
     const strip *s = context;
-    float *to = s->call->scratch;
+    float *to = s->call->run.scratch;
     gather(s->call, s->g, s->first + begin, count, to + begin * s->g->row);
 }
 
@@ -359,12 +363,13 @@ static void run_by_panels(kernel_call *call, size_t rows) {
             s.pieces = g->workers;
         }
         if (g->gathers) {
-            s.from = call->scratch;
+            s.from = call->run.scratch;
             s.from_stride = g->row;
-            pthreadpool_parallelize_1d_tile_1d(call->threadpool, gather_piece, &s, count,
+            pthreadpool_parallelize_1d_tile_1d(call->host->threadpool, gather_piece, &s, count,
                                                chunk_rows(g, count), 0);
         }
-        pthreadpool_parallelize_1d(call->threadpool, multiply_piece, &s, g->groups * s.pieces, 0);
+        pthreadpool_parallelize_1d(call->host->threadpool, multiply_piece, &s, g->groups * s.pieces,
+                                   0);
     }
 }
 
@@ -385,7 +390,7 @@ static void run_chunk(void *context, size_t first, size_t count) {
     size_t worker = 0;
     if (g->gathers) {
         worker = take_place(g);
-        float *to = (float *)call->scratch + worker * g->most * g->row;
+        float *to = (float *)call->run.scratch + worker * g->most * g->row;
         gather(call, g, first, count, to);
         s.from = to;
         s.from_stride = g->row;
@@ -405,7 +410,7 @@ kiln_status gemm_run(kernel_call *call, kiln_error *error) {
     if (g->by_panels) {
         run_by_panels(call, rows);
     } else {
-        pthreadpool_parallelize_1d_tile_1d(call->threadpool, run_chunk, call, rows,
+        pthreadpool_parallelize_1d_tile_1d(call->host->threadpool, run_chunk, call, rows,
                                            chunk_rows(g, rows), 0);
     }
     return KILN_OK;

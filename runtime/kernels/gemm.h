@@ -7,12 +7,10 @@
 
 kiln_status gemm_check(const kernel_call *call, kiln_error *error);
 kiln_status gemm_prepare(kernel_call *call, kiln_error *error);
+bool gemm_packs(const kernel_call *call, packed_form *out_form);
 size_t gemm_scratch(const kernel_call *call);
 kiln_status gemm_bind(kernel_call *call, kiln_error *error);
 kiln_status gemm_run(kernel_call *call, kiln_error *error);
 void gemm_release(kernel_call *call);
-
-/* conv.c: what a convolution adds to its results before it clamps them; NULL: nothing. */
-const operand *conv_addend(const kernel_call *call);
 
 #endif

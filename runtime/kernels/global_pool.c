@@ -36,11 +36,11 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     const operand *x = &call->inputs[0];
     means m = {call, ukernels_best()};
     (void)error;
-    size_t samples = operand_dim(x, 0, call->batch);
-    size_t threads = pthreadpool_get_threads_count(call->threadpool);
+    size_t samples = operand_dim(x, 0, call->run.batch);
+    size_t threads = pthreadpool_get_threads_count(call->host->threadpool);
     size_t channels = samples < threads ? (x->row + threads - 1) / threads : x->row;
     channels = (channels + VECTOR_MAX - 1) / VECTOR_MAX * VECTOR_MAX; /* whole cache lines */
-    pthreadpool_parallelize_2d_tile_1d(call->threadpool, mean_channels, &m, samples, x->row,
+    pthreadpool_parallelize_2d_tile_1d(call->host->threadpool, mean_channels, &m, samples, x->row,
                                        channels, PTHREADPOOL_FLAG_DISABLE_DENORMALS);
     return KILN_OK;
 }

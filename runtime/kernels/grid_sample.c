@@ -150,7 +150,7 @@ static void sample_rows(void *context, size_t begin, size_t end) {
 static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     const operand *y = &call->outputs[0];
-    size_t rows = operand_dim(y, 0, call->batch) * y->dims[1];
+    size_t rows = operand_dim(y, 0, call->run.batch) * y->dims[1];
     kernel_parallel(call, rows, 1 + 1024 / (y->dims[2] * y->dims[3]), call, sample_rows);
     return KILN_OK;
 }

@@ -4,16 +4,19 @@
  *            After it, the kernel must be unable to read or write outside its operands whatever the
  *            data holds (index tables are data: prepare checks those). For messages: kernel_fail.
  *
- *   prepare  At session creation: creates the XNNPACK operator, packs, checks constant tables.
- *            NULL: nothing to do.
+ *   packs    Names the packed form of the weights that the kernel wants, if it wants one. Packing
+ *            is the session's, which looks first whether the plan has it.
+ *
+ *   prepare  At session creation: creates the XNNPACK operator, checks constant tables. NULL:
+ *            nothing to do.
  *
  *   scratch  Bytes of scratch that a run of so many rows, samples and threads needs; from what
  * check may look at. NULL: none.
  *
  *   heap     Likewise, what XNNPACK allocates besides packed weights. NULL: none to speak of.
  *
- *   bind     Sets pointers and sizes for call->batch; called at creation for the maximum batch (the
- *            only time it may allocate) and again when a run's batch differs. NULL: nothing to do.
+ *   bind     Sets pointers and sizes for call->run.batch; called at creation for the maximum batch
+ * (the only time it may allocate) and again when a run's batch differs. NULL: nothing to do.
  *
  *   run      Computes. No allocation.
  *
@@ -47,27 +50,52 @@ typedef struct operand {
     const kiln_plan_tensor_record *record;
 } operand;
 
+/* What kernels run on. */
+typedef struct kernel_host {
+    size_t threads;
+    pthreadpool_t threadpool; /* of so many; NULL: one */
+    const kiln_allocator *allocator;
+    const kiln_plan_view *plan; /* NULL during check */
+} kernel_host;
+
+/* What a run computes. During prepare and bind: the largest that there may be. */
+typedef struct kernel_run {
+    uint32_t batch;
+    /* Rows of the output image: all of them, but in a band, where one sample is computed stripe by
+     * stripe. */
+    size_t begin_row, end_row;
+    void *scratch; /* what run may write to; aligned to 64, undefined before */
+} kernel_run;
+
 /* One step of a session, or of a plan being checked. */
 typedef struct kernel_call {
+    /* The step as the plan has it. */
+    const struct kernel *kernel;
     const kiln_plan_step *step;
     const char *name;   /* layer name, for messages */
     const void *params; /* params_bytes have been checked to be the traits' */
     uint32_t input_count, output_count;
     operand *inputs; /* absent ones: dims all 0, record NULL */
     operand *outputs;
-    uint32_t batch; /* of the coming run */
-    uint32_t max_batch;
-    /* Rows of the output image that run computes: all of them, but in a band (then of one sample).
-     * During prepare and bind: as many as a run may at most. */
-    size_t begin_row, end_row;
-    size_t threads;
-    pthreadpool_t threadpool;     /* of so many; NULL: one */
-    struct kiln_session *session; /* NULL during check */
-    const kiln_allocator *allocator;
-    void *state;   /* the kernel's own */
-    void *scratch; /* what run may write to; aligned to 64, undefined before */
-    uint64_t scratch_offset;
+    /* Its surroundings. */
+    const kernel_host *host; /* outlives the call */
+    uint32_t max_batch;      /* of any run */
+    /* What is made of it: by prepare, and by the session of what packs has named. */
+    void *state;         /* the kernel's own */
+    const float *packed; /* input 1 in the packed form; from bind on */
+    kernel_run run;
 } kernel_call;
+
+/* Weights as a kernel reads them. */
+typedef struct packed_form {
+    const char *name; /* at most 31 characters; a new one when fill's result changes */
+    size_t bytes;
+    /* Writes all of the bytes, from input 1 of the call, after prepare, with its threads. They
+     * depend on that constant, the name, and the set of micro-kernels; no other operand, no batch,
+     * no number of threads. */
+    void (*fill)(const kernel_call *call, float *to);
+    bool reads_f16; /* fill takes the constant as it is stored; false: as f32 */
+} packed_form;
 
 typedef struct kernel {
     kiln_kernel_traits traits;
@@ -82,10 +110,11 @@ typedef struct kernel {
     /* step_rows; run then honours begin_row, end_row and the operands' first_row, and prepare
      * and bind take end_row for the most rows of a run. NULL: computes whole outputs only. */
     uint32_t (*rows)(const kernel_call *call, uint32_t input, row_rule *out_rule);
-    bool packs_constants; /* constants are not read any more after prepare */
-    /* Whether input 1 is read by a packed_form's fill alone: it is then loaded when that is called,
-     * if it is. NULL: no. */
-    bool (*packs_weights)(const kernel_call *call);
+    bool packs_constants; /* constants are not read any more after prepare and fill */
+    /* The packed form that the kernel wants of input 1, which it then reads in no other way: it may
+     * not be loaded at all, since forms are shared by sessions and kept in files. False, or NULL:
+     * it wants none. */
+    bool (*packs)(const kernel_call *call, packed_form *out_form);
     /* Bit k: where the plan stores constant input k as f16 (record->stored_dtype), data points to
      * that. Other inputs are widened to their dtype before prepare. */
     uint8_t reads_f16;
@@ -117,22 +146,14 @@ extern const kernel kernel_resample, kernel_resize_bilinear;    /* resample.c, r
 
 extern const kernel kernel_quantize, kernel_quantize_range; /* quantize.c */
 
-/* ---- Packed weights (packed.c) ------------------------------------------------------------- */
+/* ---- Descriptions (describe.c) ------------------------------------------------------------- */
 
-typedef struct packed_form {
-    const char *name; /* at most 31 characters; a new one when fill's result changes */
-    size_t bytes;
-    /* Writes all of the bytes, from input 1 of the call and with its threads. They depend on that
-     * constant, the name, and the set of micro-kernels; no other operand, no batch, no number of
-     * threads. */
-    void (*fill)(const kernel_call *call, float *to);
-    bool reads_f16; /* fill takes the constant as it is stored; false: as f32 */
-} packed_form;
-
-/* For prepare: the step's weights in a form, aligned to 64. They belong to the plan: a form that
- * another session has made is shared. Valid until the session is destroyed. */
-kiln_status kernel_pack(kernel_call *call, const packed_form *form, const float **out_packed,
-                        kiln_error *error);
+/* Fills one operand from a tensor record, data excepted. NULL: an absent one. */
+void operand_describe(const kiln_plan_tensor_record *record, operand *out_operand);
+/* One step as its kernel sees it, for a batch of one; operands points to room for all of its
+ * operands. The kernel is known. */
+void call_describe(const kiln_plan_view *view, size_t step, const kernel_host *host,
+                   operand *operands, kernel_call *out_call);
 
 /* ---- Helpers (support.c) ------------------------------------------------------------------- */
 
@@ -154,6 +175,8 @@ typedef struct image_dims {
 bool operand_image(const operand *o, image_dims *out_dims);
 /* The first pixel of a row of an f32 image's sample; sample 0 in a band. */
 float *operand_image_row(const operand *o, size_t sample, size_t row);
+/* Convolutions: what is added to results before they are clamped; NULL: nothing. */
+const operand *conv_addend(const kernel_call *call);
 void *kernel_allocate(const kernel_call *call, size_t size); /* aligned to 64; NULL: none */
 void kernel_free(const kernel_call *call, void *pointer, size_t size);
 /* Elements [begin, begin + count) of a constant f32 operand, at any time: after packing, too, when

@@ -99,8 +99,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     matmul_task task = {.call = call, .k = a->dims[a->rank - 1], .n = y->row};
     (void)lead_strides(a, y, task.a_strides);
     (void)lead_strides(b, y, task.b_strides);
-    task.m = y->rank == 2 ? operand_dim(y, 0, call->batch) : y->dims[y->rank - 2];
-    size_t matrices = operand_rows(y, call->batch) / task.m;
+    task.m = y->rank == 2 ? operand_dim(y, 0, call->run.batch) : y->dims[y->rank - 2];
+    size_t matrices = operand_rows(y, call->run.batch) / task.m;
     size_t units = matrices * ((task.m + ROWS - 1) / ROWS);
     kernel_parallel(call, units, 1 + 16384 / (task.k * task.n), &task, matmul_units);
     return KILN_OK;

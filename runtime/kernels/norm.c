@@ -63,7 +63,7 @@ static void instance_range(void *context, size_t begin, size_t end) {
 static kiln_status run_instance(kernel_call *call, kiln_error *error) {
     (void)error;
     const operand *x = &call->inputs[0];
-    kernel_parallel(call, operand_dim(x, 0, call->batch) * x->row, 1, call, instance_range);
+    kernel_parallel(call, operand_dim(x, 0, call->run.batch) * x->row, 1, call, instance_range);
     return KILN_OK;
 }
 
@@ -137,7 +137,7 @@ static kiln_status run_layer(kernel_call *call, kiln_error *error) {
     (void)error;
     const operand *x = &call->inputs[0];
     size_t size = normalized_size(call);
-    size_t rows = operand_rows(x, call->batch) * x->row / size;
+    size_t rows = operand_rows(x, call->run.batch) * x->row / size;
     kernel_parallel(call, rows, 1 + 2048 / size, call, layer_range);
     return KILN_OK;
 }
@@ -182,7 +182,7 @@ static void lp_range(void *context, size_t begin, size_t end) {
 static kiln_status run_lp(kernel_call *call, kiln_error *error) {
     (void)error;
     const kiln_lp_norm_params *p = call->params;
-    lp_task task = {call, axis_of(&call->inputs[0], p->axis, call->batch)};
+    lp_task task = {call, axis_of(&call->inputs[0], p->axis, call->run.batch)};
     kernel_parallel(call, task.view.outer * task.view.inner, 1 + 2048 / task.view.size, &task,
                     lp_range);
     return KILN_OK;
@@ -242,7 +242,7 @@ static void lrn_range(void *context, size_t begin, size_t end) {
 static kiln_status run_lrn(kernel_call *call, kiln_error *error) {
     (void)error;
     const operand *x = &call->inputs[0];
-    kernel_parallel(call, operand_rows(x, call->batch), 1 + 512 / x->row, call, lrn_range);
+    kernel_parallel(call, operand_rows(x, call->run.batch), 1 + 512 / x->row, call, lrn_range);
     return KILN_OK;
 }
 

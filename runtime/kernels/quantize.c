@@ -146,7 +146,7 @@ static kiln_status run_quantize(kernel_call *call, kiln_error *error) {
     (void)error;
     const operand *x = &call->inputs[0];
     size_t grain = 1 + 8192 / (x->row == 0 ? 1 : x->row);
-    kernel_parallel(call, operand_rows(x, call->batch), grain, call, quantize_range);
+    kernel_parallel(call, operand_rows(x, call->run.batch), grain, call, quantize_range);
     return KILN_OK;
 }
 
@@ -203,7 +203,7 @@ static kiln_status run_range(kernel_call *call, kiln_error *error) {
     (void)error;
     const operand *x = &call->inputs[0];
     extremes e = {{0}, {0}};
-    for (size_t row = 0; row < operand_rows(x, call->batch); row++) {
+    for (size_t row = 0; row < operand_rows(x, call->run.batch); row++) {
         look_at_row(&e, (const float *)x->data + row * x->row_stride, x->row);
     }
     float least = 0, most = 0;

@@ -169,7 +169,7 @@ static void reduce_range(void *context, size_t begin, size_t end) {
 static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     reduce_task task;
-    size_t kept = split_dims(call, &task) * (call->inputs[0].batched ? call->batch : 1);
+    size_t kept = split_dims(call, &task) * (call->inputs[0].batched ? call->run.batch : 1);
     kernel_parallel(call, kept, 1 + 4096 / task.gone_count, &task, reduce_range);
     return KILN_OK;
 }

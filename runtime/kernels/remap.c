@@ -129,7 +129,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     for (size_t c = 0; c < y->row && task.last_is_identity; c++) {
         task.last_is_identity = last[c] == (int64_t)c;
     }
-    kernel_parallel(call, operand_rows(y, call->batch), 1 + 4096 / y->row, &task, remap_rows);
+    kernel_parallel(call, operand_rows(y, call->run.batch), 1 + 4096 / y->row, &task, remap_rows);
     return KILN_OK;
 }
 

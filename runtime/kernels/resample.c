@@ -65,8 +65,8 @@ static void resample_range(void *context, size_t begin, size_t end) {
 static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     const kiln_resample_params *p = call->params;
-    resample_task task = {call, axis_of(&call->inputs[0], p->axis, call->batch),
-                          axis_of(&call->outputs[0], p->axis, call->batch)};
+    resample_task task = {call, axis_of(&call->inputs[0], p->axis, call->run.batch),
+                          axis_of(&call->outputs[0], p->axis, call->run.batch)};
     kernel_parallel(call, task.out.outer * task.out.size, 1 + 4096 / task.in.inner, &task,
                     resample_range);
     return KILN_OK;

@@ -63,7 +63,8 @@ static void update(const kernel_call *call, uint32_t reduction, size_t from, siz
 static void copy_data(const kernel_call *call) {
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
     if (x->data != y->data) {
-        memcpy(y->data, x->data, operand_rows(x, call->batch) * x->row * kiln_dtype_size(x->dtype));
+        memcpy(y->data, x->data,
+               operand_rows(x, call->run.batch) * x->row * kiln_dtype_size(x->dtype));
     }
 }
 
@@ -82,7 +83,7 @@ static kiln_status run_elements(kernel_call *call, kiln_error *error) {
     (void)error;
     const kiln_scatter_params *p = call->params;
     const operand *i = &call->inputs[1], *y = &call->outputs[0];
-    size_t count = operand_rows(i, call->batch) * i->row, step = 1, index;
+    size_t count = operand_rows(i, call->run.batch) * i->row, step = 1, index;
     copy_data(call);
     for (size_t k = 0; k < count; k++) {
         size_t base = index_base(i, y, p->axis, k, &step);

@@ -67,7 +67,7 @@ static void run_rows(void *context, size_t chunk, size_t begin, size_t count) {
     const task *t = context;
     size_t channel = chunk * t->chunk, left = t->out.c - channel;
     for (size_t k = begin; k < begin + count; k++) {
-        run_row(t, k / t->rows, t->call->begin_row + k % t->rows, channel,
+        run_row(t, k / t->rows, t->call->run.begin_row + k % t->rows, channel,
                 left < t->chunk ? left : t->chunk);
     }
 }
@@ -77,9 +77,9 @@ void sliding_run(const kernel_call *call, const ukernels *ukernels, const slidin
     (void)operand_image(&call->inputs[0], &t.in);
     (void)operand_image(&call->outputs[0], &t.out);
     const operand *in = &call->inputs[0];
-    size_t threads = pthreadpool_get_threads_count(call->threadpool);
-    t.rows = call->end_row - call->begin_row;
-    size_t rows = operand_dim(&call->outputs[0], 0, call->batch) * t.rows;
+    size_t threads = pthreadpool_get_threads_count(call->host->threadpool);
+    t.rows = call->run.end_row - call->run.begin_row;
+    size_t rows = operand_dim(&call->outputs[0], 0, call->run.batch) * t.rows;
     /* What a band reads has just been written. */
     t.far = t.rows == t.out.h && t.in.h * t.in.w * in->row_stride * sizeof(float) > FAR_BYTES;
     size_t channel_bytes = shape->kernel_height * t.in.w * sizeof(float);
@@ -93,6 +93,6 @@ void sliding_run(const kernel_call *call, const ukernels *ukernels, const slidin
     t.chunk = chunk < VECTOR_MAX ? VECTOR_MAX : chunk;
     size_t chunks = (t.out.c + t.chunk - 1) / t.chunk;
     size_t tile = few ? rows : rows / (32 * threads) + 1;
-    pthreadpool_parallelize_2d_tile_1d(call->threadpool, run_rows, &t, chunks, rows, tile,
+    pthreadpool_parallelize_2d_tile_1d(call->host->threadpool, run_rows, &t, chunks, rows, tile,
                                        PTHREADPOOL_FLAG_DISABLE_DENORMALS);
 }

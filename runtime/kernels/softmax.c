@@ -77,7 +77,7 @@ static void search_range(void *context, size_t begin, size_t end) {
 static bool is_wild(const kernel_call *call) {
     const operand *x = &call->inputs[0];
     search s = {.x = x->data};
-    kernel_parallel(call, operand_rows(x, call->batch) * x->row, 16384, &s, search_range);
+    kernel_parallel(call, operand_rows(x, call->run.batch) * x->row, 16384, &s, search_range);
     return atomic_load(&s.found);
 }
 
@@ -91,7 +91,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     size_t outer = 1;
     for (uint32_t k = 0; k < x->rank; k++) {
         if (k < p->axis) {
-            outer *= operand_dim(x, k, call->batch);
+            outer *= operand_dim(x, k, call->run.batch);
         } else if (k > p->axis) {
             view.inner *= x->dims[k];
         }

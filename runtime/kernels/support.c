@@ -1,5 +1,5 @@
 /* What kernels ask of their operands. */
-#include "runtime/runtime.h"
+#include "runtime/kernels/kernel.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,9 +10,8 @@ kiln_status kernel_fail(const kernel_call *call, kiln_error *error, const char *
     va_start(arguments, format);
     (void)vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
-    const kiln_kernel_traits *traits = kiln_kernel_describe(call->step->kernel);
     return kiln_fail(error, KILN_ERROR_FORMAT, "layer '%.80s' (%s): %s", call->name,
-                     traits != NULL ? traits->name : "?", detail);
+                     call->kernel->traits.name, detail);
 }
 
 bool operand_present(const operand *o) {
@@ -62,13 +61,19 @@ float *operand_image_row(const operand *o, size_t sample, size_t row) {
     return (float *)o->data + rows * (ptrdiff_t)(width * o->row_stride);
 }
 
+const operand *conv_addend(const kernel_call *call) {
+    return call->input_count > 3 && operand_present(&call->inputs[3]) ? &call->inputs[3] : NULL;
+}
+
 void *kernel_allocate(const kernel_call *call, size_t size) {
-    return call->allocator->allocate(call->allocator->context, size == 0 ? 1 : size, 64);
+    return call->host->allocator->allocate(call->host->allocator->context, size == 0 ? 1 : size,
+                                           64);
 }
 
 void kernel_free(const kernel_call *call, void *pointer, size_t size) {
     if (pointer != NULL) {
-        call->allocator->release(call->allocator->context, pointer, size == 0 ? 1 : size);
+        call->host->allocator->release(call->host->allocator->context, pointer,
+                                       size == 0 ? 1 : size);
     }
 }
 
@@ -92,6 +97,11 @@ bool operand_broadcast(const operand *o, const operand *out, size_t strides[KILN
     return true;
 }
 
+void kernel_read_constant(const kernel_call *call, const operand *o, size_t begin, size_t count,
+                          float *out) {
+    kiln_plan_widen(call->host->plan, o->record, begin, count, out);
+}
+
 typedef struct range_task {
     void *context;
     void (*body)(void *context, size_t begin, size_t end);
@@ -108,9 +118,9 @@ void kernel_parallel(const kernel_call *call, size_t count, size_t grain, void *
     if (count == 0) {
         return;
     }
-    size_t threads = pthreadpool_get_threads_count(call->threadpool);
+    size_t threads = pthreadpool_get_threads_count(call->host->threadpool);
     size_t tile = (count + threads - 1) / threads;
     tile = tile < grain ? grain : tile;
-    pthreadpool_parallelize_1d_tile_1d(call->threadpool, run_range, &task, count,
+    pthreadpool_parallelize_1d_tile_1d(call->host->threadpool, run_range, &task, count,
                                        tile == 0 ? 1 : tile, PTHREADPOOL_FLAG_DISABLE_DENORMALS);
 }

@@ -121,7 +121,7 @@ static void select_column(const kernel_call *call, axis_view v, size_t column) {
 static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     const kiln_top_k_params *p = call->params;
-    axis_view v = axis_of(&call->inputs[0], p->axis, call->batch);
+    axis_view v = axis_of(&call->inputs[0], p->axis, call->run.batch);
     for (size_t column = 0; column < v.outer * v.inner; column++) {
         select_column(call, v, column);
     }

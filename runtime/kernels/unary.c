@@ -142,7 +142,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     unary_task task = {call, call->params};
     const operand *x = &call->inputs[0];
-    size_t rows = operand_rows(x, call->batch);
+    size_t rows = operand_rows(x, call->run.batch);
     if (operand_is_dense(x) && operand_is_dense(&call->outputs[0])) {
         kernel_parallel(call, rows * x->row, 2048, &task, unary_elements);
     } else {

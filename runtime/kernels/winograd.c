@@ -4,7 +4,6 @@
  * the outputs of a strip in blocks of channels, so that what is transformed stays in cache. Threads
  * take strips of their own or, where there are too few, blocks of one strip. */
 #include "runtime/kernels/winograd.h"
-#include "runtime/kernels/gemm.h"
 #include "runtime/ukernels/ukernels.h"
 
 #include <stdatomic.h>
@@ -29,8 +28,7 @@ typedef struct winograd {
     size_t input_row, output_row; /* floats of a tile at a position, in whole vectors and panels */
     size_t panels;
     size_t tiles_wide;
-    const float *weights; /* [positions][panels][inputs][columns] */
-    float *bias;          /* [output_row]; then zeros, for pixels outside the picture */
+    float *bias; /* [output_row]; then zeros, for pixels outside the picture */
     size_t bias_bytes;
     size_t strip;   /* tiles of one, at most */
     size_t block;   /* panels of one, at most */
@@ -148,7 +146,7 @@ static size_t weight_bytes(const winograd *w) {
 static void pack(const kernel_call *call, float *to) {
     const winograd *w = call->state;
     packing job = {call, w, to};
-    pthreadpool_parallelize_1d(call->threadpool, pack_panel, &job, w->panels, 0);
+    pthreadpool_parallelize_1d(call->host->threadpool, pack_panel, &job, w->panels, 0);
 }
 
 static kiln_status prepare_constants(kernel_call *call, winograd *w, kiln_error *error) {
@@ -162,24 +160,22 @@ static kiln_status prepare_constants(kernel_call *call, winograd *w, kiln_error 
     if (call->input_count > 2 && operand_present(&call->inputs[2])) {
         memcpy(w->bias, call->inputs[2].data, w->outputs * sizeof(float));
     }
-    static const char *const names[WINOGRAD_SIZES] = {"winograd 2", "winograd 4", "winograd 6"};
-    packed_form form = {names[w->size], weight_bytes(w), pack, false};
-    return kernel_pack(call, &form, &w->weights, error);
+    return KILN_OK;
 }
 
 /* Rows of tiles that a run computes in each picture. Its first row is a multiple of m. */
 static size_t tiles_high(const kernel_call *call, const winograd *w) {
-    return (call->end_row - call->begin_row + w->output_tile - 1) / w->output_tile;
+    return (call->run.end_row - call->run.begin_row + w->output_tile - 1) / w->output_tile;
 }
 
 static size_t count_tiles(const kernel_call *call, const winograd *w) {
-    size_t pictures = operand_dim(&call->outputs[0], 0, call->batch);
+    size_t pictures = operand_dim(&call->outputs[0], 0, call->run.batch);
     return pictures * tiles_high(call, w) * w->tiles_wide;
 }
 
 /* How the largest run is worked. */
 static void divide(const kernel_call *call, winograd *w) {
-    size_t tiles = count_tiles(call, w), threads = call->threads;
+    size_t tiles = count_tiles(call, w), threads = call->host->threads;
     size_t wanted = STRIP_BYTES / (w->positions * (w->input_row + w->output_row) * sizeof(float));
     wanted = wanted < LEAST_STRIP ? LEAST_STRIP : wanted;
     size_t strips = (tiles + wanted - 1) / wanted;
@@ -225,7 +221,7 @@ static winograd describe(const kernel_call *call) {
 size_t winograd_scratch(const kernel_call *call) {
     kernel_call smaller = *call;
     size_t most = 0;
-    for (smaller.batch = 1; smaller.batch <= call->max_batch; smaller.batch++) {
+    for (smaller.run.batch = 1; smaller.run.batch <= call->max_batch; smaller.run.batch++) {
         winograd w = describe(&smaller);
         size_t inputs = w.by_blocks ? 1 : w.workers;
         size_t floats = inputs * w.input_floats + w.workers * w.product_floats;
@@ -242,6 +238,13 @@ kiln_status winograd_prepare(kernel_call *call, kiln_error *error) {
     *w = describe(call);
     call->state = w;
     return prepare_constants(call, w, error);
+}
+
+bool winograd_packs(const kernel_call *call, packed_form *out_form) {
+    static const char *const names[WINOGRAD_SIZES] = {"winograd 2", "winograd 4", "winograd 6"};
+    winograd w = describe(call);
+    *out_form = (packed_form){names[w.size], weight_bytes(&w), pack, false};
+    return true;
 }
 
 void winograd_release(kernel_call *call) {
@@ -263,7 +266,7 @@ static tile_place place_tile(const strip *s, size_t index) {
     const winograd *w = s->w;
     size_t in_picture = tiles_high(s->call, s->w) * w->tiles_wide, tile = s->first + index;
     return (tile_place){tile / in_picture,
-                        s->call->begin_row + tile % in_picture / w->tiles_wide * w->output_tile,
+                        s->call->run.begin_row + tile % in_picture / w->tiles_wide * w->output_tile,
                         tile % w->tiles_wide * w->output_tile};
 }
 
@@ -295,7 +298,7 @@ static void multiply_panel(const block *b, size_t position, size_t panel) {
     const winograd *w = s->w;
     size_t columns = w->ukernels->nr, row = b->count * columns;
     const float *weights =
-        w->weights + (position * w->panels + b->first + panel) * w->inputs * columns;
+        s->call->packed + (position * w->panels + b->first + panel) * w->inputs * columns;
     const float *from = s->transformed + position * s->input_step;
     float *to = b->products + position * b->step + panel * columns;
     w->ukernels->gemm(s->count, columns, w->inputs, from, w->input_row, weights, to, row, NULL);
@@ -315,7 +318,8 @@ static void transform_output(const block *b, size_t index) {
     image_dims dims;
     (void)operand_image(y, &dims);
     for (size_t row = at.y, k = 0; row < at.y + w->output_tile; row++) {
-        float *to = row < s->call->end_row ? operand_image_row(y, at.image, row) + channel : NULL;
+        float *to =
+            row < s->call->run.end_row ? operand_image_row(y, at.image, row) + channel : NULL;
         const float *from =
             to != NULL && add != NULL ? operand_image_row(add, at.image, row) + channel : NULL;
         for (size_t column = at.x; column < at.x + w->output_tile; column++, k++) {
@@ -343,7 +347,7 @@ static strip take_strip(const kernel_call *call, size_t index, size_t inputs, si
     winograd *w = call->state;
     size_t tiles = count_tiles(call, w), first = index * w->strip;
     size_t count = tiles - first < w->strip ? tiles - first : w->strip;
-    float *scratch = call->scratch;
+    float *scratch = call->run.scratch;
     float *behind = scratch + (w->by_blocks ? 1 : w->workers) * w->input_floats;
     return (strip){call,
                    w,
@@ -394,7 +398,7 @@ static void run_blocks(void *context, size_t worker) {
 
 kiln_status winograd_run(kernel_call *call, kiln_error *error) {
     winograd *w = call->state;
-    pthreadpool_t pool = call->threadpool;
+    pthreadpool_t pool = call->host->threadpool;
     (void)error;
     w->strips = (count_tiles(call, w) + w->strip - 1) / w->strip;
     /* A band's turn may be much smaller than its largest, and not have a strip for each thread. */

@@ -7,6 +7,7 @@
 /* Whether the parameters' algorithm can be used on the operands; false: kernel_fail. */
 kiln_status winograd_check(const kernel_call *call, kiln_error *error);
 kiln_status winograd_prepare(kernel_call *call, kiln_error *error);
+bool winograd_packs(const kernel_call *call, packed_form *out_form);
 size_t winograd_scratch(const kernel_call *call);
 kiln_status winograd_bind(kernel_call *call, kiln_error *error);
 kiln_status winograd_run(kernel_call *call, kiln_error *error);

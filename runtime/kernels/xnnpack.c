@@ -36,7 +36,7 @@ static kiln_status check(const kernel_call *call, enum xnn_status status, const 
 }
 
 kiln_status xnnpack_run(kernel_call *call, kiln_error *error) {
-    return check(call, xnn_run_operator(call->state, call->threadpool), "run", error);
+    return check(call, xnn_run_operator(call->state, call->host->threadpool), "run", error);
 }
 
 void xnnpack_delete(void *operator_) {
@@ -91,18 +91,18 @@ kiln_status xnnpack_setup_conv(const kernel_call *call, const kiln_conv_params *
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
     image_dims image;
     (void)operand_image(x, &image);
-    size_t batch = operand_dim(x, 0, call->batch);
+    size_t batch = operand_dim(x, 0, call->run.batch);
     enum xnn_status status =
         transposed ? xnn_setup_deconvolution2d_nhwc_f32(operator_, batch, image.h, image.w,
                                                         p->adjustment_height, p->adjustment_width,
-                                                        x->data, y->data, call->threadpool)
+                                                        x->data, y->data, call->host->threadpool)
                    : xnn_setup_convolution2d_nhwc_f32(operator_, batch, image.h, image.w, x->data,
-                                                      y->data, call->threadpool);
+                                                      y->data, call->host->threadpool);
     return check(call, status, "set up the operator", error);
 }
 
 kiln_status xnnpack_run_conv(const kernel_call *call, void *operator_, kiln_error *error) {
-    return check(call, xnn_run_operator(operator_, call->threadpool), "run", error);
+    return check(call, xnn_run_operator(operator_, call->host->threadpool), "run", error);
 }
 
 kiln_status xnnpack_create_resize_bilinear(kernel_call *call, kiln_resize_mode mode,
@@ -121,8 +121,8 @@ kiln_status xnnpack_setup_resize_bilinear(kernel_call *call, kiln_error *error) 
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
     return check(call,
                  xnn_setup_resize_bilinear2d_nhwc_f32(
-                     call->state, operand_dim(x, 0, call->batch), x->dims[1], x->dims[2],
-                     y->dims[1], y->dims[2], x->data, y->data, call->threadpool),
+                     call->state, operand_dim(x, 0, call->run.batch), x->dims[1], x->dims[2],
+                     y->dims[1], y->dims[2], x->data, y->data, call->host->threadpool),
                  "set up the operator", error);
 }
 
@@ -174,9 +174,9 @@ typedef enum xnn_status setup_rows(xnn_operator_t op, size_t rows, const float *
 
 kiln_status xnnpack_setup_rows(kernel_call *call, kiln_error *error) {
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
-    size_t rows = operand_rows(x, call->batch);
+    size_t rows = operand_rows(x, call->run.batch);
     setup_rows *setup = call->step->kernel == KILN_KERNEL_SOFTMAX ? xnn_setup_softmax_nc_f32
                                                                   : xnn_setup_prelu_nc_f32;
-    return check(call, setup(call->state, rows, x->data, y->data, call->threadpool),
+    return check(call, setup(call->state, rows, x->data, y->data, call->host->threadpool),
                  "set up the operator", error);
 }

@@ -1,7 +1,7 @@
 /* The schedule of a band: which rows of each step's output are computed in which stripe; and the
  * steps of a plan's bands, as the schedule sees them. */
 #include "runtime/plan/bands.h"
-#include "runtime/runtime.h"
+#include "runtime/kernels/kernel.h"
 
 #include <string.h>
 

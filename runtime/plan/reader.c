@@ -1,6 +1,7 @@
 /* Opening plans: from a path, a descriptor or memory; and what can be asked of one. */
+#include "runtime/base/allocator.h"
 #include "runtime/base/files.h"
-#include "runtime/packed.h"
+#include "runtime/plan/packed.h"
 
 #include <errno.h>
 #include <stdlib.h>

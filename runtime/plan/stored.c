@@ -1,5 +1,5 @@
 /* How f32 constants lie in a plan: as they are, as f16, or as integers with scales and zeros. */
-#include "runtime/runtime.h"
+#include "runtime/plan/plan.h"
 #include <kiln/element.h>
 
 #include <string.h>

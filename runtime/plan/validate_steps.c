@@ -1,57 +1,9 @@
 /* Steps of an untrusted plan: operands, places, strides, overlaps, order, and each kernel's own
  * check. Tensors and storages have been checked before. */
-#include "runtime/plan/layout.h"
-#include "runtime/runtime.h"
+#include "runtime/kernels/kernel.h"
+#include "runtime/plan/plan.h"
 
 #include <string.h>
-
-void operand_describe(const kiln_plan_tensor_record *t, operand *out_operand) {
-    *out_operand = (operand){0};
-    if (t == NULL) {
-        return;
-    }
-    operand *o = out_operand;
-    o->record = t;
-    o->dtype = (kiln_dtype)t->dtype;
-    o->rank = t->rank;
-    o->batched = t->batched != 0;
-    o->constant = t->place == KILN_PLACE_CONSTANT;
-    o->place = t->place;
-    o->layout = t->layout;
-    for (uint32_t k = 0; k < t->rank; k++) {
-        o->dims[k] = t->dims[layout_logical_axis(t->layout, t->rank, k)];
-    }
-    o->row = t->rank == 0 ? 1 : o->dims[t->rank - 1];
-    o->rows = 1;
-    for (uint32_t k = 0; k + 1 < t->rank; k++) {
-        o->rows *= o->dims[k];
-    }
-    o->elements = o->rows * o->row;
-    o->row_stride = t->row_stride;
-}
-
-void call_describe(const kiln_plan_view *view, size_t step, operand *operands,
-                   kernel_call *out_call) {
-    const kiln_plan_step *s = &view->steps[step];
-    uint32_t count = (uint32_t)s->input_count + s->output_count;
-    for (uint32_t k = 0; k < count; k++) {
-        uint32_t id = view->operands[s->first_operand + k];
-        operand_describe(id == KILN_PLAN_NONE ? NULL : &view->tensors[id], &operands[k]);
-    }
-    *out_call = (kernel_call){.step = s,
-                              .name = view->strings + s->name,
-                              .params = view->params + s->params_offset,
-                              .input_count = s->input_count,
-                              .output_count = s->output_count,
-                              .inputs = operands,
-                              .outputs = operands + s->input_count,
-                              .batch = 1,
-                              .max_batch = 1};
-    image_dims y;
-    if (s->output_count > 0 && operand_image(&out_call->outputs[0], &y)) {
-        out_call->end_row = y.h;
-    }
-}
 
 /* ---- One step ------------------------------------------------------------------------------ */
 
@@ -188,12 +140,12 @@ static kiln_status check_step(const kiln_plan *plan, uint32_t step, uint8_t *wri
                               kiln_error *error) {
     const kiln_plan_view *v = &plan->view;
     operand operands[KERNEL_MAX_OPERANDS];
+    const kernel_host host = {.threads = 1, .allocator = &plan->allocator};
     kernel_call call;
     if (!check_shape_of_step(plan, &v->steps[step])) {
         return kiln_fail(error, KILN_ERROR_FORMAT, "damaged plan: step %u", step);
     }
-    call_describe(v, step, operands, &call);
-    call.allocator = &plan->allocator;
+    call_describe(v, step, &host, operands, &call);
     const kernel *row = kernel_find(v->steps[step].kernel);
     kiln_status status = check_places(&call, row, error);
     if (status == KILN_OK) {

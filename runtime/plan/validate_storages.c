@@ -1,6 +1,6 @@
 /* Storages of an untrusted plan: inside the arena, and no two of them in the same place at the same
  * time. */
-#include "runtime/runtime.h"
+#include "runtime/plan/plan.h"
 
 #include <stdlib.h>
 #include <string.h>

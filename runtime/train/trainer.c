@@ -3,7 +3,7 @@
 #include "runtime/kernels/xnnpack.h"
 #include "runtime/plan/plan.h"
 #include "runtime/plan/sub_plan.h"
-#include "runtime/threads.h"
+#include "runtime/session/threads.h"
 #include "runtime/train/options.h"
 
 #include <math.h>

@@ -1,5 +1,6 @@
 /* kiln_tune: what can be tried, what each algorithm takes, what is chosen, whether that pays. */
 #include "runtime/base/files.h"
+#include "runtime/kernels/kernel.h"
 #include "runtime/tune/tuning.h"
 
 #include <math.h>
@@ -61,17 +62,16 @@ static bool stays_exact(const tuning *t, const uint8_t *original) {
 /* The algorithms whose own check the step passes. */
 static uint8_t candidates_of(const tuning *t, size_t step, unsigned allowed) {
     operand operands[KERNEL_MAX_OPERANDS];
+    const kernel_host host = {.threads = 1, .allocator = &t->plan->allocator};
     kernel_call call;
     kiln_conv_params params;
     unsigned found = 0;
-    call_describe(&t->plan->view, step, operands, &call);
+    call_describe(&t->plan->view, step, &host, operands, &call);
     memcpy(&params, call.params, sizeof params);
     call.params = &params;
-    call.allocator = &t->plan->allocator;
     for (uint32_t a = 0; a < KILN_CONV_ALGORITHM_COUNT; a++) {
         params.algorithm = a;
-        if ((allowed >> a & 1) != 0 &&
-            kernel_find(KILN_KERNEL_CONV_2D)->check(&call, NULL) == KILN_OK) {
+        if ((allowed >> a & 1) != 0 && call.kernel->check(&call, NULL) == KILN_OK) {
             found |= BIT(a);
         }
     }

@@ -3,7 +3,7 @@
 #ifndef KILN_RUNTIME_TUNING_H
 #define KILN_RUNTIME_TUNING_H
 
-#include "runtime/runtime.h"
+#include "runtime/plan/plan.h"
 #include <kiln/tune.h>
 
 #define NO_ALGORITHM UINT8_MAX

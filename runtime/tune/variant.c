@@ -2,7 +2,6 @@
 #include "runtime/base/files.h"
 #include "runtime/plan/bands.h"
 #include "runtime/plan/builder.h"
-#include "runtime/session.h"
 #include "runtime/tune/tuning.h"
 
 #include <stdlib.h>

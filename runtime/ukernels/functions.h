@@ -89,7 +89,7 @@ INLINE vector v_exp(vector x) {
 
 /* e^x - 1 of x <= 0. */
 INLINE vector negative_expm1(vector x) {
-    reduced r = reduce(LARGER(all(-20), x), all(0));
+    reduced r = reduce(larger(all(-20), x), all(0));
     vector power = (vector)((r.n + 127) << 23);
     return power * small_expm1(r) + (power - all(1));
 }
@@ -140,12 +140,12 @@ INLINE vector v_tanh(vector x) {
 }
 
 INLINE vector v_softplus(vector x) {
-    return LARGER(all(0), x) + small_log1p(v_exp(-absolute(x)));
+    return larger(all(0), x) + small_log1p(v_exp(-absolute(x)));
 }
 
 /* x tanh(softplus(x)) = x ((1 + e^x)^2 - 1) / ((1 + e^x)^2 + 1), which is x from 20 on. */
 INLINE vector v_mish(vector x) {
-    vector e = v_exp(SMALLER(all(20), x)), above = e * (e + all(2));
+    vector e = v_exp(smaller(all(20), x)), above = e * (e + all(2));
     return x * (above / (above + all(2)));
 }
 
@@ -153,7 +153,7 @@ INLINE vector v_erf(vector x) {
     vector a = absolute(x), s = x * x;
     vector near = x + x * POLYNOMIAL(s, 0x1.06eba6p-3f, -0x1.8126eap-2f, 0x1.ce1b0ep-4f,
                                      -0x1.b69390p-6f, 0x1.476886p-8f, -0x1.3ac5bcp-11f);
-    vector c = SMALLER(all(4), a);
+    vector c = smaller(all(4), a);
     vector far = all(1) - v_exp(-POLYNOMIAL(c, 0x1.5d1570p-13f, 0x1.20b752p+0f, 0x1.4621b8p-1f,
                                             0x1.aa7342p-4f, -0x1.6d9d4ap-6f, 0x1.91ce82p-9f,
                                             -0x1.9fb7b6p-13f));
@@ -164,7 +164,7 @@ INLINE vector v_erf(vector x) {
  * e^(-u^2 / 2) R(u); R(u) (1 + b u) is a polynomial of (u - 3) / (u + 3). u^2 is taken as a square
  * of half the bits, exact, and the rest. */
 INLINE vector v_gelu(vector x) {
-    vector u = SMALLER(all(15), absolute(x));
+    vector u = smaller(all(15), absolute(x));
     vector high = (vector)((mask)u & -4096);
     vector v = (u - all(3)) / (u + all(3));
     vector part = POLYNOMIAL(v, 0x1.2823f8p-1f, -0x1.195ec6p-4f, -0x1.a86be2p-5f, 0x1.17d3f0p-4f,

@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-/* The layout of runtime/prepacked.c. */
+/* The layout of runtime/plan/prepacked.c. */
 enum { HEADER = 80, COUNT_AT = 12, BYTES_AT = 16, ENTRIES_SUM_AT = 64, SUM_AT = 72, ENTRY = 32 };
 
 static char plan_path[64], packed_path[64];

@@ -262,6 +262,7 @@ static void run_kernel(layer *l, pthreadpool_t pool) {
     }
     kiln_fully_connected_params params = {p->min, p->max};
     kiln_plan_step step = {.kernel = KILN_KERNEL_FULLY_CONNECTED};
+    const kernel_host host = {.threadpool = pool};
     kernel_call call = {.step = &step,
                         .name = "dense",
                         .params = &params,
@@ -269,9 +270,8 @@ static void run_kernel(layer *l, pthreadpool_t pool) {
                         .output_count = 1,
                         .inputs = operands,
                         .outputs = operands + 3,
-                        .batch = 1,
-                        .max_batch = 1,
-                        .threadpool = pool};
+                        .host = &host,
+                        .run = {.batch = 1}};
     ck_assert_int_eq(kernel_find(KILN_KERNEL_FULLY_CONNECTED)->run(&call, &error), KILN_OK);
 }
 

@@ -1,5 +1,5 @@
 /* Threads that cannot start are an error, not a wait without end. */
-#include "runtime/threads.h"
+#include "runtime/session/threads.h"
 #include "tests/unit/network.h"
 #include "tests/unit/no_threads.h"
 #include "tests/unit/suite.h"

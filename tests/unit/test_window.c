@@ -165,14 +165,13 @@ static void try_rows(scene *s, const ukernels *ukernels, pthreadpool_t pool, siz
     fill(&s->out, begin, end - begin, 0);
     kiln_plan_tensor_record record = {0};
     operand x = describe(&s->in, &record), y = describe(&s->out, &record);
+    const kernel_host host = {.threadpool = pool};
     kernel_call call = {.inputs = &x,
                         .input_count = 1,
                         .outputs = &y,
                         .output_count = 1,
-                        .batch = (uint32_t)s->in.samples,
-                        .begin_row = begin,
-                        .end_row = end,
-                        .threadpool = pool};
+                        .host = &host,
+                        .run = {(uint32_t)s->in.samples, begin, end, NULL}};
     sliding_run(&call, ukernels, w);
     compare(s, begin, end);
     free(s->in.data);
@@ -376,23 +375,24 @@ START_TEST(depthwise_packs_and_runs) {
                                .algorithm = KILN_CONV_DEPTHWISE,
                                .min = -INFINITY,
                                .max = INFINITY};
-    kernel_call call = {.step = &step,
+    const kernel_host host = {.allocator = &allocator};
+    kernel_call call = {.kernel = kernel_find(KILN_KERNEL_CONV_2D),
+                        .step = &step,
                         .name = "dw",
                         .params = &params,
                         .inputs = inputs,
                         .input_count = 3,
                         .outputs = &y,
                         .output_count = 1,
-                        .batch = 1,
-                        .end_row = 6,
-                        .allocator = &allocator};
+                        .host = &host,
+                        .run = {.batch = 1, .end_row = 6}};
     ck_assert_int_eq(depthwise_check(&call, &error), KILN_OK);
     ck_assert_int_eq(depthwise_prepare(&call, &error), KILN_OK);
     ck_assert_int_eq(depthwise_bind(&call, &error), KILN_OK);
     ck_assert_int_eq(depthwise_run(&call, &error), KILN_OK);
     compare(&s, 0, 6);
-    call.begin_row = 2; /* rows outside the band stay as they are */
-    call.end_row = 4;
+    call.run.begin_row = 2; /* rows outside the band stay as they are */
+    call.run.end_row = 4;
     memset(s.out.data, 0xff, (size_t)6 * 6 * 5 * sizeof(float));
     ck_assert_int_eq(depthwise_run(&call, &error), KILN_OK);
     compare(&s, 2, 4);

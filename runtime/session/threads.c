@@ -2,7 +2,7 @@
  * waits for ever for threads that never started. So it is called only when as many threads have
  * been seen to start; and on a thread of its own that can be given up, should one fail all the
  * same. */
-#include "runtime/threads.h"
+#include "runtime/session/threads.h"
 
 #include <errno.h>
 #include <pthread.h>

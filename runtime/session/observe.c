@@ -1,5 +1,5 @@
 /* Looking into a session: profile, observer, captures. */
-#include "runtime/session.h"
+#include "runtime/session/session.h"
 
 #include <string.h>
 
@@ -120,7 +120,7 @@ kiln_status kiln_session_capture(kiln_session *s, const char *name, kiln_buffer 
 static void read_rows(const kernel_call *call, uint32_t sample, uint8_t *out) {
     const operand *o = &call->outputs[0];
     size_t size = kiln_dtype_size(o->dtype), height = o->dims[1], width = o->dims[2];
-    for (size_t row = call->begin_row; row < call->end_row; row++) {
+    for (size_t row = call->run.begin_row; row < call->run.end_row; row++) {
         const uint8_t *from =
             (const uint8_t *)o->data + (row - o->first_row) * width * o->row_stride * size;
         for (size_t x = 0; x < width; x++, from += o->row_stride * size) {

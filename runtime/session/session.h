@@ -1,10 +1,18 @@
-/* What a session consists of: for session.c (creating and running), constants.c, run_bands.c,
- * memory.c and observe.c. */
+/* What a session consists of, for the files that make it up; each may call those below it:
+ *   session.c    creates, runs, destroys
+ *   bands.c      steps that are run in bands
+ *   step.c       one step: preparing and running it
+ *   constants.c  the constants that steps read
+ *   observe.c    captures and observers
+ *   allocate.c   the arena
+ *   memory.c     how much memory it all takes
+ *   calls.c      the steps as kernels see them */
 #ifndef KILN_RUNTIME_SESSION_H
 #define KILN_RUNTIME_SESSION_H
 
+#include "runtime/kernels/kernel.h"
 #include "runtime/plan/bands.h"
-#include "runtime/runtime.h"
+#include "runtime/plan/plan.h"
 
 #define MAX_CAPTURES 16
 
@@ -19,14 +27,13 @@ typedef struct widened {
     bool kept; /* some step reads it when it runs */
 } widened;
 
-typedef struct session_band session_band;
-
 struct kiln_session {
     const kiln_plan *plan;
     kiln_allocator allocator;
+    kernel_host host; /* of all calls */
     kernel_call *calls;
     operand *operands; /* of all calls, one after the other */
-    session_band *bands;
+    band_steps *bands; /* by band of the plan */
     uint8_t *prepared; /* by step: prepare was called, so release must be */
     widened *widened;  /* by tensor: f32 copies of f16 constants read at run time */
     uint64_t *nanoseconds;
@@ -34,7 +41,6 @@ struct kiln_session {
     uint8_t *arena; /* activations, and scratch in the gaps between them and behind */
     size_t arena_bytes, arena_room;
     uint64_t memory_limit;
-    pthreadpool_t threadpool;
     uint32_t max_batch, bound_batch, batch;
     bool profile;
     kiln_observer observer;
@@ -44,21 +50,32 @@ struct kiln_session {
     size_t capture_count;
 };
 
+/* ---- Allocating (allocate.c) --------------------------------------------------------------- */
+
 /* From the session's allocator, cleared, aligned to 64; NULL: none. */
 void *session_allocate(const kiln_session *s, size_t size);
 void session_free(const kiln_session *s, void *pointer, size_t size); /* NULL is allowed */
-
+/* The arena, and the calls' scratch in it. */
+kiln_status allocate_arena(kiln_session *s, kiln_error *error);
 /* Where the operand begins, for the first sample. */
 void point_into_arena(const kiln_session *s, operand *inout_operand);
+
+/* ---- Steps (step.c) ------------------------------------------------------------------------ */
+
+/* The step's operands, constants, packed weights, and its kernel's own state. */
+kiln_status prepare_step(kiln_session *s, size_t step, kiln_error *error);
+void release_step(kiln_session *s, size_t step); /* prepared, or not */
 kiln_status run_step(kiln_session *s, size_t step, kiln_error *error);
 
-/* ---- Bands (run_bands.c) ------------------------------------------------------------------- */
+/* ---- Describing (calls.c) ------------------------------------------------------------------ */
 
-/* Tells the calls of bands' steps how many rows they will be asked for; out_bands may be NULL. */
-void describe_bands(const kiln_plan_view *v, kernel_call *calls, session_band *out_bands);
-/* Before kernels are prepared: the same for a session's. */
-kiln_status prepare_bands(kiln_session *s, kiln_error *error);
-void free_bands(kiln_session *s);
+/* All steps of a plan, for runs of up to `batch` samples: operands without data. out_bands may be
+ * NULL. */
+void describe_calls(const kiln_plan_view *v, const kernel_host *host, uint32_t batch,
+                    operand *operands, kernel_call *out_calls, band_steps *out_bands);
+
+/* ---- Bands (bands.c) ------------------------------------------------------------------- */
+
 /* All samples of the run. */
 kiln_status run_band(kiln_session *s, const kiln_plan_band *band, kiln_error *error);
 
@@ -66,17 +83,18 @@ kiln_status run_band(kiln_session *s, const kiln_plan_band *band, kiln_error *er
 
 /* Bytes of scratch that the call needs, as it is described. */
 size_t call_scratch(const kernel_call *call);
-/* Where in the arena each call has its scratch (scratch_offset), and how large the arena must be
- * with that. */
-kiln_status place_scratch(const kiln_plan *plan, kernel_call *inout_calls, uint32_t batch,
-                          uint64_t *out_room, kiln_error *error);
+/* Where in the arena each call has its scratch (out_offsets, by step; NULL: unwanted), and how
+ * large the arena must be with that. */
+kiln_status place_scratch(const kiln_plan *plan, const kernel_call *calls, uint32_t batch,
+                          uint64_t *out_offsets, uint64_t *out_room, kiln_error *error);
 
 /* ---- Constants (constants.c) --------------------------------------------------------------- */
 
 /* Verifies a constant, widens it where it is stored in f16, and points at it. */
 kiln_status load_constant(kiln_session *s, operand *o, bool as_stored, kiln_error *error);
-/* The same for all constants of a step but those that kernel_pack loads. */
-kiln_status load_constants(kiln_session *s, kernel_call *call, kiln_error *error);
+/* The same for all constants of a step, but the weights where only a packed form of them is read.
+ */
+kiln_status load_constants(kiln_session *s, kernel_call *call, bool packs, kiln_error *error);
 /* After packing: what the step has loaded is not needed again. */
 void drop_constants(kiln_session *s, kernel_call *call);
 

@@ -1,114 +1,30 @@
 /* Sessions: an arena, packed weights, and the steps bound to them. */
-#include "runtime/session.h"
+#include "runtime/session/session.h"
 #include "runtime/kernels/xnnpack.h"
-#include "runtime/packed.h"
-#include "runtime/threads.h"
-
-#include <string.h>
-#include <time.h>
+#include "runtime/plan/packed.h"
+#include "runtime/session/threads.h"
 
 void kiln_session_options_init(kiln_session_options *out_options) {
     *out_options = (kiln_session_options){.threads = 1, .max_batch = 1};
 }
 
-void *session_allocate(const kiln_session *s, size_t size) {
-    void *pointer = s->allocator.allocate(s->allocator.context, size == 0 ? 1 : size, 64);
-    if (pointer != NULL) {
-        memset(pointer, 0, size);
-    }
-    return pointer;
-}
-
-void session_free(const kiln_session *s, void *pointer, size_t size) {
-    if (pointer != NULL) {
-        s->allocator.release(s->allocator.context, pointer, size == 0 ? 1 : size);
-    }
-}
-
 /* ---- Creating ------------------------------------------------------------------------------ */
-
-static kiln_status allocate_arena(kiln_session *s, kiln_error *error) {
-    uint64_t arena = s->plan->view.header->arena_bytes, room = 0;
-    if (arena > (SIZE_MAX / 4) / s->max_batch) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "the arena is too large for a batch of %u",
-                         s->max_batch);
-    }
-    kiln_status status = place_scratch(s->plan, s->calls, s->max_batch, &room, error);
-    if (status != KILN_OK) {
-        return status;
-    }
-    if (room > SIZE_MAX / 2 || (s->memory_limit != 0 && room > s->memory_limit)) {
-        return kiln_fail(error, KILN_ERROR_MEMORY,
-                         "an arena of %llu bytes for a batch of %u is over the limit of %llu",
-                         (unsigned long long)room, s->max_batch,
-                         (unsigned long long)s->memory_limit);
-    }
-    s->arena_bytes = (size_t)arena * s->max_batch;
-    s->arena_room = (size_t)room + KILN_ARENA_MARGIN;
-    s->arena = s->allocator.allocate(s->allocator.context, s->arena_room, KILN_ARENA_ALIGNMENT);
-    if (s->arena == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for an arena of %llu bytes",
-                         (unsigned long long)room);
-    }
-    memset(s->arena + room, 0, KILN_ARENA_MARGIN);
-    for (size_t step = 0; step < s->plan->view.step_count; step++) {
-        s->calls[step].scratch = s->arena + s->calls[step].scratch_offset;
-    }
-    return KILN_OK;
-}
-
-void point_into_arena(const kiln_session *s, operand *o) {
-    if (operand_present(o) && o->place == KILN_PLACE_ARENA) {
-        const kiln_plan_storage *storage = &s->plan->view.storages[o->record->storage];
-        o->data = s->arena + storage->offset * s->max_batch + o->record->offset;
-    }
-}
-
-static kiln_status prepare_step(kiln_session *s, size_t step, kiln_error *error) {
-    kernel_call *call = &s->calls[step];
-    const kernel *row = kernel_find(call->step->kernel);
-    for (uint32_t k = 0; k < call->input_count + call->output_count; k++) {
-        point_into_arena(s, &call->inputs[k]);
-    }
-    kiln_status status = load_constants(s, call, error);
-    if (status == KILN_OK) {
-        s->prepared[step] = 1;
-        status = row->prepare != NULL ? row->prepare(call, error) : KILN_OK;
-    }
-    if (status == KILN_OK && row->bind != NULL) {
-        status = row->bind(call, error);
-    }
-    if (status == KILN_OK && row->packs_constants) {
-        drop_constants(s, call);
-    }
-    return status;
-}
 
 static kiln_status make_calls(kiln_session *s, kiln_error *error) {
     const kiln_plan_view *v = &s->plan->view;
     s->calls = session_allocate(s, v->step_count * sizeof *s->calls);
     s->operands = session_allocate(s, v->operand_count * sizeof *s->operands);
+    s->bands = session_allocate(s, v->band_count * sizeof *s->bands);
     s->prepared = session_allocate(s, v->step_count);
     s->widened = session_allocate(s, v->tensor_count * sizeof *s->widened);
     s->nanoseconds = session_allocate(s, v->step_count * sizeof *s->nanoseconds);
-    if (s->calls == NULL || s->operands == NULL || s->prepared == NULL || s->widened == NULL ||
-        s->nanoseconds == NULL) {
+    if (s->calls == NULL || s->operands == NULL || s->bands == NULL || s->prepared == NULL ||
+        s->widened == NULL || s->nanoseconds == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    for (size_t step = 0; step < v->step_count; step++) {
-        kernel_call *call = &s->calls[step];
-        call_describe(v, step, s->operands + v->steps[step].first_operand, call);
-        call->batch = call->max_batch = s->max_batch;
-        call->threads = pthreadpool_get_threads_count(s->threadpool);
-        call->threadpool = s->threadpool;
-        call->allocator = &s->allocator;
-        call->session = s;
-    }
+    describe_calls(v, &s->host, s->max_batch, s->operands, s->calls, s->bands);
     s->bound_batch = s->max_batch;
-    kiln_status status = prepare_bands(s, error);
-    if (status == KILN_OK) {
-        status = allocate_arena(s, error);
-    }
+    kiln_status status = allocate_arena(s, error);
     for (size_t step = 0; step < v->step_count && status == KILN_OK; step++) {
         status = prepare_step(s, step, error);
     }
@@ -150,15 +66,18 @@ kiln_status kiln_session_create(const kiln_plan *plan, const kiln_session_option
                         .memory_limit = options->memory_limit,
                         .observed_step = SIZE_MAX};
     packed_enter(plan);
-    status = threads_create_pool(options->threads, &s->threadpool, error);
+    status = threads_create_pool(options->threads, &s->host.threadpool, error);
     if (status == KILN_OK) {
+        s->host.threads = pthreadpool_get_threads_count(s->host.threadpool);
+        s->host.allocator = &s->allocator;
+        s->host.plan = &plan->view;
         status = make_calls(s, error);
     }
     if (status != KILN_OK) {
         kiln_session_destroy(s);
         return status;
     }
-    packed_save(plan, s->threadpool);
+    packed_save(plan, s->host.threadpool);
     *out_session = s;
     return KILN_OK;
 }
@@ -169,23 +88,20 @@ void kiln_session_destroy(kiln_session *s) {
     }
     const kiln_plan_view *v = &s->plan->view;
     for (size_t step = 0; s->calls != NULL && s->prepared != NULL && step < v->step_count; step++) {
-        const kernel *row = kernel_find(v->steps[step].kernel);
-        if (s->prepared[step] && row->release != NULL) {
-            row->release(&s->calls[step]);
-        }
+        release_step(s, step);
     }
     for (size_t t = 0; s->widened != NULL && t < v->tensor_count; t++) {
         session_free(s, s->widened[t].data, s->widened[t].bytes);
     }
-    free_bands(s);
+    session_free(s, s->bands, v->band_count * sizeof *s->bands);
     session_free(s, s->calls, v->step_count * sizeof *s->calls);
     session_free(s, s->operands, v->operand_count * sizeof *s->operands);
     session_free(s, s->prepared, v->step_count);
     session_free(s, s->widened, v->tensor_count * sizeof *s->widened);
     session_free(s, s->nanoseconds, v->step_count * sizeof *s->nanoseconds);
     session_free(s, s->arena, s->arena_room);
-    if (s->threadpool != NULL) {
-        pthreadpool_destroy(s->threadpool);
+    if (s->host.threadpool != NULL) {
+        pthreadpool_destroy(s->host.threadpool);
     }
     packed_leave(s->plan);
     kiln_allocator allocator = s->allocator;
@@ -260,34 +176,18 @@ static kiln_status bind_batch(kiln_session *s, uint32_t batch, kiln_error *error
     s->bound_batch = 0; /* until all steps agree */
     for (size_t step = 0; step < s->plan->view.step_count; step++) {
         kernel_call *call = &s->calls[step];
-        const kernel *row = kernel_find(call->step->kernel);
+        const kernel *kernel = call->kernel;
         if (band_of_step(&s->plan->view, step) != NULL) {
             continue; /* runs sample by sample */
         }
-        call->batch = batch;
-        kiln_status status = row->bind != NULL ? row->bind(call, error) : KILN_OK;
+        call->run.batch = batch;
+        kiln_status status = kernel->bind != NULL ? kernel->bind(call, error) : KILN_OK;
         if (status != KILN_OK) {
             return status;
         }
     }
     s->bound_batch = batch;
     return KILN_OK;
-}
-
-static uint64_t now(void) {
-    struct timespec time;
-    (void)clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
-kiln_status run_step(kiln_session *s, size_t step, kiln_error *error) {
-    kernel_call *call = &s->calls[step];
-    uint64_t begin = s->profile ? now() : 0;
-    kiln_status status = kernel_find(call->step->kernel)->run(call, error);
-    if (s->profile) {
-        s->nanoseconds[step] += now() - begin;
-    }
-    return status;
 }
 
 static kiln_status run_steps(kiln_session *s, kiln_error *error) {

@@ -2,7 +2,7 @@
  * given back once packed.
  */
 #include "runtime/kernels/xnnpack.h"
-#include "runtime/session.h"
+#include "runtime/session/session.h"
 
 #define XXH_INLINE_ALL
 #include <string.h>
@@ -51,7 +51,7 @@ static kiln_status widen(kiln_session *s, uint32_t tensor, kiln_error *error) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     widening job = {v, t, w->data};
-    pthreadpool_parallelize_1d_tile_1d(s->threadpool, widen_range, &job, count, WIDEN_TASK, 0);
+    pthreadpool_parallelize_1d_tile_1d(s->host.threadpool, widen_range, &job, count, WIDEN_TASK, 0);
     return KILN_OK;
 }
 
@@ -91,24 +91,18 @@ kiln_status load_constant(kiln_session *s, operand *o, bool as_stored, kiln_erro
     return KILN_OK;
 }
 
-kiln_status load_constants(kiln_session *s, kernel_call *call, kiln_error *error) {
-    const kernel *row = kernel_find(call->step->kernel);
-    bool packs = row->packs_weights != NULL && row->packs_weights(call);
+kiln_status load_constants(kiln_session *s, kernel_call *call, bool packs, kiln_error *error) {
+    const kernel *kernel = call->kernel;
     kiln_status status = KILN_OK;
     for (uint32_t k = 0; k < call->input_count && status == KILN_OK; k++) {
         if (call->inputs[k].constant && !(k == 1 && packs)) {
-            bool as_stored = k < 8 && (row->reads_f16 >> k & 1) != 0;
+            bool as_stored = k < 8 && (kernel->reads_f16 >> k & 1) != 0;
             status = load_constant(s, &call->inputs[k], as_stored, error);
             widened *w = &s->widened[call->inputs[k].record - s->plan->view.tensors];
-            w->kept = w->kept || !row->packs_constants;
+            w->kept = w->kept || !kernel->packs_constants;
         }
     }
     return status;
-}
-
-void kernel_read_constant(const kernel_call *call, const operand *o, size_t begin, size_t count,
-                          float *out) {
-    kiln_plan_widen(&call->session->plan->view, o->record, begin, count, out);
 }
 
 /* After packing, the plan's pages are not needed again: give them back, so that the weights are in

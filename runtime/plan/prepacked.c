@@ -1,4 +1,4 @@
-#include "runtime/prepacked.h"
+#include "runtime/plan/prepacked.h"
 #include "runtime/base/files.h"
 #include "runtime/ukernels/ukernels.h"
 #include <kiln/kiln.h>

@@ -3,8 +3,9 @@
 #ifndef KILN_RUNTIME_PACKED_H
 #define KILN_RUNTIME_PACKED_H
 
-#include "runtime/prepacked.h"
-#include "runtime/runtime.h"
+#include "runtime/kernels/kernel.h"
+#include "runtime/plan/plan.h"
+#include "runtime/plan/prepacked.h"
 
 #include <pthread.h>
 
@@ -39,6 +40,16 @@ typedef struct packed_store {
 kiln_status packed_create(const kiln_plan *plan, const char *path, packed_store **out_store,
                           kiln_error *error);
 void packed_destroy(packed_store *store); /* NULL is allowed */
+
+/* For step.c, between packed_enter and packed_leave: the entry of the call's weights in a form,
+ * ready (its data stays until packed_leave), or new (*out_mine), and then the caller's to load the
+ * weights for and to fill; NULL: out of memory. Others who claim it wait until it is settled. */
+packed *packed_claim(const kiln_plan *plan, const kernel_call *call, const packed_form *form,
+                     bool *out_mine);
+/* Fills it, unless the weights could not be loaded (`loaded` says why): then, or where it fails
+ * itself, the entry goes and those who wait try for themselves. */
+kiln_status packed_fill(const kiln_plan *plan, packed *entry, const kernel_call *call,
+                        const packed_form *form, kiln_status loaded, kiln_error *error);
 
 /* For session.c: around a session's life; and when all is packed, to keep it. */
 void packed_enter(const kiln_plan *plan);

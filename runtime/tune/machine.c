@@ -1,6 +1,6 @@
 /* The processor's peaks, measured: multiply-adds in registers, and reading from memory. */
-#include "runtime/runtime.h"
-#include "runtime/threads.h"
+#include "runtime/base/allocator.h"
+#include "runtime/session/threads.h"
 #include "runtime/ukernels/ukernels.h"
 #include <kiln/machine.h>
 

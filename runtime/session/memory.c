@@ -1,13 +1,12 @@
 /* How much memory sessions need besides weights. */
-#include "runtime/session.h"
+#include "runtime/session/session.h"
 
 #include <stdlib.h>
 
 #define SEARCH_WORK ((size_t)200000000) /* steps by storages: far more than any network has */
 
 size_t call_scratch(const kernel_call *call) {
-    const kernel *row = kernel_find(call->step->kernel);
-    return row->scratch != NULL ? row->scratch(call) : 0;
+    return call->kernel->scratch != NULL ? call->kernel->scratch(call) : 0;
 }
 
 typedef struct by_offset {
@@ -39,8 +38,8 @@ static uint64_t find_gap(const kiln_plan_view *v, const by_offset *sorted, uint3
 }
 
 /* Scratch is wanted by one step at a time, when much of the arena may be free. */
-kiln_status place_scratch(const kiln_plan *plan, kernel_call *calls, uint32_t batch,
-                          uint64_t *out_room, kiln_error *error) {
+kiln_status place_scratch(const kiln_plan *plan, const kernel_call *calls, uint32_t batch,
+                          uint64_t *out_offsets, uint64_t *out_room, kiln_error *error) {
     const kiln_plan_view *v = &plan->view;
     const kiln_allocator *a = &plan->allocator;
     size_t bytes = (v->storage_count + 1) * sizeof(by_offset);
@@ -57,20 +56,22 @@ kiln_status place_scratch(const kiln_plan *plan, kernel_call *calls, uint32_t ba
     for (uint32_t step = 0; step < v->step_count; step++) {
         uint64_t scratch = call_scratch(&calls[step]), arena = v->header->arena_bytes * batch;
         uint64_t at = search ? find_gap(v, sorted, batch, step, scratch) : arena;
-        calls[step].scratch_offset = at;
+        if (out_offsets != NULL) {
+            out_offsets[step] = at;
+        }
         *out_room = scratch > 0 && at + scratch > *out_room ? at + scratch : *out_room;
     }
     a->release(a->context, sorted, bytes);
     return KILN_OK;
 }
 
-static kiln_status add_up(const kiln_plan *plan, kernel_call *calls, uint32_t batch,
+static kiln_status add_up(const kiln_plan *plan, const kernel_call *calls, uint32_t batch,
                           kiln_memory_use *out, kiln_error *error) {
-    kiln_status status = place_scratch(plan, calls, batch, &out->total_bytes, error);
+    kiln_status status = place_scratch(plan, calls, batch, NULL, &out->total_bytes, error);
     out->scratch_bytes = out->total_bytes - out->arena_bytes;
     for (size_t step = 0; step < plan->view.step_count; step++) {
-        const kernel *row = kernel_find(plan->view.steps[step].kernel);
-        out->heap_bytes += row->heap != NULL ? row->heap(&calls[step]) : 0;
+        const kernel *kernel = calls[step].kernel;
+        out->heap_bytes += kernel->heap != NULL ? kernel->heap(&calls[step]) : 0;
     }
     out->total_bytes += out->heap_bytes;
     return status;
@@ -80,10 +81,9 @@ kiln_status kiln_plan_memory(const kiln_plan *plan, const kiln_session_options *
                              kiln_memory_use *out_use, kiln_error *error) {
     const kiln_plan_view *v = &plan->view;
     const kiln_allocator *a = &plan->allocator;
-    kiln_session_options defaults;
-    kiln_session_options_init(&defaults);
-    options = options != NULL ? options : &defaults;
-    uint32_t batch = options->max_batch == 0 ? 1 : options->max_batch;
+    uint32_t batch = options == NULL || options->max_batch == 0 ? 1 : options->max_batch;
+    const kernel_host host = {
+        .threads = options == NULL || options->threads == 0 ? 1 : options->threads, .allocator = a};
     size_t call_bytes = (v->step_count + 1) * sizeof(kernel_call);
     size_t operand_bytes = (v->operand_count + 1) * sizeof(operand);
     kernel_call *calls = a->allocate(a->context, call_bytes, 64);
@@ -93,12 +93,7 @@ kiln_status kiln_plan_memory(const kiln_plan *plan, const kiln_session_options *
                              : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     *out_use = (kiln_memory_use){.arena_bytes = v->header->arena_bytes * batch};
     if (status == KILN_OK) {
-        for (size_t step = 0; step < v->step_count; step++) {
-            call_describe(v, step, operands + v->steps[step].first_operand, &calls[step]);
-            calls[step].batch = calls[step].max_batch = batch;
-            calls[step].threads = options->threads == 0 ? 1 : options->threads;
-        }
-        describe_bands(v, calls, NULL);
+        describe_calls(v, &host, batch, operands, calls, NULL);
         status = add_up(plan, calls, batch, out_use, error);
     }
     if (calls != NULL) {

@@ -1,44 +1,8 @@
 /* Running bands: steps that compute some rows of their images at a time, one after the other,
  * stripe after stripe (band_next_stripe). */
-#include "runtime/session.h"
+#include "runtime/session/session.h"
 
 #include <string.h>
-
-struct session_band {
-    band_steps steps;
-};
-
-void describe_bands(const kiln_plan_view *v, kernel_call *calls, session_band *out_bands) {
-    for (size_t b = 0; b < v->band_count; b++) {
-        const kiln_plan_band *band = &v->bands[b];
-        session_band described;
-        uint32_t most[KILN_BAND_STEPS], held[KILN_BAND_STEPS];
-        uint32_t count = band->last_step - band->first_step + 1;
-        (void)band_describe(v, band, &described.steps);
-        band_measure(described.steps.each, count, band->rows, most, held);
-        for (uint32_t k = 0; k < count; k++) {
-            kernel_call *call = &calls[band->first_step + k];
-            call->batch = call->max_batch = 1;
-            call->end_row = most[k];
-        }
-        if (out_bands != NULL) {
-            out_bands[b] = described;
-        }
-    }
-}
-
-kiln_status prepare_bands(kiln_session *s, kiln_error *error) {
-    s->bands = session_allocate(s, s->plan->view.band_count * sizeof *s->bands);
-    if (s->bands == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    }
-    describe_bands(&s->plan->view, s->calls, s->bands);
-    return KILN_OK;
-}
-
-void free_bands(kiln_session *s) {
-    session_free(s, s->bands, s->plan->view.band_count * sizeof *s->bands);
-}
 
 /* Rolling rows are the same memory for each sample; all else lies sample after sample. */
 static void point_at_sample(kiln_session *s, kernel_call *call, uint32_t sample) {
@@ -89,8 +53,8 @@ static kiln_status run_stripe(kiln_session *s, const kiln_plan_band *band, uint3
         }
         kernel_call *call = &s->calls[step];
         slide(call, end, rows);
-        call->begin_row = rows->begin;
-        call->end_row = rows->end;
+        call->run.begin_row = rows->begin;
+        call->run.end_row = rows->end;
         kiln_status status = run_step(s, step, error);
         if (status != KILN_OK) {
             return status;
@@ -110,12 +74,11 @@ static void point_band(kiln_session *s, const kiln_plan_band *band, uint32_t sam
 
 kiln_status run_band(kiln_session *s, const kiln_plan_band *band, kiln_error *error) {
     const kiln_plan_view *v = &s->plan->view;
-    const band_step *steps = s->bands[band - v->bands].steps.each;
-    uint32_t count = band->last_step - band->first_step + 1;
+    const band_steps *steps = &s->bands[band - v->bands];
     for (uint32_t sample = 0; sample < s->batch; sample++) {
         stripe_rows rows[KILN_BAND_STEPS] = {{0}};
         point_band(s, band, sample);
-        while (band_next_stripe(steps, count, band->rows, rows)) {
+        while (band_next_stripe(steps->each, steps->count, band->rows, rows)) {
             kiln_status status = run_stripe(s, band, sample, rows, error);
             if (status != KILN_OK) {
                 return status;

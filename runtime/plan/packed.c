@@ -1,5 +1,4 @@
-#include "runtime/packed.h"
-#include "runtime/session.h"
+#include "runtime/plan/packed.h"
 
 #define XXH_INLINE_ALL
 #include <string.h>
@@ -157,8 +156,7 @@ static packed *find(const packed_store *store, uint64_t key, size_t bytes) {
     return entry;
 }
 
-/* The entry of a key, ready, or new and then the caller's to fill (*out_mine) and to settle. NULL:
- * out of memory. */
+/* The entry of a key when it is ready, or a new one (*out_mine). NULL: out of memory. */
 static packed *claim(packed_store *store, uint64_t key, size_t bytes, bool *out_mine) {
     (void)pthread_mutex_lock(&store->lock);
     packed *entry;
@@ -194,44 +192,37 @@ static void settle(packed_store *store, packed *entry, bool good) {
     (void)pthread_mutex_unlock(&store->lock);
 }
 
-static kiln_status fill(packed_store *store, kernel_call *call, const packed_form *form,
-                        packed *entry, kiln_error *error) {
-    entry->data =
-        prepacked_find(&store->file, entry->key, entry->bytes, store->check, call->threadpool);
-    if (entry->data != NULL) {
-        return KILN_OK;
-    }
-    kiln_status status = load_constant(call->session, &call->inputs[1], form->reads_f16, error);
-    if (status != KILN_OK) {
-        return status;
-    }
-    entry->owned = allocate(store, entry->bytes);
-    if (entry->owned == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "layer '%.80s': no memory for its weights",
-                         call->name);
-    }
-    form->fill(call, entry->owned);
-    entry->data = entry->owned;
-    return KILN_OK;
-}
-
-kiln_status kernel_pack(kernel_call *call, const packed_form *form, const float **out_packed,
-                        kiln_error *error) {
-    packed_store *store = store_of(call->session->plan);
-    bool mine;
-    packed *entry = claim(store, key_of(&call->inputs[1], form), form->bytes, &mine);
-    if (entry == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    }
-    if (mine) {
-        kiln_status status = fill(store, call, form, entry, error);
-        settle(store, entry, status == KILN_OK);
-        if (status != KILN_OK) {
-            return status;
+packed *packed_claim(const kiln_plan *plan, const kernel_call *call, const packed_form *form,
+                     bool *out_mine) {
+    packed_store *store = store_of(plan);
+    packed *entry = claim(store, key_of(&call->inputs[1], form), form->bytes, out_mine);
+    if (entry != NULL && *out_mine) {
+        entry->data = prepacked_find(&store->file, entry->key, entry->bytes, store->check,
+                                     call->host->threadpool);
+        if (entry->data != NULL) {
+            settle(store, entry, true);
+            *out_mine = false;
         }
     }
-    *out_packed = entry->data;
-    return KILN_OK;
+    return entry;
+}
+
+kiln_status packed_fill(const kiln_plan *plan, packed *entry, const kernel_call *call,
+                        const packed_form *form, kiln_status loaded, kiln_error *error) {
+    packed_store *store = store_of(plan);
+    kiln_status status = loaded;
+    if (status == KILN_OK) {
+        entry->data = entry->owned = allocate(store, entry->bytes);
+        status = entry->owned != NULL
+                     ? KILN_OK
+                     : kiln_fail(error, KILN_ERROR_MEMORY,
+                                 "layer '%.80s': no memory for its weights", call->name);
+    }
+    if (status == KILN_OK) {
+        form->fill(call, entry->owned);
+    }
+    settle(store, entry, status == KILN_OK);
+    return status;
 }
 
 /* ---- Keeping ------------------------------------------------------------------------------- */

@@ -1,15 +1,20 @@
-/* MATMUL of two run-time matrices with broadcast leading dims, plain C. Rows of the result are
- * accumulated over K with N innermost, which vectorises; four rows at a time share each row of b.
- */
+/* MATMUL of two run-time matrices with broadcast leading dims, on the micro-kernel of matrix
+ * products. A task packs a panel of b, some depth at a time, where its core's cache keeps it, and
+ * multiplies some rows of a by it. */
 #include "runtime/kernels/kernel.h"
+#include "runtime/ukernels/ukernels.h"
 
+#include <math.h>
 #include <string.h>
 
-#define ROWS 4
+#define DEPTH ((size_t)256)
+#define LEAST_ROWS ((size_t)32) /* of a task: packing is paid for by them */
+#define DEEP_ROWS ((size_t)64)  /* most of a task whose depth is more than DEPTH */
 
 typedef struct matmul_task {
     const kernel_call *call;
     size_t m, k, n;
+    size_t panels, chunks, rows; /* of a result matrix; chunks of rows */
     size_t a_strides[KILN_MAX_RANK], b_strides[KILN_MAX_RANK]; /* in matrices' elements */
 } matmul_task;
 
@@ -50,47 +55,95 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
     return sound ? KILN_OK : kernel_fail(call, error, "the matrices do not fit");
 }
 
-static void multiply_rows(const float *a, const float *b, float *y, size_t rows, size_t depth,
-                          size_t n) {
-    memset(y, 0, rows * n * sizeof *y);
+/* Some depth of up to nr columns of b. */
+static void pack(const float *b, size_t depth, size_t n, size_t columns, size_t nr, float *to) {
     for (size_t k = 0; k < depth; k++) {
-        const float *b_row = b + k * n;
-        for (size_t r = 0; r < rows; r++) {
-            float factor = a[r * depth + k];
-            float *y_row = y + r * n;
-            for (size_t c = 0; c < n; c++) {
-                y_row[c] += factor * b_row[c];
-            }
-        }
+        memcpy(to + k * nr, b + k * n, columns * sizeof *to);
+        memset(to + k * nr + columns, 0, (nr - columns) * sizeof *to);
     }
 }
 
-static void clamp_rows(const kiln_matmul_params *p, float *y, size_t count) {
-    for (size_t k = 0; k < count; k++) {
-        y[k] = y[k] < p->min ? p->min : y[k] > p->max ? p->max : y[k];
+/* y[rows][columns] = clamp(a b), a, b and y where they begin. */
+static void multiply(const matmul_task *task, const float *a, const float *b, float *y, size_t rows,
+                     size_t columns) {
+    static const float no_bias[GEMM_MAX_NR];
+    const kiln_matmul_params *p = task->call->params;
+    const ukernels *best = ukernels_best();
+    float panel[DEPTH * GEMM_MAX_NR];
+    gemm_epilogue epilogue = {.bias = no_bias, .min = p->min, .max = p->max};
+    pack(b, task->k, task->n, columns, best->nr, panel);
+    best->gemm(rows, columns, task->k, a, task->k, panel, y, task->n, &epilogue);
+}
+
+/* The same of more depth than a panel has: sums lie aside until they are whole, so that nothing is
+ * read of y, where other tasks write. */
+static void multiply_deep(const matmul_task *task, const float *a, const float *b, float *y,
+                          size_t rows, size_t columns) {
+    static const float no_bias[GEMM_MAX_NR];
+    const kiln_matmul_params *p = task->call->params;
+    const ukernels *best = ukernels_best();
+    float panel[DEPTH * GEMM_MAX_NR], sums[DEEP_ROWS * GEMM_MAX_NR] = {0};
+    size_t nr = best->nr;
+    for (size_t at = 0; at < task->k; at += DEPTH) {
+        size_t depth = task->k - at < DEPTH ? task->k - at : DEPTH;
+        bool last = at + depth == task->k;
+        gemm_epilogue epilogue = {.bias = no_bias,
+                                  .add = sums,
+                                  .add_stride = nr,
+                                  .min = last ? p->min : -INFINITY,
+                                  .max = last ? p->max : INFINITY};
+        pack(b + at * task->n, depth, task->n, columns, nr, panel);
+        best->gemm(rows, nr, depth, a + at, task->k, panel, sums, nr, &epilogue);
+    }
+    for (size_t row = 0; row < rows; row++) {
+        memcpy(y + row * task->n, sums + row * nr, columns * sizeof *y);
     }
 }
 
-/* Units: groups of ROWS rows of one result matrix. */
+/* Where matrices begin, in elements. */
+static void find_matrices(const matmul_task *task, size_t matrix, size_t *out_a, size_t *out_b) {
+    const operand *y = &task->call->outputs[0];
+    *out_a = *out_b = 0;
+    for (uint32_t k = y->rank - 2; k-- > 0;) {
+        size_t dim = k == 0 ? SIZE_MAX : y->dims[k];
+        *out_a += matrix % dim * task->a_strides[k];
+        *out_b += matrix % dim * task->b_strides[k];
+        matrix /= dim;
+    }
+}
+
+/* Units: panels of chunks of rows of result matrices. */
 static void matmul_units(void *context, size_t begin, size_t end) {
     const matmul_task *task = context;
     const kernel_call *call = task->call;
-    const operand *y = &call->outputs[0];
-    size_t groups = (task->m + ROWS - 1) / ROWS;
+    size_t nr = ukernels_best()->nr;
     for (size_t unit = begin; unit < end; unit++) {
-        size_t row = unit % groups * ROWS, matrix = unit / groups, rest = matrix;
-        size_t rows = task->m - row < ROWS ? task->m - row : ROWS, a_at = 0, b_at = 0;
-        for (uint32_t k = y->rank - 2; k-- > 0;) {
-            size_t dim = k == 0 ? SIZE_MAX : y->dims[k];
-            a_at += rest % dim * task->a_strides[k];
-            b_at += rest % dim * task->b_strides[k];
-            rest /= dim;
-        }
-        float *out = (float *)y->data + (matrix * task->m + row) * task->n;
-        multiply_rows((const float *)call->inputs[0].data + a_at + row * task->k,
-                      (const float *)call->inputs[1].data + b_at, out, rows, task->k, task->n);
-        clamp_rows(call->params, out, rows * task->n);
+        size_t column = unit % task->panels * nr, chunk = unit / task->panels % task->chunks;
+        size_t matrix = unit / task->panels / task->chunks, row = chunk * task->rows, a_at, b_at;
+        size_t rows = task->m - row < task->rows ? task->m - row : task->rows;
+        find_matrices(task, matrix, &a_at, &b_at);
+        const float *a = (const float *)call->inputs[0].data + a_at + row * task->k;
+        const float *b = (const float *)call->inputs[1].data + b_at + column;
+        float *to = (float *)call->outputs[0].data + (matrix * task->m + row) * task->n + column;
+        size_t columns = task->n - column < nr ? task->n - column : nr;
+        (task->k > DEPTH ? multiply_deep : multiply)(task, a, b, to, rows, columns);
     }
+}
+
+static size_t round_up_ratio(size_t a, size_t b) {
+    return (a + b - 1) / b;
+}
+
+/* A few tasks for each thread, if there are rows enough. */
+static void split(matmul_task *task, size_t matrices) {
+    task->panels = round_up_ratio(task->n, ukernels_best()->nr);
+    size_t chunks = 1 + 4 * task->call->host->threads / (matrices * task->panels + 1);
+    size_t most = round_up_ratio(task->m, LEAST_ROWS);
+    task->rows = round_up_ratio(task->m, chunks < most ? chunks : most);
+    if (task->k > DEPTH && task->rows > DEEP_ROWS) {
+        task->rows = DEEP_ROWS;
+    }
+    task->chunks = round_up_ratio(task->m, task->rows);
 }
 
 static kiln_status run(kernel_call *call, kiln_error *error) {
@@ -101,8 +154,10 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)lead_strides(b, y, task.b_strides);
     task.m = y->rank == 2 ? operand_dim(y, 0, call->run.batch) : y->dims[y->rank - 2];
     size_t matrices = operand_rows(y, call->run.batch) / task.m;
-    size_t units = matrices * ((task.m + ROWS - 1) / ROWS);
-    kernel_parallel(call, units, 1 + 16384 / (task.k * task.n), &task, matmul_units);
+    split(&task, matrices);
+    size_t operations = task.rows * task.k * ukernels_best()->nr;
+    kernel_parallel(call, matrices * task.panels * task.chunks, 1 + 65536 / (operations + 1), &task,
+                    matmul_units);
     return KILN_OK;
 }
 

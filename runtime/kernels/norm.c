@@ -1,5 +1,6 @@
 /* INSTANCE_NORM, LAYER_NORM, LP_NORM, LRN, plain C with double accumulators. */
 #include "runtime/kernels/axis.h"
+#include "runtime/ukernels/ukernels.h"
 
 #include <math.h>
 
@@ -101,34 +102,26 @@ static kiln_status check_layer(const kernel_call *call, kiln_error *error) {
     return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
 }
 
+/* The variance is that of what is left when the mean is taken out, so that nothing cancels. */
 static void layer_range(void *context, size_t begin, size_t end) {
     const kernel_call *call = context;
     const kiln_layer_norm_params *p = call->params;
+    const reduce_ukernels *ukernels = ukernels_best()->reduce;
     size_t size = normalized_size(call);
     const float *scale = call->inputs[1].data;
     const float *bias = optional_data(call->inputs, call->input_count, 2);
     for (size_t r = begin; r < end; r++) {
         const float *from = (const float *)call->inputs[0].data + r * size;
         float *to = (float *)call->outputs[0].data + r * size;
-        double sum = 0.0, squares = 0.0;
-        for (size_t k = 0; k < size; k++) {
-            sum += (double)from[k];
-        }
-        double mean = sum / (double)size;
-        for (size_t k = 0; k < size; k++) {
-            double d = (double)from[k] - mean;
-            squares += d * d;
-        }
-        double inverse = 1.0 / sqrt(squares / (double)size + (double)p->epsilon);
-        for (size_t k = 0; k < size; k++) {
-            double value = ((double)from[k] - mean) * inverse * (double)scale[k];
-            to[k] = (float)(bias != NULL ? value + (double)bias[k] : value);
-        }
+        float mean = (float)(ukernels->along[REDUCE_SUM](from, size, 0) / (double)size);
+        double squares = ukernels->along[REDUCE_SUM_SQUARES](from, size, mean);
+        float inverse = (float)(1.0 / sqrt(squares / (double)size + (double)p->epsilon));
+        ukernels->normalize(from, size, mean, inverse, scale, bias, to);
         if (call->output_count > 1 && operand_present(&call->outputs[1])) {
-            ((float *)call->outputs[1].data)[r] = (float)mean;
+            ((float *)call->outputs[1].data)[r] = mean;
         }
         if (call->output_count > 2 && operand_present(&call->outputs[2])) {
-            ((float *)call->outputs[2].data)[r] = (float)inverse;
+            ((float *)call->outputs[2].data)[r] = inverse;
         }
     }
 }

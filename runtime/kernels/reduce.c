@@ -1,8 +1,11 @@
-/* REDUCE over any set of dims, plain C, accumulating in double (integers in 64 bits, wrapping). */
+/* REDUCE over any set of dims: micro-kernels along a dim that goes, or across it where the last dim
+ * is kept; products, log-sum-exp and integers (64 bits, wrapping) in plain C. */
 #include "runtime/kernels/kernel.h"
+#include "runtime/ukernels/ukernels.h"
 
 #include <math.h>
 
+/* Dims, innermost first; neighbours that are kept alike, or go alike, are one. */
 typedef struct reduce_task {
     const kernel_call *call;
     uint32_t kept_rank, gone_rank;
@@ -15,18 +18,26 @@ static size_t split_dims(const kernel_call *call, reduce_task *task) {
     const kiln_reduce_params *p = call->params;
     const operand *x = &call->inputs[0];
     size_t stride = 1, kept = 1;
+    int before = -1; /* the inner neighbour: 1 if it goes, 0 if it is kept */
     *task = (reduce_task){.call = call, .gone_count = 1};
     for (uint32_t k = x->rank; k-- > 0;) {
-        if ((p->mask >> k & 1) != 0) {
-            task->gone_dims[task->gone_rank] = x->dims[k];
-            task->gone_strides[task->gone_rank++] = stride;
-            task->gone_count *= x->dims[k];
-        } else {
-            task->kept_dims[task->kept_rank] = x->dims[k];
-            task->kept_strides[task->kept_rank++] = stride;
-            kept *= x->dims[k];
+        size_t dim = x->dims[k];
+        if (dim == 1 && !(k == 0 && x->batched)) {
+            continue;
         }
-        stride *= x->dims[k];
+        int goes = (int)(p->mask >> k & 1);
+        size_t *dims = goes ? task->gone_dims : task->kept_dims;
+        size_t *strides = goes ? task->gone_strides : task->kept_strides;
+        uint32_t *rank = goes ? &task->gone_rank : &task->kept_rank;
+        if (goes == before) {
+            dims[*rank - 1] *= dim;
+        } else {
+            dims[*rank] = dim;
+            strides[(*rank)++] = stride;
+        }
+        *(goes ? &task->gone_count : &kept) *= dim;
+        stride *= dim;
+        before = goes;
     }
     return kept;
 }
@@ -115,7 +126,20 @@ static double log_sum_exp(const reduce_task *task, const float *x, double larges
     return largest + log(sum);
 }
 
-static float reduce_floats(const reduce_task *task, const float *x) {
+static float finish(const reduce_task *task, double sum) {
+    const kiln_reduce_params *p = task->call->params;
+    if (p->op == KILN_REDUCE_MEAN) {
+        sum /= (double)task->gone_count;
+    } else if (p->op == KILN_REDUCE_L2) {
+        sum = sqrt(sum);
+    } else if (p->op == KILN_REDUCE_LOG_SUM) {
+        sum = log(sum);
+    }
+    float value = (float)sum;
+    return value < p->min ? p->min : value > p->max ? p->max : value;
+}
+
+static float reduce_plainly(const reduce_task *task, const float *x) {
     const kiln_reduce_params *p = task->call->params;
     double sum = start_of(p->op);
     for (size_t k = 0; k < task->gone_count; k++) {
@@ -123,17 +147,58 @@ static float reduce_floats(const reduce_task *task, const float *x) {
             p->op, sum,
             (double)x[offset_of(task->gone_dims, task->gone_strides, task->gone_rank, k, false)]);
     }
-    if (p->op == KILN_REDUCE_MEAN) {
-        sum /= (double)task->gone_count;
-    } else if (p->op == KILN_REDUCE_L2) {
-        sum = sqrt(sum);
-    } else if (p->op == KILN_REDUCE_LOG_SUM) {
-        sum = log(sum);
-    } else if (p->op == KILN_REDUCE_LOG_SUM_EXP) {
-        sum = log_sum_exp(task, x, sum);
+    return finish(task, p->op == KILN_REDUCE_LOG_SUM_EXP ? log_sum_exp(task, x, sum) : sum);
+}
+
+/* 1 + the micro-kernels' number. */
+static const uint8_t in_ukernels[KILN_REDUCE_COUNT] = {
+    [KILN_REDUCE_SUM] = 1 + REDUCE_SUM,
+    [KILN_REDUCE_MEAN] = 1 + REDUCE_SUM,
+    [KILN_REDUCE_MAX] = 1 + REDUCE_MAX,
+    [KILN_REDUCE_MIN] = 1 + REDUCE_MIN,
+    [KILN_REDUCE_L1] = 1 + REDUCE_SUM_ABS,
+    [KILN_REDUCE_L2] = 1 + REDUCE_SUM_SQUARES,
+    [KILN_REDUCE_SUM_SQUARE] = 1 + REDUCE_SUM_SQUARES,
+    [KILN_REDUCE_LOG_SUM] = 1 + REDUCE_SUM,
+};
+
+/* The k-th run, or stack of rows, of those that a result is made of. */
+static size_t outer_offset(const reduce_task *task, size_t k) {
+    return task->gone_rank == 0 ? 0
+                                : offset_of(task->gone_dims + 1, task->gone_strides + 1,
+                                            task->gone_rank - 1, k, false);
+}
+
+/* A result whose elements lie in runs. */
+static float reduce_runs(const reduce_task *task, size_t in_ukernel, const float *x) {
+    const kiln_reduce_params *p = task->call->params;
+    size_t length = task->gone_dims[0];
+    double sum = start_of(p->op);
+    for (size_t k = 0; k < task->gone_count / length; k++) {
+        double part =
+            ukernels_best()->reduce->along[in_ukernel](x + outer_offset(task, k), length, 0);
+        bool extreme = in_ukernel == REDUCE_MAX || in_ukernel == REDUCE_MIN;
+        sum = extreme ? step_double(p->op, sum, part) : sum + part;
     }
-    float value = (float)sum;
-    return value < p->min ? p->min : value > p->max ? p->max : value;
+    return finish(task, sum);
+}
+
+/* Results that lie side by side, as what each is made of does. */
+static void reduce_columns(const reduce_task *task, size_t in_ukernel, const float *x, float *y,
+                           size_t count) {
+    const kiln_reduce_params *p = task->call->params;
+    size_t rows = task->gone_rank > 0 ? task->gone_dims[0] : 1;
+    size_t stride = task->gone_rank > 0 ? task->gone_strides[0] : 0;
+    for (size_t c = 0; c < count; c++) {
+        y[c] = (float)start_of(p->op);
+    }
+    for (size_t k = 0; k < task->gone_count / rows; k++) {
+        ukernels_best()->reduce->across[in_ukernel](x + outer_offset(task, k), rows, stride, count,
+                                                    y);
+    }
+    for (size_t c = 0; c < count; c++) {
+        y[c] = finish(task, (double)y[c]);
+    }
 }
 
 static int64_t reduce_integers(const reduce_task *task, const int64_t *x) {
@@ -152,16 +217,41 @@ static int64_t reduce_integers(const reduce_task *task, const int64_t *x) {
     return p->op == KILN_REDUCE_L2 ? (int64_t)sqrt((double)sum) : sum;
 }
 
+static size_t start_of_result(const reduce_task *task, size_t k) {
+    return offset_of(task->kept_dims, task->kept_strides, task->kept_rank, k,
+                     task->call->inputs[0].batched);
+}
+
 static void reduce_range(void *context, size_t begin, size_t end) {
     const reduce_task *task = context;
     const operand *x = &task->call->inputs[0], *y = &task->call->outputs[0];
-    bool batched = x->batched;
     for (size_t k = begin; k < end; k++) {
-        size_t at = offset_of(task->kept_dims, task->kept_strides, task->kept_rank, k, batched);
+        size_t at = start_of_result(task, k);
         if (x->dtype == KILN_F32) {
-            ((float *)y->data)[k] = reduce_floats(task, (const float *)x->data + at);
+            ((float *)y->data)[k] = reduce_plainly(task, (const float *)x->data + at);
         } else {
             ((int64_t *)y->data)[k] = reduce_integers(task, (const int64_t *)x->data + at);
+        }
+    }
+}
+
+static void reduce_in_ukernels(void *context, size_t begin, size_t end) {
+    const reduce_task *task = context;
+    const kiln_reduce_params *p = task->call->params;
+    const operand *x = &task->call->inputs[0];
+    size_t in_ukernel = (size_t)in_ukernels[p->op] - 1, count;
+    bool runs = task->gone_rank > 0 && task->gone_strides[0] == 1;
+    bool open_ended = x->batched && task->kept_rank == 1;
+    size_t inner = open_ended ? SIZE_MAX : task->kept_rank > 0 ? task->kept_dims[0] : 1;
+    for (size_t k = begin; k < end; k += count) {
+        const float *from = (const float *)x->data + start_of_result(task, k);
+        float *to = (float *)task->call->outputs[0].data + k;
+        count = runs ? 1 : inner - k % inner;
+        count = count < end - k ? count : end - k;
+        if (runs) {
+            *to = reduce_runs(task, in_ukernel, from);
+        } else {
+            reduce_columns(task, in_ukernel, from, to, count);
         }
     }
 }
@@ -170,7 +260,11 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     reduce_task task;
     size_t kept = split_dims(call, &task) * (call->inputs[0].batched ? call->run.batch : 1);
-    kernel_parallel(call, kept, 1 + 4096 / task.gone_count, &task, reduce_range);
+    const kiln_reduce_params *p = call->params;
+    bool vectors = call->inputs[0].dtype == KILN_F32 && in_ukernels[p->op] != 0;
+    size_t grain = 1 + 4096 / task.gone_count;
+    kernel_parallel(call, kept, vectors && grain < 64 ? 64 : grain, &task,
+                    vectors ? reduce_in_ukernels : reduce_range);
     return KILN_OK;
 }
 

@@ -153,14 +153,6 @@ kiln_status xnnpack_run_product(void *operator_, size_t m, const float *a, float
                          error);
 }
 
-kiln_status xnnpack_create_softmax(kernel_call *call, kiln_error *error) {
-    const operand *x = &call->inputs[0], *y = &call->outputs[0];
-    xnn_operator_t op = NULL;
-    enum xnn_status status =
-        xnn_create_softmax_nc_f32(x->row, x->row_stride, y->row_stride, 0, &op);
-    return created(call, status, op, error);
-}
-
 kiln_status xnnpack_create_prelu(kernel_call *call, kiln_error *error) {
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
     xnn_operator_t op = NULL;
@@ -169,14 +161,10 @@ kiln_status xnnpack_create_prelu(kernel_call *call, kiln_error *error) {
     return created(call, status, op, error);
 }
 
-typedef enum xnn_status setup_rows(xnn_operator_t op, size_t rows, const float *input,
-                                   float *output, pthreadpool_t threadpool);
-
 kiln_status xnnpack_setup_rows(kernel_call *call, kiln_error *error) {
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
     size_t rows = operand_rows(x, call->run.batch);
-    setup_rows *setup = call->step->kernel == KILN_KERNEL_SOFTMAX ? xnn_setup_softmax_nc_f32
-                                                                  : xnn_setup_prelu_nc_f32;
-    return check(call, setup(call->state, rows, x->data, y->data, call->host->threadpool),
-                 "set up the operator", error);
+    return check(
+        call, xnn_setup_prelu_nc_f32(call->state, rows, x->data, y->data, call->host->threadpool),
+        "set up the operator", error);
 }

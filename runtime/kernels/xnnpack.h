@@ -28,10 +28,9 @@ void xnnpack_delete(void *operator_);
 kiln_status xnnpack_create_resize_bilinear(kernel_call *call, kiln_resize_mode mode,
                                            kiln_error *error);
 kiln_status xnnpack_setup_resize_bilinear(kernel_call *call, kiln_error *error);
-kiln_status xnnpack_create_softmax(kernel_call *call, kiln_error *error);
 kiln_status xnnpack_create_prelu(kernel_call *call, kiln_error *error);
 
-/* Row-wise operators (softmax, PReLU): input 0's rows to output 0's. */
+/* Row-wise operators (PReLU): input 0's rows to output 0's. */
 kiln_status xnnpack_setup_rows(kernel_call *call, kiln_error *error);
 
 /* y[m][n] = sum over k of a[m][k] b: outside of plans, for training. b lies as [n][k] or, with

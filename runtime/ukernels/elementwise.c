@@ -1,8 +1,6 @@
 /* Functions of two elements. Nothing is read past an operand's end: it may be that of a file. */
 #include "runtime/ukernels/vector.h"
 
-#include <float.h>
-
 #define WIDTH ((size_t)VECTOR_WIDTH)
 
 INLINE mask is_number(vector v) {
@@ -56,23 +54,6 @@ INLINE void binary(elementwise_binary op, bool a_single, bool b_single,
     }
 }
 
-/* Not "< INFINITY", of which clang 14 makes |x| < INFINITY for SSE. */
-static bool wild(const float *x, size_t count) {
-    mask tame = (mask){0} - 1;
-    size_t k = 0;
-    for (; k + 2 * WIDTH <= count; k += 2 * WIDTH) {
-        tame &= (load(x + k) <= all(FLT_MAX)) & (load(x + k + WIDTH) <= all(FLT_MAX));
-    }
-    for (; k < count; k += WIDTH) {
-        tame &= load_some(x + k, count - k) <= all(FLT_MAX);
-    }
-    int32_t some = -1;
-    for (size_t l = 0; l < WIDTH; l++) {
-        some &= tame[l];
-    }
-    return some == 0;
-}
-
 /* Known when compiled, the steps cost no branch in the loop. */
 #define BINARY(name, op)                                                                           \
     static void name(const elementwise_rows *r) {                                                  \
@@ -95,5 +76,4 @@ BINARY(prelu_row, ELEMENTWISE_PRELU)
 const elementwise_ukernels UKERNEL(elementwise) = {
     .binary = {add_row, subtract_row, multiply_row, divide_row, minimum_row, maximum_row,
                prelu_row},
-    .wild = wild,
 };

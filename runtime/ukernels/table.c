@@ -15,4 +15,6 @@ const ukernels UKERNEL(table) = {
     .dense = &UKERNEL(dense),
     .elementwise = &UKERNEL(elementwise),
     .unary = UKERNEL(unary),
+    .reduce = &UKERNEL(reduce),
+    .softmax = &UKERNEL(softmax),
 };

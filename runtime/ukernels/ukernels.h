@@ -162,9 +162,34 @@ typedef struct elementwise_rows {
 
 typedef struct elementwise_ukernels {
     void (*binary[ELEMENTWISE_BINARY])(const elementwise_rows *rows);
-    /* Is something NaN, or +infinity? */
-    bool (*wild)(const float *x, size_t count);
 } elementwise_ukernels;
+
+/* Reductions; a NaN gives NaN. */
+typedef enum reduce_op {
+    REDUCE_SUM = 0,
+    REDUCE_SUM_ABS,
+    REDUCE_SUM_SQUARES,
+    REDUCE_MAX, /* -infinity of nothing */
+    REDUCE_MIN,
+    REDUCE_OPS
+} reduce_op;
+
+typedef struct reduce_ukernels {
+    /* Of x[count] - shift; MAX and MIN leave shift out. */
+    double (*along[REDUCE_OPS])(const float *x, size_t count, float shift);
+    /* y[count], and x's rows, `stride` floats apart, joined to it. */
+    void (*across[REDUCE_OPS])(const float *x, size_t rows, size_t stride, size_t count, float *y);
+    /* y = (x - mean) factor scale[count] + bias[count]; bias may be NULL, y may be x. */
+    void (*normalize)(const float *x, size_t count, float mean, float factor, const float *scale,
+                      const float *bias, float *y);
+} reduce_ukernels;
+
+/* [1]: its logarithm. y may be x. Columns lie side by side, their elements `stride` floats apart.
+ */
+typedef struct softmax_ukernels {
+    void (*row[2])(const float *x, size_t count, float *y);
+    void (*columns[2])(const float *x, size_t size, size_t stride, size_t columns, float *y);
+} softmax_ukernels;
 
 /* What is done to the sums of a matrix product before they are stored: clamp(sum + bias + add). */
 typedef struct gemm_epilogue {
@@ -195,6 +220,8 @@ typedef struct ukernels {
     const dense_ukernels *dense;
     const elementwise_ukernels *elementwise;
     unary_ukernel *const *unary; /* [UNARY_FUNCTIONS] */
+    const reduce_ukernels *reduce;
+    const softmax_ukernels *softmax;
 } ukernels;
 
 /* How many of `left` rows the next tile of up to mr takes: as few tiles as there can be, the last

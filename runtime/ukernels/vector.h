@@ -56,5 +56,7 @@ extern const peak_ukernels UKERNEL(peak);
 extern const dense_ukernels UKERNEL(dense);
 extern const elementwise_ukernels UKERNEL(elementwise);
 extern unary_ukernel *const UKERNEL(unary)[UNARY_FUNCTIONS];
+extern const reduce_ukernels UKERNEL(reduce);
+extern const softmax_ukernels UKERNEL(softmax);
 
 #endif

@@ -39,6 +39,36 @@ START_TEST(runs_elementwise_operators) {
 }
 END_TEST
 
+/* Shapes that take each way through the kernels: more depth, rows and columns than a panel has,
+ * reductions along runs, across rows and of both at once. */
+static const operator_case products[] = {
+    {"MatMul", "", {"f N 70 300 from -1 to 1", "f N 300 45 from -1 to 1"}},
+    {"MatMul", "", {"f N 3 9 16 from -1 to 1", "f N 3 16 9 from -1 to 1"}},
+    {"MatMul", "", {"f N 2 65 33 from -1 to 1", "f N 1 33 70 from -1 to 1"}},
+    {"MatMul", "", {"f 5 600 from -1 to 1", "f N 600 3 from -1 to 1"}},
+    {"MatMul", "", {"f N 1 257 from -1 to 1", "f N 257 1 from -1 to 1"}},
+    {"Softmax", "axis=-1", {"f N 3 37 from -9 to 9"}},
+    {"Softmax", "axis=1", {"f N 3 37 from -9 to 9"}},
+    {"LogSoftmax", "axis=-1", {"f N 3 37 from -9 to 9"}},
+    {"LogSoftmax", "axis=2", {"f N 3 7 37 from -9 to 9"}},
+    {"ReduceSum", "axes=1,", {"f N 70 37 from -1 to 3"}},
+    {"ReduceMean", "axes=2,3", {"f N 3 9 37 from -1 to 3"}},
+    {"ReduceL2", "axes=1,3", {"f N 3 9 37 from -1 to 3"}},
+    {"ReduceL1", "axes=1,2", {"f N 3 9 37 from -1 to 3"}},
+    {"ReduceMax", "axes=1,3", {"f N 3 9 37 5 from -1 to 3"}},
+    {"ReduceMin", "axes=2,", {"f N 3 9 37 from -1 to 3"}},
+    {"ReduceSumSquare", "axes=3,", {"f N 3 9 1 from -1 to 3"}},
+    {"ReduceProd", "axes=1,3", {"f N 3 2 4 from 0.5 to 1.5"}},
+    {"ReduceLogSum", "axes=2,", {"f N 3 9 4 from 1 to 3"}},
+    {"ReduceLogSumExp", "axes=1,", {"f N 5 37 from -1 to 3"}},
+    {"ReduceMean", "axes=0,2 @fixed=1", {"f N 3 9 4 from 1 to 3"}},
+};
+
+START_TEST(runs_products_and_reductions) {
+    case_check(&products[_i], case_folder);
+}
+END_TEST
+
 static const operator_case expanded[] = {
     {"GroupNormalization",
      "@opset=18 num_groups=2",
@@ -338,6 +368,7 @@ END_TEST
 int main(void) {
     const suite_test tests[] = {
         EACH("elementwise", runs_elementwise_operators, elementwise),
+        EACH("products", runs_products_and_reductions, products),
         EACH("expanded", runs_what_is_said_in_other_operators, expanded),
         EACH("indexed", runs_what_takes_indices, indexed),
         EACH("sampling", runs_what_samples_pictures, sampling),

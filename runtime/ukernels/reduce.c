@@ -1,0 +1,140 @@
+/* Reductions of rows, along them and across. Sums are of blocks first, so that rounding grows with
+ * a block's length and with their number, not with the product of both. */
+#include "runtime/ukernels/vector.h"
+
+#include <math.h>
+
+#define WIDTH ((size_t)VECTOR_WIDTH)
+#define BLOCK ((size_t)4096)    /* floats of a row */
+#define BLOCK_ROWS ((size_t)64) /* rows, across them */
+
+INLINE vector first_of(reduce_op op) {
+    return op == REDUCE_MAX ? all(-INFINITY) : op == REDUCE_MIN ? all(INFINITY) : all(0);
+}
+
+/* A NaN stays: no comparison with it holds. */
+INLINE vector join(reduce_op op, vector sum, vector v) {
+    switch (op) {
+    case REDUCE_MAX:
+        return choose(v <= sum, sum, choose(sum != sum, sum, v));
+    case REDUCE_MIN:
+        return choose(v >= sum, sum, choose(sum != sum, sum, v));
+    default:
+        return sum + v;
+    }
+}
+
+INLINE vector term(reduce_op op, vector x, vector shift) {
+    vector v = x - shift;
+    switch (op) {
+    case REDUCE_SUM:
+        return v;
+    case REDUCE_SUM_ABS:
+        return (vector)((mask)v & INT32_MAX);
+    case REDUCE_SUM_SQUARES:
+        return v * v;
+    default:
+        return x;
+    }
+}
+
+/* One element of all of a vector. */
+INLINE float across(reduce_op op, vector v) {
+    float lanes[VECTOR_WIDTH];
+    store(lanes, v);
+    UNROLL for (size_t half = WIDTH / 2; half > 0; half /= 2) {
+        UNROLL for (size_t l = 0; l < half; l++) {
+            float a = lanes[l], b = lanes[l + half];
+            bool second = op == REDUCE_MAX ? !(b <= a) : !(b >= a);
+            lanes[l] = op <= REDUCE_SUM_SQUARES ? a + b : second && a == a ? b : a;
+        }
+    }
+    return lanes[0];
+}
+
+/* Where a vector is not whole, what is missing does not count. */
+INLINE vector tail_of(reduce_op op, const float *x, size_t count, vector shift) {
+    float padded[VECTOR_WIDTH];
+    store(padded, op <= REDUCE_SUM_SQUARES ? shift : first_of(op));
+    memcpy(padded, x, count * sizeof *x);
+    return term(op, load(padded), shift);
+}
+
+INLINE float block(reduce_op op, const float *x, size_t count, vector shift) {
+    vector sums[4] = {first_of(op), first_of(op), first_of(op), first_of(op)};
+    size_t k = 0;
+    for (; k + 4 * WIDTH <= count; k += 4 * WIDTH) {
+        UNROLL for (size_t s = 0; s < 4; s++) {
+            sums[s] = join(op, sums[s], term(op, load(x + k + s * WIDTH), shift));
+        }
+    }
+    for (; k + WIDTH <= count; k += WIDTH) {
+        sums[0] = join(op, sums[0], term(op, load(x + k), shift));
+    }
+    if (k < count) {
+        sums[1] = join(op, sums[1], tail_of(op, x + k, count - k, shift));
+    }
+    return across(op, join(op, join(op, sums[0], sums[1]), join(op, sums[2], sums[3])));
+}
+
+INLINE double along(reduce_op op, const float *x, size_t count, float shift) {
+    double sum = (double)first_of(op)[0];
+    for (size_t k = 0; k < count; k += BLOCK) {
+        size_t some = count - k < BLOCK ? count - k : BLOCK;
+        double v = (double)block(op, x + k, some, all(shift));
+        if (op <= REDUCE_SUM_SQUARES) {
+            sum += v;
+        } else if (sum == sum) {
+            bool stays = op == REDUCE_MAX ? v <= sum : v >= sum;
+            sum = stays ? sum : v;
+        }
+    }
+    return sum;
+}
+
+INLINE void across_rows(reduce_op op, const float *x, size_t rows, size_t stride, size_t count,
+                        float *y) {
+    for (size_t c = 0; c < count; c += WIDTH) {
+        size_t left = count - c;
+        for (size_t first = 0; first < rows; first += BLOCK_ROWS) {
+            size_t end = rows - first < BLOCK_ROWS ? rows : first + BLOCK_ROWS;
+            vector sum = first_of(op);
+            for (size_t r = first; r < end; r++) {
+                sum = join(op, sum, term(op, load_some(x + r * stride + c, left), all(0)));
+            }
+            store_some(y + c, join(op, load_some(y + c, left), sum), left);
+        }
+    }
+}
+
+#define REDUCTION(name, op)                                                                        \
+    static double name##_along(const float *x, size_t count, float shift) {                        \
+        return along(op, x, count, shift);                                                         \
+    }                                                                                              \
+    static void name##_across(const float *x, size_t rows, size_t stride, size_t count,            \
+                              float *y) {                                                          \
+        across_rows(op, x, rows, stride, count, y);                                                \
+    }
+REDUCTION(sum, REDUCE_SUM)
+REDUCTION(sum_abs, REDUCE_SUM_ABS)
+REDUCTION(sum_squares, REDUCE_SUM_SQUARES)
+REDUCTION(max, REDUCE_MAX)
+REDUCTION(min, REDUCE_MIN)
+
+/* Rows of statistics known: y = (x - mean) factor scale + bias. */
+static void normalize(const float *x, size_t count, float mean, float factor, const float *scale,
+                      const float *bias, float *y) {
+    const vector m = all(mean), f = all(factor);
+    for (size_t k = 0; k < count; k += WIDTH) {
+        size_t left = count - k;
+        vector v = (load_some(x + k, left) - m) * f * load_some(scale + k, left);
+        v += bias != NULL ? load_some(bias + k, left) : all(0);
+        store_some(y + k, v, left);
+    }
+}
+
+const reduce_ukernels UKERNEL(reduce) = {
+    .along = {sum_along, sum_abs_along, sum_squares_along, max_along, min_along},
+    .across = {sum_across, sum_abs_across, sum_squares_across, max_across, min_across},
+    .normalize = normalize,
+};

@@ -23,10 +23,12 @@
 extern "C" {
 #endif
 
-#define KILN_PLAN_MAGIC "KILNPLAN" /* 8 bytes, no terminator */
-#define KILN_PLAN_VERSION 2u
-#define KILN_PLAN_NONE UINT32_MAX /* an absent operand */
-#define KILN_PLAN_ALIGNMENT 4u    /* of a plan inside a file or in memory */
+#define KILN_PLAN_MAGIC "KILNPLAN"  /* 8 bytes, no terminator */
+#define KILN_PLAN_VERSION 2u        /* what is written; read is the one before, too */
+#define KILN_PLAN_VERSION_BEFORE 1u /* had no BANDS */
+#define KILN_PLAN_TAG 8u            /* bytes of an optional section's name */
+#define KILN_PLAN_NONE UINT32_MAX   /* an absent operand */
+#define KILN_PLAN_ALIGNMENT 4u      /* of a plan inside a file or in memory */
 #define KILN_PLAN_WEIGHT_ALIGNMENT 64u
 #define KILN_PLAN_SECTION_ALIGNMENT 64u
 #define KILN_PLAN_PAGE_ALIGNMENT 16384u /* of the weights section: the largest page size in use */
@@ -66,10 +68,20 @@ typedef struct kiln_plan_header {
     uint64_t lower_bound_bytes;
     uint64_t no_reuse_bytes;
     uint32_t batchable; /* 1: the batch is the session's choice */
-    uint32_t reserved;
+    uint32_t optional_count;
     kiln_plan_section sections[KILN_SECTION_COUNT];
     uint64_t checksum; /* XXH3-64 of all header bytes before this field */
 } kiln_plan_header;
+
+/* An optional section: this record, then its content. The first one lies at the first multiple of
+ * 64 behind BANDS, each further one at the first behind the one before. A reader passes over those
+ * that it does not know, and a writer that changes a plan takes them along. */
+typedef struct kiln_plan_optional {
+    char tag[KILN_PLAN_TAG];  /* what it is, zero-padded; each at most once in a plan */
+    uint64_t bytes;           /* of the content */
+    uint64_t checksum;        /* XXH3-64 of the content */
+    uint64_t record_checksum; /* XXH3-64 of the bytes of the record before this field */
+} kiln_plan_optional;
 
 /* A block of the arena and the steps (inclusive) during which it is in use. Two storages whose step
  * ranges intersect do not overlap. */
@@ -172,13 +184,19 @@ typedef struct kiln_plan_view {
     const kiln_plan_pair *metadata;
     const uint32_t *labels;
     const kiln_plan_band *bands;
+    const kiln_plan_preprocess_record *preprocess;
     const uint8_t *weights; /* of a plan that lies at a multiple of 4, so do constants of 8-byte
                              * numbers: copy them before they are read */
     size_t band_count, storage_count, tensor_count, operand_count, step_count, input_count,
-        output_count, metadata_count, label_count;
+        output_count, metadata_count, label_count, preprocess_count;
+    size_t string_bytes, param_bytes, weight_bytes;
 } kiln_plan_view;
 
 KILN_API void kiln_plan_inspect(const kiln_plan *plan, kiln_plan_view *out_view);
+/* The content of an optional section, by its tag (a text of at most 8 characters); it belongs to
+ * the plan and is aligned to 8. False: the plan has none. */
+KILN_API bool kiln_plan_find_section(const kiln_plan *plan, const char *tag,
+                                     kiln_span *out_content);
 /* Multiply-accumulates of one step for a batch of one; 0 for kernels that do none. */
 KILN_API uint64_t kiln_plan_step_macs(const kiln_plan *plan, size_t step);
 /* Dense size in bytes of the elements of a tensor as stored (constants) or for a batch of one. */
@@ -192,6 +210,7 @@ KILN_API void kiln_plan_widen(const kiln_plan_view *view, const kiln_plan_tensor
 /* Sizes of the records are part of the format. */
 _Static_assert(sizeof(kiln_plan_section) == 24, "plan format");
 _Static_assert(sizeof(kiln_plan_header) == 56 + 24 * KILN_SECTION_COUNT + 8, "plan format");
+_Static_assert(sizeof(kiln_plan_optional) == 32, "plan format");
 _Static_assert(sizeof(kiln_plan_storage) == 24, "plan format");
 _Static_assert(sizeof(kiln_plan_tensor_record) == 72, "plan format");
 _Static_assert(sizeof(kiln_plan_step) == 32, "plan format");

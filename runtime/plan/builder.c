@@ -13,10 +13,11 @@ void builder_free(plan_builder *b) {
     for (int k = 0; k < KILN_SECTION_COUNT; k++) {
         buffer_free(&b->sections[k]);
     }
+    buffer_free(&b->optional);
 }
 
 bool builder_failed(const plan_builder *b) {
-    bool failed = false;
+    bool failed = b->optional.failed;
     for (int k = 0; k < KILN_SECTION_COUNT; k++) {
         failed = failed || b->sections[k].failed;
     }
@@ -70,8 +71,17 @@ void builder_preprocess(plan_builder *b, const kiln_preprocess *from) {
     }
 }
 
+void builder_keep_optional(plan_builder *b, const kiln_plan *plan) {
+    kiln_span bytes = plan_optional_bytes(plan);
+    buffer_pad(&b->optional, KILN_PLAN_SECTION_ALIGNMENT);
+    buffer_append(&b->optional, bytes.data, bytes.size);
+    b->header.optional_count += plan->header.optional_count;
+}
+
 void builder_copy(plan_builder *b, const kiln_plan *plan) {
-    b->header = *plan->view.header;
+    b->header = plan->header;
+    b->header.optional_count = 0;
+    builder_keep_optional(b, plan);
     for (int k = 0; k < KILN_SECTION_WEIGHTS; k++) {
         const kiln_plan_section *s = &b->header.sections[k];
         builder_append(b, (kiln_plan_section_kind)k, plan->records + s->offset, (size_t)s->bytes);
@@ -96,12 +106,14 @@ uint64_t builder_weight_bytes(const plan_builder *b) {
 
 void builder_lay_out(plan_builder *b) {
     uint64_t offset = sizeof b->header;
-    for (int k = 0; k < KILN_SECTION_COUNT; k++) {
-        offset = align(offset, k == KILN_SECTION_WEIGHTS ? KILN_PLAN_PAGE_ALIGNMENT
-                                                         : KILN_PLAN_SECTION_ALIGNMENT);
+    for (int k = 0; k < KILN_SECTION_WEIGHTS; k++) {
+        offset = align(offset, KILN_PLAN_SECTION_ALIGNMENT);
         b->header.sections[k] = (kiln_plan_section){.offset = offset, .bytes = b->sections[k].size};
         offset += b->sections[k].size;
     }
+    offset = align(offset, KILN_PLAN_SECTION_ALIGNMENT) + b->optional.size;
+    b->header.sections[KILN_SECTION_WEIGHTS] =
+        (kiln_plan_section){.offset = align(offset, KILN_PLAN_PAGE_ALIGNMENT)};
 }
 
 /* ---- Writing ------------------------------------------------------------------------------- */
@@ -150,9 +162,15 @@ kiln_status builder_write(plan_builder *b, uint64_t weight_bytes, plan_sink writ
     }
     complete_header(b, weight_bytes);
     kiln_status status = write_at(&w, 0, &b->header, sizeof b->header);
-    for (int k = 0; k < KILN_SECTION_COUNT && status == KILN_OK; k++) {
+    for (int k = 0; k < KILN_SECTION_WEIGHTS && status == KILN_OK; k++) {
         status =
             write_at(&w, b->header.sections[k].offset, b->sections[k].data, b->sections[k].size);
     }
-    return status;
+    if (status == KILN_OK && b->optional.size > 0) {
+        uint64_t offset = align(w.written, KILN_PLAN_SECTION_ALIGNMENT);
+        status = write_at(&w, offset, b->optional.data, b->optional.size);
+    }
+    return status == KILN_OK
+               ? write_at(&w, b->header.sections[KILN_SECTION_WEIGHTS].offset, NULL, 0)
+               : status;
 }

@@ -20,6 +20,7 @@ typedef struct plan_builder {
      * set by builder_lay_out and builder_write. */
     kiln_plan_header header;
     byte_buffer sections[KILN_SECTION_COUNT]; /* WEIGHTS stays empty */
+    byte_buffer optional;                     /* optional sections, as they will lie in the file */
     uint64_t constant_bytes;                  /* of the weights section, so far */
 } plan_builder;
 
@@ -37,6 +38,8 @@ void builder_step(plan_builder *builder, const kiln_plan_step *like, const void 
                   size_t params_bytes, const uint32_t *operands);
 /* Appends the record where there is something to say. */
 void builder_preprocess(plan_builder *builder, const kiln_preprocess *preprocess);
+/* Appends all optional sections of a plan, known or not. */
+void builder_keep_optional(plan_builder *builder, const kiln_plan *plan);
 /* All records of an open plan: the builder is empty before. */
 void builder_copy(plan_builder *builder, const kiln_plan *plan);
 

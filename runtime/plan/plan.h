@@ -7,6 +7,7 @@
 
 struct kiln_plan {
     kiln_plan_view view;
+    kiln_plan_header header; /* as one of the current version */
     const uint8_t *bytes;
     size_t size;
     const uint8_t *records; /* what lies before the weights, aligned to 8: bytes, or a copy */
@@ -32,14 +33,35 @@ void tensor_info(const kiln_plan_view *view, uint32_t tensor, kiln_tensor_info *
 
 /* ---- Validation (validate.c and those named after it) -------------------------------------- */
 
-/* Checks the whole file; after it, everything in the view is trusted. */
+/* header.c: fills in and checks plan->header, from plan->bytes. */
+kiln_status plan_read_header(kiln_plan *plan, kiln_error *error);
+/* Checks all behind the header and sets the view; after it, everything in that is trusted. */
 kiln_status plan_validate(kiln_plan *plan, kiln_error *error);
-/* The part of it that looks at storages. */
+
+/* Parts of it, in this order; each trusts what those before have checked. */
+kiln_status plan_validate_strings(const kiln_plan *plan, kiln_error *error);
 kiln_status plan_validate_storages(const kiln_plan *plan, kiln_error *error);
-/* The part of it that looks at steps. */
+kiln_status plan_validate_tensors(const kiln_plan *plan, kiln_error *error);
 kiln_status plan_validate_steps(const kiln_plan *plan, kiln_error *error);
-/* Likewise, at bands; steps have been checked. */
+kiln_status plan_validate_preprocess(const kiln_plan *plan, kiln_error *error);
 kiln_status plan_validate_bands(const kiln_plan *plan, kiln_error *error);
+
+/* ---- Sections (sections.c) ----------------------------------------------------------------- */
+
+/* What is known of each section that every plan has. */
+typedef struct plan_section_row {
+    size_t record_bytes;
+    size_t data, count;                                                /* where in kiln_plan_view */
+    kiln_status (*validate)(const kiln_plan *plan, kiln_error *error); /* NULL: with others */
+} plan_section_row;
+extern const plan_section_row plan_sections[KILN_SECTION_COUNT];
+
+/* ---- Optional sections (optional.c) -------------------------------------------------------- */
+
+/* Checks them; out_end is where the last of them ends, or BANDS, which has been checked. */
+kiln_status plan_validate_optional(const kiln_plan *plan, uint64_t *out_end, kiln_error *error);
+/* All of them as they lie in the file, from the first record on. */
+kiln_span plan_optional_bytes(const kiln_plan *plan);
 
 /* ---- Constants (stored.c) ------------------------------------------------------------------ */
 

@@ -32,18 +32,12 @@ static kiln_status make_shared_state(kiln_plan *plan, const char *prepacked_path
  * multiples of 8 they are copied. (Constants of such numbers are by sessions: load_constant.) */
 static kiln_status align_records(kiln_plan *plan, kiln_error *error) {
     const kiln_allocator *a = &plan->allocator;
-    kiln_plan_header header;
     plan->records = plan->bytes;
     if ((uintptr_t)plan->bytes % 8 == 0) {
         return KILN_OK;
     }
-    size_t bytes = plan->size < sizeof header ? plan->size : sizeof header;
-    memset(&header, 0, sizeof header);
-    memcpy(&header, plan->bytes, bytes);
-    uint64_t end = header.sections[KILN_SECTION_WEIGHTS].offset;
-    if (memcmp(header.magic, KILN_PLAN_MAGIC, sizeof header.magic) == 0 && end > bytes) {
-        bytes = end < plan->size ? (size_t)end : plan->size;
-    }
+    uint64_t end = plan->header.sections[KILN_SECTION_WEIGHTS].offset;
+    size_t bytes = end < plan->size ? (size_t)end : plan->size;
     plan->copy = a->allocate(a->context, bytes + 1, 64);
     plan->copy_bytes = bytes + 1;
     if (plan->copy == NULL) {
@@ -63,7 +57,10 @@ static kiln_status make_plan(kiln_plan fields, const kiln_plan_options *options,
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     *plan = fields;
-    kiln_status status = align_records(plan, error);
+    kiln_status status = plan_read_header(plan, error);
+    if (status == KILN_OK) {
+        status = align_records(plan, error);
+    }
     if (status == KILN_OK) {
         status = plan_validate(plan, error);
     }
@@ -329,19 +326,17 @@ const char *kiln_plan_metadata(const kiln_plan *plan, const char *key) {
 }
 
 void kiln_plan_preprocess(const kiln_plan *plan, kiln_preprocess *out_preprocess) {
-    const kiln_plan_section *section = &plan->view.header->sections[KILN_SECTION_PREPROCESS];
     *out_preprocess = (kiln_preprocess){.crop_fraction = 0.875f, .scale = {1, 1, 1, 1}};
-    if (section->bytes == 0) {
+    if (plan->view.preprocess_count == 0) {
         return;
     }
-    kiln_plan_preprocess_record record;
-    memcpy(&record, plan->bytes + section->offset, sizeof record);
+    const kiln_plan_preprocess_record *record = plan->view.preprocess;
     out_preprocess->present = true;
-    out_preprocess->bgr = record.bgr != 0;
-    out_preprocess->resize = record.resize;
-    out_preprocess->crop_fraction = record.crop_fraction;
-    memcpy(out_preprocess->scale, record.scale, sizeof record.scale);
-    memcpy(out_preprocess->bias, record.bias, sizeof record.bias);
+    out_preprocess->bgr = record->bgr != 0;
+    out_preprocess->resize = record->resize;
+    out_preprocess->crop_fraction = record->crop_fraction;
+    memcpy(out_preprocess->scale, record->scale, sizeof record->scale);
+    memcpy(out_preprocess->bias, record->bias, sizeof record->bias);
 }
 
 void kiln_plan_inspect(const kiln_plan *plan, kiln_plan_view *out_view) {

@@ -161,6 +161,7 @@ uint32_t sub_plan_take(sub_plan *p, const kiln_plan *plan, uint32_t tensor) {
             }
         }
         keep_bands(&job);
+        builder_keep_optional(&p->builder, plan);
         result = keep_tensor(&job, tensor);
     }
     free(job.step_kept);

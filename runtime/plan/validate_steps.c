@@ -10,9 +10,9 @@
 static bool check_shape_of_step(const kiln_plan *plan, const kiln_plan_step *s) {
     const kiln_plan_view *v = &plan->view;
     const kernel *row = kernel_find(s->kernel);
-    uint64_t params = v->header->sections[KILN_SECTION_PARAMS].bytes;
+    uint64_t params = v->param_bytes;
     uint32_t count = (uint32_t)s->input_count + s->output_count;
-    if (row == NULL || s->input_count < row->min_inputs || s->input_count > row->max_inputs ||
+    if (s->input_count < row->min_inputs || s->input_count > row->max_inputs ||
         s->output_count < row->min_outputs || s->output_count > row->max_outputs ||
         count > KERNEL_MAX_OPERANDS || s->params_offset % 8 != 0 ||
         s->params_bytes != row->traits.params_bytes || s->params_offset > params ||
@@ -142,6 +142,11 @@ static kiln_status check_step(const kiln_plan *plan, uint32_t step, uint8_t *wri
     operand operands[KERNEL_MAX_OPERANDS];
     const kernel_host host = {.threads = 1, .allocator = &plan->allocator};
     kernel_call call;
+    if (kernel_find(v->steps[step].kernel) == NULL) {
+        return kiln_fail(error, KILN_ERROR_FORMAT,
+                         "damaged plan, or one for a newer runtime: step %u calls kernel %u", step,
+                         (unsigned)v->steps[step].kernel);
+    }
     if (!check_shape_of_step(plan, &v->steps[step])) {
         return kiln_fail(error, KILN_ERROR_FORMAT, "damaged plan: step %u", step);
     }

@@ -53,9 +53,10 @@ threads() {
 
 # Leaks are the address sanitizer's to find.
 valgrind() {
-    cmake --build build/release --target test_session test_import test_graph test_files || return
+    cmake --build build/release --target test_session test_import test_import_data \
+        test_import_inputs test_graph test_files || return
     local test
-    for test in session import graph files; do
+    for test in session import import_data import_inputs graph files; do
         CK_FORK=no command valgrind -q --error-exitcode=1 \
             "build/release/tests/unit/test_$test" || return
     done

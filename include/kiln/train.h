@@ -80,13 +80,16 @@ typedef enum kiln_loss {
  *   RMSPROP  s = rho*s + (1-rho)*g^2; w -= rate * g / (sqrt(s) + epsilon)
  *   ADAM     m = beta1*m + (1-beta1)*g; s = beta2*s + (1-beta2)*g^2;
  *            w -= rate * (m/(1-beta1^t)) / (sqrt(s/(1-beta2^t)) + epsilon)
- *   ADAMW    the same after w -= rate * weight_decay * w (biases too, as PyTorch does) */
+ *   ADAMW    the same after w -= rate * weight_decay * w (biases too, as PyTorch does)
+ *   LION     w -= rate * weight_decay * w; w -= rate * sign(beta1*m + (1-beta1)*g);
+ *            m = beta2*m + (1-beta2)*g   (Chen et al. 2023, arXiv 2302.06675) */
 typedef enum kiln_optimizer {
     KILN_OPTIMIZER_SGD = 0,
     KILN_OPTIMIZER_RMSPROP = 1,
     KILN_OPTIMIZER_ADAM = 2,
     KILN_OPTIMIZER_ADAMW = 3,
-    KILN_OPTIMIZER_COUNT = 4
+    KILN_OPTIMIZER_LION = 4,
+    KILN_OPTIMIZER_COUNT = 5
 } kiln_optimizer;
 
 typedef enum kiln_schedule {
@@ -104,8 +107,6 @@ KILN_API const char *kiln_activation_name(kiln_activation activation);
 KILN_API const char *kiln_loss_name(kiln_loss loss);
 KILN_API const char *kiln_optimizer_name(kiln_optimizer optimizer);
 KILN_API const char *kiln_schedule_name(kiln_schedule schedule);
-/* The learning rate to begin with; 0 for what is no optimizer. */
-KILN_API float kiln_optimizer_learning_rate(kiln_optimizer optimizer);
 
 typedef struct kiln_train_options {
     uint32_t class_count;           /* at least 2 */
@@ -131,9 +132,9 @@ typedef struct kiln_train_options {
     float momentum; /* SGD */
     bool nesterov;
     float rho;          /* RMSprop */
-    float beta1, beta2; /* Adam */
+    float beta1, beta2; /* Adam, Lion */
     float epsilon;
-    float weight_decay; /* AdamW */
+    float weight_decay; /* AdamW, Lion */
 
     kiln_schedule schedule;
     uint32_t schedule_epochs;
@@ -158,6 +159,9 @@ typedef struct kiln_train_options {
 /* Defaults: softmax head, standardized features, cross-entropy, Adam at 0.001 (beta 0.9, 0.999,
  * epsilon 1e-7), 100 epochs of batches of 32, shuffled, best weights restored, 1 thread, seed 1. */
 KILN_API void kiln_train_options_init(kiln_train_options *out_options);
+/* Chooses an optimizer and the settings to begin with: SGD at 0.01, Lion at 0.0001 with beta2 0.99,
+ * the others at 0.001 with beta2 0.999. */
+KILN_API void kiln_optimizer_defaults(kiln_optimizer optimizer, kiln_train_options *inout_options);
 
 /* ---- Training ------------------------------------------------------------------------------ */
 

@@ -55,7 +55,7 @@ typedef struct update {
 
 typedef struct optimizer {
     const char *name;
-    float learning_rate; /* where the user gives none */
+    float learning_rate, beta2; /* to begin with; beta2 0: it has none */
     /* How many numbers of state a weight has: 0, 1 or 2. */
     size_t (*moments)(const kiln_train_options *options);
     /* w -= ... for `count` weights with gradients g and moments m and s; those that it does not

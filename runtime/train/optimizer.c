@@ -67,6 +67,22 @@ static void adamw(const update *u, size_t count, real *w, const real *g, real *m
     adam_wide(u, 1 - u->rate * (real)u->options->weight_decay, count, w, g, m, s);
 }
 
+WIDE static void lion_wide(real rate, real beta1, real beta2, real keep, size_t count,
+                           real *restrict w, const real *restrict g, real *restrict m) {
+    for (size_t k = 0; k < count; k++) {
+        real c = beta1 * m[k] + (1 - beta1) * g[k];
+        w[k] = w[k] * keep - rate * (c > 0 ? 1 : c < 0 ? -1 : 0);
+        m[k] = beta2 * m[k] + (1 - beta2) * g[k];
+    }
+}
+
+static void lion(const update *u, size_t count, real *w, const real *g, real *m, real *unused) {
+    const kiln_train_options *o = u->options;
+    (void)unused;
+    lion_wide(u->rate, (real)o->beta1, (real)o->beta2, 1 - u->rate * (real)o->weight_decay, count,
+              w, g, m);
+}
+
 /* ---- The table ----------------------------------------------------------------------------- */
 
 static size_t with_or_without(const kiln_train_options *options) {
@@ -100,14 +116,22 @@ static const optimizer optimizers[] = {
                                 .ranges = RANGES(RANGE("rho", rho, 0, 1), EPSILON)},
     [KILN_OPTIMIZER_ADAM] = {.name = "adam",
                              .learning_rate = 0.001f,
+                             .beta2 = 0.999f,
                              .moments = two,
                              .apply = adam,
                              .ranges = RANGES(BETAS, EPSILON)},
     [KILN_OPTIMIZER_ADAMW] = {.name = "adamw",
                               .learning_rate = 0.001f,
+                              .beta2 = 0.999f,
                               .moments = two,
                               .apply = adamw,
                               .ranges = RANGES(BETAS, EPSILON, WEIGHT_DECAY)},
+    [KILN_OPTIMIZER_LION] = {.name = "lion",
+                             .learning_rate = 0.0001f,
+                             .beta2 = 0.99f,
+                             .moments = one,
+                             .apply = lion,
+                             .ranges = RANGES(BETAS, WEIGHT_DECAY)},
 };
 static_assert(sizeof optimizers / sizeof *optimizers == KILN_OPTIMIZER_COUNT,
               "an optimizer of train.h has no row here");
@@ -121,9 +145,13 @@ const char *kiln_optimizer_name(kiln_optimizer which) {
     return o != NULL ? o->name : NULL;
 }
 
-float kiln_optimizer_learning_rate(kiln_optimizer which) {
+void kiln_optimizer_defaults(kiln_optimizer which, kiln_train_options *inout_options) {
     const optimizer *o = optimizer_of(which);
-    return o != NULL ? o->learning_rate : 0;
+    inout_options->optimizer = which;
+    if (o != NULL) {
+        inout_options->learning_rate = o->learning_rate;
+        inout_options->beta2 = o->beta2 > 0 ? o->beta2 : inout_options->beta2;
+    }
 }
 
 update optimizer_update(const kiln_train_options *options, real rate, uint64_t step) {

@@ -10,11 +10,8 @@ void kiln_train_options_init(kiln_train_options *out_options) {
         .head = {.count = 1, .layers = {{.activation = KILN_ACTIVATION_SOFTMAX}}},
         .standardize = true,
         .arc_margin = 0.5f,
-        .optimizer = KILN_OPTIMIZER_ADAM,
-        .learning_rate = kiln_optimizer_learning_rate(KILN_OPTIMIZER_ADAM),
         .rho = 0.9f,
         .beta1 = 0.9f,
-        .beta2 = 0.999f,
         .epsilon = 1e-7f,
         .weight_decay = 0.01f,
         .schedule_epochs = 10,
@@ -25,6 +22,7 @@ void kiln_train_options_init(kiln_train_options *out_options) {
         .restore_best = true,
         .seed = 1,
         .threads = 1};
+    kiln_optimizer_defaults(KILN_OPTIMIZER_ADAM, out_options);
 }
 
 static kiln_status check_head(const kiln_train_options *o, kiln_error *error) {

@@ -56,6 +56,9 @@ class Optimizer:
             elif self.kind == "rmsprop":
                 s = 0.9 * s + 0.1 * g * g
                 w -= self.rate * g / (np.sqrt(s) + 1e-7)
+            elif self.kind == "lion":
+                w -= self.rate * (0.05 * w + np.sign(0.9 * m + 0.1 * g))
+                m = 0.99 * m + 0.01 * g
             else:
                 if self.kind == "adamw":
                     w -= self.rate * 0.05 * w
@@ -85,7 +88,7 @@ def curve(kind, rate):
 
 
 RUNS = [("sgd", 0.5), ("momentum", 0.1), ("nesterov", 0.1), ("rmsprop", 0.005), ("adam", 0.01),
-        ("adamw", 0.01)]
+        ("adamw", 0.01), ("lion", 0.005)]
 
 print("/* Made by tests/train/oracle.py: the loss of each of 50 batches. */")
 print("static const struct {\n    const char *name;\n    double rate;\n    double losses[50];")

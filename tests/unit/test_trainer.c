@@ -91,11 +91,11 @@ START_TEST(curves_are_numpys) {
     const char *name = oracle_runs[_i].name;
     kiln_train_options o = raw_options("8:tanh,softmax");
     o.shuffle = false;
-    o.learning_rate = (float)oracle_runs[_i].rate;
-    o.weight_decay = 0.05f;
     o.nesterov = strcmp(name, "nesterov") == 0;
     o.momentum = o.nesterov || strcmp(name, "momentum") == 0 ? 0.9f : 0;
-    o.optimizer = o.momentum > 0 ? KILN_OPTIMIZER_SGD : optimizer_named(name);
+    kiln_optimizer_defaults(o.momentum > 0 ? KILN_OPTIMIZER_SGD : optimizer_named(name), &o);
+    o.learning_rate = (float)oracle_runs[_i].rate;
+    o.weight_decay = 0.05f;
     kiln_trainer *t = make_trainer(NULL, &o, SAMPLES);
     curve c = {.count = 0};
     kiln_train_callbacks callbacks = {.context = &c, .batch = note_batch};
@@ -450,10 +450,9 @@ START_TEST(every_choice_trains) {
     const kiln_epoch *history;
     for (unsigned k = 0; k < KILN_OPTIMIZER_COUNT * KILN_LOSS_COUNT; k++) {
         kiln_train_options o = plain;
-        o.optimizer = (kiln_optimizer)(k % KILN_OPTIMIZER_COUNT);
         o.loss = (kiln_loss)(k / KILN_OPTIMIZER_COUNT);
         o.schedule = (kiln_schedule)(k % KILN_SCHEDULE_COUNT);
-        o.learning_rate = kiln_optimizer_learning_rate(o.optimizer);
+        kiln_optimizer_defaults((kiln_optimizer)(k % KILN_OPTIMIZER_COUNT), &o);
         kiln_trainer *t = make_trainer(NULL, &o, SAMPLES);
         GOOD(kiln_trainer_fit(t, NULL, &error));
         size_t count = kiln_trainer_history(t, &history);

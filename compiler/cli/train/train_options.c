@@ -186,7 +186,7 @@ const option_row train_options[] = {
      .name = "learning-rate",
      .value = "R",
      .place = AT(options.learning_rate),
-     .help = "default 0.001 (sgd: 0.01)"},
+     .help = "default 0.001 (sgd: 0.01, lion: 0.0001)"},
     {.kind = OPTION_SINGLE,
      .name = "momentum",
      .value = "M",
@@ -200,7 +200,7 @@ const option_row train_options[] = {
      .name = "weight-decay",
      .value = "D",
      .place = AT(options.weight_decay),
-     .help = "of adamw (default 0.01)"},
+     .help = "of adamw and lion (default 0.01)"},
     {.kind = OPTION_CHOICE,
      .name = "schedule",
      .value = "NAME",
@@ -334,9 +334,9 @@ static int settle(const command *self, training *t, char **words, int count) {
     if (t->options.nesterov && t->options.momentum == 0) {
         return usage(self, "--nesterov needs --momentum");
     }
-    if (isnan(t->options.learning_rate)) {
-        t->options.learning_rate = kiln_optimizer_learning_rate(t->options.optimizer);
-    }
+    float rate = t->options.learning_rate;
+    kiln_optimizer_defaults(t->options.optimizer, &t->options);
+    t->options.learning_rate = isnan(rate) ? t->options.learning_rate : rate;
     t->source.threads = t->options.threads;
     if (t->source.augment == 0) {
         t->source.variants = 0;

@@ -55,13 +55,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_arg_reduce = {
-    .traits = {.name = "arg_reduce",
-               .runs_on = "Kiln",
-               .params_bytes = sizeof(kiln_arg_reduce_params)},
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("arg_reduce", "Kiln", kiln_arg_reduce_params, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1)),
     .check = check,
     .run = run,
 };

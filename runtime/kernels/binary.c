@@ -199,16 +199,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_binary = {
-    .traits = {.name = "binary",
-               .runs_on = "Kiln",
-               .strided_inputs = 3,
-               .strided_outputs = 1,
-               .in_place_inputs = 3,
-               .params_bytes = sizeof(kiln_binary_params)},
-    .min_inputs = 2,
-    .max_inputs = 2,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("binary", "Kiln", kiln_binary_params, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1),
+           KERNEL_STRIDED(3, 1), KERNEL_IN_PLACE(3)),
     .check = check,
     .run = run,
 };

@@ -31,11 +31,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_cast = {
-    .traits = {.name = "cast", .runs_on = "Kiln", .params_bytes = sizeof(kiln_cast_params)},
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("cast", "Kiln", kiln_cast_params, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1)),
     .check = check,
     .run = run,
 };

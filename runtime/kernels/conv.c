@@ -217,16 +217,8 @@ static bool conv_packs(const kernel_call *call, packed_form *out_form) {
 }
 
 const kernel kernel_conv_2d = {
-    .traits = {.name = "conv_2d",
-               .runs_on = "Kiln/XNNPACK",
-               .strided_inputs = 1 | 8,
-               .strided_outputs = 1,
-               .in_place_inputs = 8,
-               .params_bytes = sizeof(kiln_conv_params)},
-    .min_inputs = 2,
-    .max_inputs = 4,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("conv_2d", "Kiln/XNNPACK", kiln_conv_params, KERNEL_INPUTS(2, 4), KERNEL_OUTPUTS(1, 1),
+           KERNEL_STRIDED(1 | 8, 1), KERNEL_IN_PLACE(8)),
     .check = check_conv,
     .prepare = prepare_conv,
     .bind = bind_conv,
@@ -240,15 +232,8 @@ const kernel kernel_conv_2d = {
 };
 
 const kernel kernel_deconv_2d = {
-    .traits = {.name = "deconv_2d",
-               .runs_on = "XNNPACK",
-               .strided_inputs = 1,
-               .strided_outputs = 1,
-               .params_bytes = sizeof(kiln_conv_params)},
-    .min_inputs = 2,
-    .max_inputs = 3,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("deconv_2d", "XNNPACK", kiln_conv_params, KERNEL_INPUTS(2, 3), KERNEL_OUTPUTS(1, 1),
+           KERNEL_STRIDED(1, 1)),
     .check = check_deconv,
     .prepare = conv_direct_prepare,
     .bind = conv_direct_bind,

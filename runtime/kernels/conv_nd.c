@@ -145,15 +145,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_conv_nd = {
-    .traits = {.name = "conv_nd",
-               .runs_on = "Kiln",
-               .strided_inputs = 1,
-               .strided_outputs = 1,
-               .params_bytes = sizeof(kiln_conv_nd_params)},
-    .min_inputs = 2,
-    .max_inputs = 3,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("conv_nd", "Kiln", kiln_conv_nd_params, KERNEL_INPUTS(2, 3), KERNEL_OUTPUTS(1, 1),
+           KERNEL_STRIDED(1, 1)),
     .check = check,
     .run = run,
 };

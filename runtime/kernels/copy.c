@@ -305,15 +305,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_copy = {
-    .traits = {.name = "copy",
-               .runs_on = "Kiln",
-               .strided_inputs = 1,
-               .strided_outputs = 1,
-               .params_bytes = sizeof(kiln_copy_params)},
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("copy", "Kiln", kiln_copy_params, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1),
+           KERNEL_STRIDED(1, 1)),
     .check = check,
     .run = run,
     .rows = copy_rows_of_image,

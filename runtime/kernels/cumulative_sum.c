@@ -53,13 +53,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_cumulative_sum = {
-    .traits = {.name = "cumulative_sum",
-               .runs_on = "Kiln",
-               .params_bytes = sizeof(kiln_cumulative_sum_params)},
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("cumulative_sum", "Kiln", kiln_cumulative_sum_params, KERNEL_INPUTS(1, 1),
+           KERNEL_OUTPUTS(1, 1)),
     .check = check,
     .run = run,
 };

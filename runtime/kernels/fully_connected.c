@@ -144,15 +144,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_fully_connected = {
-    .traits = {.name = "fully_connected",
-               .runs_on = "Kiln",
-               .strided_inputs = 1,
-               .strided_outputs = 1,
-               .params_bytes = sizeof(kiln_fully_connected_params)},
-    .min_inputs = 2,
-    .max_inputs = 3,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("fully_connected", "Kiln", kiln_fully_connected_params, KERNEL_INPUTS(2, 3),
+           KERNEL_OUTPUTS(1, 1), KERNEL_STRIDED(1, 1)),
     .check = check,
     .run = run,
     .reads_f16 = 1 << 1,

@@ -58,11 +58,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_gather = {
-    .traits = {.name = "gather", .runs_on = "Kiln", .params_bytes = sizeof(kiln_gather_params)},
-    .min_inputs = 2,
-    .max_inputs = 2,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("gather", "Kiln", kiln_gather_params, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1)),
     .check = check,
     .run = run,
 };

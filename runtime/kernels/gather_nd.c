@@ -32,13 +32,8 @@ static kiln_status run_elements(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_gather_elements = {
-    .traits = {.name = "gather_elements",
-               .runs_on = "Kiln",
-               .params_bytes = sizeof(kiln_gather_params)},
-    .min_inputs = 2,
-    .max_inputs = 2,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("gather_elements", "Kiln", kiln_gather_params, KERNEL_INPUTS(2, 2),
+           KERNEL_OUTPUTS(1, 1)),
     .check = check_elements,
     .run = run_elements,
 };
@@ -121,13 +116,7 @@ static kiln_status run_nd(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_gather_nd = {
-    .traits = {.name = "gather_nd",
-               .runs_on = "Kiln",
-               .params_bytes = sizeof(kiln_gather_nd_params)},
-    .min_inputs = 2,
-    .max_inputs = 2,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("gather_nd", "Kiln", kiln_gather_nd_params, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1)),
     .check = check_nd,
     .run = run_nd,
 };

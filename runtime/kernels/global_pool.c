@@ -46,14 +46,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_global_average_pool = {
-    .traits = {.name = "global_average_pool",
-               .runs_on = "Kiln",
-               .strided_inputs = 1,
-               .params_bytes = sizeof(kiln_global_pool_params)},
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("global_average_pool", "Kiln", kiln_global_pool_params, KERNEL_INPUTS(1, 1),
+           KERNEL_OUTPUTS(1, 1), KERNEL_STRIDED(1, 0)),
     .check = check,
     .run = run,
 };

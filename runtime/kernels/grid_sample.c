@@ -156,13 +156,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_grid_sample = {
-    .traits = {.name = "grid_sample",
-               .runs_on = "Kiln",
-               .params_bytes = sizeof(kiln_grid_sample_params)},
-    .min_inputs = 2,
-    .max_inputs = 2,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("grid_sample", "Kiln", kiln_grid_sample_params, KERNEL_INPUTS(2, 2),
+           KERNEL_OUTPUTS(1, 1)),
     .check = check,
     .run = run,
 };

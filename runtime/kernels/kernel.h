@@ -120,6 +120,18 @@ typedef struct kernel {
     uint8_t reads_f16;
 } kernel;
 
+/* For rows: a kernel's name, whose code it runs, the type of its parameters; then how many inputs
+ * and outputs it has, at least and at most, and the masks of those that may be strided, and of the
+ * inputs that the output may replace. */
+#define KERNEL(its_name, library, params, ...)                                                     \
+    .traits.name = (its_name), .traits.runs_on = (library), .traits.params_bytes = sizeof(params), \
+    __VA_ARGS__
+#define KERNEL_INPUTS(least, most) .min_inputs = (least), .max_inputs = (most)
+#define KERNEL_OUTPUTS(least, most) .min_outputs = (least), .max_outputs = (most)
+#define KERNEL_STRIDED(inputs, outputs)                                                            \
+    .traits.strided_inputs = (inputs), .traits.strided_outputs = (outputs)
+#define KERNEL_IN_PLACE(inputs) .traits.in_place_inputs = (inputs)
+
 /* table.c: all rows, indexed by kiln_kernel. NULL when out of range. */
 const kernel *kernel_find(uint32_t kernel_id);
 

@@ -162,11 +162,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_matmul = {
-    .traits = {.name = "matmul", .runs_on = "Kiln", .params_bytes = sizeof(kiln_matmul_params)},
-    .min_inputs = 2,
-    .max_inputs = 2,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("matmul", "Kiln", kiln_matmul_params, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1)),
     .check = check,
     .run = run,
 };

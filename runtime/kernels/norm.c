@@ -240,45 +240,26 @@ static kiln_status run_lrn(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_instance_norm = {
-    .traits = {.name = "instance_norm",
-               .runs_on = "Kiln",
-               .params_bytes = sizeof(kiln_instance_norm_params)},
-    .min_inputs = 3,
-    .max_inputs = 3,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("instance_norm", "Kiln", kiln_instance_norm_params, KERNEL_INPUTS(3, 3),
+           KERNEL_OUTPUTS(1, 1)),
     .check = check_instance,
     .run = run_instance,
 };
 
 const kernel kernel_layer_norm = {
-    .traits = {.name = "layer_norm",
-               .runs_on = "Kiln",
-               .params_bytes = sizeof(kiln_layer_norm_params)},
-    .min_inputs = 2,
-    .max_inputs = 3,
-    .min_outputs = 1,
-    .max_outputs = 3,
+    KERNEL("layer_norm", "Kiln", kiln_layer_norm_params, KERNEL_INPUTS(2, 3), KERNEL_OUTPUTS(1, 3)),
     .check = check_layer,
     .run = run_layer,
 };
 
 const kernel kernel_lp_norm = {
-    .traits = {.name = "lp_norm", .runs_on = "Kiln", .params_bytes = sizeof(kiln_lp_norm_params)},
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("lp_norm", "Kiln", kiln_lp_norm_params, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1)),
     .check = check_lp,
     .run = run_lp,
 };
 
 const kernel kernel_lrn = {
-    .traits = {.name = "lrn", .runs_on = "Kiln", .params_bytes = sizeof(kiln_lrn_params)},
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("lrn", "Kiln", kiln_lrn_params, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1)),
     .check = check_lrn,
     .run = run_lrn,
 };

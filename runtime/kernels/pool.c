@@ -90,30 +90,16 @@ static uint32_t rows(const kernel_call *call, uint32_t input, row_rule *out_rule
 }
 
 const kernel kernel_max_pool_2d = {
-    .traits = {.name = "max_pool_2d",
-               .runs_on = "Kiln",
-               .strided_inputs = 1,
-               .strided_outputs = 1,
-               .params_bytes = sizeof(kiln_pool_params)},
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("max_pool_2d", "Kiln", kiln_pool_params, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1),
+           KERNEL_STRIDED(1, 1)),
     .check = check_max,
     .run = run_max,
     .rows = rows,
 };
 
 const kernel kernel_average_pool_2d = {
-    .traits = {.name = "average_pool_2d",
-               .runs_on = "Kiln",
-               .strided_inputs = 1,
-               .strided_outputs = 1,
-               .params_bytes = sizeof(kiln_pool_params)},
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("average_pool_2d", "Kiln", kiln_pool_params, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1),
+           KERNEL_STRIDED(1, 1)),
     .check = check_average,
     .run = run_average,
     .rows = rows,

@@ -150,15 +150,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_pool_nd = {
-    .traits = {.name = "pool_nd",
-               .runs_on = "Kiln",
-               .strided_inputs = 1,
-               .strided_outputs = 1,
-               .params_bytes = sizeof(kiln_pool_nd_params)},
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .min_outputs = 1,
-    .max_outputs = 2,
+    KERNEL("pool_nd", "Kiln", kiln_pool_nd_params, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 2),
+           KERNEL_STRIDED(1, 1)),
     .check = check,
     .run = run,
 };

@@ -14,16 +14,8 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_prelu = {
-    .traits = {.name = "prelu",
-               .runs_on = "XNNPACK",
-               .strided_inputs = 1,
-               .strided_outputs = 1,
-               .in_place_inputs = 1,
-               .params_bytes = sizeof(kiln_prelu_params)},
-    .min_inputs = 2,
-    .max_inputs = 2,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("prelu", "XNNPACK", kiln_prelu_params, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1),
+           KERNEL_STRIDED(1, 1), KERNEL_IN_PLACE(1)),
     .check = check,
     .prepare = xnnpack_create_prelu,
     .bind = xnnpack_setup_rows,

@@ -151,16 +151,8 @@ static kiln_status run_quantize(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_quantize = {
-    .traits = {.name = "quantize",
-               .runs_on = "Kiln",
-               .strided_inputs = 1,
-               .strided_outputs = 1,
-               .in_place_inputs = 1,
-               .params_bytes = sizeof(kiln_quantize_params)},
-    .min_inputs = 2,
-    .max_inputs = 3,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("quantize", "Kiln", kiln_quantize_params, KERNEL_INPUTS(2, 3), KERNEL_OUTPUTS(1, 1),
+           KERNEL_STRIDED(1, 1), KERNEL_IN_PLACE(1)),
     .check = check_quantize,
     .run = run_quantize,
 };
@@ -221,14 +213,8 @@ static kiln_status run_range(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_quantize_range = {
-    .traits = {.name = "quantize_range",
-               .runs_on = "Kiln",
-               .strided_inputs = 1,
-               .params_bytes = sizeof(kiln_quantize_range_params)},
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .min_outputs = 1,
-    .max_outputs = 2,
+    KERNEL("quantize_range", "Kiln", kiln_quantize_range_params, KERNEL_INPUTS(1, 1),
+           KERNEL_OUTPUTS(1, 2), KERNEL_STRIDED(1, 0)),
     .check = check_range,
     .run = run_range,
 };

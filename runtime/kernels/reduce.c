@@ -269,11 +269,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_reduce = {
-    .traits = {.name = "reduce", .runs_on = "Kiln", .params_bytes = sizeof(kiln_reduce_params)},
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("reduce", "Kiln", kiln_reduce_params, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1)),
     .check = check,
     .run = run,
 };

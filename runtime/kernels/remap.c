@@ -134,11 +134,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_remap = {
-    .traits = {.name = "remap", .runs_on = "Kiln", .params_bytes = sizeof(kiln_remap_params)},
-    .min_inputs = 2,
-    .max_inputs = 2,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("remap", "Kiln", kiln_remap_params, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1)),
     .check = check,
     .prepare = prepare,
     .run = run,

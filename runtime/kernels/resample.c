@@ -73,11 +73,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_resample = {
-    .traits = {.name = "resample", .runs_on = "Kiln", .params_bytes = sizeof(kiln_resample_params)},
-    .min_inputs = 3,
-    .max_inputs = 3,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("resample", "Kiln", kiln_resample_params, KERNEL_INPUTS(3, 3), KERNEL_OUTPUTS(1, 1)),
     .check = check,
     .prepare = prepare,
     .run = run,

@@ -30,15 +30,8 @@ static size_t heap(const kernel_call *call) {
 }
 
 const kernel kernel_resize_bilinear = {
-    .traits = {.name = "resize_bilinear",
-               .runs_on = "XNNPACK",
-               .strided_inputs = 1,
-               .strided_outputs = 1,
-               .params_bytes = sizeof(kiln_resize_bilinear_params)},
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("resize_bilinear", "XNNPACK", kiln_resize_bilinear_params, KERNEL_INPUTS(1, 1),
+           KERNEL_OUTPUTS(1, 1), KERNEL_STRIDED(1, 1)),
     .check = check,
     .prepare = prepare,
     .bind = xnnpack_setup_resize_bilinear,

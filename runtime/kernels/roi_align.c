@@ -144,13 +144,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_roi_align = {
-    .traits = {.name = "roi_align",
-               .runs_on = "Kiln",
-               .params_bytes = sizeof(kiln_roi_align_params)},
-    .min_inputs = 3,
-    .max_inputs = 3,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("roi_align", "Kiln", kiln_roi_align_params, KERNEL_INPUTS(3, 3), KERNEL_OUTPUTS(1, 1)),
     .check = check,
     .run = run,
 };

@@ -95,14 +95,8 @@ static kiln_status run_elements(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_scatter_elements = {
-    .traits = {.name = "scatter_elements",
-               .runs_on = "Kiln",
-               .in_place_inputs = 1,
-               .params_bytes = sizeof(kiln_scatter_params)},
-    .min_inputs = 3,
-    .max_inputs = 3,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("scatter_elements", "Kiln", kiln_scatter_params, KERNEL_INPUTS(3, 3),
+           KERNEL_OUTPUTS(1, 1), KERNEL_IN_PLACE(1)),
     .check = check_elements,
     .run = run_elements,
 };
@@ -154,14 +148,8 @@ static kiln_status run_nd(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_scatter_nd = {
-    .traits = {.name = "scatter_nd",
-               .runs_on = "Kiln",
-               .in_place_inputs = 1,
-               .params_bytes = sizeof(kiln_scatter_params)},
-    .min_inputs = 3,
-    .max_inputs = 3,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("scatter_nd", "Kiln", kiln_scatter_params, KERNEL_INPUTS(3, 3), KERNEL_OUTPUTS(1, 1),
+           KERNEL_IN_PLACE(1)),
     .check = check_nd,
     .run = run_nd,
 };

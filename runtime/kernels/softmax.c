@@ -61,14 +61,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_softmax = {
-    .traits = {.name = "softmax",
-               .runs_on = "Kiln",
-               .in_place_inputs = 1,
-               .params_bytes = sizeof(kiln_softmax_params)},
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("softmax", "Kiln", kiln_softmax_params, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1),
+           KERNEL_IN_PLACE(1)),
     .check = check,
     .run = run,
 };

@@ -129,11 +129,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_top_k = {
-    .traits = {.name = "top_k", .runs_on = "Kiln", .params_bytes = sizeof(kiln_top_k_params)},
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .min_outputs = 1,
-    .max_outputs = 2,
+    KERNEL("top_k", "Kiln", kiln_top_k_params, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 2)),
     .check = check,
     .prepare = prepare,
     .run = run,

@@ -152,16 +152,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_unary = {
-    .traits = {.name = "unary",
-               .runs_on = "Kiln",
-               .strided_inputs = 1,
-               .strided_outputs = 1,
-               .in_place_inputs = 1,
-               .params_bytes = sizeof(kiln_unary_params)},
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("unary", "Kiln", kiln_unary_params, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1),
+           KERNEL_STRIDED(1, 1), KERNEL_IN_PLACE(1)),
     .check = check,
     .run = run,
 };

@@ -40,15 +40,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_where = {
-    .traits = {.name = "where",
-               .runs_on = "Kiln",
-               .strided_inputs = 7,
-               .strided_outputs = 1,
-               .params_bytes = sizeof(kiln_where_params)},
-    .min_inputs = 3,
-    .max_inputs = 3,
-    .min_outputs = 1,
-    .max_outputs = 1,
+    KERNEL("where", "Kiln", kiln_where_params, KERNEL_INPUTS(3, 3), KERNEL_OUTPUTS(1, 1),
+           KERNEL_STRIDED(7, 1)),
     .check = check,
     .run = run,
 };

@@ -1,5 +1,5 @@
-/* Einsum, as sums, transposes and matrix products: operands are contracted from left to right. Not
- * supported: a label twice in one operand (diagonals), dims of 1 that broadcast. */
+/* Einsum, as sums, transposes and matrix products: operands, without what broadcasts and with
+ * their diagonals taken, are contracted from left to right. */
 #include "compiler/ops/expand.h"
 #include "compiler/ops/support.h"
 
@@ -24,20 +24,34 @@ static bool has_label(const term *t, uint8_t label) {
     return memchr(t->labels, label, t->rank) != NULL;
 }
 
-static bool add_label(term *t, uint8_t label) {
-    if (t->rank == KILN_MAX_RANK || has_label(t, label)) {
+static uint32_t uses_of_label(const term *t, uint8_t label) {
+    uint32_t uses = 0;
+    for (uint32_t d = 0; d < t->rank; d++) {
+        uses += t->labels[d] == label;
+    }
+    return uses;
+}
+
+/* Once more, where it stands there already: a diagonal. */
+static bool append_label(term *t, uint8_t label) {
+    if (t->rank == KILN_MAX_RANK) {
         return false;
     }
     t->labels[t->rank++] = label;
     return true;
 }
 
+static bool add_label(term *t, uint8_t label) {
+    return !has_label(t, label) && append_label(t, label);
+}
+
 /* ---- Reading ------------------------------------------------------------------------------- */
 
 /* One term from *inout_text on, up to what ends it; its ellipsis has so many dims, the last of the
  * longest one. */
-static bool read_term(const char **inout_text, uint32_t ellipsis, term *out) {
+static bool read_term(const char **inout_text, uint32_t ellipsis, bool repeats, term *out) {
     const char *c = *inout_text;
+    bool (*add)(term * t, uint8_t label) = repeats ? append_label : add_label;
     *out = (term){0};
     for (; *c != '\0' && *c != ',' && *c != '-'; c++) {
         if (strncmp(c, "...", 3) == 0) {
@@ -47,7 +61,7 @@ static bool read_term(const char **inout_text, uint32_t ellipsis, term *out) {
                 }
             }
             c += 2;
-        } else if (*c != ' ' && (!isalpha((unsigned char)*c) || !add_label(out, (uint8_t)*c))) {
+        } else if (*c != ' ' && (!isalpha((unsigned char)*c) || !add(out, (uint8_t)*c))) {
             return false;
         }
     }
@@ -71,7 +85,7 @@ static bool implied_output(equation *q) {
         uint8_t label = (uint8_t)(k < KILN_MAX_RANK ? LETTERS + k : k - KILN_MAX_RANK);
         uint32_t uses = 0;
         for (uint32_t t = 0; t < q->count; t++) {
-            uses += has_label(&q->terms[t], label);
+            uses += uses_of_label(&q->terms[t], label);
         }
         if (uses == 1 || (uses > 0 && label >= LETTERS)) {
             fits = fits && add_label(&q->output, label);
@@ -86,7 +100,7 @@ static bool read_terms(const node *n, equation *q, uint32_t *out_ellipsis,
     for (size_t k = 0; k < n->input_count; k++) {
         uint32_t rank = n->inputs[k]->rank, letters = letters_until_end(c);
         uint32_t ellipsis = letters < rank ? rank - letters : 0;
-        if (!read_term(&c, ellipsis, &q->terms[k]) || q->terms[k].rank != rank) {
+        if (!read_term(&c, ellipsis, true, &q->terms[k]) || q->terms[k].rank != rank) {
             return false;
         }
         *out_ellipsis = ellipsis > *out_ellipsis ? ellipsis : *out_ellipsis;
@@ -100,14 +114,24 @@ static bool read_terms(const node *n, equation *q, uint32_t *out_ellipsis,
     return true;
 }
 
+/* A diagonal has one size: dims of 1 broadcast between operands only. */
+static bool is_square(const term *t, const tensor *x, uint32_t d) {
+    uint32_t first = 0;
+    while (t->labels[first] != t->labels[d]) {
+        first++;
+    }
+    return x->dims[first] == x->dims[d];
+}
+
 static bool read_sizes(const node *n, equation *q) {
     for (uint32_t t = 0; t < q->count; t++) {
         for (uint32_t d = 0; d < q->terms[t].rank; d++) {
             int64_t *size = &q->sizes[q->terms[t].labels[d]], dim = n->inputs[t]->dims[d];
-            if (*size != 0 && *size != dim) {
+            bool fits = *size <= 1 || dim == 1 || *size == dim;
+            if (!fits || !is_square(&q->terms[t], n->inputs[t], d)) {
                 return false;
             }
-            *size = dim;
+            *size = *size > dim ? *size : dim;
         }
     }
     double products = 1;
@@ -131,7 +155,7 @@ static bool read_equation(const node *n, equation *out) {
     }
     bool given = strncmp(c, "->", 2) == 0;
     c += given ? 2 : 0;
-    bool fits = given ? read_term(&c, ellipsis, &out->output) : implied_output(out);
+    bool fits = given ? read_term(&c, ellipsis, false, &out->output) : implied_output(out);
     return fits && *c == '\0' && read_sizes(n, out);
 }
 
@@ -142,7 +166,7 @@ static kiln_status infer_einsum(graph *g, node *n) {
     if (status == KILN_OK && !read_equation(n, &q)) {
         status = node_fail(g, n, KILN_ERROR_UNSUPPORTED,
                            "the equation '%.80s' for these shapes; supported: sums of products, "
-                           "each label once in an operand and of one size",
+                           "each label of one size, or 1",
                            node_string(n, "equation", ""));
     }
     for (uint32_t t = 0; status == KILN_OK && t < q.count; t++) {
@@ -168,8 +192,8 @@ static double product_at(const node *n, const equation *q, const int64_t *at) {
     for (uint32_t t = 0; t < q->count; t++) {
         int64_t element = 0;
         for (uint32_t d = 0; d < q->terms[t].rank; d++) {
-            uint8_t label = q->terms[t].labels[d];
-            element = element * q->sizes[label] + at[label];
+            int64_t dim = n->inputs[t]->dims[d];
+            element = element * dim + (dim == 1 ? 0 : at[q->terms[t].labels[d]]);
         }
         product *= (double)tensor_f32(n->inputs[t])[element];
     }
@@ -240,6 +264,63 @@ static labelled reordered(expansion *e, labelled x, const term *order) {
         moves = moves || from != d;
     }
     return (labelled){moves ? expand_transpose(e, x.t, perm) : x.t, *order};
+}
+
+/* Without dims of 1 that broadcast. */
+static labelled without_broadcast(expansion *e, const equation *q, labelled x) {
+    int64_t dims[KILN_MAX_RANK];
+    labelled y = {NULL, {0}};
+    for (uint32_t d = 0; d < x.labels.rank; d++) {
+        uint8_t label = x.labels.labels[d];
+        if (x.t->dims[d] == q->sizes[label]) {
+            dims[y.labels.rank] = x.t->dims[d];
+            (void)append_label(&y.labels, label);
+        }
+    }
+    y.t = y.labels.rank == x.labels.rank ? x.t : expand_reshape(e, x.t, y.labels.rank, dims);
+    return y;
+}
+
+/* The diagonal of dims a and b, as the last one: elements 0, size + 1, ... of both as one. */
+static labelled diagonal(expansion *e, labelled x, uint32_t a, uint32_t b) {
+    int64_t perm[KILN_MAX_RANK], dims[KILN_MAX_RANK], size = x.t->dims[a];
+    uint32_t last = x.labels.rank - 2, d = 0;
+    uint8_t label = x.labels.labels[a];
+    labelled y = {NULL, {0}};
+    for (uint32_t from = 0; from < x.labels.rank; from++) {
+        if (from != a && from != b) {
+            dims[d] = x.t->dims[from];
+            perm[d++] = from;
+            (void)append_label(&y.labels, x.labels.labels[from]);
+        }
+    }
+    perm[last] = a;
+    perm[last + 1] = b;
+    dims[last] = size * size;
+    (void)append_label(&y.labels, label);
+    tensor *places = expand_constant(e, KILN_I64, 1, &size);
+    for (int64_t k = 0; places != NULL && k < size; k++) {
+        ((int64_t *)places->owned)[k] = k * (size + 1);
+    }
+    const attribute axis = {.name = "axis", .type = ATTRIBUTE_INT, .i = last};
+    tensor *square = expand_reshape(e, expand_transpose(e, x.t, perm), last + 1, dims);
+    y.t = expand_apply(e, "Gather", 2, (tensor *[]){square, places}, &axis);
+    return y;
+}
+
+/* Operand k, each label of its size and once. */
+static labelled operand_of(expansion *e, const equation *q, uint32_t k) {
+    labelled x = without_broadcast(e, q, (labelled){e->n->inputs[k], q->terms[k]});
+    for (uint32_t b = 1; b < x.labels.rank && x.t != NULL; b++) {
+        for (uint32_t a = 0; a < b && x.t != NULL; a++) {
+            if (x.labels.labels[a] == x.labels.labels[b]) {
+                x = diagonal(e, x, a, b);
+                b = 0;
+                break;
+            }
+        }
+    }
+    return x;
 }
 
 /* Summed over what is not wanted. */
@@ -354,7 +435,7 @@ static kiln_status expand_einsum(expansion *e, node *n) {
     if (!read_equation(n, &q)) {
         return node_fail(e->g, n, KILN_ERROR_INTERNAL, "the equation changed");
     }
-    labelled x = {n->inputs[0], q.terms[0]};
+    labelled x = operand_of(e, &q, 0);
     for (uint32_t t = 1; t < q.count; t++) {
         for (uint32_t label = 0; label < LABELS; label++) {
             keep[label] = has_label(&q.output, (uint8_t)label);
@@ -362,7 +443,7 @@ static kiln_status expand_einsum(expansion *e, node *n) {
                 keep[label] = keep[label] || has_label(&q.terms[later], (uint8_t)label);
             }
         }
-        labelled next = {n->inputs[t], q.terms[t]};
+        labelled next = operand_of(e, &q, t);
         bool swap = x.t != NULL && !tensor_is_batched(e->g, x.t) &&
                     tensor_is_batched(e->g, next.t); /* the batch comes first */
         x = swap ? contracted(e, &q, next, x, keep) : contracted(e, &q, x, next, keep);

@@ -32,31 +32,37 @@ static kiln_status settle(expansion *e, node *made) {
 }
 
 static tensor *add_node(expansion *e, const char *op, size_t count, tensor *const *inputs,
-                        tensor *y, const attribute *with) {
+                        tensor *y, size_t attribute_count, const attribute *attributes) {
     node *made = graph_add_node(e->g, e->g->find_op(op), e->n->name, count, inputs, 1, &y);
     if (made == NULL) {
         return failed(e, KILN_ERROR_MEMORY);
     }
     made->origin = e->n->origin;
-    if (with != NULL) {
-        made->attributes = graph_allocate(e->g, sizeof *with);
+    if (attribute_count > 0) {
+        made->attributes = graph_allocate(e->g, attribute_count * sizeof *attributes);
         if (made->attributes == NULL) {
             return failed(e, KILN_ERROR_MEMORY);
         }
-        made->attributes[0] = *with;
-        made->attribute_count = 1;
+        memcpy(made->attributes, attributes, attribute_count * sizeof *attributes);
+        made->attribute_count = attribute_count;
     }
     kiln_status status = settle(e, made);
     return status == KILN_OK ? y : failed(e, status);
 }
 
-tensor *expand_apply(expansion *e, const char *op, size_t count, tensor *const *inputs,
-                     const attribute *with) {
+tensor *expand_node(expansion *e, const char *op, size_t count, tensor *const *inputs,
+                    size_t attribute_count, const attribute *attributes) {
     if (!all_present(e, count, inputs)) {
         return failed(e, KILN_ERROR_MEMORY);
     }
     tensor *y = graph_add_tensor(e->g, NULL, KILN_F32);
-    return y != NULL ? add_node(e, op, count, inputs, y, with) : failed(e, KILN_ERROR_MEMORY);
+    return y != NULL ? add_node(e, op, count, inputs, y, attribute_count, attributes)
+                     : failed(e, KILN_ERROR_MEMORY);
+}
+
+tensor *expand_apply(expansion *e, const char *op, size_t count, tensor *const *inputs,
+                     const attribute *with) {
+    return expand_node(e, op, count, inputs, with != NULL, with);
 }
 
 tensor *expand_unary(expansion *e, const char *op, tensor *x) {
@@ -159,6 +165,6 @@ void expand_result(expansion *e, size_t k, tensor *t) {
         t->producer->outputs[0] = y;
         y->producer = t->producer;
     } else {
-        (void)add_node(e, "Identity", 1, &t, y, NULL);
+        (void)add_node(e, "Identity", 1, &t, y, 0, NULL);
     }
 }

@@ -18,6 +18,8 @@ typedef struct expansion {
  * constant, and there is no node, where all inputs are constant. */
 tensor *expand_apply(expansion *e, const char *op, size_t count, tensor *const *inputs,
                      const attribute *with);
+tensor *expand_node(expansion *e, const char *op, size_t count, tensor *const *inputs,
+                    size_t attribute_count, const attribute *attributes);
 tensor *expand_unary(expansion *e, const char *op, tensor *x);
 tensor *expand_binary(expansion *e, const char *op, tensor *a, tensor *b);
 /* The same elements under other dims, which may be multiples of the batch's placeholder. */

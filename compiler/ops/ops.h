@@ -78,6 +78,7 @@ const op *op_find(const char *name);
     GROUP(convolution)   /* conv.c: Conv, ConvTranspose */                                         \
     GROUP(dense)         /* dense.c: Gemm, MatMul */                                               \
     GROUP(pool)          /* pool.c: MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool */      \
+    GROUP(lp_pool)       /* lp_pool.c: LpPool, GlobalLpPool */                                     \
     GROUP(batch_norm)    /* batch_norm.c: BatchNormalization */                                    \
     GROUP(normalization) /* normalization.c: InstanceNormalization, LayerNormalization, LRN,       \
                             LpNormalization */                                                     \

@@ -142,15 +142,20 @@ static bool einsum(generator *r) {
     static const struct {
         uint32_t rank, constant_rank;
         const char *text; /* the constant's first label is the input's last or second */
-    } equations[] = {{2, 2, "bi,ij->bj"},       {3, 2, "bij,jk->bik"}, {3, 2, "bij,jk->bki"},
-                     {4, 2, "bchw,wd->bchd"},   {4, 1, "bchw,w->bhc"}, {3, 1, "bij,j->bij"},
-                     {4, 2, "...hw,wd->...hd"}, {3, 2, "bij,jk->bjik"}};
+    } equations[] = {{2, 2, "bi,ij->bj"},       {3, 2, "bij,jk->bik"},  {3, 2, "bij,jk->bki"},
+                     {4, 2, "bchw,wd->bchd"},   {4, 1, "bchw,w->bhc"},  {3, 1, "bij,j->bij"},
+                     {4, 2, "...hw,wd->...hd"}, {3, 2, "bij,jk->bjik"}, {3, 2, "bij,jj->bij"}};
     uint32_t k = below(r, sizeof equations / sizeof *equations);
     tensor *x = pick(r, equations[k].rank, equations[k].rank);
     if (x == NULL) {
         return false;
     }
-    const int64_t dims[2] = {x->dims[x->rank - 1], between(r, 1, 4)};
+    int64_t dims[2] = {x->dims[x->rank - 1], between(r, 1, 4)};
+    if (strstr(equations[k].text, "jj") != NULL) {
+        dims[1] = dims[0];
+    } else if (chance(r, 20)) {
+        dims[0] = 1; /* broadcasts */
+    }
     tensor *c = constant_of(r, equations[k].constant_rank, dims, OF_WEIGHTS);
     node *n = begin_node(r, "Einsum", 2, (tensor *[]){x, c}, 1);
     set_string(r, n, "equation", equations[k].text);

@@ -100,17 +100,23 @@ static bool conv_transpose(generator *r) {
     return end_node(r, n) != NULL;
 }
 
+/* The standard wants less padding than the kernel. */
+static window_shape some_pool_window(generator *r, const tensor *x, bool dilates) {
+    window_shape w = some_window(r, x, dilates);
+    for (size_t k = 0; k < 2 * w.spatial; k++) {
+        int64_t most = w.kernel[k % w.spatial] - 1;
+        w.pads[k] = w.pads[k] < most ? w.pads[k] : most;
+    }
+    return w;
+}
+
 static bool pool(generator *r) {
     tensor *x = pick(r, 3, 5);
     if (x == NULL) {
         return false;
     }
     bool maximum = chance(r, 50);
-    window_shape w = some_window(r, x, maximum);
-    for (size_t k = 0; k < 2 * w.spatial; k++) { /* the standard wants less than the kernel */
-        int64_t most = w.kernel[k % w.spatial] - 1;
-        w.pads[k] = w.pads[k] < most ? w.pads[k] : most;
-    }
+    window_shape w = some_pool_window(r, x, maximum);
     node *n = begin_node(r, maximum ? "MaxPool" : "AveragePool", 1, &x, 1);
     set_window(r, n, &w, true, maximum);
     if (chance(r, 30)) {
@@ -118,6 +124,24 @@ static bool pool(generator *r) {
     }
     if (!maximum && chance(r, 50)) {
         set_int(r, n, "count_include_pad", 1);
+    }
+    return end_node(r, n) != NULL;
+}
+
+static bool lp_pool(generator *r) {
+    tensor *x = pick(r, 3, 5);
+    if (x == NULL) {
+        return false;
+    }
+    bool global = chance(r, 30), newer = r->g->opset >= 18;
+    node *n = begin_node(r, global ? "GlobalLpPool" : "LpPool", 1, &x, 1);
+    set_int(r, n, "p", between(r, 1, 3));
+    if (!global) {
+        window_shape w = some_pool_window(r, x, newer);
+        set_window(r, n, &w, true, newer);
+    }
+    if (!global && newer && chance(r, 30)) {
+        set_int(r, n, "ceil_mode", 1);
     }
     return end_node(r, n) != NULL;
 }
@@ -229,6 +253,7 @@ static bool local_response(generator *r) {
 }
 
 const weighted_step window_steps[] = {
-    {conv, 16},         {conv_transpose, 5}, {pool, 8},   {global_pool, 2},    {pad, 4},
-    {padded_window, 4}, {resize, 5},         {blocks, 3}, {local_response, 1}, {NULL, 0},
+    {conv, 16}, {conv_transpose, 5}, {lp_pool, 1}, {pool, 8},   {global_pool, 2},
+    {pad, 4},   {padded_window, 4},  {resize, 5},  {blocks, 3}, {local_response, 1},
+    {NULL, 0},
 };

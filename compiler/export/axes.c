@@ -49,7 +49,8 @@ kiln_status export_scatter(exporting *x) {
     return finish(x, y);
 }
 
-/* The reduced dims are kept or dropped together, or the step has no one node. */
+/* Finds the reduced axes. False where the dims are neither kept nor dropped together: no one node
+ * says that. */
 static bool reduced_axes(exporting *x, uint32_t mask, int64_t *axes, size_t *out_count,
                          bool *out_kept) {
     const kiln_plan_tensor_record *in = step_tensor(x, 0);

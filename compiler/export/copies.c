@@ -110,7 +110,7 @@ static bool is_transposed(const kiln_plan_tensor_record *from, const kiln_plan_t
     return true;
 }
 
-/* The next permutation in lexical order. */
+/* Goes on to the next permutation in lexical order; false after the last. */
 static bool next_order(int64_t *order, uint32_t rank) {
     uint32_t k = rank - 1, other = rank - 1;
     while (k > 0 && order[k - 1] >= order[k]) {
@@ -151,7 +151,7 @@ static const char *as_transpose(exporting *x, const char *value, const int64_t *
     return NULL;
 }
 
-/* Any order: the sample as one row, gathered. */
+/* Says any order as a Gather from the sample as one line. */
 static const char *as_gather(exporting *x, const char *value, const int64_t *map) {
     const kiln_plan_tensor_record *from = step_tensor(x, 0), *to = step_tensor(x, 1);
     int64_t row[2] = {1, (int64_t)elements_of(from)};

@@ -148,7 +148,7 @@ kiln_status export_where(exporting *x) {
     return finish(x, model_node(&x->model, "Where", NULL, 3, inputs, NULL));
 }
 
-/* One slope a channel, the last physical dim. */
+/* There is one slope a channel, the last physical dim. */
 kiln_status export_prelu(exporting *x) {
     const kiln_plan_tensor_record *out = &x->v.tensors[step_result(x)];
     const char *inputs[2] = {value_of(x, step_operand(x, 0)), NULL};

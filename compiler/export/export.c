@@ -15,7 +15,7 @@ static void add_end(exporting *x, uint32_t tensor, bool input) {
     }
 }
 
-/* What kiln compile takes as --labels, --mean, --std and so on. */
+/* Adds what kiln compile takes as --labels, --mean, --std and so on. */
 static void add_descriptions(exporting *x, const kiln_plan *plan) {
     kiln_preprocess p;
     char text[256];

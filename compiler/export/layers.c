@@ -5,7 +5,7 @@
 
 /* ---- Convolution and dense ----------------------------------------------------------------- */
 
-/* [O][KH][KW][C] to [O][C][KH][KW], or without KH for one spatial dim. */
+/* Brings [O][KH][KW][C] to [O][C][KH][KW], or without KH for one spatial dim. */
 static const char *filter_value(exporting *x, uint32_t tensor, size_t spatial) {
     const uint32_t *d = x->v.tensors[tensor].dims;
     float *from = constant_floats(x, tensor);
@@ -21,7 +21,7 @@ static const char *filter_value(exporting *x, uint32_t tensor, size_t spatial) {
     return name;
 }
 
-/* What a convolution adds to its results. */
+/* Adds what a convolution adds to its results, and clamps. */
 static kiln_status add_and_finish(exporting *x, const char *y, const kiln_conv_params *p) {
     if (x->step->input_count > 3 && step_operand(x, 3) != KILN_PLAN_NONE) {
         const char *terms[2] = {y, value_of(x, step_operand(x, 3))};

@@ -62,7 +62,7 @@ static char *plain(const char *text) {
     return (char *)(uintptr_t)text;
 }
 
-/* One more place at the end of an array of pointers. */
+/* Makes one more place at the end of an array of pointers. */
 static void append(onnx_model *m, void *array, size_t *count, size_t *capacity, void *item) {
     void **items = *(void ***)array;
     if (*count == *capacity) {

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-/* Nodes of one output. NULL among the inputs, and then NULL: a value that cannot be told. */
+/* Adds a node of one output. NULL stands for a value that cannot be told, and leads to NULL. */
 static const char *apply(exporting *x, const char *op, const char *a, const char *b) {
     const char *inputs[2] = {a, b};
     return a == NULL ? NULL : model_node(&x->model, op, NULL, b == NULL ? 1 : 2, inputs, NULL);
@@ -19,7 +19,7 @@ static const char *clipped(exporting *x, const char *value, float low, float hig
     return model_node(&x->model, "Clip", NULL, 3, inputs, NULL);
 }
 
-/* Scales or zeros, to be broadcast along their axis. */
+/* The value of scales or zeros, shaped so as to broadcast along their axis. */
 static const char *parameter(exporting *x, uint32_t k, uint32_t axis) {
     const kiln_plan_tensor_record *like = step_tensor(x, 0), *t;
     if (step_operand(x, k) == KILN_PLAN_NONE) {

@@ -92,7 +92,7 @@ static const char *to_logical(exporting *x, const char *value, uint32_t rank) {
     return transposed(x, value, rank, order, NULL);
 }
 
-/* The same memory in another shape. */
+/* Views the same memory in another shape. */
 static const char *as_view(exporting *x, const char *value, const kiln_plan_tensor_record *from,
                            const kiln_plan_tensor_record *to) {
     int64_t dims[KILN_MAX_RANK];
@@ -108,7 +108,7 @@ static const char *as_view(exporting *x, const char *value, const kiln_plan_tens
 
 /* ---- Memory -------------------------------------------------------------------------------- */
 
-/* Of one sample, and without gaps: elements [begin_of, end_of) of its storage. */
+/* Is it of one sample and without gaps: elements [begin_of, end_of) of its storage? */
 static bool is_run(const kiln_plan_tensor_record *t) {
     return t->place == KILN_PLACE_ARENA && t->batched == 0 && t->row_stride == inner_of(t);
 }
@@ -125,7 +125,8 @@ static bool is_run_like(const kiln_plan_tensor_record *a, const kiln_plan_tensor
     return is_run(a) && is_run(b) && a->dtype == b->dtype && a->storage == b->storage;
 }
 
-/* Columns [first, last) of the storage's rows. A tensor of another row stride lies in all. */
+/* Do the tensors share memory? Those of one stride do where their columns of the storage meet; a
+ * tensor of another stride lies in all columns. */
 static bool overlap(const kiln_plan_tensor_record *a, const kiln_plan_tensor_record *b) {
     if (a->place != KILN_PLACE_ARENA || a->storage != b->storage || b->place != KILN_PLACE_ARENA) {
         return false;
@@ -140,7 +141,8 @@ static bool overlap(const kiln_plan_tensor_record *a, const kiln_plan_tensor_rec
     return a_column < b_column + inner_of(b) && b_column < a_column + inner_of(a);
 }
 
-/* Of a run that is written over in part, the rest can still be read. */
+/* Is something of `old` left after t is written? Of a run that is written over in part, the rest
+ * can still be read. */
 static bool is_left(const kiln_plan_tensor_record *old, const kiln_plan_tensor_record *t) {
     bool covered = begin_of(t) <= begin_of(old) && end_of(old) <= end_of(t);
     return !overlap(old, t) || (is_run_like(old, t) && !covered);
@@ -178,7 +180,7 @@ void value_written(exporting *x, uint32_t tensor, const char *value) {
     x->memory[x->memory_count++] = (written){tensor, value};
 }
 
-/* Channels [begin, end) of a value. */
+/* Takes channels [begin, end) of a value. */
 static const char *sliced(exporting *x, const char *value, const kiln_plan_tensor_record *of,
                           size_t begin, size_t count) {
     int64_t axis = layout_logical_axis(of->layout, of->rank, of->rank - 1u);
@@ -204,7 +206,7 @@ static const written *holder(const exporting *x, const kiln_plan_tensor_record *
     return NULL;
 }
 
-/* t, or as much as one row of the storage is wide, from the slices that were written. */
+/* Joins t, or as much as the storage is wide, from the slices that were written. */
 static const char *joined(exporting *x, const kiln_plan_tensor_record *t) {
     const char *parts[512];
     size_t count = 0, column = column_of(t), end = column + inner_of(t);
@@ -236,7 +238,7 @@ static const char *joined(exporting *x, const kiln_plan_tensor_record *t) {
     return y;
 }
 
-/* The widest tensor of the plan on this storage that has the slices' shape: what a view is of. */
+/* Joins the widest tensor on this storage that has the slices' shape, and views it as t. */
 static const char *joined_whole(exporting *x, const kiln_plan_tensor_record *t) {
     for (size_t k = 0; k < x->memory_count; k++) {
         const kiln_plan_tensor_record *w = &x->v.tensors[x->memory[k].tensor];
@@ -273,7 +275,7 @@ static const written *writer_of(const exporting *x, const kiln_plan_tensor_recor
     return NULL;
 }
 
-/* A run put together from parts of others, each flat. */
+/* Puts a run together from parts of others, each flat. */
 static const char *joined_runs(exporting *x, const kiln_plan_tensor_record *t) {
     const char *parts[64];
     size_t count = 0, at = begin_of(t);

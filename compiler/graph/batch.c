@@ -86,7 +86,7 @@ static kiln_status infer_at(graph *g, node_at *at, size_t other) {
                            (long long)other_batches[other]);
 }
 
-/* The shape at the placeholder, with another batch in its place, is the one there. */
+/* Is the shape at another batch the one at the placeholder, with that batch in its place? */
 static bool is_shape_at(const tensor *t, const tensor *at, size_t other) {
     bool same = t->rank == at->rank && t->dtype == at->dtype;
     for (uint32_t d = 0; d < t->rank && same; d++) {
@@ -133,7 +133,7 @@ static kiln_status evaluate_at(graph *g, node *n, size_t other) {
     return status;
 }
 
-/* What is the same at every batch needs no other values. */
+/* Drops the values at other batches where they are the same at every batch. */
 static void drop_equal(tensor *t) {
     size_t bytes = (size_t)tensor_elements(t) * kiln_dtype_size(t->dtype);
     for (size_t other = 0; other < GRAPH_OTHER_BATCHES; other++) {
@@ -162,7 +162,7 @@ kiln_status graph_evaluate_other_batches(graph *g, node *n) {
 
 /* ---- Nodes that a run computes ------------------------------------------------------------- */
 
-/* Each element is the same at every batch, or a multiple of it. */
+/* Is each element the same at every batch, or a multiple of it? */
 static bool is_multiple(const tensor *t) {
     const int64_t *values = t->data, *const *others = (const int64_t *const *)t->other;
     for (int64_t k = 0; k < tensor_elements(t) && t->dtype == KILN_I64; k++) {

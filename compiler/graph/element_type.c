@@ -7,7 +7,7 @@ static const char *const onnx_names[] = {
     "uint32",         "uint64",     "complex64",      "complex128", "bfloat16", "float8e4m3fn",
     "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz", "uint4",      "int4",     "float4e2m1"};
 
-/* By kiln_dtype. */
+/* What is known of each type, by kiln_dtype. */
 static const struct {
     int onnx;
     kiln_dtype inner;

@@ -1,4 +1,4 @@
-/* One node at a time: shapes inferred, or outputs computed by the operator's naive evaluator. */
+/* Infers one node's shapes, or computes its outputs by the operator's naive evaluator. */
 #include "compiler/ops/ops.h"
 
 #include <math.h>
@@ -24,7 +24,7 @@ kiln_status graph_infer_node(graph *g, node *n) {
     return node_explain(g, n, status);
 }
 
-/* NaN stays. */
+/* Clamps values; a NaN stays. */
 static void apply_clamp(const node *n, tensor *t) {
     float *values = t->owned;
     int64_t count = tensor_elements(t);
@@ -65,7 +65,7 @@ static kiln_status allocate_outputs(graph *g, node *n) {
     return KILN_OK;
 }
 
-/* Evaluators read them as arrays. */
+/* Aligns inputs, which evaluators read as arrays. */
 static kiln_status align_inputs(const graph *g, const node *n) {
     kiln_status status = KILN_OK;
     for (size_t k = 0; k < n->input_count && status == KILN_OK; k++) {

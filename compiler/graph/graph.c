@@ -114,7 +114,7 @@ static tensor **copy_operands(graph *g, size_t count, tensor *const *operands) {
     return copy;
 }
 
-/* The first output's name serves when there is no other. */
+/* Names a node after its first output when it has no name of its own. */
 static const char *name_of_node(graph *g, const char *name, size_t output_count,
                                 tensor *const *outputs) {
     if (name != NULL && *name != '\0') {

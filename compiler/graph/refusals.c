@@ -44,7 +44,7 @@ void refusals_free(refusals *r) {
 
 /* ---- Lists --------------------------------------------------------------------------------- */
 
-/* Items with a separator between; one that does not fit is counted, not cut. */
+/* A list of items with a separator between; one that does not fit is counted, not cut. */
 typedef struct text_list {
     char text[400];
     size_t used, limit, left_out;
@@ -144,7 +144,8 @@ static void list_cuts(const graph *g, const refusals *r, tensor *const *wanted, 
     }
 }
 
-/* With the batch open, the reason alone: it is for a note, or the compiler tries without. */
+/* With the batch open only the reason is told: it is for a note, or the compiler tries again with
+ * the batch fixed. */
 static void tell_cuts(const graph *g, const refusals *r, tensor *const *wanted, size_t count,
                       char *out, size_t size) {
     text_list before = {.limit = 300, .separator = ","}, after = {.limit = 150, .separator = ","};

@@ -34,7 +34,8 @@ static void drop_dead_nodes(graph *g) {
     g->node_count = kept;
 }
 
-/* Constants that were read once and no longer are: folded weights would lie twice in memory. */
+/* Releases constants that were read once and no longer are: folded weights would lie twice in
+ * memory. */
 static void release_unread_constants(graph *g) {
     for (size_t k = 0; k < g->tensor_count; k++) {
         tensor *t = g->tensors[k];

@@ -40,7 +40,7 @@ static kiln_status no_memory(const walk *w) {
     return graph_fail(w->g, KILN_ERROR_MEMORY, "out of memory");
 }
 
-/* Room for `wanted` items and one more; NULL: no memory, and the old array stays. */
+/* Makes room for `wanted` items and one more; NULL: there is no memory, and the old array stays. */
 static void *room_for(void *items, size_t wanted, size_t *inout_capacity, size_t size) {
     if (wanted < *inout_capacity) {
         return items;
@@ -51,7 +51,8 @@ static void *room_for(void *items, size_t wanted, size_t *inout_capacity, size_t
     return grown;
 }
 
-/* Nodes of the graph that the walk does not know yet; they stand where `place` says. */
+/* Takes in nodes of the graph that the walk does not know yet; `place` says where they stand, or
+ * NULL that each stands where it is. */
 static kiln_status take_nodes(walk *w, const size_t *place) {
     graph *g = w->g;
     void *grown = room_for(w->nodes, g->node_count, &w->node_capacity, sizeof *w->nodes);
@@ -121,7 +122,7 @@ static bool can_evaluate(const graph *g, const node *n) {
     return n->op->evaluate != NULL;
 }
 
-/* Inputs that an operator needs now but that only a run could tell. */
+/* Refuses inputs that the operator needs now but that only a run could tell. */
 static kiln_status check_constant_inputs(const graph *g, const node *n) {
     for (size_t k = 0; k < n->input_count && k < 32; k++) {
         const tensor *t = n->inputs[k];
@@ -157,8 +158,8 @@ static kiln_status settle_empty_outputs(graph *g, node *n) {
     return KILN_OK;
 }
 
-/* Constants that n read last. A tensor's mark counts the readers that have been folded; nodes of
- * structure may bring in others later. */
+/* Releases constants that n was the last to read. A tensor's mark counts the readers that have been
+ * folded; nodes of structure may bring in others later. */
 static void release_read(const walk *w, const node *n) {
     for (size_t k = 0; k < n->input_count && !w->structured; k++) {
         tensor *t = n->inputs[k];
@@ -200,7 +201,7 @@ static void forget_outputs(const node *n) {
     }
 }
 
-/* A sequence under another name; other operators read tensors. */
+/* Identity gives a sequence another name; all other operators read tensors. */
 static kiln_status settle_sequence(walk *w, node *n) {
     if (strcmp(n->op->name, "Identity") != 0 || n->outputs[0] == NULL) {
         return refuse_node(w->g, &w->refused, n, "reads a sequence");
@@ -212,7 +213,8 @@ static kiln_status settle_sequence(walk *w, node *n) {
     return KILN_OK;
 }
 
-/* All inputs are done. Behind what cannot be compiled nothing is known. */
+/* Settles a node whose inputs are done. What stands behind a node that cannot be compiled stays
+ * unknown. */
 static kiln_status settle_node(walk *w, node *n) {
     if ((n->op->flags & OP_UNKNOWN) != 0) {
         return refuse_node(w->g, &w->refused, n, NULL);
@@ -233,7 +235,7 @@ static kiln_status settle_node(walk *w, node *n) {
     return status;
 }
 
-/* One step with a node of structure: it waits for an operand, or is replaced, or is refused. */
+/* Goes one step with a node of structure, which waits for an operand, is replaced or is refused. */
 static kiln_status resolve_node(walk *w, walk_node *at) {
     node *n = at->n;
     size_t place = at->place;
@@ -307,7 +309,7 @@ static int by_place(const void *a, const void *b) {
     return x->done_at < y->done_at ? -1 : x->done_at > y->done_at;
 }
 
-/* What was needed, in the model's order. */
+/* Keeps the nodes that were needed, in the model's order. */
 static void keep_order(walk *w) {
     graph *g = w->g;
     qsort(w->nodes, w->node_count, sizeof *w->nodes, by_place);

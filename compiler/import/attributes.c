@@ -14,7 +14,7 @@ static const char *copy_text(importing *im, const ProtobufCBinaryData *text) {
     return copy;
 }
 
-/* Older exporters leave the type out: what is there tells. */
+/* Older exporters leave the type out: it is that of the field that is there. */
 static Onnx__AttributeProto__AttributeType type_of(const Onnx__AttributeProto *p, kiln_span t) {
     if (p->has_type && p->type != ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED) {
         return p->type;
@@ -100,7 +100,8 @@ static kiln_status read_value(importing *im, const node *n, const Onnx__Attribut
     }
 }
 
-/* In a function's body: the attribute of the call. One that the call leaves out is left out. */
+/* In a function's body an attribute may refer to one of the call. One that the call leaves out is
+ * left out. */
 static kiln_status read_reference(importing *im, const node *n, const char *name, attribute *a) {
     const node *call = scope_call(im);
     const char *own_name = a->name;
@@ -112,7 +113,7 @@ static kiln_status read_reference(importing *im, const node *n, const char *name
                                     "attribute '%s' refers to a function's attribute", own_name);
 }
 
-/* Everything but a tensor's content, whose message is returned. */
+/* Reads everything but a tensor's content, whose message is returned. */
 static kiln_status read_bare_attribute(importing *im, const node *n, kiln_span message,
                                        attribute *a, kiln_span *out_tensor) {
     size_t size = 0;
@@ -185,7 +186,7 @@ kiln_status import_default_attribute(importing *im, kiln_span message, node *cal
     return status;
 }
 
-/* Elements in the arena, which nobody frees. */
+/* Gives t the elements of an attribute, which lie in the arena and are freed with it. */
 static kiln_status take_tensor(importing *im, const node *n, const tensor *from, tensor *t) {
     t->dtype = from->dtype;
     t->narrow = from->narrow;

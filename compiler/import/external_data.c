@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A path below the model's folder: relative, without "..", and, links resolved, still inside. */
+/* Finds a path below the model's folder: relative, without "..", and still inside with links
+ * resolved. */
 static kiln_status external_path(const importing *im, const tensor *t, const char *location,
                                  char *out_path) {
     char joined[PATH_MAX], folder[PATH_MAX];
@@ -32,7 +33,7 @@ static kiln_status external_path(const importing *im, const tensor *t, const cha
     return KILN_OK;
 }
 
-/* A decimal number and nothing else. */
+/* Reads a decimal number that nothing else follows. */
 static bool read_number(const char *text, uint64_t *out_value) {
     uint64_t value = 0;
     for (const char *c = text; *c != '\0'; c++) {

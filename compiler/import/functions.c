@@ -97,7 +97,7 @@ kiln_status count_inlined(importing *im, kiln_span node_message) {
                             "functions that come to more than %d nodes", MAX_INLINED_NODES);
 }
 
-/* What the call does not give. */
+/* Adds the attributes that the call does not give. */
 static kiln_status add_defaults(importing *im, const function *f, node *call) {
     wire_field field;
     bool sound = true;
@@ -119,7 +119,7 @@ static kiln_status add_defaults(importing *im, const function *f, node *call) {
     return status;
 }
 
-/* The body's names of what goes in and comes out. */
+/* Binds the body's names of what goes in and comes out. */
 static kiln_status bind_ends(importing *im, scope *s, const function *f, const node *call) {
     const Onnx__FunctionProto *head = f->head;
     if (call->input_count > head->n_input || call->output_count > head->n_output) {
@@ -143,7 +143,7 @@ static kiln_status bind_ends(importing *im, scope *s, const function *f, const n
     return status;
 }
 
-/* Outputs that are an input, or another output. */
+/* Adds an Identity for each output that is an input, or another output. */
 static kiln_status pass_on(importing *im, scope *s, const function *f, const node *call) {
     for (size_t k = 0; k < call->output_count; k++) {
         tensor *y = call->outputs[k];

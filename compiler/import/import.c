@@ -27,7 +27,7 @@ static kiln_status read_opset(importing *im, kiln_span message) {
     return KILN_OK;
 }
 
-/* What a model says besides its graph. */
+/* Reads what a model says besides its graph. */
 static kiln_status read_model(importing *im) {
     wire_field field;
     bool sound = true, has_graph = false;
@@ -78,7 +78,7 @@ static kiln_status count_output(importing *im, kiln_span message) {
     return KILN_OK;
 }
 
-/* Room for the ends of the graph, which import_input and import_output fill. */
+/* Makes room for the ends of the graph, which import_input and import_output fill. */
 static kiln_status make_room(importing *im) {
     graph *g = im->g;
     kiln_status status = each_part(im, GRAPH_INPUT, count_input);

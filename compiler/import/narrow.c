@@ -66,7 +66,7 @@ static bool is_one_of(const node *n, const char *const *names, size_t count) {
     return false;
 }
 
-/* The type of a power is its base's. */
+/* The type of the first input that has a narrow one. The type of a power is its base's. */
 static kiln_dtype narrow_type_of_inputs(const node *n) {
     size_t count = strcmp(n->op->name, "Pow") == 0 ? 1 : n->input_count;
     for (size_t k = 0; k < count; k++) {
@@ -84,7 +84,7 @@ static kiln_status insert_cast(graph *g, size_t at, tensor *from, tensor *to, ki
     return cast != NULL ? node_set_int(g, cast, "to", onnx_type_of_dtype(type)) : KILN_ERROR_MEMORY;
 }
 
-/* Operands that are held in f32 are computed with as i64. */
+/* Casts operands that are held in f32 to i64, in which they are computed with. */
 static kiln_status widen_inputs(graph *g, size_t *inout_at) {
     node *n = g->nodes[*inout_at];
     for (size_t k = 0; k < n->input_count; k++) {
@@ -118,7 +118,7 @@ static kiln_status wrap_output(graph *g, size_t *inout_at, kiln_dtype type) {
 
 /* ---- Quantised values ---------------------------------------------------------------------- */
 
-/* What is quantised has the type of its zero point: where that stands among the inputs, or -1. */
+/* Where among the inputs the zero point stands whose type the quantised output has, or -1. */
 static int zero_point_of_output(const node *n) {
     static const struct {
         const char *name;
@@ -156,7 +156,7 @@ static kiln_status mark_quantized(graph *g, node *n, size_t at) {
 
 /* ---- All nodes ----------------------------------------------------------------------------- */
 
-/* Like a narrow integer: a cast to it, which wraps. */
+/* CastLike a narrow integer becomes a cast to it, which wraps. */
 static kiln_status settle_cast_like(graph *g, node *n) {
     kiln_dtype type = n->inputs[1]->narrow;
     if (type == 0) {

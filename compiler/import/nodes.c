@@ -9,7 +9,7 @@ enum { NODE_ATTRIBUTE = 5 };
 
 /* ---- Operands ------------------------------------------------------------------------------ */
 
-/* The tensors of names; "" is an operand left out. */
+/* Finds the tensors of names; "" is an operand left out. */
 static kiln_status tensors_of_names(importing *im, char *const *names, size_t count,
                                     tensor ***out_tensors) {
     tensor **tensors = graph_allocate(im->g, count * sizeof(tensor *));
@@ -23,7 +23,7 @@ static kiln_status tensors_of_names(importing *im, char *const *names, size_t co
     return status;
 }
 
-/* Operands left out at the end are as good as not there. */
+/* The count without operands left out at the end, which are as good as not there. */
 static size_t trimmed(tensor *const *operands, size_t count) {
     while (count > 0 && operands[count - 1] == NULL) {
         count--;
@@ -79,7 +79,7 @@ static const op *find_operator(importing *im, const Onnx__NodeProto *p) {
     return row == NULL || old || (row->flags & OP_NOT_ONNX) != 0 ? unknown_operator(im, name) : row;
 }
 
-/* The node without its attributes, which stay in the file until they are wanted. */
+/* Makes the node without its attributes, which stay in the file until they are wanted. */
 static kiln_status make_draft(importing *im, const Onnx__NodeProto *p, node *out_draft) {
     *out_draft = (node){.op = find_operator(im, p)};
     if (out_draft->op == NULL) {

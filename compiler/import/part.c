@@ -114,7 +114,7 @@ kiln_status import_part_outputs(importing *im) {
 
 /* ---- Inputs -------------------------------------------------------------------------------- */
 
-/* What stands upstream of the tensor tells its shape, when that can be compiled. */
+/* Infers the tensor's shape from what stands upstream of it, where that can be compiled. */
 static kiln_status infer_from_model(importing *im, model_importer import, tensor *t) {
     kiln_compile_options options = *im->options;
     kiln_error error = {0};
@@ -136,7 +136,7 @@ static kiln_status infer_from_model(importing *im, model_importer import, tensor
     return status;
 }
 
-/* The model's own word on the tensor, where it has one. */
+/* Takes the model's own word on the tensor, where it has one. */
 static kiln_status take_value_info(importing *im, kiln_span message) {
     Onnx__ValueInfoProto *p = onnx__value_info_proto__unpack(NULL, message.size, message.data);
     kiln_status status = KILN_OK;
@@ -150,7 +150,8 @@ static kiln_status take_value_info(importing *im, kiln_span message) {
     return status;
 }
 
-/* As given; as the model before it has it; as the file says. */
+/* Settles an input's type and shape: as they are given, else as what stands before it tells, else
+ * as the file says. */
 static kiln_status settle_input(importing *im, model_importer import, tensor *t) {
     enum { GRAPH_VALUE_INFO = 13 };
     const kiln_value *value = given_value(im, t->name, SIZE_MAX);

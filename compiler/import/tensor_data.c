@@ -10,13 +10,13 @@ enum { RAW_DATA_FIELD = 9 };
 
 /* ---- Conversion ---------------------------------------------------------------------------- */
 
-/* One element of the file's type becomes element k of the tensor. */
+/* Makes one element of the file's type element k of the tensor. */
 static void put_element(kiln_dtype type, const void *element, size_t k, tensor *t) {
     kiln_element_convert(type, element, t->dtype,
                          (uint8_t *)t->owned + k * kiln_dtype_size(t->dtype), 0);
 }
 
-/* Raw data need not be aligned. */
+/* Converts raw data, which need not be aligned. */
 static void convert_raw(kiln_dtype type, const uint8_t *raw, size_t count, tensor *t) {
     size_t size = kiln_dtype_size(type);
     for (size_t k = 0; k < count; k++) {
@@ -163,7 +163,7 @@ static kiln_status import_tensor_proto(importing *im, const Onnx__TensorProto *p
     return import_typed_proto(im, p, raw, type, t);
 }
 
-/* protobuf-c would copy the raw data: it gets the message without them. */
+/* Unpacks the message without the raw data, which protobuf-c would copy. */
 static Onnx__TensorProto *unpack_tensor(importing *im, kiln_span message, const char *name,
                                         kiln_span *out_raw) {
     size_t size = 0;

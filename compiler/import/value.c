@@ -57,7 +57,7 @@ static void *data_of(kiln_value *value) {
 
 /* ---- TensorProto --------------------------------------------------------------------------- */
 
-/* Values keep their type: it is what a model's input or output may be. */
+/* Reads a value, which keeps its type: that of a model's input or output. */
 static kiln_status read_value(importing *im, const Onnx__TensorProto *p, tensor *t) {
     kiln_status status = proto_dtype(im, p, t, &t->dtype);
     return status == KILN_OK ? import_typed_proto(im, p, (kiln_span){NULL, 0}, t->dtype, t)

@@ -41,7 +41,7 @@ static bool is_free_root(const lowering *l, uint32_t t) {
     return l->p->tensors[t].place == KILN_PLACE_ARENA && l->memories[t].root == t;
 }
 
-/* One part as columns of the whole's memory: a shared memory, or false. */
+/* Lets one part share the whole's memory as columns of it; false when it cannot. */
 static bool share_columns(lowering *l, use_table *table, uint32_t whole, uint32_t part,
                           const lower_columns *columns, uint64_t start) {
     const memory *w = &l->memories[whole];
@@ -62,7 +62,7 @@ static bool share_columns(lowering *l, use_table *table, uint32_t whole, uint32_
     return strided && move_memory(l, table, part_root, w->root, offset, w->row_stride, false);
 }
 
-/* Columns [start, start + width) of a whole as a tensor of its own, for a copy to or from it. */
+/* Makes columns [start, start + width) of a whole a tensor of its own, for a copy to or from it. */
 static uint32_t column_view(lowering *l, uint32_t whole, const lower_columns *columns,
                             uint64_t start, uint64_t width) {
     const program_tensor *t = &l->p->tensors[whole];
@@ -81,7 +81,8 @@ static uint32_t column_view(lowering *l, uint32_t whole, const lower_columns *co
     return view;
 }
 
-/* COPY of `width` columns of x, from column `start` on, to y, which is dense or has a stride. */
+/* Adds a COPY of `width` columns of x, from column `start` on, to y, which is dense or has a
+ * stride. */
 static kiln_status copy_columns(lowering *l, const program_step *origin, uint32_t x, uint32_t y,
                                 const lower_columns *columns, uint64_t start, uint64_t width) {
     bool from_whole =
@@ -118,7 +119,7 @@ static uint64_t part_width(const lowering *l, uint32_t part, const lower_columns
     return program_elements(&l->p->tensors[part]) / columns->outer;
 }
 
-/* All parts already lie side by side in one memory: the whole is just a wider view of it. */
+/* Do all parts already lie side by side in one memory? The whole is then a wider view of it. */
 static bool already_adjacent(lowering *l, use_table *table, const program_step *step) {
     const lower_columns *columns = step->params;
     uint32_t whole = step->operands[step->input_count];
@@ -158,7 +159,7 @@ static void share_parts(lowering *l, use_table *table, const program_step *step,
     }
 }
 
-/* A COPY for each part that got no shared memory. */
+/* Adds a COPY for each part that shares no memory. */
 static kiln_status emit_copies(lowering *l, const program_step *step, const bool *shared) {
     const lower_columns *columns = step->params;
     bool is_concat = (int)step->kernel == LOWER_CONCAT;

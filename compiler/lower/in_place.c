@@ -33,7 +33,7 @@ static bool extents_overlap(const extent *a, const extent *b) {
     return true;
 }
 
-/* Views of one memory that are looked at; where there are more, results get memory of their own. */
+/* So many views of one memory are looked at; where there are more, results get their own memory. */
 #define TENANTS_WALKED 256
 
 /* Is the memory of `id` free for the result of step s: no tensor that overlaps it, `id` included,

@@ -224,8 +224,8 @@ uint32_t lower_temporary(lowering *l, kiln_dtype dtype, uint32_t rank, const int
     return lowering_add_tensor(l, NULL, dtype, rank, dims, layout, KILN_PLACE_ARENA);
 }
 
-/* Makes `view` share the memory of `base`. It can follow its base into a wider row only when their
- * rows agree. */
+/* Makes `view` share the memory of `base`. It can follow its base to a wider stride only when
+ * their inner dims agree. */
 static void share_memory(lowering *l, uint32_t view, uint32_t base) {
     const program_tensor *v = &l->p->tensors[view], *b = &l->p->tensors[base];
     l->memories[view] = (memory){.root = l->memories[base].root,
@@ -361,7 +361,7 @@ kiln_status lower_copy(lowering *l, const node *n, uint32_t x, uint32_t output,
     return lower_step(l, n, KILN_KERNEL_COPY, &params, sizeof params, 1, &x, 1, &output);
 }
 
-/* All elements in physical order, whatever the dims: one run a sample. */
+/* Copies all elements in physical order, whatever the dims: one run a sample. */
 static kiln_status copy_flat(lowering *l, const node *n, uint32_t x, uint32_t y) {
     const program_tensor *t = &l->p->tensors[y];
     int64_t elements = (int64_t)program_elements(t);
@@ -389,7 +389,7 @@ kiln_status lower_alias(lowering *l, const node *n, tensor *view, tensor *base) 
 
 /* ---- Columns ------------------------------------------------------------------------------- */
 
-/* Columns from index `start` of the axis on. */
+/* The columns of `whole` from index `start` of the axis on. */
 static lower_columns columns_of(const program_tensor *whole, uint32_t axis, uint64_t start) {
     uint32_t dims[KILN_MAX_RANK] = {0};
     lower_columns columns = {.outer = 1, .start = start, .last_axis = axis + 1 == whole->rank};
@@ -413,8 +413,8 @@ static kiln_status add_columns(lowering *l, const node *n, int kernel, size_t in
                                                 .params = columns});
 }
 
-/* What columns of `whole` are made of, or become, must lie as it does: by physical dims, all but
- * the axis are the same. */
+/* Refuses a part that does not lie as `whole` does: all physical dims but the axis must be the
+ * same. */
 static kiln_status check_part(lowering *l, const node *n, uint32_t part, uint32_t whole,
                               uint32_t axis) {
     const program_tensor *a = &l->p->tensors[part], *b = &l->p->tensors[whole];

@@ -52,7 +52,7 @@ static void set_lifetimes(program *p) {
     }
 }
 
-/* Tensors that no step touches any more lose their storage. */
+/* Takes their storage from tensors that no step touches any more. */
 static void drop_unused(program *p, uint32_t *renumbered) {
     size_t kept = 0;
     for (size_t k = 0; k < p->storage_count; k++) {

@@ -22,7 +22,7 @@ static bool is_runtime(const tensor *t) {
     return t != NULL && !tensor_is_constant(t);
 }
 
-/* Input k of n in the wanted layout. */
+/* Gives n its input k in the wanted layout. */
 static kiln_status ensure(layout_pass *p, node *n, size_t k, uint8_t layout) {
     tensor *t = n->inputs[k];
     if (t->rank < 3 || t->layout == layout) {

@@ -1,5 +1,5 @@
-/* Says operators in others where their row knows how (ops/expand.h); what they are said in may be
- * expanded in turn. */
+/* Replaces operators by others where their row knows how (ops/expand.h); those may be expanded in
+ * turn. */
 #include "compiler/ops/expand.h"
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
@@ -20,7 +20,7 @@ static kiln_status put(graph *g, node_order *order, node *n) {
     return KILN_OK;
 }
 
-/* Expansions nest by a few levels only: no operator is said in itself. */
+/* Expansions nest by a few levels only: no operator is expanded to itself. */
 static kiln_status visit(graph *g, node_order *order, node *n, size_t *inout_rewrites) {
     expansion e = {.g = g, .n = n, .first = g->node_count};
     kiln_status status = KILN_OK;

@@ -63,7 +63,7 @@ static kiln_status rewrite(graph *g, node *n, const char *op_name, tensor *x) {
     return KILN_OK;
 }
 
-/* One node: n is a division by six, or a product of x with such a one. */
+/* Fuses what ends in n: a division by six, of a clipped sum or of its product with x. */
 static kiln_status fuse_node(graph *g, node *n, size_t *inout_rewrites) {
     tensor *sum = divided_by_six(n);
     tensor *x = sum != NULL ? clipped_source(sum) : NULL;

@@ -51,7 +51,8 @@ static bool read_pad(const node *n, padding *out_padding) {
     return true;
 }
 
-/* Explicit padding only: "SAME" would see another input size. VALID becomes explicit. */
+/* Makes VALID explicit. False where padding is not explicit: "SAME" would see another size of
+ * input. */
 static bool make_explicit(node *n) {
     for (size_t k = 0; k < n->attribute_count; k++) {
         attribute *a = &n->attributes[k];

@@ -19,7 +19,7 @@ static bool same_values(const tensor *a, const tensor *b) {
     return bytes == 0 || memcmp(a->data, b->data, bytes) == 0;
 }
 
-/* Is every value so? False for NULL. */
+/* Is every element of a constant this value? False for NULL. */
 static bool is_constantly(const tensor *t, float value) {
     if (!tensor_is_constant(t) || t->dtype != KILN_F32) {
         return false;
@@ -62,12 +62,12 @@ static bool same_type(const node *a, const node *b) {
     return node_int(a, "output_dtype", 0) == node_int(b, "output_dtype", 0);
 }
 
-/* Nobody else reads what the node makes. */
+/* Drops a node that nobody reads any more. */
 static void drop_unread(node *n) {
     n->dead = n->outputs[0]->consumer_count == 0 && !n->outputs[0]->is_output;
 }
 
-/* Several layers may read the same: the node that does this already. */
+/* Finds the node that does this already, since several layers may read the same. */
 static node *find_twin(const node *quantize, const node *until, const char *op) {
     const tensor *x = quantize->inputs[0];
     for (size_t k = 0; k < x->consumer_count; k++) {
@@ -114,7 +114,7 @@ static kiln_status join(graph *g, node *quantize, node *dequantize, const char *
                : status;
 }
 
-/* x -> integers -> x */
+/* Does the node give back the numbers that were quantised: x -> integers -> x? */
 static bool is_identity(const node *n) {
     const tensor *zero = zero_of(n);
     return is_constantly(n->inputs[1], 1) && (zero == NULL || is_constantly(zero, 0)) &&

@@ -6,8 +6,8 @@ static bool is_wanted(const tensor *t) {
     return t != NULL && (t->mark > 0 || t->is_output);
 }
 
-/* From the last node to the first: when one is looked at, all that would read its outputs has been;
- * a tensor's mark counts its readers that are wanted. */
+/* Goes from the last node to the first: when one is looked at, all that would read its outputs has
+ * been; a tensor's mark counts its readers that are wanted. */
 kiln_status pass_remove_dead_code(graph *g, size_t *inout_rewrites) {
     graph_clear_marks(g);
     for (size_t k = g->node_count; k-- > 0;) {

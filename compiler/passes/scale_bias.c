@@ -38,8 +38,9 @@ node *scalable_producer(const tensor *t) {
     return n;
 }
 
-/* Weight element (a, b, rest) belongs to output channel: Conv a; ConvTranspose group(a) * B + b;
- * Gemm a or b by transB; batch norm a. */
+/* The output channel to which weight element (a, b, rest) belongs: a in Conv and batch norm,
+ * group(a)
+ * * B + b in ConvTranspose, a or b by transB in Gemm. */
 static int64_t output_channel(const node *n, const tensor *w, int64_t a, int64_t b) {
     if (node_is(n, "ConvTranspose")) {
         int64_t groups = node_int(n, "group", 1);
@@ -85,7 +86,8 @@ static tensor *scaled_bias(graph *g, const tensor *old, int64_t channels, const 
     return result;
 }
 
-/* Right for batch norm too: s * ((x - mean) * gamma + beta) + b = (x - mean) * (gamma s) + (beta s
+/* This is right for batch norm too: s * ((x - mean) * gamma + beta) + b = (x - mean) * (gamma s) +
+ * (beta s
  * + b). */
 kiln_status scale_weights(graph *g, node *n, const float *scale, const float *bias) {
     size_t count = n->input_count < 3 ? 3 : n->input_count;

@@ -122,7 +122,7 @@ static uint32_t take(blocks *b, uint64_t bytes) {
     return b->last = id;
 }
 
-/* The free block after this one becomes part of it. */
+/* Makes the free block after this one part of it. */
 static void join(blocks *b, uint32_t id) {
     uint32_t after = b->all[id].after;
     leave_class(b, after);

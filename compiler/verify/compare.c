@@ -25,7 +25,7 @@ static bool both_nan_or_equal(double a, double b) {
     return a == b || (isnan(a) && isnan(b));
 }
 
-/* The largest differences, less what the layer's condition excuses. */
+/* Finds the largest differences, less what the layer's condition excuses. */
 static void measure(const recorded *r, const double *spread, kiln_layer_difference *d) {
     const tensor *t = r->t;
     double largest = 0, added = 0;
@@ -97,7 +97,7 @@ kiln_status compare_layer(comparison *c, const recorded *r) {
 
 /* ---- Outputs ------------------------------------------------------------------------------- */
 
-/* The largest difference, in what is allowed. */
+/* Finds the largest difference, as a multiple of what is allowed. */
 static double output_excess(const comparison *c, size_t at, const kiln_tensor_info *info,
                             const kiln_value *expected) {
     const verification *v = c->v;
@@ -152,7 +152,7 @@ static bool same_shape(const comparison *c, const kiln_tensor_info *info,
     return same;
 }
 
-/* The plan's output that a file is for: by name, else by position. */
+/* Finds the plan's output that a file is for: by name, else by position. */
 static size_t output_of_value(const comparison *c, const kiln_value *value, size_t position) {
     for (size_t k = 0; k < c->plan_outputs; k++) {
         kiln_tensor_info info;

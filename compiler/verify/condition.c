@@ -36,7 +36,8 @@ static bool is_edge(const tensor *t) {
     return t->producer == NULL || first_record(t) != 0;
 }
 
-/* Counts also bound the values to save: each node's inputs and outputs. */
+/* Collects the nodes between. Counts also bound the values to save: each node's inputs and
+ * outputs. */
 static kiln_status collect_nodes(cone *k, size_t *out_values) {
     graph *g = k->c->reference;
     size_t last = 0;

@@ -203,7 +203,7 @@ double next_noise(uint64_t *inout_state) {
     return (double)(next_random(inout_state) >> 11) * 0x1p-52 - 1;
 }
 
-/* Uniform in [-1, 1]; of bytes all values, as pictures have; other integers 0 or 1. */
+/* Makes noise: uniform in [-1, 1]; of bytes all values, as pictures have; other integers 0 or 1. */
 static double noise_for(kiln_dtype dtype, double noise) {
     return kiln_dtype_is_float(dtype) ? noise
            : dtype == KILN_U8         ? floor(noise * 128) + 128
@@ -228,7 +228,7 @@ static kiln_status make_noise(comparison *c, const tensor *t, kiln_value *out_va
     return KILN_OK;
 }
 
-/* Arrays may hold other floats than the input's, or other integers. */
+/* Converts arrays, which may hold other floats than the input's, or other integers. */
 static bool is_convertible(kiln_dtype from, kiln_dtype to) {
     bool logical = from == KILN_BOOL || to == KILN_BOOL;
     return !logical && kiln_dtype_is_float(from) == kiln_dtype_is_float(to);
@@ -253,7 +253,7 @@ static kiln_status convert_value(comparison *c, const tensor *t, kiln_value *ino
     return KILN_OK;
 }
 
-/* Doubles are computed in f32, which has to hold them. */
+/* Refuses doubles that f32, in which they are computed, does not hold. */
 static kiln_status check_doubles(verification *v, const kiln_value *value) {
     for (size_t k = 0; value->dtype == KILN_F64 && k < value_bytes(value) / sizeof(double); k++) {
         double number = ((const double *)value->data)[k];

@@ -149,7 +149,7 @@ static bool observe(void *context, kiln_session *session, size_t step) {
     return c->observed == KILN_OK;
 }
 
-/* What a caller would get, not only what the last steps wrote. */
+/* Records what a caller would get, not only what the last steps wrote. */
 static kiln_status record_outputs(comparison *c) {
     kiln_status status = KILN_OK;
     for (size_t k = 0; k < c->plan_outputs && status == KILN_OK; k++) {

@@ -36,7 +36,7 @@ static bool is_last_use(const node *n, const tensor *t) {
     return t->consumers[t->consumer_count - 1] == n;
 }
 
-/* What the plan has stays, for condition.c; the rest goes after its last use. */
+/* Releases what is used for the last time. What the plan has stays, for condition.c. */
 static void release_inputs(node *n) {
     for (size_t k = 0; k < n->input_count; k++) {
         tensor *t = n->inputs[k];

@@ -243,19 +243,6 @@ void kiln_plan_close(kiln_plan *plan) {
 
 /* ---- Asking -------------------------------------------------------------------------------- */
 
-uint64_t kiln_plan_tensor_elements(const kiln_plan_tensor_record *tensor) {
-    uint64_t elements = 1;
-    for (uint32_t k = 0; k < tensor->rank; k++) {
-        elements *= tensor->dims[k];
-    }
-    return elements;
-}
-
-uint64_t kiln_plan_tensor_bytes(const kiln_plan_tensor_record *tensor) {
-    uint64_t stored = kiln_dtype_size((kiln_dtype)tensor->stored_dtype);
-    return stored_scales(tensor) * 2 * sizeof(float) + kiln_plan_tensor_elements(tensor) * stored;
-}
-
 void tensor_info(const kiln_plan_view *view, uint32_t tensor, kiln_tensor_info *out_info) {
     const kiln_plan_tensor_record *record = &view->tensors[tensor];
     *out_info = (kiln_tensor_info){.name = view->strings + record->name,

@@ -1,4 +1,5 @@
-/* How f32 constants lie in a plan: as they are, as f16, or as integers with scales and zeros. */
+/* How large tensors are, and how f32 constants lie in a plan: as they are, as f16, or as integers
+ * with scales and zeros. */
 #include "runtime/plan/plan.h"
 #include <kiln/element.h>
 
@@ -19,6 +20,19 @@ bool stored_soundly(const kiln_plan_tensor_record *t) {
     }
     return t->stored_axis == 0 &&
            (t->stored_dtype == t->dtype || (constant && t->stored_dtype == KILN_F16));
+}
+
+uint64_t kiln_plan_tensor_elements(const kiln_plan_tensor_record *tensor) {
+    uint64_t elements = 1;
+    for (uint32_t k = 0; k < tensor->rank; k++) {
+        elements *= tensor->dims[k];
+    }
+    return elements;
+}
+
+uint64_t kiln_plan_tensor_bytes(const kiln_plan_tensor_record *tensor) {
+    uint64_t stored = kiln_dtype_size((kiln_dtype)tensor->stored_dtype);
+    return stored_scales(tensor) * 2 * sizeof(float) + kiln_plan_tensor_elements(tensor) * stored;
 }
 
 static void widen_integers(const kiln_plan_tensor_record *t, const uint8_t *stored, size_t begin,

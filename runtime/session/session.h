@@ -4,15 +4,11 @@
  *   step.c       one step: preparing and running it
  *   constants.c  the constants that steps read
  *   observe.c    captures and observers
- *   allocate.c   the arena
- *   memory.c     how much memory it all takes
- *   calls.c      the steps as kernels see them */
+ *   allocate.c   the arena */
 #ifndef KILN_RUNTIME_SESSION_H
 #define KILN_RUNTIME_SESSION_H
 
-#include "runtime/kernels/kernel.h"
-#include "runtime/plan/bands.h"
-#include "runtime/plan/plan.h"
+#include "runtime/plan/calls.h"
 
 #define MAX_CAPTURES 16
 
@@ -67,26 +63,10 @@ kiln_status prepare_step(kiln_session *s, size_t step, kiln_error *error);
 void release_step(kiln_session *s, size_t step); /* prepared, or not */
 kiln_status run_step(kiln_session *s, size_t step, kiln_error *error);
 
-/* ---- Describing (calls.c) ------------------------------------------------------------------ */
-
-/* All steps of a plan, for runs of up to `batch` samples: operands without data. out_bands may be
- * NULL. */
-void describe_calls(const kiln_plan_view *v, const kernel_host *host, uint32_t batch,
-                    operand *operands, kernel_call *out_calls, band_steps *out_bands);
-
-/* ---- Bands (bands.c) ------------------------------------------------------------------- */
+/* ---- Bands (bands.c) ----------------------------------------------------------------------- */
 
 /* All samples of the run. */
 kiln_status run_band(kiln_session *s, const kiln_plan_band *band, kiln_error *error);
-
-/* ---- Memory (memory.c) --------------------------------------------------------------------- */
-
-/* Bytes of scratch that the call needs, as it is described. */
-size_t call_scratch(const kernel_call *call);
-/* Where in the arena each call has its scratch (out_offsets, by step; NULL: unwanted), and how
- * large the arena must be with that. */
-kiln_status place_scratch(const kiln_plan *plan, const kernel_call *calls, uint32_t batch,
-                          uint64_t *out_offsets, uint64_t *out_room, kiln_error *error);
 
 /* ---- Constants (constants.c) --------------------------------------------------------------- */
 

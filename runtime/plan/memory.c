@@ -1,11 +1,11 @@
 /* How much memory sessions need besides weights. */
-#include "runtime/session/session.h"
+#include "runtime/plan/calls.h"
 
 #include <stdlib.h>
 
 #define SEARCH_WORK ((size_t)200000000) /* steps by storages: far more than any network has */
 
-size_t call_scratch(const kernel_call *call) {
+static size_t call_scratch(const kernel_call *call) {
     return call->kernel->scratch != NULL ? call->kernel->scratch(call) : 0;
 }
 

@@ -1,6 +1,6 @@
 /* The steps of a plan as kernels see them, before anything is allocated: for a session, or to know
  * how much memory one would take. */
-#include "runtime/session/session.h"
+#include "runtime/plan/calls.h"
 
 /* Bands run sample by sample and stripe by stripe: their steps are told the most rows of a stripe.
  */

@@ -68,10 +68,6 @@ static void set_view(kiln_plan *plan) {
     }
 }
 
-kiln_status plan_validate_preprocess(const kiln_plan *plan, kiln_error *error) {
-    return plan->view.preprocess_count <= 1 ? KILN_OK : fail(error, "several preprocess records");
-}
-
 kiln_status plan_validate(kiln_plan *plan, kiln_error *error) {
     kiln_status status = check_sections(plan, error);
     if (status == KILN_OK) {

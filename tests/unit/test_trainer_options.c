@@ -1,0 +1,141 @@
+/* The options of training: every choice trains, and wrong ones are refused. */
+#include "tests/unit/no_threads.h"
+#include "tests/unit/suite.h"
+#include "tests/unit/trainer_samples.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+START_TEST(refuses_bad_heads) {
+    static const char *const bad[] = {"",
+                                      "256:relu",
+                                      "softmax,64:relu",
+                                      "64:swish,softmax",
+                                      "0:relu,softmax",
+                                      "dropout:1.5,softmax",
+                                      "dropout:0.1,dropout:0.2,softmax",
+                                      "softmax,dropout:0.5",
+                                      "l2:0.1,softmax",
+                                      "64:softmax,softmax",
+                                      "nonsense",
+                                      "64:relu,,softmax",
+                                      "-3:relu,softmax",
+                                      "dropout:nan,softmax"};
+    kiln_head head;
+    for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
+        error.message[0] = '\0';
+        ck_assert_msg(kiln_head_parse(bad[k], &head, &error) == KILN_ERROR_ARGUMENT, "'%s'",
+                      bad[k]);
+        ck_assert_ptr_nonnull(strstr(error.message, "head"));
+    }
+}
+END_TEST
+
+START_TEST(refuses_bad_options_and_samples) {
+    kiln_train_options o = raw_options("softmax");
+    kiln_trainer *t = NULL;
+    o.learning_rate = NAN;
+    ck_assert_int_eq(kiln_trainer_create(NULL, &o, &t, &error), KILN_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "learning rate"));
+    o = raw_options("softmax");
+    o.class_count = 1;
+    ck_assert_int_eq(kiln_trainer_create(NULL, &o, &t, &error), KILN_ERROR_ARGUMENT);
+    o = raw_options("linear");
+    ck_assert_int_eq(kiln_trainer_create(NULL, &o, &t, &error), KILN_ERROR_ARGUMENT);
+    o = raw_options("softmax");
+    o.loss = KILN_LOSS_ARCFACE;
+    ck_assert_int_eq(kiln_trainer_create(NULL, &o, &t, &error), KILN_ERROR_ARGUMENT);
+    o = raw_options("softmax");
+    GOOD(kiln_trainer_create(NULL, &o, &t, &error));
+    ck_assert_int_eq(kiln_trainer_fit(t, NULL, &error), KILN_ERROR_ARGUMENT);
+    ck_assert_int_eq(kiln_trainer_add_features(t, KILN_TRAINING, samples[0], CLASSES, &error),
+                     KILN_ERROR_ARGUMENT);
+    float bad[FEATURES] = {INFINITY};
+    ck_assert_int_eq(kiln_trainer_add_features(t, KILN_TRAINING, bad, 0, &error),
+                     KILN_ERROR_ARGUMENT);
+    kiln_trainer_destroy(t);
+}
+END_TEST
+
+/* A row for each enumerator: none without a name, none that does nothing, nothing behind the last.
+ */
+START_TEST(every_choice_trains) {
+    const kiln_train_options plain = raw_options("8:relu,cosine");
+    const kiln_epoch *history;
+    for (unsigned k = 0; k < KILN_OPTIMIZER_COUNT * KILN_LOSS_COUNT; k++) {
+        kiln_train_options o = plain;
+        o.loss = (kiln_loss)(k / KILN_OPTIMIZER_COUNT);
+        o.schedule = (kiln_schedule)(k % KILN_SCHEDULE_COUNT);
+        kiln_optimizer_defaults((kiln_optimizer)(k % KILN_OPTIMIZER_COUNT), &o);
+        kiln_trainer *t = make_trainer(NULL, &o, SAMPLES);
+        GOOD(kiln_trainer_fit(t, NULL, &error));
+        size_t count = kiln_trainer_history(t, &history);
+        ck_assert_msg(history[count - 1].loss < history[0].loss, "%s, %s, %s",
+                      kiln_optimizer_name(o.optimizer), kiln_loss_name(o.loss),
+                      kiln_schedule_name(o.schedule));
+        kiln_trainer_destroy(t);
+    }
+}
+END_TEST
+
+#define CHECK_NAMES(kind, count)                                                                   \
+    for (unsigned k = 0; k <= (count); k++) {                                                      \
+        const char *name = kind((unsigned)k);                                                      \
+        ck_assert((name != NULL) == (k < (count)));                                                \
+        for (unsigned j = 0; j < k && name != NULL; j++) {                                         \
+            ck_assert_str_ne(name, kind((unsigned)j));                                             \
+        }                                                                                          \
+    }
+
+START_TEST(every_choice_has_a_name) {
+    CHECK_NAMES(kiln_optimizer_name, KILN_OPTIMIZER_COUNT)
+    CHECK_NAMES(kiln_loss_name, KILN_LOSS_COUNT)
+    CHECK_NAMES(kiln_schedule_name, KILN_SCHEDULE_COUNT)
+    CHECK_NAMES(kiln_activation_name, KILN_ACTIVATION_COUNT)
+    kiln_trainer *t;
+    kiln_train_options o = raw_options("softmax");
+    o.optimizer = KILN_OPTIMIZER_COUNT;
+    ck_assert_int_eq(kiln_trainer_create(NULL, &o, &t, &error), KILN_ERROR_ARGUMENT);
+    o = raw_options("softmax");
+    o.loss = KILN_LOSS_COUNT;
+    ck_assert_int_eq(kiln_trainer_create(NULL, &o, &t, &error), KILN_ERROR_ARGUMENT);
+}
+END_TEST
+
+START_TEST(says_when_the_loss_diverges) {
+    kiln_train_options o = raw_options("16:linear,16:linear,linear");
+    o.loss = KILN_LOSS_MEAN_SQUARED_ERROR;
+    o.optimizer = KILN_OPTIMIZER_SGD;
+    o.learning_rate = 1e5f;
+    kiln_trainer *t = make_trainer(NULL, &o, 256);
+    ck_assert_int_eq(kiln_trainer_fit(t, NULL, &error), KILN_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "lower the learning rate"));
+    kiln_trainer_destroy(t);
+}
+END_TEST
+
+START_TEST(says_that_threads_cannot_start) {
+    kiln_train_options o = raw_options("softmax");
+    kiln_trainer *t;
+    o.threads = 3;
+    forbid_threads();
+    ck_assert_int_eq(kiln_trainer_create(NULL, &o, &t, &error), KILN_ERROR_MEMORY);
+    ck_assert_ptr_nonnull(strstr(error.message, "cannot start 3 threads"));
+    allow_threads();
+}
+END_TEST
+
+int main(void) {
+    make_samples();
+    const suite_test tests[] = {
+        TEST("choices", every_choice_trains),
+        TEST("choices", every_choice_has_a_name),
+        TEST("refused", refuses_bad_heads),
+        TEST("refused", refuses_bad_options_and_samples),
+        TEST("refused", says_when_the_loss_diverges),
+        TEST("refused", says_that_threads_cannot_start),
+    };
+    return SUITE("trainer_options", tests);
+}

@@ -42,13 +42,12 @@ random() {
         build/release/tests/fuzz/random_graphs 20000
 }
 
-# pthreadpool and XNNPACK are not built for it; what it says of them is left out. Nor can it start a
-# program whose functions are chosen by the loader (target_clones), as training's are.
+# pthreadpool and XNNPACK are not built for it; what it says of them is left out.
 threads() {
     build tsan gcc -DKILN_SANITIZE=thread &&
-        cmake --build build/tsan --target test_packed test_session &&
+        cmake --build build/tsan --target test_packed test_session test_trainer &&
         TSAN_OPTIONS=suppressions=$PWD/tests/tsan.txt ctest --test-dir build/tsan \
-            --output-on-failure -R '^test_(packed|session)$'
+            --output-on-failure -R '^test_(packed|session|trainer)$'
 }
 
 # Leaks are the address sanitizer's to find.

@@ -1,4 +1,5 @@
-/* An ONNX model of onnx_model.h, compiled and run on numbers that are easy to follow. */
+/* An ONNX model of onnx_model.h, compiled and run, on numbers that are easy to follow or on given
+ * ones, and verified. */
 #ifndef KILN_TESTS_COMPILED_MODEL_H
 #define KILN_TESTS_COMPILED_MODEL_H
 
@@ -68,5 +69,35 @@ static inline void model_run_at(uint32_t batch, model_run *run) {
 
 #define COMPILED(options, out_report)                                                              \
     ck_assert_msg(model_compile(options, out_report) == KILN_OK, "%s", m.error.message)
+
+/* Compiles and runs a model of one input and one output, which is of type dtype. */
+static inline void run_model(uint32_t batch, const void *input, size_t input_bytes, void *output,
+                             size_t output_bytes, kiln_dtype dtype) {
+    kiln_plan *plan = NULL;
+    kiln_session *session = NULL;
+    kiln_session_options options;
+    kiln_tensor_info info;
+    kiln_buffer in = {(void *)(uintptr_t)input, input_bytes}, out = {output, output_bytes};
+    COMPILED(NULL, NULL);
+    ck_assert_int_eq(kiln_plan_open(in_folder("plan"), NULL, &plan, &m.error), KILN_OK);
+    (void)kiln_plan_output(plan, 0, &info);
+    ck_assert_int_eq(info.dtype, dtype);
+    kiln_session_options_init(&options);
+    options.max_batch = batch;
+    ck_assert_int_eq(kiln_session_create(plan, &options, &session, &m.error), KILN_OK);
+    kiln_status status = kiln_session_run(session, batch, &in, 1, &out, 1, &m.error);
+    ck_assert_msg(status == KILN_OK, "%s", m.error.message);
+    kiln_session_destroy(session);
+    kiln_plan_close(plan);
+}
+
+/* The naive evaluator agrees with the plan about every layer of the model that was run last. */
+static inline void verify_model(void) {
+    const kiln_verify_options options = {.layer_tolerance = 1e-6, .seed = 1};
+    kiln_verify_report report;
+    kiln_status status = kiln_verify(m.path, &options, &report, &m.error);
+    ck_assert_msg(status == KILN_OK, "%s", m.error.message);
+    ck_assert_uint_gt(report.layers_compared, 0);
+}
 
 #endif

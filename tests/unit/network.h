@@ -81,10 +81,10 @@ static inline void network_output(network *n, tensor *y) {
     n->outputs[n->output_count++] = y;
 }
 
-/* A node of one output, its shape inferred; out_node may be NULL. */
-static inline tensor *network_apply(network *n, const char *op, size_t count, tensor *const *inputs,
-                                    node **out_node) {
-    tensor *y = graph_add_tensor(n->g, NULL, KILN_F32);
+/* A node of one output, its shape inferred; name and out_node may be NULL. */
+static inline tensor *network_apply_named(network *n, const char *op, const char *name,
+                                          size_t count, tensor *const *inputs, node **out_node) {
+    tensor *y = graph_add_tensor(n->g, name, KILN_F32);
     node *made = graph_add_node(n->g, op_find(op), NULL, count, inputs, 1, &y);
     ck_assert_ptr_nonnull(made);
     if (out_node != NULL) {
@@ -93,6 +93,18 @@ static inline tensor *network_apply(network *n, const char *op, size_t count, te
         ck_assert_msg(graph_infer_node(n->g, made) == KILN_OK, "%s", network_error.message);
     }
     return y;
+}
+
+static inline tensor *network_apply(network *n, const char *op, size_t count, tensor *const *inputs,
+                                    node **out_node) {
+    return network_apply_named(n, op, NULL, count, inputs, out_node);
+}
+
+static inline tensor *network_constant_of(network *n, uint32_t rank, const int64_t *dims,
+                                          const float *values) {
+    tensor *t = graph_add_constant(n->g, NULL, KILN_F32, rank, dims);
+    memcpy(t->owned, values, (size_t)tensor_elements(t) * sizeof *values);
+    return t;
 }
 
 static inline tensor *network_constant(network *n, uint32_t rank, const int64_t *dims,
@@ -152,6 +164,14 @@ static inline kiln_status network_write(network *n, const kiln_compile_options *
     graph_free(n->g);
     n->g = NULL;
     return status;
+}
+
+/* The same where nothing may fail; options may be NULL. */
+static inline void network_save(network *n, const kiln_compile_options *options, const char *path) {
+    kiln_compile_options defaults;
+    kiln_compile_options_init(&defaults);
+    kiln_status status = network_write(n, options != NULL ? options : &defaults, path);
+    ck_assert_msg(status == KILN_OK, "%s", network_error.message);
 }
 
 /* ---- Running --------------------------------------------------------------------------------- */

@@ -16,6 +16,24 @@
 
 enum { MAX_PARTS = 16, MAX_NAMES = 12, MAX_MODEL_BYTES = 1 << 16 };
 
+/* ONNX's types of elements. */
+enum {
+    FLOAT = 1,
+    UINT8,
+    INT8,
+    UINT16,
+    INT16,
+    INT32,
+    INT64,
+    STRING,
+    BOOL,
+    FLOAT16,
+    DOUBLE,
+    UINT32,
+    UINT64,
+    BFLOAT16 = 16
+};
+
 typedef struct names {
     char text[256];
     char *each[MAX_NAMES];
@@ -129,6 +147,14 @@ static inline Onnx__NodeProto *model_node(char *op, const char *inputs, const ch
     return n;
 }
 
+/* x -> Relu -> y */
+static inline void relu_model(const char *dims) {
+    model_begin(13);
+    model_input((char *)(uintptr_t) "x", FLOAT, dims);
+    model_output((char *)(uintptr_t) "y", FLOAT);
+    model_node((char *)(uintptr_t) "Relu", "x", "y");
+}
+
 /* The only attribute of a node. */
 static inline Onnx__AttributeProto *model_attribute(Onnx__NodeProto *n, char *name, int type) {
     size_t k = (size_t)(n - m.nodes);
@@ -229,22 +255,5 @@ static inline tensor *found(const char *name) {
     ck_assert_msg(t != NULL, "no tensor '%s'", name);
     return t;
 }
-
-enum {
-    FLOAT = 1,
-    UINT8,
-    INT8,
-    UINT16,
-    INT16,
-    INT32,
-    INT64,
-    STRING,
-    BOOL,
-    FLOAT16,
-    DOUBLE,
-    UINT32,
-    UINT64,
-    BFLOAT16 = 16
-};
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef KILN_TESTS_QUANTIZED_MODEL_H
 #define KILN_TESTS_QUANTIZED_MODEL_H
 
-#include "tests/unit/plan_of_model.h"
+#include "tests/unit/compiled_model.h"
 
 #include <math.h>
 

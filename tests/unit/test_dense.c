@@ -1,14 +1,9 @@
 /* Dense layers against sums in double precision, with each set of vector instructions that runs
  * here: odd sizes, strided rows, f32 and f16 weights. Weights and inputs end where a page ends that
  * has none behind it, so that a read past them is a crash. */
-#include "compiler/graph/graph.h"
-#include "compiler/lower/lower.h"
-#include "compiler/ops/ops.h"
-#include "compiler/passes/passes.h"
-#include "compiler/place/place.h"
 #include "runtime/kernels/kernel.h"
 #include "runtime/ukernels/ukernels.h"
-#include "tests/unit/plan_file.h"
+#include "tests/unit/network.h"
 #include "tests/unit/suite.h"
 #include <kiln/half.h>
 
@@ -305,34 +300,19 @@ enum { K = 1021, N = 67, ROWS = 33 };
 static char path[] = "/tmp/kiln-dense-XXXXXX";
 
 static void write_dense_plan(kiln_dtype weights) {
-    graph *g = NULL;
+    network n;
     uint32_t state = 5;
-    ck_assert_int_eq(graph_create("test", op_find, &error, &g), KILN_OK);
-    g->opset = 13;
-    g->producer = "test";
-    g->batch_symbolic = true;
-    tensor *x = graph_add_tensor(g, "x", KILN_F32), *y = graph_add_tensor(g, "y", KILN_F32);
-    ck_assert_int_eq(tensor_set_shape(g, NULL, x, 2, (int64_t[]){GRAPH_BATCH, K}), KILN_OK);
-    tensor *w = graph_add_constant(g, NULL, KILN_F32, 2, (int64_t[]){K, N});
+    kiln_compile_options options;
+    kiln_compile_options_init(&options);
+    options.weights = weights;
+    network_begin(&n, 1);
+    tensor *x = network_input_of(&n, 2, (int64_t[]){K});
+    tensor *w = graph_add_constant(n.g, NULL, KILN_F32, 2, (int64_t[]){K, N});
     for (size_t i = 0; i < (size_t)K * N; i++) {
         ((float *)w->owned)[i] = kiln_f32_from_f16(kiln_f16_from_f32(value(&state)));
     }
-    ck_assert_ptr_nonnull(graph_add_node(g, op_find("MatMul"), "y", 2, (tensor *[]){x, w}, 1, &y));
-    g->inputs = &x;
-    g->input_count = 1;
-    g->outputs = &y;
-    g->output_count = 1;
-    x->is_input = y->is_output = true;
-    kiln_compile_options options;
-    kiln_compile_report report = {0};
-    program *p = NULL;
-    kiln_compile_options_init(&options);
-    options.weights = weights;
-    ck_assert_msg(passes_run(g, &options, &report) == KILN_OK, "%s", error.message);
-    ck_assert_int_eq(lower_graph_to_program(g, &options, &p), KILN_OK);
-    ck_assert_int_eq(place_program(p), KILN_OK);
-    ck_assert_int_eq(write_plan_file(p, path, &options, &report, &error), KILN_OK);
-    graph_free(g);
+    network_output(&n, network_apply(&n, "MatMul", 2, (tensor *[]){x, w}, NULL));
+    network_save(&n, &options, path);
 }
 
 /* Held where the file's last byte is the last that may be read. */

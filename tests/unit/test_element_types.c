@@ -1,7 +1,7 @@
 /* Element types other than f32, i64 and bool: at the boundary, in casts, and in the arithmetic of
  * narrow integers. Expected values are ONNX Runtime's. */
 #include "compiler/graph/element_type.h"
-#include "tests/unit/plan_of_model.h"
+#include "tests/unit/compiled_model.h"
 #include "tests/unit/suite.h"
 #include <kiln/element.h>
 

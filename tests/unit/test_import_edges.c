@@ -4,15 +4,8 @@
 
 #include <math.h>
 
-static void small_model(void) {
-    model_begin(13);
-    model_input("x", FLOAT, "1 3");
-    model_output("y", FLOAT);
-    model_node("Relu", "x", "y");
-}
-
 START_TEST(refuses_a_node_without_an_operator) {
-    small_model();
+    relu_model("1 3");
     model_node("", "x", "z");
     REFUSED(KILN_ERROR_FORMAT, "node");
 }
@@ -23,7 +16,7 @@ START_TEST(small_constants_are_aligned) {
     static char *const names[] = {"w", "ww", "www", "wwww", "wwwww"};
     float values[] = {1, 2, 3};
     int64_t three = 3;
-    small_model();
+    relu_model("1 3");
     for (size_t k = 0; k < 5; k++) {
         set_raw(model_initializer(names[k], FLOAT, 1, &three), values, sizeof values);
     }
@@ -41,7 +34,7 @@ START_TEST(large_constants_stay_in_the_file) {
     static float values[2000];
     int64_t count = 2000;
     values[1999] = 3;
-    small_model();
+    relu_model("1 3");
     for (size_t k = 0; k < 4; k++) {
         set_raw(model_initializer(names[k], FLOAT, 1, &count), values, sizeof values);
     }
@@ -104,7 +97,7 @@ START_TEST(refuses_one_tensor_twice_in_a_node) {
 END_TEST
 
 START_TEST(lists_an_output_twice) {
-    small_model();
+    relu_model("1 3");
     model_output("y", FLOAT16);
     import_fine();
     ck_assert_uint_eq(m.g->output_count, 2);
@@ -126,7 +119,7 @@ END_TEST
 START_TEST(keeps_nan_of_doubles) {
     double value = NAN;
     int64_t one = 1;
-    small_model();
+    relu_model("1 3");
     set_raw(model_initializer("w", DOUBLE, 1, &one), &value, 8);
     import_fine();
     ck_assert(isnan(tensor_f32(found("w"))[0]));
@@ -136,7 +129,7 @@ END_TEST
 START_TEST(normalises_bools) {
     uint8_t values[] = {7, 0};
     int64_t two = 2;
-    small_model();
+    relu_model("1 3");
     set_raw(model_initializer("w", BOOL, 1, &two), values, 2);
     import_fine();
     ck_assert_uint_eq(tensor_bytes(found("w"))[0], 1);
@@ -146,7 +139,7 @@ END_TEST
 START_TEST(merges_pieces_of_a_graph) {
     Onnx__ModelProto tail;
     Onnx__GraphProto graph;
-    small_model();
+    relu_model("1 3");
     model_pack();
     size_t size = m.size;
     onnx__model_proto__init(&tail);
@@ -179,7 +172,7 @@ START_TEST(accepts_i32_for_i64) {
 END_TEST
 
 START_TEST(checks_given_values) {
-    small_model();
+    relu_model("1 3");
     kiln_value value = {.name = NULL, .dtype = KILN_F32, .rank = 2, .dims = {5, 3}};
     ck_assert_int_eq(import_with(&value, 1, true), KILN_OK);
     ck_assert_int_eq(found("x")->dims[0], 5);
@@ -193,7 +186,7 @@ START_TEST(frees_views_of_attributes) {
     int64_t one = 1;
     Onnx__TensorProto t;
     for (size_t shift = 0; shift < 4; shift++) {
-        small_model();
+        relu_model("1 3");
         m.model.producer_name = &"abc"[shift % 4];
         Onnx__AttributeProto *a = model_attribute(model_node("ConstantOfShape", "x", "z"), "value",
                                                   ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR);

@@ -1,12 +1,7 @@
 /* Packed weights: shared by a plan's sessions, made once however many threads create sessions, and
  * given back whatever fails; kept in a file that is used only where it fits. The network: 3x3
  * convolution by Winograd's algorithm, relu, 1x1 convolution as a matrix product. */
-#include "compiler/graph/graph.h"
-#include "compiler/lower/lower.h"
-#include "compiler/ops/ops.h"
-#include "compiler/passes/passes.h"
-#include "compiler/place/place.h"
-#include "tests/unit/plan_file.h"
+#include "tests/unit/network.h"
 #include "tests/unit/suite.h"
 
 #include <check.h>
@@ -38,45 +33,18 @@ static float noise(size_t k) {
     return (float)((k * 2654435761u >> 8) % 2001) / 1000 - 1;
 }
 
-static tensor *weights(graph *g, int64_t outputs, int64_t inputs, int64_t side) {
-    tensor *t = graph_add_constant(g, NULL, KILN_F32, 4, (int64_t[]){outputs, inputs, side, side});
-    for (size_t k = 0; k < (size_t)tensor_elements(t); k++) {
-        ((float *)t->owned)[k] = noise(k + seed) / 8;
-    }
-    return t;
-}
-
-static tensor *apply(graph *g, const char *op_name, size_t count, tensor *const *inputs) {
-    tensor *y = graph_add_tensor(g, NULL, KILN_F32);
-    ck_assert_ptr_nonnull(graph_add_node(g, op_find(op_name), NULL, count, inputs, 1, &y));
-    return y;
-}
-
 static void write_test_plan(void) {
-    graph *g = NULL;
-    program *p = NULL;
+    const network_conv first = {MIDDLE, 3, 3, {1, 1}, {1, 1}, {0}, 1, false};
+    const network_conv second = {OUT_CHANNELS, 1, 1, {1, 1}, {1, 1}, {0}, 1, false};
+    network n;
     kiln_compile_options options;
-    kiln_compile_report report = {0};
-    ck_assert_int_eq(graph_create("test", op_find, &error, &g), KILN_OK);
-    g->opset = 13;
-    g->producer = "test";
-    tensor *x = graph_add_tensor(g, "x", KILN_F32);
-    ck_assert_int_eq(tensor_set_shape(g, NULL, x, 4, (int64_t[]){1, IN_CHANNELS, SIDE, SIDE}),
-                     KILN_OK);
-    tensor *y = apply(g, "Conv", 2, (tensor *[]){x, weights(g, MIDDLE, IN_CHANNELS, 3)});
-    y = apply(g, "Relu", 1, &y);
-    y = apply(g, "Conv", 2, (tensor *[]){y, weights(g, OUT_CHANNELS, MIDDLE, 1)});
-    g->inputs = &x;
-    g->outputs = &y;
-    g->input_count = g->output_count = 1;
-    x->is_input = y->is_output = true;
     kiln_compile_options_init(&options);
     options.convolution = KILN_CONVOLUTION_WINOGRAD_4;
-    ck_assert_msg(passes_run(g, &options, &report) == KILN_OK, "%s", error.message);
-    ck_assert_int_eq(lower_graph_to_program(g, &options, &p), KILN_OK);
-    ck_assert_int_eq(place_program(p), KILN_OK);
-    ck_assert_int_eq(write_plan_file(p, path, &options, &report, &error), KILN_OK);
-    graph_free(g);
+    network_begin_at(&n, seed, 1);
+    tensor *y = network_convolve(&n, network_input(&n, IN_CHANNELS, SIDE, SIDE), &first);
+    y = network_apply(&n, "Relu", 1, &y, NULL);
+    network_output(&n, network_convolve(&n, y, &second));
+    network_save(&n, &options, path);
 }
 
 static kiln_plan *open_plan(const kiln_plan_options *options) {

@@ -1,6 +1,6 @@
 /* What becomes of quantised networks in plans: exact convolutions, weights stored as the integers
  * that they were, roundings in one step; and damage to all that. */
-#include "tests/unit/plan_of_model.h"
+#include "tests/unit/compiled_model.h"
 #include "tests/unit/suite.h"
 #include <kiln/plan_format.h>
 

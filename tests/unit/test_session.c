@@ -1,12 +1,7 @@
 /* Plans and sessions through the public interface: every way of opening, batches, captures,
  * observers, limits, and buffers that do not fit. The network is made here, so that the answer is
  * known: y = relu(conv(x)) with one 1x1 filter, then a dense layer. */
-#include "compiler/graph/graph.h"
-#include "compiler/lower/lower.h"
-#include "compiler/ops/ops.h"
-#include "compiler/passes/passes.h"
-#include "compiler/place/place.h"
-#include "tests/unit/plan_file.h"
+#include "tests/unit/network.h"
 #include "tests/unit/suite.h"
 
 #include <check.h>
@@ -18,50 +13,21 @@
 static char path[] = "/tmp/kiln-session-XXXXXX";
 static kiln_error error;
 
-static tensor *constant(graph *g, uint32_t rank, const int64_t *dims, const float *values) {
-    tensor *t = graph_add_constant(g, NULL, KILN_F32, rank, dims);
-    memcpy(t->owned, values, (size_t)tensor_elements(t) * sizeof(float));
-    return t;
-}
-
-static tensor *apply(graph *g, const char *op_name, const char *name, size_t count,
-                     tensor *const *inputs) {
-    tensor *y = graph_add_tensor(g, name, KILN_F32);
-    ck_assert_ptr_nonnull(graph_add_node(g, op_find(op_name), name, count, inputs, 1, &y));
-    return y;
-}
-
 /* x [N,2,1,2] -> conv: 2 channels (x0 - x1, x1) + bias (0, 1), relu -> flatten -> sum, difference.
  */
 static void write_test_plan(void) {
-    graph *g = NULL;
-    ck_assert_int_eq(graph_create("test", op_find, &error, &g), KILN_OK);
-    g->opset = 13;
-    g->producer = "test";
-    g->batch_symbolic = true;
-    tensor *x = graph_add_tensor(g, "x", KILN_F32);
-    ck_assert_int_eq(tensor_set_shape(g, NULL, x, 4, (int64_t[]){GRAPH_BATCH, 2, 1, 2}), KILN_OK);
-    tensor *w = constant(g, 4, (int64_t[]){2, 2, 1, 1}, (float[]){1, -1, 0, 1});
-    tensor *b = constant(g, 1, (int64_t[]){2}, (float[]){0, 1});
-    tensor *y = apply(g, "Conv", "conv", 3, (tensor *[]){x, w, b});
-    y = apply(g, "Relu", "relu", 1, &y);
-    y = apply(g, "Flatten", "flat", 1, &y);
-    tensor *dense = constant(g, 2, (int64_t[]){4, 2}, (float[]){1, 1, 1, -1, 1, 1, 1, -1});
-    y = apply(g, "Gemm", "y", 2, (tensor *[]){y, dense});
-    g->inputs = &x;
-    g->input_count = 1;
-    g->outputs = &y;
-    g->output_count = 1;
-    x->is_input = y->is_output = true;
-    kiln_compile_options options;
-    kiln_compile_report report = {0};
-    program *p = NULL;
-    kiln_compile_options_init(&options);
-    ck_assert_msg(passes_run(g, &options, &report) == KILN_OK, "%s", error.message);
-    ck_assert_int_eq(lower_graph_to_program(g, &options, &p), KILN_OK);
-    ck_assert_int_eq(place_program(p), KILN_OK);
-    ck_assert_int_eq(write_plan_file(p, path, &options, &report, &error), KILN_OK);
-    graph_free(g);
+    network n;
+    network_begin(&n, 1);
+    tensor *x = network_input(&n, 2, 1, 2);
+    tensor *w = network_constant_of(&n, 4, (int64_t[]){2, 2, 1, 1}, (float[]){1, -1, 0, 1});
+    tensor *b = network_constant_of(&n, 1, (int64_t[]){2}, (float[]){0, 1});
+    tensor *y = network_apply(&n, "Conv", 3, (tensor *[]){x, w, b}, NULL);
+    y = network_apply_named(&n, "Relu", "relu", 1, &y, NULL);
+    y = network_apply(&n, "Flatten", 1, &y, NULL);
+    tensor *dense =
+        network_constant_of(&n, 2, (int64_t[]){4, 2}, (float[]){1, 1, 1, -1, 1, 1, 1, -1});
+    network_output(&n, network_apply_named(&n, "Gemm", "y", 2, (tensor *[]){y, dense}, NULL));
+    network_save(&n, NULL, path);
 }
 
 static kiln_plan *open_plan(void) {

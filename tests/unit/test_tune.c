@@ -1,10 +1,5 @@
 /* kiln_tune: a plan with nothing to choose, one with a choice, and one whose tuning is stopped. */
-#include "compiler/graph/graph.h"
-#include "compiler/lower/lower.h"
-#include "compiler/ops/ops.h"
-#include "compiler/passes/passes.h"
-#include "compiler/place/place.h"
-#include "tests/unit/plan_file.h"
+#include "tests/unit/network.h"
 #include "tests/unit/suite.h"
 #include <kiln/tune.h>
 
@@ -27,44 +22,17 @@ static float noise(size_t k) {
     return (float)((k * 2654435761u >> 8) % 2001) / 1000 - 1;
 }
 
-static tensor *apply(graph *g, const char *op_name, size_t count, tensor *const *inputs) {
-    tensor *y = graph_add_tensor(g, NULL, KILN_F32);
-    ck_assert_ptr_nonnull(graph_add_node(g, op_find(op_name), NULL, count, inputs, 1, &y));
-    return y;
-}
-
-static tensor *convolve(graph *g, tensor *x) {
-    tensor *w = graph_add_constant(g, NULL, KILN_F32, 4, (int64_t[]){CHANNELS, CHANNELS, 3, 3});
-    for (size_t k = 0; k < (size_t)tensor_elements(w); k++) {
-        ((float *)w->owned)[k] = noise(k) / 8;
-    }
-    return apply(g, "Conv", 2, (tensor *[]){x, w});
-}
-
 static void write_plan_of(bool convolution, kiln_convolution how) {
-    graph *g = NULL;
-    program *p = NULL;
+    const network_conv c = {CHANNELS, 3, 3, {1, 1}, {1, 1}, {0}, 1, false};
+    network n;
     kiln_compile_options options;
-    kiln_compile_report report = {0};
-    ck_assert_int_eq(graph_create("test", op_find, &error, &g), KILN_OK);
-    g->opset = 13;
-    g->producer = "test";
-    tensor *x = graph_add_tensor(g, "x", KILN_F32);
-    ck_assert_int_eq(tensor_set_shape(g, NULL, x, 4, (int64_t[]){1, CHANNELS, SIDE, SIDE}),
-                     KILN_OK);
-    tensor *y = apply(g, "Relu", 1, &x);
-    y = convolution ? convolve(g, y) : y;
-    g->inputs = &x;
-    g->outputs = &y;
-    g->input_count = g->output_count = 1;
-    x->is_input = y->is_output = true;
     kiln_compile_options_init(&options);
     options.convolution = how;
-    ck_assert_msg(passes_run(g, &options, &report) == KILN_OK, "%s", error.message);
-    ck_assert_int_eq(lower_graph_to_program(g, &options, &p), KILN_OK);
-    ck_assert_int_eq(place_program(p), KILN_OK);
-    ck_assert_int_eq(write_plan_file(p, path, &options, &report, &error), KILN_OK);
-    graph_free(g);
+    network_begin_at(&n, 1, 1);
+    tensor *y = network_input(&n, CHANNELS, SIDE, SIDE);
+    y = network_apply(&n, "Relu", 1, &y, NULL);
+    network_output(&n, convolution ? network_convolve(&n, y, &c) : y);
+    network_save(&n, &options, path);
 }
 
 /* A file's bytes, from malloc. */

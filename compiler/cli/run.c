@@ -3,11 +3,11 @@
 #include "compiler/cli/cli.h"
 #include "compiler/cli/given.h"
 #include "compiler/cli/picture.h"
+#include "compiler/cli/scores.h"
 #include "compiler/import/import.h"
 #include <kiln/element.h>
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,13 +15,14 @@
 typedef struct run_call {
     given_inputs given;
     const char *output_folder;
-    uint32_t top, threads;
+    uint32_t threads;
     kiln_preprocess preprocess;
-    bool prepacked, json;
+    bool prepacked;
     kiln_plan *plan;
     kiln_session *session;
     kiln_buffer *in, *out;
-    size_t inputs, outputs, results;
+    size_t inputs, outputs;
+    score_printer scores;
     array_files files;
 } run_call;
 
@@ -94,80 +95,10 @@ static kiln_status save_outputs(run_call *c, uint32_t batch, const char *picture
         if (status != KILN_OK) {
             return status;
         }
-        if (!c->json) {
+        if (!c->scores.json) {
             text_print(stdout, "%s\n", path);
         }
     }
-    return KILN_OK;
-}
-
-typedef struct score {
-    double value;
-    size_t index;
-} score;
-
-static int by_value(const void *a, const void *b) {
-    const score *x = a, *y = b;
-    return x->value > y->value ? -1 : x->value < y->value ? 1 : x->index < y->index ? -1 : 1;
-}
-
-/* Probabilities: all in 0..1 and summing to one. */
-static bool is_distribution(const score *scores, size_t count) {
-    double sum = 0;
-    for (size_t k = 0; k < count; k++) {
-        if (!(scores[k].value >= 0 && scores[k].value <= 1)) {
-            return false;
-        }
-        sum += scores[k].value;
-    }
-    return fabs(sum - 1) < 1e-3;
-}
-
-static void print_scores(run_call *c, const char *picture, const score *scores, size_t count,
-                         bool distribution) {
-    size_t top = c->top < count ? c->top : count;
-    if (c->json) {
-        printf("%s{\"image\": ", c->results++ > 0 ? ",\n " : "[");
-        json_string(stdout, picture);
-        printf(", \"top\": [");
-    } else {
-        text_print(stdout, "%s\n", picture);
-    }
-    for (size_t k = 0; k < top; k++) {
-        const char *label = kiln_plan_label(c->plan, scores[k].index);
-        if (c->json) {
-            printf("%s{\"class\": %zu, \"label\": ", k > 0 ? ", " : "", scores[k].index);
-            json_string(stdout, label != NULL ? label : "");
-            printf(", \"%s\": ", distribution ? "probability" : "score");
-            json_number(stdout, scores[k].value);
-            putchar('}');
-        } else {
-            text_print(stdout, "  %-11s %9.4f  class %zu%s%s\n",
-                       distribution ? "probability" : "score", scores[k].value, scores[k].index,
-                       label != NULL ? " " : "", label != NULL ? label : "");
-        }
-    }
-    if (c->json) {
-        printf("]}");
-    }
-}
-
-/* The classes are the last output's elements. */
-static kiln_status rank_classes(run_call *c, const char *picture, kiln_error *error) {
-    kiln_tensor_info info;
-    (void)kiln_plan_output(c->plan, c->outputs - 1, &info);
-    size_t count = kiln_element_count(&info);
-    score *scores = calloc(count + 1, sizeof *scores);
-    if (scores == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    }
-    for (size_t k = 0; k < count; k++) {
-        scores[k] = (score){kiln_element_number(info.dtype, c->out[c->outputs - 1].data, k), k};
-    }
-    bool distribution = is_distribution(scores, count);
-    qsort(scores, count, sizeof *scores, by_value);
-    print_scores(c, picture, scores, count, distribution);
-    free(scores);
     return KILN_OK;
 }
 
@@ -195,7 +126,7 @@ static kiln_status run_picture(run_call *c, const char *path, kiln_error *error)
         status = kiln_session_run(c->session, 1, c->in, c->inputs, c->out, c->outputs, error);
     }
     if (status == KILN_OK) {
-        status = rank_classes(c, path, error);
+        status = scores_print(&c->scores, path, c->out[c->outputs - 1].data, error);
     }
     if (status == KILN_OK && c->output_folder != NULL) {
         const char *slash = strrchr(path, '/');
@@ -299,7 +230,9 @@ static kiln_status run_arrays(run_call *c, kiln_error *error) {
     if (status == KILN_OK && c->output_folder != NULL) {
         return save_outputs(c, batch, NULL, error);
     }
-    return status == KILN_OK ? rank_classes(c, "(first sample)", error) : status;
+    return status == KILN_OK
+               ? scores_print(&c->scores, "(first sample)", c->out[c->outputs - 1].data, error)
+               : status;
 }
 
 /* ---- Command ------------------------------------------------------------------------------- */
@@ -322,7 +255,7 @@ static const option_row rows[] = {
     {.kind = OPTION_NUMBER,
      .name = "top",
      .value = "K",
-     .place = AT(top),
+     .place = AT(scores.top),
      .low = 1,
      .high = 100000,
      .help = "how many classes to print (default 5)"},
@@ -341,7 +274,7 @@ static const option_row rows[] = {
      .take = take_preset,
      .help = PRESET_HELP},
     {.kind = OPTION_SET, .name = "prepacked", .place = AT(prepacked), .help = PREPACKED_HELP},
-    {.kind = OPTION_SET, .name = "json", .place = AT(json), .help = "results as JSON"},
+    {.kind = OPTION_SET, .name = "json", .place = AT(scores.json), .help = "results as JSON"},
     OPTIONS_END,
 };
 
@@ -361,18 +294,17 @@ static int run_words(const command *self, run_call *c, char **words, int count) 
         kiln_plan_input_count(c->plan) > 0) {
         return wrong_use(self);
     }
+    c->scores.plan = c->plan;
     if (status == KILN_OK) {
         status =
             pictures > 0 ? run_pictures(c, words + 1, pictures, &error) : run_arrays(c, &error);
     }
-    if (c->json && c->results > 0) {
-        printf("]\n");
-    }
+    scores_end(&c->scores);
     return status == KILN_OK ? 0 : fail(&error);
 }
 
 static int run(const command *self, int argc, char **argv) {
-    run_call c = {.top = 5, .threads = 1};
+    run_call c = {.scores = {.top = 5}, .threads = 1};
     int status = options_read(self, &c, &argc, &argv);
     if (status == OPTIONS_READ) {
         status = run_words(self, &c, argv, argc);

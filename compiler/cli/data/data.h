@@ -3,7 +3,7 @@
 #ifndef KILN_CLI_DATA_H
 #define KILN_CLI_DATA_H
 
-#include <kiln/kiln.h>
+#include "compiler/cli/picture.h"
 
 typedef struct data_item {
     char *path; /* NULL: element `index` of the arrays */
@@ -45,6 +45,11 @@ typedef struct data_options {
 kiln_status data_open(const char *path, const data_options *options, data_set *out_data,
                       kiln_error *error);
 void data_free(data_set *data);
+
+/* An item as a picture, gray ones in three equal channels. KILN_ERROR_FORMAT where the data are
+ * other numbers. Release with picture_free. */
+kiln_status data_picture(const data_set *data, size_t item, rgb_picture *out_picture,
+                         kiln_error *error);
 
 /* Takes an item out, with a reason (or fails, when strict). */
 kiln_status data_skip(data_set *data, size_t item, const char *why, bool strict, kiln_error *error);

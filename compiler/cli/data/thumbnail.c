@@ -10,25 +10,6 @@
 
 enum { LARGEST = 128, PACKED_BYTES = LARGEST * LARGEST * 6 + 4096 /* more than JPEG takes */ };
 
-static kiln_status load(const data_set *data, size_t item, rgb_picture *out_picture,
-                        kiln_error *error) {
-    const data_item *from = &data->items[item];
-    if (from->path != NULL) {
-        return picture_load(from->path, out_picture, error);
-    }
-    if (!data->pictures) {
-        return kiln_fail(error, KILN_ERROR_FORMAT, "no picture");
-    }
-    kiln_status status = picture_allocate(out_picture, data->dims[2], data->dims[1], error);
-    const float *values = data->values + from->index * data->sample_size;
-    size_t pixels = (size_t)data->dims[1] * data->dims[2], channels = data->dims[0];
-    for (size_t k = 0; status == KILN_OK && k < pixels * 3; k++) {
-        float value = values[(channels == 3 ? k % 3 : 0) * pixels + k / 3];
-        out_picture->rgb[k] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
-    }
-    return status;
-}
-
 /* The longer side becomes LARGEST. */
 static kiln_status shrink(const rgb_picture *picture, rgb_picture *out_small, kiln_error *error) {
     uint32_t longer = picture->width > picture->height ? picture->width : picture->height;
@@ -118,7 +99,7 @@ kiln_status thumbnail_write(const data_set *data, size_t item, FILE *out, kiln_e
     rgb_picture picture = {0}, small = {0};
     unsigned char *bytes = NULL;
     unsigned long size = 0;
-    kiln_status status = load(data, item, &picture, error);
+    kiln_status status = data_picture(data, item, &picture, error);
     if (status == KILN_OK) {
         status = shrink(&picture, &small, error);
     }

@@ -18,19 +18,6 @@
 
 /* ---- One sample ---------------------------------------------------------------------------- */
 
-/* An array's sample as a gray or colour picture. */
-static kiln_status picture_of_array(const data_set *data, const float *values,
-                                    rgb_picture *out_picture, kiln_error *error) {
-    uint32_t channels = data->dims[0];
-    kiln_status status = picture_allocate(out_picture, data->dims[2], data->dims[1], error);
-    size_t pixels = (size_t)data->dims[1] * data->dims[2];
-    for (size_t k = 0; status == KILN_OK && k < pixels * 3; k++) {
-        float value = values[(channels == 3 ? k % 3 : 0) * pixels + k / 3];
-        out_picture->rgb[k] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value + 0.5f);
-    }
-    return status;
-}
-
 /* The input's shape is a sample's, but for dims of 1 before it. */
 static bool has_samples_shape(const kiln_tensor_info *info, const data_set *data) {
     return kiln_element_count(info) == data->sample_size && info->rank >= data->rank &&
@@ -92,8 +79,7 @@ kiln_status features_input(const feature_source *s, const data_set *data, size_t
     }
     kiln_status status = picture_check_input(&s->input, &layout, error);
     if (status == KILN_OK) {
-        status = values != NULL ? picture_of_array(data, values, &picture, error)
-                                : picture_load(from->path, &picture, error);
+        status = data_picture(data, item, &picture, error);
     }
     if (status == KILN_OK && variant != 0) {
         uint64_t seed = from->content ^ (variant * 0x9e3779b97f4a7c15u) ^ s->seed;

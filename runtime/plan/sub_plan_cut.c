@@ -90,6 +90,9 @@ kiln_status plan_find_cut(const kiln_plan *plan, const char *name, uint32_t *out
         return kiln_fail(error, KILN_ERROR_ARGUMENT,
                          "the plan has no layer '%s' to cut at (kiln inspect lists them)", name);
     }
+    if (name == NULL && v->output_count == 0) {
+        return kiln_fail(error, KILN_ERROR_UNSUPPORTED, "the plan has no output to cut before");
+    }
     if (name == NULL) {
         find_features(v, out_tensor);
     }

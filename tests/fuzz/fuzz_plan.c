@@ -33,6 +33,8 @@ size_t fuzz_change(uint64_t *state, uint8_t *bytes, size_t size, size_t room) {
     (void)room;
     if (state == NULL) {
         plan_repair(bytes, size);
+    } else if (fuzz_random(state) % 8 == 0) {
+        plan_change_container(state, bytes, size);
     } else if (fuzz_random(state) % 2 == 0) {
         plan_change_schedule(state, bytes, size);
     } else {

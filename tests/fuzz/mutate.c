@@ -141,6 +141,9 @@ static size_t mutate(uint64_t *state, uint8_t *bytes, size_t size, bool plan) {
         for (uint64_t changes = 1 + fuzz_random(state) % 3; changes > 0; changes--) {
             plan_change_schedule(state, bytes, size);
         }
+        if (fuzz_random(state) % 4 == 0) {
+            plan_change_container(state, bytes, size);
+        }
         plan_repair(bytes, size);
         return size;
     }

@@ -221,6 +221,20 @@ START_TEST(unknown_kernels_are_named) {
 }
 END_TEST
 
+/* A plan may lack what cutting looks at first. */
+START_TEST(cutting_wants_an_output) {
+    kiln_plan *plan = NULL, *cut = NULL;
+    kiln_plan_header h = header_of(&file);
+    h.sections[KILN_SECTION_OUTPUTS].bytes = 0;
+    h.sections[KILN_SECTION_OUTPUTS].checksum = XXH3_64bits("", 0);
+    set_header(&file, h);
+    GOOD(open_bytes(&file, &plan));
+    ck_assert_int_eq(kiln_plan_cut(plan, NULL, &cut, &error), KILN_ERROR_UNSUPPORTED);
+    ck_assert_ptr_null(cut);
+    kiln_plan_close(plan);
+}
+END_TEST
+
 /* ---- Optional sections --------------------------------------------------------------------- */
 
 static const char answers[] = "what nobody knows", more[] = "and a second one, of another length";
@@ -397,6 +411,7 @@ int main(void) {
         EACH("version", refuses_other_versions_in_words, other_versions),
         TEST("version", damage_to_an_older_header_shows),
         TEST("version", unknown_kernels_are_named),
+        TEST("version", cutting_wants_an_output),
         TEST("optional", unknown_sections_are_passed_over),
         TEST("optional", unknown_sections_survive_cutting),
         TEST("optional", unknown_sections_survive_training),

@@ -47,8 +47,8 @@ const char *array_file(array_files *files, const char *folder, const char *prefi
     }
     make_stem(prefix, name, stem);
     snprintf(path, size, "%s/%s.npy", folder, stem);
-    for (size_t turn = 2; is_taken(files, path); turn++) {
-        snprintf(path, size, "%s/%s~%zu.npy", folder, stem, turn);
+    for (size_t copy = 2; is_taken(files, path); copy++) {
+        snprintf(path, size, "%s/%s~%zu.npy", folder, stem, copy);
     }
     return files->names[files->count++] = path;
 }

@@ -272,7 +272,7 @@ static const option_row rows[] = {
      .value = "FILE",
      .place = AT(trace_path),
      .help = "every kernel call of every run, for chrome://tracing or Perfetto"},
-    {.kind = OPTION_SET, .name = "prepacked", .place = AT(prepacked), .help = PREPACKED_HELP},
+    PREPACKED_ROW(AT(prepacked)),
     {.kind = OPTION_SET, .name = "json", .place = AT(json), .help = "everything as JSON"},
     OPTIONS_END,
 };

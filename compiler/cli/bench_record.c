@@ -47,7 +47,8 @@ void record_begin_run(run_record *r) {
     }
 }
 
-/* The turns of a band's steps are told as one: its steps seem to run one after the other. */
+/* A step of a band runs once a stripe; the session tells their sum, so that the band's steps seem
+ * to run one after the other. */
 void record_end_run(run_record *r, const kiln_session *session) {
     uint64_t at = r->runs > 0 ? r->begins[r->runs - 1] : 0;
     for (size_t step = 0; step < r->steps && r->runs > 0; step++) {

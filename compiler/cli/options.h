@@ -63,12 +63,27 @@ void option_description(const option_row *row, char *out, size_t size);
 /* "kiln COMMAND: --NAME VALUE: expected ..."; returns EXIT_USAGE. */
 int option_wrong(const command *self, const char *name, const char *value, const char *expected);
 
-/* ---- Values of several commands' options --------------------------------------------------- */
+/* ---- Rows of several commands -------------------------------------------------------------- */
 
-#define THREADS_HELP "compute threads (default 1)"
-#define PRESET_HELP "instead of what the plan says"
-#define PREPACKED_HELP "keep packed weights in PLAN.packed: the next start is faster"
 enum { MOST_THREADS = 256, MOST_SAMPLES = 65536 };
+
+#define THREADS_ROW(at)                                                                            \
+    {                                                                                              \
+        .kind = OPTION_NUMBER, .name = "threads", .value = "N", .place = (at), .low = 1,           \
+        .high = MOST_THREADS, .help = "compute threads (default 1)"                                \
+    }
+#define PREPACKED_ROW(at)                                                                          \
+    {                                                                                              \
+        .kind = OPTION_SET, .name = "prepacked", .place = (at),                                    \
+        .help = "keep packed weights in PLAN.packed: the next start is faster"                     \
+    }
+/* Into a text. */
+#define PRESET_ROW(at)                                                                             \
+    {                                                                                              \
+        .kind = OPTION_TEXT, .name = "preprocess", .value = "PRESET", .place = (at),               \
+        .word = preset_word, .help = PRESET_HELP                                                   \
+    }
+#define PRESET_HELP "instead of what the plan says"
 
 /* --preprocess: into a kiln_preprocess. */
 const char *preset_word(unsigned k);

@@ -47,7 +47,7 @@ kiln_status picture_decode_pnm(kiln_span bytes, rgb_picture *out_picture, kiln_e
  * them; 1 when there is none. */
 unsigned picture_exif_orientation(kiln_span marker);
 unsigned picture_tiff_orientation(kiln_span bytes);
-/* Turns and mirrors the picture so that it stands upright. */
+/* Rotates and mirrors the picture so that it stands upright. */
 kiln_status picture_orient(rgb_picture *inout_picture, unsigned orientation, kiln_error *error);
 
 #endif

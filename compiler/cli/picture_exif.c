@@ -1,4 +1,4 @@
-/* Cameras write pictures as the sensor lies and note in EXIF how to turn them. */
+/* Cameras write pictures as the sensor lies and note in EXIF how to rotate them. */
 #include "compiler/cli/picture.h"
 
 #include <string.h>

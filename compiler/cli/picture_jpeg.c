@@ -97,7 +97,7 @@ static kiln_status read_rows(decoder *d, rgb_picture *out_picture) {
 /* Everything that may jump. Nothing here owns memory across a jump but what lies in *d and
  * *out_picture. */
 static kiln_status decode(decoder *d, kiln_span bytes, rgb_picture *out_picture,
-                          unsigned *out_turn) {
+                          unsigned *out_orientation) {
     if (setjmp(d->on_error) != 0) {
         return d->status;
     }
@@ -119,7 +119,7 @@ static kiln_status decode(decoder *d, kiln_span bytes, rgb_picture *out_picture,
         return kiln_fail(d->error, KILN_ERROR_MEMORY, "out of memory");
     }
     status = read_rows(d, out_picture);
-    *out_turn = orientation_of(&d->jpeg);
+    *out_orientation = orientation_of(&d->jpeg);
     (void)jpeg_finish_decompress(&d->jpeg);
     return status;
 }

@@ -87,7 +87,7 @@ static void skip_chunks(png_structp png) {
 /* Everything that may jump. Nothing here owns memory across a jump but what lies in *from and
  * *out_picture. */
 static kiln_status decode(png_structp png, png_infop info, source *from, rgb_picture *out_picture,
-                          unsigned *out_turn) {
+                          unsigned *out_orientation) {
     if (setjmp(png_jmpbuf(png)) != 0) {
         return from->out_of_memory ? KILN_ERROR_MEMORY : KILN_ERROR_FORMAT;
     }
@@ -116,7 +116,7 @@ static kiln_status decode(png_structp png, png_infop info, source *from, rgb_pic
     }
     png_read_image(png, from->rows);
     png_read_end(png, info); /* EXIF may come last */
-    *out_turn = orientation_of(png, info);
+    *out_orientation = orientation_of(png, info);
     return KILN_OK;
 }
 

@@ -259,13 +259,7 @@ static const option_row rows[] = {
      .low = 1,
      .high = 100000,
      .help = "how many classes to print (default 5)"},
-    {.kind = OPTION_NUMBER,
-     .name = "threads",
-     .value = "N",
-     .place = AT(threads),
-     .low = 1,
-     .high = MOST_THREADS,
-     .help = THREADS_HELP},
+    THREADS_ROW(AT(threads)),
     {.kind = OPTION_CALL,
      .name = "preprocess",
      .value = "PRESET",
@@ -273,7 +267,7 @@ static const option_row rows[] = {
      .word = preset_word,
      .take = take_preset,
      .help = PRESET_HELP},
-    {.kind = OPTION_SET, .name = "prepacked", .place = AT(prepacked), .help = PREPACKED_HELP},
+    PREPACKED_ROW(AT(prepacked)),
     {.kind = OPTION_SET, .name = "json", .place = AT(scores.json), .help = "results as JSON"},
     OPTIONS_END,
 };
@@ -316,7 +310,7 @@ static int run(const command *self, int argc, char **argv) {
 const command command_run = {
     .name = "run",
     .summary = "run a plan on pictures or arrays",
-    .synopsis = "PLAN IMAGE... [options]\n"
+    .synopsis = "PLAN PICTURE... [options]\n"
                 "PLAN --input NAME=FILE.npy|FILE.pb ... [options]\n"
                 "PLAN [options]",
     .about = "Runs a plan. Pictures (JPEG, PNG, PGM, PPM) are resized and normalised as the plan "

@@ -1,4 +1,4 @@
-/* Variants of a picture: moved, turned, mirrored, lit otherwise, noisy. */
+/* Variants of a picture: moved, rotated, mirrored, lit otherwise, noisy. */
 #include "compiler/cli/data/augment.h"
 
 #include <math.h>
@@ -47,7 +47,7 @@ static float chance(uint64_t *inout_state) {
 
 /* ---- Geometry ------------------------------------------------------------------------------ */
 
-/* Where a pixel of the variant lies in the picture: turned about the centre, scaled, shifted. */
+/* Where a pixel of the variant lies in the picture: rotated about the centre, scaled, shifted. */
 typedef struct placement {
     float a, b, c, d, x, y;
 } placement;

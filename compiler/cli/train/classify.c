@@ -111,23 +111,9 @@ static const option_row rows[] = {
      .low = 1,
      .high = 100000,
      .help = "also the next best classes (default 1)"},
-    {.kind = OPTION_TEXT,
-     .name = "preprocess",
-     .value = "PRESET",
-     .place = AT(options.preset),
-     .word = preset_word,
-     .help = PRESET_HELP},
-    {.kind = OPTION_NUMBER,
-     .name = "threads",
-     .value = "N",
-     .place = AT(options.threads),
-     .low = 1,
-     .high = MOST_THREADS,
-     .help = THREADS_HELP},
-    {.kind = OPTION_SET,
-     .name = "prepacked",
-     .place = AT(options.prepacked),
-     .help = PREPACKED_HELP},
+    PRESET_ROW(AT(options.preset)),
+    THREADS_ROW(AT(options.threads)),
+    PREPACKED_ROW(AT(options.prepacked)),
     {.kind = OPTION_SET, .name = "json", .place = AT(json), .help = "the answers as JSON"},
     OPTIONS_END,
 };
@@ -151,7 +137,7 @@ static int run(const command *self, int argc, char **argv) {
 const command command_classify = {
     .name = "classify",
     .summary = "tell what is on pictures",
-    .synopsis = "PLAN IMAGE... [options]",
+    .synopsis = "PLAN PICTURE... [options]",
     .about =
         "Tells the class of each picture and how probable it is, by a plan that kiln train "
         "made (or any classifier). Probabilities of trained plans are calibrated on validation "

@@ -69,19 +69,8 @@ static const option_row rows[] = {
      .place = AT(options.cut),
      .help = "another layer (kiln inspect lists them)"},
     {.kind = OPTION_SET, .name = "normalize", .place = AT(normalize), .help = "rows of length 1"},
-    {.kind = OPTION_TEXT,
-     .name = "preprocess",
-     .value = "PRESET",
-     .place = AT(options.preset),
-     .word = preset_word,
-     .help = PRESET_HELP},
-    {.kind = OPTION_NUMBER,
-     .name = "threads",
-     .value = "N",
-     .place = AT(options.threads),
-     .low = 1,
-     .high = MOST_THREADS,
-     .help = THREADS_HELP},
+    PRESET_ROW(AT(options.preset)),
+    THREADS_ROW(AT(options.threads)),
     OPTIONS_END,
 };
 
@@ -101,7 +90,7 @@ static int run(const command *self, int argc, char **argv) {
 const command command_embed = {
     .name = "embed",
     .summary = "features of pictures, to an array",
-    .synopsis = "PLAN IMAGE... -o FILE.npy [options]",
+    .synopsis = "PLAN PICTURE... -o FILE.npy [options]",
     .about = "Writes what the network computes of each picture before its final dense layers: a "
              "row of features a picture (for a face network without such layers: its embedding).",
     .examples = "kiln embed mobilefacenet.plan a.jpg b.jpg --normalize -o faces.npy",

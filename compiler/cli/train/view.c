@@ -250,12 +250,7 @@ static const option_row rows[] = {
      .low = 1,
      .high = 65536,
      .help = "at most so many tiles (default 64)"},
-    {.kind = OPTION_TEXT,
-     .name = "preprocess",
-     .value = "PRESET",
-     .place = AT(preset),
-     .word = preset_word,
-     .help = PRESET_HELP},
+    PRESET_ROW(AT(preset)),
     OPTIONS_END,
 };
 
@@ -268,7 +263,7 @@ static int run(const command *self, int argc, char **argv) {
     }
     bool maps = !c.filters && !c.list;
     if (argc != (maps ? 2 : 1) || (maps && c.layer == NULL) || (!c.list && c.output == NULL)) {
-        return usage(self, "expected PLAN IMAGE --layer NAME -o FILE, PLAN --filters -o FILE, or "
+        return usage(self, "expected PLAN PICTURE --layer NAME -o FILE, PLAN --filters -o FILE, or "
                            "PLAN --list");
     }
     const char *const *inputs = (const char *const *)argv;
@@ -284,7 +279,7 @@ static int run(const command *self, int argc, char **argv) {
 const command command_view = {
     .name = "view",
     .summary = "feature maps and filters as pictures",
-    .synopsis = "PLAN IMAGE --layer NAME -o maps.png [options]\n"
+    .synopsis = "PLAN PICTURE --layer NAME -o maps.png [options]\n"
                 "PLAN --filters -o filters.png\n"
                 "PLAN --list",
     .about = "Draws the feature maps that a layer computes from a picture, a tile a channel, each "

@@ -1,4 +1,4 @@
-/* How pictures become a network's input, by the name of who trained it. */
+/* How images become a network's input, by the name of who trained it. */
 #include <kiln/compile.h>
 
 #include <string.h>

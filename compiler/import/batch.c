@@ -6,7 +6,7 @@
 
 #define MAX_BATCH 65536u
 
-/* Do they differ in the size of pictures, the one thing that people try to change? */
+/* Do they differ in the size of images, the one thing that people try to change? */
 static bool is_other_size(const kiln_tensor_info *info, const kiln_value *value) {
     return info->rank == 4 && value->rank == 4 && value->dims[1] == info->dims[1] &&
            memcmp(&value->dims[2], &info->dims[2], 2 * sizeof *info->dims) != 0;

@@ -9,7 +9,7 @@ static bool is_global(const node *n) {
     return strcmp(n->op->name, "GlobalLpPool") == 0;
 }
 
-/* Global: one window as large as the picture. */
+/* Global: one window as large as the image. */
 static kiln_status read_window(graph *g, node *n, window *out) {
     const tensor *x = n->inputs[0];
     if (!is_global(n)) {
@@ -90,7 +90,7 @@ static kiln_status evaluate_lp_pool(graph *g, node *n) {
     return KILN_OK;
 }
 
-/* Taps that lie inside the picture. */
+/* Taps that lie inside the image. */
 static double work_of_lp_pool(const node *n) {
     const tensor *x = n->inputs[0];
     int64_t kernel[KILN_MAX_RANK];

@@ -149,7 +149,7 @@ typedef struct window {
 kiln_status window_of_node(graph *g, node *n, const int64_t *kernel_dims, bool transposed,
                            window *out_window);
 /* Finds those k of [0, count) for which origin + k * step lies in [0, size): the taps of a kernel
- * that lie in the picture, for one. */
+ * that lie in the image, for one. */
 void window_inside(int64_t origin, int64_t step, int64_t count, int64_t size, int64_t *out_begin,
                    int64_t *out_end);
 /* The same window with three spatial dims: the missing ones, in front, are of size 1. */

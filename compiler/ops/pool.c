@@ -60,7 +60,7 @@ typedef struct pool_result {
     int64_t best[3]; /* position of a maximum */
 } pool_result;
 
-/* The part of a window that lies in the picture; of three spatial dims. */
+/* The part of a window that lies in the image; of three spatial dims. */
 typedef struct pool_part {
     int64_t begin[3], end[3]; /* taps */
     int64_t counted;          /* of an average's divisor */
@@ -156,7 +156,7 @@ static kiln_status evaluate_pool(graph *g, node *n) {
                       .y = n->outputs[0]->owned,
                       .indices = indices_of(n) != NULL ? indices_of(n)->owned : NULL,
                       .column_major = node_int(n, "storage_order", 0) != 0};
-    int64_t cost = 16; /* the taps inside, but a window may be far larger than the picture */
+    int64_t cost = 16; /* the taps inside, but a window may be far larger than the image */
     for (int s = 0; s < 3; s++) {
         cost *= v.kernel[s] < v.input[s] ? v.kernel[s] : v.input[s];
     }
@@ -192,7 +192,7 @@ static int64_t exact_end(const window *w, uint32_t s) {
     return (w->output[s] - 1) * w->stride[s] + extent(w, s) - w->input[s] - w->pad_begin[s];
 }
 
-/* Can the kernels for pictures do it? Padding must be smaller than the window; an average's divisor
+/* Can the kernels for images do it? Padding must be smaller than the window; an average's divisor
  * counts no padding. */
 static bool fits_2d(const node *n, const window *w) {
     int64_t taps = 1;
@@ -317,7 +317,7 @@ static kiln_status lower_global(lowering *l, node *n) {
     return lower_step(l, n, KILN_KERNEL_REDUCE, &params, sizeof params, 1, &from, 1, &to);
 }
 
-/* Taps that lie inside the picture. */
+/* Taps that lie inside the image. */
 static double work_of_pool(const node *n) {
     const tensor *x = n->inputs[0];
     int64_t kernel[KILN_MAX_RANK];

@@ -193,7 +193,7 @@ static float source_coordinate(const resize_parameters *p, uint32_t axis, float 
     return (x + 0.5f) / scale - 0.5f;
 }
 
-/* Before opset 11 there were no modes: what lies between pixels is cut off when a picture grows,
+/* Before opset 11 there were no modes: what lies between pixels is cut off when an image grows,
  * and rounded up when it shrinks. */
 static int64_t nearest_index(const resize_parameters *p, uint32_t axis, float x) {
     bool shrinks = *p->nearest == '\0' && p->scale[axis] < 1;
@@ -255,7 +255,7 @@ static resize_tap tap_at(const resize_parameters *p, uint32_t axis, int64_t in, 
     return tap;
 }
 
-/* As in ONNX Runtime, a picture that keeps its size stays as it is, whatever the scales are. */
+/* As in ONNX Runtime, an image that keeps its size stays as it is, whatever the scales are. */
 static bool keeps_size(const resize_parameters *p, const tensor *x) {
     for (uint32_t axis = 0; axis < x->rank; axis++) {
         if (p->size[axis] != x->dims[axis]) {

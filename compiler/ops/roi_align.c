@@ -23,7 +23,7 @@ static kiln_status read_params(const graph *g, const node *n, kiln_roi_align_par
 }
 
 static kiln_status infer_roi_align(graph *g, node *n) {
-    const tensor *x = n->inputs[0], *regions = n->inputs[1], *pictures = n->inputs[2];
+    const tensor *x = n->inputs[0], *regions = n->inputs[1], *images = n->inputs[2];
     kiln_roi_align_params params;
     kiln_status status = read_params(g, n, &params);
     for (size_t k = 0; k < 3 && status == KILN_OK; k++) {
@@ -33,7 +33,7 @@ static kiln_status infer_roi_align(graph *g, node *n) {
         }
     }
     if (status == KILN_OK && (x->rank != 4 || regions->rank != 2 || regions->dims[1] != 4 ||
-                              pictures->rank != 1 || pictures->dims[0] != regions->dims[0])) {
+                              images->rank != 1 || images->dims[0] != regions->dims[0])) {
         status = node_fail(g, n, KILN_ERROR_FORMAT,
                            "inputs of other shapes than [N, C, H, W], "
                            "[regions, 4] and [regions]");
@@ -112,15 +112,15 @@ static kiln_status evaluate_roi_align(graph *g, node *n) {
     kiln_status status = read_params(g, n, &params);
     for (int64_t k = 0; status == KILN_OK && k < y->dims[0] * channels; k++) {
         const float *corners = tensor_f32(n->inputs[1]) + k / channels * 4;
-        int64_t picture = tensor_i64(n->inputs[2])[k / channels];
-        if (picture < 0 || picture >= x->dims[0]) {
-            return node_fail(g, n, KILN_ERROR_FORMAT, "picture %lld of %lld", (long long)picture,
+        int64_t image = tensor_i64(n->inputs[2])[k / channels];
+        if (image < 0 || image >= x->dims[0]) {
+            return node_fail(g, n, KILN_ERROR_FORMAT, "image %lld of %lld", (long long)image,
                              (long long)x->dims[0]);
         }
         extent rows = extent_of(&params, corners[1], corners[3], height, x->dims[2]);
         extent columns = extent_of(&params, corners[0], corners[2], width, x->dims[3]);
         const float *plane =
-            tensor_f32(x) + (picture * channels + k % channels) * x->dims[2] * x->dims[3];
+            tensor_f32(x) + (image * channels + k % channels) * x->dims[2] * x->dims[3];
         for (int64_t bin = 0; bin < height * width; bin++) {
             ((float *)y->owned)[k * height * width + bin] =
                 (float)bin_of(plane, &params, &rows, &columns, bin / width, bin % width);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* No picture is larger, so that sums of products of two sizes cannot overflow an int64_t. */
+/* No image is larger, so that sums of products of two sizes cannot overflow an int64_t. */
 #define WINDOW_LIMIT ((int64_t)1 << 30)
 
 typedef enum auto_pad {

@@ -203,7 +203,7 @@ double next_noise(uint64_t *inout_state) {
     return (double)(next_random(inout_state) >> 11) * 0x1p-52 - 1;
 }
 
-/* Makes noise: uniform in [-1, 1]; of bytes all values, as pictures have; other integers 0 or 1. */
+/* Makes noise: uniform in [-1, 1]; of bytes all values, as images have; other integers 0 or 1. */
 static double noise_for(kiln_dtype dtype, double noise) {
     return kiln_dtype_is_float(dtype) ? noise
            : dtype == KILN_U8         ? floor(noise * 128) + 128

@@ -41,7 +41,7 @@ typedef enum kiln_convolution {
 } kiln_convolution;
 
 /* Activation memory against time. Convolutions, poolings and additions in a row may be run as a
- * band: some rows of their pictures at a time, so that what lies between them is never in memory
+ * band: some rows of their images at a time, so that what lies between them is never in memory
  * whole. */
 typedef enum kiln_memory {
     KILN_MEMORY_BALANCED = 0, /* bands that cost little time */

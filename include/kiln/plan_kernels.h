@@ -9,44 +9,51 @@
 extern "C" {
 #endif
 
+/* All kernels: number, kiln_kernel's name, and the runtime's (kernel_NAME). Numbers stay as they
+ * are; a new kernel comes last. */
+#define KILN_EACH_KERNEL(KERNEL)                                                                   \
+    KERNEL(0, COPY, copy)                                                                          \
+    KERNEL(1, CAST, cast)                                                                          \
+    KERNEL(2, CONV_2D, conv_2d)                                                                    \
+    KERNEL(3, DECONV_2D, deconv_2d)                                                                \
+    KERNEL(4, FULLY_CONNECTED, fully_connected)                                                    \
+    KERNEL(5, MAX_POOL_2D, max_pool_2d)                                                            \
+    KERNEL(6, AVERAGE_POOL_2D, average_pool_2d)                                                    \
+    KERNEL(7, POOL_ND, pool_nd)                                                                    \
+    KERNEL(8, GLOBAL_AVERAGE_POOL, global_average_pool)                                            \
+    KERNEL(9, UNARY, unary)                                                                        \
+    KERNEL(10, BINARY, binary)                                                                     \
+    KERNEL(11, PRELU, prelu)                                                                       \
+    KERNEL(12, SOFTMAX, softmax)                                                                   \
+    KERNEL(13, WHERE, where)                                                                       \
+    KERNEL(14, MATMUL, matmul)                                                                     \
+    KERNEL(15, REDUCE, reduce)                                                                     \
+    KERNEL(16, ARG_REDUCE, arg_reduce)                                                             \
+    KERNEL(17, TOP_K, top_k)                                                                       \
+    KERNEL(18, INSTANCE_NORM, instance_norm)                                                       \
+    KERNEL(19, LAYER_NORM, layer_norm)                                                             \
+    KERNEL(20, LP_NORM, lp_norm)                                                                   \
+    KERNEL(21, LRN, lrn)                                                                           \
+    KERNEL(22, GATHER, gather)                                                                     \
+    KERNEL(23, REMAP, remap)                                                                       \
+    KERNEL(24, RESAMPLE, resample)                                                                 \
+    KERNEL(25, RESIZE_BILINEAR, resize_bilinear)                                                   \
+    KERNEL(26, CONV_ND, conv_nd)                                                                   \
+    KERNEL(27, QUANTIZE, quantize)                                                                 \
+    KERNEL(28, QUANTIZE_RANGE, quantize_range)                                                     \
+    KERNEL(29, CUMULATIVE_SUM, cumulative_sum)                                                     \
+    KERNEL(30, GATHER_ELEMENTS, gather_elements)                                                   \
+    KERNEL(31, GATHER_ND, gather_nd)                                                               \
+    KERNEL(32, SCATTER_ELEMENTS, scatter_elements)                                                 \
+    KERNEL(33, SCATTER_ND, scatter_nd)                                                             \
+    KERNEL(34, GRID_SAMPLE, grid_sample)                                                           \
+    KERNEL(35, ROI_ALIGN, roi_align)
+
 typedef enum kiln_kernel {
-    KILN_KERNEL_COPY = 0,
-    KILN_KERNEL_CAST = 1,
-    KILN_KERNEL_CONV_2D = 2,
-    KILN_KERNEL_DECONV_2D = 3,
-    KILN_KERNEL_FULLY_CONNECTED = 4,
-    KILN_KERNEL_MAX_POOL_2D = 5,
-    KILN_KERNEL_AVERAGE_POOL_2D = 6,
-    KILN_KERNEL_POOL_ND = 7,
-    KILN_KERNEL_GLOBAL_AVERAGE_POOL = 8,
-    KILN_KERNEL_UNARY = 9,
-    KILN_KERNEL_BINARY = 10,
-    KILN_KERNEL_PRELU = 11,
-    KILN_KERNEL_SOFTMAX = 12,
-    KILN_KERNEL_WHERE = 13,
-    KILN_KERNEL_MATMUL = 14,
-    KILN_KERNEL_REDUCE = 15,
-    KILN_KERNEL_ARG_REDUCE = 16,
-    KILN_KERNEL_TOP_K = 17,
-    KILN_KERNEL_INSTANCE_NORM = 18,
-    KILN_KERNEL_LAYER_NORM = 19,
-    KILN_KERNEL_LP_NORM = 20,
-    KILN_KERNEL_LRN = 21,
-    KILN_KERNEL_GATHER = 22,
-    KILN_KERNEL_REMAP = 23,
-    KILN_KERNEL_RESAMPLE = 24,
-    KILN_KERNEL_RESIZE_BILINEAR = 25,
-    KILN_KERNEL_CONV_ND = 26,
-    KILN_KERNEL_QUANTIZE = 27,
-    KILN_KERNEL_QUANTIZE_RANGE = 28,
-    KILN_KERNEL_CUMULATIVE_SUM = 29,
-    KILN_KERNEL_GATHER_ELEMENTS = 30,
-    KILN_KERNEL_GATHER_ND = 31,
-    KILN_KERNEL_SCATTER_ELEMENTS = 32,
-    KILN_KERNEL_SCATTER_ND = 33,
-    KILN_KERNEL_GRID_SAMPLE = 34,
-    KILN_KERNEL_ROI_ALIGN = 35,
-    KILN_KERNEL_COUNT = 36
+#define KILN_KERNEL_NUMBER(number, NAME, name) KILN_KERNEL_##NAME = (number),
+    KILN_EACH_KERNEL(KILN_KERNEL_NUMBER)
+#undef KILN_KERNEL_NUMBER
+        KILN_KERNEL_COUNT
 } kiln_kernel;
 
 /* What a kernel can do beyond dense tensors; the compiler decides copies by it, the runtime's

@@ -216,9 +216,17 @@ static bool conv_packs(const kernel_call *call, packed_form *out_form) {
     return a->packs != NULL && a->packs(call, out_form);
 }
 
+static uint64_t macs_of_conv(const kernel_call *call) {
+    return conv_macs(call, &call->outputs[0]);
+}
+
+static uint64_t macs_of_deconv(const kernel_call *call) {
+    return conv_macs(call, &call->inputs[0]);
+}
+
 const kernel kernel_conv_2d = {
-    KERNEL("conv_2d", "Kiln/XNNPACK", kiln_conv_params, KERNEL_INPUTS(2, 4), KERNEL_OUTPUTS(1, 1),
-           KERNEL_STRIDED(1 | 8, 1), KERNEL_IN_PLACE(8)),
+    KERNEL("conv_2d", "Kiln/XNNPACK", kiln_conv_params, macs_of_conv, KERNEL_INPUTS(2, 4),
+           KERNEL_OUTPUTS(1, 1), KERNEL_STRIDED(1 | 8, 1), KERNEL_IN_PLACE(8)),
     .check = check_conv,
     .prepare = prepare_conv,
     .bind = bind_conv,
@@ -232,8 +240,8 @@ const kernel kernel_conv_2d = {
 };
 
 const kernel kernel_deconv_2d = {
-    KERNEL("deconv_2d", "XNNPACK", kiln_conv_params, KERNEL_INPUTS(2, 3), KERNEL_OUTPUTS(1, 1),
-           KERNEL_STRIDED(1, 1)),
+    KERNEL("deconv_2d", "XNNPACK", kiln_conv_params, macs_of_deconv, KERNEL_INPUTS(2, 3),
+           KERNEL_OUTPUTS(1, 1), KERNEL_STRIDED(1, 1)),
     .check = check_deconv,
     .prepare = conv_direct_prepare,
     .bind = conv_direct_bind,

@@ -144,9 +144,14 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     return KILN_OK;
 }
 
+static uint64_t macs_of_conv(const kernel_call *call) {
+    const kiln_conv_nd_params *p = call->params;
+    return conv_macs(call, p->transposed != 0 ? &call->inputs[0] : &call->outputs[0]);
+}
+
 const kernel kernel_conv_nd = {
-    KERNEL("conv_nd", "Kiln", kiln_conv_nd_params, KERNEL_INPUTS(2, 3), KERNEL_OUTPUTS(1, 1),
-           KERNEL_STRIDED(1, 1)),
+    KERNEL("conv_nd", "Kiln", kiln_conv_nd_params, macs_of_conv, KERNEL_INPUTS(2, 3),
+           KERNEL_OUTPUTS(1, 1), KERNEL_STRIDED(1, 1)),
     .check = check,
     .run = run,
 };

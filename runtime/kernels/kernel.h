@@ -107,6 +107,7 @@ typedef struct kernel {
     void (*release)(kernel_call *call);
     size_t (*scratch)(const kernel_call *call);
     size_t (*heap)(const kernel_call *call);
+    uint64_t (*macs)(const kernel_call *call); /* for a batch of one; NULL: none to speak of */
     /* step_rows; run then honours begin_row, end_row and the operands' first_row, and prepare
      * and bind take end_row for the most rows of a run. NULL: computes whole outputs only. */
     uint32_t (*rows)(const kernel_call *call, uint32_t input, row_rule *out_rule);
@@ -120,43 +121,24 @@ typedef struct kernel {
     uint8_t reads_f16;
 } kernel;
 
-/* For rows: a kernel's name, whose code it runs, the type of its parameters; then how many inputs
- * and outputs it has, at least and at most, and the masks of those that may be strided, and of the
- * inputs that the output may replace. */
-#define KERNEL(its_name, library, params, ...)                                                     \
+/* To define one: its name, whose code it runs, the type of its parameters, how many
+ * multiply-accumulates it takes (NULL: none to speak of); then how many inputs and outputs it has,
+ * at least and at most, and the masks of those that may be strided, and of the inputs that the
+ * output may replace. */
+#define KERNEL(its_name, library, params, its_macs, ...)                                           \
     .traits.name = (its_name), .traits.runs_on = (library), .traits.params_bytes = sizeof(params), \
-    __VA_ARGS__
+    .macs = (its_macs), __VA_ARGS__
 #define KERNEL_INPUTS(least, most) .min_inputs = (least), .max_inputs = (most)
 #define KERNEL_OUTPUTS(least, most) .min_outputs = (least), .max_outputs = (most)
 #define KERNEL_STRIDED(inputs, outputs)                                                            \
     .traits.strided_inputs = (inputs), .traits.strided_outputs = (outputs)
 #define KERNEL_IN_PLACE(inputs) .traits.in_place_inputs = (inputs)
 
-/* table.c: all rows, indexed by kiln_kernel. NULL when out of range. */
+/* table.c: all kernels, by kiln_kernel. NULL when out of range. */
 const kernel *kernel_find(uint32_t kernel_id);
 
-/* Rows, one or more a file. */
-extern const kernel kernel_copy, kernel_cast;                    /* copy.c, cast.c */
-extern const kernel kernel_conv_2d, kernel_deconv_2d;            /* conv.c */
-extern const kernel kernel_fully_connected;                      /* fully_connected.c */
-extern const kernel kernel_max_pool_2d, kernel_average_pool_2d;  /* pool.c */
-extern const kernel kernel_global_average_pool;                  /* global_pool.c */
-extern const kernel kernel_pool_nd;                              /* pool_nd.c */
-extern const kernel kernel_conv_nd;                              /* conv_nd.c */
-extern const kernel kernel_unary, kernel_binary, kernel_prelu;   /* unary.c, binary.c, prelu.c */
-extern const kernel kernel_softmax, kernel_where, kernel_matmul; /* softmax.c, where.c, matmul.c */
-extern const kernel kernel_reduce, kernel_arg_reduce,
-    kernel_top_k;                                             /* reduce.c, arg_reduce.c, top_k.c */
-extern const kernel kernel_instance_norm, kernel_layer_norm;  /* norm.c */
-extern const kernel kernel_lp_norm, kernel_lrn;               /* norm.c */
-extern const kernel kernel_gather, kernel_remap;              /* gather.c, remap.c */
-extern const kernel kernel_cumulative_sum;                    /* cumulative_sum.c */
-extern const kernel kernel_gather_elements, kernel_gather_nd; /* gather_nd.c */
-extern const kernel kernel_scatter_elements, kernel_scatter_nd; /* scatter.c */
-extern const kernel kernel_grid_sample, kernel_roi_align;       /* grid_sample.c, roi_align.c */
-extern const kernel kernel_resample, kernel_resize_bilinear;    /* resample.c, resize_bilinear.c */
-
-extern const kernel kernel_quantize, kernel_quantize_range; /* quantize.c */
+#define KERNEL_EXTERN(number, NAME, name) extern const kernel kernel_##name;
+KILN_EACH_KERNEL(KERNEL_EXTERN)
 
 /* ---- Descriptions (describe.c) ------------------------------------------------------------- */
 
@@ -189,6 +171,10 @@ bool operand_image(const operand *o, image_dims *out_dims);
 float *operand_image_row(const operand *o, size_t sample, size_t row);
 /* Convolutions: what is added to results before they are clamped; NULL: nothing. */
 const operand *conv_addend(const kernel_call *call);
+/* Multiply-accumulates of a convolution, in which each element of `of` (the output, or transposed
+ * the input) meets one filter; and of a product of matrices. */
+uint64_t conv_macs(const kernel_call *call, const operand *of);
+uint64_t product_macs(const kernel_call *call);
 void *kernel_allocate(const kernel_call *call, size_t size); /* aligned to 64; NULL: none */
 void kernel_free(const kernel_call *call, void *pointer, size_t size);
 /* Elements [begin, begin + count) of a constant f32 operand, at any time: after packing, too, when

@@ -14,7 +14,7 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_prelu = {
-    KERNEL("prelu", "XNNPACK", kiln_prelu_params, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1),
+    KERNEL("prelu", "XNNPACK", kiln_prelu_params, NULL, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1),
            KERNEL_STRIDED(1, 1), KERNEL_IN_PLACE(1)),
     .check = check,
     .prepare = xnnpack_create_prelu,

@@ -151,8 +151,8 @@ static kiln_status run_quantize(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_quantize = {
-    KERNEL("quantize", "Kiln", kiln_quantize_params, KERNEL_INPUTS(2, 3), KERNEL_OUTPUTS(1, 1),
-           KERNEL_STRIDED(1, 1), KERNEL_IN_PLACE(1)),
+    KERNEL("quantize", "Kiln", kiln_quantize_params, NULL, KERNEL_INPUTS(2, 3),
+           KERNEL_OUTPUTS(1, 1), KERNEL_STRIDED(1, 1), KERNEL_IN_PLACE(1)),
     .check = check_quantize,
     .run = run_quantize,
 };
@@ -213,7 +213,7 @@ static kiln_status run_range(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_quantize_range = {
-    KERNEL("quantize_range", "Kiln", kiln_quantize_range_params, KERNEL_INPUTS(1, 1),
+    KERNEL("quantize_range", "Kiln", kiln_quantize_range_params, NULL, KERNEL_INPUTS(1, 1),
            KERNEL_OUTPUTS(1, 2), KERNEL_STRIDED(1, 0)),
     .check = check_range,
     .run = run_range,

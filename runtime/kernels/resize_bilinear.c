@@ -30,7 +30,7 @@ static size_t heap(const kernel_call *call) {
 }
 
 const kernel kernel_resize_bilinear = {
-    KERNEL("resize_bilinear", "XNNPACK", kiln_resize_bilinear_params, KERNEL_INPUTS(1, 1),
+    KERNEL("resize_bilinear", "XNNPACK", kiln_resize_bilinear_params, NULL, KERNEL_INPUTS(1, 1),
            KERNEL_OUTPUTS(1, 1), KERNEL_STRIDED(1, 1)),
     .check = check,
     .prepare = prepare,

@@ -65,6 +65,15 @@ const operand *conv_addend(const kernel_call *call) {
     return call->input_count > 3 && operand_present(&call->inputs[3]) ? &call->inputs[3] : NULL;
 }
 
+uint64_t conv_macs(const kernel_call *call, const operand *of) {
+    return of->elements * (call->inputs[1].elements / of->record->dims[1]);
+}
+
+uint64_t product_macs(const kernel_call *call) {
+    const kiln_plan_tensor_record *x = call->inputs[0].record;
+    return call->outputs[0].elements * x->dims[x->rank - 1];
+}
+
 void *kernel_allocate(const kernel_call *call, size_t size) {
     return call->host->allocator->allocate(call->host->allocator->context, size == 0 ? 1 : size,
                                            64);

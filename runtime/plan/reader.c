@@ -329,36 +329,3 @@ void kiln_plan_preprocess(const kiln_plan *plan, kiln_preprocess *out_preprocess
 void kiln_plan_inspect(const kiln_plan *plan, kiln_plan_view *out_view) {
     *out_view = plan->view;
 }
-
-static bool is_transposed(const kiln_plan_view *v, const kiln_plan_step *s) {
-    kiln_conv_nd_params params = {.transposed = s->kernel == KILN_KERNEL_DECONV_2D};
-    if (s->kernel == KILN_KERNEL_CONV_ND) {
-        memcpy(&params, v->params + s->params_offset, sizeof params);
-    }
-    return params.transposed != 0;
-}
-
-uint64_t kiln_plan_step_macs(const kiln_plan *plan, size_t step) {
-    const kiln_plan_view *v = &plan->view;
-    if (step >= v->step_count) {
-        return 0;
-    }
-    const kiln_plan_step *s = &v->steps[step];
-    const uint32_t *operands = v->operands + s->first_operand;
-    const kiln_plan_tensor_record *x = &v->tensors[operands[0]];
-    const kiln_plan_tensor_record *y = &v->tensors[operands[s->input_count]];
-    switch (s->kernel) {
-    case KILN_KERNEL_CONV_2D:
-    case KILN_KERNEL_CONV_ND:
-    case KILN_KERNEL_DECONV_2D: { /* outputs, or transposed inputs, x elements of one filter */
-        uint64_t weights = kiln_plan_tensor_elements(&v->tensors[operands[1]]);
-        return is_transposed(v, s) ? kiln_plan_tensor_elements(x) * (weights / x->dims[1])
-                                   : kiln_plan_tensor_elements(y) * (weights / y->dims[1]);
-    }
-    case KILN_KERNEL_FULLY_CONNECTED:
-    case KILN_KERNEL_MATMUL:
-        return kiln_plan_tensor_elements(y) * x->dims[x->rank - 1];
-    default:
-        return 0;
-    }
-}

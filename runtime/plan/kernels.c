@@ -1,5 +1,6 @@
-/* What is known of the kernels and algorithms that a plan names. */
+/* What is known of the kernels and algorithms that a plan's steps name. */
 #include "runtime/kernels/kernel.h"
+#include "runtime/plan/plan.h"
 
 const kiln_kernel_traits *kiln_kernel_describe(uint32_t kernel_id) {
     const kernel *kernel = kernel_find(kernel_id);
@@ -15,4 +16,15 @@ const char *kiln_conv_algorithm_name(uint32_t algorithm) {
         [KILN_CONV_GEMM] = "gemm",
         [KILN_CONV_DEPTHWISE] = "depthwise"};
     return algorithm < KILN_CONV_ALGORITHM_COUNT ? names[algorithm] : "?";
+}
+
+uint64_t kiln_plan_step_macs(const kiln_plan *plan, size_t step) {
+    const kernel_host host = {.threads = 1};
+    operand operands[KERNEL_MAX_OPERANDS];
+    kernel_call call;
+    if (step >= plan->view.step_count) {
+        return 0;
+    }
+    call_describe(&plan->view, step, &host, operands, &call);
+    return call.kernel->macs != NULL ? call.kernel->macs(&call) : 0;
 }

@@ -71,6 +71,18 @@ void builder_preprocess(plan_builder *b, const kiln_preprocess *from) {
     }
 }
 
+void builder_optional(plan_builder *b, const char *tag, kiln_span content) {
+    kiln_plan_optional record = {.bytes = content.size,
+                                 .checksum = XXH3_64bits(content.data, content.size)};
+    size_t length = strlen(tag);
+    memcpy(record.tag, tag, length < sizeof record.tag ? length : sizeof record.tag);
+    record.record_checksum = XXH3_64bits(&record, offsetof(kiln_plan_optional, record_checksum));
+    buffer_pad(&b->optional, KILN_PLAN_SECTION_ALIGNMENT);
+    buffer_append(&b->optional, &record, sizeof record);
+    buffer_append(&b->optional, content.data, content.size);
+    b->header.optional_count++;
+}
+
 void builder_keep_optional(plan_builder *b, const kiln_plan *plan) {
     kiln_span bytes = plan_optional_bytes(plan);
     buffer_pad(&b->optional, KILN_PLAN_SECTION_ALIGNMENT);

@@ -2,6 +2,7 @@
  * in words; optional sections that nobody knows are passed over, and are still there when a plan
  * has been cut, trained on or tuned. Files are patched here byte by byte, as schemas/plan.md has
  * them. */
+#include "runtime/plan/builder.h"
 #include "runtime/tune/tuning.h"
 #include "tests/unit/network.h"
 #include "tests/unit/suite.h"
@@ -300,6 +301,27 @@ START_TEST(unknown_sections_are_passed_over) {
 }
 END_TEST
 
+/* The builder lays them out as the specification has it, that is, as they are put here. */
+START_TEST(the_builder_writes_optional_sections) {
+    kiln_plan *plan = NULL;
+    plan_builder b = {0};
+    byte_buffer bytes = {0};
+    GOOD(open_bytes(&file, &plan));
+    builder_copy(&b, plan);
+    builder_optional(&b, "answers", (kiln_span){answers, sizeof answers});
+    builder_optional(&b, "12345678", (kiln_span){more, sizeof more});
+    builder_lay_out(&b);
+    GOOD(builder_write(&b, plan->view.weight_bytes, buffer_write, &bytes, &error));
+    buffer_append(&bytes, plan->view.weights, plan->view.weight_bytes);
+    add_optional(&file);
+    ck_assert_uint_eq(bytes.size, file.size);
+    ck_assert_mem_eq(bytes.data, file.data, file.size);
+    buffer_free(&bytes);
+    builder_free(&b);
+    kiln_plan_close(plan);
+}
+END_TEST
+
 START_TEST(unknown_sections_survive_cutting) {
     kiln_plan *plan = NULL, *cut = NULL, *again = NULL;
     add_optional(&file);
@@ -413,6 +435,7 @@ int main(void) {
         TEST("version", unknown_kernels_are_named),
         TEST("version", cutting_wants_an_output),
         TEST("optional", unknown_sections_are_passed_over),
+        TEST("optional", the_builder_writes_optional_sections),
         TEST("optional", unknown_sections_survive_cutting),
         TEST("optional", unknown_sections_survive_training),
         TEST("optional", unknown_sections_survive_tuning),

@@ -154,9 +154,9 @@ static const char *as_transpose(exporting *x, const char *value, const int64_t *
 /* Says any order as a Gather from the sample as one line. */
 static const char *as_gather(exporting *x, const char *value, const int64_t *map) {
     const kiln_plan_tensor_record *from = step_tensor(x, 0), *to = step_tensor(x, 1);
-    int64_t row[2] = {1, (int64_t)elements_of(from)};
+    int64_t flat[2] = {1, (int64_t)elements_of(from)};
     Onnx__NodeProto *node;
-    const char *inputs[2] = {reshaped(x, value, 2, row, from->batched),
+    const char *inputs[2] = {reshaped(x, value, 2, flat, from->batched),
                              model_integers(&x->model, elements_of(to), map)};
     const char *y = model_node(&x->model, "Gather", NULL, 2, inputs, &node);
     model_int(&x->model, node, "axis", 1);

@@ -8,11 +8,7 @@
 #include <string.h>
 
 size_t elements_of(const kiln_plan_tensor_record *t) {
-    size_t count = 1;
-    for (uint32_t k = 0; k < t->rank; k++) {
-        count *= t->dims[k];
-    }
-    return count;
+    return (size_t)kiln_plan_tensor_elements(t);
 }
 
 void record_dims(const kiln_plan_tensor_record *t, int64_t out[KILN_MAX_RANK]) {
@@ -25,7 +21,7 @@ static size_t inner_of(const kiln_plan_tensor_record *t) {
     return layout_inner(t->layout, t->rank, t->dims);
 }
 
-/* Where in a row of the storage the tensor begins. */
+/* In which column of the storage the tensor begins, seen as [outer][row_stride]. */
 static size_t column_of(const kiln_plan_tensor_record *t) {
     return t->row_stride == 0
                ? 0

@@ -6,9 +6,10 @@
  * Physical order. A tensor's `dims` are in ONNX order. Its elements lie in physical order:
  *   KILN_ROW_MAJOR      as dims say
  *   KILN_CHANNELS_LAST  dims[1] (channels) moved to the end: N,C,H,W is stored N,H,W,C (rank >= 3)
- * The last physical dimension is a row. Rows lie `row_stride` elements apart; a tensor is dense
- * when row_stride equals the row's length. A slice of channels of a wider tensor is thus a tensor
- * with a row_stride: concatenation and split along channels need no copy.
+ * The last physical dim is the inner one; all others together are the outer ones. For each outer
+ * index there is a run of inner elements, and these runs lie `row_stride` elements apart; a tensor
+ * is dense when that is the inner dim's length. A slice of channels of a wider tensor is thus a
+ * tensor with a row_stride: concatenation and split along channels need no copy.
  *
  * Batch. A tensor with batched = 1 has dims[0] for a batch of one. In a session with maximum batch
  * B a storage is B times as large and lies at B times its offset; slice_offset does not scale.
@@ -116,8 +117,8 @@ typedef struct kiln_plan_tensor_record {
     uint16_t stored_axis;
     uint32_t storage;    /* ARENA: index of the storage, else KILN_PLAN_NONE */
     uint32_t row_stride; /* elements */
-    /* Written and read in one band: so many rows of the picture are in the storage at a time, and
-     * they move to its start when others are not needed any more. 0: all of it. */
+    /* Of an image that is written and read in one band: so many of its rows are in the storage at a
+     * time, and they move to its start when others are not needed any more. 0: all of it. */
     uint32_t rolling_rows;
     uint32_t dims[KILN_MAX_RANK]; /* ONNX order; 0 past rank; none is 0 */
     uint64_t offset;              /* ARENA: slice_offset in bytes within the storage, at any batch;

@@ -392,10 +392,10 @@ typedef struct kiln_grid_sample_params {
 } kiln_grid_sample_params;
 
 /* ROI_ALIGN: x, y channels-last f32 of rank 4, none batched; inputs x, regions [R, 4] f32 (x1, y1,
- * x2, y2), samples [R] i64: of which picture; y [R, C, height, width]. Each bin of a region is the
+ * x2, y2), samples [R] i64: of which image; y [R, C, height, width]. Each bin of a region is the
  * average of sampling_ratio^2 bilinear samples, or the maximum of their weighted terms, four a
  * sample; with ratio 0 there are as many, each way, as the bin is pixels long, at most
- * 4 * (x's size + 2) / bins, rounded up. A picture that is not there gives zeros. */
+ * 4 * (x's size + 2) / bins, rounded up. An image that is not there gives zeros. */
 typedef enum kiln_roi_mode { KILN_ROI_AVERAGE = 0, KILN_ROI_MAX = 1 } kiln_roi_mode;
 #define KILN_ROI_SAMPLES 256u /* sampling_ratio at most */
 typedef struct kiln_roi_align_params {

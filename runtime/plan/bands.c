@@ -76,10 +76,11 @@ uint32_t band_measure(const band_step *steps, size_t count, uint32_t rows, uint3
 
 uint32_t step_rows(const step_operands *s, uint32_t input, row_rule *out_rule) {
     operand described[KERNEL_MAX_OPERANDS];
-    const kernel *row = kernel_find(s->kernel);
+    const kernel *kernel = kernel_find(s->kernel);
     uint32_t count = s->input_count + s->output_count;
     *out_rule = (row_rule){0};
-    if (row == NULL || row->rows == NULL || s->output_count != 1 || count > KERNEL_MAX_OPERANDS) {
+    if (kernel == NULL || kernel->rows == NULL || s->output_count != 1 ||
+        count > KERNEL_MAX_OPERANDS) {
         return 0;
     }
     for (uint32_t k = 0; k < count; k++) {
@@ -90,7 +91,7 @@ uint32_t step_rows(const step_operands *s, uint32_t input, row_rule *out_rule) {
                         .output_count = s->output_count,
                         .inputs = described,
                         .outputs = described + s->input_count};
-    return row->rows(&call, input, out_rule);
+    return kernel->rows(&call, input, out_rule);
 }
 
 /* ---- Deriving a band's steps --------------------------------------------------------------- */

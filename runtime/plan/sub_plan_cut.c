@@ -140,7 +140,7 @@ kiln_status sub_plan_features(sub_plan *p, uint32_t tensor, uint32_t *out_tensor
                       operands);
         return KILN_OK;
     }
-    /* A view of the same memory as one row. */
+    /* A view of the same memory as one vector. */
     t.name = builder_string(&p->builder, "features");
     t.rank = 2;
     t.layout = KILN_ROW_MAJOR;

@@ -11,8 +11,8 @@ static kiln_status fail(const kiln_plan *plan, uint32_t step, const char *what, 
                      v->strings + v->steps[step].name, what);
 }
 
-/* Turns that a band takes at most: there are that many rows. Added up, they bound the time it takes
- * to play all bands through. */
+/* A band takes at most one stripe more than its output has rows; their sum bounds the time that it
+ * takes to play all bands of a plan through. */
 static kiln_status check_band(const kiln_plan *plan, const kiln_plan_band *b,
                               uint32_t *inout_stripes, kiln_error *error) {
     const kiln_plan_view *v = &plan->view;

@@ -9,13 +9,13 @@
 
 static bool check_shape_of_step(const kiln_plan *plan, const kiln_plan_step *s) {
     const kiln_plan_view *v = &plan->view;
-    const kernel *row = kernel_find(s->kernel);
+    const kernel *kernel = kernel_find(s->kernel);
     uint64_t params = v->param_bytes;
     uint32_t count = (uint32_t)s->input_count + s->output_count;
-    if (s->input_count < row->min_inputs || s->input_count > row->max_inputs ||
-        s->output_count < row->min_outputs || s->output_count > row->max_outputs ||
+    if (s->input_count < kernel->min_inputs || s->input_count > kernel->max_inputs ||
+        s->output_count < kernel->min_outputs || s->output_count > kernel->max_outputs ||
         count > KERNEL_MAX_OPERANDS || s->params_offset % 8 != 0 ||
-        s->params_bytes != row->traits.params_bytes || s->params_offset > params ||
+        s->params_bytes != kernel->traits.params_bytes || s->params_offset > params ||
         s->params_bytes > params - s->params_offset || s->first_operand > v->operand_count ||
         count > v->operand_count - s->first_operand) {
         return false;
@@ -30,14 +30,14 @@ static bool check_shape_of_step(const kiln_plan *plan, const kiln_plan_step *s) 
 }
 
 /* The first inputs and the first output that a kernel needs are there, in allowed places. */
-static kiln_status check_places(const kernel_call *call, const kernel *row, kiln_error *error) {
+static kiln_status check_places(const kernel_call *call, const kernel *kernel, kiln_error *error) {
     bool boundary =
         call->step->kernel == KILN_KERNEL_COPY || call->step->kernel == KILN_KERNEL_CAST;
     for (uint32_t k = 0; k < call->input_count; k++) {
         const operand *o = &call->inputs[k];
-        bool strided = k < 8 && (row->traits.strided_inputs >> k & 1) != 0;
+        bool strided = k < 8 && (kernel->traits.strided_inputs >> k & 1) != 0;
         if (!operand_present(o)) {
-            if (k < row->min_inputs) {
+            if (k < kernel->min_inputs) {
                 return kernel_fail(call, error, "input %u is absent", k);
             }
         } else if (o->place == KILN_PLACE_OUTPUT || (o->place == KILN_PLACE_INPUT && !boundary) ||
@@ -47,9 +47,9 @@ static kiln_status check_places(const kernel_call *call, const kernel *row, kiln
     }
     for (uint32_t k = 0; k < call->output_count; k++) {
         const operand *o = &call->outputs[k];
-        bool strided = k < 8 && (row->traits.strided_outputs >> k & 1) != 0;
+        bool strided = k < 8 && (kernel->traits.strided_outputs >> k & 1) != 0;
         if (!operand_present(o)) {
-            if (k == 0 || k < row->min_outputs) {
+            if (k == 0 || k < kernel->min_outputs) {
                 return kernel_fail(call, error, "output %u is absent", k);
             }
         } else if (o->constant || o->place == KILN_PLACE_INPUT ||
@@ -61,7 +61,7 @@ static kiln_status check_places(const kernel_call *call, const kernel *row, kiln
     return KILN_OK;
 }
 
-/* Bytes within the storage; columns when rows are strided. */
+/* Do two operands share bytes of a storage? Of operands with one stride, columns are compared. */
 static bool overlaps(const operand *a, const operand *b) {
     if (!operand_present(a) || !operand_present(b) || a->place != KILN_PLACE_ARENA ||
         b->place != KILN_PLACE_ARENA || a->record->storage != b->record->storage) {
@@ -91,10 +91,11 @@ static bool same_memory(const operand *a, const operand *b) {
            a->row_stride == b->row_stride && a->dtype == b->dtype && operand_same_dims(a, b);
 }
 
-static kiln_status check_overlaps(const kernel_call *call, const kernel *row, kiln_error *error) {
+static kiln_status check_overlaps(const kernel_call *call, const kernel *kernel,
+                                  kiln_error *error) {
     for (uint32_t o = 0; o < call->output_count; o++) {
         for (uint32_t k = 0; k < call->input_count; k++) {
-            bool in_place = o == 0 && k < 8 && (row->traits.in_place_inputs >> k & 1) != 0;
+            bool in_place = o == 0 && k < 8 && (kernel->traits.in_place_inputs >> k & 1) != 0;
             if (overlaps(&call->outputs[o], &call->inputs[k]) &&
                 !(in_place && same_memory(&call->outputs[o], &call->inputs[k]))) {
                 return kernel_fail(call, error, "output %u overlaps input %u", o, k);
@@ -151,15 +152,15 @@ static kiln_status check_step(const kiln_plan *plan, uint32_t step, uint8_t *wri
         return kiln_fail(error, KILN_ERROR_FORMAT, "damaged plan: step %u", step);
     }
     call_describe(v, step, &host, operands, &call);
-    const kernel *row = kernel_find(v->steps[step].kernel);
-    kiln_status status = check_places(&call, row, error);
+    const kernel *kernel = kernel_find(v->steps[step].kernel);
+    kiln_status status = check_places(&call, kernel, error);
     if (status == KILN_OK) {
-        status = check_overlaps(&call, row, error);
+        status = check_overlaps(&call, kernel, error);
     }
     if (status == KILN_OK) {
         status = check_order(v, &call, step, written, error);
     }
-    return status == KILN_OK ? row->check(&call, error) : status;
+    return status == KILN_OK ? kernel->check(&call, error) : status;
 }
 
 kiln_status plan_validate_steps(const kiln_plan *plan, kiln_error *error) {

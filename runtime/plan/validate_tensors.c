@@ -54,25 +54,26 @@ static bool check_tensor(const kiln_plan *plan, const kiln_plan_tensor_record *t
         (t->batched && (t->rank == 0 || v->header->batchable == 0))) {
         return false;
     }
-    uint64_t row = layout_inner(t->layout, t->rank, t->dims);
-    if (t->rolling_rows != 0) { /* a picture in the arena: so many rows of it */
+    uint64_t inner = layout_inner(t->layout, t->rank, t->dims);
+    if (t->rolling_rows != 0) { /* an image in the arena: so many rows of it */
         if (t->place != KILN_PLACE_ARENA || t->layout != KILN_CHANNELS_LAST || t->rank != 4 ||
             t->dims[0] != 1 || t->offset != 0 || t->rolling_rows > t->dims[2]) {
             return false;
         }
         elements = elements / t->dims[2] * t->rolling_rows;
     }
-    uint64_t reach = (elements / row - 1) * t->row_stride + row; /* elements from first to last */
-    if (!stored_soundly(t) || t->row_stride < row || t->offset % size != 0) {
+    uint64_t reach =
+        (elements / inner - 1) * t->row_stride + inner; /* elements from first to last */
+    if (!stored_soundly(t) || t->row_stride < inner || t->offset % size != 0) {
         return false;
     }
     if (t->place == KILN_PLACE_ARENA) {
         uint64_t bytes = t->storage < v->storage_count ? v->storages[t->storage].bytes : 0;
-        /* With a batch of B the storage is B times as large, and rows go on at the same stride. */
-        bool batches = t->batched == 0 || elements / row * t->row_stride <= bytes / size;
+        /* With a batch of B the storage is B times as large, and goes on at the same stride. */
+        bool batches = t->batched == 0 || elements / inner * t->row_stride <= bytes / size;
         return batches && t->offset <= bytes && reach <= (bytes - t->offset) / size;
     }
-    bool dense = t->row_stride == row && t->storage == KILN_PLAN_NONE;
+    bool dense = t->row_stride == inner && t->storage == KILN_PLAN_NONE;
     if (t->place == KILN_PLACE_CONSTANT) {
         uint64_t bytes = kiln_plan_tensor_bytes(t);
         uint64_t room = v->weight_bytes;

@@ -86,8 +86,8 @@ static tensor *some_block(network *n, tensor *x) {
     }
 }
 
-/* Ends in an average over each channel, so that the last picture is no output itself; now and then
- * a picture from the middle is an output, too. */
+/* Ends in an average over each channel, so that the last image is no output itself; now and then
+ * an image from the middle is an output, too. */
 static void make_network(network *n, uint64_t seed) {
     network_begin(n, seed);
     int64_t height = 12 + random_below(&n->state, 40), width = 8 + random_below(&n->state, 10);
@@ -314,7 +314,7 @@ static void without_a_step_that_reads(bytes *b) {
     b->bands[0].last_step--;
 }
 
-static void with_a_step_of_whole_pictures(bytes *b) {
+static void with_a_step_of_whole_images(bytes *b) {
     kiln_plan_step *step = &b->steps[b->bands[0].last_step];
     ck_assert_int_eq(step->kernel, KILN_KERNEL_CONV_2D);
     uint8_t *params = section(b, KILN_SECTION_PARAMS);
@@ -339,7 +339,7 @@ static const struct {
     {with_too_few_rolling_rows, "its rolling rows are too few"},
     {without_a_step_that_writes, "rolling rows are used outside their band"},
     {without_a_step_that_reads, "rolling rows are used outside their band"},
-    {with_a_step_of_whole_pictures, "a step that cannot be run in stripes"},
+    {with_a_step_of_whole_images, "a step that cannot be run in stripes"},
     {with_memory_that_ends_early, "a storage is in use for a part of it"},
 };
 

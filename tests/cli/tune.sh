@@ -33,7 +33,7 @@ $kiln tune speed.winograd6.plan -o tuned.plan --threads 2 --runs 1 >/dev/null
 agrees tuned.plan
 
 # Exact: nothing of Winograd's, whatever there was, and plans compiled so stay so.
-algorithms speed.winograd6.plan | grep -q winograd
+algorithms speed.winograd6.plan | grep winograd >/dev/null
 $kiln tune speed.winograd6.plan -o exact.plan --exact --runs 1 -q
 if algorithms exact.plan | grep winograd; then false; fi
 agrees exact.plan

@@ -85,7 +85,7 @@ START_TEST(quantises_by_blocks) {
     float scales[ROWS * BLOCKS] = {1, 0.5f, 0.1f, 2, 0.25f, 0.3f};
     uint8_t zeros[ROWS * BLOCKS] = {0, 7, 100, 128, 3, 250};
     int64_t dims[] = {ROWS, BLOCKS};
-    for (size_t k = 0; k < ROWS * COLUMNS; k++) {
+    for (size_t k = 0; k < (size_t)ROWS * COLUMNS; k++) {
         x[k] = (float)k * 2.37f - 9;
     }
     model_begin(21);
@@ -96,7 +96,7 @@ START_TEST(quantises_by_blocks) {
     with_blocks(model_node("QuantizeLinear", "x s z", "q"), BLOCK);
     with_blocks(model_node("DequantizeLinear", "q s z", "y"), BLOCK);
     run_model(1, x, sizeof x, y, sizeof y, KILN_F32);
-    for (size_t k = 0; k < ROWS * COLUMNS; k++) {
+    for (size_t k = 0; k < (size_t)ROWS * COLUMNS; k++) {
         size_t b = k / COLUMNS * BLOCKS + k % COLUMNS / BLOCK;
         float q = saturate(rintf(x[k] / scales[b]) + zeros[b], KILN_U8);
         ck_assert_msg(y[k] == (q - zeros[b]) * scales[b], "%zu: %g", k, (double)y[k]);

@@ -94,10 +94,10 @@ INLINE vector negative_expm1(vector x) {
     return power * small_expm1(r) + (power - all(1));
 }
 
-/* Of a positive, finite and normal x, + low. */
+/* Of a positive, finite and normal x, + low; of others, which callers put right, anything. */
 INLINE vector log_of(vector x, vector low) {
-    mask e = ((mask)x - 0x3f3504f3) >> 23; /* x = 2^e m, m from half of sqrt(2) on */
-    vector f = (vector)((mask)x - (e << 23)) - all(1), s = f * f;
+    mask e = (mask)((bits)x - 0x3f3504f3u) >> 23; /* x = 2^e m, m from half of sqrt(2) on */
+    vector f = (vector)((bits)x - ((bits)e << 23)) - all(1), s = f * f;
     vector n = __builtin_convertvector(e, vector);
     vector p = POLYNOMIAL(f, 0x1.555554p-2f, -0x1.000228p-2f, 0x1.99a036p-3f, -0x1.5470b6p-3f,
                           0x1.22d374p-3f, -0x1.0d9e5ap-3f, 0x1.059626p-3f, -0x1.385c48p-4f);

@@ -9,6 +9,7 @@
 typedef float vector
     __attribute__((vector_size(VECTOR_WIDTH * sizeof(float)), aligned(4), may_alias));
 typedef int32_t mask __attribute__((vector_size(VECTOR_WIDTH * sizeof(float))));
+typedef uint32_t bits __attribute__((vector_size(VECTOR_WIDTH * sizeof(float)))); /* wrap */
 /* Four floats, whatever the width of a vector. */
 typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
 

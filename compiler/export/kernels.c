@@ -51,9 +51,11 @@ typedef struct export_rule {
 #define NONE(kernel, why) [KILN_KERNEL_##kernel] = {.reason = (why)},
 static const export_rule rules[KILN_KERNEL_COUNT] = {RULES(FORM, NONE)};
 
-#define BIT(kernel, rule) | UINT64_C(1) << KILN_KERNEL_##kernel
-static_assert((0 RULES(BIT, BIT)) == (UINT64_C(1) << KILN_KERNEL_COUNT) - 1,
-              "each kernel has a rule of export, or the reason why there is none");
+/* A kernel without a rule does not compile: its HAS_RULE_ is not declared. */
+#define HAS_RULE(kernel, rule) HAS_RULE_##kernel,
+enum { RULES(HAS_RULE, HAS_RULE) };
+#define CHECK(number, NAME, name) static_assert(HAS_RULE_##NAME >= 0, "");
+KILN_EACH_KERNEL(CHECK)
 
 kiln_status export_step(exporting *x) {
     const export_rule *rule = &rules[x->step->kernel];

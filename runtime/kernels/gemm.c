@@ -1,41 +1,55 @@
-/* Rows are output pixels, each with the inputs under its kernel side by side (gathered into
- * scratch, but for kernels of 1x1 with stride 1, where the picture is that matrix already); columns
- * are output channels. Each task takes a chunk of rows, gathered where it is needed, through all
- * weights: they are read once a chunk (XNNPACK goes through all of them for every few rows). Where
- * weights are large and rows are few, threads share panels of weights instead, which meet all rows
- * of a strip before the next ones do. */
+/* Convolution as one matrix product: [rows][k] by [k][outputs]. Rows are output pixels, each with
+ * the k inputs under its kernel side by side. They are gathered into scratch, but for kernels of
+ * 1x1 with stride 1, where the image is that matrix already. Weights are packed in panels of nr
+ * outputs, [panels][k][nr], which meet rows in tiles of up to mr. Each is read once for many rows;
+ * XNNPACK goes through all weights for every few rows.
+ *
+ * There are two modes. Which one a layer has follows from its sizes and the number of threads, and
+ * is the same for every batch (describe):
+ *
+ *                     by chunk                          by panel
+ *   when              otherwise                         weights are larger than LARGE_WEIGHTS, and
+ *                                                       a sample has few rows a thread (FEW_ROWS)
+ *   threads share     rows                              panels
+ *   a task            a chunk of rows, which it         a group of panels by all rows of a strip,
+ *                     gathers, by all panels            or by a piece of them (multiply_piece);
+ *                     (run_chunk)                       threads gather the strip before
+ *   weights are read  once a chunk                      once a strip
+ *   scratch           [workers][most][row]: a task      [most][row]: of the run; no task writes to
+ *                     owns the place of the worker      it once the strip is gathered
+ *                     that it has marked busy */
 #include "runtime/kernels/gemm.h"
 #include "runtime/ukernels/ukernels.h"
 
 #include <stdatomic.h>
 #include <string.h>
 
-#define CHUNK ((size_t)48)                /* rows, about */
-#define CHUNK_BYTES ((size_t)256 << 10)   /* of them when gathered: a part of an L2 cache */
-#define LARGE_WEIGHTS ((size_t)512 << 10) /* an L2 cache, */
-#define FEW_ROWS ((size_t)96)             /* of a sample, a thread */
-#define STRIP_BYTES ((size_t)4 << 20)     /* then: of gathered rows */
-#define GROUP_BYTES ((size_t)256 << 10)   /* and of panels: a part of an L2 cache */
-
-#define FAR_BYTES ((size_t)384 << 10) /* of a picture that has left the L2 cache */
+#define CHUNK ((size_t)48)                /* a chunk has about as many rows, */
+#define CHUNK_BYTES ((size_t)256 << 10)   /* or as this part of an L2 cache holds of gathered ones \
+                                           */
+#define LARGE_WEIGHTS ((size_t)512 << 10) /* weights that an L2 cache does not hold */
+#define FEW_ROWS ((size_t)96)             /* by panel: a sample has fewer rows for each thread */
+#define STRIP_BYTES ((size_t)4 << 20)   /* by panel: gathered rows of a strip take at most this; */
+#define GROUP_BYTES ((size_t)256 << 10) /* by panel: a group of panels does, of an L2 cache */
+#define FAR_BYTES ((size_t)384 << 10)   /* a larger output has left the L2 cache when it is read */
 
 typedef struct gemm {
     const ukernels *ukernels;
     size_t k, outputs, panels;
     size_t kernel_height, kernel_width, inputs;
-    float *bias; /* [panels * columns], then zeros for pixels outside the picture */
+    float *bias; /* [panels * nr], then zeros, which stand for pixels outside the image */
     size_t bias_bytes, weight_bytes;
-    size_t groups; /* of panels, when they are shared */
-    size_t row;    /* floats between gathered rows */
-    size_t most;   /* of them at a time: of a strip; else of a chunk, a worker */
-    size_t workers;
-    atomic_flag *busy; /* by worker: its place in scratch is in use */
+    size_t groups;     /* by panel: panels are shared out in so many groups */
+    size_t row;        /* a gathered row takes so many floats in scratch */
+    size_t most;       /* scratch holds so many gathered rows: a strip's, or a worker's chunk */
+    size_t workers;    /* threads */
+    atomic_flag *busy; /* by chunk, for each worker: a task uses its place in scratch */
     bool gathers;
     bool far;       /* what is added, and where results go, is in no near cache */
-    bool by_panels; /* what threads share */
+    bool by_panels; /* the mode */
 } gemm;
 
-/* Some rows of the product, counted from the first output pixel of the run. */
+/* Some rows of the product: `count` from `first` on, counted from the run's first output pixel. */
 typedef struct strip {
     const kernel_call *call;
     const gemm *g;
@@ -43,7 +57,7 @@ typedef struct strip {
     const float *from, *add; /* add NULL: nothing */
     size_t from_stride;
     float *to;
-    size_t pieces; /* of them, which are tasks of their own */
+    size_t pieces; /* its rows are cut in as many, which are tasks of their own */
 } strip;
 
 static strip strip_of(kernel_call *call, size_t first, size_t count) {
@@ -244,7 +258,7 @@ static void copy_pieces(float *to, size_t to_step, const float *from, size_t fro
     }
 }
 
-/* Of so many pixels, how many have the whole of a kernel row in the picture, in one piece. */
+/* Of so many pixels, how many have the whole of a kernel row in the image, in one piece. */
 static size_t whole_pixels(const pixels *at, size_t left, size_t count) {
     const gemm *g = at->g;
     const kiln_conv_params *p = at->call->params;
@@ -256,7 +270,7 @@ static size_t whole_pixels(const pixels *at, size_t left, size_t count) {
     return least(count, (at->in.w - left - g->kernel_width) / p->stride_width + 1);
 }
 
-/* One kernel row under one pixel, of which some may lie outside the picture. */
+/* One kernel row under one pixel, of which some may lie outside the image. */
 static void gather_columns(const pixels *at, const float *row, size_t left, float *to) {
     const gemm *g = at->g;
     const kiln_conv_params *p = at->call->params;
@@ -274,7 +288,7 @@ static void gather_row(const pixels *at, size_t count, float *to) {
     const kiln_conv_params *p = at->call->params;
     const operand *x = &at->call->inputs[0];
     size_t piece = g->kernel_width * g->inputs;
-    /* Above and left of the picture these wrap around to large numbers. */
+    /* Above and left of the image these wrap around to large numbers. */
     size_t top = at->y * p->stride_height - p->padding_top;
     for (size_t y = 0; y < g->kernel_height; y++, to += piece) {
         size_t from_y = top + y * p->dilation_height, k = 0;

@@ -1,5 +1,34 @@
 /* Packed weights: what kernels make of a plan's constants. They belong to the plan: made by the
- * first session that needs them, used by all, freed when the last session goes. Thread-safe. */
+ * first session that needs them, used by all, freed when the last session goes. Thread-safe.
+ *
+ * An entry, which is one constant in one form:
+ *
+ *      packed_claim            packed_fill            packed_leave,
+ *   ---------------> claimed -------------> ready ------------------> freed
+ *                       |                     ^     the last session
+ *                       | packed_fill fails   | packed_claim finds it in the file
+ *                       v                     |
+ *                     freed               ----+
+ *
+ *   claimed  Listed, not ready. It is the claimer's to fill; others who claim it wait.
+ *   ready    `data` does not change any more. It lies in `owned`, or in the mapped file.
+ *
+ * The store, where it has the path of a file that keeps entries for the next start. Its flags
+ * change with the lock held:
+ *
+ *           packed_fill          packed_save            written            packed_leave,
+ *   kept ---------------> fresh -------------> saving ----------> saved ------------------> kept
+ *                           ^                    |  |                   the last session
+ *                           |    packed_fill     |  | not written
+ *                           +--------------------+  +-------------> failed
+ *
+ *   kept     No flag: all entries are in the mapped file, or there are none.
+ *   fresh    Some entry is not in the file. The session that has packed all it needs writes it.
+ *   saving   One session writes the entries that were ready when it began, without the lock.
+ *            What is filled meanwhile makes the store fresh again; a later session writes that.
+ *   saved    What is at the path is newer than what is mapped, which entries may still point to:
+ *            the new file is mapped when no session is left.
+ *   failed   The file could not be written. Nobody tries again while the plan is open. */
 #ifndef KILN_RUNTIME_PACKED_H
 #define KILN_RUNTIME_PACKED_H
 

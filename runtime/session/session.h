@@ -4,7 +4,25 @@
  *   step.c       one step: preparing and running it
  *   constants.c  the constants that steps read
  *   observe.c    captures and observers
- *   allocate.c   the arena */
+ *   allocate.c   the arena
+ *
+ * A session's life. It can be destroyed in any of these states; where kiln_session_create fails, it
+ * has destroyed it:
+ *
+ *   kiln_session_create
+ *     described  describe_calls: calls, operands and bands are known; operands have no data.
+ *     placed     allocate_arena: the arena is there, scratch lies in its gaps and behind it.
+ *     prepared   prepare_step, step by step: constants are loaded, kernels have their state,
+ *                weights are packed. prepared[step] is set before the kernel is called, so that
+ *                release_step frees what a kernel that failed has left.
+ *     ready      packed_save has kept what was packed; bound_batch is max_batch.
+ *   kiln_session_run
+ *     bound      bind_batch, where the batch is another than bound_batch: that is 0 until all
+ *                steps agree, so that after a failure the next run binds them again.
+ *     pointed    point_at_buffers: steps at the boundary have the buffers of this run.
+ *     running    run_steps: observed_step is the step whose observer is called, else SIZE_MAX.
+ *     ready      Again, whether the run failed or not.
+ *   kiln_session_destroy */
 #ifndef KILN_RUNTIME_SESSION_H
 #define KILN_RUNTIME_SESSION_H
 

@@ -26,7 +26,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     const operand *x = &call->inputs[0];
     cast_task task = {x, &call->outputs[0]};
-    kernel_parallel(call, operand_rows(x, call->run.batch) * x->row, 8192, &task, cast_range);
+    kernel_parallel(call, operand_outer(x, call->run.batch) * x->inner, 8192, &task, cast_range);
     return KILN_OK;
 }
 

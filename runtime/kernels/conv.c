@@ -156,7 +156,7 @@ static size_t conv_scratch(const kernel_call *call) {
  * its tile. */
 static size_t pointers(const kernel_call *call, const operand *pixels) {
     const operand *w = &call->inputs[1];
-    size_t rounded = (operand_rows(pixels, 1) + 7) / 8 * 8;
+    size_t rounded = (operand_outer(pixels, 1) + 7) / 8 * 8;
     return w->dims[1] * w->dims[2] * rounded * sizeof(void *);
 }
 

@@ -45,7 +45,7 @@ typedef struct wild_search {
 static void search_rows(void *context, size_t begin, size_t end) {
     wild_search *s = context;
     for (size_t row = begin; row < end; row++) {
-        if (any_wild((const float *)s->x->data + row * s->x->row_stride, s->x->row)) {
+        if (any_wild((const float *)s->x->data + row * s->x->row_stride, s->x->inner)) {
             atomic_store_explicit(&s->found, true, memory_order_relaxed);
             return;
         }
@@ -55,7 +55,7 @@ static void search_rows(void *context, size_t begin, size_t end) {
 static bool is_input_wild(const kernel_call *call) {
     const operand *x = &call->inputs[0];
     wild_search s = {.x = x};
-    kernel_parallel(call, operand_rows(x, call->run.batch), 1 + 65536 / (x->row + 1), &s,
+    kernel_parallel(call, operand_outer(x, call->run.batch), 1 + 65536 / (x->inner + 1), &s,
                     search_rows);
     return atomic_load(&s.found);
 }
@@ -208,7 +208,7 @@ static void repair(const kernel_call *call, bool all) {
     t.axes[1] = (window_axis){
         t.x.w,           t.y.w,           w->dims[2], p->stride_width, p->dilation_width,
         p->padding_left, p->padding_right};
-    kernel_parallel(call, operand_rows(y, call->run.batch), 8, &t, repair_pixels);
+    kernel_parallel(call, operand_outer(y, call->run.batch), 8, &t, repair_pixels);
 }
 
 /* ---- The algorithm ------------------------------------------------------------------------- */

@@ -45,12 +45,12 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
                  x->rank == y->rank && x->layout == KILN_CHANNELS_LAST &&
                  y->layout == KILN_CHANNELS_LAST && x->batched == y->batched &&
                  x->dims[0] == y->dims[0] && w->constant && w->dtype == KILN_F32 &&
-                 w->rank == x->rank && p->groups > 0 && w->dims[0] == y->row &&
-                 y->row % p->groups == 0 && x->row % p->groups == 0 &&
-                 w->dims[w->rank - 1] == x->row / p->groups;
+                 w->rank == x->rank && p->groups > 0 && w->dims[0] == y->inner &&
+                 y->inner % p->groups == 0 && x->inner % p->groups == 0 &&
+                 w->dims[w->rank - 1] == x->inner / p->groups;
     if (sound && bias) {
         const operand *b = &call->inputs[2];
-        sound = b->constant && b->dtype == KILN_F32 && b->elements == y->row;
+        sound = b->constant && b->dtype == KILN_F32 && b->elements == y->inner;
     }
     if (!sound) {
         return kernel_fail(call, error, "the operands do not fit");
@@ -91,7 +91,7 @@ static float conv_value(const conv_task *task, size_t sample, const size_t o[3],
     const operand *x = &call->inputs[0], *w = &call->inputs[1];
     const kiln_conv_nd_params *p = call->params;
     const window_axis *a = task->axes;
-    size_t depth = x->row / p->groups, group = channel / (call->outputs[0].row / p->groups);
+    size_t depth = x->inner / p->groups, group = channel / (call->outputs[0].inner / p->groups);
     const float *weights =
         (const float *)w->data + channel * a[0].kernel * a[1].kernel * a[2].kernel * depth;
     bool biased = call->input_count > 2 && operand_present(&call->inputs[2]);
@@ -130,7 +130,7 @@ static void conv_range(void *context, size_t begin, size_t end) {
             taps[k] = p->transposed ? window_taps_transposed(&a[k], o[k])
                                     : window_taps_inside(&a[k], o[k]);
         }
-        for (size_t c = 0; c < y->row; c++) {
+        for (size_t c = 0; c < y->inner; c++) {
             out[c] = conv_value(task, r / pixels, o, taps, c);
         }
     }
@@ -140,7 +140,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     conv_task task;
     (void)make_task(call, &task);
-    kernel_parallel(call, operand_rows(&call->outputs[0], call->run.batch), 8, &task, conv_range);
+    kernel_parallel(call, operand_outer(&call->outputs[0], call->run.batch), 8, &task, conv_range);
     return KILN_OK;
 }
 

@@ -83,7 +83,7 @@ static bool stays_inside(const kiln_copy_params *p, const operand *x) {
 /* With strided rows, a loop stays in a row or steps by whole rows. */
 static bool follows_rows(const operand *o, uint32_t rank, const uint32_t *dims,
                          const int64_t *strides, int64_t start) {
-    int64_t row = (int64_t)o->row, reach = start % row;
+    int64_t row = (int64_t)o->inner, reach = start % row;
     for (uint32_t k = 0; k < rank && !operand_is_dense(o); k++) {
         if (dims[k] > 1 && strides[k] % row != 0) {
             if (strides[k] < 0 || strides[k] > row / ((int64_t)dims[k] - 1)) {
@@ -124,7 +124,7 @@ static ptrdiff_t to_memory(const operand *o, int64_t position) {
     if (operand_is_dense(o)) {
         return (ptrdiff_t)position;
     }
-    int64_t row = (int64_t)o->row;
+    int64_t row = (int64_t)o->inner;
     return (ptrdiff_t)(position % row == 0 ? position / row * (int64_t)o->row_stride : position);
 }
 
@@ -177,7 +177,7 @@ static void make_plan(const kernel_call *call, copy_plan *plan) {
         plan->loops[0] = (copy_loop){1, 0, 0};
         plan->rank++;
     }
-    int64_t row = (int64_t)x->row, start = p->input_start;
+    int64_t row = (int64_t)x->inner, start = p->input_start;
     ptrdiff_t begin = to_memory(x, start - start % row) + (ptrdiff_t)(start % row);
     plan->x = (const uint8_t *)x->data + begin * (ptrdiff_t)plan->size;
     plan->y = y->data;

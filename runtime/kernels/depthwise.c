@@ -16,7 +16,8 @@ typedef struct depthwise {
 kiln_status depthwise_check(const kernel_call *call, kiln_error *error) {
     const kiln_conv_params *p = call->params;
     const operand *x = &call->inputs[0];
-    if (p->groups < 2 || p->groups != x->row || p->groups != call->outputs[0].row || x->constant) {
+    if (p->groups < 2 || p->groups != x->inner || p->groups != call->outputs[0].inner ||
+        x->constant) {
         return kernel_fail(call, error, "a depthwise convolution has a channel a group");
     }
     if (call->input_count > 3 && operand_present(&call->inputs[3])) {

@@ -18,12 +18,12 @@ void operand_describe(const kiln_plan_tensor_record *t, operand *out_operand) {
     for (uint32_t k = 0; k < t->rank; k++) {
         o->dims[k] = t->dims[layout_logical_axis(t->layout, t->rank, k)];
     }
-    o->row = t->rank == 0 ? 1 : o->dims[t->rank - 1];
-    o->rows = 1;
+    o->inner = t->rank == 0 ? 1 : o->dims[t->rank - 1];
+    o->outer = 1;
     for (uint32_t k = 0; k + 1 < t->rank; k++) {
-        o->rows *= o->dims[k];
+        o->outer *= o->dims[k];
     }
-    o->elements = o->rows * o->row;
+    o->elements = o->outer * o->inner;
     o->row_stride = t->row_stride;
 }
 

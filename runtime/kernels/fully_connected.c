@@ -29,15 +29,15 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
         return kernel_fail(call, error, "parameters out of range");
     }
     if (x->dtype != KILN_F32 || y->dtype != KILN_F32 || x->rank == 0 || y->rank == 0 ||
-        x->batched != y->batched || x->rows != y->rows ||
+        x->batched != y->batched || x->outer != y->outer ||
         (x->batched && (x->rank < 2 || y->rank < 2))) {
         return kernel_fail(call, error, "input and output have different rows");
     }
-    if (!w->constant || w->dtype != KILN_F32 || w->rank != 2 || w->dims[0] != y->row ||
-        w->dims[1] != x->row) {
+    if (!w->constant || w->dtype != KILN_F32 || w->rank != 2 || w->dims[0] != y->inner ||
+        w->dims[1] != x->inner) {
         return kernel_fail(call, error, "the weights do not fit input and output");
     }
-    if (bias && (!b->constant || b->dtype != KILN_F32 || b->rank != 1 || b->dims[0] != y->row)) {
+    if (bias && (!b->constant || b->dtype != KILN_F32 || b->rank != 1 || b->dims[0] != y->inner)) {
         return kernel_fail(call, error, "the bias does not fit the output");
     }
     return KILN_OK;
@@ -116,9 +116,9 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     bool bias = call->input_count > 2 && operand_present(&call->inputs[2]);
     layer l = {.ukernels = ukernels_best(),
                .stored = w->record->stored_dtype == KILN_F16 ? DENSE_F16 : DENSE_F32,
-               .whole = {.m = operand_rows(x, call->run.batch),
-                         .n = y->row,
-                         .k = x->row,
+               .whole = {.m = operand_outer(x, call->run.batch),
+                         .n = y->inner,
+                         .k = x->inner,
                          .x = x->data,
                          .x_stride = x->row_stride,
                          .weights = w->data,

@@ -51,7 +51,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     const kiln_gather_params *p = call->params;
     const operand *i = &call->inputs[1];
     gather_task task = {call, axis_of(&call->inputs[0], p->axis, call->run.batch),
-                        operand_rows(i, call->run.batch) * i->row};
+                        operand_outer(i, call->run.batch) * i->inner};
     kernel_parallel(call, task.view.outer * task.indices, 1 + 4096 / task.view.inner, &task,
                     gather_range);
     return KILN_OK;

@@ -27,7 +27,8 @@ static void gather_elements(void *context, size_t begin, size_t end) {
 static kiln_status run_elements(kernel_call *call, kiln_error *error) {
     (void)error;
     const operand *y = &call->outputs[0];
-    kernel_parallel(call, operand_rows(y, call->run.batch) * y->row, 2048, call, gather_elements);
+    kernel_parallel(call, operand_outer(y, call->run.batch) * y->inner, 2048, call,
+                    gather_elements);
     return KILN_OK;
 }
 
@@ -110,7 +111,7 @@ static kiln_status run_nd(kernel_call *call, kiln_error *error) {
     for (uint32_t k = p->batch_dims; k + 1 < i->rank; k++) {
         task.tuples *= operand_dim(i, k, call->run.batch);
     }
-    size_t count = operand_rows(i, call->run.batch);
+    size_t count = operand_outer(i, call->run.batch);
     kernel_parallel(call, count, 1 + 2048 / task.slice, &task, gather_tuples);
     return KILN_OK;
 }

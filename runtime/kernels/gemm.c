@@ -24,14 +24,13 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define CHUNK ((size_t)48)                /* a chunk has about as many rows, */
-#define CHUNK_BYTES ((size_t)256 << 10)   /* or as this part of an L2 cache holds of gathered ones \
-                                           */
+#define CHUNK ((size_t)48)                /* rows of a chunk, about */
+#define CHUNK_BYTES ((size_t)256 << 10)   /* gathered rows of a chunk: part of an L2 cache */
 #define LARGE_WEIGHTS ((size_t)512 << 10) /* weights that an L2 cache does not hold */
 #define FEW_ROWS ((size_t)96)             /* by panel: a sample has fewer rows for each thread */
-#define STRIP_BYTES ((size_t)4 << 20)   /* by panel: gathered rows of a strip take at most this; */
-#define GROUP_BYTES ((size_t)256 << 10) /* by panel: a group of panels does, of an L2 cache */
-#define FAR_BYTES ((size_t)384 << 10)   /* a larger output has left the L2 cache when it is read */
+#define STRIP_BYTES ((size_t)4 << 20)     /* by panel: gathered rows of a strip take no more */
+#define GROUP_BYTES ((size_t)256 << 10)   /* by panel: a group of panels, part of an L2 cache */
+#define FAR_BYTES ((size_t)384 << 10)     /* a larger output is in no near cache any more */
 
 typedef struct gemm {
     const ukernels *ukernels;

@@ -10,7 +10,7 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
     }
     if (x->dtype != KILN_F32 || y->dtype != KILN_F32 || x->layout != KILN_CHANNELS_LAST ||
         x->batched != y->batched || y->rank < 2 || y->dims[0] != x->dims[0] ||
-        y->elements != x->dims[0] * x->row || x->constant) { /* no margin to read at its end */
+        y->elements != x->dims[0] * x->inner || x->constant) { /* no margin to read at its end */
         return kernel_fail(call, error, "the output is not one value a channel of the input");
     }
     return KILN_OK;
@@ -26,9 +26,9 @@ static void mean_channels(void *context, size_t sample, size_t channel, size_t c
     const means *m = context;
     const kiln_global_pool_params *p = m->call->params;
     const operand *x = &m->call->inputs[0], *y = &m->call->outputs[0];
-    size_t pixels = x->rows / x->dims[0];
+    size_t pixels = x->outer / x->dims[0];
     const float *from = (const float *)x->data + sample * pixels * x->row_stride + channel;
-    float *to = (float *)y->data + sample * x->row + channel;
+    float *to = (float *)y->data + sample * x->inner + channel;
     m->ukernels->global_average_pool(from, pixels, x->row_stride, channels, p->min, p->max, to);
 }
 
@@ -38,9 +38,9 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     size_t samples = operand_dim(x, 0, call->run.batch);
     size_t threads = pthreadpool_get_threads_count(call->host->threadpool);
-    size_t channels = samples < threads ? (x->row + threads - 1) / threads : x->row;
+    size_t channels = samples < threads ? (x->inner + threads - 1) / threads : x->inner;
     channels = (channels + VECTOR_MAX - 1) / VECTOR_MAX * VECTOR_MAX; /* whole cache lines */
-    pthreadpool_parallelize_2d_tile_1d(call->host->threadpool, mean_channels, &m, samples, x->row,
+    pthreadpool_parallelize_2d_tile_1d(call->host->threadpool, mean_channels, &m, samples, x->inner,
                                        channels, PTHREADPOOL_FLAG_DISABLE_DENORMALS);
     return KILN_OK;
 }

@@ -1,27 +1,29 @@
-/* The kernel table: one row a kernel of the plan format (kiln_kernel in plan_kernels.h).
+/* Kernels: one table, with a kernel for each of the plan format's (KILN_EACH_KERNEL in
+ * plan_kernels.h). Its functions, in the order in which they are called:
  *
- *   check    At load, from the plan's records alone: operand counts, dtypes, dims, parameters.
- *            After it, the kernel must be unable to read or write outside its operands whatever the
- *            data holds (index tables are data: prepare checks those). For messages: kernel_fail.
+ *   check    Judges a step when a plan is opened, from the plan's records alone: operand counts,
+ *            dtypes, dims, parameters. After it, the kernel must be unable to read or write outside
+ *            its operands whatever the data holds (index tables are data: prepare checks those).
+ *            Messages are made by kernel_fail.
+ *
+ *   scratch  Says how many bytes of scratch a run of so many rows, samples and threads needs, from
+ *            what check may look at. NULL: none.
+ *
+ *   heap     Says likewise what XNNPACK allocates besides packed weights. NULL: none to speak of.
  *
  *   packs    Names the packed form of the weights that the kernel wants, if it wants one. Packing
  *            is the session's, which looks first whether the plan has it.
  *
- *   prepare  At session creation: creates the XNNPACK operator, checks constant tables. NULL:
- *            nothing to do.
+ *   prepare  Makes the kernel's state when a session is created: creates the XNNPACK operator,
+ *            checks constant tables. NULL: there is nothing to do.
  *
- *   scratch  Bytes of scratch that a run of so many rows, samples and threads needs; from what
- * check may look at. NULL: none.
+ *   bind     Sets pointers and sizes for call->run.batch. It is called at creation for the maximum
+ *            batch, the only time that it may allocate, and again when a run's batch differs. NULL:
+ *            there is nothing to do.
  *
- *   heap     Likewise, what XNNPACK allocates besides packed weights. NULL: none to speak of.
+ *   run      Computes. It allocates nothing.
  *
- *   bind     Sets pointers and sizes for call->run.batch; called at creation for the maximum batch
- * (the only time it may allocate) and again when a run's batch differs. NULL: nothing to do.
- *
- *   run      Computes. No allocation.
- *
- *   release  Frees state. NULL: none.
- */
+ *   release  Frees the state, also where prepare has failed. NULL: there is none. */
 #ifndef KILN_RUNTIME_KERNEL_H
 #define KILN_RUNTIME_KERNEL_H
 
@@ -36,11 +38,11 @@ typedef struct operand {
     kiln_dtype dtype;
     uint32_t rank;
     size_t dims[KILN_MAX_RANK]; /* physical order, batch of one */
-    size_t row;                 /* length of a row = dims[rank-1]; 1 for a scalar */
-    size_t rows;                /* product of the other dims, batch of one */
-    size_t row_stride;          /* elements; = row when dense */
-    size_t elements;            /* rows * row */
-    bool batched;               /* dims[0] and rows are per sample */
+    size_t inner;               /* dims[rank-1], of which elements follow each other; 1: scalar */
+    size_t outer;               /* product of the other dims, batch of one */
+    size_t row_stride;          /* elements from one row of `inner` to the next; = inner: dense */
+    size_t elements;            /* outer * inner */
+    bool batched;               /* dims[0] and outer are per sample */
     bool constant;
     uint8_t place;  /* kiln_plan_place */
     uint8_t layout; /* kiln_plan_layout */
@@ -157,8 +159,8 @@ kiln_status kernel_fail(const kernel_call *call, kiln_error *error, const char *
 bool operand_present(const operand *o);
 /* Same rank, physical dims and batched flag. */
 bool operand_same_dims(const operand *a, const operand *b);
-/* rows * batch when batched, else rows. */
-size_t operand_rows(const operand *o, uint32_t batch);
+/* outer * batch when batched, else outer. */
+size_t operand_outer(const operand *o, uint32_t batch);
 /* dims[0] * batch when batched and rank > 0, else dims[0]; other dims as they are. */
 size_t operand_dim(const operand *o, uint32_t dim, uint32_t batch);
 bool operand_is_dense(const operand *o);

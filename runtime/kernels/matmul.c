@@ -149,11 +149,11 @@ static void split(matmul_task *task, size_t matrices) {
 static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     const operand *a = &call->inputs[0], *b = &call->inputs[1], *y = &call->outputs[0];
-    matmul_task task = {.call = call, .k = a->dims[a->rank - 1], .n = y->row};
+    matmul_task task = {.call = call, .k = a->dims[a->rank - 1], .n = y->inner};
     (void)lead_strides(a, y, task.a_strides);
     (void)lead_strides(b, y, task.b_strides);
     task.m = y->rank == 2 ? operand_dim(y, 0, call->run.batch) : y->dims[y->rank - 2];
-    size_t matrices = operand_rows(y, call->run.batch) / task.m;
+    size_t matrices = operand_outer(y, call->run.batch) / task.m;
     split(&task, matrices);
     size_t operations = task.rows * task.k * ukernels_best()->nr;
     kernel_parallel(call, matrices * task.panels * task.chunks, 1 + 65536 / (operations + 1), &task,

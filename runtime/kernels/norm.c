@@ -28,7 +28,7 @@ static kiln_status check_instance(const kernel_call *call, kiln_error *error) {
     bool sound = all_f32(call) && operand_same_dims(x, y) && x->layout == KILN_CHANNELS_LAST &&
                  y->layout == KILN_CHANNELS_LAST;
     for (uint32_t k = 1; k < 3; k++) {
-        sound = sound && call->inputs[k].elements == x->row && !call->inputs[k].batched;
+        sound = sound && call->inputs[k].elements == x->inner && !call->inputs[k].batched;
     }
     return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
 }
@@ -38,7 +38,7 @@ static void instance_range(void *context, size_t begin, size_t end) {
     const kernel_call *call = context;
     const kiln_instance_norm_params *p = call->params;
     const operand *x = &call->inputs[0];
-    size_t channels = x->row, pixels = x->rows / x->dims[0];
+    size_t channels = x->inner, pixels = x->outer / x->dims[0];
     for (size_t unit = begin; unit < end; unit++) {
         size_t c = unit % channels, start = unit / channels * pixels * channels + c;
         const float *from = (const float *)x->data + start;
@@ -64,7 +64,7 @@ static void instance_range(void *context, size_t begin, size_t end) {
 static kiln_status run_instance(kernel_call *call, kiln_error *error) {
     (void)error;
     const operand *x = &call->inputs[0];
-    kernel_parallel(call, operand_dim(x, 0, call->run.batch) * x->row, 1, call, instance_range);
+    kernel_parallel(call, operand_dim(x, 0, call->run.batch) * x->inner, 1, call, instance_range);
     return KILN_OK;
 }
 
@@ -130,7 +130,7 @@ static kiln_status run_layer(kernel_call *call, kiln_error *error) {
     (void)error;
     const operand *x = &call->inputs[0];
     size_t size = normalized_size(call);
-    size_t rows = operand_rows(x, call->run.batch) * x->row / size;
+    size_t rows = operand_outer(x, call->run.batch) * x->inner / size;
     kernel_parallel(call, rows, 1 + 2048 / size, call, layer_range);
     return KILN_OK;
 }
@@ -208,7 +208,7 @@ static double squares_of(const float *x, size_t begin, size_t end) {
 static void lrn_range(void *context, size_t begin, size_t end) {
     const kernel_call *call = context;
     const kiln_lrn_params *p = call->params;
-    size_t channels = call->inputs[0].row, before = (p->size - 1) / 2, after = p->size / 2;
+    size_t channels = call->inputs[0].inner, before = (p->size - 1) / 2, after = p->size / 2;
     for (size_t r = begin; r < end; r++) {
         const float *x = (const float *)call->inputs[0].data + r * channels;
         float *y = (float *)call->outputs[0].data + r * channels;
@@ -235,7 +235,7 @@ static void lrn_range(void *context, size_t begin, size_t end) {
 static kiln_status run_lrn(kernel_call *call, kiln_error *error) {
     (void)error;
     const operand *x = &call->inputs[0];
-    kernel_parallel(call, operand_rows(x, call->run.batch), 1 + 512 / x->row, call, lrn_range);
+    kernel_parallel(call, operand_outer(x, call->run.batch), 1 + 512 / x->inner, call, lrn_range);
     return KILN_OK;
 }
 

@@ -23,7 +23,7 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
     bool sound = x->dtype == KILN_F32 && y->dtype == KILN_F32 && x->rank >= 3 && x->rank <= 5 &&
                  x->rank == y->rank && x->layout == KILN_CHANNELS_LAST &&
                  y->layout == KILN_CHANNELS_LAST && x->batched == y->batched &&
-                 x->dims[0] == y->dims[0] && x->row == y->row;
+                 x->dims[0] == y->dims[0] && x->inner == y->inner;
     if (sound && indices) {
         const operand *i = &call->outputs[1];
         sound = p->kind == KILN_POOL_MAX && i->dtype == KILN_I64 && i->batched == y->batched &&
@@ -48,7 +48,7 @@ static int64_t onnx_index(const pool_task *task, size_t sample, size_t channel,
     size_t plane = a[0].in * a[1].in * a[2].in;
     size_t pixel = p->storage_order == 0 ? (at[0] * a[1].in + at[1]) * a[2].in + at[2]
                                          : (at[2] * a[1].in + at[1]) * a[0].in + at[0];
-    return (int64_t)((sample * task->call->inputs[0].row + channel) * plane + pixel);
+    return (int64_t)((sample * task->call->inputs[0].inner + channel) * plane + pixel);
 }
 
 /* Where channel c of output pixel r lies in the indices, which may be of either layout. */
@@ -68,7 +68,7 @@ static void start_pixel(const kiln_pool_nd_params *p, float *y, size_t channels)
 static void add_tap(const pool_task *task, const float *x, float *y, int64_t *indices,
                     size_t pixels, size_t r, size_t sample, const size_t at[3]) {
     const kiln_pool_nd_params *p = task->call->params;
-    size_t channels = task->call->inputs[0].row;
+    size_t channels = task->call->inputs[0].inner;
     if (p->kind == KILN_POOL_AVERAGE) {
         for (size_t c = 0; c < channels; c++) {
             y[c] += x[c];
@@ -119,7 +119,7 @@ static void pool_pixel(const pool_task *task, size_t r) {
         taps[k] = window_taps_inside(&a[k], o[k]);
         divisor *= counted(&a[k], o[k], taps[k], p->count_include_pad != 0);
     }
-    start_pixel(p, out, x->row);
+    start_pixel(p, out, x->inner);
     for (size_t d = taps[0].begin; d < taps[0].end; d++) {
         at[0] = window_position(&a[0], o[0], d);
         for (size_t h = taps[1].begin; h < taps[1].end; h++) {
@@ -132,7 +132,7 @@ static void pool_pixel(const pool_task *task, size_t r) {
             }
         }
     }
-    finish_pixel(p, divisor, out, x->row);
+    finish_pixel(p, divisor, out, x->inner);
 }
 
 static void pool_range(void *context, size_t begin, size_t end) {
@@ -145,7 +145,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     pool_task task;
     (void)make_task(call, &task);
-    kernel_parallel(call, operand_rows(&call->outputs[0], call->run.batch), 8, &task, pool_range);
+    kernel_parallel(call, operand_outer(&call->outputs[0], call->run.batch), 8, &task, pool_range);
     return KILN_OK;
 }
 

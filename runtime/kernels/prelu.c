@@ -6,7 +6,7 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
     if (x->dtype != KILN_F32 || y->dtype != KILN_F32 || x->rank == 0 || !operand_same_dims(x, y)) {
         return kernel_fail(call, error, "input and output are not f32 of one shape");
     }
-    if (!slope->constant || slope->dtype != KILN_F32 || slope->elements != x->row ||
+    if (!slope->constant || slope->dtype != KILN_F32 || slope->elements != x->inner ||
         (x->batched && x->rank < 2)) {
         return kernel_fail(call, error, "the slopes do not fit the channels");
     }

@@ -130,7 +130,7 @@ static void quantize_range(void *context, size_t begin, size_t end) {
     for (size_t row = begin; row < end; row++) {
         quantize_row r = {.x = (const float *)x->data + row * x->row_stride,
                           .zero = &nothing,
-                          .count = x->row,
+                          .count = x->inner,
                           .low = p->low,
                           .high = p->high,
                           .y = (float *)y->data + row * y->row_stride};
@@ -145,8 +145,8 @@ static void quantize_range(void *context, size_t begin, size_t end) {
 static kiln_status run_quantize(kernel_call *call, kiln_error *error) {
     (void)error;
     const operand *x = &call->inputs[0];
-    size_t grain = 1 + 8192 / (x->row == 0 ? 1 : x->row);
-    kernel_parallel(call, operand_rows(x, call->run.batch), grain, call, quantize_range);
+    size_t grain = 1 + 8192 / (x->inner == 0 ? 1 : x->inner);
+    kernel_parallel(call, operand_outer(x, call->run.batch), grain, call, quantize_range);
     return KILN_OK;
 }
 
@@ -195,8 +195,8 @@ static kiln_status run_range(kernel_call *call, kiln_error *error) {
     (void)error;
     const operand *x = &call->inputs[0];
     extremes e = {{0}, {0}};
-    for (size_t row = 0; row < operand_rows(x, call->run.batch); row++) {
-        look_at_row(&e, (const float *)x->data + row * x->row_stride, x->row);
+    for (size_t row = 0; row < operand_outer(x, call->run.batch); row++) {
+        look_at_row(&e, (const float *)x->data + row * x->row_stride, x->inner);
     }
     float least = 0, most = 0;
     for (size_t lane = 0; lane < LANES; lane++) {

@@ -70,8 +70,8 @@ static uint64_t fill_bits(kiln_dtype dtype, double fill) {
 #define REMAP_ROW(type)                                                                            \
     do {                                                                                           \
         const type *from = (const type *)x->data + base;                                           \
-        type *to = (type *)y->data + r * y->row;                                                   \
-        for (size_t c = 0; c < y->row; c++) {                                                      \
+        type *to = (type *)y->data + r * y->inner;                                                 \
+        for (size_t c = 0; c < y->inner; c++) {                                                    \
             to[c] = outside || table[c] < 0 ? (type)task->fill : from[table[c]];                   \
         }                                                                                          \
     } while (0)
@@ -92,11 +92,11 @@ static void remap_rows(void *context, size_t begin, size_t end) {
             base += from < 0 ? 0 : (size_t)from * task->strides[k];
         }
         if (table == NULL) { /* rank 1 and batched: rows are samples */
-            memcpy((uint8_t *)y->data + r * y->row * size,
-                   (const uint8_t *)x->data + r * x->row * size, y->row * size);
+            memcpy((uint8_t *)y->data + r * y->inner * size,
+                   (const uint8_t *)x->data + r * x->inner * size, y->inner * size);
         } else if (task->last_is_identity && !outside) {
-            memcpy((uint8_t *)y->data + r * y->row * size, (const uint8_t *)x->data + base * size,
-                   y->row * size);
+            memcpy((uint8_t *)y->data + r * y->inner * size, (const uint8_t *)x->data + base * size,
+                   y->inner * size);
         } else if (size == 1) {
             REMAP_ROW(uint8_t);
         } else if (size == 2) {
@@ -125,11 +125,12 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
         stride *= x->dims[k];
     }
     const int64_t *last = task.tables[y->rank - 1];
-    task.last_is_identity = last != NULL && y->row == x->row;
-    for (size_t c = 0; c < y->row && task.last_is_identity; c++) {
+    task.last_is_identity = last != NULL && y->inner == x->inner;
+    for (size_t c = 0; c < y->inner && task.last_is_identity; c++) {
         task.last_is_identity = last[c] == (int64_t)c;
     }
-    kernel_parallel(call, operand_rows(y, call->run.batch), 1 + 4096 / y->row, &task, remap_rows);
+    kernel_parallel(call, operand_outer(y, call->run.batch), 1 + 4096 / y->inner, &task,
+                    remap_rows);
     return KILN_OK;
 }
 

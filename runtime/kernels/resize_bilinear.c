@@ -26,7 +26,7 @@ static kiln_status prepare(kernel_call *call, kiln_error *error) {
 
 /* XNNPACK keeps four pointers and two weights for each output pixel. */
 static size_t heap(const kernel_call *call) {
-    return call->outputs[0].rows * (4 * sizeof(void *) + 2 * sizeof(float));
+    return call->outputs[0].outer * (4 * sizeof(void *) + 2 * sizeof(float));
 }
 
 const kernel kernel_resize_bilinear = {

@@ -64,7 +64,7 @@ static void copy_data(const kernel_call *call) {
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
     if (x->data != y->data) {
         memcpy(y->data, x->data,
-               operand_rows(x, call->run.batch) * x->row * kiln_dtype_size(x->dtype));
+               operand_outer(x, call->run.batch) * x->inner * kiln_dtype_size(x->dtype));
     }
 }
 
@@ -83,7 +83,7 @@ static kiln_status run_elements(kernel_call *call, kiln_error *error) {
     (void)error;
     const kiln_scatter_params *p = call->params;
     const operand *i = &call->inputs[1], *y = &call->outputs[0];
-    size_t count = operand_rows(i, call->run.batch) * i->row, step = 1, index;
+    size_t count = operand_outer(i, call->run.batch) * i->inner, step = 1, index;
     copy_data(call);
     for (size_t k = 0; k < count; k++) {
         size_t base = index_base(i, y, p->axis, k, &step);
@@ -133,7 +133,7 @@ static kiln_status run_nd(kernel_call *call, kiln_error *error) {
         slice *= y->dims[k];
     }
     copy_data(call);
-    for (size_t k = 0; k < i->rows; k++) {
+    for (size_t k = 0; k < i->outer; k++) {
         size_t at = 0;
         bool inside = true;
         for (size_t d = 0; d < length && inside; d++) {

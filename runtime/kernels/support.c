@@ -30,8 +30,8 @@ bool operand_same_dims(const operand *a, const operand *b) {
     return true;
 }
 
-size_t operand_rows(const operand *o, uint32_t batch) {
-    return o->batched ? o->rows * batch : o->rows;
+size_t operand_outer(const operand *o, uint32_t batch) {
+    return o->batched ? o->outer * batch : o->outer;
 }
 
 size_t operand_dim(const operand *o, uint32_t dim, uint32_t batch) {
@@ -39,7 +39,7 @@ size_t operand_dim(const operand *o, uint32_t dim, uint32_t batch) {
 }
 
 bool operand_is_dense(const operand *o) {
-    return o->row_stride == o->row;
+    return o->row_stride == o->inner;
 }
 
 bool operand_image(const operand *o, image_dims *out_dims) {

@@ -130,7 +130,7 @@ static void unary_rows(void *context, size_t begin, size_t end) {
     const unary_task *task = context;
     const operand *x = &task->call->inputs[0], *y = &task->call->outputs[0];
     for (size_t r = begin; r < end; r++) {
-        unary_row(task, r * x->row_stride, r * y->row_stride, x->row);
+        unary_row(task, r * x->row_stride, r * y->row_stride, x->inner);
     }
 }
 
@@ -142,11 +142,11 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     unary_task task = {call, call->params};
     const operand *x = &call->inputs[0];
-    size_t rows = operand_rows(x, call->run.batch);
+    size_t rows = operand_outer(x, call->run.batch);
     if (operand_is_dense(x) && operand_is_dense(&call->outputs[0])) {
-        kernel_parallel(call, rows * x->row, 2048, &task, unary_elements);
+        kernel_parallel(call, rows * x->inner, 2048, &task, unary_elements);
     } else {
-        kernel_parallel(call, rows, 1 + 2048 / x->row, &task, unary_rows);
+        kernel_parallel(call, rows, 1 + 2048 / x->inner, &task, unary_rows);
     }
     return KILN_OK;
 }

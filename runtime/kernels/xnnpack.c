@@ -112,7 +112,7 @@ kiln_status xnnpack_create_resize_bilinear(kernel_call *call, kiln_resize_mode m
                                      [KILN_RESIZE_ASYMMETRIC] = XNN_FLAG_TENSORFLOW_LEGACY_MODE};
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
     xnn_operator_t op = NULL;
-    enum xnn_status status = xnn_create_resize_bilinear2d_nhwc_f32(x->row, x->row_stride,
+    enum xnn_status status = xnn_create_resize_bilinear2d_nhwc_f32(x->inner, x->row_stride,
                                                                    y->row_stride, flags[mode], &op);
     return created(call, status, op, error);
 }
@@ -156,14 +156,14 @@ kiln_status xnnpack_run_product(void *operator_, size_t m, const float *a, float
 kiln_status xnnpack_create_prelu(kernel_call *call, kiln_error *error) {
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
     xnn_operator_t op = NULL;
-    enum xnn_status status =
-        xnn_create_prelu_nc_f32(x->row, x->row_stride, y->row_stride, call->inputs[1].data, 0, &op);
+    enum xnn_status status = xnn_create_prelu_nc_f32(x->inner, x->row_stride, y->row_stride,
+                                                     call->inputs[1].data, 0, &op);
     return created(call, status, op, error);
 }
 
 kiln_status xnnpack_setup_rows(kernel_call *call, kiln_error *error) {
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
-    size_t rows = operand_rows(x, call->run.batch);
+    size_t rows = operand_outer(x, call->run.batch);
     return check(
         call, xnn_setup_prelu_nc_f32(call->state, rows, x->data, y->data, call->host->threadpool),
         "set up the operator", error);

@@ -69,8 +69,8 @@ static bool overlaps(const operand *a, const operand *b) {
     }
     size_t a_size = kiln_dtype_size(a->dtype), b_size = kiln_dtype_size(b->dtype);
     uint64_t a_begin = a->record->offset, b_begin = b->record->offset;
-    uint64_t a_end = a_begin + ((a->rows - 1) * a->row_stride + a->row) * a_size;
-    uint64_t b_end = b_begin + ((b->rows - 1) * b->row_stride + b->row) * b_size;
+    uint64_t a_end = a_begin + ((a->outer - 1) * a->row_stride + a->inner) * a_size;
+    uint64_t b_end = b_begin + ((b->outer - 1) * b->row_stride + b->inner) * b_size;
     /* Batched tensors go on, sample after sample, to the storage's end. */
     bool batched = a->batched || b->batched;
     if (!batched && (a_end <= b_begin || b_end <= a_begin)) {
@@ -81,9 +81,9 @@ static bool overlaps(const operand *a, const operand *b) {
         return true;
     }
     uint64_t a_column = a_begin % stride, b_column = b_begin % stride;
-    bool in_rows = a_column + a->row * a_size <= stride && b_column + b->row * b_size <= stride;
+    bool in_rows = a_column + a->inner * a_size <= stride && b_column + b->inner * b_size <= stride;
     return !in_rows ||
-           (a_column < b_column + b->row * b_size && b_column < a_column + a->row * a_size);
+           (a_column < b_column + b->inner * b_size && b_column < a_column + a->inner * a_size);
 }
 
 static bool same_memory(const operand *a, const operand *b) {

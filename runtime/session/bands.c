@@ -13,7 +13,7 @@ static void point_at_sample(kiln_session *s, kernel_call *call, uint32_t sample)
         }
         o->first_row = 0;
         bool whole = o->batched && o->record->rolling_rows == 0;
-        size_t bytes = o->rows * o->row_stride * kiln_dtype_size(o->dtype);
+        size_t bytes = o->outer * o->row_stride * kiln_dtype_size(o->dtype);
         if (o->place == KILN_PLACE_ARENA) {
             point_into_arena(s, o);
             o->data = (uint8_t *)o->data + (whole ? sample * bytes : 0);

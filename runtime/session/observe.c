@@ -44,18 +44,18 @@ kiln_status kiln_session_step_output(const kiln_session *s, size_t step, size_t 
 /* Rows of `row` elements to ONNX order: channels-last pixels are spread over the channels' planes.
  */
 static void read_operand(const operand *o, uint32_t batch, uint8_t *out) {
-    size_t size = kiln_dtype_size(o->dtype), rows = operand_rows(o, batch);
+    size_t size = kiln_dtype_size(o->dtype), rows = operand_outer(o, batch);
     size_t samples = o->rank == 0 ? 1 : operand_dim(o, 0, batch), pixels = rows / samples;
     const uint8_t *data = o->data;
     for (size_t r = 0; r < rows; r++) {
         const uint8_t *from = data + r * o->row_stride * size;
         if (o->layout != KILN_CHANNELS_LAST) {
-            memcpy(out + r * o->row * size, from, o->row * size);
+            memcpy(out + r * o->inner * size, from, o->inner * size);
             continue;
         }
         size_t sample = r / pixels, pixel = r % pixels;
-        for (size_t c = 0; c < o->row; c++) {
-            memcpy(out + ((sample * o->row + c) * pixels + pixel) * size, from + c * size, size);
+        for (size_t c = 0; c < o->inner; c++) {
+            memcpy(out + ((sample * o->inner + c) * pixels + pixel) * size, from + c * size, size);
         }
     }
 }
@@ -124,8 +124,8 @@ static void read_rows(const kernel_call *call, uint32_t sample, uint8_t *out) {
         const uint8_t *from =
             (const uint8_t *)o->data + (row - o->first_row) * width * o->row_stride * size;
         for (size_t x = 0; x < width; x++, from += o->row_stride * size) {
-            for (size_t c = 0; c < o->row; c++) {
-                size_t at = ((sample * o->row + c) * height + row) * width + x;
+            for (size_t c = 0; c < o->inner; c++) {
+                size_t at = ((sample * o->inner + c) * height + row) * width + x;
                 memcpy(out + at * size, from + c * size, size);
             }
         }

@@ -251,8 +251,8 @@ static void run_kernel(layer *l, pthreadpool_t pool) {
         operand *o = &operands[k];
         o->dtype = KILN_F32;
         o->rank = 2;
-        o->dims[0] = o->rows = shape[k][0];
-        o->dims[1] = o->row = shape[k][1];
+        o->dims[0] = o->outer = shape[k][0];
+        o->dims[1] = o->inner = shape[k][1];
         o->row_stride = shape[k][2];
     }
     kiln_fully_connected_params params = {p->min, p->max};

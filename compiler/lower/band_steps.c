@@ -1,17 +1,8 @@
 /* The steps of a band as the runtime will see them. */
 #include "compiler/lower/lowering.h"
 
-const program_band *program_band_of(const program *p, uint32_t step) {
-    size_t low = 0, high = p->band_count; /* they are in order */
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (p->bands[middle].last_step < step) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < p->band_count && p->bands[low].first_step <= step ? &p->bands[low] : NULL;
+const kiln_plan_band *program_band_of(const program *p, uint32_t step) {
+    return band_of_step(p->bands, p->band_count, step);
 }
 
 enum { BAND_OPERANDS = 8 }; /* no step with more is run in stripes */
@@ -44,7 +35,7 @@ bool program_step_rows(const program *p, uint32_t step, uint32_t input, row_rule
     return describe_step(p, step, &s) && step_rows(&s.operands, input, out_rule) != 0;
 }
 
-bool program_band_steps(const program *p, const program_band *b, band_steps *out_steps) {
+bool program_band_steps(const program *p, const kiln_plan_band *b, band_steps *out_steps) {
     out_steps->count = 0;
     for (uint32_t step = b->first_step; step <= b->last_step; step++) {
         described_step s;

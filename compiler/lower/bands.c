@@ -42,7 +42,7 @@ static double uses_of_weights(const program *p, uint32_t step, double stripes) {
 
 /* Does a step read, under another name, what steps of the band write: a concatenation whose parts
  * they are, a part of what they write? How its rows follow from theirs is not known. */
-static bool reads_parts(const lowering *l, const program_band *b) {
+static bool reads_parts(const lowering *l, const kiln_plan_band *b) {
     const program *p = l->p;
     for (uint32_t s = b->first_step; s <= b->last_step; s++) {
         for (uint32_t k = 0; k < p->steps[s].input_count; k++) {
@@ -60,7 +60,8 @@ static bool reads_parts(const lowering *l, const program_band *b) {
 
 /* The fewest rows a stripe with which weights are used often enough. False: there are none that
  * make several stripes of it. */
-static bool choose_rows(const lowering *l, program_band *b, double least_uses, uint32_t *out_held) {
+static bool choose_rows(const lowering *l, kiln_plan_band *b, double least_uses,
+                        uint32_t *out_held) {
     const program *p = l->p;
     band_steps steps;
     uint32_t most[KILN_BAND_STEPS];
@@ -84,7 +85,7 @@ static bool choose_rows(const lowering *l, program_band *b, double least_uses, u
 /* ---- Bands in a program -------------------------------------------------------------------- */
 
 /* Outputs of the band's steps that nobody outside it reads become rolling rows. */
-static void set_rolling_rows(lowering *l, const use_table *table, const program_band *b,
+static void set_rolling_rows(lowering *l, const use_table *table, const kiln_plan_band *b,
                              const uint32_t *held) {
     program *p = l->p;
     for (uint32_t s = b->first_step; s < b->last_step; s++) {
@@ -110,7 +111,7 @@ static void apply(lowering *l, const use_table *table) {
     for (size_t k = 0; k < p->band_count; k++) {
         band_steps steps;
         uint32_t most[KILN_BAND_STEPS], held[KILN_BAND_STEPS];
-        const program_band *b = &p->bands[k];
+        const kiln_plan_band *b = &p->bands[k];
         (void)program_band_steps(p, b, &steps);
         band_measure(steps.each, steps.count, b->rows, most, held);
         set_rolling_rows(l, table, b, held);
@@ -144,17 +145,17 @@ static kiln_status measure(lowering *l, const use_table *table, memory *saved, l
 }
 
 /* Puts a band in the place of those that it covers. False: it covers one in part. */
-static bool insert(program *p, const program_band *b) {
+static bool insert(program *p, const kiln_plan_band *b) {
     size_t kept = 0;
     for (size_t k = 0; k < p->band_count; k++) {
-        const program_band *old = &p->bands[k];
+        const kiln_plan_band *old = &p->bands[k];
         bool apart = old->last_step < b->first_step || b->last_step < old->first_step;
         if (!apart && (old->first_step < b->first_step || b->last_step < old->last_step)) {
             return false;
         }
     }
     for (size_t k = 0; k < p->band_count; k++) {
-        const program_band *old = &p->bands[k];
+        const kiln_plan_band *old = &p->bands[k];
         if (old->last_step < b->first_step || b->last_step < old->first_step) {
             p->bands[kept++] = *old;
         }
@@ -175,7 +176,7 @@ typedef struct band_search {
     lowering *l;
     use_table table;
     memory *saved;
-    program_band *bands, *best; /* the kept ones; with the best candidate */
+    kiln_plan_band *bands, *best; /* the kept ones; with the best candidate */
     size_t band_count, best_count;
     live_bytes live, trial;
     double least_uses;
@@ -183,7 +184,7 @@ typedef struct band_search {
 } band_search;
 
 /* One candidate: the most bytes live during it, UINT64_MAX where it is none. */
-static kiln_status try_band(band_search *search, program_band b, uint64_t *out_bytes) {
+static kiln_status try_band(band_search *search, kiln_plan_band b, uint64_t *out_bytes) {
     program *p = search->l->p;
     uint32_t held[KILN_BAND_STEPS];
     *out_bytes = UINT64_MAX;
@@ -213,7 +214,7 @@ static kiln_status lower_peak(band_search *search, bool *out_lowered) {
         for (uint32_t b = peak; b < end && status == KILN_OK; b++) {
             uint64_t bytes = UINT64_MAX;
             if (a < b) {
-                status = try_band(search, (program_band){a, b, 1}, &bytes);
+                status = try_band(search, (kiln_plan_band){a, b, 1, 0}, &bytes);
             }
             if (bytes < best) {
                 best = bytes;
@@ -237,7 +238,7 @@ static kiln_status use_room(band_search *search, uint64_t room) {
     program *p = search->l->p;
     kiln_status status = KILN_OK;
     for (size_t k = 0; k < p->band_count && status == KILN_OK; k++) {
-        program_band *b = &p->bands[k];
+        kiln_plan_band *b = &p->bands[k];
         uint32_t height = p->tensors[output_of(&p->steps[b->last_step])].dims[2];
         bool fits = true;
         while (fits && b->rows * 2 <= height && status == KILN_OK) {

@@ -43,7 +43,7 @@ static bool extents_overlap(const extent *a, const extent *b) {
 static bool is_last_use(const lowering *l, use_table *table, bool *shortened, uint32_t id,
                         uint32_t s) {
     extent wanted = extent_of(l, id);
-    const program_band *band = program_band_of(l->p, s);
+    const kiln_plan_band *band = program_band_of(l->p, s);
     uint32_t root = l->memories[id].root, first = band != NULL ? band->first_step : s, walked = 0;
     for (uint32_t *link = &table->tenant[root]; *link != KILN_PLAN_NONE;) {
         uint32_t t = *link;
@@ -70,7 +70,7 @@ static bool is_last_use(const lowering *l, use_table *table, bool *shortened, ui
 }
 
 /* Has the reader, in each stripe, read a row before step s writes it? */
-static bool reads_first(const program *p, const program_band *band, const tensor_use *reader,
+static bool reads_first(const program *p, const kiln_plan_band *band, const tensor_use *reader,
                         uint32_t s) {
     band_steps steps;
     stripe_rows rows[KILN_BAND_STEPS] = {{0}};
@@ -92,7 +92,7 @@ static bool reads_first(const program *p, const program_band *band, const tensor
 
 /* In a band, earlier steps go on reading in later stripes what step s would write over. */
 static bool is_read_in_time(const lowering *l, const use_table *table, uint32_t id, uint32_t s) {
-    const program_band *band = program_band_of(l->p, s);
+    const kiln_plan_band *band = program_band_of(l->p, s);
     uint32_t t = band != NULL ? table->tenant[l->memories[id].root] : KILN_PLAN_NONE;
     for (; t != KILN_PLAN_NONE; t = table->next_tenant[t]) {
         for (size_t u = table->first[t]; u < table->first[t + 1]; u++) {

@@ -122,10 +122,6 @@ typedef struct program_storage {
     uint32_t first_step, last_step;
 } program_storage;
 
-typedef struct program_band {
-    uint32_t first_step, last_step, rows;
-} program_band;
-
 typedef struct program {
     graph *source;
     program_tensor *tensors;
@@ -134,7 +130,7 @@ typedef struct program {
     size_t step_count, step_capacity;
     program_storage *storages;
     size_t storage_count;
-    program_band *bands;
+    kiln_plan_band *bands;
     size_t band_count;
     uint32_t *inputs, *outputs; /* tensor ids */
     size_t input_count, output_count;

@@ -75,11 +75,11 @@ bool step_is_pseudo(const program_step *step);
 /* ---- Bands (band_steps.c) ------------------------------------------------------------------ */
 
 /* The band that a step is in; NULL: none. */
-const program_band *program_band_of(const program *p, uint32_t step);
+const kiln_plan_band *program_band_of(const program *p, uint32_t step);
 /* How a step's rows follow from those of an input. False: it computes whole outputs only. */
 bool program_step_rows(const program *p, uint32_t step, uint32_t input, row_rule *out_rule);
 /* The band's steps as the schedule sees them; false: they cannot be a band. */
-bool program_band_steps(const program *p, const program_band *band, band_steps *out_steps);
+bool program_band_steps(const program *p, const kiln_plan_band *band, band_steps *out_steps);
 
 /* ---- What is done to the program, in this order -------------------------------------------- */
 

@@ -38,7 +38,7 @@ static kiln_status add_storages(lowering *l) {
 static void set_lifetimes(program *p) {
     for (uint32_t s = 0; s < p->step_count; s++) {
         const program_step *step = &p->steps[s];
-        const program_band *band = program_band_of(p, s);
+        const kiln_plan_band *band = program_band_of(p, s);
         uint32_t first = band != NULL ? band->first_step : s;
         uint32_t last = band != NULL ? band->last_step : s;
         for (uint32_t k = 0; k < step->input_count + step->output_count; k++) {

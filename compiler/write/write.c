@@ -117,11 +117,8 @@ static void add_storages(plan_writing *w) {
 }
 
 static void add_bands(plan_writing *w) {
-    for (size_t k = 0; k < w->p->band_count; k++) {
-        const program_band *b = &w->p->bands[k];
-        kiln_plan_band record = {b->first_step, b->last_step, b->rows, 0};
-        builder_append(&w->builder, KILN_SECTION_BANDS, &record, sizeof record);
-    }
+    builder_append(&w->builder, KILN_SECTION_BANDS, w->p->bands,
+                   w->p->band_count * sizeof *w->p->bands);
 }
 
 static void add_pair(plan_writing *w, const char *key, const char *value) {

@@ -155,15 +155,15 @@ bool band_describe(const kiln_plan_view *v, const kiln_plan_band *band, band_ste
     return true;
 }
 
-const kiln_plan_band *band_of_step(const kiln_plan_view *v, size_t step) {
-    size_t low = 0, high = v->band_count;
+const kiln_plan_band *band_of_step(const kiln_plan_band *bands, size_t count, size_t step) {
+    size_t low = 0, high = count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (v->bands[middle].last_step < step) {
+        if (bands[middle].last_step < step) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    return low < v->band_count && v->bands[low].first_step <= step ? &v->bands[low] : NULL;
+    return low < count && bands[low].first_step <= step ? &bands[low] : NULL;
 }

@@ -66,7 +66,7 @@ typedef struct band_steps {
 bool band_add_step(band_steps *inout_band, const step_operands *step);
 /* All steps of a plan's band. False: step out_steps->count of the band cannot be run in stripes. */
 bool band_describe(const kiln_plan_view *view, const kiln_plan_band *band, band_steps *out_steps);
-/* The band that a step of a plan belongs to, or NULL. */
-const kiln_plan_band *band_of_step(const kiln_plan_view *view, size_t step);
+/* The band of several, in order of their steps, that a step belongs to; NULL: none. */
+const kiln_plan_band *band_of_step(const kiln_plan_band *bands, size_t count, size_t step);
 
 #endif

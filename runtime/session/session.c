@@ -177,7 +177,7 @@ static kiln_status bind_batch(kiln_session *s, uint32_t batch, kiln_error *error
     for (size_t step = 0; step < s->plan->view.step_count; step++) {
         kernel_call *call = &s->calls[step];
         const kernel *kernel = call->kernel;
-        if (band_of_step(&s->plan->view, step) != NULL) {
+        if (band_of_step(s->plan->view.bands, s->plan->view.band_count, step) != NULL) {
             continue; /* runs sample by sample */
         }
         call->run.batch = batch;
@@ -194,7 +194,7 @@ static kiln_status run_steps(kiln_session *s, kiln_error *error) {
     const kiln_plan_view *v = &s->plan->view;
     bool watched = s->observer != NULL || s->capture_count > 0;
     for (size_t step = 0, next; step < v->step_count; step = next) {
-        const kiln_plan_band *band = band_of_step(v, step);
+        const kiln_plan_band *band = band_of_step(v->bands, v->band_count, step);
         next = band != NULL ? band->last_step + (size_t)1 : step + 1;
         kiln_status status = band != NULL ? run_band(s, band, error) : run_step(s, step, error);
         if (status != KILN_OK) {

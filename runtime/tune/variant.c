@@ -110,7 +110,7 @@ void variant_adopt(const kiln_plan *plan, const uint8_t *wanted, uint8_t *inout_
         return;
     }
     for (size_t step = 0, next; step < v->step_count; step = next) {
-        const kiln_plan_band *band = band_of_step(v, step);
+        const kiln_plan_band *band = band_of_step(v->bands, v->band_count, step);
         next = band != NULL ? band->last_step + (size_t)1 : step + 1;
         if (adopt_steps(plan, wanted, step, next - 1, inout_choice, before)) {
             continue;

@@ -64,7 +64,7 @@ static void make_plan(void) {
 
 static void remove_plan(void) {
     (void)unlink(path);
-    memcpy(path + sizeof path - 7, "XXXXXX", 6);
+    memset(path + sizeof path - 7, 'X', 6);
 }
 
 static kiln_status open_bytes(const plan_bytes *b, kiln_plan **out_plan) {

@@ -6,6 +6,7 @@
 #include "compiler/ops/build.h"
 #include "compiler/ops/ops.h"
 #include "compiler/ops/quantize.h"
+#include "runtime/plan/layout.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -189,11 +190,11 @@ static kiln_status resolve_elementwise(graph *g, node *n, resolution *out) {
 }
 
 /* The channels of a map moved to its front, or to its end. */
-static tensor *channels_moved(builder *b, tensor *x, size_t rank, bool to_front) {
+static tensor *channels_moved(builder *b, tensor *x, uint32_t rank, bool to_front) {
     int64_t order[KILN_MAX_RANK] = {0};
-    for (size_t k = 1; k < rank; k++) {
-        size_t from = to_front ? (k == 1 ? rank - 1 : k - 1) : (k + 1 == rank ? 1 : k + 1);
-        order[k] = (int64_t)from;
+    for (uint32_t k = 0; k < rank; k++) {
+        order[k] = to_front ? layout_physical_axis(KILN_CHANNELS_LAST, rank, k)
+                            : layout_logical_axis(KILN_CHANNELS_LAST, rank, k);
     }
     return build_transpose(b, x, rank, order, NULL);
 }

@@ -40,7 +40,8 @@
     FORM(SCATTER_ELEMENTS, export_scatter)                                                         \
     FORM(SCATTER_ND, export_scatter)                                                               \
     FORM(GRID_SAMPLE, export_grid_sample)                                                          \
-    FORM(ROI_ALIGN, export_roi_align)
+    FORM(ROI_ALIGN, export_roi_align)                                                              \
+    FORM(GROUP_NORM, export_group_norm)
 
 typedef struct export_rule {
     kiln_status (*form)(exporting *x); /* NULL: there is none */

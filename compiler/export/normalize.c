@@ -1,4 +1,4 @@
-/* SOFTMAX, LP_NORM, LRN and INSTANCE_NORM as ONNX nodes. */
+/* SOFTMAX, LP_NORM, LRN, INSTANCE_NORM and GROUP_NORM as ONNX nodes. */
 #include "compiler/export/exporting.h"
 
 kiln_status export_softmax(exporting *x) {
@@ -52,4 +52,51 @@ kiln_status export_instance_norm(exporting *x) {
     const char *y = model_node(&x->model, "InstanceNormalization", NULL, 3, inputs, &node);
     model_float(&x->model, node, "epsilon", p.epsilon);
     return finish(x, y);
+}
+
+/* A vector of ones, or of zeros. */
+static const char *numbers(exporting *x, int64_t count, float value) {
+    const char *name = NULL;
+    float *to = model_floats_room(&x->model, &name, 1, &count);
+    for (int64_t k = 0; to != NULL && k < count; k++) {
+        to[k] = value;
+    }
+    return name;
+}
+
+/* An operand of one value a channel, to broadcast with [N,C,...]. */
+static const char *by_channel(exporting *x, uint32_t operand, uint32_t rank, int64_t channels) {
+    int64_t dims[KILN_MAX_RANK] = {channels, 1, 1, 1, 1, 1, 1, 1};
+    const char *value = value_of(x, step_operand(x, operand));
+    return value != NULL ? reshaped(x, value, rank - 1, dims, false) : NULL;
+}
+
+/* An InstanceNormalization of groups for channels, then scales and biases: GroupNormalization
+ * itself takes those of channels from opset 21 on only. */
+kiln_status export_group_norm(exporting *x) {
+    PARAMS(kiln_group_norm_params);
+    const kiln_plan_tensor_record *t = step_tensor(x, 0);
+    int64_t dims[KILN_MAX_RANK], lying[KILN_MAX_RANK], channels;
+    const char *value = value_of(x, step_operand(x, 0));
+    Onnx__NodeProto *node;
+    record_dims(t, lying);
+    dims[0] = lying[0];
+    dims[1] = channels = lying[t->rank - 1];
+    for (uint32_t k = 2; k < t->rank; k++) {
+        dims[k] = lying[k - 1];
+    }
+    const char *scale = by_channel(x, 1, t->rank, channels);
+    const char *bias = by_channel(x, 2, t->rank, channels);
+    if (value == NULL || scale == NULL || bias == NULL) {
+        return KILN_ERROR_UNSUPPORTED;
+    }
+    int64_t groups = channels / p.group_channels;
+    int64_t grouped[3] = {dims[0], groups, (int64_t)elements_of(t) / dims[0] / groups};
+    const char *inputs[3] = {reshaped(x, value, 3, grouped, t->batched), numbers(x, groups, 1),
+                             numbers(x, groups, 0)};
+    const char *y = model_node(&x->model, "InstanceNormalization", NULL, 3, inputs, &node);
+    model_float(&x->model, node, "epsilon", p.epsilon);
+    const char *scaled[2] = {reshaped(x, y, t->rank, dims, t->batched), scale};
+    const char *shifted[2] = {model_node(&x->model, "Mul", NULL, 2, scaled, NULL), bias};
+    return finish(x, model_node(&x->model, "Add", NULL, 2, shifted, NULL));
 }

@@ -26,6 +26,8 @@
     /* Activations may be spelled out in several operators, whose Mul scale folding would take. */ \
     PASS(fuse_hard_swish, false)                                                                   \
     PASS(fuse_swish, false)                                                                        \
+    /* Group norms get channels' scales, which are folded below. */                                \
+    PASS(fuse_group_norm, false)                                                                   \
     /* Batch norm is folded first (it takes no scale), then the scales and biases around it. */    \
     PASS(fold_batch_norm, false)                                                                   \
     PASS(fold_scale_bias, false)                                                                   \

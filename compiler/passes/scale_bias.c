@@ -1,11 +1,12 @@
-/* Scaling the weights of convolutions, dense layers and batch norms by output channel. */
+/* Scaling the weights of convolutions, dense layers and batch norms and norms by output channel. */
 #include "compiler/passes/scale_bias.h"
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
 
 #include <math.h>
 
-static const char *const scalable[] = {"Conv", "ConvTranspose", "Gemm", "BatchNormalization"};
+static const char *const scalable[] = {
+    "Conv", "ConvTranspose", "Gemm", "BatchNormalization", "InstanceNormalization", "GroupNorm"};
 
 /* Gemm's alpha, beta and a C that differs from row to row are left to the operator. */
 static bool is_plain_gemm(const node *n) {

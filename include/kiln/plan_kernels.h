@@ -47,7 +47,8 @@ extern "C" {
     KERNEL(32, SCATTER_ELEMENTS, scatter_elements)                                                 \
     KERNEL(33, SCATTER_ND, scatter_nd)                                                             \
     KERNEL(34, GRID_SAMPLE, grid_sample)                                                           \
-    KERNEL(35, ROI_ALIGN, roi_align)
+    KERNEL(35, ROI_ALIGN, roi_align)                                                               \
+    KERNEL(36, GROUP_NORM, group_norm)
 
 typedef enum kiln_kernel {
 #define KILN_KERNEL_NUMBER(number, NAME, name) KILN_KERNEL_##NAME = (number),

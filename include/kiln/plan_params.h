@@ -300,6 +300,13 @@ typedef struct kiln_instance_norm_params {
     uint32_t reserved;
 } kiln_instance_norm_params;
 
+/* GROUP_NORM: x channels-last; inputs x, scale [C], bias [C]: per sample and group of neighbouring
+ * channels over all its positions, (x - mean) / sqrt(variance + epsilon) * scale + bias. */
+typedef struct kiln_group_norm_params {
+    float epsilon;
+    uint32_t group_channels; /* a divisor of C */
+} kiln_group_norm_params;
+
 /* LAYER_NORM: x dense row-major, normalised over its last `axes` dims; inputs x, scale (those dims'
  * elements; may be runtime), optional bias; outputs y, optional mean, optional 1/sqrt(var + eps),
  * one value a row. */

@@ -1,4 +1,4 @@
-/* INSTANCE_NORM, LAYER_NORM, LP_NORM, LRN, plain C with double accumulators. */
+/* LAYER_NORM in micro-kernels; LP_NORM and LRN in plain C with double accumulators. */
 #include "runtime/kernels/axis.h"
 #include "runtime/ukernels/ukernels.h"
 
@@ -15,57 +15,6 @@ static bool all_f32(const kernel_call *call) {
 
 static const float *optional_data(const operand *operands, uint32_t count, uint32_t k) {
     return k < count && operand_present(&operands[k]) ? operands[k].data : NULL;
-}
-
-/* ---- Instance norm ------------------------------------------------------------------------- */
-
-static kiln_status check_instance(const kernel_call *call, kiln_error *error) {
-    const kiln_instance_norm_params *p = call->params;
-    const operand *x = &call->inputs[0], *y = &call->outputs[0];
-    if (!isfinite(p->epsilon)) {
-        return kernel_fail(call, error, "parameters out of range");
-    }
-    bool sound = all_f32(call) && operand_same_dims(x, y) && x->layout == KILN_CHANNELS_LAST &&
-                 y->layout == KILN_CHANNELS_LAST;
-    for (uint32_t k = 1; k < 3; k++) {
-        sound = sound && call->inputs[k].elements == x->inner && !call->inputs[k].batched;
-    }
-    return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
-}
-
-/* Units: channels of samples. */
-static void instance_range(void *context, size_t begin, size_t end) {
-    const kernel_call *call = context;
-    const kiln_instance_norm_params *p = call->params;
-    const operand *x = &call->inputs[0];
-    size_t channels = x->inner, pixels = x->outer / x->dims[0];
-    for (size_t unit = begin; unit < end; unit++) {
-        size_t c = unit % channels, start = unit / channels * pixels * channels + c;
-        const float *from = (const float *)x->data + start;
-        float *to = (float *)call->outputs[0].data + start;
-        double sum = 0.0, squares = 0.0;
-        for (size_t k = 0; k < pixels; k++) {
-            sum += (double)from[k * channels];
-        }
-        double mean = sum / (double)pixels;
-        for (size_t k = 0; k < pixels; k++) {
-            double d = (double)from[k * channels] - mean;
-            squares += d * d;
-        }
-        double factor = (double)((const float *)call->inputs[1].data)[c] /
-                        sqrt(squares / (double)pixels + (double)p->epsilon);
-        double bias = (double)((const float *)call->inputs[2].data)[c];
-        for (size_t k = 0; k < pixels; k++) {
-            to[k * channels] = (float)(((double)from[k * channels] - mean) * factor + bias);
-        }
-    }
-}
-
-static kiln_status run_instance(kernel_call *call, kiln_error *error) {
-    (void)error;
-    const operand *x = &call->inputs[0];
-    kernel_parallel(call, operand_dim(x, 0, call->run.batch) * x->inner, 1, call, instance_range);
-    return KILN_OK;
 }
 
 /* ---- Layer norm ---------------------------------------------------------------------------- */
@@ -238,13 +187,6 @@ static kiln_status run_lrn(kernel_call *call, kiln_error *error) {
     kernel_parallel(call, operand_outer(x, call->run.batch), 1 + 512 / x->inner, call, lrn_range);
     return KILN_OK;
 }
-
-const kernel kernel_instance_norm = {
-    KERNEL("instance_norm", "Kiln", kiln_instance_norm_params, NULL, KERNEL_INPUTS(3, 3),
-           KERNEL_OUTPUTS(1, 1)),
-    .check = check_instance,
-    .run = run_instance,
-};
 
 const kernel kernel_layer_norm = {
     KERNEL("layer_norm", "Kiln", kiln_layer_norm_params, NULL, KERNEL_INPUTS(2, 3),

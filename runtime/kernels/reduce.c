@@ -194,7 +194,7 @@ static void reduce_columns(const reduce_task *task, size_t in_ukernel, const flo
     }
     for (size_t k = 0; k < task->gone_count / rows; k++) {
         ukernels_best()->reduce->across[in_ukernel](x + outer_offset(task, k), rows, stride, count,
-                                                    y);
+                                                    NULL, y);
     }
     for (size_t c = 0; c < count; c++) {
         y[c] = finish(task, (double)y[c]);

@@ -93,14 +93,15 @@ INLINE double along(reduce_op op, const float *x, size_t count, float shift) {
 }
 
 INLINE void across_rows(reduce_op op, const float *x, size_t rows, size_t stride, size_t count,
-                        float *y) {
+                        const float *shift, float *y) {
     for (size_t c = 0; c < count; c += WIDTH) {
         size_t left = count - c;
+        vector less = shift != NULL ? load_some(shift + c, left) : all(0);
         for (size_t first = 0; first < rows; first += BLOCK_ROWS) {
             size_t end = rows - first < BLOCK_ROWS ? rows : first + BLOCK_ROWS;
             vector sum = first_of(op);
             for (size_t r = first; r < end; r++) {
-                sum = join(op, sum, term(op, load_some(x + r * stride + c, left), all(0)));
+                sum = join(op, sum, term(op, load_some(x + r * stride + c, left), less));
             }
             store_some(y + c, join(op, load_some(y + c, left), sum), left);
         }
@@ -112,8 +113,8 @@ INLINE void across_rows(reduce_op op, const float *x, size_t rows, size_t stride
         return along(op, x, count, shift);                                                         \
     }                                                                                              \
     static void name##_across(const float *x, size_t rows, size_t stride, size_t count,            \
-                              float *y) {                                                          \
-        across_rows(op, x, rows, stride, count, y);                                                \
+                              const float *shift, float *y) {                                      \
+        across_rows(op, x, rows, stride, count, shift, y);                                         \
     }
 REDUCTION(sum, REDUCE_SUM)
 REDUCTION(sum_abs, REDUCE_SUM_ABS)
@@ -133,8 +134,21 @@ static void normalize(const float *x, size_t count, float mean, float factor, co
     }
 }
 
+static void scale_shift(const float *x, size_t rows, size_t count, const float *mean,
+                        const float *factor, const float *bias, float *y) {
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t k = 0; k < count; k += WIDTH) {
+            size_t left = count - k, at = r * count + k;
+            vector v = load_some(x + at, left) - load_some(mean + k, left);
+            v = v * load_some(factor + k, left) + load_some(bias + k, left);
+            store_some(y + at, v, left);
+        }
+    }
+}
+
 const reduce_ukernels UKERNEL(reduce) = {
     .along = {sum_along, sum_abs_along, sum_squares_along, max_along, min_along},
     .across = {sum_across, sum_abs_across, sum_squares_across, max_across, min_across},
     .normalize = normalize,
+    .scale_shift = scale_shift,
 };

@@ -177,11 +177,15 @@ typedef enum reduce_op {
 typedef struct reduce_ukernels {
     /* Of x[count] - shift; MAX and MIN leave shift out. */
     double (*along[REDUCE_OPS])(const float *x, size_t count, float shift);
-    /* y[count], and x's rows, `stride` floats apart, joined to it. */
-    void (*across[REDUCE_OPS])(const float *x, size_t rows, size_t stride, size_t count, float *y);
+    /* y[count], and x's rows less shift[count] (NULL: 0), `stride` floats apart, joined to it. */
+    void (*across[REDUCE_OPS])(const float *x, size_t rows, size_t stride, size_t count,
+                               const float *shift, float *y);
     /* y = (x - mean) factor scale[count] + bias[count]; bias may be NULL, y may be x. */
     void (*normalize)(const float *x, size_t count, float mean, float factor, const float *scale,
                       const float *bias, float *y);
+    /* y[rows][count] = (x - mean[count]) factor[count] + bias[count]; y may be x. */
+    void (*scale_shift)(const float *x, size_t rows, size_t count, const float *mean,
+                        const float *factor, const float *bias, float *y);
 } reduce_ukernels;
 
 /* [1]: its logarithm. y may be x. Columns lie side by side, their elements `stride` floats apart.

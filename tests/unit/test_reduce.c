@@ -6,7 +6,9 @@
 
 #include <math.h>
 
-enum { MOST = 70, ROWS = 150, STRIDE = 80 };
+#define MOST ((size_t)70)
+#define ROWS ((size_t)150)
+#define STRIDE ((size_t)80)
 #define NEAR 1e-6
 
 static double exactly(reduce_op op, const float *x, size_t count, size_t stride, double shift) {
@@ -62,7 +64,7 @@ START_TEST(rows_are_joined) {
                 for (size_t k = 0; k < STRIDE; k++) {
                     y[k] = k < count ? x[k] : 9;
                 }
-                r->across[op](x + STRIDE, rows, STRIDE, count, y);
+                r->across[op](x + STRIDE, rows, STRIDE, count, NULL, y);
                 for (size_t k = 0; k < count; k++) {
                     double rest = exactly((reduce_op)op, x + STRIDE + k, rows, STRIDE, 0);
                     double first = (double)x[k];
@@ -88,9 +90,9 @@ START_TEST(nan_is_kept) {
             for (int op = 0; op < REDUCE_OPS; op++) {
                 ck_assert(isnan(u->reduce->along[op](x, MOST, 0)));
                 fill(y, MOST, 3);
-                u->reduce->across[op](x, 1, MOST, MOST, y);
+                u->reduce->across[op](x, 1, MOST, MOST, NULL, y);
                 ck_assert(isnan(y[at]));
-                u->reduce->across[op](y, 1, MOST, MOST, x);
+                u->reduce->across[op](y, 1, MOST, MOST, NULL, x);
                 ck_assert(isnan(x[at]));
             }
             for (int logarithm = 0; logarithm < 2; logarithm++) {

@@ -188,10 +188,12 @@ START_TEST(place_does_not_matter) {
             for (size_t count = 0; count < 40; count++) {
                 memcpy(y, x, sizeof y);
                 function(y + 3, count, ALPHA, BETA, y + 3);
-                ck_assert(memcmp(y, x, 3 * sizeof *y) == 0);
-                ck_assert_msg(memcmp(y + 3, whole + 3, count * sizeof *y) == 0, "%s, %zu of %zu",
-                              ukernels_at(set)->name, f, count);
-                ck_assert(memcmp(y + 3 + count, x + 3 + count, (77 - count) * sizeof *y) == 0);
+                ck_assert_mem_eq(y, x, 3 * sizeof *y);
+                for (size_t k = 3; k < 3 + count; k++) {
+                    ck_assert_msg(y[k] == whole[k] || (isnan(y[k]) && isnan(whole[k])), "%s, %zu",
+                                  ukernels_at(set)->name, f);
+                }
+                ck_assert_mem_eq(y + 3 + count, x + 3 + count, (77 - count) * sizeof *y);
             }
         }
     }

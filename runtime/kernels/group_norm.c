@@ -1,0 +1,135 @@
+/* INSTANCE_NORM and GROUP_NORM, channels-last. Sums over the picture are taken for each channel,
+ * its neighbours side by side in a vector, then joined to those of groups; the picture is read
+ * three times: for the mean, for the variance of what is left without it, for the result. */
+#include "runtime/kernels/kernel.h"
+#include "runtime/ukernels/ukernels.h"
+
+#include <math.h>
+#include <string.h>
+
+#define BLOCK ((size_t)16) /* channels that a task sums up: a cache line of each pixel */
+
+/* One sample. */
+typedef struct norm_task {
+    const float *x;
+    float *y;
+    size_t pixels, channels, group;
+    float *sums, *mean, *factor; /* [channels] each */
+    const float *bias;
+    bool squares; /* what is summed up: squares of what is left without the mean */
+} norm_task;
+
+static size_t group_channels(const kernel_call *call) {
+    return call->kernel == &kernel_group_norm
+               ? ((const kiln_group_norm_params *)call->params)->group_channels
+               : 1;
+}
+
+static float epsilon_of(const kernel_call *call) {
+    return call->kernel == &kernel_group_norm
+               ? ((const kiln_group_norm_params *)call->params)->epsilon
+               : ((const kiln_instance_norm_params *)call->params)->epsilon;
+}
+
+static kiln_status check(const kernel_call *call, kiln_error *error) {
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    if (!isfinite(epsilon_of(call)) || group_channels(call) == 0 ||
+        x->inner % group_channels(call) != 0) {
+        return kernel_fail(call, error, "parameters out of range");
+    }
+    bool sound = x->dtype == KILN_F32 && y->dtype == KILN_F32 && operand_same_dims(x, y) &&
+                 x->layout == KILN_CHANNELS_LAST && y->layout == KILN_CHANNELS_LAST;
+    for (uint32_t k = 1; k < 3; k++) {
+        const operand *o = &call->inputs[k];
+        sound = sound && o->dtype == KILN_F32 && o->elements == x->inner && !o->batched;
+    }
+    return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
+}
+
+static size_t scratch(const kernel_call *call) {
+    return 3 * call->inputs[0].inner * sizeof(float);
+}
+
+static void sum_blocks(void *context, size_t begin, size_t end) {
+    const norm_task *t = context;
+    size_t first = begin * BLOCK, last = end * BLOCK < t->channels ? end * BLOCK : t->channels;
+    memset(t->sums + first, 0, (last - first) * sizeof *t->sums);
+    ukernels_best()->reduce->across[t->squares ? REDUCE_SUM_SQUARES : REDUCE_SUM](
+        t->x + first, t->pixels, t->channels, last - first, t->squares ? t->mean + first : NULL,
+        t->sums + first);
+}
+
+/* Each channel's is its group's. */
+static double mean_of_group(const norm_task *t, size_t first) {
+    double sum = 0;
+    for (size_t c = first; c < first + t->group; c++) {
+        sum += (double)t->sums[c];
+    }
+    return sum / ((double)t->group * (double)t->pixels);
+}
+
+static void set_means(norm_task *t) {
+    for (size_t first = 0; first < t->channels; first += t->group) {
+        float mean = (float)mean_of_group(t, first);
+        for (size_t c = first; c < first + t->group; c++) {
+            t->mean[c] = mean;
+        }
+    }
+}
+
+static void set_factors(norm_task *t, const float *scale, double epsilon) {
+    for (size_t first = 0; first < t->channels; first += t->group) {
+        double inverse = 1 / sqrt(mean_of_group(t, first) + epsilon);
+        for (size_t c = first; c < first + t->group; c++) {
+            t->factor[c] = (float)((double)scale[c] * inverse);
+        }
+    }
+}
+
+static void apply(void *context, size_t begin, size_t end) {
+    const norm_task *t = context;
+    ukernels_best()->reduce->scale_shift(t->x + begin * t->channels, end - begin, t->channels,
+                                         t->mean, t->factor, t->bias, t->y + begin * t->channels);
+}
+
+static kiln_status run(kernel_call *call, kiln_error *error) {
+    (void)error;
+    const operand *x = &call->inputs[0];
+    size_t channels = x->inner, blocks = (channels + BLOCK - 1) / BLOCK;
+    norm_task t = {.pixels = x->outer / x->dims[0],
+                   .channels = channels,
+                   .group = group_channels(call),
+                   .sums = call->run.scratch,
+                   .bias = call->inputs[2].data};
+    t.mean = t.sums + channels;
+    t.factor = t.mean + channels;
+    for (size_t sample = 0; sample < operand_dim(x, 0, call->run.batch); sample++) {
+        size_t at = sample * t.pixels * channels;
+        t.x = (const float *)x->data + at;
+        t.y = (float *)call->outputs[0].data + at;
+        t.squares = false;
+        kernel_parallel(call, blocks, 1 + 1024 / t.pixels, &t, sum_blocks);
+        set_means(&t);
+        t.squares = true;
+        kernel_parallel(call, blocks, 1 + 1024 / t.pixels, &t, sum_blocks);
+        set_factors(&t, call->inputs[1].data, (double)epsilon_of(call));
+        kernel_parallel(call, t.pixels, 1 + 16384 / channels, &t, apply);
+    }
+    return KILN_OK;
+}
+
+const kernel kernel_instance_norm = {
+    KERNEL("instance_norm", "Kiln", kiln_instance_norm_params, NULL, KERNEL_INPUTS(3, 3),
+           KERNEL_OUTPUTS(1, 1)),
+    .check = check,
+    .scratch = scratch,
+    .run = run,
+};
+
+const kernel kernel_group_norm = {
+    KERNEL("group_norm", "Kiln", kiln_group_norm_params, NULL, KERNEL_INPUTS(3, 3),
+           KERNEL_OUTPUTS(1, 1)),
+    .check = check,
+    .scratch = scratch,
+    .run = run,
+};

@@ -71,7 +71,7 @@ typedef struct repair_task {
     size_t depth, group_outputs;
 } repair_task;
 
-/* The taps of an output's window that lie in the picture: where they are, and which of the kernel's
+/* The taps of an output's window that lie in the image: where they are, and which of the kernel's
  * they are. */
 typedef struct tap_walk {
     const repair_task *task;

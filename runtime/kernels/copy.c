@@ -188,7 +188,7 @@ static void make_plan(const kernel_call *call, copy_plan *plan) {
     }
 }
 
-/* Loop 1 runs over the rows of a picture. Where they come from is not told: the input is whole. */
+/* Loop 1 runs over the rows of an image. Where they come from is not told: the input is whole. */
 static uint32_t copy_rows_of_image(const kernel_call *call, uint32_t input, row_rule *out_rule) {
     const kiln_copy_params *p = call->params;
     const operand *y = &call->outputs[0];
@@ -205,7 +205,7 @@ static uint32_t copy_rows_of_image(const kernel_call *call, uint32_t input, row_
 
 /* ---- Run ----------------------------------------------------------------------------------- */
 
-/* The channels of a picture, as most inputs have them, need no loop. */
+/* The channels of an image, as most inputs have them, need no loop. */
 #define DEFINE_TILES(type)                                                                         \
     static void triples_##type(const type *x, type *y, size_t rows, copy_loop outer,               \
                                copy_loop inner) {                                                  \

@@ -1,7 +1,7 @@
 /* FULLY_CONNECTED on loops of ours. A dense layer of few rows costs what its weights cost to read,
  * so they are read where they lie in the plan, once, in order, as f32 or f16: nothing is packed and
  * nothing is held but the plan's pages. With more rows arithmetic counts: then a panel of weights
- * at a time is turned for the matrix product, which is paid back by all rows that meet it. */
+ * at a time is transposed for the matrix product, which is paid back by all rows that meet it. */
 #include "runtime/kernels/kernel.h"
 #include "runtime/ukernels/ukernels.h"
 
@@ -70,27 +70,26 @@ static void run_outputs(void *context, size_t begin, size_t count) {
 
 /* ---- Many rows ----------------------------------------------------------------------------- */
 
-/* sums[m][columns] += x weights, over one depth of the panel, by as many rows at a time as the
+/* sums[m][nr] += x weights, over one depth of the panel, by as many rows at a time as the
  * processor takes. The last depth ends with bias and clamp. */
 static void add_product(const layer *l, const dense_piece *p, size_t from, size_t depth,
                         const float *weights, const float *bias, float *sums) {
     static const float zeros[GEMM_MAX_NR];
-    size_t columns = l->ukernels->nr;
+    size_t nr = l->ukernels->nr;
     bool last = from + depth == p->k;
     gemm_epilogue finish = {.bias = last ? bias : zeros,
                             .add = from > 0 ? sums : NULL,
-                            .add_stride = columns,
+                            .add_stride = nr,
                             .min = last ? p->min : -INFINITY,
                             .max = last ? p->max : INFINITY};
-    l->ukernels->gemm(p->m, columns, depth, p->x + from, p->x_stride, weights, sums, columns,
-                      &finish);
+    l->ukernels->gemm(p->m, nr, depth, p->x + from, p->x_stride, weights, sums, nr, &finish);
 }
 
 static void run_panel(void *context, size_t strip, size_t index) {
     const layer *l = context;
-    size_t columns = l->ukernels->nr, row = strip * PANEL_ROWS, output = index * columns;
+    size_t nr = l->ukernels->nr, row = strip * PANEL_ROWS, output = index * nr;
     size_t rows = l->whole.m - row < PANEL_ROWS ? l->whole.m - row : PANEL_ROWS;
-    size_t outputs = l->whole.n - output < columns ? l->whole.n - output : columns;
+    size_t outputs = l->whole.n - output < nr ? l->whole.n - output : nr;
     dense_piece p = piece_of(l, row, rows, output, outputs);
     float weights[PANEL_DEPTH * GEMM_MAX_NR], sums[PANEL_ROWS * GEMM_MAX_NR];
     float bias[GEMM_MAX_NR] = {0};
@@ -99,12 +98,12 @@ static void run_panel(void *context, size_t strip, size_t index) {
     }
     for (size_t from = 0; from < p.k; from += PANEL_DEPTH) {
         size_t depth = p.k - from < PANEL_DEPTH ? p.k - from : PANEL_DEPTH;
-        l->ukernels->dense->panel[l->stored](
+        l->ukernels->dense->pack[l->stored](
             outputs, depth, (const char *)p.weights + from * weight_size(l), p.k, weights);
         add_product(l, &p, from, depth, weights, bias, sums);
     }
     for (size_t r = 0; r < rows; r++) {
-        memcpy(p.y + r * p.y_stride, sums + r * columns, outputs * sizeof(float));
+        memcpy(p.y + r * p.y_stride, sums + r * nr, outputs * sizeof(float));
     }
 }
 
@@ -135,10 +134,10 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
                                            outputs == 0 ? VECTOR_MAX : outputs,
                                            PTHREADPOOL_FLAG_DISABLE_DENORMALS);
     } else {
-        size_t columns = l.ukernels->nr;
-        pthreadpool_parallelize_2d(
-            call->host->threadpool, run_panel, &l, (l.whole.m + PANEL_ROWS - 1) / PANEL_ROWS,
-            (l.whole.n + columns - 1) / columns, PTHREADPOOL_FLAG_DISABLE_DENORMALS);
+        size_t nr = l.ukernels->nr;
+        pthreadpool_parallelize_2d(call->host->threadpool, run_panel, &l,
+                                   (l.whole.m + PANEL_ROWS - 1) / PANEL_ROWS,
+                                   (l.whole.n + nr - 1) / nr, PTHREADPOOL_FLAG_DISABLE_DENORMALS);
     }
     return KILN_OK;
 }

@@ -94,11 +94,11 @@ typedef struct packing {
 static void pack_panel(void *context, size_t panel) {
     const packing *job = context;
     const gemm *g = job->g;
-    size_t columns = g->ukernels->nr, first = panel * columns;
-    size_t count = g->outputs - first < columns ? g->outputs - first : columns;
-    float *to = job->to + panel * g->k * columns;
-    g->ukernels->dense->panel[job->stored](count, g->k, job->from + first * g->k * job->size, g->k,
-                                           to);
+    size_t nr = g->ukernels->nr, first = panel * nr;
+    size_t count = g->outputs - first < nr ? g->outputs - first : nr;
+    float *to = job->to + panel * g->k * nr;
+    g->ukernels->dense->pack[job->stored](count, g->k, job->from + first * g->k * job->size, g->k,
+                                          to);
 }
 
 static void pack(const kernel_call *call, float *to) {
@@ -329,16 +329,16 @@ static void multiply(const strip *s, size_t panel, size_t begin, size_t end) {
     const gemm *g = s->g;
     const kiln_conv_params *p = s->call->params;
     const operand *y = &s->call->outputs[0], *add = conv_addend(s->call);
-    size_t columns = g->ukernels->nr, first = panel * columns;
+    size_t nr = g->ukernels->nr, first = panel * nr;
     gemm_epilogue last = {.bias = g->bias + first, .min = p->min, .max = p->max, .far = g->far};
     if (add != NULL) {
         last.add = s->add + begin * add->row_stride + first;
         last.add_stride = add->row_stride;
     }
-    g->ukernels->gemm(end - begin, least(columns, g->outputs - first), g->k,
+    g->ukernels->gemm(end - begin, least(nr, g->outputs - first), g->k,
                       s->from + begin * s->from_stride, s->from_stride,
-                      s->call->packed + panel * g->k * columns,
-                      s->to + begin * y->row_stride + first, y->row_stride, &last);
+                      s->call->packed + panel * g->k * nr, s->to + begin * y->row_stride + first,
+                      y->row_stride, &last);
 }
 
 /* ---- Running ------------------------------------------------------------------------------- */

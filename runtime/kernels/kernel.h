@@ -46,7 +46,7 @@ typedef struct operand {
     bool constant;
     uint8_t place;  /* kiln_plan_place */
     uint8_t layout; /* kiln_plan_layout */
-    /* Images: the row of the picture that data points to. 0 but in a band, which holds some rows.
+    /* Images: the row that data points to. 0 but in a band, which holds some rows.
      */
     size_t first_row;
     const kiln_plan_tensor_record *record;

@@ -35,7 +35,7 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
     return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
 }
 
-/* Of regions up to four times as long as the picture every pixel is sampled; longer ones take no
+/* Of regions up to four times as long as the image every pixel is sampled; longer ones take no
  * more samples than that. */
 static region_axis region_of(const kiln_roi_align_params *p, float from, float to, size_t bins,
                              size_t size) {
@@ -117,7 +117,7 @@ static void align_pixels(void *context, size_t begin, size_t end) {
     const kernel_call *call = context;
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
     size_t pixels = y->dims[1] * y->dims[2], channels = y->dims[3];
-    size_t picture = x->dims[1] * x->dims[2] * channels;
+    size_t image = x->dims[1] * x->dims[2] * channels;
     for (size_t k = begin; k < end; k++) {
         size_t region = k / pixels;
         const float *corners = (const float *)call->inputs[1].data + region * 4;
@@ -130,7 +130,7 @@ static void align_pixels(void *context, size_t begin, size_t end) {
         const kiln_roi_align_params *p = call->params;
         region_axis rows = region_of(p, corners[1], corners[3], y->dims[1], x->dims[1]);
         region_axis columns = region_of(p, corners[0], corners[2], y->dims[2], x->dims[2]);
-        align_pixel(call, (const float *)x->data + (size_t)sample * picture, &rows, &columns,
+        align_pixel(call, (const float *)x->data + (size_t)sample * image, &rows, &columns,
                     k % pixels, to);
     }
 }

@@ -3,7 +3,7 @@
 #include "runtime/kernels/sliding.h"
 
 #define CACHE_BYTES ((size_t)192 << 10) /* of the rows under a window: part of an L2 cache */
-#define FAR_BYTES ((size_t)512 << 10)   /* a picture that has left the L2 cache before it is read */
+#define FAR_BYTES ((size_t)512 << 10)   /* an image that has left the L2 cache before it is read */
 
 #define FEW_ROWS ((size_t)8) /* a thread */
 
@@ -17,7 +17,7 @@ typedef struct task {
     bool far;
 } task;
 
-/* The first kernel row at or below `row` of the picture, when kernel row 0 lies at `top`. */
+/* The first kernel row at or below `row` of the image, when kernel row 0 lies at `top`. */
 static size_t kernel_row_at(int64_t top, int64_t row, size_t dilation, size_t kernel_height) {
     if (row <= top) {
         return 0;

@@ -1,4 +1,4 @@
-/* Depthwise convolution and pooling: a window that slides over the rows of a picture, each channel
+/* Depthwise convolution and pooling: a window that slides over the rows of an image, each channel
  * apart. Nothing is gathered and nothing allocated. */
 #ifndef KILN_KERNELS_SLIDING_H
 #define KILN_KERNELS_SLIDING_H

@@ -28,7 +28,7 @@ typedef struct winograd {
     size_t input_row, output_row; /* floats of a tile at a position, in whole vectors and panels */
     size_t panels;
     size_t tiles_wide;
-    float *bias; /* [output_row]; then zeros, for pixels outside the picture */
+    float *bias; /* [output_row]; then zeros, for pixels outside the image */
     size_t bias_bytes;
     size_t strip;   /* tiles of one, at most */
     size_t block;   /* panels of one, at most */
@@ -53,7 +53,7 @@ typedef struct strip {
 typedef struct block {
     const strip *s;
     size_t first, count; /* panels */
-    float *products;     /* [positions][tiles][count * columns], positions `step` apart */
+    float *products;     /* [positions][tiles][count * nr], positions `step` apart */
     size_t step;
     float *outside; /* what tiles give beyond the output's edge */
 } block;
@@ -111,27 +111,27 @@ static void transform_weights(const packing *job, size_t output, size_t c, size_
 }
 
 /* The weights of one panel of outputs, VECTOR_MAX inputs at a time: transformed by output, then
- * turned so that a panel's outputs lie side by side. */
+ * transposed so that a panel's outputs lie side by side. */
 static void pack_panel(void *context, size_t panel) {
     const packing *job = context;
     const winograd *w = job->w;
-    size_t columns = w->ukernels->nr, first = panel * columns;
-    transformed_weights turned[PACKED_OUTPUTS];
+    size_t nr = w->ukernels->nr, first = panel * nr;
+    transformed_weights transformed[PACKED_OUTPUTS];
     for (size_t c = 0; c < w->inputs; c += VECTOR_MAX) {
         size_t channels = w->inputs - c < VECTOR_MAX ? w->inputs - c : VECTOR_MAX;
-        for (size_t o = 0; o < columns; o += PACKED_OUTPUTS) {
+        for (size_t o = 0; o < nr; o += PACKED_OUTPUTS) {
             for (size_t i = 0; i < PACKED_OUTPUTS; i++) {
                 if (first + o + i < w->outputs) {
-                    transform_weights(job, first + o + i, c, channels, turned[i]);
+                    transform_weights(job, first + o + i, c, channels, transformed[i]);
                 } else {
-                    memset(turned[i], 0, sizeof turned[i]);
+                    memset(transformed[i], 0, sizeof transformed[i]);
                 }
             }
             for (size_t p = 0; p < w->positions; p++) {
-                float *to = job->to + ((p * w->panels + panel) * w->inputs + c) * columns + o;
-                for (size_t k = 0; k < channels; k++, to += columns) {
+                float *to = job->to + ((p * w->panels + panel) * w->inputs + c) * nr + o;
+                for (size_t k = 0; k < channels; k++, to += nr) {
                     for (size_t i = 0; i < PACKED_OUTPUTS; i++) {
-                        to[i] = turned[i][p][k];
+                        to[i] = transformed[i][p][k];
                     }
                 }
             }
@@ -163,14 +163,14 @@ static kiln_status prepare_constants(kernel_call *call, winograd *w, kiln_error 
     return KILN_OK;
 }
 
-/* Rows of tiles that a run computes in each picture. Its first row is a multiple of m. */
+/* Rows of tiles that a run computes in each image. Its first row is a multiple of m. */
 static size_t tiles_high(const kernel_call *call, const winograd *w) {
     return (call->run.end_row - call->run.begin_row + w->output_tile - 1) / w->output_tile;
 }
 
 static size_t count_tiles(const kernel_call *call, const winograd *w) {
-    size_t pictures = operand_dim(&call->outputs[0], 0, call->run.batch);
-    return pictures * tiles_high(call, w) * w->tiles_wide;
+    size_t images = operand_dim(&call->outputs[0], 0, call->run.batch);
+    return images * tiles_high(call, w) * w->tiles_wide;
 }
 
 /* How the largest run is worked. */
@@ -264,9 +264,9 @@ typedef struct tile_place {
 
 static tile_place place_tile(const strip *s, size_t index) {
     const winograd *w = s->w;
-    size_t in_picture = tiles_high(s->call, s->w) * w->tiles_wide, tile = s->first + index;
-    return (tile_place){tile / in_picture,
-                        s->call->run.begin_row + tile % in_picture / w->tiles_wide * w->output_tile,
+    size_t in_image = tiles_high(s->call, s->w) * w->tiles_wide, tile = s->first + index;
+    return (tile_place){tile / in_image,
+                        s->call->run.begin_row + tile % in_image / w->tiles_wide * w->output_tile,
                         tile % w->tiles_wide * w->output_tile};
 }
 
@@ -280,7 +280,7 @@ static void transform_input(void *context, size_t index) {
     tile_place at = place_tile(s, index);
     image_dims dims;
     (void)operand_image(x, &dims);
-    /* Above and left of the picture these wrap around to large numbers. */
+    /* Above and left of the image these wrap around to large numbers. */
     size_t top = at.y - p->padding_top, left = at.x - p->padding_left;
     for (size_t row = top, k = 0; row != top + w->tile; row++) {
         const float *from = row < dims.h ? operand_image_row(x, at.image, row) : NULL;
@@ -296,12 +296,12 @@ static void transform_input(void *context, size_t index) {
 static void multiply_panel(const block *b, size_t position, size_t panel) {
     const strip *s = b->s;
     const winograd *w = s->w;
-    size_t columns = w->ukernels->nr, row = b->count * columns;
+    size_t nr = w->ukernels->nr, row = b->count * nr;
     const float *weights =
-        s->call->packed + (position * w->panels + b->first + panel) * w->inputs * columns;
+        s->call->packed + (position * w->panels + b->first + panel) * w->inputs * nr;
     const float *from = s->transformed + position * s->input_step;
-    float *to = b->products + position * b->step + panel * columns;
-    w->ukernels->gemm(s->count, columns, w->inputs, from, w->input_row, weights, to, row, NULL);
+    float *to = b->products + position * b->step + panel * nr;
+    w->ukernels->gemm(s->count, nr, w->inputs, from, w->input_row, weights, to, row, NULL);
 }
 
 static void transform_output(const block *b, size_t index) {
@@ -309,9 +309,8 @@ static void transform_output(const block *b, size_t index) {
     const winograd *w = s->w;
     const kiln_conv_params *p = s->call->params;
     const operand *y = &s->call->outputs[0], *add = conv_addend(s->call);
-    size_t columns = w->ukernels->nr, channel = b->first * columns;
-    size_t channels =
-        w->outputs - channel < b->count * columns ? w->outputs - channel : b->count * columns;
+    size_t nr = w->ukernels->nr, channel = b->first * nr;
+    size_t channels = w->outputs - channel < b->count * nr ? w->outputs - channel : b->count * nr;
     float *pixels[WINOGRAD_MAX_TILE * WINOGRAD_MAX_TILE];
     const float *added[WINOGRAD_MAX_TILE * WINOGRAD_MAX_TILE];
     tile_place at = place_tile(s, index);
@@ -329,7 +328,7 @@ static void transform_output(const block *b, size_t index) {
                 inside && from != NULL ? from + column * add->row_stride : w->bias + w->output_row;
         }
     }
-    w->ukernels->winograd->output[w->size](b->products + index * b->count * columns, b->step,
+    w->ukernels->winograd->output[w->size](b->products + index * b->count * nr, b->step,
                                            w->bias + channel, channels, p->min, p->max,
                                            add != NULL ? added : NULL, pixels);
 }
@@ -401,7 +400,8 @@ kiln_status winograd_run(kernel_call *call, kiln_error *error) {
     pthreadpool_t pool = call->host->threadpool;
     (void)error;
     w->strips = (count_tiles(call, w) + w->strip - 1) / w->strip;
-    /* A band's turn may be much smaller than its largest, and not have a strip for each thread. */
+    /* A band's stripe may be much smaller than its largest, and not have a strip for each thread.
+     */
     bool by_blocks = w->by_blocks || w->strips < w->workers;
     size_t share = (w->panels + w->workers - 1) / w->workers;
     w->run_block = by_blocks && share < w->block ? share : w->block;

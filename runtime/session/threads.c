@@ -17,8 +17,8 @@
 #include <sys/syscall.h>
 #endif
 
-#define PATIENCE_TURNS 100 /* of 50 ms, counted one by one: a process may be stopped meanwhile */
-#define TURN_NANOSECONDS 50000000
+#define PATIENCE_WAITS 100 /* of 50 ms, counted one by one: a process may be stopped meanwhile */
+#define WAIT_NANOSECONDS 50000000
 
 static kiln_status cannot_start(uint32_t threads, uint32_t started, int reason, kiln_error *error) {
     return kiln_fail(error, KILN_ERROR_MEMORY, "cannot start %u threads (%u could be: %s)", threads,
@@ -46,7 +46,7 @@ static void *wait_at_gate(void *context) {
 /* A thread that has been joined counts against limits for some microseconds more. */
 static void wait_until_gone(long id) {
 #ifdef __linux__
-    for (int turn = 0; id > 0 && turn < 100000; turn++) {
+    for (int waits = 0; id > 0 && waits < 100000; waits++) {
         if (syscall(SYS_tgkill, (long)getpid(), id, 0) != 0) {
             return;
         }
@@ -118,10 +118,10 @@ static void *start_pool(void *context) {
 
 static bool wait_for_pool(start *s) {
     pthread_mutex_lock(&s->lock);
-    for (int turn = 0; turn < PATIENCE_TURNS && !s->done; turn++) {
+    for (int waits = 0; waits < PATIENCE_WAITS && !s->done; waits++) {
         struct timespec until;
         (void)clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += TURN_NANOSECONDS;
+        until.tv_nsec += WAIT_NANOSECONDS;
         until.tv_sec += until.tv_nsec / 1000000000;
         until.tv_nsec %= 1000000000;
         (void)pthread_cond_timedwait(&s->changed, &s->lock, &until);

@@ -175,8 +175,8 @@ static void dot_f16(const dense_piece *piece) {
 #endif
 #endif
 
-/* Four rows of four, turned. */
-INLINE void turn(bool half, const void *weights, size_t stride, float *to, size_t to_stride) {
+/* Four rows of four, transposed. */
+INLINE void transpose(bool half, const void *weights, size_t stride, float *to, size_t to_stride) {
 #ifdef HAS_SHUFFLE
     quad a = load_quad(half, weights, 0), b = load_quad(half, weights, stride);
     quad c = load_quad(half, weights, 2 * stride), d = load_quad(half, weights, 3 * stride);
@@ -198,31 +198,31 @@ INLINE void turn(bool half, const void *weights, size_t stride, float *to, size_
 #endif
 }
 
-INLINE void panel(bool half, size_t n, size_t k, const void *weights, size_t stride, float *to) {
-    const size_t columns = WIDTH * GEMM_NR_VECTORS;
-    size_t turned_rows = n / 4 * 4, turned = k / 4 * 4;
-    for (size_t row = 0; row < turned_rows; row += 4) {
-        for (size_t i = 0; i < turned; i += 4) {
+INLINE void pack(bool half, size_t n, size_t k, const void *weights, size_t stride, float *to) {
+    const size_t nr = WIDTH * GEMM_NR_VECTORS;
+    size_t whole_rows = n / 4 * 4, whole = k / 4 * 4;
+    for (size_t row = 0; row < whole_rows; row += 4) {
+        for (size_t i = 0; i < whole; i += 4) {
             for (size_t r = row; i % 16 == 0 && r < row + 4; r++) { /* what comes next */
                 __builtin_prefetch(skip_weights(half, weights, r * stride + k + i), 0, 2);
             }
-            turn(half, skip_weights(half, weights, row * stride + i), stride,
-                 to + i * columns + row, columns);
+            transpose(half, skip_weights(half, weights, row * stride + i), stride,
+                      to + i * nr + row, nr);
         }
     }
     for (size_t i = 0; i < k; i++) {
-        for (size_t row = i < turned ? turned_rows : 0; row < columns; row++) {
-            to[i * columns + row] = row < n ? load_weight(half, weights, row * stride + i) : 0;
+        for (size_t row = i < whole ? whole_rows : 0; row < nr; row++) {
+            to[i * nr + row] = row < n ? load_weight(half, weights, row * stride + i) : 0;
         }
     }
 }
 
-static void panel_f32(size_t n, size_t k, const void *weights, size_t stride, float *to) {
-    panel(false, n, k, weights, stride, to);
+static void pack_f32(size_t n, size_t k, const void *weights, size_t stride, float *to) {
+    pack(false, n, k, weights, stride, to);
 }
 
-static void panel_f16(size_t n, size_t k, const void *weights, size_t stride, float *to) {
-    panel(true, n, k, weights, stride, to);
+static void pack_f16(size_t n, size_t k, const void *weights, size_t stride, float *to) {
+    pack(true, n, k, weights, stride, to);
 }
 
-const dense_ukernels UKERNEL(dense) = {.dot = {dot_f32, dot_f16}, .panel = {panel_f32, panel_f16}};
+const dense_ukernels UKERNEL(dense) = {.dot = {dot_f32, dot_f16}, .pack = {pack_f32, pack_f16}};

@@ -3,10 +3,6 @@
 
 #define WIDTH ((size_t)VECTOR_WIDTH)
 
-INLINE mask is_number(vector v) {
-    return v == v; /* NOLINT(misc-redundant-expression): not of NaN */
-}
-
 INLINE vector apply_binary(elementwise_binary op, vector a, vector b) {
     switch (op) {
     case ELEMENTWISE_ADD:

@@ -16,9 +16,9 @@ INLINE vector first_of(reduce_op op) {
 INLINE vector join(reduce_op op, vector sum, vector v) {
     switch (op) {
     case REDUCE_MAX:
-        return choose(v <= sum, sum, choose(sum != sum, sum, v));
+        return choose(v <= sum, sum, choose(is_number(sum), v, sum));
     case REDUCE_MIN:
-        return choose(v >= sum, sum, choose(sum != sum, sum, v));
+        return choose(v >= sum, sum, choose(is_number(sum), v, sum));
     default:
         return sum + v;
     }

@@ -61,7 +61,7 @@ INLINE void softmax_some(bool logarithm, const float *x, size_t size, size_t str
     vector largest = all(-INFINITY), sum = all(0);
     for (size_t k = 0; k < size; k++) {
         vector v = load_some(x + k * stride, columns);
-        largest = choose(v <= largest, largest, choose(largest != largest, largest, v));
+        largest = choose(v <= largest, largest, choose(is_number(largest), v, largest));
     }
     for (size_t k = 0; k < size; k++) {
         vector e = v_exp(load_some(x + k * stride, columns) - largest);

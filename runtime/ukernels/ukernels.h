@@ -98,7 +98,7 @@ typedef struct dense_ukernels {
     void (*dot[DENSE_WEIGHTS])(const dense_piece *piece);
     /* to[k][nr] = weights^T as f32, for `gemm`: n rows of k weights, `stride` weights apart, are
      * its first n columns; the others, up to nr, are 0. */
-    void (*panel[DENSE_WEIGHTS])(size_t n, size_t k, const void *weights, size_t stride, float *to);
+    void (*pack[DENSE_WEIGHTS])(size_t n, size_t k, const void *weights, size_t stride, float *to);
 } dense_ukernels;
 
 /* Functions of one element, with the parameters of the plan format's operation of that name. A NaN

@@ -38,6 +38,10 @@ INLINE vector load_some(const float *from, size_t count) {
     return v;
 }
 
+INLINE mask is_number(vector v) {
+    return v == v; /* NOLINT(misc-redundant-expression): not of NaN */
+}
+
 /* NaN stays. */
 INLINE vector clamp(vector v, vector min, vector max) {
     return smaller(max, larger(min, v));

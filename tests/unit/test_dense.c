@@ -185,13 +185,13 @@ START_TEST(every_half_is_widened_exactly) {
             for (uint32_t i = 0; i < 8; i++) {
                 halves[i] = (uint16_t)(first + i);
             }
-            best->dense->panel[DENSE_F16](1, 8, halves, 8, turned);
+            best->dense->pack[DENSE_F16](1, 8, halves, 8, turned);
             uint16_t four[4 * 8];
             for (size_t r = 0; r < 4; r++) {
                 memcpy(four + r * 8, halves, sizeof halves);
             }
             static float turned_four[8 * GEMM_MAX_NR];
-            best->dense->panel[DENSE_F16](4, 8, four, 8, turned_four);
+            best->dense->pack[DENSE_F16](4, 8, four, 8, turned_four);
             for (size_t i = 0; i < 8; i++) {
                 float expected = kiln_f32_from_f16(halves[i]), y, one[VECTOR_MAX] = {0};
                 float found = turned[i * best->nr], in_four = turned_four[i * best->nr + 2];
@@ -220,7 +220,7 @@ START_TEST(panels_are_the_weights_turned) {
         for (size_t n = 1; n <= best->nr; n++) {
             for (size_t k = 1; k <= 37; k += n % 2 == 0 ? 5 : 4) {
                 layer l = make_layer(1, n, k, 0, n % 3 == 0, false);
-                best->dense->panel[l.half ? DENSE_F16 : DENSE_F32](n, k, l.weights.data, k, to);
+                best->dense->pack[l.half ? DENSE_F16 : DENSE_F32](n, k, l.weights.data, k, to);
                 for (size_t i = 0; i < k * best->nr; i++) {
                     size_t o = i % best->nr;
                     double expected = o < n ? weight_at(&l, o * k + i / best->nr) : 0;

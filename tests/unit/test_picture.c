@@ -1,7 +1,7 @@
 /* Pictures of every kind that people have, made here with the codecs' own writers: decoding,
  * turning by EXIF, damage, limits; and variants for training. */
-#include "compiler/cli/picture.h"
 #include "compiler/cli/data/augment.h"
+#include "compiler/cli/picture.h"
 #include "tests/unit/suite.h"
 
 #include <check.h>

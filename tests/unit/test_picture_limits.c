@@ -1,6 +1,6 @@
 /* Pictures that are traps (small files that want much memory), and want of memory itself. */
-#include "compiler/cli/picture.h"
 #include "compiler/cli/data/thumbnail.h"
+#include "compiler/cli/picture.h"
 #include "tests/unit/suite.h"
 
 #include <check.h>

@@ -55,7 +55,7 @@ END_TEST
 
 START_TEST(rows_are_joined) {
     static float x[ROWS * STRIDE], y[STRIDE];
-    fill(x, ROWS * STRIDE, 7);
+    fill(x, (size_t)ROWS * STRIDE, 7);
     for (size_t set = 0; ukernels_at(set) != NULL; set++) {
         const reduce_ukernels *r = ukernels_at(set)->reduce;
         for (int op = 0; op < REDUCE_OPS; op++) {
@@ -142,7 +142,7 @@ static double softmax_of(const float *x, size_t size, size_t stride, size_t at, 
 
 START_TEST(softmax_is_that_of_doubles) {
     static float x[ROWS * STRIDE], y[ROWS * STRIDE];
-    fill(x, ROWS * STRIDE, 11);
+    fill(x, (size_t)ROWS * STRIDE, 11);
     x[3] = -INFINITY;
     x[5 * STRIDE] = 90;
     for (size_t set = 0; ukernels_at(set) != NULL; set++) {

@@ -20,6 +20,8 @@
     PASS(fuse_quantize, false)                                                                     \
     /* This comes before transposes are merged: the shuffle's transpose is part of its pattern. */ \
     PASS(fuse_channel_shuffle, false)                                                              \
+    /* Dense layers of maps bring transposes, which cancel. */                                     \
+    PASS(convolve_dense, false)                                                                    \
     PASS(merge_transposes, false)                                                                  \
     /* Dense layers become Gemm, so that the folds below see one form. */                          \
     PASS(fuse_matmul_bias, false)                                                                  \

@@ -204,6 +204,22 @@ static tensor *matmul_bias(graph *g, tensor *x) {
     return APPLY(g, "Add", constant(g, 1, (int64_t[]){5}), y);
 }
 
+/* 49 rows of 6: without the transposes that both bring, a convolution with a bias. */
+static tensor *dense_of_map(graph *g, tensor *x) {
+    tensor *y = APPLY(g, "Transpose", x);
+    ck_assert_int_eq(node_set_ints(g, last_node(g), "perm", (int64_t[]){0, 2, 3, 1}, 4), KILN_OK);
+    y = APPLY(g, "MatMul", y, constant(g, 2, (int64_t[]){6, 5}));
+    return APPLY(g, "Add", constant(g, 1, (int64_t[]){5}), y);
+}
+
+/* PyTorch's GroupNorm of three groups. */
+static tensor *group_norm(graph *g, tensor *x) {
+    tensor *y = APPLY(g, "Reshape", x, integers(g, 3, (int64_t[]){0, 3, -1}));
+    y = APPLY(g, "InstanceNormalization", y, constant(g, 1, (int64_t[]){3}),
+              constant(g, 1, (int64_t[]){3}));
+    return APPLY(g, "Reshape", y, integers(g, 4, (int64_t[]){2, 6, 7, 7}));
+}
+
 static tensor *swish(graph *g, tensor *x) {
     return APPLY(g, "Mul", APPLY(g, "Sigmoid", x), x);
 }
@@ -254,6 +270,8 @@ PASS_TEST(fuses_pad_into_average, pad_average, pass_fuse_pad, 1, 1)
 PASS_TEST(fuses_shuffle, shuffle, pass_fuse_channel_shuffle, 1, 1)
 PASS_TEST(merges_transposes, transposes, pass_merge_transposes, 1, 2)
 PASS_TEST(fuses_matmul_bias, matmul_bias, pass_fuse_matmul_bias, 2, 2)
+PASS_TEST(convolves_dense, dense_of_map, pass_convolve_dense, 1, 4)
+PASS_TEST(fuses_group_norm, group_norm, pass_fuse_group_norm, 1, 1)
 PASS_TEST(fuses_swish, swish, pass_fuse_swish, 1, 1)
 PASS_TEST(fuses_hard_swish, hard_swish, pass_fuse_hard_swish, 1, 1)
 PASS_TEST(fuses_hard_swish_of_sigmoid, hard_swish_of_sigmoid, pass_fuse_hard_swish, 2, 1)
@@ -278,6 +296,8 @@ int main(void) {
         TEST("movement", fuses_shuffle),
         TEST("movement", merges_transposes),
         TEST("products", fuses_matmul_bias),
+        TEST("products", convolves_dense),
+        TEST("norms", fuses_group_norm),
         TEST("cleaning", removes_no_ops),
         TEST("cleaning", folds_shapes),
     };

@@ -1,5 +1,5 @@
-/* A Pad with zeros before a convolution or an average pool, or with -infinity before a maximum
- * pool, becomes that operator's own padding. */
+/* A Pad with zeros before a convolution or an average pool, or with what is no larger than any
+ * element before a maximum pool, becomes that operator's own padding. */
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
 
@@ -75,8 +75,34 @@ static bool all_zero(const int64_t *values, size_t count) {
     return true;
 }
 
+/* Is no element of t below 0? */
+static bool is_not_negative(const tensor *t) {
+    const node *n = t->producer;
+    float least;
+    if (node_is(n, "Clip")) {
+        return (n->input_count > 1 && n->inputs[1] != NULL && scalar_value(n->inputs[1], &least) &&
+                least >= 0) ||
+               node_float(n, "min", -1.0f) >= 0;
+    }
+    return node_is(n, "Relu") || node_is(n, "Sigmoid") || node_is(n, "HardSigmoid");
+}
+
+/* Has each window an element that is no padding? */
+static bool covers_elements(const node *n, const int64_t *own, const padding *pad, size_t spatial) {
+    int64_t kernel[KILN_MAX_RANK], dilations[KILN_MAX_RANK];
+    bool covers = node_ints(n, "kernel_shape", kernel, KILN_MAX_RANK) == (int)spatial;
+    int dilated = node_ints(n, "dilations", dilations, KILN_MAX_RANK);
+    for (size_t s = 0; s < spatial && covers; s++) {
+        covers = own[s] + pad->begin[s + 2] < kernel[s] &&
+                 own[spatial + s] + pad->end[s + 2] < kernel[s] &&
+                 (dilated < 0 || (s < (size_t)dilated && dilations[s] == 1));
+    }
+    return covers;
+}
+
 /* May `n` take this padding as its own? `own` are the pads that it has already. */
-static bool accepts(const node *n, const padding *pad, const int64_t *own, size_t count) {
+static bool accepts(const node *n, const tensor *x, const padding *pad, const int64_t *own,
+                    size_t count) {
     if (node_is(n, "Conv")) {
         return pad->value == 0.0f;
     }
@@ -84,7 +110,9 @@ static bool accepts(const node *n, const padding *pad, const int64_t *own, size_
         return pad->value == 0.0f && node_int(n, "ceil_mode", 0) == 0 &&
                (all_zero(own, count) || node_int(n, "count_include_pad", 0) != 0);
     }
-    return node_is(n, "MaxPool") && pad->value <= -FLT_MAX && node_int(n, "ceil_mode", 0) == 0 &&
+    bool lowest = pad->value <= -FLT_MAX || (pad->value == 0.0f && is_not_negative(x) &&
+                                             covers_elements(n, own, pad, count / 2));
+    return node_is(n, "MaxPool") && lowest && node_int(n, "ceil_mode", 0) == 0 &&
            n->output_count == 1;
 }
 
@@ -100,7 +128,7 @@ static kiln_status fuse(graph *g, node *pad_node, size_t *inout_rewrites) {
         return KILN_OK;
     }
     int count = node_ints(n, "pads", pads, 2 * KILN_MAX_RANK);
-    bool accepted = accepts(n, &pad, pads, 2 * spatial);
+    bool accepted = accepts(n, pad_node->inputs[0], &pad, pads, 2 * spatial);
     for (size_t s = 0; s < spatial; s++) {
         pads[s] += pad.begin[s + 2];
         pads[spatial + s] += pad.end[s + 2];

@@ -1,4 +1,4 @@
-/* Identity, Dropout at inference, and reshapes, transposes, casts, pads, slices that change
+/* Identity, Dropout at inference, and reshapes, transposes, casts, pools of one element that change
  * nothing. Their readers read the input instead. */
 #include "compiler/graph/element_type.h"
 #include "compiler/ops/ops.h"
@@ -9,15 +9,31 @@
 static const char *const removable[] = {"Identity",  "Dropout",   "Reshape", "Flatten", "Squeeze",
                                         "Unsqueeze", "Transpose", "Cast",    "Expand",  "Tile"};
 
+/* A pool whose windows are single elements, where the shape stays, too. */
+static bool is_pool_of_one(const node *n) {
+    int64_t kernel[KILN_MAX_RANK], pads[2 * KILN_MAX_RANK];
+    bool single = node_is(n, "AveragePool") || node_is(n, "MaxPool");
+    int count = single ? node_ints(n, "kernel_shape", kernel, KILN_MAX_RANK) : 0;
+    for (int k = 0; k < count; k++) {
+        single = single && kernel[k] == 1;
+    }
+    int padded = single ? node_ints(n, "pads", pads, 2 * KILN_MAX_RANK) : 0;
+    for (int k = 0; k < padded; k++) {
+        single = single && pads[k] == 0;
+    }
+    return single && count > 0;
+}
+
 static bool is_removable_kind(const node *n) {
     for (size_t k = 0; k < sizeof removable / sizeof *removable; k++) {
         if (node_is(n, removable[k])) {
             return true;
         }
     }
-    return (node_is(n, "Concat") || node_is(n, "Sum") || node_is(n, "Mean") || node_is(n, "Max") ||
-            node_is(n, "Min")) &&
-           n->input_count == 1;
+    return ((node_is(n, "Concat") || node_is(n, "Sum") || node_is(n, "Mean") || node_is(n, "Max") ||
+             node_is(n, "Min")) &&
+            n->input_count == 1) ||
+           is_pool_of_one(n);
 }
 
 /* A cast to an integer type that is narrower than what holds it wraps. */

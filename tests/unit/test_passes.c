@@ -180,6 +180,33 @@ static tensor *pad_average(graph *g, tensor *x) {
     return y;
 }
 
+static tensor *pool(graph *g, const char *op, tensor *x, const int64_t *kernel) {
+    tensor *y = APPLY(g, op, x);
+    ck_assert_int_eq(node_set_ints(g, last_node(g), "kernel_shape", kernel, 2), KILN_OK);
+    return y;
+}
+
+static tensor *pad_maximum(graph *g, tensor *x) {
+    tensor *pads = integers(g, 8, (int64_t[]){0, 0, 1, 1, 0, 0, 0, 2});
+    return pool(g, "MaxPool", APPLY(g, "Pad", APPLY(g, "Relu", x), pads), (int64_t[]){3, 3});
+}
+
+/* Elements may be below the padding; a window may have no other. */
+static tensor *pad_maximum_of_any(graph *g, tensor *x) {
+    tensor *pads = integers(g, 8, (int64_t[]){0, 0, 1, 1, 0, 0, 0, 2});
+    return pool(g, "MaxPool", APPLY(g, "Pad", x, pads), (int64_t[]){3, 3});
+}
+
+static tensor *pad_maximum_alone(graph *g, tensor *x) {
+    tensor *pads = integers(g, 8, (int64_t[]){0, 0, 0, 0, 0, 0, 0, 2});
+    return pool(g, "MaxPool", APPLY(g, "Pad", APPLY(g, "Relu", x), pads), (int64_t[]){1, 2});
+}
+
+static tensor *pools_of_one(graph *g, tensor *x) {
+    tensor *y = pool(g, "AveragePool", APPLY(g, "Tanh", x), (int64_t[]){1, 1});
+    return APPLY(g, "Relu", pool(g, "MaxPool", y, (int64_t[]){1, 1}));
+}
+
 static tensor *shuffle(graph *g, tensor *x) {
     tensor *y = APPLY(g, "Reshape", x, integers(g, 5, (int64_t[]){2, 3, 2, 7, 7}));
     y = APPLY(g, "Transpose", y);
@@ -267,6 +294,10 @@ PASS_TEST(fuses_residual, residual, pass_fuse_activation, 1, 2)
 PASS_TEST(fuses_pad, pad_conv, pass_fuse_pad, 1, 1)
 PASS_TEST(keeps_pad_with_value, pad_with_one, pass_fuse_pad, 0, 2)
 PASS_TEST(fuses_pad_into_average, pad_average, pass_fuse_pad, 1, 1)
+PASS_TEST(fuses_pad_into_maximum, pad_maximum, pass_fuse_pad, 1, 2)
+PASS_TEST(keeps_pad_above_elements, pad_maximum_of_any, pass_fuse_pad, 0, 2)
+PASS_TEST(keeps_pad_of_whole_windows, pad_maximum_alone, pass_fuse_pad, 0, 3)
+PASS_TEST(removes_pools_of_one, pools_of_one, pass_remove_no_ops, 2, 2)
 PASS_TEST(fuses_shuffle, shuffle, pass_fuse_channel_shuffle, 1, 1)
 PASS_TEST(merges_transposes, transposes, pass_merge_transposes, 1, 2)
 PASS_TEST(fuses_matmul_bias, matmul_bias, pass_fuse_matmul_bias, 2, 2)
@@ -293,12 +324,16 @@ int main(void) {
         TEST("pad", fuses_pad),
         TEST("pad", keeps_pad_with_value),
         TEST("pad", fuses_pad_into_average),
+        TEST("pad", fuses_pad_into_maximum),
+        TEST("pad", keeps_pad_above_elements),
+        TEST("pad", keeps_pad_of_whole_windows),
         TEST("movement", fuses_shuffle),
         TEST("movement", merges_transposes),
         TEST("products", fuses_matmul_bias),
         TEST("products", convolves_dense),
         TEST("norms", fuses_group_norm),
         TEST("cleaning", removes_no_ops),
+        TEST("cleaning", removes_pools_of_one),
         TEST("cleaning", folds_shapes),
     };
     return SUITE("passes", tests);

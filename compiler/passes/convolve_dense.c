@@ -9,7 +9,7 @@
 
 static bool is_dense_of_map(const node *n) {
     const tensor *x = n->inputs[0], *w = n->inputs[1];
-    if (!node_is(n, "MatMul") || x->rank < 3 || x->rank > 4 || w->rank != 2 ||
+    if (!node_is(n, "MatMul") || !is_unclamped(n) || x->rank < 3 || x->rank > 4 || w->rank != 2 ||
         !tensor_is_constant(w) || w->dtype != KILN_F32 || w->quantized != NULL ||
         tensor_is_constant(x)) {
         return false;
@@ -36,7 +36,8 @@ static tensor *convolution_weights(graph *g, const tensor *w, uint32_t rank) {
 static node *bias_of(const node *n, tensor **out_bias) {
     tensor *y = n->outputs[0], *other = NULL;
     node *add = tensor_single_consumer(y);
-    bool found = node_is(add, "Add") && split_constant(add, out_bias, &other) && other == y &&
+    bool found = node_is(add, "Add") && is_unclamped(add) &&
+                 split_constant(add, out_bias, &other) && other == y &&
                  (*out_bias)->dtype == KILN_F32 && (*out_bias)->rank >= 1 &&
                  tensor_elements(*out_bias) == n->inputs[1]->dims[1] &&
                  (*out_bias)->dims[(*out_bias)->rank - 1] == n->inputs[1]->dims[1] &&

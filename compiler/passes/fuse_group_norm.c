@@ -52,7 +52,7 @@ kiln_status pass_fuse_group_norm(graph *g, size_t *inout_rewrites) {
                          ? sole_producer(last->inputs[0], "InstanceNormalization")
                          : NULL;
         node *first = norm != NULL ? sole_producer(norm->inputs[0], "Reshape") : NULL;
-        if (first == NULL || !tensor_is_constant(norm->inputs[1]) ||
+        if (first == NULL || !is_unclamped(norm) || !tensor_is_constant(norm->inputs[1]) ||
             !tensor_is_constant(norm->inputs[2]) ||
             !is_grouped(first->inputs[0], first->outputs[0]) ||
             !tensor_same_shape(first->inputs[0], last->outputs[0])) {

@@ -56,6 +56,8 @@ bool node_is(const node *n, const char *op_name);
 /* The node that makes t, when it is that operator and t has one reader and is no graph output; else
  * NULL. */
 node *sole_producer(const tensor *t, const char *op_name);
+/* Has the node no fused activation? */
+bool is_unclamped(const node *n);
 /* Drops `n`; `into` takes over its single output (as output 0), and origin strings are joined. */
 void absorb(graph *g, node *into, node *n);
 /* Reads a per-channel constant for a [N,C,...] tensor: one value, or C values that vary along axis

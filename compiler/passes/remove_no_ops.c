@@ -12,7 +12,7 @@ static const char *const removable[] = {"Identity",  "Dropout",   "Reshape", "Fl
 /* A pool whose windows are single elements, where the shape stays, too. */
 static bool is_pool_of_one(const node *n) {
     int64_t kernel[KILN_MAX_RANK], pads[2 * KILN_MAX_RANK];
-    bool single = node_is(n, "AveragePool") || node_is(n, "MaxPool");
+    bool single = (node_is(n, "AveragePool") || node_is(n, "MaxPool")) && is_unclamped(n);
     int count = single ? node_ints(n, "kernel_shape", kernel, KILN_MAX_RANK) : 0;
     for (int k = 0; k < count; k++) {
         single = single && kernel[k] == 1;

@@ -3,8 +3,6 @@
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
 
-#include <math.h>
-
 static const char *const scalable[] = {
     "Conv", "ConvTranspose", "Gemm", "BatchNormalization", "InstanceNormalization", "GroupNorm"};
 
@@ -21,8 +19,7 @@ node *scalable_producer(const tensor *t) {
     for (size_t k = 0; k < sizeof scalable / sizeof *scalable && n == NULL; k++) {
         n = sole_producer(t, scalable[k]);
     }
-    if (n == NULL || n->outputs[0] != t || t->dtype != KILN_F32 || n->min != -INFINITY ||
-        n->max != INFINITY) {
+    if (n == NULL || n->outputs[0] != t || t->dtype != KILN_F32 || !is_unclamped(n)) {
         return NULL;
     }
     for (size_t k = 1; k < n->input_count; k++) {

@@ -2,6 +2,7 @@
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
 
+#include <math.h>
 #include <string.h>
 
 bool node_is(const node *n, const char *op_name) {
@@ -11,6 +12,10 @@ bool node_is(const node *n, const char *op_name) {
 node *sole_producer(const tensor *t, const char *op_name) {
     bool sole = t != NULL && t->consumer_count == 1 && !t->is_output && t->producer != NULL;
     return sole && node_is(t->producer, op_name) ? t->producer : NULL;
+}
+
+bool is_unclamped(const node *n) {
+    return n->min == -INFINITY && n->max == INFINITY;
 }
 
 void absorb(graph *g, node *into, node *n) {

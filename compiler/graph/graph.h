@@ -98,9 +98,9 @@ typedef struct node {
     attribute *attributes;
     /* The fused activation: the node's (f32) first output is clamped; -INFINITY, INFINITY: none. */
     float min, max;
-    /* Of a Gemm whose input 0 is a map flattened as it lies, channels last, the map's channels
-     * (flatten_channels_last.c); 0 otherwise. It is no attribute, since a file could have one of
-     * any name. */
+    /* The map's channels where the node is a Gemm whose input 0 is a map flattened as it lies,
+     * channels last (flatten_channels_last.c); 0 otherwise. It is no attribute, since a file could
+     * have one of any name. */
     int64_t flattened_channels;
     bool dead;
     size_t mark;

@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-/* Their first outputs (of Split all) have the type of the inputs; of a sequence, its tensors. */
+/* The first outputs of these operators (all of a Split) have the type of the inputs, or of the
+ * tensors of a sequence. */
 static const char *const keeping[] = {"Identity",
                                       "Dropout",
                                       "Reshape",

@@ -8,11 +8,11 @@
  * measured over 117 layers (ResNets, VGG16, Inception, SqueezeNet, DenseNet; one thread of an
  * x86-64 with AVX2) come nearest to each layer's best. */
 #define PRODUCT_COST 8.0 /* of starting and storing an element of a product */
-/* Of an element that goes through a transform: small tiles stay in registers. */
+/* An element that goes through a transform costs as much; small tiles stay in registers. */
 #define TRANSFORM_COST_2 8.0
 #define TRANSFORM_COST 16.0
-/* Of a transformed weight: for reading it in every run; and more, the more of them there are, for
- * the memory that they take. */
+/* A transformed weight costs as much, since every run reads it; and more, the more of them there
+ * are, for the memory that they take. */
 #define WEIGHT_COST 4.0
 #define WEIGHT_COST_BYTES (6.0 * 1024 * 1024) /* as many raise it by 1 */
 #define CALL_COST 20000.0                     /* of the layer */

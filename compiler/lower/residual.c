@@ -62,7 +62,7 @@ static kiln_status try_addition(lowering *l, const use_table *table, uint32_t s)
                      program_same_physical(&p->tensors[other], y) &&
                      p->tensors[other].place == KILN_PLACE_ARENA;
         uint32_t convolution = alike ? find_convolution(l, table, id) : KILN_PLAN_NONE;
-        /* Of two convolutions the later one, so that both need not wait. */
+        /* The later of two convolutions takes it, so that both need not wait. */
         if (convolution != KILN_PLAN_NONE && (found == KILN_PLAN_NONE || convolution > found)) {
             found = convolution;
             addend = other;

@@ -65,7 +65,7 @@ typedef struct op {
     double (*work)(const node *n); /* steps of evaluate; NULL: about one an element */
 } op;
 
-/* Of a row: how many inputs and outputs it has, at least and at most (255: any number). */
+/* How many inputs and outputs a row has, at least and at most (255: any number). */
 #define OP_INPUTS(least, most) .min_inputs = (least), .max_inputs = (most)
 #define OP_OUTPUTS(least, most) .min_outputs = (least), .max_outputs = (most)
 

@@ -117,7 +117,7 @@ typedef struct kiln_plan_tensor_record {
     uint16_t stored_axis;
     uint32_t storage;    /* ARENA: index of the storage, else KILN_PLAN_NONE */
     uint32_t row_stride; /* elements */
-    /* Of an image that is written and read in one band: so many of its rows are in the storage at a
+    /* Where an image is written and read in one band, so many of its rows are in the storage at a
      * time, and they move to its start when others are not needed any more. 0: all of it. */
     uint32_t rolling_rows;
     uint32_t dims[KILN_MAX_RANK]; /* ONNX order; 0 past rank; none is 0 */
@@ -166,7 +166,7 @@ typedef struct kiln_plan_band {
 #define KILN_BAND_STRIPES (1u << 20) /* of all bands of a plan, at most */
 
 #define KILN_STEP_FINAL_DENSE 1u /* one of the network's own final dense layers */
-/* Of a quantised network: rounding is to be that of a plain sum, so never Winograd's algorithm. */
+/* A quantised network's rounding is to be that of a plain sum, so never Winograd's algorithm. */
 #define KILN_STEP_EXACT 2u
 
 /* ---- Reading an open plan's records -------------------------------------------------------- */

@@ -35,8 +35,8 @@ typedef enum kiln_activation {
     KILN_ACTIVATION_TANH = 2,
     KILN_ACTIVATION_SIGMOID = 3,
     KILN_ACTIVATION_SOFTMAX = 4, /* of the last layer only */
-    /* Of the last layer only: softmax of scale * cosine of the angle between features and a class's
-     * weights; no bias (normalised softmax, for embeddings of faces). */
+    /* For the last layer only: softmax of scale * cosine of the angle between features and a
+     * class's weights; no bias (normalised softmax, for embeddings of faces). */
     KILN_ACTIVATION_COSINE = 5,
     KILN_ACTIVATION_COUNT = 6
 } kiln_activation;

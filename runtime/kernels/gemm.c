@@ -257,7 +257,7 @@ static void copy_pieces(float *to, size_t to_step, const float *from, size_t fro
     }
 }
 
-/* Of so many pixels, how many have the whole of a kernel row in the image, in one piece. */
+/* Tells how many of so many pixels have the whole of a kernel row in the image, in one piece. */
 static size_t whole_pixels(const pixels *at, size_t left, size_t count) {
     const gemm *g = at->g;
     const kiln_conv_params *p = at->call->params;

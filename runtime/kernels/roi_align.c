@@ -35,7 +35,7 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
     return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
 }
 
-/* Of regions up to four times as long as the image every pixel is sampled; longer ones take no
+/* Every pixel is sampled of regions up to four times as long as the image; longer ones take no
  * more samples than that. */
 static region_axis region_of(const kiln_roi_align_params *p, float from, float to, size_t bins,
                              size_t size) {

@@ -14,7 +14,8 @@
 #define FEW_TILES ((size_t)12)          /* for a thread to have strips of its own, */
 #define FEW_TILES_LARGE ((size_t)24)    /* where weights are larger than a part of an L3 cache */
 #define LARGE_WEIGHTS ((size_t)6 << 20)
-/* Of products: the transformed input is read once a block. */
+/* Products are made for a block of outputs at a time, for which the transformed input is read once.
+ */
 #define BLOCK_BYTES ((size_t)512 << 10)
 /* Positions lie so much further apart than their data is long, so that they do not all fall into
  * the same sets of the L1 cache. */
@@ -88,7 +89,7 @@ typedef struct packing {
     float *to;
 } packing;
 
-/* Of as many outputs at a time: what is written to a cache line is written at once. */
+/* Weights of so many outputs are packed together, so that a cache line is written at once. */
 #define PACKED_OUTPUTS ((size_t)4)
 
 typedef float transformed_weights[WINOGRAD_MAX_TILE * WINOGRAD_MAX_TILE][VECTOR_MAX];

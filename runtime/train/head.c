@@ -50,7 +50,7 @@ static kiln_status read_value(head_reading *r, const char *word, const char *tex
     return KILN_OK;
 }
 
-/* Of the dense layer that stands before. */
+/* The constraint is that of the dense layer before it. */
 static kiln_status read_constraint(head_reading *r, const char *word, const char *text,
                                    bool is_norm) {
     if (r->head->count == 0) {

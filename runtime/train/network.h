@@ -114,7 +114,7 @@ typedef struct dense {
     real scale; /* cosine heads */
     real *weights, *biases;
     real *moments[2], *bias_moments[2];
-    /* Of the batch at hand. */
+    /* What follows belongs to the batch at hand. */
     const real *multiplied; /* what the weights were multiplied by: the layer below's output, the
                                network's input [batch][inputs], or `input` */
     real *input;            /* a copy, after dropout or of length 1; NULL when neither is needed */

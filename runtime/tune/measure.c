@@ -96,7 +96,7 @@ static kiln_status create_session(const tuning *t, const kiln_plan *plan, bool p
 
 /* ---- Steps --------------------------------------------------------------------------------- */
 
-/* Of each convolution, the nanoseconds that the session has spent in it up to now. */
+/* Reads how many nanoseconds the session has spent in each convolution up to now. */
 static void read_clocks(const tuning *t, const kiln_session *session, uint64_t *out_clocks) {
     for (size_t step = 0; step < t->steps; step++) {
         kiln_step_profile profile;

@@ -3,8 +3,8 @@
 #include <kiln/half.h>
 
 #define WIDTH ((size_t)VECTOR_WIDTH)
-/* Of sums in registers. With one row, what counts is to keep weights coming and both multipliers
- * busy: a few streams, two vectors of each. */
+/* Rows and outputs whose sums are in registers. With one row, what counts is to keep weights coming
+ * and both multipliers busy: there are a few streams, two vectors of each. */
 #define ROWS ((size_t)4)
 #define OUTPUTS ((size_t)3)
 #define ROW_OUTPUTS ((size_t)4)
@@ -123,7 +123,7 @@ INLINE void outputs(bool half, const dense_piece *p, size_t output) {
     }
 }
 
-/* Of less than a vector. */
+/* Takes rows that are shorter than a vector. */
 INLINE void dot_short(bool half, const dense_piece *p) {
     for (size_t row = 0; row < p->m; row++) {
         for (size_t output = 0; output < p->n; output++) {

@@ -94,7 +94,7 @@ INLINE vector negative_expm1(vector x) {
     return power * small_expm1(r) + (power - all(1));
 }
 
-/* Of a positive, finite and normal x, + low; of others, which callers put right, anything. */
+/* log(x) + low of a positive, finite and normal x; callers put right what it makes of others. */
 INLINE vector log_of(vector x, vector low) {
     mask e = (mask)((bits)x - 0x3f3504f3u) >> 23; /* x = 2^e m, m from half of sqrt(2) on */
     vector f = (vector)((bits)x - ((bits)e << 23)) - all(1), s = f * f;

@@ -26,8 +26,8 @@ INLINE void fetch_ahead(size_t vectors, size_t m, const tile *t) {
     }
 }
 
-/* Of a panel that comes from memory the processor itself fetches too little ahead. May lie past the
- * last panel; so no arithmetic on pointers. */
+/* The processor itself fetches too little ahead of a panel that comes from memory. The address may
+ * lie past the last panel, so that it is no pointer that is added to. */
 INLINE void fetch_weights(const float *b) {
     UNROLL for (size_t c = 0; c < GEMM_NR; c += LINE) {
         __builtin_prefetch((const void *)((uintptr_t)b + (AHEAD + c) * sizeof *b));

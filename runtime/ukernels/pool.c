@@ -20,7 +20,7 @@ INLINE vector take(sliding_op op, vector sum, vector x) {
     return sum + x;
 }
 
-/* Of so many vectors from channel c on. */
+/* Pools so many vectors of channels, from channel c on. */
 INLINE void pool_vectors(sliding_op op, size_t vectors, const taps *t, size_t c, vector *sums) {
     for (size_t v = 0; v < vectors; v++) {
         sums[v] = all(op == SLIDING_MAX_POOL ? -INFINITY : 0);
@@ -54,7 +54,7 @@ INLINE void pool_pixel(sliding_op op, size_t vectors, const taps *t, size_t chan
     }
 }
 
-/* Of a window's size that is known: its loops are unrolled. */
+/* The window's size is known when this is compiled, so that its loops are unrolled. */
 INLINE void pool_square(sliding_op op, size_t size, taps t, size_t channels, float *to) {
     t.rows = t.columns = size;
     pool_pixel(op, 1, &t, channels, to);

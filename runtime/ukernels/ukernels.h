@@ -175,9 +175,9 @@ typedef enum reduce_op {
 } reduce_op;
 
 typedef struct reduce_ukernels {
-    /* Of x[count] - shift; MAX and MIN leave shift out. */
+    /* Reduces x[count] - shift; MAX and MIN leave shift out. */
     double (*along[REDUCE_OPS])(const float *x, size_t count, float shift);
-    /* y[count], and x's rows less shift[count] (NULL: 0), `stride` floats apart, joined to it. */
+    /* Joins x's rows less shift[count] (NULL: 0), which lie `stride` floats apart, to y[count]. */
     void (*across[REDUCE_OPS])(const float *x, size_t rows, size_t stride, size_t count,
                                const float *shift, float *y);
     /* y = (x - mean) factor scale[count] + bias[count]; bias may be NULL, y may be x. */

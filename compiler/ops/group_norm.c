@@ -1,4 +1,4 @@
-/* GroupNormalization, MeanVarianceNormalization: said in other operators. */
+/* GroupNormalization, MeanVarianceNormalization: said in other operators; and GroupNorm (ours). */
 #include "compiler/ops/expand.h"
 #include "compiler/ops/support.h"
 
@@ -31,10 +31,11 @@ static kiln_status infer_group_norm(graph *g, node *n) {
     return status == KILN_OK ? infer_same(g, n) : status;
 }
 
-static kiln_status evaluate_group_norm(graph *g, node *n) {
+/* Scale and bias are the groups', or the channels'. */
+static void normalize_groups(const node *n, int64_t groups, bool by_group) {
     tensor *x = n->inputs[0];
-    int64_t groups = node_int(n, "num_groups", 0), channels = x->dims[1];
-    int64_t size = tensor_elements(x) / (x->dims[0] * groups), pixels = size / (channels / groups);
+    int64_t channels = x->dims[1], size = tensor_elements(x) / (x->dims[0] * groups);
+    int64_t pixels = size / (channels / groups);
     double epsilon = (double)node_float(n, "epsilon", 1e-5f);
     for (int64_t k = 0; k < x->dims[0] * groups; k++) {
         const float *from = tensor_f32(x) + k * size;
@@ -42,13 +43,17 @@ static kiln_status evaluate_group_norm(graph *g, node *n) {
         moments(from, size, &mean, &variance);
         for (int64_t i = 0; i < size; i++) {
             int64_t group = k % groups, channel = group * (channels / groups) + i / pixels;
-            int64_t at = g->opset < 21 ? group : channel;
+            int64_t at = by_group ? group : channel;
             double normal = ((double)from[i] - mean) / sqrt(variance + epsilon);
             ((float *)n->outputs[0]->owned)[k * size + i] =
                 (float)(normal * (double)tensor_f32(n->inputs[1])[at] +
                         (double)tensor_f32(n->inputs[2])[at]);
         }
     }
+}
+
+static kiln_status evaluate_group_norm(graph *g, node *n) {
+    normalize_groups(n, node_int(n, "num_groups", 0), g->opset < 21);
     return KILN_OK;
 }
 
@@ -84,6 +89,39 @@ static kiln_status expand_group_norm(expansion *e, node *n) {
     }
     expand_result(e, 0, y);
     return KILN_OK;
+}
+
+/* ---- GroupNorm ----------------------------------------------------------------------------- */
+
+/* What pass_fuse_group_norm makes: scale and bias are the channels' own, in every opset. */
+static kiln_status infer_channel_groups(graph *g, node *n) {
+    const tensor *x = n->inputs[0];
+    int64_t groups = node_int(n, "groups", 0);
+    kiln_status status = require_floats(g, n);
+    if (status == KILN_OK) {
+        status = require_channel_values(g, n, 2);
+    }
+    if (status == KILN_OK && (x->rank < 3 || groups < 1 || x->dims[1] % groups != 0)) {
+        status = node_fail(g, n, KILN_ERROR_FORMAT, "the channels are not %lld groups of one size",
+                           (long long)groups);
+    }
+    return status == KILN_OK ? infer_same(g, n) : status;
+}
+
+static kiln_status evaluate_channel_groups(graph *g, node *n) {
+    (void)g;
+    normalize_groups(n, node_int(n, "groups", 1), false);
+    return KILN_OK;
+}
+
+static kiln_status lower_channel_groups(lowering *l, node *n) {
+    int64_t channels = n->inputs[0]->dims[1];
+    kiln_group_norm_params params = {.epsilon = node_float(n, "epsilon", 1e-5f),
+                                     .group_channels =
+                                         (uint32_t)(channels / node_int(n, "groups", 1))};
+    uint32_t inputs[3] = {lower_input(l, n, 0), lower_input(l, n, 1), lower_input(l, n, 2)};
+    uint32_t y = lower_output(l, n, 0);
+    return lower_step(l, n, KILN_KERNEL_GROUP_NORM, &params, sizeof params, 3, inputs, 1, &y);
 }
 
 /* ---- MeanVarianceNormalization ------------------------------------------------------------- */
@@ -185,6 +223,9 @@ static kiln_status expand_mvn(expansion *e, node *n) {
 const op ops_group_norm[] = {
     {"GroupNormalization", 18, OP_INPUTS(3, 3), OP_OUTPUTS(1, 1), .infer = infer_group_norm,
      .evaluate = evaluate_group_norm, .expand = expand_group_norm},
+    {"GroupNorm", 1, OP_INPUTS(3, 3), OP_OUTPUTS(1, 1), .layout = OP_CHANNELS_LAST,
+     .flags = OP_NOT_ONNX, .infer = infer_channel_groups, .evaluate = evaluate_channel_groups,
+     .lower = lower_channel_groups},
     {"MeanVarianceNormalization", 9, OP_INPUTS(1, 1), OP_OUTPUTS(1, 1), .infer = infer_mvn,
      .evaluate = evaluate_mvn, .expand = expand_mvn},
     {.name = NULL},

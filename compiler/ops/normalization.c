@@ -1,4 +1,4 @@
-/* InstanceNormalization, GroupNorm (ours), LayerNormalization, LRN, LpNormalization. */
+/* InstanceNormalization, LayerNormalization, LRN, LpNormalization. */
 #include "compiler/ops/axes.h"
 #include "compiler/ops/support.h"
 
@@ -44,50 +44,6 @@ static kiln_status lower_instance_norm(lowering *l, node *n) {
     uint32_t inputs[3] = {lower_input(l, n, 0), lower_input(l, n, 1), lower_input(l, n, 2)};
     uint32_t y = lower_output(l, n, 0);
     return lower_step(l, n, KILN_KERNEL_INSTANCE_NORM, &params, sizeof params, 3, inputs, 1, &y);
-}
-
-/* ---- GroupNorm (ours) ----------------------------------------------------------------------- */
-
-/* An instance norm of groups of neighbouring channels; scale and bias are the channels' own. */
-static kiln_status infer_group_norm(graph *g, node *n) {
-    kiln_status status = infer_instance_norm(g, n);
-    int64_t groups = node_int(n, "groups", 0);
-    if (status == KILN_OK && (groups < 1 || n->inputs[0]->dims[1] % groups != 0)) {
-        status = node_fail(g, n, KILN_ERROR_FORMAT, "the channels are not %lld groups of one size",
-                           (long long)groups);
-    }
-    return status;
-}
-
-static kiln_status evaluate_group_norm(graph *g, node *n) {
-    (void)g;
-    tensor *x = n->inputs[0];
-    int64_t groups = node_int(n, "groups", 1), channels = x->dims[1];
-    int64_t size = tensor_elements(x) / (x->dims[0] * groups), pixels = size / (channels / groups);
-    double epsilon = (double)node_float(n, "epsilon", 1e-5f);
-    for (int64_t k = 0; k < x->dims[0] * groups; k++) {
-        const float *from = tensor_f32(x) + k * size;
-        double mean, variance;
-        moments(from, size, &mean, &variance);
-        for (int64_t i = 0; i < size; i++) {
-            int64_t c = k % groups * (channels / groups) + i / pixels;
-            double normal = ((double)from[i] - mean) / sqrt(variance + epsilon);
-            ((float *)n->outputs[0]->owned)[k * size + i] =
-                (float)(normal * (double)tensor_f32(n->inputs[1])[c] +
-                        (double)tensor_f32(n->inputs[2])[c]);
-        }
-    }
-    return KILN_OK;
-}
-
-static kiln_status lower_group_norm(lowering *l, node *n) {
-    int64_t channels = n->inputs[0]->dims[1];
-    kiln_group_norm_params params = {.epsilon = node_float(n, "epsilon", 1e-5f),
-                                     .group_channels =
-                                         (uint32_t)(channels / node_int(n, "groups", 1))};
-    uint32_t inputs[3] = {lower_input(l, n, 0), lower_input(l, n, 1), lower_input(l, n, 2)};
-    uint32_t y = lower_output(l, n, 0);
-    return lower_step(l, n, KILN_KERNEL_GROUP_NORM, &params, sizeof params, 3, inputs, 1, &y);
 }
 
 /* ---- LayerNormalization -------------------------------------------------------------------- */
@@ -287,7 +243,6 @@ static kiln_status lower_lp(lowering *l, node *n) {
 
 const op ops_normalization[] = {
     ROW("InstanceNormalization", 6, 3, 3, 1, 0, OP_CHANNELS_LAST, 0, instance_norm),
-    ROW("GroupNorm", 1, 3, 3, 1, 0, OP_CHANNELS_LAST, OP_NOT_ONNX, group_norm),
     ROW("LayerNormalization", 17, 2, 3, 3, 0, OP_ROW_MAJOR, 0, layer_norm),
     ROW("LRN", 1, 1, 1, 1, 0, OP_CHANNELS_LAST, 0, lrn),
     ROW("LpNormalization", 1, 1, 1, 1, 0, OP_ANY, 0, lp),

@@ -82,7 +82,8 @@ const op *op_find(const char *name);
     GROUP(batch_norm)    /* batch_norm.c: BatchNormalization */                                    \
     GROUP(normalization) /* normalization.c: InstanceNormalization, LayerNormalization, LRN,       \
                             LpNormalization */                                                     \
-    GROUP(group_norm)    /* group_norm.c: GroupNormalization, MeanVarianceNormalization */         \
+    GROUP(group_norm)    /* group_norm.c: GroupNormalization, GroupNorm (ours),                    \
+                            MeanVarianceNormalization */                                           \
     GROUP(unary)         /* unary.c: Relu .. Shrink, Not */                                        \
     GROUP(clip)          /* clip.c: Clip */                                                        \
     GROUP(identity)      /* identity.c: Identity, Dropout */                                       \

@@ -32,19 +32,6 @@ static tensor *convolution_weights(graph *g, const tensor *w, uint32_t rank) {
     return result;
 }
 
-/* The Add of a constant vector that follows; NULL: there is none. */
-static node *bias_of(const node *n, tensor **out_bias) {
-    tensor *y = n->outputs[0], *other = NULL;
-    node *add = tensor_single_consumer(y);
-    bool found = node_is(add, "Add") && is_unclamped(add) &&
-                 split_constant(add, out_bias, &other) && other == y &&
-                 (*out_bias)->dtype == KILN_F32 && (*out_bias)->rank >= 1 &&
-                 tensor_elements(*out_bias) == n->inputs[1]->dims[1] &&
-                 (*out_bias)->dims[(*out_bias)->rank - 1] == n->inputs[1]->dims[1] &&
-                 tensor_same_shape(y, add->outputs[0]);
-    return found ? add : NULL;
-}
-
 static tensor *as_vector(graph *g, const tensor *bias) {
     int64_t count = tensor_elements(bias);
     tensor *result = graph_add_constant(g, NULL, KILN_F32, 1, &count);
@@ -73,7 +60,7 @@ static kiln_status convolve(graph *g, size_t position, node *n) {
     static const int64_t last[2][4] = {{0, 2, 1}, {0, 2, 3, 1}};
     tensor *bias = NULL, *inputs[3] = {NULL, NULL, NULL};
     uint32_t rank = n->inputs[0]->rank;
-    node *add = bias_of(n, &bias);
+    node *add = added_vector(n, &bias);
     inputs[0] = insert(g, position, "Transpose", n->name, 1, &n->inputs[0], first[rank - 3]);
     inputs[1] = convolution_weights(g, n->inputs[1], rank);
     inputs[2] = add != NULL ? as_vector(g, bias) : NULL;

@@ -2,11 +2,6 @@
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
 
-static bool is_bias(const tensor *t, const tensor *y) {
-    return tensor_is_constant(t) && t->dtype == KILN_F32 && t->rank >= 1 && t->rank <= 2 &&
-           tensor_elements(t) == y->dims[1] && t->dims[t->rank - 1] == y->dims[1];
-}
-
 static kiln_status add_bias(graph *g, node *n, node *add, tensor *bias) {
     tensor **inputs = graph_allocate(g, 3 * sizeof *inputs);
     if (inputs == NULL) {
@@ -37,12 +32,10 @@ kiln_status pass_fuse_matmul_bias(graph *g, size_t *inout_rewrites) {
             n->attribute_count = 0; /* MatMul has none; Gemm would take them for its own */
             ++*inout_rewrites;
         }
-        tensor *y = n->outputs[0], *bias = NULL, *other = NULL;
-        node *add = tensor_single_consumer(y);
+        tensor *bias = NULL;
         bool has_bias = n->input_count > 2 && n->inputs[2] != NULL;
-        if (status == KILN_OK && !has_bias && node_is(add, "Add") &&
-            split_constant(add, &bias, &other) && other == y && is_bias(bias, y) &&
-            tensor_same_shape(y, add->outputs[0])) {
+        node *add = has_bias ? NULL : added_vector(n, &bias);
+        if (add != NULL) {
             status = add_bias(g, n, add, bias);
             k = 0; /* the order has changed */
             ++*inout_rewrites;

@@ -68,4 +68,8 @@ bool scalar_value(tensor *t, float *out_value);
 /* Tells a binary node's constant operand (either side) from the other; false when there is none. */
 bool split_constant(const node *n, tensor **out_constant, tensor **out_other);
 
+/* The unclamped Add of a constant vector along the last dim that alone follows n; NULL: there is
+ * none. */
+node *added_vector(const node *n, tensor **out_vector);
+
 #endif

@@ -1,4 +1,4 @@
-/* Scaling the weights of convolutions, dense layers and batch norms and norms by output channel. */
+/* Scaling the weights of convolutions, dense layers and norms by output channel. */
 #include "compiler/passes/scale_bias.h"
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
@@ -36,9 +36,8 @@ node *scalable_producer(const tensor *t) {
     return n;
 }
 
-/* The output channel to which weight element (a, b, rest) belongs: a in Conv and batch norm,
- * group(a)
- * * B + b in ConvTranspose, a or b by transB in Gemm. */
+/* The output channel to which weight element (a, b, rest) belongs: a in Conv and norms, b in the
+ * group of a in ConvTranspose, a or b by transB in Gemm. */
 static int64_t output_channel(const node *n, const tensor *w, int64_t a, int64_t b) {
     if (node_is(n, "ConvTranspose")) {
         int64_t groups = node_int(n, "group", 1);
@@ -84,9 +83,8 @@ static tensor *scaled_bias(graph *g, const tensor *old, int64_t channels, const 
     return result;
 }
 
-/* This is right for batch norm too: s * ((x - mean) * gamma + beta) + b = (x - mean) * (gamma s) +
- * (beta s
- * + b). */
+/* This is right for norms too: s ((x - mean) gamma + beta) + b is (x - mean) gamma s + beta s + b.
+ */
 kiln_status scale_weights(graph *g, node *n, const float *scale, const float *bias) {
     size_t count = n->input_count < 3 ? 3 : n->input_count;
     tensor **inputs = graph_allocate(g, count * sizeof *inputs);

@@ -67,3 +67,16 @@ bool split_constant(const node *n, tensor **out_constant, tensor **out_other) {
     }
     return false;
 }
+
+node *added_vector(const node *n, tensor **out_vector) {
+    tensor *y = n->outputs[0], *vector = NULL, *other = NULL;
+    node *add = tensor_single_consumer(y);
+    if (!node_is(add, "Add") || !is_unclamped(add) || !split_constant(add, &vector, &other) ||
+        other != y || vector->dtype != KILN_F32 || vector->rank < 1 || y->rank < 1 ||
+        !tensor_same_shape(y, add->outputs[0])) {
+        return NULL;
+    }
+    int64_t size = y->dims[y->rank - 1];
+    *out_vector = vector;
+    return tensor_elements(vector) == size && vector->dims[vector->rank - 1] == size ? add : NULL;
+}

@@ -13,9 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAMPLES = 6 };
-#define INPUT_NOISE 0x1p-20 /* 8 units in the last place of f32: a kernel's formula may cost so */
-
 typedef struct saved_value {
     tensor *t;
     const void *data;
@@ -114,11 +111,7 @@ static kiln_status move_edges(cone *k) {
         if (status != KILN_OK) {
             return status;
         }
-        const float *from = k->saved[i].data;
-        for (int64_t e = 0; e < tensor_elements(t); e++) {
-            double factor = 1 + INPUT_NOISE * next_noise(&k->random);
-            ((float *)t->owned)[e] = (float)((double)from[e] * factor);
-        }
+        move_floats(t->owned, k->saved[i].data, (size_t)tensor_elements(t), &k->random);
     }
     return KILN_OK;
 }
@@ -164,7 +157,7 @@ static kiln_status compute_spread(cone *k, double *out_spread) {
         clean = k->saved[i].t == k->target ? k->saved[i].data : clean;
     }
     kiln_status status = KILN_OK;
-    for (int sample = 0; sample < SAMPLES && status == KILN_OK; sample++) {
+    for (int sample = 0; sample < NOISE_SAMPLES && status == KILN_OK; sample++) {
         status = compute_sample(k);
         if (status == KILN_OK) {
             widen(k, clean, out_spread);

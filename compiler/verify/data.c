@@ -203,6 +203,12 @@ double next_noise(uint64_t *inout_state) {
     return (double)(next_random(inout_state) >> 11) * 0x1p-52 - 1;
 }
 
+void move_floats(float *to, const float *from, size_t count, uint64_t *inout_state) {
+    for (size_t k = 0; k < count; k++) {
+        to[k] = (float)((double)from[k] * (1 + 0x1p-20 * next_noise(inout_state)));
+    }
+}
+
 /* Makes noise: uniform in [-1, 1]; of bytes all values, as images have; other integers 0 or 1. */
 static double noise_for(kiln_dtype dtype, double noise) {
     return kiln_dtype_is_float(dtype) ? noise

@@ -7,9 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAMPLES = 6 };
-#define INPUT_NOISE 0x1p-20 /* 8 units in the last place of f32 */
-
 /* The plan's buffers, and inputs and outputs of a run beside them. */
 typedef struct trial {
     comparison *c;
@@ -40,10 +37,8 @@ static void move_inputs(trial *t) {
     for (size_t k = 0; k < t->c->plan_inputs; k++) {
         kiln_tensor_info info;
         (void)kiln_plan_input(t->c->v->plan, k, &info);
-        const float *from = t->c->in[k].data;
-        for (size_t e = 0; info.dtype == KILN_F32 && e < t->in[k].size / sizeof *from; e++) {
-            double factor = 1 + INPUT_NOISE * next_noise(&t->random);
-            ((float *)t->in[k].data)[e] = (float)((double)from[e] * factor);
+        if (info.dtype == KILN_F32) {
+            move_floats(t->in[k].data, t->c->in[k].data, t->in[k].size / sizeof(float), &t->random);
         }
     }
 }
@@ -64,7 +59,7 @@ static void widen(const trial *t) {
 static kiln_status run_samples(trial *t) {
     const comparison *c = t->c;
     kiln_status status = KILN_OK;
-    for (int sample = 0; sample < SAMPLES && status == KILN_OK; sample++) {
+    for (int sample = 0; sample < NOISE_SAMPLES && status == KILN_OK; sample++) {
         move_inputs(t);
         status = kiln_session_run(t->session, c->batch, t->in, c->plan_inputs, t->out,
                                   c->plan_outputs, c->v->error);

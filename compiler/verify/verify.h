@@ -79,6 +79,12 @@ const kiln_value *find_value(const kiln_value *values, size_t count, const char 
 size_t value_bytes(const kiln_value *value);
 /* Uniform in [-1, 1). */
 double next_noise(uint64_t *inout_state);
+/* What rounding may cost is measured by computing again, so often, from values that are a little
+ * off. */
+enum { NOISE_SAMPLES = 6 };
+/* to[count] = from, each moved by up to 8 units in the last place: a kernel's formula may cost so.
+ */
+void move_floats(float *to, const float *from, size_t count, uint64_t *inout_state);
 
 /* plan.c: opens the plan that is verified, or compiles it. */
 kiln_status verification_open_plan(verification *v);

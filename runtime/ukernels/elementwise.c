@@ -14,9 +14,9 @@ INLINE vector apply_binary(elementwise_binary op, vector a, vector b) {
     case ELEMENTWISE_DIV:
         return a / b;
     case ELEMENTWISE_MIN:
-        return choose(is_number(a), smaller(a, b), a);
+        return minimum(a, b);
     case ELEMENTWISE_MAX:
-        return choose(is_number(a), larger(a, b), a);
+        return maximum(a, b);
     default:
         return choose(a < all(0), a * b, a);
     }

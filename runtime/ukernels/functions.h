@@ -10,10 +10,6 @@
 
 #include "runtime/ukernels/vector.h"
 
-INLINE vector absolute(vector x) {
-    return (vector)((mask)x & INT32_MAX);
-}
-
 /* |x| with the sign of `sign`. */
 INLINE vector with_sign(vector x, vector sign) {
     return (vector)((mask)x | ((mask)sign & INT32_MIN));

@@ -12,13 +12,12 @@ INLINE vector first_of(reduce_op op) {
     return op == REDUCE_MAX ? all(-INFINITY) : op == REDUCE_MIN ? all(INFINITY) : all(0);
 }
 
-/* A NaN stays: no comparison with it holds. */
 INLINE vector join(reduce_op op, vector sum, vector v) {
     switch (op) {
     case REDUCE_MAX:
-        return choose(v <= sum, sum, choose(is_number(sum), v, sum));
+        return maximum(v, sum);
     case REDUCE_MIN:
-        return choose(v >= sum, sum, choose(is_number(sum), v, sum));
+        return minimum(v, sum);
     default:
         return sum + v;
     }
@@ -30,7 +29,7 @@ INLINE vector term(reduce_op op, vector x, vector shift) {
     case REDUCE_SUM:
         return v;
     case REDUCE_SUM_ABS:
-        return (vector)((mask)v & INT32_MAX);
+        return absolute(v);
     case REDUCE_SUM_SQUARES:
         return v * v;
     default:

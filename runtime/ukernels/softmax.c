@@ -60,8 +60,7 @@ INLINE void softmax_some(bool logarithm, const float *x, size_t size, size_t str
                          float *y) {
     vector largest = all(-INFINITY), sum = all(0);
     for (size_t k = 0; k < size; k++) {
-        vector v = load_some(x + k * stride, columns);
-        largest = choose(v <= largest, largest, choose(is_number(largest), v, largest));
+        largest = maximum(load_some(x + k * stride, columns), largest);
     }
     for (size_t k = 0; k < size; k++) {
         vector e = v_exp(load_some(x + k * stride, columns) - largest);

@@ -42,6 +42,19 @@ INLINE mask is_number(vector v) {
     return v == v; /* NOLINT(misc-redundant-expression): not of NaN */
 }
 
+INLINE vector absolute(vector x) {
+    return (vector)((mask)x & INT32_MAX);
+}
+
+/* The smaller and the larger of two, b where they are equal. A NaN of either stays. */
+INLINE vector minimum(vector a, vector b) {
+    return choose(is_number(a), smaller(a, b), a);
+}
+
+INLINE vector maximum(vector a, vector b) {
+    return choose(is_number(a), larger(a, b), a);
+}
+
 /* NaN stays. */
 INLINE vector clamp(vector v, vector min, vector max) {
     return smaller(max, larger(min, v));

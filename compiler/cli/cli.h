@@ -42,6 +42,9 @@ kiln_status check_outputs(const char *const *outputs, size_t output_count,
 kiln_status outputs_keep(const char *const *outputs, size_t output_count, const char *input,
                          kiln_error *error);
 
+/* Tells on stderr how many files of the folders that were given are no pictures; nothing for 0. */
+void tell_passed_over(size_t count);
+
 /* Opens a plan; prepacked: packed weights are kept in PATH.packed, for the next start. After
  * read_plans() it is read into memory instead of mapped. */
 void read_plans(void);

@@ -21,6 +21,13 @@ int usage(const command *c, const char *format, ...) {
     return EXIT_USAGE;
 }
 
+void tell_passed_over(size_t count) {
+    if (count > 0) {
+        fprintf(stderr, "kiln: %zu file%s in folders passed over: no picture%s\n", count,
+                count == 1 ? "" : "s", count == 1 ? "" : "s");
+    }
+}
+
 void progress_show(const char *what, size_t done, size_t total) {
     static time_t start;
     start = done == 0 || start == 0 ? time(NULL) : start;

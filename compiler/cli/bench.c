@@ -291,6 +291,7 @@ static int run(const command *self, int argc, char **argv) {
 const command command_bench = {
     .name = "bench",
     .summary = "time a plan",
+    .order = 150,
     .synopsis = "PLAN [options]",
     .about = "Times a plan on random input: load and first answer, then runs; prints median, "
              "minimum and 90th percentile for each number of threads.",

@@ -13,9 +13,13 @@
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_MISMATCH = 3 };
 
-/* A subcommand. One file defines it, and a row of commands.h names it. */
+/* A subcommand. Its definition, `const command command_NAME = {` in any file below compiler/cli, is
+ * all there is to it: the table is made of those definitions (runtime/rows.cmake). */
 struct command {
     const char *name, *summary;
+    /* Where `kiln help` lists it. Each hundred is a group: plans from 100 on, classifiers from 200
+     * on, faces and people from 300 on. */
+    unsigned order;
     const char *synopsis; /* lines of words after "kiln NAME" */
     const char *about;    /* before the options; a line is a paragraph, which help wraps */
     const char *notes;    /* after them, likewise; NULL: none */

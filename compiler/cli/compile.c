@@ -334,6 +334,7 @@ static int run(const command *self, int argc, char **argv) {
 const command command_compile = {
     .name = "compile",
     .summary = "compile an ONNX model to a plan",
+    .order = 110,
     .synopsis = "MODEL.onnx [-o MODEL.plan] [options]",
     .about = "Compiles an ONNX network: folds constants and batch norms, fuses operators, lays "
              "tensors out for XNNPACK, plans the memory and writes one plan file. Without -o the "

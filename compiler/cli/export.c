@@ -34,6 +34,7 @@ static int run(const command *self, int argc, char **argv) {
 const command command_export = {
     .name = "export",
     .summary = "write a plan as ONNX",
+    .order = 170,
     .synopsis = "PLAN -o FILE.onnx",
     .about = "Writes the network of a plan, the trained head included, as an ONNX file (opset 17, "
              "channels first, f32), so that other tools can run it. Labels and normalisation go to "

@@ -242,6 +242,7 @@ static int run(const command *self, int argc, char **argv) {
 const command command_inspect = {
     .name = "inspect",
     .summary = "show a plan's layers and memory",
+    .order = 120,
     .synopsis = "PLAN [--json | --dot | --html FILE]",
     .about = "Shows what a plan holds: its layers with kernel, output shape, parameters, "
              "multiply-accumulates and place in the arena, like Keras's model.summary(); inputs, "

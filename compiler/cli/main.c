@@ -1,18 +1,24 @@
 /* The kiln command: a table of subcommands. */
 #include "compiler/cli/generate.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#define COMMAND(name) extern const command command_##name;
-#include "compiler/cli/commands.h"
-#undef COMMAND
+#define ROW(name) extern const command command_##name;
+#include "command_rows.h"
+#undef ROW
 
-static const command *const commands[] = {
-#define COMMAND(name) &command_##name,
-#include "compiler/cli/commands.h"
-#undef COMMAND
+static const command *commands[] = {
+#define ROW(name) &command_##name,
+#include "command_rows.h"
+#undef ROW
     NULL,
 };
+
+static int by_order(const void *a, const void *b) {
+    const command *x = *(const command *const *)a, *y = *(const command *const *)b;
+    return x->order != y->order ? (x->order < y->order ? -1 : 1) : strcmp(x->name, y->name);
+}
 
 static const command *find(const char *name) {
     for (size_t k = 0; commands[k] != NULL; k++) {
@@ -28,7 +34,9 @@ static void overview(FILE *out) {
           "usage: kiln COMMAND ...\n\n",
           out);
     for (size_t k = 0; commands[k] != NULL; k++) {
-        fprintf(out, "  %-9s %s\n", commands[k]->name, commands[k]->summary);
+        bool begins_group = k > 0 && commands[k]->order / 100 != commands[k - 1]->order / 100;
+        fprintf(out, "%s  %-9s %s\n", begins_group ? "\n" : "", commands[k]->name,
+                commands[k]->summary);
     }
     fputs(
         "\n  kiln help COMMAND tells all about one; kiln --version the version.\n"
@@ -39,14 +47,14 @@ static void overview(FILE *out) {
         "  kiln inspect resnet50.plan\n"
         "  kiln run resnet50.plan cat.jpg\n"
         "  kiln bench resnet50.plan --threads 1,2\n"
-        "  kiln tune resnet50.plan\n"
-#ifdef KILN_WITH_TRAINING
-        "\nA classifier of your own:\n"
-        "  kiln train mobilefacenet.plan faces/ -o faces.plan --report faces.html\n"
-        "  kiln classify faces.plan visitor.jpg\n"
-#endif
-        ,
+        "  kiln tune resnet50.plan\n",
         out);
+    if (find("train") != NULL) { /* it may be left out */
+        fputs("\nA classifier of your own:\n"
+              "  kiln train mobilefacenet.plan faces/ -o faces.plan --report faces.html\n"
+              "  kiln classify faces.plan visitor.jpg\n",
+              out);
+    }
 }
 
 static int no_command(const char *name) {
@@ -101,6 +109,7 @@ static int run(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    qsort(commands, sizeof commands / sizeof *commands - 1, sizeof *commands, by_order);
     int status = run(argc, argv);
     if (fflush(stdout) != 0 || ferror(stdout) != 0) {
         fputs("kiln: cannot write the output\n", stderr);

@@ -310,6 +310,7 @@ static int run(const command *self, int argc, char **argv) {
 const command command_run = {
     .name = "run",
     .summary = "run a plan on pictures or arrays",
+    .order = 130,
     .synopsis = "PLAN PICTURE... [options]\n"
                 "PLAN --input NAME=FILE.npy|FILE.pb ... [options]\n"
                 "PLAN [options]",

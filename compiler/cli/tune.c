@@ -241,6 +241,7 @@ static int run(const command *self, int argc, char **argv) {
 const command command_tune = {
     .name = "tune",
     .summary = "choose a plan's algorithms by measuring",
+    .order = 160,
     .synopsis = "PLAN [-o FILE] [options]",
     .about =
         "Measures on this machine how fast each convolution runs with each algorithm that can "

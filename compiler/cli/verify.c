@@ -220,6 +220,7 @@ static int run(const command *self, int argc, char **argv) {
 const command command_verify = {
     .name = "verify",
     .summary = "check a compiled model against a reference",
+    .order = 140,
     .synopsis = "MODEL.onnx [--data DIR] [options]",
     .about =
         "Compiles the model and runs it beside a naive reference evaluator: prints the largest "

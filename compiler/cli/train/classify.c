@@ -137,6 +137,7 @@ static int run(const command *self, int argc, char **argv) {
 const command command_classify = {
     .name = "classify",
     .summary = "tell what is on pictures",
+    .order = 230,
     .synopsis = "PLAN PICTURE... [options]",
     .about =
         "Tells the class of each picture and how probable it is, by a plan that kiln train "

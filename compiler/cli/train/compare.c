@@ -139,6 +139,7 @@ static int run(const command *self, int argc, char **argv) {
 const command command_compare = {
     .name = "compare",
     .summary = "how alike two pictures are",
+    .order = 250,
     .synopsis = "PLAN A.jpg B.jpg [options]",
     .about = "Tells how alike two pictures are (cosine similarity of their features, -1 to 1), and "
              "whether they show the same class at a threshold: the one that kiln train chose on "

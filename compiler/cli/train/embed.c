@@ -90,6 +90,7 @@ static int run(const command *self, int argc, char **argv) {
 const command command_embed = {
     .name = "embed",
     .summary = "features of pictures, to an array",
+    .order = 240,
     .synopsis = "PLAN PICTURE... -o FILE.npy [options]",
     .about = "Writes what the network computes of each picture before its final dense layers: a "
              "row of features a picture (for a face network without such layers: its embedding).",

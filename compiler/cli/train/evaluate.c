@@ -167,6 +167,7 @@ static int run(const command *self, int argc, char **argv) {
 const command command_evaluate = {
     .name = "evaluate",
     .summary = "measure a classifier on labelled data",
+    .order = 220,
     .synopsis = "PLAN DATA [options]",
     .about =
         "Runs a classifier on labelled data and tells accuracy, top-5 accuracy, precision, "

@@ -294,6 +294,7 @@ static int run(const command *self, int argc, char **argv) {
 const command command_train = {
     .name = "train",
     .summary = "train a classifier on your own pictures",
+    .order = 210,
     .synopsis = "BACKBONE.plan DATA -o FACES.plan [options]\n"
                 "--from-scratch --head HEAD DATA -o NET.plan [options]",
     .about =

@@ -279,6 +279,7 @@ static int run(const command *self, int argc, char **argv) {
 const command command_view = {
     .name = "view",
     .summary = "feature maps and filters as pictures",
+    .order = 260,
     .synopsis = "PLAN PICTURE --layer NAME -o maps.png [options]\n"
                 "PLAN --filters -o filters.png\n"
                 "PLAN --list",

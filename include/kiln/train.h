@@ -276,6 +276,11 @@ KILN_API kiln_status kiln_trainer_save_memory(kiln_trainer *trainer, void **out_
 KILN_API kiln_status kiln_trainer_describe(kiln_trainer *trainer, const char *key,
                                            const char *value, kiln_error *error);
 
+/* An optional section of the plan (schemas/plan.md), in place of the one that the backbone may have
+ * of that tag, a text of 1 to 8 characters; no bytes: the plan has none of it. Copied. */
+KILN_API kiln_status kiln_trainer_attach(kiln_trainer *trainer, const char *tag, kiln_span content,
+                                         kiln_error *error);
+
 /* The state of training (weights, optimizer, history), so that it goes on bit-identically in a
  * trainer that has been created with the same options and given the same samples; anything else is
  * refused. Written to a temporary file that is then renamed. */

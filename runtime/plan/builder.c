@@ -71,7 +71,32 @@ void builder_preprocess(plan_builder *b, const kiln_preprocess *from) {
     }
 }
 
+static uint64_t align(uint64_t value, uint64_t alignment) {
+    return (value + alignment - 1) / alignment * alignment;
+}
+
+/* The section with the tag, where there is one: those behind it move up. */
+static void drop_optional(plan_builder *b, const char *tag) {
+    byte_buffer *bytes = &b->optional;
+    for (size_t at = 0, next; at < bytes->size && !bytes->failed; at = next) {
+        kiln_plan_optional record;
+        memcpy(&record, bytes->data + at, sizeof record);
+        next = (size_t)align(at + sizeof record + record.bytes, KILN_PLAN_SECTION_ALIGNMENT);
+        next = next < bytes->size ? next : bytes->size;
+        if (strncmp(record.tag, tag, sizeof record.tag) == 0) {
+            memmove(bytes->data + at, bytes->data + next, bytes->size - next);
+            bytes->size -= next - at;
+            b->header.optional_count--;
+            return;
+        }
+    }
+}
+
 void builder_optional(plan_builder *b, const char *tag, kiln_span content) {
+    drop_optional(b, tag);
+    if (content.size == 0) {
+        return;
+    }
     kiln_plan_optional record = {.bytes = content.size,
                                  .checksum = XXH3_64bits(content.data, content.size)};
     size_t length = strlen(tag);
@@ -101,10 +126,6 @@ void builder_copy(plan_builder *b, const kiln_plan *plan) {
 }
 
 /* ---- Layout -------------------------------------------------------------------------------- */
-
-static uint64_t align(uint64_t value, uint64_t alignment) {
-    return (value + alignment - 1) / alignment * alignment;
-}
 
 uint64_t builder_constant(plan_builder *b, uint64_t bytes) {
     uint64_t offset = b->constant_bytes;

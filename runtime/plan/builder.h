@@ -38,7 +38,8 @@ void builder_step(plan_builder *builder, const kiln_plan_step *like, const void 
                   size_t params_bytes, const uint32_t *operands);
 /* Appends the record where there is something to say. */
 void builder_preprocess(plan_builder *builder, const kiln_preprocess *preprocess);
-/* Appends an optional section; its tag is a text of at most 8 characters. */
+/* Appends an optional section, in place of the one that has its tag, a text of at most 8
+ * characters. No bytes: only that one goes. */
 void builder_optional(plan_builder *builder, const char *tag, kiln_span content);
 /* Appends all optional sections of a plan, known or not. */
 void builder_keep_optional(plan_builder *builder, const kiln_plan *plan);

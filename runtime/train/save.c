@@ -216,6 +216,10 @@ static void add_descriptions(saving *s) {
         builder_append(&s->plan.builder, KILN_SECTION_LABELS, &label, sizeof label);
     }
     builder_preprocess(&s->plan.builder, &t->preprocess);
+    for (size_t k = 0; k < t->attachment_count; k++) {
+        const attachment *a = &t->attachments[k];
+        builder_optional(&s->plan.builder, a->tag, (kiln_span){a->data, a->size});
+    }
 }
 
 static kiln_status write_trained(kiln_trainer *t, plan_sink write, void *context,

@@ -165,12 +165,8 @@ void kiln_trainer_destroy(kiln_trainer *t) {
     for (uint32_t k = 0; t->class_names != NULL && k < t->options.class_count; k++) {
         free(t->class_names[k]);
     }
-    for (size_t k = 0; k < t->description_count; k++) {
-        free(t->descriptions[k].key);
-        free(t->descriptions[k].value);
-    }
+    descriptions_free(t);
     void *owned[] = {t->class_names,
-                     t->descriptions,
                      t->cut,
                      t->samples[0].features,
                      t->samples[0].labels,
@@ -341,7 +337,7 @@ kiln_status kiln_trainer_calibrate(kiln_trainer *t, float *out_temperature, kiln
     return status;
 }
 
-/* ---- Layers and descriptions --------------------------------------------------------------- */
+/* ---- Layers ---------------------------------------------------------------------------------- */
 
 size_t kiln_trainer_layer_count(const kiln_trainer *t) {
     return t->net.count;
@@ -354,29 +350,5 @@ kiln_status kiln_trainer_layer(const kiln_trainer *t, size_t layer, kiln_dense_i
     const dense *d = &t->net.layers[layer];
     *out_info = (kiln_dense_info){d->inputs,         d->units,   d->activation,
                                   (float)d->dropout, d->weights, d->biases};
-    return KILN_OK;
-}
-
-kiln_status kiln_trainer_describe(kiln_trainer *t, const char *key, const char *value,
-                                  kiln_error *error) {
-    size_t at = 0;
-    while (at < t->description_count && strcmp(t->descriptions[at].key, key) != 0) {
-        at++;
-    }
-    char *copy = strdup(value);
-    if (copy != NULL && at < t->description_count) {
-        free(t->descriptions[at].value);
-        t->descriptions[at].value = copy;
-        return KILN_OK;
-    }
-    description *grown = realloc(t->descriptions, (at + 1) * sizeof *grown);
-    t->descriptions = grown != NULL ? grown : t->descriptions;
-    char *name = strdup(key);
-    if (copy == NULL || grown == NULL || name == NULL) {
-        free(copy);
-        free(name);
-        return out_of_memory(error);
-    }
-    t->descriptions[t->description_count++] = (description){name, copy};
     return KILN_OK;
 }

@@ -3,6 +3,7 @@
 #define KILN_RUNTIME_TRAINER_H
 
 #include "runtime/train/network.h"
+#include <kiln/plan_format.h>
 
 /* Samples as they were added: features and labels. */
 typedef struct sample_set {
@@ -14,6 +15,13 @@ typedef struct sample_set {
 typedef struct description {
     char *key, *value;
 } description;
+
+/* An optional section. */
+typedef struct attachment {
+    char tag[KILN_PLAN_TAG + 1];
+    void *data;
+    size_t size;
+} attachment;
 
 /* What decides about the next epoch; saved with checkpoints, as it is. */
 typedef struct progress {
@@ -39,6 +47,8 @@ struct kiln_trainer {
     kiln_preprocess preprocess;
     description *descriptions;
     size_t description_count;
+    attachment *attachments;
+    size_t attachment_count;
     size_t feature_count;
     sample_set samples[2]; /* by kiln_split */
     pthreadpool_t pool;
@@ -60,6 +70,11 @@ kiln_status samples_prepare(kiln_trainer *t, kiln_error *error);
 /* The batch's features, standardised, to t->batch. `order` may be NULL: from `first` on. */
 void samples_gather(kiln_trainer *t, const float *features, const uint32_t *order, size_t first,
                     size_t count);
+
+/* ---- describe.c ---------------------------------------------------------------------------- */
+
+/* What describes the plan: metadata and attachments. */
+void descriptions_free(kiln_trainer *t);
 
 /* ---- schedule.c ---------------------------------------------------------------------------- */
 

@@ -322,6 +322,43 @@ START_TEST(the_builder_writes_optional_sections) {
 }
 END_TEST
 
+/* One that is given again takes the other's place, one without bytes goes; the rest stay. */
+START_TEST(the_builder_replaces_optional_sections) {
+    kiln_plan *plan = NULL, *changed = NULL;
+    plan_builder b = {0};
+    byte_buffer bytes = {0};
+    kiln_span found;
+    add_optional(&file);
+    GOOD(open_bytes(&file, &plan));
+    builder_copy(&b, plan);
+    builder_optional(&b, "answers", (kiln_span){"anew", 5});
+    builder_optional(&b, "nothing", (kiln_span){NULL, 0});
+    builder_lay_out(&b);
+    GOOD(builder_write(&b, plan->view.weight_bytes, buffer_write, &bytes, &error));
+    buffer_append(&bytes, plan->view.weights, plan->view.weight_bytes);
+    GOOD(kiln_plan_open_memory((kiln_span){bytes.data, bytes.size}, NULL, &changed, &error));
+    ck_assert_uint_eq(changed->header.optional_count, 2);
+    ck_assert(kiln_plan_find_section(changed, "answers", &found));
+    ck_assert_uint_eq(found.size, 5);
+    ck_assert_str_eq(found.data, "anew");
+    ck_assert(kiln_plan_find_section(changed, "12345678", &found));
+    ck_assert_mem_eq(found.data, more, sizeof more);
+    kiln_plan_close(changed);
+    builder_optional(&b, "12345678", (kiln_span){NULL, 0});
+    bytes.size = 0;
+    builder_lay_out(&b);
+    GOOD(builder_write(&b, plan->view.weight_bytes, buffer_write, &bytes, &error));
+    buffer_append(&bytes, plan->view.weights, plan->view.weight_bytes);
+    GOOD(kiln_plan_open_memory((kiln_span){bytes.data, bytes.size}, NULL, &changed, &error));
+    ck_assert(kiln_plan_find_section(changed, "answers", &found));
+    ck_assert(!kiln_plan_find_section(changed, "12345678", &found));
+    kiln_plan_close(changed);
+    buffer_free(&bytes);
+    builder_free(&b);
+    kiln_plan_close(plan);
+}
+END_TEST
+
 START_TEST(unknown_sections_survive_cutting) {
     kiln_plan *plan = NULL, *cut = NULL, *again = NULL;
     add_optional(&file);
@@ -357,9 +394,17 @@ START_TEST(unknown_sections_survive_training) {
                                          k % CLASSES, &error));
         }
         GOOD(kiln_trainer_fit(trainer, NULL, &error));
+        GOOD(kiln_trainer_attach(trainer, "attached", (kiln_span){"an old one", 11}, &error));
+        GOOD(kiln_trainer_attach(trainer, "attached", (kiln_span){"new", 4}, &error));
+        ck_assert_int_eq(kiln_trainer_attach(trainer, "123456789", (kiln_span){"", 1}, &error),
+                         KILN_ERROR_ARGUMENT);
         GOOD(kiln_trainer_save(trainer, path, &error));
         GOOD(kiln_plan_open(path, NULL, &trained, &error));
         ck_has_optional(trained);
+        kiln_span found;
+        ck_assert(kiln_plan_find_section(trained, "attached", &found));
+        ck_assert_uint_eq(found.size, 4);
+        ck_assert_str_eq(found.data, "new");
         kiln_trainer_destroy(trainer);
         kiln_plan_close(plan);
         plan = trained;
@@ -436,6 +481,7 @@ int main(void) {
         TEST("version", cutting_wants_an_output),
         TEST("optional", unknown_sections_are_passed_over),
         TEST("optional", the_builder_writes_optional_sections),
+        TEST("optional", the_builder_replaces_optional_sections),
         TEST("optional", unknown_sections_survive_cutting),
         TEST("optional", unknown_sections_survive_training),
         TEST("optional", unknown_sections_survive_tuning),

@@ -1,0 +1,75 @@
+/* What a trained plan tells of itself besides its network: metadata and optional sections. */
+#include "runtime/train/trainer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static kiln_status out_of_memory(kiln_error *error) {
+    return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+}
+
+kiln_status kiln_trainer_describe(kiln_trainer *t, const char *key, const char *value,
+                                  kiln_error *error) {
+    size_t at = 0;
+    while (at < t->description_count && strcmp(t->descriptions[at].key, key) != 0) {
+        at++;
+    }
+    char *copy = strdup(value);
+    if (copy != NULL && at < t->description_count) {
+        free(t->descriptions[at].value);
+        t->descriptions[at].value = copy;
+        return KILN_OK;
+    }
+    description *grown = realloc(t->descriptions, (at + 1) * sizeof *grown);
+    t->descriptions = grown != NULL ? grown : t->descriptions;
+    char *name = strdup(key);
+    if (copy == NULL || grown == NULL || name == NULL) {
+        free(copy);
+        free(name);
+        return out_of_memory(error);
+    }
+    t->descriptions[t->description_count++] = (description){name, copy};
+    return KILN_OK;
+}
+
+kiln_status kiln_trainer_attach(kiln_trainer *t, const char *tag, kiln_span content,
+                                kiln_error *error) {
+    size_t length = strlen(tag), at = 0;
+    if (length == 0 || length > KILN_PLAN_TAG) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "section '%s': a tag has 1 to %u characters",
+                         tag, KILN_PLAN_TAG);
+    }
+    while (at < t->attachment_count && strcmp(t->attachments[at].tag, tag) != 0) {
+        at++;
+    }
+    void *copy = malloc(content.size + 1);
+    attachment *grown = realloc(t->attachments, (t->attachment_count + 1) * sizeof *grown);
+    t->attachments = grown != NULL ? grown : t->attachments;
+    if (copy == NULL || grown == NULL) {
+        free(copy);
+        return out_of_memory(error);
+    }
+    if (content.size > 0) {
+        memcpy(copy, content.data, content.size);
+    }
+    if (at < t->attachment_count) {
+        free(grown[at].data);
+    } else {
+        t->attachment_count++;
+    }
+    grown[at] = (attachment){.data = copy, .size = content.size};
+    memcpy(grown[at].tag, tag, length);
+    return KILN_OK;
+}
+
+void descriptions_free(kiln_trainer *t) {
+    for (size_t k = 0; k < t->description_count; k++) {
+        free(t->descriptions[k].key);
+        free(t->descriptions[k].value);
+    }
+    for (size_t k = 0; k < t->attachment_count; k++) {
+        free(t->attachments[k].data);
+    }
+    free(t->descriptions);
+    free(t->attachments);
+}

@@ -32,17 +32,52 @@ extern "C" {
 /* ---- Images -------------------------------------------------------------------------------- */
 
 typedef enum kiln_image_format {
-    KILN_IMAGE_RGB = 1 /* red, green, blue, a byte each */
+    KILN_IMAGE_RGB = 1,  /* red, green, blue, a byte each */
+    KILN_IMAGE_BGR = 2,  /* OpenCV's order */
+    KILN_IMAGE_RGBA = 3, /* Android's Bitmap (ARGB_8888); alpha is passed over */
+    KILN_IMAGE_BGRA = 4, /* iOS's kCVPixelFormatType_32BGRA */
+    KILN_IMAGE_GRAY = 5,
+    /* A plane of luma, then chroma of half the width and half the height (rounded up): */
+    KILN_IMAGE_NV12 = 6, /* Cb, Cr in turn, a row of them `chroma_stride` bytes: iOS's cameras */
+    KILN_IMAGE_NV21 = 7, /* Cr, Cb in turn: Android's cameras */
+    KILN_IMAGE_I420 = 8  /* a plane of Cb, then one of Cr */
 } kiln_image_format;
 
+/* How luma and chroma stand for colours (ITU-R BT.601 and BT.709). */
+typedef enum kiln_image_colour {
+    KILN_COLOUR_JPEG = 0,  /* BT.601, all of 0..255 in use: JPEG, Android's cameras */
+    KILN_COLOUR_BT601 = 1, /* luma in 16..235 */
+    KILN_COLOUR_BT709 = 2  /* luma in 16..235: video in high definition */
+} kiln_image_colour;
+
 /* Rows from the top. Later versions may add members at the end, whose zeros mean what there is
- * today: initialise with {0} or designators. */
+ * today: initialise with {0} or designators.
+ *
+ * What is seen of an image is its crop rectangle, turned upright, then mirrored; all functions take
+ * that for the image, and coordinates (of faces, say) are in its pixels. */
 typedef struct kiln_image {
     kiln_image_format format;
     uint32_t width, height; /* at least 1 */
-    const uint8_t *pixels;  /* of the first row */
-    size_t stride;          /* bytes from one row to the next; at least 3 * width */
+    const uint8_t *pixels;  /* of the first row; luma in NV12, NV21 and I420 */
+    size_t stride;          /* bytes from one row to the next; at least a row's pixels */
+
+    /* NV12, NV21: chroma[0] is the plane of both. I420: Cb and Cr. NULL: they follow each other
+     * closely, `stride * height` bytes of luma first. */
+    const uint8_t *chroma[2];
+    size_t chroma_stride; /* 0: as the luma's, in I420 half of it (rounded up) */
+    kiln_image_colour colour;
+
+    struct {
+        uint32_t left, top, width, height;
+    } crop;            /* in pixels as they are stored; no width and no height: all */
+    uint32_t rotation; /* clockwise, in degrees, until it is upright: 0, 90, 180 or 270 */
+    bool mirror;       /* left and right change places, as front cameras show it */
 } kiln_image;
+
+/* Width and height of what is seen. KILN_ERROR_ARGUMENT when the image is not sound: an unknown
+ * format, no pixels, a stride too small, a crop that juts out, another rotation. */
+KILN_API kiln_status kiln_image_size(const kiln_image *image, uint32_t *out_width,
+                                     uint32_t *out_height, kiln_error *error);
 
 /* ---- To a network's input ------------------------------------------------------------------ */
 

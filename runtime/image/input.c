@@ -33,19 +33,19 @@ static uint32_t clamp_side(double side, uint32_t least) {
 
 kiln_image_scaling kiln_image_scaling_of(const kiln_image *image, const kiln_image_layout *layout,
                                          const kiln_preprocess *preprocess) {
-    uint32_t width = layout->width, height = layout->height;
+    uint32_t width = layout->width, height = layout->height, seen_width, seen_height;
     kiln_image_scaling s = {width, height, 0, 0, width, height};
     double fraction = preprocess->crop_fraction;
     bool crops = preprocess->resize == KILN_RESIZE_CENTRE_CROP && fraction > 0 && fraction <= 1;
-    if (!crops || image->width == 0 || image->height == 0) {
+    if (!crops || kiln_image_size(image, &seen_width, &seen_height, NULL) != KILN_OK) {
         return s;
     }
-    double across = round(width / fraction) / image->width;
-    double down = round(height / fraction) / image->height;
+    double across = round(width / fraction) / seen_width;
+    double down = round(height / fraction) / seen_height;
     double factor = across > down ? across : down;
     /* The small addition keeps the exact side from being rounded down. */
-    s.scaled_width = clamp_side(floor(image->width * factor + 1e-6), width);
-    s.scaled_height = clamp_side(floor(image->height * factor + 1e-6), height);
+    s.scaled_width = clamp_side(floor(seen_width * factor + 1e-6), width);
+    s.scaled_height = clamp_side(floor(seen_height * factor + 1e-6), height);
     s.left = (s.scaled_width - width) / 2;
     s.top = (s.scaled_height - height) / 2;
     return s;

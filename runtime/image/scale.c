@@ -1,6 +1,6 @@
 /* Bilinear scaling, row by row, then along the row. Scaling down widens the triangle to the scale,
  * so that every source pixel counts (Pillow's and torchvision's antialiased bilinear). */
-#include <kiln/image.h>
+#include "runtime/image/view.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -55,16 +55,48 @@ static bool filter_make(filter *f, size_t source, size_t full, size_t offset, si
     return true;
 }
 
-/* `taps` rows, `stride` bytes apart, to one; two of them at a time. */
-static void scale_rows(const uint8_t *rgb, size_t stride, const float *weights, size_t taps,
-                       size_t length, float *out) {
+/* The rows of the view that one target row is made of, of which the next one needs most again. Row
+ * y is at y % taps. */
+typedef struct row_window {
+    const image_view *view;
+    size_t taps, next; /* next: the first row that has not been read */
+    uint8_t *buffer;
+    const uint8_t **rows;
+} row_window;
+
+static bool row_window_make(row_window *w, const image_view *view, size_t taps) {
+    size_t length = (size_t)view->width * 3;
+    *w = (row_window){.view = view, .taps = taps};
+    w->buffer = length <= SIZE_MAX / taps ? malloc(length * taps) : NULL;
+    w->rows = calloc(taps, sizeof *w->rows);
+    return w->buffer != NULL && w->rows != NULL;
+}
+
+static void row_window_move(row_window *w, size_t first) {
+    w->next = w->next > first ? w->next : first;
+    for (; w->next < first + w->taps; w->next++) {
+        size_t slot = w->next % w->taps;
+        w->rows[slot] =
+            image_row(w->view, (uint32_t)w->next, w->buffer + slot * (size_t)w->view->width * 3);
+    }
+}
+
+static void row_window_free(row_window *w) {
+    free(w->buffer);
+    free(w->rows);
+}
+
+/* The rows from `first` on to one; two of them at a time. */
+static void scale_rows(const row_window *w, size_t first, const float *weights, float *out) {
+    size_t length = (size_t)w->view->width * 3;
     memset(out, 0, length * sizeof *out);
-    for (size_t t = 0; t < taps; t += 2) {
-        bool paired = t + 1 < taps;
-        const uint8_t *upper = rgb + t * stride, *lower = paired ? upper + stride : upper;
-        float first = weights[t], second = paired ? weights[t + 1] : 0;
+    for (size_t t = 0; t < w->taps; t += 2) {
+        bool paired = t + 1 < w->taps;
+        const uint8_t *upper = w->rows[(first + t) % w->taps];
+        const uint8_t *lower = paired ? w->rows[(first + t + 1) % w->taps] : upper;
+        float above = weights[t], below = paired ? weights[t + 1] : 0;
         for (size_t k = 0; k < length; k++) {
-            out[k] += first * (float)upper[k] + second * (float)lower[k];
+            out[k] += above * (float)upper[k] + below * (float)lower[k];
         }
     }
 }
@@ -84,38 +116,42 @@ static void scale_columns(const float *row, const filter *columns, size_t width,
     }
 }
 
-static bool is_sound(const kiln_image *image, const kiln_image_scaling *s) {
-    return image->format == KILN_IMAGE_RGB && image->pixels != NULL && image->width > 0 &&
-           image->height > 0 && image->stride / 3 >= image->width && s->width > 0 &&
-           s->height > 0 && s->width <= s->scaled_width && s->left <= s->scaled_width - s->width &&
-           s->height <= s->scaled_height && s->top <= s->scaled_height - s->height;
+static bool fits(const kiln_image_scaling *s) {
+    return s->width > 0 && s->height > 0 && s->width <= s->scaled_width &&
+           s->left <= s->scaled_width - s->width && s->height <= s->scaled_height &&
+           s->top <= s->scaled_height - s->height;
 }
 
 kiln_status kiln_image_scale(const kiln_image *image, const kiln_image_scaling *scaling,
                              float *out_rgb, kiln_error *error) {
     const kiln_image_scaling *s = scaling;
+    image_view view;
     filter columns = {0}, rows = {0};
-    if (!is_sound(image, s)) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT,
-                         "an image of %ux%u pixels, %zu bytes a row, cannot give %ux%u at %u, %u "
-                         "of %ux%u",
-                         image->width, image->height, image->stride, s->width, s->height, s->left,
-                         s->top, s->scaled_width, s->scaled_height);
+    row_window window = {0};
+    kiln_status status = image_view_of(image, &view, error);
+    if (status != KILN_OK) {
+        return status;
     }
-    size_t length = (size_t)image->width * 3;
-    float *row = calloc(length + 1, sizeof *row); /* and what scale_columns reads beyond */
-    kiln_status status = KILN_ERROR_MEMORY;
-    if (row != NULL && filter_make(&columns, image->width, s->scaled_width, s->left, s->width) &&
-        filter_make(&rows, image->height, s->scaled_height, s->top, s->height)) {
+    if (!fits(s)) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "an image scaled to %ux%u cannot give %ux%u at %u, %u", s->scaled_width,
+                         s->scaled_height, s->width, s->height, s->left, s->top);
+    }
+    float *row = calloc((size_t)view.width * 3 + 1, sizeof *row); /* scale_columns reads beyond */
+    status = KILN_ERROR_MEMORY;
+    if (row != NULL && filter_make(&columns, view.width, s->scaled_width, s->left, s->width) &&
+        filter_make(&rows, view.height, s->scaled_height, s->top, s->height) &&
+        row_window_make(&window, &view, rows.taps)) {
         for (size_t y = 0; y < s->height; y++) {
-            scale_rows(image->pixels + rows.first[y] * image->stride, image->stride,
-                       rows.weights + y * rows.taps, rows.taps, length, row);
+            row_window_move(&window, rows.first[y]);
+            scale_rows(&window, rows.first[y], rows.weights + y * rows.taps, row);
             scale_columns(row, &columns, s->width, out_rgb + y * s->width * 3);
         }
         status = KILN_OK;
     }
     filter_free(&columns);
     filter_free(&rows);
+    row_window_free(&window);
     free(row);
     return status == KILN_OK ? KILN_OK : kiln_fail(error, status, "out of memory");
 }

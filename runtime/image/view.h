@@ -1,0 +1,25 @@
+/* What is seen of an image, whatever its format: cropped, upright, mirrored, as red, green, blue.
+ */
+#ifndef KILN_RUNTIME_IMAGE_VIEW_H
+#define KILN_RUNTIME_IMAGE_VIEW_H
+
+#include <kiln/image.h>
+
+/* Pixel x, y of the view is the stored one at first + x * right + y * down. */
+typedef struct image_view {
+    const kiln_image *image;
+    uint32_t width, height;
+    ptrdiff_t first[2], right[2], down[2]; /* x and y of stored pixels */
+    const uint8_t *chroma[2];              /* Cb, Cr */
+    size_t chroma_stride, chroma_step;     /* bytes from one sample to the next below, beside */
+} image_view;
+
+/* KILN_ERROR_ARGUMENT when the image is not sound. The view uses *image while it lives. */
+kiln_status image_view_of(const kiln_image *image, image_view *out_view, kiln_error *error);
+
+/* Row y of the view, width * 3 bytes: in `buffer`, or where the image has it. */
+const uint8_t *image_row(const image_view *view, uint32_t y, uint8_t *buffer);
+/* `count` pixels of row y from x on. */
+void image_pixels(const image_view *view, uint32_t x, uint32_t y, uint32_t count, uint8_t *out_rgb);
+
+#endif

@@ -17,10 +17,12 @@ if(CMAKE_SCRIPT_MODE_FILE)
 endif()
 
 set(KILN_ROWS ${CMAKE_CURRENT_LIST_FILE} CACHE INTERNAL "The script that finds rows")
-# rows(TYPE SOURCE...): the header TYPE_rows.h in the folder of the build that belongs to this one.
+# rows(TYPE SOURCE...): the header TYPE_rows.h in the folder of the build that belongs to this one. What
+# includes it depends on the target TYPE_rows.
 function(rows type)
     set(output ${CMAKE_CURRENT_BINARY_DIR}/${type}_rows.h)
     add_custom_command(OUTPUT ${output}
         COMMAND ${CMAKE_COMMAND} -DTYPE=${type} -DOUTPUT=${output} "-DSOURCES=${ARGN}" -P ${KILN_ROWS}
         DEPENDS ${ARGN} ${KILN_ROWS} VERBATIM)
+    add_custom_target(${type}_rows DEPENDS ${output})
 endfunction()

@@ -75,23 +75,6 @@ typedef enum kiln_loss {
     KILN_LOSS_COUNT = 3
 } kiln_loss;
 
-/* Formulas, with g the gradient and t the step from 1:
- *   SGD      v = momentum*v + g; w -= rate * (nesterov ? g + momentum*v : v)
- *   RMSPROP  s = rho*s + (1-rho)*g^2; w -= rate * g / (sqrt(s) + epsilon)
- *   ADAM     m = beta1*m + (1-beta1)*g; s = beta2*s + (1-beta2)*g^2;
- *            w -= rate * (m/(1-beta1^t)) / (sqrt(s/(1-beta2^t)) + epsilon)
- *   ADAMW    the same after w -= rate * weight_decay * w (biases too, as PyTorch does)
- *   LION     w -= rate * weight_decay * w; w -= rate * sign(beta1*m + (1-beta1)*g);
- *            m = beta2*m + (1-beta2)*g   (Chen et al. 2023, arXiv 2302.06675) */
-typedef enum kiln_optimizer {
-    KILN_OPTIMIZER_SGD = 0,
-    KILN_OPTIMIZER_RMSPROP = 1,
-    KILN_OPTIMIZER_ADAM = 2,
-    KILN_OPTIMIZER_ADAMW = 3,
-    KILN_OPTIMIZER_LION = 4,
-    KILN_OPTIMIZER_COUNT = 5
-} kiln_optimizer;
-
 typedef enum kiln_schedule {
     KILN_SCHEDULE_CONSTANT = 0,
     KILN_SCHEDULE_STEP = 1,    /* times schedule_factor every schedule_epochs */
@@ -101,12 +84,18 @@ typedef enum kiln_schedule {
     KILN_SCHEDULE_COUNT = 4
 } kiln_schedule;
 
-/* Names, as kiln_head_parse and the command's options take them: "relu", "cross-entropy", "adam",
+/* Names, as kiln_head_parse and the command's options take them: "relu", "cross-entropy",
  * "plateau"; NULL past the last, so that a loop from 0 on finds them all. */
 KILN_API const char *kiln_activation_name(kiln_activation activation);
 KILN_API const char *kiln_loss_name(kiln_loss loss);
-KILN_API const char *kiln_optimizer_name(kiln_optimizer optimizer);
 KILN_API const char *kiln_schedule_name(kiln_schedule schedule);
+
+/* Optimizers go by name alone, as "adam" and "sgd". This is the name of number k from 0 on; NULL
+ * past the last. */
+KILN_API const char *kiln_optimizer_name(unsigned k);
+/* What it computes of a weight w, whose gradient is g, in step t, from 1; the other letters are its
+ * state, 0 at first, and the names are options'. NULL: there is no such optimizer. */
+KILN_API const char *kiln_optimizer_formula(const char *name);
 
 typedef struct kiln_train_options {
     uint32_t class_count;           /* at least 2 */
@@ -127,14 +116,14 @@ typedef struct kiln_train_options {
     float cosine_scale;    /* 0: chosen by the number of classes (Wang et al. 2018, CosFace) */
     bool balance_classes;  /* weigh samples by total / (classes * samples of the class) */
 
-    kiln_optimizer optimizer;
+    const char *optimizer; /* its name */
     float learning_rate;
-    float momentum; /* SGD */
+    float momentum; /* sgd */
     bool nesterov;
-    float rho;          /* RMSprop */
-    float beta1, beta2; /* Adam, Lion */
+    float rho;          /* rmsprop */
+    float beta1, beta2; /* adam, adamw, lion */
     float epsilon;
-    float weight_decay; /* AdamW, Lion */
+    float weight_decay; /* adamw, lion */
 
     kiln_schedule schedule;
     uint32_t schedule_epochs;
@@ -159,9 +148,9 @@ typedef struct kiln_train_options {
 /* Defaults: softmax head, standardized features, cross-entropy, Adam at 0.001 (beta 0.9, 0.999,
  * epsilon 1e-7), 100 epochs of batches of 32, shuffled, best weights restored, 1 thread, seed 1. */
 KILN_API void kiln_train_options_init(kiln_train_options *out_options);
-/* Chooses an optimizer and the settings to begin with: SGD at 0.01, Lion at 0.0001 with beta2 0.99,
- * the others at 0.001 with beta2 0.999. */
-KILN_API void kiln_optimizer_defaults(kiln_optimizer optimizer, kiln_train_options *inout_options);
+/* Chooses an optimizer, with the learning rate and beta2 that suit it: adam at 0.001 with 0.999.
+ * False, and nothing changed: there is no such optimizer. */
+KILN_API bool kiln_optimizer_defaults(const char *name, kiln_train_options *inout_options);
 
 /* ---- Training ------------------------------------------------------------------------------ */
 

@@ -64,7 +64,6 @@ static uint64_t fingerprint(const kiln_trainer *t) {
     o.arc_margin = from->arc_margin;
     o.cosine_scale = from->cosine_scale;
     o.balance_classes = from->balance_classes;
-    o.optimizer = from->optimizer;
     o.learning_rate = from->learning_rate;
     o.momentum = from->momentum;
     o.nesterov = from->nesterov;
@@ -84,6 +83,7 @@ static uint64_t fingerprint(const kiln_trainer *t) {
     o.seed = from->seed;
     memcpy(&o.head, &from->head, sizeof o.head);
     uint64_t hash = XXH3_64bits_withSeed(&o, sizeof o, t->feature_count);
+    hash = XXH3_64bits_withSeed(from->optimizer, strlen(from->optimizer), hash);
     for (int k = 0; k < 2; k++) {
         const sample_set *s = &t->samples[k];
         hash = XXH3_64bits_withSeed(s->features, s->count * t->feature_count * sizeof(float), hash);
@@ -132,7 +132,7 @@ static void take_state(transfer *x, kiln_trainer *t) {
 }
 
 static size_t state_bytes(const kiln_trainer *t) {
-    size_t moments = optimizer_of(t->options.optimizer)->moments(&t->options);
+    size_t moments = optimizer_named(t->options.optimizer)->moments(&t->options);
     size_t bytes = weights_count(&t->net);
     for (size_t k = 0; k < t->net.count; k++) {
         const dense *d = &t->net.layers[k];

@@ -69,7 +69,7 @@ kiln_status network_create(const kiln_train_options *options, size_t features, p
                              .label_smoothing = (real)options->label_smoothing,
                              .arc_margin = (real)options->arc_margin};
     bool good = true;
-    size_t widest = 0, moments = optimizer_of(options->optimizer)->moments(options);
+    size_t widest = 0, moments = optimizer_named(options->optimizer)->moments(options);
     for (size_t k = 0; k < out_network->count; k++) {
         const kiln_head_layer *from = &options->head.layers[k];
         dense *d = &out_network->layers[k];

@@ -43,7 +43,7 @@ void product_destroy(product *p);
 kiln_status product_once(size_t m, size_t k, size_t n, const real *a, const real *b, bool b_by_k,
                          real *y, pthreadpool_t pool, kiln_error *error);
 
-/* ---- Optimizers (optimizer.c) -------------------------------------------------------------- */
+/* ---- Optimizers (optimizer.c, optimizers/) ------------------------------------------------- */
 
 /* What an update needs to know besides the weights. */
 typedef struct update {
@@ -53,8 +53,10 @@ typedef struct update {
     real correction1, correction2; /* 1 - beta^t */
 } update;
 
+/* It updates one row of weights at a time, while its gradient is still in cache. */
 typedef struct optimizer {
     const char *name;
+    const char *formula;        /* as kiln_optimizer_formula tells it */
     float learning_rate, beta2; /* to begin with; beta2 0: it has none */
     /* How many numbers of state a weight has: 0, 1 or 2. */
     size_t (*moments)(const kiln_train_options *options);
@@ -64,8 +66,9 @@ typedef struct optimizer {
     const range *ranges; /* NULL: none */
 } optimizer;
 
-/* NULL: not one. */
-const optimizer *optimizer_of(kiln_optimizer which);
+/* Number k, from 0 on, or by name; NULL: there is none. */
+const optimizer *optimizer_at(size_t k);
+const optimizer *optimizer_named(const char *name);
 update optimizer_update(const kiln_train_options *options, real rate, uint64_t step);
 
 /* ---- Activations (activation.c) ------------------------------------------------------------ */

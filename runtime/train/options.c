@@ -22,7 +22,7 @@ void kiln_train_options_init(kiln_train_options *out_options) {
         .restore_best = true,
         .seed = 1,
         .threads = 1};
-    kiln_optimizer_defaults(KILN_OPTIMIZER_ADAM, out_options);
+    (void)kiln_optimizer_defaults("adam", out_options);
 }
 
 static kiln_status check_head(const kiln_train_options *o, kiln_error *error) {
@@ -68,8 +68,8 @@ static kiln_status check_ranges(const kiln_train_options *o, const range *ranges
 static kiln_status check_numbers(const kiln_train_options *o, kiln_error *error) {
     kiln_status status =
         check_ranges(o, RANGES(RANGE("learning rate", learning_rate, 1e-12f, 1e6f)), error);
-    for (kiln_optimizer k = 0; k < KILN_OPTIMIZER_COUNT && status == KILN_OK; k++) {
-        status = check_ranges(o, optimizer_of(k)->ranges, error);
+    for (size_t k = 0; optimizer_at(k) != NULL && status == KILN_OK; k++) {
+        status = check_ranges(o, optimizer_at(k)->ranges, error);
     }
     for (kiln_loss k = 0; k < KILN_LOSS_COUNT && status == KILN_OK; k++) {
         status = check_ranges(o, loss_of(k)->ranges, error);
@@ -94,7 +94,7 @@ kiln_status options_check(const kiln_train_options *o, kiln_error *error) {
     }
     if (o->batch_size < 1 || o->batch_size > 1u << 16 || o->epochs < 1 || o->epochs > 1u << 20 ||
         o->threads > 256 || schedule_of(o->schedule) == NULL || o->schedule_epochs < 1 ||
-        loss_of(o->loss) == NULL || optimizer_of(o->optimizer) == NULL ||
+        loss_of(o->loss) == NULL || optimizer_named(o->optimizer) == NULL ||
         o->warmup_epochs > o->epochs) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT,
                          "epochs, batch size, threads, warm-up, schedule, loss or optimizer out of "

@@ -21,6 +21,7 @@ static kiln_status out_of_memory(kiln_error *error) {
 static kiln_status copy_options(kiln_trainer *t, const kiln_train_options *options,
                                 kiln_error *error) {
     t->options = *options;
+    t->options.optimizer = optimizer_named(options->optimizer)->name;
     t->options.cut = NULL;
     t->options.class_names = NULL;
     t->options.preprocess = NULL;

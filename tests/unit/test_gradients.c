@@ -68,7 +68,7 @@ static void prepare(const trial *t) {
     options.arc_margin = t->margin;
     options.cosine_scale = 4;
     options.batch_size = BATCH;
-    options.optimizer = KILN_OPTIMIZER_SGD;
+    options.optimizer = "sgd";
     options.seed = 7;
     ck_assert_int_eq(network_create(&options, FEATURES, NULL, &net, &error), KILN_OK);
     for (size_t k = 0; k < BATCH * FEATURES; k++) {

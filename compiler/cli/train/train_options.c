@@ -13,7 +13,7 @@ static const char *loss_word(unsigned k) {
 }
 
 static const char *optimizer_word(unsigned k) {
-    return kiln_optimizer_name((kiln_optimizer)k);
+    return kiln_optimizer_name(k);
 }
 
 static const char *schedule_word(unsigned k) {
@@ -176,7 +176,7 @@ const option_row train_options[] = {
      .value = "S",
      .place = AT(options.cosine_scale),
      .help = "of cosine heads (default: by the number of classes)"},
-    {.kind = OPTION_CHOICE,
+    {.kind = OPTION_TEXT,
      .name = "optimizer",
      .value = "NAME",
      .place = AT(options.optimizer),
@@ -186,7 +186,7 @@ const option_row train_options[] = {
      .name = "learning-rate",
      .value = "R",
      .place = AT(options.learning_rate),
-     .help = "default 0.001 (sgd: 0.01, lion: 0.0001)"},
+     .help = "default: what suits the optimizer, 0.001 for adam"},
     {.kind = OPTION_SINGLE,
      .name = "momentum",
      .value = "M",
@@ -200,7 +200,7 @@ const option_row train_options[] = {
      .name = "weight-decay",
      .value = "D",
      .place = AT(options.weight_decay),
-     .help = "of adamw and lion (default 0.01)"},
+     .help = "of optimizers that decay weights, as adamw does (default 0.01)"},
     {.kind = OPTION_CHOICE,
      .name = "schedule",
      .value = "NAME",
@@ -329,7 +329,7 @@ static int settle(const command *self, training *t, char **words, int count) {
         return usage(self, "--nesterov needs --momentum");
     }
     float rate = t->options.learning_rate;
-    kiln_optimizer_defaults(t->options.optimizer, &t->options);
+    (void)kiln_optimizer_defaults(t->options.optimizer, &t->options);
     t->options.learning_rate = isnan(rate) ? t->options.learning_rate : rate;
     t->source.threads = t->options.threads;
     if (t->source.augment == 0) {

@@ -1,7 +1,7 @@
 /* From an image to a network's input: layout, the part that is seen, order of channels,
  * normalisation. */
+#include "runtime/image/view.h"
 #include <kiln/element.h>
-#include <kiln/image.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -77,9 +77,8 @@ static void store_luma(const float *rgb, size_t pixels, double scale, double bia
     }
 }
 
-static void store_pixels(const float *rgb, const kiln_image_layout *layout,
-                         const kiln_preprocess *preprocess, kiln_dtype dtype, size_t index,
-                         void *data) {
+void image_store(const float *rgb, const kiln_image_layout *layout,
+                 const kiln_preprocess *preprocess, kiln_dtype dtype, size_t index, void *data) {
     size_t channels = layout->channels, pixels = (size_t)layout->width * layout->height;
     size_t first = index * channels * pixels;
     if (channels == 1) {
@@ -126,7 +125,7 @@ kiln_status kiln_image_to_input(const kiln_image *image, const kiln_tensor_info 
     kiln_image_scaling scaling = kiln_image_scaling_of(image, &layout, preprocess);
     status = kiln_image_scale(image, &scaling, rgb, error);
     if (status == KILN_OK) {
-        store_pixels(rgb, &layout, preprocess, input->dtype, index, buffer.data);
+        image_store(rgb, &layout, preprocess, input->dtype, index, buffer.data);
     }
     free(rgb);
     return status;

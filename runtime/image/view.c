@@ -174,11 +174,16 @@ void image_pixels(const image_view *view, uint32_t x, uint32_t y, uint32_t count
     }
 }
 
-const uint8_t *image_row(const image_view *view, uint32_t y, uint8_t *buffer) {
+const uint8_t *image_span(const image_view *view, uint32_t x, uint32_t y, uint32_t count,
+                          uint8_t *buffer) {
     if (view->image->format == KILN_IMAGE_RGB && view->right[0] == 1) {
         size_t row = (size_t)(view->first[1] + view->down[1] * (ptrdiff_t)y);
-        return view->image->pixels + row * view->image->stride + (size_t)view->first[0] * 3;
+        return view->image->pixels + row * view->image->stride + ((size_t)view->first[0] + x) * 3;
     }
-    image_pixels(view, 0, y, view->width, buffer);
+    image_pixels(view, x, y, count, buffer);
     return buffer;
+}
+
+const uint8_t *image_row(const image_view *view, uint32_t y, uint8_t *buffer) {
+    return image_span(view, 0, y, view->width, buffer);
 }

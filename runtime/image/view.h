@@ -19,7 +19,14 @@ kiln_status image_view_of(const kiln_image *image, image_view *out_view, kiln_er
 
 /* Row y of the view, width * 3 bytes: in `buffer`, or where the image has it. */
 const uint8_t *image_row(const image_view *view, uint32_t y, uint8_t *buffer);
-/* `count` pixels of row y from x on. */
+/* `count` pixels of row y from x on, likewise; or always to `out_rgb`. */
+const uint8_t *image_span(const image_view *view, uint32_t x, uint32_t y, uint32_t count,
+                          uint8_t *buffer);
 void image_pixels(const image_view *view, uint32_t x, uint32_t y, uint32_t count, uint8_t *out_rgb);
+
+/* x = pixel * scale + bias (input.c), to image `index` of a tensor of such a layout, from rows of
+ * red, green, blue in 0..255. */
+void image_store(const float *rgb, const kiln_image_layout *layout,
+                 const kiln_preprocess *preprocess, kiln_dtype dtype, size_t index, void *data);
 
 #endif

@@ -1,0 +1,133 @@
+/* Kiln faces: find faces in pixels, turn them upright, and give them to a network.
+ *
+ *   kiln_detector *detector;
+ *   kiln_detector_create(detector_plan, NULL, &detector, &error);
+ *   kiln_face faces[16];
+ *   size_t count;
+ *   kiln_detector_find(detector, &image, faces, 16, &count, &error);
+ *   for (size_t k = 0; k < count; k++) {
+ *       kiln_face_to_input(&image, &faces[k], &input, &preprocess, 0, buffer, &error);
+ *       kiln_session_run(session, 1, &buffer, 1, &output, 1, &error);
+ *   }
+ *
+ * A detector is a network of a known family, which the shapes of its outputs tell: SCRFD,
+ * RetinaFace, YuNet, UltraFace, BlazeFace. What it needs to be run (order of channels, scale and
+ * offset of pixels, thresholds) is the family's unless the plan's own preprocessing or the options
+ * say otherwise.
+ *
+ * Coordinates are pixels of what is seen of the image (its crop, upright, mirrored), x to the right
+ * and y down, and whole numbers are the centres of pixels. Boxes and points may lie outside of the
+ * image.
+ *
+ * Threads: a detector belongs to one thread at a time; any number of them may share a plan. The
+ * other functions have no state. Ownership: images, faces and buffers are the caller's, and images
+ * are only read, during the call. Errors: as in kiln.h. What a network computes is not trusted: a
+ * box or point that is no finite number is no face.
+ *
+ * A runtime built with KILN_BUILD_FACES=OFF has none of this; it stands on KILN_BUILD_IMAGE.
+ */
+#ifndef KILN_FACES_H
+#define KILN_FACES_H
+
+#include <kiln/image.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Faces --------------------------------------------------------------------------------- */
+
+#define KILN_FACE_POINTS 5
+
+typedef struct kiln_face {
+    float left, top, right, bottom;
+    float score;          /* 0..1 */
+    uint32_t point_count; /* KILN_FACE_POINTS, or 0: the detector gives none */
+    /* x, y of the eye that is left in the image, the other eye, the tip of the nose, the left and
+     * the right corner of the mouth. A detector that gives the middle of the mouth alone
+     * (BlazeFace) has it for both corners. */
+    float points[KILN_FACE_POINTS][2];
+} kiln_face;
+
+/* ---- Detectors ----------------------------------------------------------------------------- */
+
+typedef struct kiln_detector kiln_detector;
+
+/* Zeros are the defaults; later versions may add members at the end, likewise. */
+typedef struct kiln_detector_options {
+    uint32_t threads; /* of the network; 0: 1 */
+    /* Faces of a lower score (0..1) are not told; 0: the family's. */
+    float score;
+    /* Of two boxes whose intersection is more than this part (0..1) of their union, the one with
+     * the higher score is told; 0: the family's. */
+    float overlap;
+    /* Instead of the plan's own, or the family's. Its resize rule plays no part: an image is scaled
+     * with its aspect ratio kept, to the upper left of the input, and black fills the rest. */
+    const kiln_preprocess *preprocess;
+    /* Never looks a second time. Without it, an image that is larger than the network's input and
+     * shows no face is looked at again in four overlapping quarters, which is about at twice the
+     * size: five runs of the network instead of one. */
+    bool once;
+} kiln_detector_options;
+
+/* Makes a session of the plan, which must outlive the detector, and all memory that finding takes.
+ * `options` may be NULL. KILN_ERROR_UNSUPPORTED: the plan is no detector of a known family; the
+ * message tells the outputs that were seen and the families that are known. */
+KILN_API kiln_status kiln_detector_create(const kiln_plan *plan,
+                                          const kiln_detector_options *options,
+                                          kiln_detector **out_detector, kiln_error *error);
+/* NULL is allowed. */
+KILN_API void kiln_detector_destroy(kiln_detector *detector);
+
+/* Finds faces: at most `capacity` of them, by falling score. Allocates nothing. The time hardly
+ * depends on the image's size, nor on how many faces there are; it does on the input of the
+ * network, which is the plan's: with 320 x 320 a face must be about 10 / 320 of the longer side
+ * (half of that where the second look finds it), and a larger input finds smaller ones for more
+ * time. */
+KILN_API kiln_status kiln_detector_find(kiln_detector *detector, const kiln_image *image,
+                                        kiln_face *out_faces, size_t capacity, size_t *out_count,
+                                        kiln_error *error);
+
+/* What a detector is, and what it works with. */
+typedef struct kiln_detector_info {
+    const char *family;         /* "SCRFD", ...; a constant */
+    uint32_t width, height;     /* of the network's input */
+    bool points;                /* whether faces have points */
+    bool second_look;           /* whether it looks again in quarters */
+    float score, overlap;       /* thresholds */
+    kiln_preprocess preprocess; /* of the network's input */
+} kiln_detector_info;
+
+KILN_API void kiln_detector_describe(const kiln_detector *detector, kiln_detector_info *out_info);
+
+/* The family of a plan's network, by the shapes of its outputs; NULL: none that is known. */
+KILN_API const char *kiln_detector_family(const kiln_plan *plan);
+
+/* ---- Aligned faces ------------------------------------------------------------------------- */
+
+/* The template of InsightFace (ArcFace) at 112 x 112: where the points of an aligned face lie.
+ * Other sizes scale it by the shorter side and centre it. The image is turned, scaled and shifted
+ * (no more) by the similarity of least squares between a face's points and these; pixels are
+ * bilinear, black outside of the image. Where it is reduced to less than half, squares of pixels
+ * are averaged first. A face without points gives the square about its box, a fifth larger than the
+ * longer side: networks for aligned faces recognise such pictures poorly. */
+KILN_API extern const float kiln_face_template[KILN_FACE_POINTS][2];
+
+/* The aligned face: `height` rows of `width` pixels of red, green and blue, a byte each. Allocates
+ * (and frees) the part of the image that it is made of where it reduces that to less than half, or
+ * the image is not upright RGB.
+ * KILN_ERROR_ARGUMENT: the image is not sound, or the face has no extent or is not finite. */
+KILN_API kiln_status kiln_face_crop(const kiln_image *image, const kiln_face *face, uint32_t width,
+                                    uint32_t height, uint8_t *out_rgb, kiln_error *error);
+
+/* The aligned face of the input's size as image number `index` of a network's input: what
+ * kiln_image_to_input makes of kiln_face_crop. */
+KILN_API kiln_status kiln_face_to_input(const kiln_image *image, const kiln_face *face,
+                                        const kiln_tensor_info *input,
+                                        const kiln_preprocess *preprocess, uint32_t index,
+                                        kiln_buffer buffer, kiln_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,269 @@
+/* Faces turned upright: the similarity to the template, and the warp by it. */
+#include "runtime/image/view.h"
+#include <kiln/faces.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const float kiln_face_template[KILN_FACE_POINTS][2] = {{38.2946F, 51.6963F},
+                                                       {73.5318F, 51.5014F},
+                                                       {56.0252F, 71.7366F},
+                                                       {41.5493F, 92.3655F},
+                                                       {70.7299F, 92.2041F}};
+#define TEMPLATE_SIZE 112.0
+#define BOX_MARGIN 1.2 /* of a face without points */
+
+/* From a pixel (u, v) of the crop to the image: x = a u - b v + x0, y = b u + a v + y0. */
+typedef struct similarity {
+    double a, b, x0, y0;
+} similarity;
+
+/* Left before right, as detectors that name the sides by the face's own have it the other way. */
+static void sort_sides(float points[KILN_FACE_POINTS][2]) {
+    if (points[0][0] <= points[1][0]) {
+        return;
+    }
+    for (size_t k = 0; k < 2; k++) {
+        float eye = points[0][k], mouth = points[3][k];
+        points[0][k] = points[1][k], points[1][k] = eye;
+        points[3][k] = points[4][k], points[4][k] = mouth;
+    }
+}
+
+/* The closed form in two dimensions: with p the points and q the template, both about their means,
+ * M = [[a, -b], [b, a]] / v maps p to q where a = sum(px qx + py qy), b = sum(px qy - py qx),
+ * v = sum(px^2 + py^2). Returned is its inverse. (Umeyama 1991 without the reflection, which two
+ * dimensions with a and b free cannot need.) */
+static bool from_points(const kiln_face *face, double width, double height, similarity *out) {
+    float points[KILN_FACE_POINTS][2];
+    memcpy(points, face->points, sizeof points);
+    sort_sides(points);
+    double scale = fmin(width, height) / TEMPLATE_SIZE;
+    double shift[2] = {(width - scale * TEMPLATE_SIZE) / 2, (height - scale * TEMPLATE_SIZE) / 2};
+    double p[2] = {0}, q[2] = {0};
+    for (size_t k = 0; k < KILN_FACE_POINTS; k++) {
+        for (size_t c = 0; c < 2; c++) {
+            p[c] += (double)points[k][c] / KILN_FACE_POINTS;
+            q[c] += ((double)kiln_face_template[k][c] * scale + shift[c]) / KILN_FACE_POINTS;
+        }
+    }
+    double a = 0, b = 0, v = 0;
+    for (size_t k = 0; k < KILN_FACE_POINTS; k++) {
+        double px = (double)points[k][0] - p[0], py = (double)points[k][1] - p[1];
+        double qx = (double)kiln_face_template[k][0] * scale + shift[0] - q[0];
+        double qy = (double)kiln_face_template[k][1] * scale + shift[1] - q[1];
+        a += px * qx + py * qy;
+        b += px * qy - py * qx;
+        v += px * px + py * py;
+    }
+    /* The inverse of [[a, -b], [b, a]] / v is [[a, b], [-b, a]] v / (a^2 + b^2). */
+    double inverse = v / (a * a + b * b);
+    *out = (similarity){.a = a * inverse, .b = -b * inverse};
+    out->x0 = p[0] - (out->a * q[0] - out->b * q[1]);
+    out->y0 = p[1] - (out->b * q[0] + out->a * q[1]);
+    return isfinite(out->a) && isfinite(out->b) && isfinite(out->x0) && isfinite(out->y0) && v > 0;
+}
+
+static bool from_box(const kiln_face *face, double width, double height, similarity *out) {
+    double wide = (double)face->right - (double)face->left;
+    double high = (double)face->bottom - (double)face->top;
+    double scale = fmax(wide, high) * BOX_MARGIN / fmin(width, height);
+    double x = ((double)face->left + (double)face->right) / 2;
+    double y = ((double)face->top + (double)face->bottom) / 2;
+    *out = (similarity){
+        .a = scale, .x0 = x - scale * (width - 1) / 2, .y0 = y - scale * (height - 1) / 2};
+    return isfinite(scale) && scale > 0 && isfinite(out->x0) && isfinite(out->y0);
+}
+
+/* ---- What is warped ---------------------------------------------------------------------------
+ */
+
+/* Pixels that a warp reads: columns left .. left + width of the image reduced by `factor`, and rows
+ * likewise. */
+typedef struct source {
+    const uint8_t *rgb;
+    size_t stride;
+    uint32_t left, top, width, height;
+    size_t factor;
+    uint8_t *owned;
+} source;
+
+static uint32_t clamp_to(double value, uint32_t most) {
+    return value <= 0 ? 0 : value >= (double)most ? most : (uint32_t)value;
+}
+
+/* The rectangle in which the crop's corners lie, with the neighbours that bilinear takes. */
+static void find_extent(const similarity *s, const image_view *view, uint32_t width,
+                        uint32_t height, source *out) {
+    uint32_t most[2] = {(uint32_t)((view->width + out->factor - 1) / out->factor),
+                        (uint32_t)((view->height + out->factor - 1) / out->factor)};
+    uint32_t begin[2], end[2];
+    double factor = (double)out->factor;
+    for (size_t c = 0; c < 2; c++) {
+        double low = HUGE_VAL, high = -HUGE_VAL;
+        for (uint32_t corner = 0; corner < 4; corner++) {
+            double u = corner & 1 ? width - 1 : 0, v = corner & 2 ? height - 1 : 0;
+            double at = c == 0 ? s->a * u - s->b * v + s->x0 : s->b * u + s->a * v + s->y0;
+            double reduced = floor((at - (factor - 1) / 2) / factor);
+            low = fmin(low, reduced);
+            high = fmax(high, reduced + 2);
+        }
+        begin[c] = clamp_to(low, most[c]);
+        end[c] = clamp_to(high, most[c]);
+    }
+    out->left = begin[0], out->top = begin[1];
+    out->width = end[0] - begin[0], out->height = end[1] - begin[1];
+    out->stride = (size_t)out->width * 3;
+}
+
+/* Row y of the reduced image: the means of squares, as far as the image goes. */
+static void reduce_row(const image_view *view, const source *s, uint32_t y, uint64_t *sums,
+                       uint8_t *row, uint8_t *out) {
+    size_t left = s->left * s->factor, right = ((size_t)s->left + s->width) * s->factor;
+    size_t top = ((size_t)s->top + y) * s->factor, bottom = top + s->factor;
+    right = right < view->width ? right : view->width;
+    bottom = bottom < view->height ? bottom : view->height;
+    memset(sums, 0, s->stride * sizeof *sums);
+    for (size_t from = top; from < bottom; from++) {
+        const uint8_t *pixel =
+            image_span(view, (uint32_t)left, (uint32_t)from, (uint32_t)(right - left), row);
+        for (size_t x = left; x < right; x++, pixel += 3) {
+            uint64_t *sum = sums + (x - left) / s->factor * 3;
+            sum[0] += pixel[0], sum[1] += pixel[1], sum[2] += pixel[2];
+        }
+    }
+    for (size_t k = 0; k < s->stride; k++) {
+        size_t begin = left + k / 3 * s->factor;
+        size_t across = right - begin < s->factor ? right - begin : s->factor;
+        uint64_t count = (uint64_t)across * (bottom - top);
+        out[k] = (uint8_t)((sums[k] + count / 2) / count);
+    }
+}
+
+static bool reduce(const image_view *view, source *s) {
+    size_t wide = s->stride * s->factor;
+    uint64_t *sums = calloc(s->stride + 1, sizeof *sums);
+    uint8_t *row = malloc(wide + 1);
+    s->owned = malloc(s->stride * s->height + 1);
+    bool made = sums != NULL && row != NULL && s->owned != NULL;
+    for (uint32_t y = 0; made && s->width > 0 && y < s->height; y++) {
+        reduce_row(view, s, y, sums, row, s->owned + y * s->stride);
+    }
+    free(sums);
+    free(row);
+    s->rgb = s->owned;
+    return made;
+}
+
+/* Rows of the image as they are, where they need no turning and converting. */
+static bool is_plain(const image_view *view) {
+    return view->image->format == KILN_IMAGE_RGB && view->right[0] == 1 && view->down[1] == 1;
+}
+
+/* Reduces by a whole number where the warp would pass over pixels otherwise. */
+static bool source_make(const image_view *view, const similarity *s, uint32_t width,
+                        uint32_t height, source *out) {
+    double scale = hypot(s->a, s->b);
+    uint32_t longer = view->width > view->height ? view->width : view->height;
+    *out = (source){.factor = scale > 2 ? clamp_to(scale, longer) : 1};
+    find_extent(s, view, width, height, out);
+    if (out->factor > 1 || !is_plain(view)) {
+        return reduce(view, out);
+    }
+    out->stride = view->image->stride;
+    out->rgb = out->width > 0 && out->height > 0 ? image_span(view, out->left, out->top, 1, NULL)
+                                                 : view->image->pixels;
+    return true;
+}
+
+/* ---- Warping --------------------------------------------------------------------------------- */
+
+/* Bilinear at x, y of the source; what lies outside is black. */
+static void sample(const source *from, double x, double y, uint8_t *out) {
+    double floor_x = floor(x), floor_y = floor(y);
+    float sum[3] = {0.5F, 0.5F, 0.5F}; /* rounds */
+    if (floor_x >= -1 && floor_y >= -1 && floor_x < (double)from->width &&
+        floor_y < (double)from->height) {
+        float fx = (float)(x - floor_x), fy = (float)(y - floor_y);
+        for (long k = 0; k < 4; k++) {
+            long column = (long)floor_x + (k & 1), row = (long)floor_y + (k >> 1);
+            if (column >= 0 && row >= 0 && column < (long)from->width && row < (long)from->height) {
+                const uint8_t *pixel = from->rgb + (size_t)row * from->stride + (size_t)column * 3;
+                float weight = (k & 1 ? fx : 1 - fx) * (k >> 1 ? fy : 1 - fy);
+                sum[0] += weight * (float)pixel[0];
+                sum[1] += weight * (float)pixel[1];
+                sum[2] += weight * (float)pixel[2];
+            }
+        }
+    }
+    for (size_t c = 0; c < 3; c++) {
+        out[c] = (uint8_t)sum[c];
+    }
+}
+
+static void warp(const source *from, const similarity *s, uint32_t width, uint32_t height,
+                 uint8_t *out_rgb) {
+    double factor = (double)from->factor, middle = (factor - 1) / 2;
+    for (uint32_t v = 0; v < height; v++) {
+        for (uint32_t u = 0; u < width; u++, out_rgb += 3) {
+            double x = s->a * u - s->b * v + s->x0, y = s->b * u + s->a * v + s->y0;
+            sample(from, (x - middle) / factor - from->left, (y - middle) / factor - from->top,
+                   out_rgb);
+        }
+    }
+}
+
+kiln_status kiln_face_crop(const kiln_image *image, const kiln_face *face, uint32_t width,
+                           uint32_t height, uint8_t *out_rgb, kiln_error *error) {
+    similarity s;
+    source from;
+    image_view view;
+    kiln_status status = image_view_of(image, &view, error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    if (width == 0 || height == 0) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "a face of %ux%u pixels", width, height);
+    }
+    if (!(face->point_count > 0 ? from_points : from_box)(face, width, height, &s)) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "the face has no extent: its %s are one, or no numbers",
+                         face->point_count > 0 ? "points" : "corners");
+    }
+    if (source_make(&view, &s, width, height, &from)) {
+        warp(&from, &s, width, height, out_rgb);
+    } else {
+        status = kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    free(from.owned);
+    return status;
+}
+
+kiln_status kiln_face_to_input(const kiln_image *image, const kiln_face *face,
+                               const kiln_tensor_info *input, const kiln_preprocess *preprocess,
+                               uint32_t index, kiln_buffer buffer, kiln_error *error) {
+    kiln_image_layout layout;
+    kiln_status status = kiln_image_layout_of(input, &layout, error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    size_t row = (size_t)layout.width * 3;
+    uint8_t *rgb = layout.height <= SIZE_MAX / row ? malloc(row * layout.height) : NULL;
+    if (rgb == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    status = kiln_face_crop(image, face, layout.width, layout.height, rgb, error);
+    if (status == KILN_OK) {
+        kiln_image crop = {.format = KILN_IMAGE_RGB,
+                           .width = layout.width,
+                           .height = layout.height,
+                           .pixels = rgb,
+                           .stride = row};
+        kiln_preprocess whole = *preprocess;
+        whole.resize = KILN_RESIZE_STRETCH;
+        status = kiln_image_to_input(&crop, input, &whole, index, buffer, error);
+    }
+    free(rgb);
+    return status;
+}

@@ -1,0 +1,158 @@
+/* What detectors consist of, for the files that make them up:
+ *   detector.c   creates, finds, destroys
+ *   families.c   the table of families, and what none of them takes
+ *   layout.c     outputs as fields over levels of cells
+ *   trace.c      what a network's last steps compute
+ *   fit.c        images to inputs
+ *   suppress.c   of candidates, the faces
+ *   align.c      faces turned upright
+ * and a file a family: how its shapes are recognised, and its arithmetic.
+ *
+ * A detector gives, for each level of a pyramid of maps, so many anchors in each cell; each anchor
+ * has scores, a box and perhaps points. A level's stride is how many pixels of the input a cell
+ * stands for. */
+#ifndef KILN_RUNTIME_FACES_DETECTOR_H
+#define KILN_RUNTIME_FACES_DETECTOR_H
+
+#include "runtime/image/view.h"
+#include <kiln/faces.h>
+
+enum {
+    DETECTOR_OUTPUTS = 15,
+    DETECTOR_LEVELS = 5,
+    DETECTOR_CANDIDATES = 1024 /* of the highest scores, which are compared with each other */
+};
+
+/* Where the numbers of one kind lie: number k of an anchor of a cell is
+ * data[cell * cell_stride + anchor * anchor_stride + k * value_stride]. */
+typedef struct detector_field {
+    uint32_t output; /* of the network */
+    size_t offset;   /* of the first number in that output; data points at it */
+    const float *data;
+    size_t cell_stride, anchor_stride, value_stride;
+} detector_field;
+
+typedef struct detector_level {
+    uint32_t stride, columns, rows, anchors;
+    detector_field scores, objects, boxes, points; /* objects: YuNet's alone */
+} detector_level;
+
+/* What a network looks like from outside, and what a family finds in that. */
+typedef struct detector_layout {
+    const kiln_plan *plan;
+    uint32_t width, height; /* of the input */
+    uint32_t output_count;
+    kiln_tensor_info outputs[DETECTOR_OUTPUTS];
+    /* To be filled in by the family. */
+    uint32_t level_count;
+    detector_level levels[DETECTOR_LEVELS];
+    bool has_points;
+    /* What the network itself has done (trace.c). */
+    bool sigmoid, softmax; /* of scores */
+    bool exponential;      /* of boxes, which are then decoded already */
+} detector_layout;
+
+/* One anchor. */
+typedef struct detector_anchor {
+    const detector_layout *layout;
+    const detector_level *level;
+    uint32_t column, row, anchor;
+} detector_anchor;
+
+typedef struct detector_family {
+    const char *name;
+    bool (*recognise)(detector_layout *inout_layout);
+    float scale, bias[3]; /* of pixels, by channel of the tensor */
+    bool bgr;
+    float score, overlap; /* thresholds */
+    bool weighted;        /* overlapping boxes are averaged by score, not dropped */
+    float (*score_of)(const detector_anchor *at);
+    /* Box and points in pixels of the input; whatever the network gives. */
+    void (*decode)(const detector_anchor *at, kiln_face *out_face);
+} detector_family;
+
+/* ---- Families (families.c) ------------------------------------------------------------------- */
+
+extern const detector_family detector_scrfd, detector_retinaface, detector_yunet,
+    detector_ultraface, detector_blazeface;
+
+/* The family of a plan, with its layout; NULL: none, and why not. */
+const detector_family *detector_recognise(const kiln_plan *plan, detector_layout *out_layout,
+                                          kiln_error *error);
+
+/* ---- Outputs (layout.c) ---------------------------------------------------------------------- */
+
+/* Begins a level: its cells follow from the input's size. */
+void layout_level(const detector_layout *layout, uint32_t stride, uint32_t anchors,
+                  detector_level *out_level);
+/* Finds the output, not yet in `*inout_taken` (a bit each), that holds `count` numbers for each
+ * anchor of the level: as [cells * anchors, count], perhaps behind dims of 1, as maps
+ * [1, anchors * count, rows, columns], or as maps with the channels last. */
+bool layout_find(const detector_layout *layout, const detector_level *level, uint32_t count,
+                 uint32_t *inout_taken, detector_field *out_field);
+/* The one output [1, anchors, count] of all levels one after the other; for level k of them. */
+bool layout_find_joined(const detector_layout *layout, uint32_t count, uint32_t *out_output);
+void layout_join(const detector_layout *layout, uint32_t output, uint32_t level, uint32_t count,
+                 detector_field *out_field);
+
+float field_value(const detector_field *field, const detector_anchor *at, uint32_t k);
+/* A score, by the sigmoid where the network has none. */
+float score_of_one(const detector_anchor *at, const detector_field *field);
+/* The second of background and face, by softmax where the network has none. */
+float score_of_two(const detector_anchor *at);
+
+/* ---- What a network computes (trace.c) ------------------------------------------------------- */
+
+/* Finds out what lies between the last convolutions and the outputs. */
+kiln_status trace_outputs(detector_layout *inout_layout, kiln_error *error);
+
+/* ---- Images to inputs (fit.c) ---------------------------------------------------------------- */
+
+enum { FIT_CHUNK = 1024 }; /* pixels of a row of the image that are worked at a time */
+
+/* A rectangle of what is seen of an image. */
+typedef struct fit_part {
+    const image_view *view;
+    uint32_t left, top, width, height;
+} fit_part;
+
+/* What a pixel of the result is made of: pixels first .. last of a row (or column) of the image,
+ * weighted by a triangle. */
+typedef struct fit_tap {
+    uint32_t first, last;
+    float offset;  /* from the triangle's middle to the first */
+    float inverse; /* 1 / the sum of weights */
+} fit_tap;
+
+typedef struct fit {
+    uint32_t width, height;
+    fit_tap *columns; /* [width] */
+    float *rgb;       /* [height][width][3], in 0..255 */
+    float row[FIT_CHUNK * 3];
+    uint8_t pixels[FIT_CHUNK * 3];
+} fit;
+
+/* Scales the part, its aspect ratio kept, into the upper left of fit->rgb; the rest becomes black.
+ * Returns the factor. Allocates nothing. */
+double fit_image(fit *f, const fit_part *part);
+
+/* ---- Candidates (suppress.c) ----------------------------------------------------------------- */
+
+/* The best faces so far: a heap whose root is the worst of them. */
+typedef struct candidates {
+    size_t count;
+    uint64_t seen;
+    struct candidate {
+        kiln_face face;
+        uint64_t order; /* of two with one score, the one that came first is the better */
+        bool dropped;
+    } best[DETECTOR_CANDIDATES];
+} candidates;
+
+void candidates_add(candidates *c, const kiln_face *face);
+/* Drops those that overlap a better one by more than `overlap`, and writes the others by falling
+ * score. weighted: a face is the mean, by score, of those that overlap it. */
+size_t candidates_suppress(candidates *c, float overlap, bool weighted, kiln_face *out_faces,
+                           size_t capacity);
+
+#endif

@@ -1,0 +1,99 @@
+/* Images to a detector's input: scaled with the aspect ratio kept, bilinear, each pixel averaging
+ * what it stands for where that is more than one; as kiln_image_scale does, but without memory that
+ * grows with the image. */
+#include "runtime/faces/detector.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The triangle about a pixel of the result. Its half width is 1 pixel of the image, or of the
+ * result where those are larger. */
+static fit_tap tap_make(double position, double step, uint32_t count) {
+    double half = fmax(step, 1), centre = (position + 0.5) * step;
+    double first = fmin(fmax(ceil(centre - half - 0.5), 0), (double)count - 1);
+    double last = fmin(fmax(floor(centre + half - 0.5), first), (double)count - 1);
+    double sum = 0;
+    for (double k = first; k <= last; k++) {
+        sum += fmax(1 - fabs(k + 0.5 - centre) / half, 0);
+    }
+    return (fit_tap){.first = (uint32_t)first,
+                     .last = (uint32_t)last,
+                     .offset = (float)(first + 0.5 - centre),
+                     .inverse = (float)(1 / sum)};
+}
+
+/* Of the pixel number k from the first on; `slope`: 1 / half width. */
+static inline float tap_weight(const fit_tap *tap, uint32_t k, float slope) {
+    float weight = 1 - fabsf(tap->offset + (float)k) * slope;
+    return (weight > 0 ? weight : 0) * tap->inverse;
+}
+
+/* Rows of the part to one: `count` pixels from column `begin` on, to f->row. */
+static void add_rows(fit *f, const fit_part *part, const fit_tap *tap, float slope, uint32_t begin,
+                     uint32_t count) {
+    size_t numbers = (size_t)count * 3;
+    memset(f->row, 0, numbers * sizeof *f->row);
+    for (uint32_t k = 0; k <= tap->last - tap->first; k++) {
+        float weight = tap_weight(tap, k, slope);
+        const uint8_t *from = image_span(part->view, part->left + begin, part->top + tap->first + k,
+                                         count, f->pixels);
+        for (size_t b = 0; b < numbers; b++) {
+            f->row[b] += weight * (float)from[b];
+        }
+    }
+}
+
+/* Adds pixels begin .. end of a row to the columns of the result that they are part of, of which
+ * `*inout_column` is the first. */
+static void add_columns(const fit *f, uint32_t begin, uint32_t end, float slope, uint32_t columns,
+                        uint32_t *inout_column, float *out) {
+    uint32_t x = *inout_column;
+    while (x < columns && f->columns[x].last < begin) {
+        x++;
+    }
+    *inout_column = x;
+    for (; x < columns && f->columns[x].first < end; x++) {
+        const fit_tap *tap = &f->columns[x];
+        uint32_t from = tap->first > begin ? tap->first : begin;
+        uint32_t to = tap->last < end ? tap->last + 1 : end;
+        float sum[3] = {0};
+        for (uint32_t k = from; k < to; k++) {
+            float weight = tap_weight(tap, k - tap->first, slope);
+            const float *at = f->row + (size_t)(k - begin) * 3;
+            sum[0] += weight * at[0], sum[1] += weight * at[1], sum[2] += weight * at[2];
+        }
+        for (size_t c = 0; c < 3; c++) {
+            out[x * 3 + c] += sum[c];
+        }
+    }
+}
+
+/* So many pixels of the result as `count` of the image give; at least one. */
+static uint32_t scaled(uint32_t count, double factor, uint32_t most) {
+    double size = ceil(count * factor - 1e-6);
+    return size < 1 ? 1 : size > most ? most : (uint32_t)size;
+}
+
+double fit_image(fit *f, const fit_part *part) {
+    double factor = fmin((double)f->width / part->width, (double)f->height / part->height);
+    double step = 1 / factor;
+    float slope = (float)(1 / fmax(step, 1));
+    uint32_t columns = scaled(part->width, factor, f->width);
+    uint32_t rows = scaled(part->height, factor, f->height);
+    memset(f->rgb, 0, (size_t)f->width * f->height * 3 * sizeof *f->rgb);
+    for (uint32_t x = 0; x < columns; x++) {
+        f->columns[x] = tap_make(x, step, part->width);
+    }
+    for (uint32_t y = 0; y < rows; y++) {
+        fit_tap tap = tap_make(y, step, part->height);
+        uint32_t column = 0, count;
+        for (uint32_t begin = 0; begin < part->width; begin += count) {
+            uint32_t left = part->width - begin;
+            count = left < FIT_CHUNK ? left : FIT_CHUNK;
+            add_rows(f, part, &tap, slope, begin, count);
+            add_columns(f, begin, begin + count, slope, columns, &column,
+                        f->rgb + (size_t)y * f->width * 3);
+        }
+    }
+    return factor;
+}

@@ -1,0 +1,52 @@
+/* SCRFD (Guo, Deng, Lattas, Zafeiriou 2021), and InsightFace's other detectors det_*: for each
+ * stride scores, boxes and perhaps points. Boxes are distances from the anchor to the four sides,
+ * points offsets from it, all in strides; anchors lie at the cell's upper left corner. */
+#include "runtime/faces/detector.h"
+
+static bool take_levels(detector_layout *layout, uint32_t levels, uint32_t anchors, bool points) {
+    uint32_t taken = 0;
+    layout->level_count = levels;
+    layout->has_points = points;
+    for (uint32_t k = 0; k < levels; k++) {
+        detector_level *level = &layout->levels[k];
+        layout_level(layout, 8u << k, anchors, level);
+        if (!layout_find(layout, level, 1, &taken, &level->scores) ||
+            !layout_find(layout, level, 4, &taken, &level->boxes) ||
+            (points && !layout_find(layout, level, 10, &taken, &level->points))) {
+            return false;
+        }
+    }
+    return layout->output_count == (points ? 3 : 2) * levels;
+}
+
+static bool recognise(detector_layout *layout) {
+    return take_levels(layout, 3, 2, true) || take_levels(layout, 3, 2, false) ||
+           take_levels(layout, 5, 1, true) || take_levels(layout, 5, 1, false);
+}
+
+static float score_of(const detector_anchor *at) {
+    return score_of_one(at, &at->level->scores);
+}
+
+static void decode(const detector_anchor *at, kiln_face *out) {
+    const detector_level *level = at->level;
+    float stride = (float)level->stride;
+    float column = (float)at->column, row = (float)at->row;
+    out->left = (column - field_value(&level->boxes, at, 0)) * stride;
+    out->top = (row - field_value(&level->boxes, at, 1)) * stride;
+    out->right = (column + field_value(&level->boxes, at, 2)) * stride;
+    out->bottom = (row + field_value(&level->boxes, at, 3)) * stride;
+    for (uint32_t k = 0; at->layout->has_points && k < KILN_FACE_POINTS; k++) {
+        out->points[k][0] = (column + field_value(&level->points, at, 2 * k)) * stride;
+        out->points[k][1] = (row + field_value(&level->points, at, 2 * k + 1)) * stride;
+    }
+}
+
+const detector_family detector_scrfd = {.name = "SCRFD",
+                                        .recognise = recognise,
+                                        .scale = 1 / 128.0F,
+                                        .bias = {-127.5F / 128, -127.5F / 128, -127.5F / 128},
+                                        .score = 0.5F,
+                                        .overlap = 0.4F,
+                                        .score_of = score_of,
+                                        .decode = decode};

@@ -131,8 +131,9 @@ static inline void kiln_element_put_number(kiln_dtype dtype, void *data, size_t 
         ((int32_t *)data)[k] = (int32_t)kiln_truncate(value, INT32_MIN, INT32_MAX);
         break;
     default:
-        kiln_element_put_integer(dtype, data, k,
-                                 value > -0x1p31 - 1 && value < 0x1p31 ? (int64_t)value : 0);
+        kiln_element_put_integer(
+            dtype, data, k,
+            value > (double)INT32_MIN - 1 && value < (double)INT32_MAX + 1 ? (int64_t)value : 0);
         break;
     }
 }

@@ -9,7 +9,7 @@ static inline float kiln_f32_from_f16(uint16_t half) {
     uint32_t sign = (uint32_t)(half & 0x8000u) << 16, exponent = half >> 10 & 0x1fu;
     uint32_t mantissa = half & 0x3ffu;
     if (exponent == 0) {
-        float value = (float)mantissa * 0x1p-24f;
+        float value = (float)mantissa / 16777216.0f /* 2^24 */;
         return sign != 0 ? -value : value;
     }
     uint32_t bits = sign | (exponent == 31 ? 0x7f800000u : (exponent + 112) << 23) | mantissa << 13;

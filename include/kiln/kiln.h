@@ -21,16 +21,34 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(_WIN32)
+/* Functions that apps may call. Define KILN_STATIC where Kiln is linked statically into a library
+ * that is not to export them again. */
+#if defined(KILN_STATIC)
+#define KILN_API
+#elif defined(_WIN32)
 #define KILN_API __declspec(dllexport)
 #else
 #define KILN_API __attribute__((visibility("default")))
+#endif
+#if defined(__GNUC__)
+#define KILN_PRINTF(format_index, first_index)                                                     \
+    __attribute__((format(printf, format_index, first_index)))
+#else
+#define KILN_PRINTF(format_index, first_index)
+#endif
+#if defined(__cplusplus)
+#define KILN_STATIC_ASSERT(condition, text) static_assert(condition, text)
+#else
+#define KILN_STATIC_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+#define KILN_VERSION_MAJOR 0
+#define KILN_VERSION_MINOR 1
+#define KILN_VERSION_PATCH 0
 #define KILN_VERSION "0.1.0"
 #define KILN_MAX_RANK 8
 
@@ -44,7 +62,8 @@ typedef enum kiln_status {
     KILN_ERROR_UNSUPPORTED = 4, /* valid, but outside what Kiln supports */
     KILN_ERROR_MEMORY = 5,      /* out of memory, or over the caller's memory limit */
     KILN_ERROR_MISMATCH = 6,    /* results differ from what was expected (kiln_verify) */
-    KILN_ERROR_INTERNAL = 7     /* XNNPACK or the system refused something that should work */
+    KILN_ERROR_INTERNAL = 7,    /* XNNPACK or the system refused something that should work */
+    KILN_ERROR_CANCELLED = 8    /* the caller has asked for it (kiln_session_cancel) */
 } kiln_status;
 
 /* Detail of a failure. Owned by the caller; its content is written only on failure. */
@@ -55,12 +74,15 @@ typedef struct kiln_error {
     char message[1024];
 } kiln_error;
 
+/* The version of the library at hand, "0.1.0", which may be another than the header's. */
+KILN_API const char *kiln_version(void);
+
 /* A short constant English name: "ok", "bad argument", ... Never NULL. */
 KILN_API const char *kiln_status_name(kiln_status status);
 
 /* Writes status and a printf-formatted message into error (may be NULL); returns status. */
 KILN_API kiln_status kiln_fail(kiln_error *error, kiln_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    KILN_PRINTF(3, 4);
 
 /* ---- Types --------------------------------------------------------------------------------- */
 
@@ -215,6 +237,7 @@ KILN_API kiln_status kiln_plan_cut(const kiln_plan *plan, const char *cut, kiln_
 /* ---- Sessions ------------------------------------------------------------------------------ */
 
 typedef struct kiln_session kiln_session;
+struct pthreadpool; /* of pthreadpool.h, which is not needed here */
 
 /* Threads are pthreadpool's: a worker that waits for its next share spins for about a million
  * rounds (some milliseconds), then sleeps. So the layers of a run follow each other without delay,
@@ -228,6 +251,14 @@ typedef struct kiln_session_options {
     uint64_t memory_limit; /* refuse a session whose arena, scratch included, is larger; 0: none */
     bool profile;          /* measure each step (kiln_session_profile) */
     const kiln_allocator *allocator; /* NULL: the plan's */
+    /* A pool of pthreadpool's to compute on, instead of `threads` of the session's own. It must
+     * outlive the session; sessions that share one wait for each other, layer by layer. */
+    struct pthreadpool *threadpool;
+    /* Called once on each compute thread but the caller's before kiln_session_create returns, to
+     * name it, say, or to bind it to cores; `thread` counts from 1. NULL: not called. Not for a
+     * pool that was given. */
+    void (*thread_started)(void *context, uint32_t thread);
+    void *thread_context;
 } kiln_session_options;
 
 /* Fills in the defaults: 1 thread, batch 1, no limit. */
@@ -268,6 +299,12 @@ KILN_API kiln_status kiln_session_run(kiln_session *session, uint32_t batch,
                                       const kiln_buffer *inputs, size_t input_count,
                                       const kiln_buffer *outputs, size_t output_count,
                                       kiln_error *error);
+
+/* Ends the run in progress, or else the next one: it returns KILN_ERROR_CANCELLED when the layer
+ * that it computes just then is done (of a banded one, some rows), with outputs that are not
+ * complete. After that the session runs as ever. May be called from any thread, and from a signal
+ * handler, while the session exists. */
+KILN_API void kiln_session_cancel(kiln_session *session);
 
 /* Bytes of the arena at max_batch. */
 KILN_API size_t kiln_session_arena_bytes(const kiln_session *session);

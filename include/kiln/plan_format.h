@@ -209,14 +209,14 @@ KILN_API void kiln_plan_widen(const kiln_plan_view *view, const kiln_plan_tensor
                               size_t begin, size_t count, float *out);
 
 /* Sizes of the records are part of the format. */
-_Static_assert(sizeof(kiln_plan_section) == 24, "plan format");
-_Static_assert(sizeof(kiln_plan_header) == 56 + 24 * KILN_SECTION_COUNT + 8, "plan format");
-_Static_assert(sizeof(kiln_plan_optional) == 32, "plan format");
-_Static_assert(sizeof(kiln_plan_storage) == 24, "plan format");
-_Static_assert(sizeof(kiln_plan_tensor_record) == 72, "plan format");
-_Static_assert(sizeof(kiln_plan_step) == 32, "plan format");
-_Static_assert(sizeof(kiln_plan_band) == 16, "plan format");
-_Static_assert(sizeof(kiln_plan_preprocess_record) == 48, "plan format");
+KILN_STATIC_ASSERT(sizeof(kiln_plan_section) == 24, "plan format");
+KILN_STATIC_ASSERT(sizeof(kiln_plan_header) == 56 + 24 * KILN_SECTION_COUNT + 8, "plan format");
+KILN_STATIC_ASSERT(sizeof(kiln_plan_optional) == 32, "plan format");
+KILN_STATIC_ASSERT(sizeof(kiln_plan_storage) == 24, "plan format");
+KILN_STATIC_ASSERT(sizeof(kiln_plan_tensor_record) == 72, "plan format");
+KILN_STATIC_ASSERT(sizeof(kiln_plan_step) == 32, "plan format");
+KILN_STATIC_ASSERT(sizeof(kiln_plan_band) == 16, "plan format");
+KILN_STATIC_ASSERT(sizeof(kiln_plan_preprocess_record) == 48, "plan format");
 
 #ifdef __cplusplus
 }

@@ -444,11 +444,11 @@ typedef struct kiln_resize_bilinear_params {
 } kiln_resize_bilinear_params;
 
 /* Sizes of the parameters are part of the format. */
-_Static_assert(sizeof(kiln_copy_params) == 184, "plan format");
-_Static_assert(sizeof(kiln_conv_params) == 56, "plan format");
-_Static_assert(sizeof(kiln_conv_nd_params) == 64, "plan format");
-_Static_assert(sizeof(kiln_pool_params) == 48, "plan format");
-_Static_assert(sizeof(kiln_pool_nd_params) == 88, "plan format");
+KILN_STATIC_ASSERT(sizeof(kiln_copy_params) == 184, "plan format");
+KILN_STATIC_ASSERT(sizeof(kiln_conv_params) == 56, "plan format");
+KILN_STATIC_ASSERT(sizeof(kiln_conv_nd_params) == 64, "plan format");
+KILN_STATIC_ASSERT(sizeof(kiln_pool_params) == 48, "plan format");
+KILN_STATIC_ASSERT(sizeof(kiln_pool_nd_params) == 88, "plan format");
 
 #ifdef __cplusplus
 }

@@ -4,10 +4,14 @@
 
 #include <stdarg.h>
 
+const char *kiln_version(void) {
+    return KILN_VERSION;
+}
+
 const char *kiln_status_name(kiln_status status) {
-    static const char *const names[] = {"ok",         "bad argument",  "input/output error",
-                                        "bad format", "unsupported",   "out of memory",
-                                        "mismatch",   "internal error"};
+    static const char *const names[] = {"ok",         "bad argument",   "input/output error",
+                                        "bad format", "unsupported",    "out of memory",
+                                        "mismatch",   "internal error", "cancelled"};
     size_t index = (size_t)status;
     return index < sizeof names / sizeof *names ? names[index] : "unknown status";
 }

@@ -31,6 +31,20 @@ static kiln_status make_calls(kiln_session *s, kiln_error *error) {
     return status;
 }
 
+static kiln_status take_pool(kiln_session *s, const kiln_session_options *options,
+                             kiln_error *error) {
+    if (options->threadpool != NULL) {
+        s->host.threadpool = options->threadpool;
+        return KILN_OK;
+    }
+    kiln_status status = threads_create_pool(options->threads, &s->host.threadpool, error);
+    s->owns_pool = s->host.threadpool != NULL;
+    if (s->owns_pool && options->thread_started != NULL) {
+        threads_greet(s->host.threadpool, options->thread_started, options->thread_context);
+    }
+    return status;
+}
+
 kiln_status kiln_session_create(const kiln_plan *plan, const kiln_session_options *options,
                                 kiln_session **out_session, kiln_error *error) {
     kiln_session_options defaults;
@@ -66,7 +80,7 @@ kiln_status kiln_session_create(const kiln_plan *plan, const kiln_session_option
                         .memory_limit = options->memory_limit,
                         .observed_step = SIZE_MAX};
     packed_enter(plan);
-    status = threads_create_pool(options->threads, &s->host.threadpool, error);
+    status = take_pool(s, options, error);
     if (status == KILN_OK) {
         s->host.threads = pthreadpool_get_threads_count(s->host.threadpool);
         s->host.allocator = &s->allocator;
@@ -100,7 +114,7 @@ void kiln_session_destroy(kiln_session *s) {
     session_free(s, s->widened, v->tensor_count * sizeof *s->widened);
     session_free(s, s->nanoseconds, v->step_count * sizeof *s->nanoseconds);
     session_free(s, s->arena, s->arena_room);
-    if (s->host.threadpool != NULL) {
+    if (s->owns_pool) {
         pthreadpool_destroy(s->host.threadpool);
     }
     packed_leave(s->plan);
@@ -235,6 +249,10 @@ kiln_status kiln_session_run(kiln_session *s, uint32_t batch, const kiln_buffer 
     s->batch = batch;
     s->runs++;
     return run_steps(s, error);
+}
+
+void kiln_session_cancel(kiln_session *s) {
+    atomic_store_explicit(&s->cancelled, true, memory_order_relaxed);
 }
 
 size_t kiln_session_arena_bytes(const kiln_session *s) {

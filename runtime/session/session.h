@@ -28,6 +28,8 @@
 
 #include "runtime/plan/calls.h"
 
+#include <stdatomic.h>
+
 #define MAX_CAPTURES 16
 
 typedef struct capture {
@@ -45,6 +47,7 @@ struct kiln_session {
     const kiln_plan *plan;
     kiln_allocator allocator;
     kernel_host host; /* of all calls */
+    bool owns_pool;   /* host.threadpool is to be destroyed with the session */
     kernel_call *calls;
     operand *operands; /* of all calls, one after the other */
     band_steps *bands; /* by band of the plan */
@@ -57,6 +60,7 @@ struct kiln_session {
     uint64_t memory_limit;
     uint32_t max_batch, bound_batch, batch;
     bool profile;
+    atomic_bool cancelled; /* by another thread, until a run has seen it */
     kiln_observer observer;
     void *observer_context;
     size_t observed_step; /* step whose outputs may be read; SIZE_MAX: none */
@@ -79,6 +83,7 @@ void point_into_arena(const kiln_session *s, operand *inout_operand);
 /* The step's operands, constants, packed weights, and its kernel's own state. */
 kiln_status prepare_step(kiln_session *s, size_t step, kiln_error *error);
 void release_step(kiln_session *s, size_t step); /* prepared, or not */
+/* KILN_ERROR_CANCELLED, and nothing done, where that was asked for. */
 kiln_status run_step(kiln_session *s, size_t step, kiln_error *error);
 
 /* ---- Bands (bands.c) ----------------------------------------------------------------------- */

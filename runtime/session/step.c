@@ -68,6 +68,10 @@ static uint64_t now(void) {
 
 kiln_status run_step(kiln_session *s, size_t step, kiln_error *error) {
     kernel_call *call = &s->calls[step];
+    if (atomic_load_explicit(&s->cancelled, memory_order_relaxed)) {
+        atomic_store_explicit(&s->cancelled, false, memory_order_relaxed);
+        return kiln_fail(error, KILN_ERROR_CANCELLED, "cancelled before layer '%.80s'", call->name);
+    }
     uint64_t begin = s->profile ? now() : 0;
     kiln_status status = call->kernel->run(call, error);
     if (s->profile) {

@@ -162,3 +162,34 @@ kiln_status threads_create_pool(uint32_t threads, pthreadpool_t *out_pool, kiln_
     start_free(s);
     return *out_pool != NULL ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
 }
+
+/* ---- Greeting ------------------------------------------------------------------------------ */
+
+typedef struct greeting {
+    void (*greet)(void *context, uint32_t thread);
+    void *context;
+    pthread_t caller;
+    size_t threads;
+    atomic_size_t arrived;
+    atomic_uint greeted;
+} greeting;
+
+/* Nobody leaves before all have arrived, so that each thread takes one item. */
+static void meet(void *context, size_t item) {
+    greeting *g = context;
+    (void)item;
+    if (!pthread_equal(pthread_self(), g->caller)) {
+        g->greet(g->context, atomic_fetch_add(&g->greeted, 1) + 1);
+    }
+    atomic_fetch_add(&g->arrived, 1);
+    while (atomic_load(&g->arrived) < g->threads) {
+        sched_yield();
+    }
+}
+
+void threads_greet(pthreadpool_t pool, void (*greet)(void *context, uint32_t thread),
+                   void *context) {
+    greeting g = {.greet = greet, .context = context, .caller = pthread_self()};
+    g.threads = pthreadpool_get_threads_count(pool);
+    pthreadpool_parallelize_1d(pool, meet, &g, g.threads, 0);
+}

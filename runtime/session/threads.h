@@ -9,4 +9,8 @@
  * error when they cannot all be started. */
 kiln_status threads_create_pool(uint32_t threads, pthreadpool_t *out_pool, kiln_error *error);
 
+/* Calls `greet` once on each of the pool's threads but the caller's, which it numbers from 1. */
+void threads_greet(pthreadpool_t pool, void (*greet)(void *context, uint32_t thread),
+                   void *context);
+
 #endif

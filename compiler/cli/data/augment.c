@@ -53,9 +53,10 @@ typedef struct placement {
 } placement;
 
 static placement choose_placement(const rgb_picture *p, unsigned kinds, uint64_t *inout_state) {
-    float angle = chance(inout_state) * 15 * (float)M_PI / 180, scale = 1, flip = 1;
-    float across = chance(inout_state) * 0.1f, down = chance(inout_state) * 0.1f;
-    float larger = chance(inout_state);
+    float range = (kinds & AUGMENT_FACES) != 0 ? 0.25f : 1;
+    float angle = chance(inout_state) * 15 * range * (float)M_PI / 180, scale = 1, flip = 1;
+    float across = chance(inout_state) * 0.1f * range, down = chance(inout_state) * 0.1f * range;
+    float larger = chance(inout_state) * range;
     bool mirrored = (next_bits(inout_state) & 1) != 0;
     angle = (kinds & AUGMENT_ROTATE) != 0 ? angle : 0;
     flip = (kinds & AUGMENT_FLIP) != 0 && mirrored ? -1 : 1;

@@ -3,7 +3,7 @@
 #ifndef KILN_CLI_DATA_H
 #define KILN_CLI_DATA_H
 
-#include "compiler/cli/picture.h"
+#include "compiler/cli/faces/subjects.h"
 
 typedef struct data_item {
     char *path; /* NULL: element `index` of the arrays */
@@ -11,6 +11,7 @@ typedef struct data_item {
     uint32_t label;
     bool validation;
     uint64_t content; /* XXH3-64 of the file or the sample */
+    subject subject;  /* what of the picture is looked at */
 } data_item;
 
 typedef struct data_note {

@@ -1,5 +1,7 @@
 /* kiln classify: who is on the picture. */
+#include "compiler/cli/answers.h"
 #include "compiler/cli/cli.h"
+#include "compiler/cli/faces/answer.h"
 #include "compiler/cli/train/metrics.h"
 #include "compiler/cli/train/scorer.h"
 
@@ -7,75 +9,109 @@
 
 typedef struct classify_call {
     scorer_options options;
+    answer_format format;
     double reject;
     uint32_t top;
-    bool json;
     scorer scorer;
+    answers answers;
     char **names;
-    float *scores;
+    float *rows;   /* scores of each of a picture's subjects */
     size_t unread; /* pictures without an answer */
 } classify_call;
 
-static void print_answer(const classify_call *c, const char *picture) {
-    size_t count = c->scorer.count, best = metrics_best(c->scores, count);
-    bool unknown = (double)c->scores[best] < c->reject;
-    if (c->json) {
-        printf("{\"image\": ");
-        json_string(stdout, picture);
-        printf(", \"label\": ");
-        json_string(stdout, unknown ? "unknown" : c->names[best]);
-        printf(", \"probability\": ");
-        json_number(stdout, (double)c->scores[best]);
-        printf(", \"top\": [");
+/* ---- The class of one subject ---------------------------------------------------------------- */
+
+static void print_class(const classify_call *c, const char *name, float probability, bool first) {
+    FILE *out = c->answers.out;
+    if (answers_are_objects(&c->answers)) {
+        fprintf(out, "%s{\"label\": ", first ? "" : ", ");
+        json_string(out, name);
+        fprintf(out, ", \"probability\": ");
+        json_number(out, (double)probability);
+        fputc('}', out);
     } else {
-        text_print(stdout, "%s: %s (%.4f)", picture, unknown ? "unknown" : c->names[best],
-                   (double)c->scores[best]);
+        text_print(out, "%s%s (%.4f)", first ? "" : ", ", name, (double)probability);
     }
-    /* The next best: each time the largest that has not been told. */
-    float *left = c->scores;
-    for (size_t k = 0; k < c->top && k < count; k++) {
-        size_t next = metrics_best(left, count);
-        if (c->json) {
-            printf("%s{\"label\": ", k > 0 ? ", " : "");
-            json_string(stdout, c->names[next]);
-            printf(", \"probability\": ");
-            json_number(stdout, (double)left[next]);
-            putchar('}');
-        } else if (k > 0 || unknown) {
-            text_print(stdout, ", %s (%.4f)", c->names[next], (double)left[next]);
+}
+
+/* The next best: each time the largest that has not been told. */
+static void print_top(const classify_call *c, float *left, bool after_best) {
+    for (size_t k = 0; k < c->top && k < c->scorer.count; k++) {
+        size_t next = metrics_best(left, c->scorer.count);
+        if (k > 0 || !after_best) {
+            print_class(c, c->names[next], left[next], k == 0 && !after_best);
         }
         left[next] = -1;
     }
-    printf(c->json ? "]}" : "\n");
 }
 
-static void print_failure(classify_call *c, const char *picture, const kiln_error *why) {
+static void print_answer(const classify_call *c, float *scores) {
+    FILE *out = c->answers.out;
+    size_t best = metrics_best(scores, c->scorer.count);
+    float probability = scores[best];
+    bool unknown = (double)probability < c->reject;
+    const char *name = unknown ? "unknown" : c->names[best];
+    if (answers_are_objects(&c->answers)) {
+        fprintf(out, "\"label\": ");
+        json_string(out, name);
+        fprintf(out, ", \"probability\": ");
+        json_number(out, (double)probability);
+        fprintf(out, ", \"top\": [");
+        print_top(c, scores, false);
+        fputc(']', out);
+    } else if (c->format == ANSWERS_CSV) {
+        csv_string(out, name);
+        fprintf(out, ",%.6g", (double)probability);
+    } else {
+        print_class(c, name, probability, true);
+        fputs(unknown ? ", " : "", out);
+        print_top(c, scores, !unknown);
+    }
+}
+
+/* ---- All subjects of a picture --------------------------------------------------------------- */
+
+static void print_failure(classify_call *c, const char *path, const kiln_error *why) {
     c->unread++;
     (void)fail(why);
-    if (c->json) {
-        printf("{\"image\": ");
-        json_string(stdout, picture);
-        printf(", \"error\": ");
-        json_string(stdout, why->message);
-        putchar('}');
-    }
+    subject_answer_failure(&c->answers, path, why->message);
 }
 
-static void answer(classify_call *c, char **pictures, size_t count) {
-    for (size_t k = 0; k < count; k++) {
-        kiln_error problem = {0};
-        if (c->json) {
-            printf(k > 0 ? ",\n " : "[");
-        }
-        if (scorer_run(&c->scorer, pictures[k], c->scores, &problem) == KILN_OK) {
-            print_answer(c, pictures[k]);
-        } else {
-            print_failure(c, pictures[k], &problem);
-        }
+/* The scores of all subjects, each in a row, before anything is told. */
+static kiln_status score(classify_call *c, const rgb_picture *picture, kiln_error *error) {
+    const subject_finder *f = &c->scorer.finder;
+    size_t classes = c->scorer.count;
+    float *rows = realloc(c->rows, (f->count * classes + 1) * sizeof *rows);
+    if (rows == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    if (c->json) {
-        printf("]\n");
+    c->rows = rows;
+    kiln_status status = KILN_OK;
+    for (size_t k = 0; k < f->count && status == KILN_OK; k++) {
+        status = scorer_run(&c->scorer, picture, &f->subjects[k], rows + k * classes, error);
     }
+    return status;
+}
+
+static kiln_status answer(classify_call *c, const char *path, kiln_error *error) {
+    const subject_finder *f = &c->scorer.finder;
+    rgb_picture picture = {0};
+    kiln_status status = scorer_load(&c->scorer, path, &picture, error);
+    if (status == KILN_OK) {
+        status = score(c, &picture, error);
+    }
+    picture_free(&picture);
+    if (status == KILN_OK) {
+        subject_answer a = {.answers = &c->answers, .path = path, .finder = f};
+        subject_answer_begin(&a);
+        for (size_t k = 0; k < f->count; k++) {
+            subject_answer_next(&a, &f->subjects[k]);
+            print_answer(c, c->rows + k * c->scorer.count);
+            subject_answer_close(&a);
+        }
+        subject_answer_end(&a);
+    }
+    return status;
 }
 
 static kiln_status classify(classify_call *c, char **words, int count, kiln_error *error) {
@@ -83,14 +119,19 @@ static kiln_status classify(classify_call *c, char **words, int count, kiln_erro
     if (status == KILN_OK) {
         status = scorer_names(&c->scorer, &c->names, error);
     }
-    if (status == KILN_OK) {
-        c->scores = malloc((c->scorer.count + 1) * sizeof *c->scores);
-        status = c->scores != NULL ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    if (status != KILN_OK) {
+        return status;
     }
-    if (status == KILN_OK) {
-        answer(c, words + 1, (size_t)count - 1);
+    bool faces = subjects_are_faces(&c->scorer.subjects);
+    answers_begin(&c->answers, stdout, c->format, SUBJECT_COLUMNS(faces, "label,probability"));
+    for (int k = 1; k < count; k++) {
+        kiln_error problem = {0};
+        if (answer(c, words[k], &problem) != KILN_OK) {
+            print_failure(c, words[k], &problem);
+        }
     }
-    return status;
+    answers_end(&c->answers);
+    return KILN_OK;
 }
 
 #define AT(member) offsetof(classify_call, member)
@@ -111,15 +152,18 @@ static const option_row rows[] = {
      .low = 1,
      .high = 100000,
      .help = "also the next best classes (default 1)"},
+    DETECTOR_ROW(AT(options.subjects.detector)),
+    FACES_ROW(AT(options.subjects.faces), "all"),
     PRESET_ROW(AT(options.preset)),
     THREADS_ROW(AT(options.threads)),
     PREPACKED_ROW(AT(options.prepacked)),
-    {.kind = OPTION_SET, .name = "json", .place = AT(json), .help = "the answers as JSON"},
+    FORMAT_ROW(AT(format)),
+    JSON_ROW(AT(format)),
     OPTIONS_END,
 };
 
 static int run(const command *self, int argc, char **argv) {
-    classify_call c = {.options = {.threads = 1}, .top = 1};
+    classify_call c = {.options = {.subjects.faces = FACES_ALL, .threads = 1}, .top = 1};
     kiln_error error = {0};
     int status = options_read(self, &c, &argc, &argv);
     if (status == OPTIONS_READ && argc < 2) {
@@ -130,7 +174,7 @@ static int run(const command *self, int argc, char **argv) {
     }
     scorer_free_names(c.names, c.scorer.count);
     scorer_close(&c.scorer);
-    free(c.scores);
+    free(c.rows);
     return status;
 }
 
@@ -142,9 +186,12 @@ const command command_classify = {
     .about =
         "Tells the class of each picture and how probable it is, by a plan that kiln train "
         "made (or any classifier). Probabilities of trained plans are calibrated on validation "
-        "pictures: of answers that say 0.8, about 8 of 10 should be right.",
+        "pictures: of answers that say 0.8, about 8 of 10 should be right. With --detector, or by "
+        "a "
+        "plan that holds its detector (kiln train --bundle), every face in a picture is told, with "
+        "its box: width x height + left + top.",
     .notes = "A file that cannot be read is told and passed over; the exit status is then 1.",
-    .examples = "kiln classify faces.plan party/*.jpg --reject 0.6",
+    .examples = "kiln classify faces.plan party/*.jpg --detector yunet.onnx",
     .options = rows,
     .opens_plan = true,
     .run = run};

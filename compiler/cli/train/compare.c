@@ -28,12 +28,19 @@ static kiln_status threshold_of_data(compare_call *c, kiln_error *error) {
     if (rows == NULL || labels == NULL) {
         status = kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    for (size_t k = 0; k < data.count && status == KILN_OK; k++) {
+    for (size_t k = 0; k < data.count && status == KILN_OK;) {
+        kiln_error why;
         labels[k] = data.items[k].label;
-        status = data.items[k].path != NULL
-                     ? scorer_run(&c->scorer, data.items[k].path, rows + k * size, error)
-                     : kiln_fail(error, KILN_ERROR_ARGUMENT, "--data takes a folder of pictures");
-        progress_show("embedding", k + 1, data.count);
+        kiln_status scored =
+            data.items[k].path != NULL
+                ? scorer_run_file(&c->scorer, data.items[k].path, rows + k * size, &why)
+                : kiln_fail(&why, KILN_ERROR_ARGUMENT, "--data takes a folder of pictures");
+        if (scored == KILN_OK) {
+            progress_show("embedding", ++k, data.count);
+        } else {
+            status = data_may_skip(scored) ? data_skip(&data, k, why.message, false, error)
+                                           : kiln_fail(error, scored, "%s", why.message);
+        }
     }
     progress_clear();
     if (status == KILN_OK) {
@@ -43,6 +50,9 @@ static kiln_status threshold_of_data(compare_call *c, kiln_error *error) {
             printf("threshold %.4f: %.1f %% of the data's pairs right\n", c->threshold,
                    100 * accuracy);
         }
+    }
+    for (size_t k = 0; k < data.skipped_count; k++) {
+        text_print(stderr, "kiln: skipped: %s\n", data.skipped[k].text);
     }
     free(rows);
     free(labels);
@@ -71,7 +81,7 @@ static kiln_status compare(compare_call *c, char **words, kiln_error *error) {
         status = kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     for (size_t k = 0; k < 2 && status == KILN_OK; k++) {
-        status = scorer_run(&c->scorer, words[k + 1], rows + k * size, error);
+        status = scorer_run_file(&c->scorer, words[k + 1], rows + k * size, error);
     }
     if (status == KILN_OK) {
         status = find_threshold(c, error);
@@ -117,6 +127,8 @@ static const option_row rows[] = {
      .value = "LAYER",
      .place = AT(options.cut),
      .help = "features of another layer"},
+    DETECTOR_ROW(AT(options.subjects.detector)),
+    FACES_ROW(AT(options.subjects.faces), "largest"),
     PRESET_ROW(AT(options.preset)),
     THREADS_ROW(AT(options.threads)),
     {.kind = OPTION_SET, .name = "json", .place = AT(json), .help = "the answer as JSON"},

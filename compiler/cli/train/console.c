@@ -29,6 +29,13 @@ void console_summary(const training *t) {
                kiln_trainer_sample_count(t->trainer, KILN_VALIDATION));
     printf(t->source.variants > 0 ? " (training ones in %u variants)\n" : "\n",
            t->source.variants + 1);
+    if (subjects_are_faces(&t->subjects)) {
+        text_print(stdout,
+                   "Faces    found by %s, aligned; %zu pictures searched in %.1f s; %zu from the "
+                   "cache\n",
+                   t->subjects.detector.name, t->gallery.computed, t->gallery.seconds,
+                   t->gallery.pictures - t->gallery.computed);
+    }
     if (t->backbone != NULL) {
         text_print(stdout, "Network  %s, frozen up to '%s': %zu features", t->backbone_path,
                    kiln_trainer_cut(t->trainer), kiln_trainer_feature_count(t->trainer));

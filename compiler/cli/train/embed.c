@@ -10,6 +10,8 @@ typedef struct embed_call {
     const char *output;
     bool normalize;
     scorer scorer;
+    float *rows; /* [count][scorer.count] */
+    size_t count;
 } embed_call;
 
 static void to_length_one(float *row, size_t count) {
@@ -23,34 +25,55 @@ static void to_length_one(float *row, size_t count) {
     }
 }
 
+/* A row a subject, in one array that grows. */
+static kiln_status add_rows(embed_call *c, const char *path, kiln_error *error) {
+    const subject_finder *f = &c->scorer.finder;
+    size_t size = c->scorer.count;
+    rgb_picture picture = {0};
+    char why[64];
+    kiln_status status = scorer_load(&c->scorer, path, &picture, error);
+    if (status == KILN_OK && f->count == 0) {
+        status = kiln_fail(error, KILN_ERROR_UNSUPPORTED, "%s: %s", path,
+                           subjects_why(f->found, why, sizeof why));
+    }
+    float *rows = status == KILN_OK
+                      ? realloc(c->rows, ((c->count + f->count) * size + 1) * sizeof *rows)
+                      : NULL;
+    if (status == KILN_OK && rows == NULL) {
+        status = kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    c->rows = rows != NULL ? rows : c->rows;
+    for (size_t k = 0; status == KILN_OK && k < f->count; k++) {
+        float *row = rows + c->count * size;
+        status = scorer_run(&c->scorer, &picture, &f->subjects[k], row, error);
+        if (status == KILN_OK && c->normalize) {
+            to_length_one(row, size);
+        }
+        c->count++;
+    }
+    picture_free(&picture);
+    return status;
+}
+
 static kiln_status embed(embed_call *c, char **words, int count, kiln_error *error) {
     kiln_status status =
         check_outputs(&c->output, 1, (const char *const *)words, (size_t)count, error);
     if (status == KILN_OK) {
         status = scorer_open(words[0], &c->options, &c->scorer, error);
     }
-    size_t pictures = (size_t)count - 1, size = c->scorer.count;
-    float *rows = status == KILN_OK ? malloc(pictures * size * sizeof *rows + 1) : NULL;
-    if (status == KILN_OK && rows == NULL) {
-        status = kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    }
-    for (size_t k = 0; k < pictures && status == KILN_OK; k++) {
-        status = scorer_run(&c->scorer, words[k + 1], rows + k * size, error);
-        if (status == KILN_OK && c->normalize) {
-            to_length_one(rows + k * size, size);
-        }
-        progress_show("embedding", k + 1, pictures);
+    for (int k = 1; k < count && status == KILN_OK; k++) {
+        status = add_rows(c, words[k], error);
+        progress_show("embedding", (size_t)k, (size_t)count - 1);
     }
     progress_clear();
     if (status == KILN_OK) {
         kiln_value value = {.name = "features",
                             .dtype = KILN_F32,
                             .rank = 2,
-                            .dims = {(uint32_t)pictures, (uint32_t)size},
-                            .data = rows};
+                            .dims = {(uint32_t)c->count, (uint32_t)c->scorer.count},
+                            .data = c->rows};
         status = kiln_value_save_npy(&value, c->output, error);
     }
-    free(rows);
     return status;
 }
 
@@ -62,13 +85,15 @@ static const option_row rows[] = {
      .name = "output",
      .value = "FILE",
      .place = AT(output),
-     .help = "the array, [pictures, features] of float32"},
+     .help = "the array, [rows, features] of float32"},
     {.kind = OPTION_TEXT,
      .name = "cut",
      .value = "LAYER",
      .place = AT(options.cut),
      .help = "another layer (kiln inspect lists them)"},
     {.kind = OPTION_SET, .name = "normalize", .place = AT(normalize), .help = "rows of length 1"},
+    DETECTOR_ROW(AT(options.subjects.detector)),
+    FACES_ROW(AT(options.subjects.faces), "largest"),
     PRESET_ROW(AT(options.preset)),
     THREADS_ROW(AT(options.threads)),
     OPTIONS_END,
@@ -84,6 +109,7 @@ static int run(const command *self, int argc, char **argv) {
         status = embed(&c, argv, argc, &error) == KILN_OK ? 0 : fail(&error);
     }
     scorer_close(&c.scorer);
+    free(c.rows);
     return status;
 }
 
@@ -92,8 +118,10 @@ const command command_embed = {
     .summary = "features of pictures, to an array",
     .order = 240,
     .synopsis = "PLAN PICTURE... -o FILE.npy [options]",
-    .about = "Writes what the network computes of each picture before its final dense layers: a "
-             "row of features a picture (for a face network without such layers: its embedding).",
+    .about =
+        "Writes what the network computes of each picture before its final dense layers: a "
+        "row of features a picture (for a face network without such layers: its embedding), or "
+        "with --detector a face.",
     .examples = "kiln embed mobilefacenet.plan a.jpg b.jpg --normalize -o faces.npy",
     .options = rows,
     .opens_plan = true,

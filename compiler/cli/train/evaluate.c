@@ -1,5 +1,6 @@
 /* kiln evaluate: how good a classifier is on labelled pictures. */
 #include "compiler/cli/cli.h"
+#include "compiler/cli/faces/gallery.h"
 #include "compiler/cli/train/features.h"
 #include "compiler/cli/train/metrics.h"
 #include "compiler/cli/train/scorer.h"
@@ -12,6 +13,7 @@ typedef struct evaluate_call {
     bool matrix, strict, json;
     scorer scorer;
     data_set data;
+    gallery gallery;
     uint32_t *labels; /* of the plan, by the data's class */
     char **names;
     metrics results;
@@ -57,6 +59,10 @@ static kiln_status evaluate(evaluate_call *c, char **words, kiln_error *error) {
         status = scorer_open(words[0], &c->options, &c->scorer, error);
     }
     feature_source source = {.input = c->scorer.input, .preprocess = c->scorer.preprocess};
+    if (status == KILN_OK) {
+        const gallery_options options = {.threads = c->options.threads, .strict = c->strict};
+        status = gallery_find(&c->scorer.subjects, &options, &c->data, &c->gallery, error);
+    }
     if (status == KILN_OK) {
         status = features_check(&source, &c->data, error);
     }
@@ -114,6 +120,9 @@ static void print_result(const evaluate_call *c) {
     const char *const *names = (const char *const *)c->names;
     if (c->json) {
         printf("{\"skipped\": %zu, ", c->data.skipped_count);
+        printf("\"faces\": ");
+        gallery_json(&c->gallery, stdout);
+        printf(", ");
         metrics_json(&c->results, names, stdout);
         printf("}\n");
         return;
@@ -125,6 +134,7 @@ static void print_result(const evaluate_call *c) {
     if (c->matrix) {
         print_matrix(c);
     }
+    gallery_print(&c->gallery, 20, stdout);
 }
 
 #define AT(member) offsetof(evaluate_call, member)
@@ -134,6 +144,8 @@ static const option_row rows[] = {
      .name = "matrix",
      .place = AT(matrix),
      .help = "the confusion matrix, too"},
+    DETECTOR_ROW(AT(options.subjects.detector)),
+    FACES_ROW(AT(options.subjects.faces), "largest"),
     PRESET_ROW(AT(options.preset)),
     {.kind = OPTION_SET,
      .name = "strict",
@@ -159,6 +171,7 @@ static int run(const command *self, int argc, char **argv) {
     scorer_free_names(c.names, c.scorer.count);
     scorer_close(&c.scorer);
     data_free(&c.data);
+    gallery_free(&c.gallery);
     metrics_free(&c.results);
     free(c.labels);
     return status;

@@ -1,20 +1,19 @@
-/* Pictures through the frozen network. Each worker decodes a few and runs them on a session of one
- * thread of its own: workers wait for nobody, whatever decoding and computing cost. */
+/* Pictures through the frozen network. Each thread decodes a few and runs them on a session of one
+ * thread of its own. */
 #include "compiler/cli/train/features.h"
 #include "compiler/cli/cli.h"
 #include "compiler/cli/data/augment.h"
 #include "compiler/cli/data/cache.h"
+#include "compiler/cli/parallel.h"
 #include <kiln/element.h>
 
 #define XXH_INLINE_ALL
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <xxhash.h>
 
 #define BATCH 16
-#define MOST_WORKERS 64
 
 /* ---- One sample ---------------------------------------------------------------------------- */
 
@@ -60,38 +59,69 @@ kiln_status features_check(const feature_source *s, const data_set *data, kiln_e
                                        "--augment is for pictures; the arrays hold other numbers");
 }
 
+/* A variant of the picture, or of the face in it, in its place. A face is aligned first: before it,
+ * what moves a picture would be undone by the alignment, and none but the detector's own errors
+ * would be learnt from. What is left for it are these errors: see AUGMENT_FACES. */
+static kiln_status vary(const feature_source *s, const kiln_image_layout *layout,
+                        const subject *which, uint64_t seed, rgb_picture *inout_picture,
+                        kiln_error *error) {
+    rgb_picture face = {0}, changed = {0};
+    kiln_status status = KILN_OK;
+    if (which->is_face) {
+        kiln_image image = picture_image(inout_picture);
+        status = picture_allocate(&face, layout->width, layout->height, error);
+        if (status == KILN_OK) {
+            status = kiln_face_crop(&image, &which->face, layout->width, layout->height, face.rgb,
+                                    error);
+        }
+    }
+    if (status == KILN_OK) {
+        unsigned kinds = s->augment | (which->is_face ? AUGMENT_FACES : 0);
+        status =
+            augment_picture(which->is_face ? &face : inout_picture, kinds, seed, &changed, error);
+    }
+    picture_free(&face);
+    picture_free(inout_picture);
+    *inout_picture = changed;
+    return status;
+}
+
 kiln_status features_input(const feature_source *s, const data_set *data, size_t item,
                            uint64_t variant, void *out_input, kiln_error *error) {
     const data_item *from = &data->items[item];
     const float *values =
         from->path == NULL ? data->values + from->index * data->sample_size : NULL;
-    rgb_picture picture = {0}, changed = {0};
-    kiln_image_layout layout;
     if (!data->pictures) {
         for (size_t k = 0; k < data->sample_size; k++) {
             kiln_element_put_nearest(s->input.dtype, out_input, k, (double)values[k]);
         }
         return KILN_OK;
     }
-    if (values != NULL && variant == 0 && lies_as_input(s, data)) {
+    if (values != NULL && variant == 0 && !from->subject.is_face && lies_as_input(s, data)) {
         scale_array(s, data, values, out_input);
         return KILN_OK;
     }
+    rgb_picture picture = {0};
+    kiln_image_layout layout;
+    kiln_buffer input = {out_input, s->input.bytes};
     kiln_status status = picture_check_input(&s->input, &layout, error);
     if (status == KILN_OK) {
         status = data_picture(data, item, &picture, error);
     }
     if (status == KILN_OK && variant != 0) {
         uint64_t seed = from->content ^ (variant * 0x9e3779b97f4a7c15u) ^ s->seed;
-        status = augment_picture(&picture, s->augment, seed, &changed, error);
+        status = vary(s, &layout, &from->subject, seed, &picture, error);
     }
     if (status == KILN_OK) {
-        kiln_image image = picture_image(variant != 0 ? &changed : &picture);
-        kiln_buffer input = {out_input, s->input.bytes};
-        status = kiln_image_to_input(&image, &s->input, &s->preprocess, 0, input, error);
+        const subject whole = {.is_face = false};
+        kiln_preprocess preprocess = s->preprocess;
+        if (from->subject.is_face) { /* which has the input's size */
+            preprocess.resize = KILN_RESIZE_STRETCH;
+        }
+        status = subject_to_input(&picture, variant == 0 ? &from->subject : &whole, &s->input,
+                                  &preprocess, 0, input, error);
     }
     picture_free(&picture);
-    picture_free(&changed);
     return status;
 }
 
@@ -101,6 +131,7 @@ kiln_status features_input(const feature_source *s, const data_set *data, size_t
 typedef struct job {
     size_t item;
     uint64_t variant;
+    uint64_t key;    /* of the cache: the variant, and the face */
     float *features; /* where they go */
 } job;
 
@@ -114,32 +145,31 @@ typedef struct extraction {
     size_t todo_count;
     feature_cache *cache;
     char **problems; /* by item: why it could not be decoded, or NULL */
-    /* What the workers share, under the lock. */
-    pthread_mutex_t lock;
-    size_t next, done;  /* of todo */
-    kiln_status status; /* of the first worker that failed, which says why in `error` */
-    kiln_error error;
 } extraction;
 
 typedef struct worker {
-    extraction *x;
-    pthread_t thread;
     kiln_session *session; /* NULL: the inputs are the features */
-    uint32_t batch;
     uint8_t *inputs;
     float *features;
     kiln_error errors[BATCH]; /* of decoding, by job; an empty message: none */
 } worker;
 
-static kiln_status worker_open(worker *w, kiln_error *error) {
-    const feature_source *s = w->x->source;
+static size_t batch_of(const feature_source *s) {
+    return kiln_trainer_is_batchable(s->trainer) ? BATCH : 1;
+}
+
+static kiln_status worker_open(void *context, void **out_own, kiln_error *error) {
+    const feature_source *s = ((extraction *)context)->source;
     kiln_session_options options;
     kiln_session_options_init(&options);
-    w->batch = kiln_trainer_is_batchable(s->trainer) ? BATCH : 1;
-    options.max_batch = w->batch;
-    w->inputs = calloc(w->batch, s->input.bytes);
-    w->features = calloc(w->batch, kiln_trainer_feature_count(s->trainer) * sizeof(float));
-    if (w->inputs == NULL || w->features == NULL) {
+    worker *w = *out_own = calloc(1, sizeof *w);
+    size_t batch = batch_of(s);
+    options.max_batch = (uint32_t)batch;
+    if (w != NULL) {
+        w->inputs = calloc(batch, s->input.bytes);
+        w->features = calloc(batch, kiln_trainer_feature_count(s->trainer) * sizeof(float));
+    }
+    if (w == NULL || w->inputs == NULL || w->features == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     return s->backbone == NULL
@@ -147,30 +177,24 @@ static kiln_status worker_open(worker *w, kiln_error *error) {
                : kiln_trainer_open_session(s->trainer, &options, &w->session, error);
 }
 
-static void worker_close(worker *w) {
-    kiln_session_destroy(w->session);
-    free(w->inputs);
-    free(w->features);
-}
-
-/* The worker's next jobs; 0: there are none, or all is lost. */
-static size_t take_jobs(const worker *w, job ***out_jobs) {
-    extraction *x = w->x;
-    (void)pthread_mutex_lock(&x->lock);
-    size_t left = x->status == KILN_OK ? x->todo_count - x->next : 0;
-    size_t count = left < w->batch ? left : w->batch;
-    *out_jobs = x->todo + x->next;
-    x->next += count;
-    (void)pthread_mutex_unlock(&x->lock);
-    return count;
+static void worker_close(void *context, void *own) {
+    worker *w = own;
+    (void)context;
+    if (w != NULL) {
+        kiln_session_destroy(w->session);
+        free(w->inputs);
+        free(w->features);
+        free(w);
+    }
 }
 
 /* Damaged pictures are told in w->errors. */
-static kiln_status decode(worker *w, job *const *jobs, size_t count, kiln_error *error) {
-    const feature_source *s = w->x->source;
+static kiln_status decode(const extraction *x, worker *w, job *const *jobs, size_t count,
+                          kiln_error *error) {
+    const feature_source *s = x->source;
     for (size_t k = 0; k < count; k++) {
         w->errors[k] = (kiln_error){.status = KILN_OK};
-        kiln_status status = features_input(s, w->x->data, jobs[k]->item, jobs[k]->variant,
+        kiln_status status = features_input(s, x->data, jobs[k]->item, jobs[k]->variant,
                                             w->inputs + k * s->input.bytes, &w->errors[k]);
         if (status != KILN_OK && !data_may_skip(status)) {
             return kiln_fail(error, status, "%s", w->errors[k].message);
@@ -179,10 +203,17 @@ static kiln_status decode(worker *w, job *const *jobs, size_t count, kiln_error 
     return KILN_OK;
 }
 
-static kiln_status compute(worker *w, size_t count, kiln_error *error) {
-    const feature_source *s = w->x->source;
+static kiln_status compute(void *context, void *own, size_t first, size_t count,
+                           kiln_error *error) {
+    const extraction *x = context;
+    const feature_source *s = x->source;
+    worker *w = own;
     size_t input_bytes = count * s->input.bytes;
     size_t feature_bytes = count * kiln_trainer_feature_count(s->trainer) * sizeof(float);
+    kiln_status status = decode(x, w, x->todo + first, count, error);
+    if (status != KILN_OK) {
+        return status;
+    }
     if (w->session == NULL) {
         return kiln_trainer_extract(s->trainer, count, (kiln_span){w->inputs, input_bytes},
                                     w->features, error);
@@ -191,16 +222,16 @@ static kiln_status compute(worker *w, size_t count, kiln_error *error) {
     return kiln_session_run(w->session, (uint32_t)count, &in, 1, &out, 1, error);
 }
 
-/* Under the lock. */
-static kiln_status keep(worker *w, job *const *jobs, size_t count, kiln_error *error) {
-    extraction *x = w->x;
+static kiln_status keep(void *context, void *own, size_t first, size_t count, kiln_error *error) {
+    extraction *x = context;
+    const worker *w = own;
     size_t size = kiln_trainer_feature_count(x->source->trainer);
     for (size_t k = 0; k < count; k++) {
-        const job *j = jobs[k];
+        const job *j = x->todo[first + k];
         char **problem = &x->problems[j->item];
         if (w->errors[k].status == KILN_OK) {
             memcpy(j->features, w->features + k * size, size * sizeof(float));
-            cache_add(x->cache, x->data->items[j->item].content, j->variant, j->features);
+            cache_add(x->cache, x->data->items[j->item].content, j->key, j->features);
         } else if (*problem == NULL) {
             *problem = strdup(w->errors[k].message);
             if (*problem == NULL) {
@@ -208,65 +239,19 @@ static kiln_status keep(worker *w, job *const *jobs, size_t count, kiln_error *e
             }
         }
     }
-    x->done += count;
-    if (!x->source->quiet) {
-        progress_show("features", x->done, x->todo_count);
-    }
     return KILN_OK;
 }
 
-static void *work(void *context) {
-    worker *w = context;
-    extraction *x = w->x;
-    kiln_error error;
-    job **jobs;
-    kiln_status status = worker_open(w, &error);
-    for (size_t count; status == KILN_OK && (count = take_jobs(w, &jobs)) > 0;) {
-        status = decode(w, jobs, count, &error);
-        if (status == KILN_OK) {
-            status = compute(w, count, &error);
-        }
-        if (status == KILN_OK) {
-            (void)pthread_mutex_lock(&x->lock);
-            status = keep(w, jobs, count, &error);
-            (void)pthread_mutex_unlock(&x->lock);
-        }
-    }
-    (void)pthread_mutex_lock(&x->lock);
-    if (status != KILN_OK && x->status == KILN_OK) {
-        x->status = status;
-        x->error = error;
-    }
-    (void)pthread_mutex_unlock(&x->lock);
-    worker_close(w);
-    return NULL;
-}
-
-/* The caller is a worker too. One that cannot be started is done without. */
 static kiln_status run_todo(extraction *x, kiln_error *error) {
-    size_t wanted = x->source->threads < MOST_WORKERS ? x->source->threads : MOST_WORKERS;
-    size_t started = 0;
-    worker *workers = calloc(wanted + 1, sizeof *workers);
-    if (workers == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    }
-    for (size_t k = 0; k <= wanted; k++) {
-        workers[k].x = x;
-    }
-    while (started + 1 < wanted &&
-           pthread_create(&workers[started].thread, NULL, work, &workers[started]) == 0) {
-        started++;
-    }
-    (void)work(&workers[started]);
-    while (started > 0) {
-        (void)pthread_join(workers[--started].thread, NULL);
-    }
-    free(workers);
-    progress_clear();
-    if (x->status != KILN_OK) {
-        *error = x->error;
-    }
-    return x->status;
+    parallel_work work = {.context = x,
+                          .count = x->todo_count,
+                          .most = batch_of(x->source),
+                          .open = worker_open,
+                          .work = compute,
+                          .keep = keep,
+                          .close = worker_close,
+                          .progress = x->source->quiet ? NULL : "features"};
+    return parallel_run(&work, x->source->threads, error);
 }
 
 /* ---- All ----------------------------------------------------------------------------------- */
@@ -289,6 +274,13 @@ static uint64_t variant_key(const feature_source *s, uint32_t variant) {
     return variant == 0 ? 0 : XXH3_64bits(parts, sizeof parts) | 1;
 }
 
+/* A face is told by where it was found: another detector, or another rule of choice, finds its
+ * features where they are of the same face. */
+static uint64_t subject_key(const subject *which, uint64_t variant) {
+    return which->is_face ? XXH3_64bits_withSeed(&which->face, sizeof which->face, variant)
+                          : variant;
+}
+
 static kiln_status list_jobs(extraction *x, kiln_error *error) {
     const feature_source *s = x->source;
     size_t size = kiln_trainer_feature_count(s->trainer), most = 0;
@@ -307,9 +299,11 @@ static kiln_status list_jobs(extraction *x, kiln_error *error) {
         uint32_t variants = x->data->items[k].validation ? 0 : s->variants;
         for (uint32_t v = 0; v <= variants; v++) {
             job *j = &x->jobs[x->count];
-            *j = (job){k, variant_key(s, v), x->features + x->count * size};
+            uint64_t variant = variant_key(s, v);
+            *j = (job){k, variant, subject_key(&x->data->items[k].subject, variant),
+                       x->features + x->count * size};
             x->count++;
-            if (!cache_find(x->cache, x->data->items[k].content, j->variant, j->features)) {
+            if (!cache_find(x->cache, x->data->items[k].content, j->key, j->features)) {
                 x->todo[x->todo_count++] = j;
             }
         }
@@ -344,7 +338,7 @@ static double seconds_now(void) {
 
 kiln_status features_add(const feature_source *source, data_set *data, feature_report *out_report,
                          kiln_error *error) {
-    extraction x = {.source = source, .data = data, .lock = PTHREAD_MUTEX_INITIALIZER};
+    extraction x = {.source = source, .data = data};
     size_t items = data->count;
     if (source->backbone != NULL && source->use_cache) {
         cache_open(source->cache_folder, cache_key(source),

@@ -30,10 +30,13 @@ kiln_status choose_preprocess(const kiln_plan *plan, const char *preset,
 kiln_status scorer_open(const char *path, const scorer_options *options, scorer *out_scorer,
                         kiln_error *error) {
     scorer *s = out_scorer;
-    *s = (scorer){0};
+    *s = (scorer){.threads = options->threads};
     kiln_status status = open_plan(path, options->prepacked, &s->plan, error);
     if (status == KILN_OK && !options->numbers) {
         status = choose_preprocess(s->plan, options->preset, &s->preprocess, error);
+    }
+    if (status == KILN_OK && !options->numbers) {
+        status = subjects_open(&options->subjects, s->plan, path, &s->subjects, error);
     }
     if (status == KILN_OK && options->features) {
         status = kiln_plan_cut(s->plan, options->cut, &s->cut, error);
@@ -72,6 +75,8 @@ kiln_status scorer_open(const char *path, const scorer_options *options, scorer 
 }
 
 void scorer_close(scorer *s) {
+    finder_close(&s->finder);
+    subjects_close(&s->subjects);
     kiln_session_destroy(s->session);
     kiln_plan_close(s->cut);
     kiln_plan_close(s->plan);
@@ -79,11 +84,26 @@ void scorer_close(scorer *s) {
     *s = (scorer){0};
 }
 
-kiln_status scorer_run_picture(scorer *s, const rgb_picture *picture, float *out,
-                               kiln_error *error) {
-    kiln_image image = picture_image(picture);
+kiln_status scorer_load(scorer *s, const char *path, rgb_picture *out_picture, kiln_error *error) {
+    kiln_error why;
+    kiln_status status = picture_load(path, out_picture, error);
+    if (status == KILN_OK && s->finder.subjects == NULL) {
+        status = finder_open(&s->subjects, s->threads, &s->finder, error);
+    }
+    if (status == KILN_OK) {
+        status = finder_find(&s->finder, out_picture, &why);
+        status = status == KILN_OK ? status : kiln_fail(error, status, "%s: %s", path, why.message);
+    }
+    if (status != KILN_OK) {
+        picture_free(out_picture);
+    }
+    return status;
+}
+
+kiln_status scorer_run(scorer *s, const rgb_picture *picture, const subject *which, float *out,
+                       kiln_error *error) {
     kiln_buffer in = {s->tensor, s->input.bytes};
-    kiln_status status = kiln_image_to_input(&image, &s->input, &s->preprocess, 0, in, error);
+    kiln_status status = subject_to_input(picture, which, &s->input, &s->preprocess, 0, in, error);
     if (status != KILN_OK) {
         return status;
     }
@@ -98,11 +118,16 @@ kiln_status scorer_run_picture(scorer *s, const rgb_picture *picture, float *out
     return status;
 }
 
-kiln_status scorer_run(scorer *s, const char *path, float *out, kiln_error *error) {
+kiln_status scorer_run_file(scorer *s, const char *path, float *out, kiln_error *error) {
     rgb_picture picture = {0};
-    kiln_status status = picture_load(path, &picture, error);
+    char why[64];
+    kiln_status status = scorer_load(s, path, &picture, error);
+    if (status == KILN_OK && s->finder.count == 0) {
+        status = kiln_fail(error, KILN_ERROR_UNSUPPORTED, "%s: %s", path,
+                           subjects_why(s->finder.found, why, sizeof why));
+    }
     if (status == KILN_OK) {
-        status = scorer_run_picture(s, &picture, out, error);
+        status = scorer_run(s, &picture, &s->finder.subjects[0], out, error);
     }
     picture_free(&picture);
     return status;

@@ -1,8 +1,9 @@
-/* A plan that takes one picture and gives one row of numbers. */
+/* A plan that takes one picture and gives one row of numbers: of the picture as a whole, or of each
+ * face in it. */
 #ifndef KILN_CLI_TRAIN_SCORER_H
 #define KILN_CLI_TRAIN_SCORER_H
 
-#include "compiler/cli/picture.h"
+#include "compiler/cli/faces/subjects.h"
 
 typedef struct scorer {
     kiln_plan *plan, *cut; /* cut: with features, else NULL */
@@ -11,12 +12,16 @@ typedef struct scorer {
     kiln_preprocess preprocess;
     void *tensor;
     size_t count; /* numbers of the output */
+    subject_source subjects;
+    subject_finder finder; /* of them, made by the first scorer_load */
+    uint32_t threads;
 } scorer;
 
 typedef struct scorer_options {
     bool features;      /* the features that feed the final dense layers, instead of the output */
     const char *cut;    /* a layer of that; NULL: the default */
     const char *preset; /* normalisation; NULL: as the plan says */
+    subject_options subjects;
     uint32_t threads;
     bool numbers;   /* the input is given as numbers, not as pictures */
     bool prepacked; /* packed weights are kept in a file beside the plan */
@@ -25,10 +30,14 @@ typedef struct scorer_options {
 kiln_status scorer_open(const char *path, const scorer_options *options, scorer *out_scorer,
                         kiln_error *error);
 void scorer_close(scorer *s);
+/* Reads a picture and finds its subjects: s->finder has them until the next is read, and there may
+ * be none. On failure *out_picture is empty. */
+kiln_status scorer_load(scorer *s, const char *path, rgb_picture *out_picture, kiln_error *error);
 /* out: s->count numbers. */
-kiln_status scorer_run(scorer *s, const char *picture, float *out, kiln_error *error);
-kiln_status scorer_run_picture(scorer *s, const rgb_picture *picture, float *out,
-                               kiln_error *error);
+kiln_status scorer_run(scorer *s, const rgb_picture *picture, const subject *which, float *out,
+                       kiln_error *error);
+/* Of a file's first subject; none is KILN_ERROR_UNSUPPORTED. */
+kiln_status scorer_run_file(scorer *s, const char *path, float *out, kiln_error *error);
 /* Labels of the plan, or "class K" where it has none; from malloc, the texts too. */
 kiln_status scorer_names(const scorer *s, char ***out_names, kiln_error *error);
 void scorer_free_names(char **names, size_t count);

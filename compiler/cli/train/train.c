@@ -72,6 +72,10 @@ static kiln_status make_trainer(training *t, kiln_error *error) {
     if (status != KILN_OK) {
         return status;
     }
+    status = subjects_open(&t->faces, t->backbone, t->backbone_path, &t->subjects, error);
+    if (status != KILN_OK) {
+        return status;
+    }
     t->options.class_count = (uint32_t)t->data.class_count;
     t->options.class_names = (const char *const *)t->data.classes;
     t->source.backbone = t->backbone;
@@ -142,6 +146,8 @@ static void print_json(const training *t, double baseline) {
            t->features.seconds, epochs, kiln_trainer_best_epoch(t->trainer), t->seconds,
            (double)t->temperature, t->data.skipped_count);
     json_number(stdout, baseline);
+    printf(", \"faces\": ");
+    gallery_json(&t->gallery, stdout);
     printf(", \"validation\": {");
     metrics_json(&t->results, (const char *const *)t->data.classes, stdout);
     printf("}, \"history\": [");
@@ -171,6 +177,7 @@ static void print_result(const training *t, double baseline) {
             printf("baseline %.4f (nearest neighbour by raw pixels)\n", baseline);
         }
     }
+    gallery_print(&t->gallery, 20, stdout);
     text_print(stdout, "%s written; try: kiln classify %s PICTURE\n", t->plan_path, t->plan_path);
 }
 
@@ -237,11 +244,24 @@ static kiln_status open_data(training *t, kiln_error *error) {
     return status;
 }
 
+static kiln_status find_faces(training *t, kiln_error *error) {
+    const feature_source *s = &t->source;
+    const gallery_options options = {.threads = s->threads,
+                                     .use_cache = s->use_cache,
+                                     .cache_folder = s->cache_folder,
+                                     .strict = s->strict,
+                                     .quiet = s->quiet};
+    return gallery_find(&t->subjects, &options, &t->data, &t->gallery, error);
+}
+
 static kiln_status train(training *t, kiln_error *error) {
     double baseline = NAN;
     kiln_status status = open_data(t, error);
     if (status == KILN_OK) {
         status = make_trainer(t, error);
+    }
+    if (status == KILN_OK) {
+        status = find_faces(t, error);
     }
     if (status == KILN_OK) {
         status = features_add(&t->source, &t->data, &t->features, error);
@@ -273,6 +293,8 @@ static kiln_status train(training *t, kiln_error *error) {
 
 static void release(training *t) {
     kiln_trainer_destroy(t->trainer);
+    subjects_close(&t->subjects);
+    gallery_free(&t->gallery);
     kiln_plan_close(t->backbone);
     data_free(&t->data);
     metrics_free(&t->results);

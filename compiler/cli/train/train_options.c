@@ -81,6 +81,8 @@ const option_row train_options[] = {
      .low = 1,
      .high = 1000000,
      .help = "N pictures of each class train, the rest validates"},
+    DETECTOR_ROW(AT(faces.detector)),
+    FACES_ROW(AT(faces.faces), "largest"),
     {.kind = OPTION_CALL,
      .name = "augment",
      .value = "KINDS",

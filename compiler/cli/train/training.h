@@ -2,6 +2,7 @@
 #ifndef KILN_CLI_TRAIN_TRAINING_H
 #define KILN_CLI_TRAIN_TRAINING_H
 
+#include "compiler/cli/faces/gallery.h"
 #include "compiler/cli/train/features.h"
 #include "compiler/cli/train/metrics.h"
 
@@ -11,11 +12,14 @@ typedef struct training {
     char *default_checkpoint;
     kiln_train_options options;
     data_options split;
+    subject_options faces;
     unsigned long input_width, input_height;
     bool gray, scratch, resume, keep_checkpoint, baseline, calibrate, json, quiet;
 
     kiln_plan *backbone;
     data_set data;
+    subject_source subjects;
+    gallery gallery;
     feature_source source;
     feature_report features;
     kiln_trainer *trainer;

@@ -12,6 +12,7 @@ enum { GAP = 2, SMALLEST_TILE = 32 };
 
 typedef struct view_call {
     const char *layer, *output, *preset;
+    subject_options subjects;
     uint32_t channels;
     bool filters, list;
 } view_call;
@@ -128,7 +129,7 @@ static kiln_status maps_of(const view_call *c, const kiln_tensor_info *info, flo
 static kiln_status view_maps(const view_call *c, const char *plan, const char *picture,
                              kiln_error *error) {
     scorer s;
-    scorer_options options = {.preset = c->preset, .threads = 1};
+    scorer_options options = {.preset = c->preset, .subjects = c->subjects, .threads = 1};
     kiln_tensor_info info;
     kiln_status status = scorer_open(plan, &options, &s, error);
     if (status != KILN_OK) {
@@ -148,7 +149,7 @@ static kiln_status view_maps(const view_call *c, const char *plan, const char *p
                 : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     if (status == KILN_OK) {
-        status = scorer_run(&s, picture, scores, error);
+        status = scorer_run_file(&s, picture, scores, error);
     }
     if (status == KILN_OK) {
         status = maps_of(c, &info, values, c->output, error);
@@ -250,6 +251,8 @@ static const option_row rows[] = {
      .low = 1,
      .high = 65536,
      .help = "at most so many tiles (default 64)"},
+    DETECTOR_ROW(AT(subjects.detector)),
+    FACES_ROW(AT(subjects.faces), "largest"),
     PRESET_ROW(AT(preset)),
     OPTIONS_END,
 };

@@ -1,0 +1,88 @@
+/* Subjects: whole pictures, or faces. */
+#include "compiler/cli/faces/subjects.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+kiln_status subjects_open(const subject_options *options, const kiln_plan *network,
+                          const char *path, subject_source *out_source, kiln_error *error) {
+    (void)network;
+    (void)path;
+    *out_source = (subject_source){.faces = options->faces};
+    return options->detector != NULL
+               ? face_detector_open(options->detector, &out_source->detector, error)
+               : KILN_OK;
+}
+
+void subjects_close(subject_source *source) {
+    face_detector_close(&source->detector);
+}
+
+bool subjects_are_faces(const subject_source *source) {
+    return source->detector.plan != NULL;
+}
+
+/* ---- Finding ------------------------------------------------------------------------------- */
+
+kiln_status finder_open(const subject_source *source, uint32_t threads, subject_finder *out_finder,
+                        kiln_error *error) {
+    bool faces = subjects_are_faces(source);
+    subject_finder *f = out_finder;
+    *f = (subject_finder){.source = source};
+    f->subjects = calloc(faces ? MOST_FACES : 1, sizeof *f->subjects);
+    f->faces = faces ? calloc(MOST_FACES, sizeof *f->faces) : NULL;
+    if (f->subjects == NULL || (faces && f->faces == NULL)) {
+        finder_close(f);
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    kiln_status status =
+        faces ? face_detector_session(&source->detector, threads, &f->detector, error) : KILN_OK;
+    if (status != KILN_OK) {
+        finder_close(f);
+    }
+    return status;
+}
+
+void finder_close(subject_finder *f) {
+    kiln_detector_destroy(f->detector);
+    free(f->faces);
+    free(f->subjects);
+    *f = (subject_finder){0};
+}
+
+kiln_status finder_find(subject_finder *f, const rgb_picture *picture, kiln_error *error) {
+    f->count = f->found = 0;
+    if (f->detector == NULL) {
+        f->subjects[f->count++] = (subject){.is_face = false};
+        return KILN_OK;
+    }
+    kiln_image image = picture_image(picture);
+    kiln_status status =
+        kiln_detector_find(f->detector, &image, f->faces, MOST_FACES, &f->found, error);
+    if (status == KILN_OK) {
+        f->count =
+            faces_choose(f->source->faces, f->faces, f->found, picture->width, picture->height);
+    }
+    for (size_t k = 0; k < f->count; k++) {
+        f->subjects[k] = (subject){.is_face = true, .face = f->faces[k]};
+    }
+    return status;
+}
+
+const char *subjects_why(size_t found, char *out, size_t size) {
+    if (found == 0) {
+        snprintf(out, size, "no face found");
+    } else {
+        snprintf(out, size, "%zu faces, where one alone is asked for", found);
+    }
+    return out;
+}
+
+kiln_status subject_to_input(const rgb_picture *picture, const subject *which,
+                             const kiln_tensor_info *input, const kiln_preprocess *preprocess,
+                             uint32_t index, kiln_buffer buffer, kiln_error *error) {
+    kiln_image image = picture_image(picture);
+    return which->is_face
+               ? kiln_face_to_input(&image, &which->face, input, preprocess, index, buffer, error)
+               : kiln_image_to_input(&image, input, preprocess, index, buffer, error);
+}

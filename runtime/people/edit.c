@@ -1,0 +1,176 @@
+/* Enrolling, forgetting, renaming, correcting. */
+#include "runtime/people/people.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static kiln_status nobody(const char *name, kiln_error *error) {
+    return kiln_fail(error, KILN_ERROR_ARGUMENT, "nobody is called '%s'", name);
+}
+
+static void free_all(portrait *all, size_t count) {
+    for (size_t k = 0; k < count; k++) {
+        portrait_free(&all[k]);
+    }
+    free(all);
+}
+
+static kiln_status make_all(const kiln_people *people, const float *features, size_t count,
+                            const char *const *names, portrait **out_all, kiln_error *error) {
+    portrait *all = calloc(count, sizeof *all);
+    kiln_status status = all != NULL ? KILN_OK : people_memory(error);
+    for (size_t k = 0; status == KILN_OK && k < count; k++) {
+        status = portrait_make(features + k * people->features, people->features,
+                               names != NULL ? names[k] : NULL, &all[k], error);
+    }
+    if (status != KILN_OK && all != NULL) {
+        free_all(all, count);
+        all = NULL;
+    }
+    *out_all = all;
+    return status;
+}
+
+/* Room first, so that nothing fails half way. */
+static bool reserve_kept(person *p) {
+    size_t capacity = KILN_PEOPLE_KEPT + 1;
+    portrait *room = p->kept.capacity < capacity ? realloc(p->kept.items, capacity * sizeof *room)
+                                                 : p->kept.items;
+    if (room == NULL) {
+        return false;
+    }
+    p->kept.items = room;
+    p->kept.capacity = p->kept.capacity < capacity ? capacity : p->kept.capacity;
+    return true;
+}
+
+static void add_pictures(const kiln_people *people, person *p, const portrait *all, size_t count) {
+    for (size_t k = 0; k < count; k++) {
+        for (size_t j = 0; j < people->features; j++) {
+            p->sum[j] += (double)all[k].features[j];
+        }
+        (void)portraits_keep(&p->kept, &all[k], people->features);
+    }
+    p->count += (uint32_t)count;
+    person_settle(p, people->features);
+}
+
+kiln_status kiln_people_enrol(kiln_people *people, const char *name, const float *features,
+                              size_t count, const char *const *picture_names, kiln_error *error) {
+    bool found;
+    portrait *all = NULL;
+    kiln_status status = people_check_name(name, error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    size_t at = people_place(people, name, &found);
+    size_t before = found ? people->items[at].count : 0;
+    if (count == 0 || count > KILN_PEOPLE_MOST - before || people->count >= KILN_PEOPLE_MOST) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "%zu pictures of '%s' in a gallery of %zu: at most %u of each", count,
+                         name, people->count, KILN_PEOPLE_MOST);
+    }
+    status = make_all(people, features, count, picture_names, &all, error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    person *p = found ? &people->items[at] : people_insert(people, at, name);
+    if (p == NULL || !reserve_kept(p)) {
+        if (p != NULL && !found) {
+            people_remove(people, at);
+        }
+        free_all(all, count);
+        return people_memory(error);
+    }
+    if (found) {
+        scores_leave(people, p);
+    }
+    add_pictures(people, p, all, count);
+    scores_settle(people, p);
+    free(all); /* its pictures are the person's */
+    return KILN_OK;
+}
+
+kiln_status kiln_people_forget(kiln_people *people, const char *name, kiln_error *error) {
+    bool found;
+    size_t at = people_place(people, name, &found);
+    if (!found) {
+        return nobody(name, error);
+    }
+    scores_leave(people, &people->items[at]);
+    people_remove(people, at);
+    scores_settle(people, NULL);
+    return KILN_OK;
+}
+
+kiln_status kiln_people_rename(kiln_people *people, const char *name, const char *new_name,
+                               kiln_error *error) {
+    bool found, taken;
+    kiln_status status = people_check_name(new_name, error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    size_t at = people_place(people, name, &found), to = people_place(people, new_name, &taken);
+    if (!found) {
+        return nobody(name, error);
+    }
+    if (taken) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "somebody is called '%s' already", new_name);
+    }
+    char *copy = strdup(new_name);
+    if (copy == NULL) {
+        return people_memory(error);
+    }
+    person moved = people->items[at];
+    free(moved.name);
+    moved.name = copy;
+    to -= to > at; /* without the person */
+    if (at < to) {
+        memmove(people->items + at, people->items + at + 1, (to - at) * sizeof moved);
+    } else {
+        memmove(people->items + to + 1, people->items + to, (at - to) * sizeof moved);
+    }
+    people->items[to] = moved;
+    return KILN_OK;
+}
+
+kiln_status kiln_people_correct(kiln_people *people, const char *name, const float *features,
+                                const char *picture_name, kiln_error *error) {
+    bool found;
+    portrait p;
+    size_t at = people_place(people, name, &found);
+    if (!found) {
+        return nobody(name, error);
+    }
+    if (people->items[at].refused.count >= KILN_PEOPLE_CORRECTIONS) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "'%s' has %u corrections already: enrol better pictures", name,
+                         KILN_PEOPLE_CORRECTIONS);
+    }
+    kiln_status status = portrait_make(features, people->features, picture_name, &p, error);
+    if (status == KILN_OK && !portraits_append(&people->items[at].refused, &p)) {
+        portrait_free(&p);
+        status = people_memory(error);
+    }
+    return status;
+}
+
+kiln_status kiln_people_add_stranger(kiln_people *people, const float *features, uint32_t who,
+                                     kiln_error *error) {
+    portrait p;
+    if (people->strangers.count >= KILN_PEOPLE_MOST) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "at most %u pictures of strangers",
+                         KILN_PEOPLE_MOST);
+    }
+    kiln_status status = portrait_make(features, people->features, NULL, &p, error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    p.who = who;
+    p.score = score_of_stranger(people, &p);
+    if (!portraits_append(&people->strangers, &p)) {
+        portrait_free(&p);
+        return people_memory(error);
+    }
+    return KILN_OK;
+}

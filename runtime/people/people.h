@@ -1,0 +1,94 @@
+/* What the files of people share: the gallery in memory. */
+#ifndef KILN_RUNTIME_PEOPLE_H
+#define KILN_RUNTIME_PEOPLE_H
+
+#include <kiln/people.h>
+
+#define PEOPLE_TAG "PEOPLE"
+#define NOT_IN_HEAD UINT32_MAX
+/* No other person's. */
+#define NO_SCORE (-1.0f)
+
+/* A picture's features. */
+typedef struct portrait {
+    float *features; /* of length 1, rounded to f16 */
+    double scale;    /* 1 / length, after rounding */
+    float score;     /* impostor score; of kept pictures and of strangers */
+    uint32_t who;    /* strangers: who it is */
+    char *name;
+} portrait;
+
+/* Pictures, in an array that grows. */
+typedef struct portraits {
+    portrait *items;
+    size_t count, capacity;
+} portraits;
+
+typedef struct person {
+    char *name;
+    uint32_t count;    /* of pictures */
+    uint32_t label;    /* of the plan that it came from; NOT_IN_HEAD: new */
+    double *sum;       /* of the pictures' features: exact */
+    float *mean;       /* of length 1 */
+    portraits kept;    /* by hash */
+    portraits refused; /* corrections */
+} person;
+
+struct kiln_people {
+    size_t features;
+    person *items; /* by name */
+    size_t count, capacity;
+    portraits strangers;
+};
+
+static inline kiln_status people_memory(kiln_error *error) {
+    return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+}
+
+/* ---- portraits.c ---------------------------------------------------------------------------- */
+
+/* Features as pictures have them. `name` may be NULL. */
+kiln_status portrait_make(const float *features, size_t count, const char *name,
+                          portrait *out_picture, kiln_error *error);
+/* Takes over features that are of length 1, and a name; false: they are not. */
+bool portrait_adopt(float *features, size_t count, char *name, portrait *out_picture);
+void portrait_free(portrait *p);
+/* Takes the picture over; false: no memory, and the picture is the caller's. */
+bool portraits_append(portraits *all, const portrait *p);
+/* Takes it over by a hash of its features; the one with the highest goes where there are more than
+ * are kept. */
+bool portraits_keep(portraits *all, const portrait *p, size_t features);
+void portraits_free(portraits *all);
+
+/* ---- gallery.c ----------------------------------------------------------------------------- */
+
+/* Where a name is, or belongs. */
+size_t people_place(const kiln_people *people, const char *name, bool *out_found);
+/* Room for somebody at a place: empty, without a name. NULL: no memory. */
+person *people_insert(kiln_people *people, size_t at, const char *name);
+void people_remove(kiln_people *people, size_t at);
+/* The mean, from the sum. */
+void person_settle(person *p, size_t features);
+kiln_status people_check_name(const char *name, kiln_error *error);
+
+/* ---- similarity.c -------------------------------------------------------------------------- */
+
+/* scale: 1 / length of the features. */
+kiln_similarity similarity_to(const kiln_people *people, const person *p, const float *features,
+                              double scale);
+/* 1 / length; 0: all zeros, or not finite. */
+double similarity_scale(const float *features, size_t count);
+/* What a person asks for beyond the threshold. */
+float similarity_asked(const kiln_people *people, const person *p, float threshold);
+
+/* Impostor scores, when a person changes: before it, those that come from it are marked; after it
+ * they are computed anew, and others with it (none: NULL, it is gone). */
+void scores_leave(kiln_people *people, const person *changing);
+void scores_settle(kiln_people *people, const person *changed);
+float score_of_stranger(const kiln_people *people, const portrait *p);
+
+/* ---- section.c ----------------------------------------------------------------------------- */
+
+kiln_status people_read(kiln_span content, kiln_people **out_people, kiln_error *error);
+
+#endif

@@ -1,0 +1,286 @@
+/* People in plans: opening them, and writing a plan with its people: the section, labels, and the
+ * rows of a classifier's head. */
+#include "runtime/base/files.h"
+#include "runtime/people/people.h"
+#include "runtime/plan/plan.h"
+#include "runtime/plan/sub_plan.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Opening ------------------------------------------------------------------------------- */
+
+bool kiln_people_are_in(const kiln_plan *plan) {
+    kiln_span content;
+    return kiln_plan_find_section(plan, PEOPLE_TAG, &content);
+}
+
+/* Which rows of the plan's head are theirs. */
+static void find_labels(kiln_people *people, const kiln_plan *plan) {
+    for (size_t k = 0; k < kiln_plan_label_count(plan); k++) {
+        size_t at;
+        if (kiln_people_find(people, kiln_plan_label(plan, k), &at)) {
+            people->items[at].label = (uint32_t)k;
+        }
+    }
+}
+
+kiln_status kiln_people_open(const kiln_plan *plan, kiln_people **out_people, kiln_error *error) {
+    kiln_span content;
+    *out_people = NULL;
+    if (!kiln_plan_find_section(plan, PEOPLE_TAG, &content)) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "the plan knows no people (kiln train makes one that does)");
+    }
+    kiln_status status = people_read(content, out_people, error);
+    if (status == KILN_OK) {
+        find_labels(*out_people, plan);
+    }
+    return status;
+}
+
+/* ---- Where the head is --------------------------------------------------------------------- */
+
+enum { MOST_TAIL = 4 };
+
+/* The last dense layer, and what follows it: activation, copy to the output. */
+typedef struct head {
+    size_t dense;
+    size_t tail[MOST_TAIL];
+    size_t tail_count;
+    bool cosine; /* it reads vectors of length 1 */
+} head;
+
+static uint32_t operand(const kiln_plan_view *v, size_t step, uint32_t k) {
+    return v->operands[v->steps[step].first_operand + k];
+}
+
+static bool find_head(const kiln_plan_view *v, head *out) {
+    size_t step = v->step_count, norm;
+    uint32_t at = v->output_count == 1 ? v->outputs[0] : KILN_PLAN_NONE;
+    *out = (head){0};
+    while (at != KILN_PLAN_NONE && plan_producer(v, at, step, &step)) {
+        const kiln_plan_step *s = &v->steps[step];
+        if (s->kernel == KILN_KERNEL_FULLY_CONNECTED) {
+            out->dense = step;
+            out->cosine = plan_producer(v, operand(v, step, 0), step, &norm) &&
+                          v->steps[norm].kernel == KILN_KERNEL_LP_NORM;
+            return s->input_count == 3 && (s->flags & KILN_STEP_FINAL_DENSE) != 0 &&
+                   v->tensors[operand(v, step, 1)].place == KILN_PLACE_CONSTANT &&
+                   v->tensors[operand(v, step, 2)].place == KILN_PLACE_CONSTANT;
+        }
+        bool by_row = s->kernel == KILN_KERNEL_COPY || s->kernel == KILN_KERNEL_UNARY ||
+                      s->kernel == KILN_KERNEL_SOFTMAX;
+        if (!by_row || s->input_count != 1 || out->tail_count == MOST_TAIL) {
+            return false;
+        }
+        out->tail[out->tail_count++] = step;
+        at = operand(v, step, 0);
+    }
+    return false;
+}
+
+kiln_status kiln_people_cut(const kiln_plan *plan, kiln_plan **out_plan, kiln_error *error) {
+    const kiln_plan_view *v = &plan->view;
+    uint32_t tensor;
+    size_t norm;
+    *out_plan = NULL;
+    kiln_status status = plan_find_cut(plan, NULL, &tensor, error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    /* A cosine head makes them of length 1 first: that is the head's. */
+    if (v->label_count > 0 && plan_producer(v, tensor, v->step_count, &norm) &&
+        v->steps[norm].kernel == KILN_KERNEL_LP_NORM) {
+        tensor = operand(v, norm, 0);
+    }
+    return plan_cut_at(plan, tensor, out_plan, error);
+}
+
+/* ---- Its rows ------------------------------------------------------------------------------ */
+
+/* Whom the new plan's rows are of: all people, or those who have a row already. */
+typedef struct rows {
+    const person **of;
+    size_t count;
+    float *weights, *biases;
+} rows;
+
+static void rows_free(rows *r) {
+    free((void *)r->of);
+    free(r->weights);
+    free(r->biases);
+}
+
+static double length_of(const float *row, size_t count) {
+    double squares = 0;
+    for (size_t k = 0; k < count; k++) {
+        squares += (double)row[k] * (double)row[k];
+    }
+    return sqrt(squares);
+}
+
+static kiln_status make_rows(const kiln_people *people, const kiln_plan_view *v, const head *h,
+                             rows *r, kiln_error *error) {
+    const kiln_plan_tensor_record *w = &v->tensors[operand(v, h->dense, 1)];
+    const kiln_plan_tensor_record *b = &v->tensors[operand(v, h->dense, 2)];
+    size_t inputs = w->dims[1];
+    if (h->cosine && inputs != people->features) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "people of %zu features, a head of %zu",
+                         people->features, inputs);
+    }
+    r->of = calloc(people->count + 1, sizeof *r->of);
+    r->weights = malloc((people->count * inputs + inputs) * sizeof *r->weights);
+    r->biases = calloc(people->count + 1, sizeof *r->biases);
+    if (r->of == NULL || r->weights == NULL || r->biases == NULL) {
+        return people_memory(error);
+    }
+    kiln_plan_widen(v, w, 0, inputs, r->weights);
+    double scale = length_of(r->weights, inputs);
+    for (size_t k = 0; k < people->count; k++) {
+        const person *p = &people->items[k];
+        float *row = r->weights + r->count * inputs;
+        if (p->label < v->label_count) {
+            kiln_plan_widen(v, w, p->label * inputs, inputs, row);
+            kiln_plan_widen(v, b, p->label, 1, &r->biases[r->count]);
+        } else if (h->cosine) {
+            for (size_t j = 0; j < inputs; j++) {
+                row[j] = (float)((double)p->mean[j] * scale);
+            }
+        } else {
+            continue;
+        }
+        r->of[r->count++] = p;
+    }
+    return KILN_OK;
+}
+
+/* Whether the head and the labels say what the gallery says. */
+static bool fits(const kiln_people *people, const kiln_plan *plan, const head *h) {
+    size_t known = 0;
+    for (size_t k = 0; k < people->count; k++) {
+        const person *p = &people->items[k];
+        const char *label = kiln_plan_label(plan, p->label);
+        if (label == NULL ? h->cosine : strcmp(label, p->name) != 0) {
+            return false;
+        }
+        known += label != NULL;
+    }
+    return known == kiln_plan_label_count(plan);
+}
+
+/* ---- The plan ------------------------------------------------------------------------------ */
+
+static const char *text(const kiln_plan_view *v, uint32_t string) {
+    return v->strings + string;
+}
+
+static void add_rows(sub_plan *p, const kiln_plan_view *v, const head *h, const rows *r,
+                     uint32_t x) {
+    const kiln_plan_step *dense = &v->steps[h->dense];
+    const kiln_plan_tensor_record *w = &v->tensors[operand(v, h->dense, 1)],
+                                  *b = &v->tensors[operand(v, h->dense, 2)];
+    uint32_t count = (uint32_t)r->count, operands[4] = {x};
+    operands[1] = sub_plan_constant(p, text(v, w->name), 2, count, w->dims[1], r->weights);
+    operands[2] = sub_plan_constant(p, text(v, b->name), 1, count, 0, r->biases);
+    for (size_t k = h->tail_count + 1; k-- > 0;) {
+        size_t at = k == h->tail_count ? h->dense : h->tail[k];
+        const kiln_plan_step *step = &v->steps[at];
+        const char *name = text(v, v->tensors[operand(v, at, step->input_count)].name);
+        if (k == 0) {
+            sub_plan_copy(p, text(v, step->name), x, sub_plan_output_tensor(p, name, count), count);
+            return;
+        }
+        uint32_t y = sub_plan_arena_tensor(p, name, count);
+        operands[0] = x;
+        operands[step == dense ? 3 : 1] = y;
+        sub_plan_step(p, step, text(v, step->name), text(v, step->origin),
+                      v->params + step->params_offset, step->params_bytes, operands);
+        x = y;
+    }
+}
+
+static void add_descriptions(sub_plan *p, const kiln_plan *plan, const rows *r) {
+    const kiln_plan_view *v = &plan->view;
+    kiln_preprocess preprocess;
+    for (size_t k = 0; k < v->metadata_count; k++) {
+        sub_plan_metadata(p, text(v, v->metadata[k].key), text(v, v->metadata[k].value));
+    }
+    for (size_t k = 0; k < r->count; k++) {
+        uint32_t label = builder_string(&p->builder, r->of[k]->name);
+        builder_append(&p->builder, KILN_SECTION_LABELS, &label, sizeof label);
+    }
+    kiln_plan_preprocess(plan, &preprocess);
+    builder_preprocess(&p->builder, &preprocess);
+}
+
+static kiln_status write_new_head(const kiln_people *people, const kiln_plan *plan, const head *h,
+                                  kiln_span section, file_writer *out, kiln_error *error) {
+    rows r = {0};
+    sub_plan p = {0};
+    const kiln_plan_view *v = &plan->view;
+    kiln_status status = make_rows(people, v, h, &r, error);
+    if (status == KILN_OK && r.count == 0) {
+        status = kiln_fail(error, KILN_ERROR_ARGUMENT, "nobody would be left in the plan's head");
+    }
+    if (status == KILN_OK) {
+        uint32_t x = sub_plan_take(&p, plan, operand(v, h->dense, 0));
+        if (!sub_plan_failed(&p)) {
+            add_rows(&p, v, h, &r, x);
+            add_descriptions(&p, plan, &r);
+            builder_optional(&p.builder, PEOPLE_TAG, section);
+        }
+        status = sub_plan_finish(&p, NULL, builder_to_file, out, error);
+    }
+    sub_plan_free(&p);
+    rows_free(&r);
+    return status;
+}
+
+static kiln_status write_section(const kiln_plan *plan, kiln_span section, file_writer *out,
+                                 kiln_error *error) {
+    plan_builder b = {0};
+    builder_copy(&b, plan);
+    builder_optional(&b, PEOPLE_TAG, section);
+    kiln_status status =
+        builder_failed(&b) ? kiln_fail(error, KILN_ERROR_MEMORY, "out of memory") : KILN_OK;
+    size_t weights = (size_t)plan->header.sections[KILN_SECTION_WEIGHTS].bytes;
+    if (status == KILN_OK) {
+        builder_lay_out(&b);
+        status = builder_write(&b, weights, builder_to_file, out, error);
+    }
+    if (status == KILN_OK) {
+        status = file_write(out, plan->view.weights, weights, error);
+    }
+    builder_free(&b);
+    return status;
+}
+
+kiln_status kiln_people_save(const kiln_people *people, const kiln_plan *plan, const char *path,
+                             kiln_error *error) {
+    void *bytes = NULL;
+    size_t size = 0;
+    head h = {0};
+    file_writer out;
+    bool labelled = plan->view.label_count > 0;
+    if (labelled && !find_head(&plan->view, &h)) {
+        return kiln_fail(error, KILN_ERROR_UNSUPPORTED,
+                         "%s: the plan's last layer is not a dense one of its labels", path);
+    }
+    kiln_status status = kiln_people_section(people, &bytes, &size, error);
+    if (status == KILN_OK) {
+        status = file_begin(&out, path, error);
+    }
+    if (status != KILN_OK) {
+        free(bytes);
+        return status;
+    }
+    kiln_span section = {bytes, size};
+    out.durable = true; /* the file that is replaced may be the only copy */
+    status = labelled && !fits(people, plan, &h)
+                 ? write_new_head(people, plan, &h, section, &out, error)
+                 : write_section(plan, section, &out, error);
+    free(bytes);
+    return file_end(&out, status, error);
+}

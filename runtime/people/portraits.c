@@ -1,0 +1,102 @@
+/* Pictures of a gallery: features of length 1, rounded to f16. */
+#include "runtime/people/people.h"
+#include <kiln/half.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+/* FNV-1a over the numbers as f16, then a finaliser (SplitMix64), for features that differ in their
+ * last bits alone are to be told apart in the highest. */
+static uint64_t hash_of(const float *features, size_t count) {
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t k = 0; k < count; k++) {
+        hash = (hash ^ kiln_f16_from_f32(features[k])) * 0x100000001b3u;
+    }
+    hash = (hash ^ hash >> 30) * 0xbf58476d1ce4e5b9u;
+    hash = (hash ^ hash >> 27) * 0x94d049bb133111ebu;
+    return hash ^ hash >> 31;
+}
+
+kiln_status portrait_make(const float *features, size_t count, const char *name,
+                          portrait *out_picture, kiln_error *error) {
+    double scale = similarity_scale(features, count);
+    if (scale == 0) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "features that are all zeros, or not finite, are nobody's");
+    }
+    name = name != NULL ? name : "";
+    if (strlen(name) > KILN_PEOPLE_NAME) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "a picture's name has more than %u bytes",
+                         KILN_PEOPLE_NAME);
+    }
+    float *rounded = malloc(count * sizeof *rounded);
+    char *copy = strdup(name);
+    for (size_t k = 0; rounded != NULL && k < count; k++) {
+        rounded[k] = kiln_f32_from_f16(kiln_f16_from_f32((float)(features[k] * scale)));
+    }
+    if (rounded == NULL || copy == NULL || !portrait_adopt(rounded, count, copy, out_picture)) {
+        free(rounded);
+        free(copy);
+        return people_memory(error);
+    }
+    return KILN_OK;
+}
+
+bool portrait_adopt(float *features, size_t count, char *name, portrait *out_picture) {
+    double scale = similarity_scale(features, count);
+    if (!(scale > 0.9 && scale < 1.1)) {
+        return false;
+    }
+    *out_picture =
+        (portrait){.features = features, .scale = scale, .score = NO_SCORE, .name = name};
+    return true;
+}
+
+void portrait_free(portrait *p) {
+    free(p->features);
+    free(p->name);
+    *p = (portrait){0};
+}
+
+bool portraits_append(portraits *all, const portrait *p) {
+    if (all->count == all->capacity) {
+        size_t capacity = all->capacity == 0 ? KILN_PEOPLE_KEPT + 1 : all->capacity * 2;
+        portrait *grown = realloc(all->items, capacity * sizeof *grown);
+        if (grown == NULL) {
+            return false;
+        }
+        all->items = grown;
+        all->capacity = capacity;
+    }
+    all->items[all->count++] = *p;
+    return true;
+}
+
+/* Equal features may have different names: the order must not depend on which came first. */
+static bool before(const portrait *a, const portrait *b, size_t features) {
+    uint64_t x = hash_of(a->features, features), y = hash_of(b->features, features);
+    return x != y ? x < y : strcmp(a->name, b->name) < 0;
+}
+
+bool portraits_keep(portraits *all, const portrait *p, size_t features) {
+    if (!portraits_append(all, p)) {
+        return false;
+    }
+    size_t at = all->count - 1;
+    for (; at > 0 && before(p, &all->items[at - 1], features); at--) {
+        all->items[at] = all->items[at - 1];
+    }
+    all->items[at] = *p;
+    if (all->count > KILN_PEOPLE_KEPT) {
+        portrait_free(&all->items[--all->count]);
+    }
+    return true;
+}
+
+void portraits_free(portraits *all) {
+    for (size_t k = 0; k < all->count; k++) {
+        portrait_free(&all->items[k]);
+    }
+    free(all->items);
+    *all = (portraits){0};
+}

@@ -1,0 +1,571 @@
+/* People of a gallery: the same however they came into it, named and not named, in plans and out of
+ * them; and sections that are damaged. */
+#include "runtime/people/people.h"
+#include "tests/unit/suite.h"
+#include "tests/unit/trainer_samples.h"
+#include <kiln/plan_format.h>
+#include <kiln/train.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { SIZE = FEATURES, PICTURES = 12 };
+
+static const char *const everybody[] = {"ada", "bob", "cy", "dora", "eve"};
+enum { EVERYBODY = sizeof everybody / sizeof *everybody };
+
+/* Picture `n` of somebody: their own direction, and something of the picture's. `noise` 1: as much
+ * as the direction. */
+static void draw(uint64_t who, uint64_t n, float noise, float out[SIZE]) {
+    for (uint64_t k = 0; k < SIZE; k++) {
+        out[k] = random_uniform(9, who, k) + noise * random_uniform(10 + who, n, k);
+    }
+}
+
+static void enrol(kiln_people *people, const char *name, uint64_t who, size_t first, size_t count) {
+    float pictures[PICTURES][SIZE];
+    char names[PICTURES][16];
+    const char *list[PICTURES];
+    for (size_t k = 0; k < count; k++) {
+        draw(who, first + k, 0.7f, pictures[k]);
+        snprintf(names[k], sizeof names[k], "%zu.jpg", first + k);
+        list[k] = names[k];
+    }
+    GOOD(kiln_people_enrol(people, name, pictures[0], count, list, &error));
+}
+
+static kiln_people *nobody(void) {
+    kiln_people *people;
+    GOOD(kiln_people_create(SIZE, &people, &error));
+    return people;
+}
+
+/* All of them, with PICTURES pictures each. */
+static kiln_people *gallery(void) {
+    kiln_people *people = nobody();
+    for (uint64_t k = 0; k < EVERYBODY; k++) {
+        enrol(people, everybody[k], k, 0, PICTURES);
+    }
+    return people;
+}
+
+static void add_strangers(kiln_people *people, uint64_t first, size_t count) {
+    float x[SIZE];
+    for (uint64_t k = 0; k < count; k++) {
+        draw(first + k, 0, 0.7f, x);
+        GOOD(kiln_people_add_stranger(people, x, (uint32_t)k, &error));
+    }
+}
+
+static void ck_same(const kiln_people *a, const kiln_people *b) {
+    void *bytes[2];
+    size_t sizes[2];
+    GOOD(kiln_people_section(a, &bytes[0], &sizes[0], &error));
+    GOOD(kiln_people_section(b, &bytes[1], &sizes[1], &error));
+    ck_assert_uint_eq(sizes[0], sizes[1]);
+    ck_assert_mem_eq(bytes[0], bytes[1], sizes[0]);
+    free(bytes[0]);
+    free(bytes[1]);
+}
+
+/* ---- However they came --------------------------------------------------------------------- */
+
+START_TEST(order_does_not_matter) {
+    kiln_people *at_once = gallery(), *slowly = nobody();
+    for (size_t n = PICTURES; n-- > 0;) {
+        for (uint64_t k = EVERYBODY; k-- > 0;) {
+            enrol(slowly, everybody[k], k, n, 1);
+        }
+    }
+    ck_same(at_once, slowly);
+    kiln_people_close(at_once);
+    kiln_people_close(slowly);
+}
+END_TEST
+
+/* Strangers' scores follow the gallery, too. */
+START_TEST(enrolled_is_trained_anew) {
+    kiln_people *anew = nobody(), *later = nobody();
+    for (uint64_t k = 0; k < EVERYBODY; k++) {
+        enrol(anew, everybody[k], k, 0, PICTURES);
+    }
+    add_strangers(anew, 100, 20);
+    for (uint64_t k = 0; k < EVERYBODY; k++) {
+        if (k != 2) {
+            enrol(later, everybody[k], k, 0, PICTURES);
+        }
+    }
+    add_strangers(later, 100, 20);
+    enrol(later, everybody[2], 2, 0, PICTURES);
+    ck_same(anew, later);
+    kiln_people_close(anew);
+    kiln_people_close(later);
+}
+END_TEST
+
+START_TEST(forgotten_is_never_known) {
+    kiln_people *people = gallery(), *never = nobody();
+    for (uint64_t k = 0; k + 1 < EVERYBODY; k++) {
+        enrol(never, everybody[k], k, 0, PICTURES);
+    }
+    add_strangers(people, 100, 20);
+    add_strangers(never, 100, 20);
+    GOOD(kiln_people_forget(people, everybody[EVERYBODY - 1], &error));
+    ck_same(people, never);
+    ck_assert_int_eq(kiln_people_forget(people, everybody[EVERYBODY - 1], &error),
+                     KILN_ERROR_ARGUMENT);
+    ck_assert_msg(strstr(error.message, "nobody is called 'eve'") != NULL, "%s", error.message);
+    kiln_people_close(people);
+    kiln_people_close(never);
+}
+END_TEST
+
+/* To the front, to the end, to the same place, and back. */
+START_TEST(renamed_is_the_same_person) {
+    static const char *const names[] = {"aaron", "zoe", "cyril", "cy"};
+    kiln_people *people = gallery(), *anew;
+    const char *was = "cy";
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+        GOOD(kiln_people_rename(people, was, names[k], &error));
+        was = names[k];
+        anew = nobody();
+        for (uint64_t j = 0; j < EVERYBODY; j++) {
+            enrol(anew, j == 2 ? was : everybody[j], j, 0, PICTURES);
+        }
+        ck_same(people, anew);
+        kiln_people_close(anew);
+    }
+    ck_assert_int_eq(kiln_people_rename(people, "cy", "bob", &error), KILN_ERROR_ARGUMENT);
+    ck_assert_int_eq(kiln_people_rename(people, "nemo", "x", &error), KILN_ERROR_ARGUMENT);
+    ck_assert_int_eq(kiln_people_rename(people, "cy", "", &error), KILN_ERROR_ARGUMENT);
+    kiln_people_close(people);
+}
+END_TEST
+
+/* Beyond 8 pictures the mean is that of all, and the kept ones are some of them. */
+START_TEST(the_mean_is_of_all_pictures) {
+    kiln_people *people = gallery();
+    kiln_person p;
+    double sum[SIZE] = {0}, squares = 0;
+    GOOD(kiln_people_person(people, 1, &p, &error));
+    ck_assert_uint_eq(p.pictures, PICTURES);
+    ck_assert_uint_eq(p.kept, KILN_PEOPLE_KEPT);
+    for (size_t n = 0; n < PICTURES; n++) {
+        float x[SIZE];
+        double length = 0;
+        draw(1, n, 0.7f, x);
+        for (size_t k = 0; k < SIZE; k++) {
+            length += (double)x[k] * (double)x[k];
+        }
+        for (size_t k = 0; k < SIZE; k++) {
+            sum[k] += (double)x[k] / sqrt(length);
+        }
+    }
+    for (size_t k = 0; k < SIZE; k++) {
+        squares += sum[k] * sum[k];
+    }
+    for (size_t k = 0; k < SIZE; k++) {
+        ck_assert_float_eq_tol(p.mean[k], (float)(sum[k] / sqrt(squares)), 1e-3f);
+    }
+    kiln_people_close(people);
+}
+END_TEST
+
+/* ---- Who it is ----------------------------------------------------------------------------- */
+
+static kiln_people_answer match(const kiln_people *people, const float *x, float threshold) {
+    kiln_people_answer answer;
+    GOOD(kiln_people_match(people, x, threshold, &answer, &error));
+    return answer;
+}
+
+START_TEST(pictures_are_named) {
+    kiln_people *people = gallery();
+    float x[SIZE];
+    for (uint64_t k = 0; k < EVERYBODY; k++) {
+        draw(k, 99, 0.3f, x);
+        kiln_people_answer a = match(people, x, 0.5f);
+        ck_assert(a.known);
+        ck_assert_str_eq(kiln_people_name(people, a.person), everybody[k]);
+        kiln_similarity s;
+        GOOD(kiln_people_similarity(people, x, a.person, 0.5f, &s, &error));
+        ck_assert_float_eq(s.value, a.similarity);
+        ck_assert_float_eq(s.value, (s.to_mean + s.to_kept) / 2);
+        for (size_t j = 0; j < SIZE; j++) {
+            x[j] *= 1000; /* only the direction counts */
+        }
+        ck_assert_float_eq_tol(match(people, x, 0.5f).similarity, a.similarity, 1e-6f);
+    }
+    memset(x, 0, sizeof x);
+    kiln_people_answer a;
+    ck_assert_int_eq(kiln_people_match(people, x, 0, &a, &error), KILN_ERROR_ARGUMENT);
+    x[3] = NAN;
+    ck_assert_int_eq(kiln_people_match(people, x, 0, &a, &error), KILN_ERROR_ARGUMENT);
+    kiln_people_close(people);
+}
+END_TEST
+
+/* The picture itself is refused, what is nearer is not, and others are as they were. */
+START_TEST(a_correction_asks_for_more) {
+    kiln_people *people = gallery();
+    float x[SIZE], right[SIZE];
+    draw(0, 50, 1.2f, x);
+    draw(0, 1, 0.7f, right);
+    kiln_people_answer before = match(people, x, 0.2f);
+    ck_assert(before.known);
+    ck_assert_str_eq(kiln_people_name(people, before.person), "ada");
+    GOOD(kiln_people_correct(people, "ada", x, "50.jpg", &error));
+    kiln_people_answer after = match(people, x, 0.2f);
+    ck_assert(!after.known || after.person != before.person);
+    ck_assert(match(people, right, 0.2f).known);
+    kiln_similarity s;
+    GOOD(kiln_people_similarity(people, x, before.person, 0.2f, &s, &error));
+    ck_assert_float_gt(s.asked, s.value);
+    GOOD(kiln_people_similarity(people, x, 1, 0.2f, &s, &error));
+    ck_assert_float_eq(s.asked, 0.2f);
+    kiln_people_close(people);
+}
+END_TEST
+
+START_TEST(what_is_wrong_changes_nothing) {
+    kiln_people *people = gallery(), *as_it_was = gallery();
+    float x[2 * SIZE] = {1};
+    char name[KILN_PEOPLE_NAME + 2];
+    memset(name, 'x', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    ck_assert_int_eq(kiln_people_enrol(people, "new", x, 2, NULL, &error), KILN_ERROR_ARGUMENT);
+    ck_assert_int_eq(kiln_people_enrol(people, "ada", x, 0, NULL, &error), KILN_ERROR_ARGUMENT);
+    ck_assert_int_eq(kiln_people_enrol(people, "", x, 1, NULL, &error), KILN_ERROR_ARGUMENT);
+    ck_assert_int_eq(kiln_people_enrol(people, name, x, 1, NULL, &error), KILN_ERROR_ARGUMENT);
+    ck_assert_int_eq(kiln_people_correct(people, "nemo", x, NULL, &error), KILN_ERROR_ARGUMENT);
+    ck_same(people, as_it_was);
+    kiln_people_close(people);
+    kiln_people_close(as_it_was);
+}
+END_TEST
+
+/* ---- Strangers ----------------------------------------------------------------------------- */
+
+START_TEST(rates_need_scores) {
+    kiln_people *people = gallery();
+    kiln_people_threshold t, lower;
+    ck_assert_uint_eq(kiln_people_scores_needed(0.001), 3000);
+    ck_assert_int_eq(kiln_people_decide(people, 0.01, &t, &error), KILN_ERROR_ARGUMENT);
+    ck_assert_msg(strstr(error.message, "needs 300 impostor scores; there are 40") != NULL, "%s",
+                  error.message);
+    GOOD(kiln_people_decide(people, 0, &t, &error));
+    ck_assert_double_eq_tol(t.rate, 3.0 / 40, 1e-12);
+    ck_assert_uint_eq(t.groups, EVERYBODY);
+    add_strangers(people, 100, 260);
+    GOOD(kiln_people_decide(people, 0, &t, &error));
+    ck_assert_double_eq(t.rate, 0.01);
+    ck_assert_uint_eq(t.scores, 300);
+    ck_assert_uint_eq(t.groups, EVERYBODY + 260);
+    GOOD(kiln_people_decide(people, 0.3, &lower, &error));
+    ck_assert_float_lt(lower.similarity, t.similarity);
+    ck_assert_int_eq(kiln_people_decide(people, 1, &t, &error), KILN_ERROR_ARGUMENT);
+    ck_assert_int_eq(kiln_people_decide(people, (double)NAN, &t, &error), KILN_ERROR_ARGUMENT);
+    kiln_people *few = nobody();
+    enrol(few, "ada", 0, 0, 3);
+    ck_assert_int_eq(kiln_people_decide(few, 0, &t, &error), KILN_ERROR_ARGUMENT);
+    kiln_people_close(few);
+    kiln_people_close(people);
+}
+END_TEST
+
+/* Strangers never seen pass as often as was asked, over galleries of other people each time. */
+START_TEST(a_rate_is_kept) {
+    static const double rates[] = {0.01, 0.05, 0.2};
+    size_t passed = 0, shown = 0;
+    for (uint64_t round = 0; round < 20; round++) {
+        kiln_people *people = nobody();
+        kiln_people_threshold t;
+        uint64_t first = 1000 * (round + 1);
+        for (uint64_t k = 0; k < 20; k++) {
+            char name[8];
+            snprintf(name, sizeof name, "%d", (int)k);
+            enrol(people, name, first + k, 0, 5);
+        }
+        add_strangers(people, first + 100, 220);
+        GOOD(kiln_people_decide(people, rates[_i], &t, &error));
+        for (uint64_t k = 0; k < 400; k++) {
+            float x[SIZE];
+            draw(first + 500 + k, 0, 0.7f, x);
+            passed += match(people, x, t.similarity).known;
+            shown++;
+        }
+        kiln_people_close(people);
+    }
+    double got = (double)passed / (double)shown;
+    ck_assert_msg(got > rates[_i] * 0.4 && got < rates[_i] * 1.5, "asked %g, got %g", rates[_i],
+                  got);
+}
+END_TEST
+
+/* ---- Sections ------------------------------------------------------------------------------ */
+
+static uint8_t *section_of(kiln_people *people, size_t *out_size) {
+    void *bytes;
+    GOOD(kiln_people_section(people, &bytes, out_size, &error));
+    return bytes;
+}
+
+static kiln_people *small(void) {
+    kiln_people *people = nobody();
+    float x[SIZE];
+    enrol(people, "ada", 0, 0, 9);
+    enrol(people, "bob", 1, 0, 2);
+    add_strangers(people, 100, 2);
+    draw(7, 0, 1, x);
+    GOOD(kiln_people_correct(people, "bob", x, "not.jpg", &error));
+    return people;
+}
+
+START_TEST(sections_are_read_as_written) {
+    size_t size;
+    kiln_people *people = small(), *again;
+    uint8_t *bytes = section_of(people, &size);
+    GOOD(people_read((kiln_span){bytes, size}, &again, &error));
+    ck_same(people, again);
+    enrol(people, "cy", 2, 0, 9);
+    enrol(again, "cy", 2, 0, 9);
+    enrol(people, "ada", 0, 9, 3);
+    enrol(again, "ada", 0, 9, 3);
+    ck_same(people, again);
+    free(bytes);
+    kiln_people_close(people);
+    kiln_people_close(again);
+}
+END_TEST
+
+/* Any length but the right one, and any byte: refused in words, or a sound gallery. */
+START_TEST(damaged_sections_are_refused) {
+    size_t size, sound = 0;
+    kiln_people *people = small(), *again;
+    uint8_t *bytes = section_of(people, &size);
+    for (size_t cut = 0; cut < size; cut++) {
+        uint8_t *exact = malloc(cut + 1); /* at its end, so that an overread shows */
+        memcpy(exact, bytes, cut);
+        ck_assert_int_eq(people_read((kiln_span){exact, cut}, &again, &error), KILN_ERROR_FORMAT);
+        ck_assert_msg(strstr(error.message, "PEOPLE") != NULL, "%s", error.message);
+        free(exact);
+    }
+    for (size_t at = 0; at < size * 3; at++) {
+        static const uint8_t changes[] = {0xff, 0x80, 0x01};
+        bytes[at / 3] ^= changes[at % 3];
+        error.message[0] = '\0';
+        if (people_read((kiln_span){bytes, size}, &again, &error) == KILN_OK) {
+            kiln_people_threshold t;
+            GOOD(kiln_people_decide(again, 0, &t, &error));
+            kiln_people_close(again);
+            sound++;
+        } else {
+            ck_assert_uint_gt(strlen(error.message), 0);
+        }
+        bytes[at / 3] ^= changes[at % 3];
+    }
+    ck_assert_uint_gt(sound, 0);
+    uint32_t many = UINT32_MAX;
+    for (size_t word = 0; word < 8; word++) {
+        uint32_t was;
+        memcpy(&was, bytes + 4 * word, 4);
+        memcpy(bytes + 4 * word, &many, 4);
+        ck_assert_int_ne(people_read((kiln_span){bytes, size}, &again, &error), KILN_OK);
+        memcpy(bytes + 4 * word, &was, 4);
+    }
+    free(bytes);
+    kiln_people_close(people);
+}
+END_TEST
+
+/* ---- Plans --------------------------------------------------------------------------------- */
+
+static char path[] = "/tmp/kiln-people-XXXXXX";
+
+static void make_path(void) {
+    memset(path + sizeof path - 7, 'X', 6);
+    (void)close(mkstemp(path));
+}
+
+static void remove_path(void) {
+    (void)unlink(path);
+}
+
+/* Trained on the samples, with people of the same. */
+static kiln_plan *train(const char *head) {
+    kiln_train_options o = raw_options(head);
+    kiln_trainer *t = make_trainer(NULL, &o, SAMPLES);
+    kiln_people *people = nobody();
+    kiln_plan *plan;
+    size_t size;
+    GOOD(kiln_trainer_fit(t, NULL, &error));
+    for (size_t n = 0; n < SAMPLES; n++) {
+        GOOD(kiln_people_enrol(people, o.class_names[labels[n]], samples[n], 1, NULL, &error));
+    }
+    uint8_t *bytes = section_of(people, &size);
+    GOOD(kiln_trainer_attach(t, PEOPLE_TAG, (kiln_span){bytes, size}, &error));
+    GOOD(kiln_trainer_save(t, path, &error));
+    GOOD(kiln_plan_open(path, NULL, &plan, &error));
+    ck_assert(kiln_people_are_in(plan));
+    free(bytes);
+    kiln_people_close(people);
+    kiln_trainer_destroy(t);
+    return plan;
+}
+
+/* Saves in place; *inout_plan is then the new one. */
+static kiln_people *save(kiln_people *people, kiln_plan **inout_plan) {
+    GOOD(kiln_people_save(people, *inout_plan, path, &error));
+    kiln_people_close(people);
+    kiln_plan_close(*inout_plan);
+    GOOD(kiln_plan_open(path, NULL, inout_plan, &error));
+    GOOD(kiln_people_open(*inout_plan, &people, &error));
+    return people;
+}
+
+static void run(const kiln_plan *plan, const float *x, float *out, size_t count) {
+    kiln_session *session;
+    kiln_buffer in = {(void *)(uintptr_t)x, SIZE * sizeof *x}, to = {out, count * sizeof *out};
+    GOOD(kiln_session_create(plan, NULL, &session, &error));
+    GOOD(kiln_session_run(session, 1, &in, 1, &to, 1, &error));
+    kiln_session_destroy(session);
+}
+
+static void ck_labels(const kiln_plan *plan, size_t count, const char *const *names) {
+    kiln_tensor_info info;
+    GOOD(kiln_plan_output(plan, 0, &info));
+    ck_assert_uint_eq(info.dims[1], count);
+    ck_assert_uint_eq(kiln_plan_label_count(plan), count);
+    for (size_t k = 0; k < count; k++) {
+        ck_assert_str_eq(kiln_plan_label(plan, k), names[k]);
+    }
+}
+
+/* The trained rows stay: among them, probabilities keep their ratios. */
+START_TEST(cosine_heads_learn_who_is_new) {
+    static const char *const grown[] = {"ann", "bea", "bob", "cem"}, *const left[] = {"ann", "cem"};
+    kiln_plan *plan = train("cosine");
+    kiln_people *people;
+    float before[3], after[4], x[SIZE];
+    run(plan, samples[0], before, 3);
+    GOOD(kiln_people_open(plan, &people, &error));
+    enrol(people, "bea", 3, 0, 5);
+    people = save(people, &plan);
+    ck_labels(plan, 4, grown);
+    ck_assert_uint_eq(kiln_people_count(people), 4);
+    run(plan, samples[0], after, 4);
+    ck_assert_float_eq_tol(after[0] / after[3], before[0] / before[2],
+                           1e-3f * before[0] / before[2]);
+    ck_assert_float_eq_tol(after[2] / after[3], before[1] / before[2],
+                           1e-3f * before[1] / before[2]);
+    draw(3, 20, 0.1f, x);
+    run(plan, x, after, 4);
+    ck_assert_float_gt(after[1], 0.5f);
+    GOOD(kiln_people_forget(people, "bea", &error));
+    GOOD(kiln_people_forget(people, "bob", &error));
+    people = save(people, &plan);
+    ck_labels(plan, 2, left);
+    GOOD(kiln_people_rename(people, "ann", "zoe", &error));
+    people = save(people, &plan);
+    ck_labels(plan, 2, (const char *const[]){"cem", "zoe"});
+    run(plan, samples[0], after, 2);
+    ck_assert_float_eq_tol(after[1] / after[0], before[0] / before[2],
+                           1e-3f * before[0] / before[2]);
+    kiln_people_close(people);
+    kiln_plan_close(plan);
+}
+END_TEST
+
+/* A head that is no table of directions keeps its classes; the gallery has one more. */
+START_TEST(other_heads_keep_their_classes) {
+    static const char *const names[] = {"ann", "bob", "cem"};
+    kiln_plan *plan = train("8:tanh,softmax");
+    kiln_people *people;
+    float before[3], after[3];
+    run(plan, samples[0], before, 3);
+    GOOD(kiln_people_open(plan, &people, &error));
+    enrol(people, "bea", 3, 0, 5);
+    people = save(people, &plan);
+    ck_labels(plan, 3, names);
+    ck_assert_uint_eq(kiln_people_count(people), 4);
+    run(plan, samples[0], after, 3);
+    ck_assert_mem_eq(before, after, sizeof before);
+    GOOD(kiln_people_forget(people, "ann", &error));
+    people = save(people, &plan);
+    ck_labels(plan, 2, (const char *const[]){"bob", "cem"});
+    run(plan, samples[0], after, 2);
+    ck_assert_float_eq_tol(after[0] / after[1], before[1] / before[2],
+                           1e-3f * before[1] / before[2]);
+    kiln_people_close(people);
+    kiln_plan_close(plan);
+}
+END_TEST
+
+static size_t read_plan(uint8_t *out, size_t room) {
+    FILE *file = fopen(path, "rb");
+    ck_assert_ptr_nonnull(file);
+    size_t size = fread(out, 1, room, file);
+    (void)fclose(file);
+    ck_assert_uint_lt(size, room);
+    return size;
+}
+
+/* The same people give the same file, byte by byte, whatever was in it between. */
+START_TEST(edits_can_be_undone) {
+    static uint8_t first[1 << 17], last[1 << 17];
+    kiln_plan *plan = train("cosine");
+    kiln_people *people;
+    GOOD(kiln_people_open(plan, &people, &error));
+    enrol(people, "bea", 3, 0, 5);
+    people = save(people, &plan);
+    size_t size = read_plan(first, sizeof first);
+    GOOD(kiln_people_forget(people, "bea", &error));
+    people = save(people, &plan);
+    enrol(people, "bea", 3, 0, 5);
+    people = save(people, &plan);
+    ck_assert_uint_eq(read_plan(last, sizeof last), size);
+    ck_assert_mem_eq(first, last, size);
+    kiln_people_close(people);
+    kiln_plan_close(plan);
+}
+END_TEST
+
+/* The network that gives features gives those that the gallery has. */
+START_TEST(features_are_what_feeds_the_head) {
+    kiln_plan *plan = train(_i == 0 ? "cosine" : "8:tanh,softmax"), *cut;
+    float features[SIZE];
+    GOOD(kiln_people_cut(plan, &cut, &error));
+    run(cut, samples[5], features, SIZE);
+    ck_assert_mem_eq(features, samples[5], sizeof features);
+    kiln_plan_close(cut);
+    kiln_plan_close(plan);
+}
+END_TEST
+
+static void begin(void) {
+    make_samples();
+    make_path();
+}
+
+int main(void) {
+    const suite_test tests[] = {
+        TEST("came", order_does_not_matter),
+        TEST("came", enrolled_is_trained_anew),
+        TEST("came", forgotten_is_never_known),
+        TEST("came", renamed_is_the_same_person),
+        TEST("came", the_mean_is_of_all_pictures),
+        TEST("who", pictures_are_named),
+        TEST("who", a_correction_asks_for_more),
+        TEST("who", what_is_wrong_changes_nothing),
+        TEST("strangers", rates_need_scores),
+        LOOP("strangers", a_rate_is_kept, 0, 3),
+        TEST("sections", sections_are_read_as_written),
+        TEST("sections", damaged_sections_are_refused),
+        TEST("plans", cosine_heads_learn_who_is_new),
+        TEST("plans", other_heads_keep_their_classes),
+        TEST("plans", edits_can_be_undone),
+        LOOP("plans", features_are_what_feeds_the_head, 0, 2),
+    };
+    return SUITE("people", tests, .begin = begin, .end = remove_path);
+}

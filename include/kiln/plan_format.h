@@ -1,7 +1,7 @@
 /* The plan file's records, as they lie in the file: little-endian, naturally aligned, no implicit
  * padding. schemas/plan.md is the specification; this header is its transcription in C, shared by
  * the compiler (which writes) and the runtime (which reads), and open to tools. The kernels that
- * steps call are in plan_kernels.h, their parameters in plan_params.h.
+ * steps call, with their parameters, are in plan_kernels.h.
  *
  * Physical order. A tensor's `dims` are in ONNX order. Its elements lie in physical order:
  *   KILN_ROW_MAJOR      as dims say
@@ -18,7 +18,6 @@
 #define KILN_PLAN_FORMAT_H
 
 #include <kiln/plan_kernels.h>
-#include <kiln/plan_params.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -37,21 +36,40 @@ extern "C" {
 /* Bytes past the end of the arena that kernels may read (XNN_EXTRA_BYTES is 16, 128 on Hexagon). */
 #define KILN_ARENA_MARGIN 128u
 
+/* The sections in the order of their numbers, which is that of the file. Of each: its name; the
+ * type of its records; what kiln_plan_view calls them and how many there are; the first version of
+ * the format that has it; and whether a function of its own checks it when a plan is opened
+ * (CHECKED), or those of the sections that refer to it (WITH_OTHERS). A new one stands before
+ * WEIGHTS. */
+#define KILN_EACH_SECTION(SECTION)                                                                 \
+    /* zero-terminated UTF-8, addressed by byte offset; begins with "" */                          \
+    SECTION(STRINGS, char, strings, string_bytes, 1, CHECKED)                                      \
+    SECTION(STORAGES, kiln_plan_storage, storages, storage_count, 1, CHECKED)                      \
+    SECTION(TENSORS, kiln_plan_tensor_record, tensors, tensor_count, 1, CHECKED)                   \
+    /* tensors, addressed by steps */                                                              \
+    SECTION(OPERANDS, uint32_t, operands, operand_count, 1, WITH_OTHERS)                           \
+    /* parameter blocks of steps, aligned to 8 */                                                  \
+    SECTION(PARAMS, uint8_t, params, param_bytes, 1, WITH_OTHERS)                                  \
+    /* in order of execution */                                                                    \
+    SECTION(STEPS, kiln_plan_step, steps, step_count, 1, CHECKED)                                  \
+    /* tensors with place INPUT, and OUTPUT */                                                     \
+    SECTION(INPUTS, uint32_t, inputs, input_count, 1, WITH_OTHERS)                                 \
+    SECTION(OUTPUTS, uint32_t, outputs, output_count, 1, WITH_OTHERS)                              \
+    SECTION(METADATA, kiln_plan_pair, metadata, metadata_count, 1, WITH_OTHERS)                    \
+    /* strings */                                                                                  \
+    SECTION(LABELS, uint32_t, labels, label_count, 1, WITH_OTHERS)                                 \
+    /* one, or none */                                                                             \
+    SECTION(PREPROCESS, kiln_plan_preprocess_record, preprocess, preprocess_count, 1, CHECKED)     \
+    /* in order of their steps */                                                                  \
+    SECTION(BANDS, kiln_plan_band, bands, band_count, 2, CHECKED)                                  \
+    /* constants. Those of 8-byte numbers are aligned to 4 where the plan is: copy them first */   \
+    SECTION(WEIGHTS, uint8_t, weights, weight_bytes, 1, WITH_OTHERS)
+
 typedef enum kiln_plan_section_kind {
-    KILN_SECTION_STRINGS = 0,  /* zero-terminated UTF-8, addressed by byte offset; begins with "" */
-    KILN_SECTION_STORAGES = 1, /* kiln_plan_storage[] */
-    KILN_SECTION_TENSORS = 2,  /* kiln_plan_tensor_record[] */
-    KILN_SECTION_OPERANDS = 3, /* uint32_t[]: tensor indices, addressed by steps */
-    KILN_SECTION_PARAMS = 4,   /* parameter blocks of steps, 8-byte aligned */
-    KILN_SECTION_STEPS = 5,    /* kiln_plan_step[] in order of execution */
-    KILN_SECTION_INPUTS = 6,   /* uint32_t[]: tensors with place INPUT */
-    KILN_SECTION_OUTPUTS = 7,  /* uint32_t[]: tensors with place OUTPUT */
-    KILN_SECTION_METADATA = 8, /* kiln_plan_pair[] */
-    KILN_SECTION_LABELS = 9,   /* uint32_t[]: strings */
-    KILN_SECTION_PREPROCESS = 10, /* one kiln_plan_preprocess_record, or empty */
-    KILN_SECTION_BANDS = 11,      /* kiln_plan_band[] in order of their steps */
-    KILN_SECTION_WEIGHTS = 12,    /* bytes of constants; last in the file */
-    KILN_SECTION_COUNT = 13
+#define KILN_SECTION_NUMBER(NAME, type, records, count, since, check) KILN_SECTION_##NAME,
+    KILN_EACH_SECTION(KILN_SECTION_NUMBER)
+#undef KILN_SECTION_NUMBER
+        KILN_SECTION_COUNT
 } kiln_plan_section_kind;
 
 typedef struct kiln_plan_section {
@@ -75,8 +93,9 @@ typedef struct kiln_plan_header {
 } kiln_plan_header;
 
 /* An optional section: this record, then its content. The first one lies at the first multiple of
- * 64 behind BANDS, each further one at the first behind the one before. A reader passes over those
- * that it does not know, and a writer that changes a plan takes them along. */
+ * 64 behind the section before WEIGHTS, each further one at the first behind the one before. A
+ * reader passes over those that it does not know, and a writer that changes a plan takes them
+ * along. */
 typedef struct kiln_plan_optional {
     char tag[KILN_PLAN_TAG];  /* what it is, zero-padded; each at most once in a plan */
     uint64_t bytes;           /* of the content */
@@ -175,22 +194,11 @@ typedef struct kiln_plan_band {
  * of tensor t is strings + tensors[t].name. */
 typedef struct kiln_plan_view {
     const kiln_plan_header *header;
-    const char *strings;
-    const kiln_plan_storage *storages;
-    const kiln_plan_tensor_record *tensors;
-    const uint32_t *operands;
-    const uint8_t *params;
-    const kiln_plan_step *steps;
-    const uint32_t *inputs, *outputs;
-    const kiln_plan_pair *metadata;
-    const uint32_t *labels;
-    const kiln_plan_band *bands;
-    const kiln_plan_preprocess_record *preprocess;
-    const uint8_t *weights; /* of a plan that lies at a multiple of 4, so do constants of 8-byte
-                             * numbers: copy them before they are read */
-    size_t band_count, storage_count, tensor_count, operand_count, step_count, input_count,
-        output_count, metadata_count, label_count, preprocess_count;
-    size_t string_bytes, param_bytes, weight_bytes;
+#define KILN_SECTION_VIEW(NAME, type, records, count, since, check)                                \
+    const type *records;                                                                           \
+    size_t count;
+    KILN_EACH_SECTION(KILN_SECTION_VIEW)
+#undef KILN_SECTION_VIEW
 } kiln_plan_view;
 
 KILN_API void kiln_plan_inspect(const kiln_plan *plan, kiln_plan_view *out_view);

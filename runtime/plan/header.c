@@ -9,23 +9,18 @@
 
 #define MOST_ARENA_BYTES ((uint64_t)1 << 43)
 
-/* Sections of the version before, in their order. */
-static const kiln_plan_section_kind sections_before[] = {
-    KILN_SECTION_STRINGS,  KILN_SECTION_STORAGES, KILN_SECTION_TENSORS,    KILN_SECTION_OPERANDS,
-    KILN_SECTION_PARAMS,   KILN_SECTION_STEPS,    KILN_SECTION_INPUTS,     KILN_SECTION_OUTPUTS,
-    KILN_SECTION_METADATA, KILN_SECTION_LABELS,   KILN_SECTION_PREPROCESS, KILN_SECTION_WEIGHTS};
-enum { SECTIONS_BEFORE = sizeof sections_before / sizeof *sections_before };
+#define COUNT_BEFORE(NAME, type, records, count, since, check)                                     \
+    +((since) <= KILN_PLAN_VERSION_BEFORE)
+enum { SECTIONS_BEFORE = KILN_EACH_SECTION(COUNT_BEFORE) };
 
 /* Every section that it has not is an empty one in front of the weights. */
 static void bring_up_to_date(kiln_plan_header *h) {
     kiln_plan_section old[SECTIONS_BEFORE];
     memcpy(old, h->sections, sizeof old);
-    for (int k = 0; k < KILN_SECTION_COUNT; k++) {
-        h->sections[k] = (kiln_plan_section){.offset = old[SECTIONS_BEFORE - 1].offset,
-                                             .checksum = XXH3_64bits("", 0)};
-    }
-    for (int k = 0; k < SECTIONS_BEFORE; k++) {
-        h->sections[sections_before[k]] = old[k];
+    const kiln_plan_section none = {.offset = old[SECTIONS_BEFORE - 1].offset,
+                                    .checksum = XXH3_64bits("", 0)};
+    for (int k = 0, from = 0; k < KILN_SECTION_COUNT; k++) {
+        h->sections[k] = plan_sections[k].since <= KILN_PLAN_VERSION_BEFORE ? old[from++] : none;
     }
     h->optional_count = 0;
 }

@@ -10,10 +10,15 @@ static uint64_t align(uint64_t offset) {
            KILN_PLAN_SECTION_ALIGNMENT;
 }
 
+/* Where the last section before them ends. */
+static uint64_t end_of_records(const kiln_plan *plan) {
+    const kiln_plan_section *last = &plan->header.sections[KILN_SECTION_WEIGHTS - 1];
+    return last->offset + last->bytes;
+}
+
 /* The first one's offset. */
 static uint64_t first_of(const kiln_plan *plan) {
-    const kiln_plan_section *bands = &plan->header.sections[KILN_SECTION_BANDS];
-    return align(bands->offset + bands->bytes);
+    return align(end_of_records(plan));
 }
 
 /* The one at an offset; *out_end: where its content ends. */
@@ -35,8 +40,7 @@ static bool is_sound(const kiln_plan *plan, uint64_t at, uint64_t *out_end) {
 }
 
 kiln_status plan_validate_optional(const kiln_plan *plan, uint64_t *out_end, kiln_error *error) {
-    const kiln_plan_section *bands = &plan->header.sections[KILN_SECTION_BANDS];
-    *out_end = bands->offset + bands->bytes;
+    *out_end = end_of_records(plan);
     for (uint32_t k = 0; k < plan->header.optional_count; k++) {
         if (!is_sound(plan, align(*out_end), out_end)) {
             return kiln_fail(error, KILN_ERROR_FORMAT, "damaged plan: optional section %u", k);

@@ -38,13 +38,12 @@ kiln_status plan_read_header(kiln_plan *plan, kiln_error *error);
 /* Checks all behind the header and sets the view; after it, everything in that is trusted. */
 kiln_status plan_validate(kiln_plan *plan, kiln_error *error);
 
-/* Parts of it, in this order; each trusts what those before have checked. */
-kiln_status plan_validate_strings(const kiln_plan *plan, kiln_error *error);
-kiln_status plan_validate_storages(const kiln_plan *plan, kiln_error *error);
-kiln_status plan_validate_tensors(const kiln_plan *plan, kiln_error *error);
-kiln_status plan_validate_steps(const kiln_plan *plan, kiln_error *error);
-kiln_status plan_validate_preprocess(const kiln_plan *plan, kiln_error *error);
-kiln_status plan_validate_bands(const kiln_plan *plan, kiln_error *error);
+/* Parts of it, in the order of the sections: plan_validate_strings and so on, for each that is
+ * CHECKED. Each trusts what those before have checked. */
+#define PLAN_VALIDATES(NAME, type, records, count, since, check)                                   \
+    kiln_status plan_validate_##records(const kiln_plan *plan, kiln_error *error);
+KILN_EACH_SECTION(PLAN_VALIDATES)
+#undef PLAN_VALIDATES
 
 /* ---- Sections (sections.c) ----------------------------------------------------------------- */
 
@@ -52,13 +51,15 @@ kiln_status plan_validate_bands(const kiln_plan *plan, kiln_error *error);
 typedef struct plan_section_row {
     size_t record_bytes;
     size_t data, count;                                                /* where in kiln_plan_view */
+    uint32_t since;                                                    /* version of the format */
     kiln_status (*validate)(const kiln_plan *plan, kiln_error *error); /* NULL: with others */
 } plan_section_row;
 extern const plan_section_row plan_sections[KILN_SECTION_COUNT];
 
 /* ---- Optional sections (optional.c) -------------------------------------------------------- */
 
-/* Checks them; out_end is where the last of them ends, or BANDS, which has been checked. */
+/* Checks them; out_end is where the last of them ends, or the section before
+ * them, which has been checked. */
 kiln_status plan_validate_optional(const kiln_plan *plan, uint64_t *out_end, kiln_error *error);
 /* All of them as they lie in the file, from the first record on. */
 kiln_span plan_optional_bytes(const kiln_plan *plan);

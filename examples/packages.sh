@@ -4,7 +4,8 @@
 set -eu
 
 packages="cmake ninja-build gcc libc6-dev pkg-config libxnnpack-dev libpthreadpool-dev
-    libprotobuf-c-dev protobuf-c-compiler libxxhash-dev libjpeg-dev libpng-dev zlib1g-dev $*"
+    libprotobuf-c-dev protobuf-c-compiler libxxhash-dev libjpeg-dev libpng-dev zlib1g-dev
+    libheif-dev libwebp-dev libtiff-dev libgif-dev $*"
 
 if ! command -v dpkg-query >/dev/null; then
     echo "No Debian packages on this system; Kiln needs the equivalents of: $packages"

@@ -26,10 +26,16 @@ kiln_status picture_allocate(rgb_picture *out_picture, uint64_t width, uint64_t 
     return KILN_OK;
 }
 
+uint64_t picture_most_pixels(kiln_span file) {
+    uint64_t most = FREE_PIXELS + (uint64_t)file.size * PIXELS_A_BYTE;
+    return most < PICTURE_MAX_PIXELS ? most : PICTURE_MAX_PIXELS;
+}
+
 kiln_status picture_begin(kiln_span file, rgb_picture *out_picture, uint64_t width, uint64_t height,
                           kiln_error *error) {
-    uint64_t most = FREE_PIXELS + (uint64_t)file.size * PIXELS_A_BYTE;
-    if (width <= PICTURE_MAX_SIDE && height <= PICTURE_MAX_SIDE && width * height > most) {
+    uint64_t most = picture_most_pixels(file);
+    if (width <= PICTURE_MAX_SIDE && height <= PICTURE_MAX_SIDE &&
+        width * height <= PICTURE_MAX_PIXELS && width * height > most) {
         return kiln_fail(error, KILN_ERROR_UNSUPPORTED,
                          "%llux%llu pixels in a file of %zu bytes: at most %llu are read",
                          (unsigned long long)width, (unsigned long long)height, file.size,

@@ -314,7 +314,7 @@ const command command_run = {
     .synopsis = "PLAN PICTURE... [options]\n"
                 "PLAN --input NAME=FILE.npy|FILE.pb ... [options]\n"
                 "PLAN [options]",
-    .about = "Runs a plan. Pictures (JPEG, PNG, PGM, PPM) are resized and normalised as the plan "
+    .about = "Runs a plan. Pictures (" PICTURE_FORMATS ") are resized and normalised as the plan "
              "says, and the best classes are printed; arrays go in as they are. A plan without "
              "inputs runs alone.",
     .examples = "kiln run mobilenet.plan cat.jpg dog.png --top 3",

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Training can be left out: the runtime and the command build without it, and the rest works. So can
-# images, of a runtime without the command.
+# the codecs that need libraries of their own, of the command, and images, of a runtime without it.
 #   without_training.sh SOURCE BACKBONE BUILD
 # BUILD is kept, so that the next time only what has changed is compiled.
 set -euo pipefail
@@ -12,7 +12,8 @@ trap 'echo "FAILED in line $LINENO"' ERR
 launcher=()
 command -v ccache >/dev/null && launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache)
 cmake -S "$source" -B "$build" -DCMAKE_BUILD_TYPE=Debug -DKILN_BUILD_TRAINING=OFF \
-    -DKILN_BUILD_IMAGE=ON -DKILN_BUILD_COMPILER=ON -DKILN_BUILD_TESTS=OFF "${launcher[@]}" >/dev/null
+    -DKILN_BUILD_IMAGE=ON -DKILN_BUILD_COMPILER=ON -DKILN_BUILD_TESTS=OFF \
+    -DKILN_WITH_HEIF=OFF -DKILN_WITH_WEBP=OFF -DKILN_WITH_TIFF=OFF -DKILN_WITH_GIF=OFF "${launcher[@]}" >/dev/null
 cmake --build "$build" --target kiln-cli kiln_shared -j "$(nproc)" >"$work/log" ||
     { tail -20 "$work/log"; false; }
 kiln=$build/compiler/cli/kiln
@@ -23,6 +24,16 @@ for name in train classify view; do
     if "$kiln" "$name" 2>"$work/error"; then false; fi
     grep -q "no command '$name'" "$work/error"
 done
+refused() { # BYTES KIND LIBRARY
+    printf "$1" >"$work/picture"
+    if "$kiln" run "$work/net.plan" "$work/picture" 2>"$work/error"; then false; fi
+    grep -q "picture: a $2 picture: kiln was built without $3" "$work/error"
+}
+refused '\0\0\0\x18ftypheic\0\0\0\0mif1heic' HEIC libheif
+refused '\0\0\0\x1cftypavif\0\0\0\0mif1avifmiaf' AVIF libheif
+refused 'RIFF\x10\0\0\0WEBPVP8L' WebP libwebp
+refused 'II*\0\x08\0\0\0' TIFF libtiff
+refused 'GIF89a\1\0\1\0' GIF giflib
 if nm "$build/runtime/libkiln.so" 2>/dev/null | grep kiln_trainer_ >/dev/null; then false; fi
 
 nm -D "$build/runtime/libkiln.so" | grep kiln_image_to_input >/dev/null

@@ -1,5 +1,6 @@
-/* Fuzz target: pictures, as JPEG, PNG and PNM. */
+/* Fuzz target: pictures of every kind that this build reads. */
 #include "compiler/cli/picture.h"
+#include "tests/encode.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <jpeglib.h>
@@ -69,14 +70,78 @@ static size_t make_pnm(uint8_t *out, size_t room, char kind) {
     return (size_t)length + bytes;
 }
 
-size_t fuzz_seed(size_t k, uint8_t *out, size_t room) {
-    for (size_t p = 0; p < sizeof pixels; p++) {
-        pixels[p] = (uint8_t)(p * p / 7);
+/* Kind k of those in encode.h; false: there is no such kind, or this build has not the codec. */
+static bool make_encoded(size_t k, encoded *e) {
+    switch (k) {
+    case 0:
+        encode_bmp(e, SIDE, SIDE, 24, 0, "", 0, pixels, sizeof pixels);
+        return true;
+    case 1:
+        encode_bmp(e, SIDE, -SIDE, 8, 0, pixels, 512, pixels, (size_t)SIDE * SIDE);
+        return true;
+#ifdef KILN_WITH_WEBP
+    case 2:
+        return encode_webp(e, pixels, SIDE, SIDE);
+#endif
+#ifdef KILN_WITH_GIF
+    case 3:
+    case 4: {
+        static const GifColorType colours[2] = {{1, 2, 3}, {4, 5, 6}};
+        static uint8_t indices[SIDE * SIDE];
+        return encode_gif(e, indices, SIDE, SIDE, 1, 2, k == 4, colours);
     }
-    return k < 2   ? make_jpeg(out, room, k == 1)
-           : k < 4 ? make_png(out, room, k == 3)
-           : k < 6 ? make_pnm(out, room, k == 4 ? '6' : '5')
-                   : 0;
+#endif
+#ifdef KILN_WITH_TIFF
+    case 5:
+    case 6:
+    case 7: {
+        static const uint16_t methods[3] = {COMPRESSION_NONE, COMPRESSION_LZW,
+                                            COMPRESSION_ADOBE_DEFLATE};
+        tiff_kind kind = {8, 3, PHOTOMETRIC_RGB, methods[k - 5], 6, 0, k == 7};
+        return encode_tiff(e, &kind, pixels, SIDE, SIDE);
+    }
+#endif
+#ifdef KILN_WITH_HEIF
+    case 8:
+    case 9:
+        return encode_heif(e, k == 9, pixels, SIDE, SIDE, heif_orientation_rotate_90_cw);
+#endif
+    default:
+        return false;
+    }
+}
+
+enum { CLASSIC = 6, ENCODED = 10 };
+
+/* Those that this build has, in their order; made once, since some encoders are slow. */
+static size_t make_all(encoded *made) {
+    size_t count = 0;
+    for (size_t kind = 0; kind < ENCODED; kind++) {
+        count += make_encoded(kind, &made[count]);
+    }
+    return count;
+}
+
+size_t fuzz_seed(size_t k, uint8_t *out, size_t room) {
+    static encoded made[ENCODED];
+    static size_t count;
+    if (count == 0) {
+        for (size_t p = 0; p < sizeof pixels; p++) {
+            pixels[p] = (uint8_t)(p * p / 7);
+        }
+        count = make_all(made);
+    }
+    if (k < CLASSIC) {
+        return k < 2   ? make_jpeg(out, room, k == 1)
+               : k < 4 ? make_png(out, room, k == 3)
+                       : make_pnm(out, room, k == 4 ? '6' : '5');
+    }
+    const encoded *e = &made[k - CLASSIC];
+    if (k - CLASSIC >= count || e->size > room) {
+        return 0;
+    }
+    memcpy(out, e->data, e->size);
+    return e->size;
 }
 
 /* ---- Chunks of a PNG file ------------------------------------------------------------------ */

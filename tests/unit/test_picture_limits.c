@@ -1,6 +1,7 @@
 /* Pictures that are traps (small files that want much memory), and want of memory itself. */
 #include "compiler/cli/data/thumbnail.h"
 #include "compiler/cli/picture.h"
+#include "tests/encode.h"
 #include "tests/unit/suite.h"
 
 #include <check.h>
@@ -184,7 +185,9 @@ END_TEST
 /* ---- Want of memory ------------------------------------------------------------------------ */
 
 #ifndef __SANITIZE_ADDRESS__
-static void check_every_fault(kiln_span file) {
+/* told: the codec tells want of memory from damage; libwebp, giflib and libtiff do not
+ * always. */
+static void check_every_fault(kiln_span file, bool told) {
     kiln_status status = KILN_ERROR_MEMORY;
     long faults = 0;
     for (long k = 0; status != KILN_OK; k++) {
@@ -195,20 +198,47 @@ static void check_every_fault(kiln_span file) {
         status = picture_decode(file, &picture, &error);
         left = -1;
         faults += failed;
-        ck_assert_int_eq(status, failed ? KILN_ERROR_MEMORY : KILN_OK);
-        ck_assert(status == KILN_OK || strstr(error.message, "out of memory") != NULL);
+        bool memory = status == KILN_ERROR_MEMORY && strstr(error.message, "out of memory") != NULL;
+        bool damage = status == KILN_ERROR_FORMAT && error.message[0] != '\0';
+        ck_assert_msg(failed ? memory || (damage && !told) : status == KILN_OK,
+                      "allocation %ld: %s", k, error.message);
         picture_free(&picture);
     }
-    ck_assert_int_gt(faults, 2);
+    ck_assert_int_gt(faults, 0);
 }
 
 START_TEST(want_of_memory_is_told) {
     static bytes b;
     make_png(&b, 40, 30, 0, true);
-    check_every_fault((kiln_span){b.data, b.size});
+    check_every_fault((kiln_span){b.data, b.size}, true);
     kiln_span jpeg = make_jpeg(40, 30);
-    check_every_fault(jpeg);
+    check_every_fault(jpeg, true);
     free((void *)(uintptr_t)jpeg.data);
+}
+END_TEST
+
+/* libheif is C++, whose want of memory no C program can catch. */
+START_TEST(every_codec_tells_it) {
+    static encoded e;
+    static uint8_t pixels[40 * 30 * 3];
+    encode_bmp(&e, 40, 30, 24, 0, "", 0, pixels, sizeof pixels);
+    check_every_fault((kiln_span){e.data, e.size}, true);
+#ifdef KILN_WITH_WEBP
+    ck_assert(encode_webp(&e, pixels, 40, 30));
+    check_every_fault((kiln_span){e.data, e.size}, false);
+#endif
+#ifdef KILN_WITH_GIF
+    static const GifColorType colours[2] = {{1, 2, 3}, {4, 5, 6}};
+    ck_assert(encode_gif(&e, pixels, 40, 30, 0, 0, false, colours));
+    check_every_fault((kiln_span){e.data, e.size}, false);
+#endif
+#ifdef KILN_WITH_TIFF
+    for (int tiled = 0; tiled < 2; tiled++) {
+        tiff_kind kind = {8, 3, PHOTOMETRIC_RGB, COMPRESSION_LZW, 6, 0, tiled == 1};
+        ck_assert(encode_tiff(&e, &kind, pixels, 40, 30));
+        check_every_fault((kiln_span){e.data, e.size}, false);
+    }
+#endif
 }
 END_TEST
 
@@ -244,10 +274,9 @@ END_TEST
 
 int main(void) {
     const suite_test tests[] = {
-        TEST("contents", texts_are_not_unpacked),
-        TEST("contents", sizes_fit_the_file),
+        TEST("contents", texts_are_not_unpacked), TEST("contents", sizes_fit_the_file),
 #ifndef __SANITIZE_ADDRESS__
-        TEST("memory", want_of_memory_is_told),
+        TEST("memory", want_of_memory_is_told),   TEST("memory", every_codec_tells_it),
         TEST("memory", thumbnails_tell_it_too),
 #endif
     };

@@ -326,7 +326,7 @@ const command command_train = {
         "ordinary plan with your classes as labels: kiln classify, evaluate, inspect, bench and "
         "export take it.\n"
         "\n"
-        "DATA: a folder with a sub-folder of pictures (JPEG, PNG, PGM, PPM) for each class; or an "
+        "DATA: a folder with a sub-folder of pictures (" PICTURE_FORMATS ") for each class; or an "
         "IDX file of images as MNIST has them; or samples-x.npy with samples-y.npy (labels) beside "
         "it: pictures (HxW, or with 1 or 3 channels first or last; bytes, or numbers from 0 to 1) "
         "or other numbers.",

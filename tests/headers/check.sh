@@ -17,31 +17,33 @@ printf '%s\n' 'double fabs(double), rint(double), nearbyint(double);' \
     'float fabsf(float);' '#define NAN __builtin_nanf("")' \
     '#define INFINITY __builtin_inff()' '#define isnan __builtin_isnan' >"$work/math.h"
 
-check() { # what the compiler's options are for, then the compiler and its options
-    local header what=$1
-    shift
-    command -v "$1" >/dev/null || return 0
-    for header in "$include"/kiln/*.h; do
-        tried=$((tried + 1))
-        printf '#include <kiln/%s>\n#include <kiln/%s>\nint main(void) { return 0; }\n' \
-            "${header##*/}" "${header##*/}" >"$work/source.${what%%-*}"
-        if ! "$@" "${strict[@]}" "$work/source.${what%%-*}" 2>"$work/said"; then
-            failed=$((failed + 1))
-            echo "${header##*/} as $what with $*:"
-            grep -m3 error "$work/said" || head -3 "$work/said"
-        fi
-    done
+# Compiles "source" with a compiler and its options.
+try() {
+    command -v "$2" >/dev/null || return 0
+    tried=$((tried + 1))
+    cp "$work/source" "$work/source.$1"
+    if ! "${@:2}" "${strict[@]}" "$work/source.$1" 2>"$work/said"; then
+        failed=$((failed + 1))
+        echo "${*:2}:"
+        grep -m3 error "$work/said" || head -3 "$work/said"
+    fi
 }
 
-for compiler in "$2" gcc clang; do
-    check c-host "$compiler" -std=c11
+for header in "$include"/kiln/*.h; do
+    printf '#include <kiln/%s>\n%.0s' "${header##*/}" 1 "${header##*/}" 2 >"$work/source"
+    try c "$2" -std=c11
+    cat "$work/source" >>"$work/all"
+done
+mv "$work/all" "$work/source"
+for compiler in gcc clang; do
+    try c $compiler -std=c11
 done
 for compiler in "$3" g++ clang++; do
-    check cpp-host "$compiler" -std=c++11
-    check cpp-static "$compiler" -std=c++20 -DKILN_STATIC -fno-exceptions -fno-rtti
+    try cpp $compiler -std=c++11
+    try cpp $compiler -std=c++20 -DKILN_STATIC -fno-exceptions -fno-rtti
 done
 for machine in aarch64-linux-android24 armv7a-linux-androideabi24 i686-linux-gnu arm64-apple-ios15; do
-    check c-$machine clang --target=$machine -std=c11 -ffreestanding -isystem "$work"
+    try c clang --target=$machine -std=c11 -ffreestanding -isystem "$work"
 done
-echo "$tried headers tried, $failed failed"
+echo "$tried compilations, $failed failed"
 test "$tried" -gt 0 && test "$failed" -eq 0

@@ -40,10 +40,16 @@ bool plans_are_read(void) {
     return reads_plans;
 }
 
+static void note(void *context, const char *message) {
+    (void)context;
+    text_print(stderr, "kiln: note: %s\n", message);
+}
+
 kiln_status open_plan(const char *path, bool prepacked, kiln_plan **out_plan, kiln_error *error) {
     char packed_path[4096];
     kiln_plan_options options = {.prepacked_path = prepacked ? packed_path : NULL,
-                                 .read_into_memory = reads_plans};
+                                 .read_into_memory = reads_plans,
+                                 .log = note};
     int length = snprintf(packed_path, sizeof packed_path, "%s.packed", path);
     if (length < 0 || (size_t)length >= sizeof packed_path) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "%.80s...: the path is too long", path);

@@ -158,6 +158,11 @@ typedef struct kiln_plan_options {
      * the plan is open; but weights are in memory a second time once they are packed, and processes
      * do not share them. The file of prepacked_path is mapped all the same. */
     bool read_into_memory;
+    /* Told, in one line, what went otherwise than asked without being an error: the file of
+     * prepacked_path was not used, or could not be written. Called on the thread that opens the
+     * plan, creates or destroys a session. NULL: nobody is told. */
+    void (*log)(void *context, const char *message);
+    void *log_context;
 } kiln_plan_options;
 
 /* Opens a plan file: maps it and validates it wholly. `options` may be NULL for the defaults.

@@ -16,13 +16,26 @@ static void release(const packed_store *store, void *pointer, size_t size) {
     }
 }
 
+static void tell(const packed_store *store, const kiln_error *what) {
+    if (store->log.write != NULL) {
+        store->log.write(store->log.context, what->message);
+    }
+}
+
+static void map_file(packed_store *store) {
+    kiln_error why;
+    if (prepacked_open(store->path, store->plan, &store->file, &why) != KILN_OK) {
+        tell(store, &why);
+    }
+}
+
 static bool open_file(packed_store *store, const char *path) {
     store->path = allocate(store, strlen(path) + 1);
     if (store->path == NULL) {
         return false;
     }
     memcpy(store->path, path, strlen(path) + 1);
-    (void)prepacked_open(path, store->plan, &store->file);
+    map_file(store);
     return true;
 }
 
@@ -31,8 +44,8 @@ static void close_file(packed_store *store) {
     release(store, store->path, store->path != NULL ? strlen(store->path) + 1 : 0);
 }
 
-kiln_status packed_create(const kiln_plan *plan, const char *path, packed_store **out_store,
-                          kiln_error *error) {
+kiln_status packed_create(const kiln_plan *plan, const char *path, plan_log log,
+                          packed_store **out_store, kiln_error *error) {
     const kiln_allocator *a = &plan->allocator;
     packed_store *store = a->allocate(a->context, sizeof *store, 64);
     if (store == NULL) {
@@ -42,7 +55,8 @@ kiln_status packed_create(const kiln_plan *plan, const char *path, packed_store 
      * those of the weights. */
     *store = (packed_store){.plan = plan->view.header->checksum,
                             .check = !plan->skip_weight_checksums,
-                            .allocator = *a};
+                            .allocator = *a,
+                            .log = log};
     bool locks = false, good = path == NULL || open_file(store, path);
     if (good) {
         locks = pthread_mutex_init(&store->lock, NULL) == 0;
@@ -102,7 +116,7 @@ void packed_leave(const kiln_plan *plan) {
         free_entries(store);
         if (store->saved) {
             prepacked_close(&store->file);
-            (void)prepacked_open(store->path, store->plan, &store->file);
+            map_file(store);
             store->saved = false;
         }
     }
@@ -197,8 +211,14 @@ packed *packed_claim(const kiln_plan *plan, const kernel_call *call, const packe
     packed_store *store = store_of(plan);
     packed *entry = claim(store, key_of(&call->inputs[1], form), form->bytes, out_mine);
     if (entry != NULL && *out_mine) {
+        kiln_error why = {.status = KILN_OK};
         entry->data = prepacked_find(&store->file, entry->key, entry->bytes, store->check,
-                                     call->host->threadpool);
+                                     call->host->threadpool, &why);
+        if (why.status != KILN_OK) {
+            (void)kiln_fail(&why, why.status, "%s is damaged: layer '%.80s' is packed again",
+                            store->path, call->name);
+            tell(store, &why);
+        }
         if (entry->data != NULL) {
             settle(store, entry, true);
             *out_mine = false;
@@ -257,8 +277,12 @@ void packed_save(const kiln_plan *plan, pthreadpool_t threadpool) {
     (void)pthread_mutex_unlock(&store->lock);
     if (parts != NULL) {
         /* Where nothing will check it, the file must not be there before its bytes are. */
-        bool good =
-            prepacked_write(store->path, store->plan, parts, count, !store->check, threadpool);
+        kiln_error why;
+        bool good = prepacked_write(store->path, store->plan, parts, count, !store->check,
+                                    threadpool, &why) == KILN_OK;
+        if (!good) {
+            tell(store, &why);
+        }
         (void)pthread_mutex_lock(&store->lock);
         store->saving = false;
         store->saved = store->saved || good;

@@ -62,12 +62,13 @@ typedef struct packed_store {
     bool saved;  /* what is at path is newer than what is mapped */
     bool failed; /* it cannot be written */
     kiln_allocator allocator;
+    plan_log log;
 } packed_store;
 
-/* For plan/reader.c. `path`: a file that keeps them for the next start, or NULL. On failure nothing
- * is left behind. */
-kiln_status packed_create(const kiln_plan *plan, const char *path, packed_store **out_store,
-                          kiln_error *error);
+/* For plan/reader.c. `path`: a file that keeps them for the next start, or NULL; `log` is told when
+ * that is not used, or not written. On failure nothing is left behind. */
+kiln_status packed_create(const kiln_plan *plan, const char *path, plan_log log,
+                          packed_store **out_store, kiln_error *error);
 void packed_destroy(packed_store *store); /* NULL is allowed */
 
 /* For step.c, between packed_enter and packed_leave: the entry of the call's weights in a form,

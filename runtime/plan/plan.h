@@ -5,6 +5,12 @@
 #include <kiln/plan_format.h>
 #include <stdatomic.h>
 
+/* Who is told what is no error: see kiln_plan_options. */
+typedef struct plan_log {
+    void (*write)(void *context, const char *message); /* NULL: nobody */
+    void *context;
+} plan_log;
+
 struct kiln_plan {
     kiln_plan_view view;
     kiln_plan_header header; /* as one of the current version */

@@ -6,6 +6,7 @@
 #define XXH_INLINE_ALL
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #define MAGIC "KILNPACK"
@@ -75,20 +76,12 @@ static const entry *entries_of(const prepacked *file) {
     return (const entry *)(const void *)((const uint8_t *)file->mapping + sizeof(header));
 }
 
-static bool is_ours(const prepacked *file, uint64_t plan) {
-    if (file->size < sizeof(header)) {
-        return false;
-    }
+static bool has_sound_entries(const prepacked *file) {
     const header *h = file->mapping;
-    header wanted = make_header(plan, h->entry_count);
-    wanted.file_bytes = file->size;
-    wanted.entries_checksum = h->entries_checksum;
-    wanted.checksum = XXH3_64bits(&wanted, offsetof(header, checksum));
-    if (memcmp(h, &wanted, sizeof wanted) != 0 ||
-        h->entry_count > (file->size - sizeof *h) / sizeof(entry)) {
+    uint64_t sum = 0;
+    if (h->entry_count > (file->size - sizeof *h) / sizeof(entry)) {
         return false;
     }
-    uint64_t sum = 0;
     for (size_t k = 0; k < h->entry_count; k++) {
         const entry *e = &entries_of(file)[k];
         if (e->offset % ALIGNMENT != 0 || e->offset > file->size ||
@@ -100,17 +93,43 @@ static bool is_ours(const prepacked *file, uint64_t plan) {
     return sum == h->entries_checksum;
 }
 
-bool prepacked_open(const char *path, uint64_t plan, prepacked *out_file) {
-    kiln_span bytes;
+/* NULL: nothing. */
+static const char *what_is_wrong(const prepacked *file, uint64_t plan) {
+    const header *h = file->mapping;
+    if (file->size < sizeof *h || memcmp(h->magic, MAGIC, sizeof h->magic) != 0) {
+        return "not a file of packed weights";
+    }
+    header ours = make_header(plan, h->entry_count);
+    if (h->version != VERSION || memcmp(h->library, ours.library, sizeof h->library) != 0) {
+        return "of another version of Kiln";
+    }
+    if (h->checksum != XXH3_64bits(h, offsetof(header, checksum)) || h->file_bytes != file->size) {
+        return "damaged";
+    }
+    if (h->plan != plan) {
+        return "of another plan";
+    }
+    if (memcmp(h->ukernels, ours.ukernels, sizeof h->ukernels) != 0) {
+        return "for another kind of processor";
+    }
+    return has_sound_entries(file) ? NULL : "damaged";
+}
+
+kiln_status prepacked_open(const char *path, uint64_t plan, prepacked *out_file,
+                           kiln_error *error) {
+    kiln_span bytes = {0};
     *out_file = (prepacked){0};
-    if (file_map(path, &bytes, NULL) != KILN_OK || bytes.size == 0) {
-        return false;
+    if (access(path, F_OK) != 0) {
+        return KILN_OK;
     }
+    kiln_status status = file_map(path, &bytes, error);
     *out_file = (prepacked){(void *)(uintptr_t)bytes.data, bytes.size};
-    if (out_file->mapping != NULL && !is_ours(out_file, plan)) {
+    const char *wrong = status == KILN_OK ? what_is_wrong(out_file, plan) : NULL;
+    if (wrong != NULL) {
         prepacked_close(out_file);
+        return kiln_fail(error, KILN_ERROR_FORMAT, "%s is not used: it is %s", path, wrong);
     }
-    return out_file->mapping != NULL;
+    return status;
 }
 
 void prepacked_close(prepacked *file) {
@@ -121,13 +140,17 @@ void prepacked_close(prepacked *file) {
 }
 
 const void *prepacked_find(const prepacked *file, uint64_t key, size_t bytes, bool check,
-                           pthreadpool_t threadpool) {
+                           pthreadpool_t threadpool, kiln_error *inout_error) {
     const header *h = file->mapping;
     for (size_t k = 0; h != NULL && k < h->entry_count; k++) {
         const entry *e = &entries_of(file)[k];
         if (e->key == key && e->bytes == bytes) {
             const void *data = (const uint8_t *)file->mapping + e->offset;
-            return check && checksum_of(data, bytes, threadpool) != e->checksum ? NULL : data;
+            if (!check || checksum_of(data, bytes, threadpool) == e->checksum) {
+                return data;
+            }
+            (void)kiln_fail(inout_error, KILN_ERROR_FORMAT, "damaged");
+            return NULL;
         }
     }
     return NULL;
@@ -135,44 +158,47 @@ const void *prepacked_find(const prepacked *file, uint64_t key, size_t bytes, bo
 
 /* ---- Writing ------------------------------------------------------------------------------- */
 
-static bool write_padding(file_writer *out, size_t used) {
+static kiln_status write_padding(file_writer *out, size_t used, kiln_error *error) {
     static const uint8_t zeros[ALIGNMENT];
-    return file_write(out, zeros, round_up(used) - used, NULL) == KILN_OK;
+    return file_write(out, zeros, round_up(used) - used, error);
 }
 
-static bool write_parts(file_writer *out, uint64_t plan, const prepacked_part *parts, size_t count,
-                        pthreadpool_t threadpool) {
+static kiln_status write_parts(file_writer *out, uint64_t plan, const prepacked_part *parts,
+                               size_t count, pthreadpool_t threadpool, kiln_error *error) {
     header h = make_header(plan, count);
     uint64_t sum = 0;
     size_t index = sizeof h + count * sizeof(entry), at = round_up(index);
     /* The header stands for the room it takes until the entries' checksum is known. */
-    bool good = file_write(out, &h, sizeof h, NULL) == KILN_OK;
-    for (size_t k = 0; k < count && good; k++) {
+    kiln_status status = file_write(out, &h, sizeof h, error);
+    for (size_t k = 0; k < count && status == KILN_OK; k++) {
         entry e = {parts[k].key, at, parts[k].bytes,
                    checksum_of(parts[k].data, parts[k].bytes, threadpool)};
         sum = XXH3_64bits_withSeed(&e, sizeof e, sum);
-        good = file_write(out, &e, sizeof e, NULL) == KILN_OK;
+        status = file_write(out, &e, sizeof e, error);
         at += round_up(parts[k].bytes);
     }
-    good = good && write_padding(out, index);
-    for (size_t k = 0; k < count && good; k++) {
-        good = file_write(out, parts[k].data, parts[k].bytes, NULL) == KILN_OK &&
-               write_padding(out, parts[k].bytes);
+    status = status == KILN_OK ? write_padding(out, index, error) : status;
+    for (size_t k = 0; k < count && status == KILN_OK; k++) {
+        status = file_write(out, parts[k].data, parts[k].bytes, error);
+        status = status == KILN_OK ? write_padding(out, parts[k].bytes, error) : status;
     }
     h.file_bytes = at;
     h.entries_checksum = sum;
     h.checksum = XXH3_64bits(&h, offsetof(header, checksum));
-    return good && fseek(out->file, 0, SEEK_SET) == 0 &&
-           file_write(out, &h, sizeof h, NULL) == KILN_OK;
+    if (status == KILN_OK && fseek(out->file, 0, SEEK_SET) != 0) {
+        status = kiln_fail(error, KILN_ERROR_IO, "cannot write %s", out->path);
+    }
+    return status == KILN_OK ? file_write(out, &h, sizeof h, error) : status;
 }
 
-bool prepacked_write(const char *path, uint64_t plan, const prepacked_part *parts, size_t count,
-                     bool durably, pthreadpool_t threadpool) {
+kiln_status prepacked_write(const char *path, uint64_t plan, const prepacked_part *parts,
+                            size_t count, bool durably, pthreadpool_t threadpool,
+                            kiln_error *error) {
     file_writer out;
-    if (file_begin(&out, path, NULL) != KILN_OK) {
-        return false;
+    kiln_status status = file_begin(&out, path, error);
+    if (status != KILN_OK) {
+        return status;
     }
     out.durable = durably;
-    bool good = write_parts(&out, plan, parts, count, threadpool);
-    return file_end(&out, good ? KILN_OK : KILN_ERROR_IO, NULL) == KILN_OK;
+    return file_end(&out, write_parts(&out, plan, parts, count, threadpool, error), error);
 }

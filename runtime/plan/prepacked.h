@@ -4,10 +4,8 @@
 #ifndef KILN_RUNTIME_PREPACKED_H
 #define KILN_RUNTIME_PREPACKED_H
 
+#include <kiln/kiln.h>
 #include <pthreadpool.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 /* A mapped file; all zeros: none. */
 typedef struct prepacked {
@@ -22,19 +20,20 @@ typedef struct prepacked_part {
     size_t bytes;
 } prepacked_part;
 
-/* `plan` is a number that no other plan has. False: there is no such file, or it is damaged or for
- * another plan, version or processor. */
-bool prepacked_open(const char *path, uint64_t plan, prepacked *out_file);
+/* `plan` is a number that no other plan has. Without such a file KILN_OK, and no mapping; an error
+ * where it is damaged or for another plan, version or processor, and says so. */
+kiln_status prepacked_open(const char *path, uint64_t plan, prepacked *out_file, kiln_error *error);
 void prepacked_close(prepacked *file);
 
-/* The bytes of a key, aligned to 64; NULL: not there, of another size, or (`check`) damaged. Valid
- * until the file is closed. */
+/* The bytes of a key, aligned to 64; NULL: not there, of another size, or (`check`) damaged, which
+ * *inout_error then says. Valid until the file is closed. */
 const void *prepacked_find(const prepacked *file, uint64_t key, size_t bytes, bool check,
-                           pthreadpool_t threadpool);
+                           pthreadpool_t threadpool, kiln_error *inout_error);
 
-/* Writes the file whole; `durably`: not before the bytes are on the disk. False: it
- * could not be written, and what was at `path` is still there. */
-bool prepacked_write(const char *path, uint64_t plan, const prepacked_part *parts, size_t count,
-                     bool durably, pthreadpool_t threadpool);
+/* Writes the file whole; `durably`: not before the bytes are on the disk. Where it cannot be
+ * written, what was at `path` is still there. */
+kiln_status prepacked_write(const char *path, uint64_t plan, const prepacked_part *parts,
+                            size_t count, bool durably, pthreadpool_t threadpool,
+                            kiln_error *error);
 
 #endif

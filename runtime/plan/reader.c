@@ -13,9 +13,12 @@
 /* ---- Opening ------------------------------------------------------------------------------- */
 
 /* What sessions of the plan share and write to. */
-static kiln_status make_shared_state(kiln_plan *plan, const char *prepacked_path,
+static kiln_status make_shared_state(kiln_plan *plan, const kiln_plan_options *options,
                                      kiln_error *error) {
     const kiln_allocator *a = &plan->allocator;
+    const char *path = options != NULL ? options->prepacked_path : NULL;
+    plan_log log = {options != NULL ? options->log : NULL,
+                    options != NULL ? options->log_context : NULL};
     size_t count = plan->view.tensor_count;
     plan->verified = a->allocate(a->context, count + 1, 64);
     if (plan->verified == NULL) {
@@ -24,7 +27,7 @@ static kiln_status make_shared_state(kiln_plan *plan, const char *prepacked_path
     for (size_t t = 0; t < count; t++) {
         atomic_init(&plan->verified[t], 0);
     }
-    return plan->weights_of == NULL ? packed_create(plan, prepacked_path, &plan->packed, error)
+    return plan->weights_of == NULL ? packed_create(plan, path, log, &plan->packed, error)
                                     : KILN_OK;
 }
 
@@ -65,7 +68,7 @@ static kiln_status make_plan(kiln_plan fields, const kiln_plan_options *options,
         status = plan_validate(plan, error);
     }
     if (status == KILN_OK) {
-        status = make_shared_state(plan, options != NULL ? options->prepacked_path : NULL, error);
+        status = make_shared_state(plan, options, error);
     }
     if (status != KILN_OK) {
         plan->mapping = plan->owned = NULL;

@@ -318,6 +318,69 @@ START_TEST(another_plans_file_is_replaced) {
 }
 END_TEST
 
+/* ---- What is told -------------------------------------------------------------------------- */
+
+typedef struct said {
+    size_t count;
+    char last[256];
+} said;
+
+static void note(void *context, const char *message) {
+    said *s = context;
+    s->count++;
+    snprintf(s->last, sizeof s->last, "%s", message);
+}
+
+/* Opens the plan, makes a session; what was said meanwhile. */
+static said said_with(const char *file) {
+    said s = {0};
+    kiln_plan_options options = {.prepacked_path = file, .log = note, .log_context = &s};
+    kiln_plan *plan = open_plan(&options);
+    kiln_session *session = NULL;
+    ck_assert_int_eq(create(plan, 1, &session), KILN_OK);
+    kiln_session_destroy(session);
+    kiln_plan_close(plan);
+    return s;
+}
+
+START_TEST(what_is_not_used_is_told) {
+    static const struct {
+        size_t at; /* of the byte that is another */
+        const char *why;
+    } damages[] = {{0, "not a file of packed weights"},
+                   {8, "another version"},
+                   {33, "another version"},
+                   {20, "damaged"},
+                   {100, "damaged"}};
+    size_t size;
+    (void)unlink(kept);
+    ck_assert_uint_eq(said_with(kept).count, 0);
+    ck_assert_uint_eq(said_with(kept).count, 0);
+    uint8_t *bytes = read_kept(&size);
+    for (size_t k = 0; k < sizeof damages / sizeof *damages; k++) {
+        bytes[damages[k].at] ^= 0x10;
+        write_kept(bytes, size);
+        bytes[damages[k].at] ^= 0x10;
+        said s = said_with(kept);
+        ck_assert_msg(s.count == 1 && strstr(s.last, damages[k].why) != NULL, "at %zu: %zu, '%s'",
+                      damages[k].at, s.count, s.last);
+    }
+    bytes[size - 4096] ^= 1; /* among the packed weights themselves */
+    write_kept(bytes, size);
+    free(bytes);
+    said s = said_with(kept);
+    ck_assert_msg(strstr(s.last, "is packed again") != NULL, "'%s'", s.last);
+    s = said_with("/nowhere/at/all");
+    ck_assert_msg(s.count == 1 && strstr(s.last, "/nowhere/at/all") != NULL, "'%s'", s.last);
+    seed = 5;
+    write_test_plan();
+    s = said_with(kept);
+    ck_assert_msg(strstr(s.last, "another plan") != NULL, "'%s'", s.last);
+    seed = 0;
+    write_test_plan();
+}
+END_TEST
+
 int main(void) {
     int file = mkstemp(path);
     if (file < 0 || close(file) != 0) {
@@ -325,6 +388,7 @@ int main(void) {
     }
     snprintf(kept, sizeof kept, "%s.packed", path);
     const suite_test tests[] = {
+        TEST("log", what_is_not_used_is_told),
         TEST("sharing", sessions_share_them),
         TEST("sharing", threads_create_sessions_at_once),
         TEST("sharing", all_or_nothing),

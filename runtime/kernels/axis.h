@@ -8,7 +8,7 @@ typedef struct axis_view {
     size_t outer, size, inner;
 } axis_view;
 
-/* outer counts the call's batch. */
+/* Sets outer, size and inner; outer counts the samples of the run, too. */
 static inline axis_view axis_of(const operand *o, uint32_t axis, uint32_t batch) {
     axis_view view = {1, o->dims[axis], 1};
     for (uint32_t k = 0; k < o->rank; k++) {
@@ -21,7 +21,7 @@ static inline axis_view axis_of(const operand *o, uint32_t axis, uint32_t batch)
     return view;
 }
 
-/* A dim that may be treated alone: it exists and is not the batch. */
+/* Whether the dim exists and is not the batch, so that it may be treated alone. */
 static inline bool axis_is_sound(const operand *o, uint32_t axis) {
     return axis < o->rank && !(axis == 0 && o->batched);
 }

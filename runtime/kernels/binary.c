@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-/* 1 + the micro-kernel's number; 0: there is none. */
+/* An entry is 1 + the micro-kernel's number, or 0 where there is none. */
 static const uint8_t in_ukernels[KILN_BINARY_COUNT] = {
     [KILN_BINARY_ADD] = 1 + ELEMENTWISE_ADD,     [KILN_BINARY_SUB] = 1 + ELEMENTWISE_SUB,
     [KILN_BINARY_MUL] = 1 + ELEMENTWISE_MUL,     [KILN_BINARY_DIV] = 1 + ELEMENTWISE_DIV,
@@ -129,7 +129,8 @@ static uint64_t shifted_right(uint64_t a, uint64_t by) {
     return by < 64 ? a >> by : 0;
 }
 
-/* Wraps around; a negative exponent truncates towards zero. */
+/* The power of integers, which wraps around; that of a negative exponent is truncated towards zero.
+ */
 static int64_t power(int64_t a, int64_t b) {
     if (b < 0) {
         return a == 1 ? 1 : a == -1 ? (b % 2 == 0 ? 1 : -1) : 0;

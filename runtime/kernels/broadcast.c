@@ -2,15 +2,16 @@
  * through as through one are merged, so that rows are long and few. */
 #include "runtime/kernels/broadcast.h"
 
-#define PIECE ((size_t)8192) /* of rows, or a row: elements */
+/* A task takes about so many elements, be they some rows or a part of one. */
+#define PIECE ((size_t)8192)
 
 typedef struct broadcast_task {
     const kernel_call *call;
     uint32_t input_count, rank;
-    size_t dims[KILN_MAX_RANK], row, y_stride; /* dims without the row */
+    size_t dims[KILN_MAX_RANK], row, y_stride; /* `dims` leaves out the row */
     size_t strides[BROADCAST_MAX_INPUTS][KILN_MAX_RANK], steps[BROADCAST_MAX_INPUTS];
-    size_t pieces;        /* of a row, */
-    size_t block, blocks; /* or rows of a piece, and pieces of the last of dims */
+    size_t pieces;        /* tasks that a long row is cut into */
+    size_t block, blocks; /* rows that a task takes together, and such tasks along dims[rank - 1] */
     const void *context;
     broadcast_function function;
 } broadcast_task;
@@ -25,7 +26,8 @@ bool broadcast_fits(const kernel_call *call, uint32_t input_count) {
     return true;
 }
 
-/* The output's dims but the last one, and its last one; then merged. */
+/* Takes the output's last dim for the row and the others for the loops around it; then merges into
+ * the row each that goes on where the row ends. */
 static void describe(const kernel_call *call, broadcast_task *task) {
     const operand *y = &call->outputs[0];
     bool dense = operand_is_dense(y);
@@ -50,7 +52,7 @@ static void describe(const kernel_call *call, broadcast_task *task) {
     }
 }
 
-/* Outer dims that are one to all operands. */
+/* Merges loops that all operands step through as if they were one. */
 static void merge_outer(broadcast_task *task) {
     uint32_t last = 0;
     for (uint32_t d = 1; d < task->rank; d++) {
@@ -67,7 +69,7 @@ static void merge_outer(broadcast_task *task) {
     task->rank = task->rank == 0 ? 0 : last + 1;
 }
 
-/* Pieces of a row, or some rows along the last of dims. */
+/* Task number `unit`: a part of one row, or some whole rows along the innermost loop. */
 static void run_piece(const broadcast_task *task, size_t unit) {
     const operand *y = &task->call->outputs[0];
     uint32_t last = task->rank == 0 ? 0 : task->rank - 1;
@@ -126,7 +128,7 @@ typedef struct by_row {
     const void *context;
     broadcast_row row;
     uint32_t input_count;
-    size_t sizes[BROADCAST_MAX_INPUTS], output_size; /* bytes of elements */
+    size_t sizes[BROADCAST_MAX_INPUTS], output_size; /* sizes of elements in bytes */
 } by_row;
 
 static void run_rows(const void *context, const broadcast_rows *rows) {

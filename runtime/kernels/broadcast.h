@@ -6,8 +6,8 @@
 
 #define BROADCAST_MAX_INPUTS 3
 
-/* Rows of the output that follow one another alike. Steps are in elements: of inputs 0 or 1 within
- * a row. */
+/* Rows of the output that lie at equal distances, as do the inputs' parts for them. Steps are
+ * counted in elements; within a row an input steps by 0 or 1. */
 typedef struct broadcast_rows {
     const void *inputs[BROADCAST_MAX_INPUTS];
     size_t steps[BROADCAST_MAX_INPUTS], row_steps[BROADCAST_MAX_INPUTS];
@@ -25,7 +25,7 @@ typedef void (*broadcast_row)(const void *context, const void *const *inputs,
 bool broadcast_fits(const kernel_call *call, uint32_t input_count);
 void broadcast_run(const kernel_call *call, uint32_t input_count, const void *context,
                    broadcast_function function);
-/* The same, a row at a time. */
+/* As broadcast_run, but `function` gets one row at a time. */
 void broadcast_run_by_row(const kernel_call *call, uint32_t input_count, const void *context,
                           broadcast_row row);
 

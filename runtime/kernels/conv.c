@@ -4,7 +4,7 @@
 #include "runtime/kernels/gemm.h"
 #include "runtime/kernels/winograd.h"
 
-#define MAX_EXTENT 65536u /* of kernels, strides, paddings: far beyond any network's */
+#define MAX_EXTENT 65536u /* the largest kernel, stride or padding: far beyond any network's */
 
 static bool sane_parameters(const kiln_conv_params *p) {
     const uint32_t positive[] = {p->stride_height, p->stride_width, p->dilation_height,
@@ -76,7 +76,8 @@ static kiln_status check_deconv(const kernel_call *call, kiln_error *error) {
     kiln_status status = check_operands(call, p, &x, &y, error);
     const operand *w = &call->inputs[1];
     if (status == KILN_OK && (y.h < p->stride_height || y.w < p->stride_width)) {
-        return kernel_fail(call, error, "an output smaller than the stride"); /* XNNPACK crashes */
+        /* XNNPACK crashes on these. */
+        return kernel_fail(call, error, "an output smaller than the stride");
     }
     if (status == KILN_OK &&
         (deconv_output(x.h, p->padding_top, p->padding_bottom, w->dims[1], p->dilation_height,

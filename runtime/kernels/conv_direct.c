@@ -12,17 +12,18 @@
 #include <string.h>
 
 #define CHUNK 64              /* weights that are read at once */
-#define LEAST_SEARCHED 262144 /* elements for each thread: less is not worth waking one */
+#define LEAST_SEARCHED 262144 /* a thread is not worth waking to search fewer elements */
 
 typedef struct direct_conv {
-    void *xnnpack;     /* the operator */
-    bool wild_weights; /* or bias: some are not finite */
+    void *xnnpack;     /* XNNPACK's operator */
+    bool wild_weights; /* some weight or some bias is not finite */
 } direct_conv;
 
 /* ---- Numbers that are not finite ----------------------------------------------------------- */
 
-/* The sum of sizes tells, at the speed of memory. One that overflows tells it of finite numbers,
- * too, which costs time, no more. */
+/* The sum of absolute values is not finite when one of them is not, and it is found at the speed of
+ * memory. Where it overflows for finite numbers, it costs the time of the plain computation and no
+ * more. */
 static bool any_wild(const float *values, size_t count) {
     return !isfinite(ukernels_best()->reduce->along[REDUCE_SUM_ABS](values, count, 0));
 }
@@ -76,14 +77,14 @@ typedef struct repair_task {
     size_t depth, group_outputs;
 } repair_task;
 
-/* The taps of an output's window that lie in the image: where they are, and which of the kernel's
- * they are. */
+/* A walk through the taps of an output's window that lie in the image. It knows where in the image
+ * each lies and which tap of the kernel it is. */
 typedef struct tap_walk {
     const repair_task *task;
     const float *sample; /* the group's first input of its first pixel */
-    size_t row, column;  /* of the output */
+    size_t row, column;  /* the output's position */
     window_taps taps[2];
-    size_t at[2]; /* the next tap */
+    size_t at[2]; /* the tap that comes next */
 } tap_walk;
 
 static tap_walk start_walk(const repair_task *t, size_t pixel, size_t group) {
@@ -100,7 +101,7 @@ static tap_walk start_walk(const repair_task *t, size_t pixel, size_t group) {
     return w;
 }
 
-/* The tap's inputs, `depth` of them; NULL: there are no more. */
+/* Returns the `depth` inputs under the next tap; NULL after the last one. */
 static const float *next_tap(tap_walk *w, size_t *out_tap) {
     const repair_task *t = w->task;
     const window_axis *a = t->axes;

@@ -4,7 +4,7 @@
 
 #include "runtime/kernels/kernel.h"
 
-/* As a kernel's functions; operands and parameters have been checked. */
+/* These are as a kernel's functions of their names; operands and parameters have been checked. */
 kiln_status conv_direct_prepare(kernel_call *call, kiln_error *error);
 kiln_status conv_direct_bind(kernel_call *call, kiln_error *error);
 kiln_status conv_direct_run(kernel_call *call, kiln_error *error);

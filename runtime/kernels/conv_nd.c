@@ -70,7 +70,7 @@ static double dot(const float *a, const float *b, size_t count) {
     return sum;
 }
 
-/* Elements of one kernel row, over the inputs of a group. */
+/* Adds up the taps of one kernel row, over the inputs of a group. */
 static double row_value(const conv_task *task, const float *x, size_t o, window_taps taps,
                         const float *weights, size_t depth) {
     const kiln_conv_nd_params *p = task->call->params;

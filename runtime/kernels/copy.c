@@ -15,9 +15,9 @@ typedef struct copy_loop {
 typedef struct copy_plan {
     const uint8_t *x;
     uint8_t *y;
-    size_t size; /* of an element */
+    size_t size; /* bytes of an element */
     uint32_t rank;
-    copy_loop loops[KILN_MAX_RANK + 2]; /* the last two are the tile's */
+    copy_loop loops[KILN_MAX_RANK + 2]; /* the last two run inside a tile */
 } copy_plan;
 
 /* ---- Check --------------------------------------------------------------------------------- */
@@ -45,7 +45,8 @@ static bool covers_output(const kiln_copy_params *p, const operand *y) {
     return expected == y->elements && p->output_start == 0;
 }
 
-/* All positions read lie in x; within one sample for the loops after a batched one. */
+/* Whether all positions that are read lie in x, and, where loop 0 runs over the batch, in one
+ * sample for the loops after it. */
 static bool stays_inside(const kiln_copy_params *p, const operand *x) {
     int64_t elements = (int64_t)x->elements, room = elements;
     uint32_t first = 0;
@@ -80,7 +81,7 @@ static bool stays_inside(const kiln_copy_params *p, const operand *x) {
     return true;
 }
 
-/* With strided rows, a loop stays in a row or steps by whole rows. */
+/* Whether each loop stays in a row or steps by whole rows, as it must where rows are strided. */
 static bool follows_rows(const operand *o, uint32_t rank, const uint32_t *dims,
                          const int64_t *strides, int64_t start) {
     int64_t row = (int64_t)o->inner, reach = start % row;
@@ -119,7 +120,7 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
 
 /* ---- Plan ---------------------------------------------------------------------------------- */
 
-/* A position in dense elements, in elements of memory. */
+/* Turns a position counted in dense elements into one counted in elements of memory. */
 static ptrdiff_t to_memory(const operand *o, int64_t position) {
     if (operand_is_dense(o)) {
         return (ptrdiff_t)position;
@@ -158,8 +159,9 @@ static void merge_loops(copy_plan *plan) {
 static void make_plan(const kernel_call *call, copy_plan *plan) {
     const kiln_copy_params *p = call->params;
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    /* In a band, some rows of an image are copied at a time. */
     bool by_rows = y->rank == 4 && y->layout == KILN_CHANNELS_LAST &&
-                   (call->run.begin_row != 0 || call->run.end_row != y->dims[1]); /* in a band */
+                   (call->run.begin_row != 0 || call->run.end_row != y->dims[1]);
     plan->size = kiln_dtype_size(x->dtype);
     plan->rank = 0;
     for (uint32_t k = 0; k < p->rank; k++) {
@@ -188,7 +190,8 @@ static void make_plan(const kernel_call *call, copy_plan *plan) {
     }
 }
 
-/* Loop 1 runs over the rows of an image. Where they come from is not told: the input is whole. */
+/* Rows can be copied alone where loop 1 runs over the rows of an image. The rule does not tell
+ * which rows of the input they come from, so the input has to be whole. */
 static uint32_t copy_rows_of_image(const kernel_call *call, uint32_t input, row_rule *out_rule) {
     const kiln_copy_params *p = call->params;
     const operand *y = &call->outputs[0];
@@ -268,7 +271,8 @@ static void copy_rows(const copy_plan *plan, const uint8_t *x, uint8_t *y, size_
     }
 }
 
-/* Units [begin, end): each a step of the second innermost loop. */
+/* Copies the units [begin, end), each of which is one step of the loop around the two of the tile.
+ */
 static void copy_units(void *context, size_t begin, size_t end) {
     const copy_plan *plan = context;
     const copy_loop *row_loop = &plan->loops[plan->rank - 2];
@@ -289,7 +293,7 @@ static void copy_units(void *context, size_t begin, size_t end) {
     }
 }
 
-#define GRAIN 4096 /* elements of a task */
+#define GRAIN 4096 /* elements that a task copies */
 
 static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;

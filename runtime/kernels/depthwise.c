@@ -8,7 +8,7 @@
 typedef struct depthwise {
     const ukernels *ukernels;
     size_t taps, channels;
-    size_t row;     /* floats of a tap: channels in whole vectors */
+    size_t row;     /* floats of one tap: the channels, rounded up to whole vectors */
     float *weights; /* [taps][row], then the bias [row] */
     size_t bytes;
 } depthwise;

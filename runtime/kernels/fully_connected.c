@@ -8,12 +8,13 @@
 #include <math.h>
 #include <string.h>
 
-#define FEW_ROWS ((size_t)20)         /* fewer than it takes to pay for a panel */
-#define TASK_BYTES ((size_t)64 << 10) /* of weights: longer than it takes to wake a thread */
-#define PANEL_DEPTH ((size_t)128)     /* of k: a panel stays in the L1 cache */
-#define PANEL_ROWS ((size_t)128)      /* whose sums do too */
+#define FEW_ROWS ((size_t)20) /* with fewer rows, transposing a panel does not pay */
+/* A task reads so many weights, which takes longer than to wake a thread   \. */
+#define TASK_BYTES ((size_t)64 << 10)
+#define PANEL_DEPTH ((size_t)128) /* a panel of so many k stays in the L1 cache */
+#define PANEL_ROWS ((size_t)128)  /* and so do the sums of so many rows */
 
-/* All of a run. */
+/* What all tasks of a run share. */
 typedef struct layer {
     const ukernels *ukernels;
     dense_weights stored;
@@ -47,7 +48,7 @@ static size_t weight_size(const layer *l) {
     return l->stored == DENSE_F16 ? sizeof(uint16_t) : sizeof(float);
 }
 
-/* The rows and outputs from (row, output) on. */
+/* The part of the layer that begins at (row, output). */
 static dense_piece piece_of(const layer *l, size_t row, size_t rows, size_t output,
                             size_t outputs) {
     dense_piece piece = l->whole;
@@ -128,7 +129,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
                          .y_stride = y->row_stride}};
     (void)error;
     if (l.whole.m < FEW_ROWS) {
-        /* Neighbouring outputs to one thread: each reads a stretch of the plan. */
+        /* Neighbouring outputs go to one thread, so that each thread reads one stretch of the plan.
+         */
         size_t outputs = TASK_BYTES / (l.whole.k * weight_size(&l)) / VECTOR_MAX * VECTOR_MAX;
         pthreadpool_parallelize_1d_tile_1d(call->host->threadpool, run_outputs, &l, l.whole.n,
                                            outputs == 0 ? VECTOR_MAX : outputs,

@@ -6,7 +6,7 @@
 typedef struct gather_task {
     const kernel_call *call;
     axis_view view;
-    size_t indices; /* how many */
+    size_t indices; /* how many indices there are */
 } gather_task;
 
 static kiln_status check(const kernel_call *call, kiln_error *error) {
@@ -28,7 +28,7 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
     return sound ? KILN_OK : kernel_fail(call, error, "the output does not fit the indices");
 }
 
-/* Units: runs of `inner` elements. */
+/* Copies the units [begin, end), each of which is a run of `inner` elements. */
 static void gather_range(void *context, size_t begin, size_t end) {
     const gather_task *task = context;
     axis_view v = task->view;

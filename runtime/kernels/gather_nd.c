@@ -71,11 +71,11 @@ static kiln_status check_nd(const kernel_call *call, kiln_error *error) {
 
 typedef struct nd_task {
     const kernel_call *call;
-    size_t tuples;      /* that share the leading dims */
-    size_t sample;      /* elements of x that they address */
-    size_t slice;       /* elements that one addresses */
-    const size_t *dims; /* of x, that are addressed */
-    size_t length;      /* of a tuple */
+    size_t tuples;      /* tuples of indices for each index of the leading dims */
+    size_t sample;      /* elements of x that such tuples choose from */
+    size_t slice;       /* elements that one tuple addresses */
+    const size_t *dims; /* x's dims that a tuple's indices belong to */
+    size_t length;      /* indices in a tuple */
 } nd_task;
 
 static void gather_tuples(void *context, size_t begin, size_t end) {

@@ -62,7 +62,7 @@ typedef struct strip {
 static strip strip_of(kernel_call *call, size_t first, size_t count) {
     const operand *x = &call->inputs[0], *y = &call->outputs[0], *add = conv_addend(call);
     strip s = {.call = call, .g = call->state, .first = first, .count = count, .pieces = 1};
-    if (!s.g->gathers) { /* else the rows are others, and of a band perhaps not there */
+    if (!s.g->gathers) { /* gathered rows lie elsewhere, and in a band a row may not be there yet */
         s.from = operand_image_row(x, 0, call->run.begin_row) + first * x->row_stride;
         s.from_stride = x->row_stride;
     }
@@ -86,7 +86,7 @@ kiln_status gemm_check(const kernel_call *call, kiln_error *error) {
 typedef struct packing {
     const char *from; /* [outputs][k] */
     dense_weights stored;
-    size_t size; /* of an element */
+    size_t size; /* bytes of an element */
     const gemm *g;
     float *to;
 } packing;
@@ -109,7 +109,7 @@ static void pack(const kernel_call *call, float *to) {
     pthreadpool_parallelize_1d(call->host->threadpool, pack_panel, &job, g->panels, 0);
 }
 
-/* Output pixels of a run. */
+/* The number of output pixels of a run. */
 static size_t count_rows(const kernel_call *call) {
     image_dims y;
     (void)operand_image(&call->outputs[0], &y);
@@ -121,13 +121,13 @@ static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-/* Rows of a chunk, at most. */
+/* The largest number of rows in a chunk. */
 static size_t chunk_limit(const gemm *g) {
     size_t room = g->gathers ? CHUNK_BYTES / (g->row * sizeof(float)) : CHUNK;
     return least(room < g->ukernels->mr ? g->ukernels->mr : room, CHUNK);
 }
 
-/* As many chunks for each worker, of about equal size. */
+/* Each worker gets as many chunks, and they are of about equal size. */
 static size_t chunk_rows(const gemm *g, size_t rows) {
     size_t wanted = chunk_limit(g) * g->workers;
     size_t rounds = (rows + wanted - 1) / wanted;
@@ -149,13 +149,15 @@ static gemm describe(const kernel_call *call) {
     size_t k = w->dims[1] * w->dims[2] * w->dims[3];
     size_t panels = (y.c + best->nr - 1) / best->nr;
     size_t weight_bytes = panels * k * best->nr * sizeof(float);
-    size_t rows = (call->run.end_row - call->run.begin_row) * y.w; /* whatever the batch */
+    /* These are the rows of one sample, since the mode must not depend on the batch. */
+    size_t rows = (call->run.end_row - call->run.begin_row) * y.w;
     bool padded = p->padding_top + p->padding_right + p->padding_bottom + p->padding_left > 0;
     gemm g = {.ukernels = best,
               .k = k,
               .outputs = y.c,
               .panels = panels,
-              .row = k % 256 == 0 ? k + VECTOR_MAX : k, /* not all in the same sets of a cache */
+              /* Rows must not all fall into the same sets of a cache. */
+              .row = k % 256 == 0 ? k + VECTOR_MAX : k,
               .kernel_height = w->dims[1],
               .kernel_width = w->dims[2],
               .inputs = x.c,
@@ -164,8 +166,8 @@ static gemm describe(const kernel_call *call) {
               .bias_bytes = (panels * best->nr + x.c) * sizeof(float),
               .far = y.h * y.w * y.c * sizeof(float) > FAR_BYTES,
               .by_panels = weight_bytes > LARGE_WEIGHTS && rows < FEW_ROWS * call->host->threads,
-              /* Rows 4 KB apart fall into one set of the L1 cache, which holds fewer than a
-               * product's tile has: worth a copy. */
+              /* Rows that lie 4 KB apart fall into one set of the L1 cache, which holds fewer of
+               * them than a product's tile has. It pays to copy them. */
               .gathers = call->inputs[0].row_stride % 512 == 0 || w->dims[1] != 1 ||
                          w->dims[2] != 1 || p->stride_height != 1 || p->stride_width != 1 ||
                          padded};
@@ -232,11 +234,11 @@ typedef struct pixels {
     const gemm *g;
     image_dims in, out;
     const float *zeros;
-    size_t sample, y, x; /* of the first output pixel */
+    size_t sample, y, x; /* where the first output pixel is */
 } pixels;
 
-/* A piece for each pixel, of so many floats. Calls for few bytes take longer than copying them: two
- * pieces that overlap. */
+/* Copies so many floats for each pixel. A call of memcpy for a few bytes takes longer than copying
+ * them, so a short piece is copied as two halves that overlap. */
 static void copy_pieces(float *to, size_t to_step, const float *from, size_t from_step,
                         size_t pixels, size_t floats) {
 #define PIECES(SIZE)                                                                               \
@@ -269,7 +271,7 @@ static size_t whole_pixels(const pixels *at, size_t left, size_t count) {
     return least(count, (at->in.w - left - g->kernel_width) / p->stride_width + 1);
 }
 
-/* One kernel row under one pixel, of which some may lie outside the image. */
+/* Gathers the inputs of one kernel row under one pixel; those outside the image are zeros. */
 static void gather_columns(const pixels *at, const float *row, size_t left, float *to) {
     const gemm *g = at->g;
     const kiln_conv_params *p = at->call->params;
@@ -281,7 +283,7 @@ static void gather_columns(const pixels *at, const float *row, size_t left, floa
     }
 }
 
-/* The inputs under some pixels of one output row, kernel row by kernel row. */
+/* Gathers the inputs under some pixels of one output row, kernel row by kernel row. */
 static void gather_row(const pixels *at, size_t count, float *to) {
     const gemm *g = at->g;
     const kiln_conv_params *p = at->call->params;
@@ -307,7 +309,7 @@ static void gather_row(const pixels *at, size_t count, float *to) {
     }
 }
 
-/* Rows of the product, one after the other. */
+/* Gathers rows of the product, one after the other. */
 static void gather(const kernel_call *call, const gemm *g, size_t first, size_t count, float *to) {
     pixels at = {.call = call, .g = g, .zeros = g->bias + g->panels * g->ukernels->nr};
     (void)operand_image(&call->inputs[0], &at.in);
@@ -324,7 +326,7 @@ static void gather(const kernel_call *call, const gemm *g, size_t first, size_t 
 
 /* ---- Multiplying --------------------------------------------------------------------------- */
 
-/* Rows begin .. end of the strip by one panel. */
+/* Multiplies the rows [begin, end) of the strip by one panel. */
 static void multiply(const strip *s, size_t panel, size_t begin, size_t end) {
     const gemm *g = s->g;
     const kiln_conv_params *p = s->call->params;
@@ -349,7 +351,8 @@ static void gather_piece(void *context, size_t begin, size_t count) {
     gather(s->call, s->g, s->first + begin, count, to + begin * s->g->row);
 }
 
-/* A group of panels by some rows of the strip, a tile at a time: its rows stay in the L1 cache. */
+/* Multiplies some rows of the strip by a group of panels, a tile at a time, so that the tile's rows
+ * stay in the L1 cache. */
 static void multiply_piece(void *context, size_t index) {
     const strip *s = context;
     const gemm *g = s->g;
@@ -395,7 +398,7 @@ static size_t take_place(const gemm *g) {
     return worker;
 }
 
-/* Some rows by all panels. */
+/* Multiplies a chunk of rows by all panels. */
 static void run_chunk(void *context, size_t first, size_t count) {
     kernel_call *call = context;
     const gemm *g = call->state;

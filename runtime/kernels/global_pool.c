@@ -10,7 +10,8 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
     }
     if (x->dtype != KILN_F32 || y->dtype != KILN_F32 || x->layout != KILN_CHANNELS_LAST ||
         x->batched != y->batched || y->rank < 2 || y->dims[0] != x->dims[0] ||
-        y->elements != x->dims[0] * x->inner || x->constant) { /* no margin to read at its end */
+        /* Constants end without a margin that may be read. */
+        y->elements != x->dims[0] * x->inner || x->constant) {
         return kernel_fail(call, error, "the output is not one value a channel of the input");
     }
     return KILN_OK;
@@ -21,7 +22,7 @@ typedef struct means {
     const ukernels *ukernels;
 } means;
 
-/* Channels of one sample. */
+/* Averages some channels of one sample. */
 static void mean_channels(void *context, size_t sample, size_t channel, size_t channels) {
     const means *m = context;
     const kiln_global_pool_params *p = m->call->params;
@@ -39,7 +40,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     size_t samples = operand_dim(x, 0, call->run.batch);
     size_t threads = pthreadpool_get_threads_count(call->host->threadpool);
     size_t channels = samples < threads ? (x->inner + threads - 1) / threads : x->inner;
-    channels = (channels + VECTOR_MAX - 1) / VECTOR_MAX * VECTOR_MAX; /* whole cache lines */
+    /* A task takes whole cache lines. */
+    channels = (channels + VECTOR_MAX - 1) / VECTOR_MAX * VECTOR_MAX;
     pthreadpool_parallelize_2d_tile_1d(call->host->threadpool, mean_channels, &m, samples, x->inner,
                                        channels, PTHREADPOOL_FLAG_DISABLE_DENORMALS);
     return KILN_OK;

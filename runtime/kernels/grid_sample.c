@@ -7,7 +7,7 @@
 
 enum { MOST_TAPS = 4 };
 
-/* Along one axis: pixels, -1 for outside, and their weights. */
+/* The pixels along one axis that a sample is made of, -1 for one outside, and their weights. */
 typedef struct taps {
     uint32_t count;
     int64_t index[MOST_TAPS];
@@ -32,7 +32,8 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
 
 /* ---- Coordinates --------------------------------------------------------------------------- */
 
-/* Far outside, everything is alike; what is no number is far to the left. */
+/* Clamps a coordinate to a range in which integers hold it: far outside, everything is alike, and
+ * what is no number lies far to the left. */
 static float bounded(float x) {
     x = x > -1e9f ? x : -1e9f;
     return x < 1e9f ? x : 1e9f;
@@ -43,7 +44,7 @@ static float pixel_of(float at, size_t size, bool align) {
     return bounded(align ? (at + 1.0f) / 2.0f * (n - 1.0f) : ((at + 1.0f) * n - 1.0f) / 2.0f);
 }
 
-/* Mirrored at the ends until it lies between them. */
+/* Mirrors a coordinate at the ends until it lies between them. */
 static float reflected(float x, float low, float high) {
     float range = high - low, over = x < low ? low - x : x - high;
     if (over <= 0.0f || range <= 0.0f) {
@@ -57,7 +58,7 @@ static float reflected(float x, float low, float high) {
 
 typedef struct axis_range {
     size_t size;
-    float low, high; /* of what is inside */
+    float low, high; /* the range of coordinates that lie inside */
 } axis_range;
 
 static axis_range range_of(size_t size, bool align) {
@@ -78,7 +79,7 @@ static int64_t padded_index(int64_t at, const axis_range *r, uint32_t padding) {
 
 /* ---- Weights ------------------------------------------------------------------------------- */
 
-/* Keys 1981, with a = -3/4. */
+/* The weights of cubic convolution (Keys 1981), with a = -3/4. */
 static void cubic_weights(float t, float *out) {
     const float a = -0.75f;
     out[0] = ((a * (t + 1.0f) - 5.0f * a) * (t + 1.0f) + 8.0f * a) * (t + 1.0f) - 4.0f * a;
@@ -111,7 +112,7 @@ static void add_pixel(float *y, const float *x, float weight, size_t channels) {
     }
 }
 
-/* Rows of y, of all samples. */
+/* Computes the rows [begin, end) of y, counted through all samples. */
 static void sample_rows(void *context, size_t begin, size_t end) {
     const kernel_call *call = context;
     const kiln_grid_sample_params *p = call->params;

@@ -9,14 +9,14 @@
 
 #define BLOCK ((size_t)16) /* channels that a task sums up: a cache line of each pixel */
 
-/* One sample. */
+/* What is known of one sample. */
 typedef struct norm_task {
     const float *x;
     float *y;
     size_t pixels, channels, group;
-    float *sums, *mean, *factor; /* [channels] each */
+    float *sums, *mean, *factor; /* for each channel */
     const float *bias;
-    bool squares; /* what is summed up: squares of what is left without the mean */
+    bool squares; /* adds up squares of what is left without the mean, not the numbers themselves */
 } norm_task;
 
 static size_t group_channels(const kernel_call *call) {
@@ -59,7 +59,7 @@ static void sum_blocks(void *context, size_t begin, size_t end) {
         t->sums + first);
 }
 
-/* Each channel's is its group's. */
+/* The mean over a group of what has been summed up; the group's channels share it. */
 static double mean_of_group(const norm_task *t, size_t first) {
     double sum = 0;
     for (size_t c = first; c < first + t->group; c++) {

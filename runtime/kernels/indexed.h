@@ -12,7 +12,7 @@ static inline size_t index_nearest(int64_t index, size_t size) {
     return index < 0 ? 0 : index >= count ? size - 1 : (size_t)index;
 }
 
-/* False: it lies outside. */
+/* Makes a position of an index; false where the index lies outside. */
 static inline bool index_inside(int64_t index, size_t size, size_t *out) {
     int64_t count = (int64_t)size;
     index += index < 0 ? count : 0;

@@ -46,8 +46,7 @@ typedef struct operand {
     bool constant;
     uint8_t place;  /* kiln_plan_place */
     uint8_t layout; /* kiln_plan_layout */
-    /* Images: the row that data points to. 0 but in a band, which holds some rows.
-     */
+    /* The row of an image that data points to. It is 0 but in a band, which holds some rows. */
     size_t first_row;
     const kiln_plan_tensor_record *record;
 } operand;
@@ -55,7 +54,7 @@ typedef struct operand {
 /* What kernels run on. */
 typedef struct kernel_host {
     size_t threads;
-    pthreadpool_t threadpool; /* of so many; NULL: one */
+    pthreadpool_t threadpool; /* a pool of so many threads; NULL for one */
     const kiln_allocator *allocator;
     const kiln_plan_view *plan; /* NULL during check */
 } kernel_host;
@@ -81,8 +80,9 @@ typedef struct kernel_call {
     operand *outputs;
     /* Its surroundings. */
     const kernel_host *host; /* outlives the call */
-    uint32_t max_batch;      /* of any run */
-    /* What is made of it: by prepare, and by the session of what packs has named. */
+    uint32_t max_batch;      /* the largest batch that a run may have */
+    /* What is made of the step: `state` by prepare, `packed` by the session in the form that packs
+     * has named. */
     void *state;         /* the kernel's own */
     const float *packed; /* input 1 in the packed form; from bind on */
     kernel_run run;
@@ -157,7 +157,7 @@ void call_describe(const kiln_plan_view *view, size_t step, const kernel_host *h
 kiln_status kernel_fail(const kernel_call *call, kiln_error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 bool operand_present(const operand *o);
-/* Same rank, physical dims and batched flag. */
+/* Whether two have the same rank, physical dims and batched flag. */
 bool operand_same_dims(const operand *a, const operand *b);
 /* outer * batch when batched, else outer. */
 size_t operand_outer(const operand *o, uint32_t batch);
@@ -166,7 +166,7 @@ size_t operand_dim(const operand *o, uint32_t dim, uint32_t batch);
 bool operand_is_dense(const operand *o);
 /* Images: channels-last of rank 3 (height 1) or 4. False when o is neither. */
 typedef struct image_dims {
-    size_t n, h, w, c; /* n per batch of one */
+    size_t n, h, w, c; /* n is that of a batch of one */
 } image_dims;
 bool operand_image(const operand *o, image_dims *out_dims);
 /* The first pixel of a row of an f32 image's sample; sample 0 in a band. */

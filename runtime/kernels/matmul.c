@@ -8,14 +8,15 @@
 #include <string.h>
 
 #define DEPTH ((size_t)256)
-#define LEAST_ROWS ((size_t)32) /* of a task: packing is paid for by them */
-#define DEEP_ROWS ((size_t)64)  /* most of a task whose depth is more than DEPTH */
+#define LEAST_ROWS ((size_t)32) /* rows of a task, at least, which pay for packing the panel */
+#define DEEP_ROWS ((size_t)64)  /* rows of a task, at most, where k is more than DEPTH */
 
 typedef struct matmul_task {
     const kernel_call *call;
     size_t m, k, n;
-    size_t panels, chunks, rows; /* of a result matrix; chunks of rows */
-    size_t a_strides[KILN_MAX_RANK], b_strides[KILN_MAX_RANK]; /* in matrices' elements */
+    size_t panels, chunks;                                     /* of one matrix of results */
+    size_t rows;                                               /* rows in a chunk */
+    size_t a_strides[KILN_MAX_RANK], b_strides[KILN_MAX_RANK]; /* counted in elements */
 } matmul_task;
 
 /* Strides of an operand's leading dims through y's; false when they do not broadcast. */
@@ -55,7 +56,7 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
     return sound ? KILN_OK : kernel_fail(call, error, "the matrices do not fit");
 }
 
-/* Some depth of up to nr columns of b. */
+/* Packs some depth of up to nr columns of b. */
 static void pack(const float *b, size_t depth, size_t n, size_t columns, size_t nr, float *to) {
     for (size_t k = 0; k < depth; k++) {
         memcpy(to + k * nr, b + k * n, columns * sizeof *to);
@@ -63,7 +64,7 @@ static void pack(const float *b, size_t depth, size_t n, size_t columns, size_t 
     }
 }
 
-/* y[rows][columns] = clamp(a b), a, b and y where they begin. */
+/* Computes y[rows][columns] = clamp(a b), where a, b and y point to their first elements. */
 static void multiply(const matmul_task *task, const float *a, const float *b, float *y, size_t rows,
                      size_t columns) {
     static const float no_bias[GEMM_MAX_NR];
@@ -75,8 +76,8 @@ static void multiply(const matmul_task *task, const float *a, const float *b, fl
     best->gemm(rows, columns, task->k, a, task->k, panel, y, task->n, &epilogue);
 }
 
-/* The same of more depth than a panel has: sums lie aside until they are whole, so that nothing is
- * read of y, where other tasks write. */
+/* The same where k is more than a panel's depth: the sums are kept aside until they are complete,
+ * so that y, where other tasks write, is never read. */
 static void multiply_deep(const matmul_task *task, const float *a, const float *b, float *y,
                           size_t rows, size_t columns) {
     static const float no_bias[GEMM_MAX_NR];
@@ -100,7 +101,7 @@ static void multiply_deep(const matmul_task *task, const float *a, const float *
     }
 }
 
-/* Where matrices begin, in elements. */
+/* Finds where the matrices of one product begin, counted in elements. */
 static void find_matrices(const matmul_task *task, size_t matrix, size_t *out_a, size_t *out_b) {
     const operand *y = &task->call->outputs[0];
     *out_a = *out_b = 0;
@@ -112,7 +113,8 @@ static void find_matrices(const matmul_task *task, size_t matrix, size_t *out_a,
     }
 }
 
-/* Units: panels of chunks of rows of result matrices. */
+/* Computes the units [begin, end): each is one panel of one chunk of rows of one matrix of results.
+ */
 static void matmul_units(void *context, size_t begin, size_t end) {
     const matmul_task *task = context;
     const kernel_call *call = task->call;

@@ -34,7 +34,7 @@ static kiln_status check(const kernel_call *call, bool average, kiln_error *erro
     }
     if (!operand_image(x, &in) || !operand_image(y, &out) || x->rank != y->rank ||
         x->dtype != KILN_F32 || y->dtype != KILN_F32 || x->batched != y->batched || in.n != out.n ||
-        in.c != out.c || x->constant) { /* constants end without a margin to read */
+        in.c != out.c || x->constant) { /* constants end without a margin that may be read */
         return kernel_fail(call, error, "input and output are not f32 images of one batch");
     }
     if (output_size(in.h, p->padding_top, p->padding_bottom, p->kernel_height, p->dilation_height,

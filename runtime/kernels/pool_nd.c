@@ -84,7 +84,7 @@ static void add_tap(const pool_task *task, const float *x, float *y, int64_t *in
     }
 }
 
-/* Taps of a window that count for the average's divisor along one axis. */
+/* The number of a window's taps along one axis that the average's divisor counts. */
 static size_t counted(const window_axis *a, size_t o, window_taps inside, bool include_pad) {
     size_t at = o * a->stride, padded = a->pad_begin + a->in + a->pad_end;
     if (!include_pad) {

@@ -4,18 +4,19 @@
 
 #include <math.h>
 
-#define MOST 65536.0f /* of bounds */
+#define MOST 65536.0f /* the largest bound */
 
 /* ---- Elements ------------------------------------------------------------------------------ */
 
-/* To the nearest integer, ties to even, as long as |value| < 2^22: adding this leaves no bits for a
- * fraction. Instructions that every processor has for vectors, unlike those of rintf. */
+/* Rounds to the nearest integer, ties to even, as long as |value| < 2^22: adding 1.5 * 2^23 leaves
+ * no bits for a fraction. Every processor can do that to vectors, unlike rintf. */
 static inline float round_small(float value) {
     const float magic = 0x1.8p23f;
     return (value + magic) - magic;
 }
 
-/* Bounds are integers: clamped before, a value rounds within them. A NaN becomes the lower one. */
+/* Bounds are integers, so that a value that is clamped first rounds to one between them. A NaN
+ * becomes the lower bound. */
 static inline float quantize(uint32_t kind, float x, float scale, float zero, float low,
                              float high) {
     if (kind == KILN_DEQUANTIZE) {
@@ -36,7 +37,7 @@ typedef struct quantize_row {
     float low, high, *y;
 } quantize_row;
 
-/* With a kind, and steps of 0, that the compiler knows. */
+/* The kind, and steps of 0, are known when this is compiled. */
 static inline void quantize_as(uint32_t kind, const quantize_row *r, size_t scale_step,
                                size_t zero_step) {
     for (size_t k = 0; k < r->count; k++) {
@@ -169,7 +170,7 @@ static kiln_status check_range(const kernel_call *call, kiln_error *error) {
     return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
 }
 
-/* Several of each, so that they can be vectors. */
+/* Several minima and maxima are kept at a time, so that they can be vectors. */
 #define LANES 16
 
 typedef struct extremes {

@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-/* Dims, innermost first; neighbours that are kept alike, or go alike, are one. */
+/* The dims, innermost first. Neighbours that are both kept or both reduced are merged into one. */
 typedef struct reduce_task {
     const kernel_call *call;
     uint32_t kept_rank, gone_rank;
@@ -18,7 +18,7 @@ static size_t split_dims(const kernel_call *call, reduce_task *task) {
     const kiln_reduce_params *p = call->params;
     const operand *x = &call->inputs[0];
     size_t stride = 1, kept = 1;
-    int before = -1; /* the inner neighbour: 1 if it goes, 0 if it is kept */
+    int before = -1; /* of the dim inside this one: 1 if it is reduced, 0 if it is kept */
     *task = (reduce_task){.call = call, .gone_count = 1};
     for (uint32_t k = x->rank; k-- > 0;) {
         size_t dim = x->dims[k];
@@ -115,7 +115,8 @@ static size_t offset_of(const size_t *dims, const size_t *strides, uint32_t rank
     return offset;
 }
 
-/* log(sum of exp) with the largest taken out, which is finite or all there is. */
+/* The logarithm of the sum of exps, with the largest element taken out unless it is infinite, when
+ * it is the result. */
 static double log_sum_exp(const reduce_task *task, const float *x, double largest) {
     double sum = 0.0;
     largest = isinf(largest) ? 0.0 : largest;
@@ -150,7 +151,7 @@ static float reduce_plainly(const reduce_task *task, const float *x) {
     return finish(task, p->op == KILN_REDUCE_LOG_SUM_EXP ? log_sum_exp(task, x, sum) : sum);
 }
 
-/* 1 + the micro-kernels' number. */
+/* An entry is 1 + the micro-kernels' number, or 0 where there is none. */
 static const uint8_t in_ukernels[KILN_REDUCE_COUNT] = {
     [KILN_REDUCE_SUM] = 1 + REDUCE_SUM,
     [KILN_REDUCE_MEAN] = 1 + REDUCE_SUM,
@@ -162,14 +163,14 @@ static const uint8_t in_ukernels[KILN_REDUCE_COUNT] = {
     [KILN_REDUCE_LOG_SUM] = 1 + REDUCE_SUM,
 };
 
-/* The k-th run, or stack of rows, of those that a result is made of. */
+/* Where the k-th of the runs, or stacks of rows, begins that a result is made of. */
 static size_t outer_offset(const reduce_task *task, size_t k) {
     return task->gone_rank == 0 ? 0
                                 : offset_of(task->gone_dims + 1, task->gone_strides + 1,
                                             task->gone_rank - 1, k, false);
 }
 
-/* A result whose elements lie in runs. */
+/* Computes one result, whose elements lie in runs. */
 static float reduce_runs(const reduce_task *task, size_t in_ukernel, const float *x) {
     const kiln_reduce_params *p = task->call->params;
     size_t length = task->gone_dims[0];
@@ -183,7 +184,7 @@ static float reduce_runs(const reduce_task *task, size_t in_ukernel, const float
     return finish(task, sum);
 }
 
-/* Results that lie side by side, as what each is made of does. */
+/* Computes results that lie side by side, as do the elements that they are made of. */
 static void reduce_columns(const reduce_task *task, size_t in_ukernel, const float *x, float *y,
                            size_t count) {
     const kiln_reduce_params *p = task->call->params;

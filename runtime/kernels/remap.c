@@ -6,13 +6,13 @@
 
 typedef struct remap_task {
     const kernel_call *call;
-    const int64_t *tables[KILN_MAX_RANK]; /* NULL: identity (the batch) */
-    size_t strides[KILN_MAX_RANK];        /* of x, elements */
+    const int64_t *tables[KILN_MAX_RANK]; /* NULL where each index is its own (the batch) */
+    size_t strides[KILN_MAX_RANK];        /* x's stride in elements */
     uint64_t fill;                        /* the bits of one element */
     bool last_is_identity;
 } remap_task;
 
-/* Tables of all dims but a batched dim 0, one after the other. */
+/* Finds the tables, which lie one after the other, of all dims but a batched dim 0. */
 static size_t table_entries(const kernel_call *call) {
     const operand *y = &call->outputs[0];
     size_t entries = 0;
@@ -91,7 +91,7 @@ static void remap_rows(void *context, size_t begin, size_t end) {
             outside = outside || from < 0;
             base += from < 0 ? 0 : (size_t)from * task->strides[k];
         }
-        if (table == NULL) { /* rank 1 and batched: rows are samples */
+        if (table == NULL) { /* a batched x of rank 1 has samples for rows */
             memcpy((uint8_t *)y->data + r * y->inner * size,
                    (const uint8_t *)x->data + r * x->inner * size, y->inner * size);
         } else if (task->last_is_identity && !outside) {

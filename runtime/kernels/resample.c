@@ -38,7 +38,8 @@ static kiln_status prepare(kernel_call *call, kiln_error *error) {
     return KILN_OK;
 }
 
-/* Units: one position along the axis of one outer slice, a run of `inner` elements. */
+/* Computes the units [begin, end): each is a run of `inner` elements, at one position along the
+ * axis in one outer slice. */
 static void resample_range(void *context, size_t begin, size_t end) {
     const resample_task *task = context;
     const kiln_resample_params *p = task->call->params;

@@ -4,11 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-/* One region along one axis. */
+/* What is known of a region along one axis. */
 typedef struct region_axis {
-    float start, bin; /* of an output pixel */
-    size_t samples;   /* in a bin */
-    size_t size;      /* of x */
+    float start, bin; /* where it begins in x, and how long the bin of an output pixel is */
+    size_t samples;   /* samples in a bin */
+    size_t size;      /* x's size */
 } region_axis;
 
 /* A sample along one axis: between two pixels. */
@@ -112,7 +112,7 @@ static void align_pixel(const kernel_call *call, const float *x, const region_ax
     }
 }
 
-/* Units: output pixels of all regions. */
+/* Computes the output pixels [begin, end), counted through all regions. */
 static void align_pixels(void *context, size_t begin, size_t end) {
     const kernel_call *call = context;
     const operand *x = &call->inputs[0], *y = &call->outputs[0];

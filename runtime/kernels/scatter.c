@@ -39,7 +39,7 @@ static int64_t reduced_integer(uint32_t reduction, int64_t a, int64_t b) {
     }
 }
 
-/* `count` elements of the updates, from `from` on, to y's from `to` on. */
+/* Joins `count` elements of the updates, from `from` on, to those of y from `to` on. */
 static void update(const kernel_call *call, uint32_t reduction, size_t from, size_t to,
                    size_t count) {
     const operand *u = &call->inputs[2], *y = &call->outputs[0];

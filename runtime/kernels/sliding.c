@@ -2,18 +2,19 @@
  * channels. A row at a time goes to a micro-kernel. */
 #include "runtime/kernels/sliding.h"
 
-#define CACHE_BYTES ((size_t)192 << 10) /* of the rows under a window: part of an L2 cache */
-#define FAR_BYTES ((size_t)512 << 10)   /* an image that has left the L2 cache before it is read */
+/* The rows under a window should take no more, a part of an L2 cache. */
+#define CACHE_BYTES ((size_t)192 << 10)
+#define FAR_BYTES ((size_t)512 << 10) /* a larger image has left the L2 cache before it is read */
 
-#define FEW_ROWS ((size_t)8) /* a thread */
+#define FEW_ROWS ((size_t)8) /* with fewer for each thread, channels are shared, too */
 
 typedef struct task {
     const kernel_call *call;
     const ukernels *ukernels;
     const sliding_shape *shape;
     image_dims in, out;
-    size_t rows;  /* of a sample that are wanted */
-    size_t chunk; /* channels */
+    size_t rows;  /* rows of each sample that are wanted */
+    size_t chunk; /* channels of a task */
     bool far;
 } task;
 
@@ -80,11 +81,12 @@ void sliding_run(const kernel_call *call, const ukernels *ukernels, const slidin
     size_t threads = pthreadpool_get_threads_count(call->host->threadpool);
     t.rows = call->run.end_row - call->run.begin_row;
     size_t rows = operand_dim(&call->outputs[0], 0, call->run.batch) * t.rows;
-    /* What a band reads has just been written. */
+    /* What a band reads has just been written, so it is near. */
     t.far = t.rows == t.out.h && t.in.h * t.in.w * in->row_stride * sizeof(float) > FAR_BYTES;
     size_t channel_bytes = shape->kernel_height * t.in.w * sizeof(float);
     size_t chunk = CACHE_BYTES / channel_bytes / VECTOR_MAX * VECTOR_MAX;
-    bool few = rows < FEW_ROWS * threads && rows % threads != 0; /* to be shared evenly */
+    /* A few rows that threads cannot share evenly are cut into chunks of channels. */
+    bool few = rows < FEW_ROWS * threads && rows % threads != 0;
     if (few) {
         size_t share = (t.out.c + threads - 1) / threads;
         share = (share + VECTOR_MAX - 1) / VECTOR_MAX * VECTOR_MAX;

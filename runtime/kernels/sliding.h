@@ -17,8 +17,8 @@ typedef struct sliding_shape {
     float min, max;
 } sliding_shape;
 
-/* The call's rows of output 0 from input 0, images of the same channels. Reads up to VECTOR_MAX - 1
- * floats past a pixel, which the arena's margin allows. */
+/* Computes the call's rows of output 0 from input 0, which are images of the same channels. It
+ * reads up to VECTOR_MAX - 1 floats past a pixel, which the arena's margin allows. */
 void sliding_run(const kernel_call *call, const ukernels *ukernels, const sliding_shape *shape);
 
 #endif

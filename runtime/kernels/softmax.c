@@ -2,7 +2,7 @@
 #include "runtime/kernels/kernel.h"
 #include "runtime/ukernels/ukernels.h"
 
-/* x as [outer][size][inner]. */
+/* What all tasks share: x is seen as [outer][size][inner]. */
 typedef struct softmax_view {
     const float *x;
     float *y;
@@ -29,7 +29,7 @@ static void softmax_rows(void *context, size_t begin, size_t end) {
     }
 }
 
-/* Columns of one matrix, then of the next. */
+/* Computes the columns [begin, end), counted through one matrix after the other. */
 static void softmax_columns(void *context, size_t begin, size_t end) {
     const softmax_view *v = context;
     const softmax_ukernels *ukernels = ukernels_best()->softmax;

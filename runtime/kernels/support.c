@@ -94,7 +94,7 @@ bool operand_broadcast(const operand *o, const operand *out, size_t strides[KILN
     size_t stride = 1;
     for (uint32_t k = out->rank; k-- > 0;) {
         size_t dim = k < missing ? 1 : o->dims[k - missing];
-        /* An unbatched operand against a batched dim 0 must not have a dim of its own there. */
+        /* An unbatched operand must not have a dim of its own where the output has its batch. */
         bool spread = dim == 1 && !(k == 0 && o->batched);
         bool batch_differs = k == 0 && out->batched && !o->batched;
         if (!spread && (dim != out->dims[k] || batch_differs)) {

@@ -6,7 +6,7 @@
 #include <math.h>
 
 typedef struct candidate {
-    double value; /* f32 exactly; i64 compared by `integer` */
+    double value; /* the value of f32; values of i64 are compared by `integer` */
     int64_t integer;
     size_t index;
 } candidate;

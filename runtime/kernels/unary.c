@@ -38,7 +38,7 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
 
 /* ---- f32 ------------------------------------------------------------------------------------ */
 
-/* 1 + the micro-kernels' number. */
+/* An entry is 1 + the micro-kernels' number, or 0 where there is none. */
 static const uint8_t in_ukernels[KILN_UNARY_COUNT] = {
     [KILN_UNARY_CLAMP] = 1 + UNARY_CLAMP,
     [KILN_UNARY_LEAKY_RELU] = 1 + UNARY_LEAKY_RELU,

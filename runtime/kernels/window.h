@@ -35,7 +35,7 @@ static inline bool window_axes(const operand *x, const operand *y, const uint32_
     return true;
 }
 
-/* Position of tap k of window o in the input; SIZE_MAX when it lies in the padding. */
+/* The position in the input of tap k of window o; SIZE_MAX when it lies in the padding. */
 static inline size_t window_position(const window_axis *a, size_t o, size_t k) {
     size_t at = o * a->stride + k * a->dilation;
     return at < a->pad_begin || at - a->pad_begin >= a->in ? SIZE_MAX : at - a->pad_begin;
@@ -54,7 +54,7 @@ static inline window_taps window_taps_inside(const window_axis *a, size_t o) {
     return taps;
 }
 
-/* Transposed: the input position that tap k brings to output position o. */
+/* For transposed convolutions: the input position that tap k brings to output position o. */
 static inline size_t window_position_transposed(const window_axis *a, size_t o, size_t k) {
     size_t reach = o + a->pad_begin, tap = k * a->dilation;
     bool falls = tap <= reach && (reach - tap) % a->stride == 0;

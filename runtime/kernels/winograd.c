@@ -9,11 +9,13 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define STRIP_BYTES ((size_t)768 << 10) /* of transformed data: most of an L2 cache */
-#define LEAST_STRIP ((size_t)36)        /* tiles: weights are read once a strip */
-#define FEW_TILES ((size_t)12)          /* for a thread to have strips of its own, */
-#define FEW_TILES_LARGE ((size_t)24)    /* where weights are larger than a part of an L3 cache */
-#define LARGE_WEIGHTS ((size_t)6 << 20)
+/* A strip's transformed data should take no more, most of an L2 cache. */
+#define STRIP_BYTES ((size_t)768 << 10)
+#define LEAST_STRIP ((size_t)36) /* tiles: all weights are read once for each strip */
+/* With fewer tiles for each, threads share strips block by block. */
+#define FEW_TILES ((size_t)12)
+#define FEW_TILES_LARGE ((size_t)24)    /* the same where weights are large */
+#define LARGE_WEIGHTS ((size_t)6 << 20) /* a part of an L3 cache */
 /* Products are made for a block of outputs at a time, for which the transformed input is read once.
  */
 #define BLOCK_BYTES ((size_t)512 << 10)
@@ -29,34 +31,36 @@ typedef struct winograd {
     size_t input_row, output_row; /* floats of a tile at a position, in whole vectors and panels */
     size_t panels;
     size_t tiles_wide;
-    float *bias; /* [output_row]; then zeros, for pixels outside the image */
+    float *bias; /* [output_row], then zeros, which stand for pixels outside the image */
     size_t bias_bytes;
-    size_t strip;   /* tiles of one, at most */
-    size_t block;   /* panels of one, at most */
-    bool by_blocks; /* what threads share */
+    size_t strip;   /* most tiles of a strip */
+    size_t block;   /* most panels of a block */
+    bool by_blocks; /* threads share the blocks of a strip, not strips */
     size_t workers;
-    size_t input_floats, product_floats; /* of scratch: what a strip, what a block needs */
-    size_t strips, blocks, run_block;    /* of the run that goes on; panels of its blocks */
-    atomic_size_t next;                  /* strip or block */
+    size_t input_floats;   /* scratch for a strip's transformed inputs */
+    size_t product_floats; /* scratch for a block's products */
+    /* The present run has so many strips, and blocks of so many panels. */
+    size_t strips, blocks, run_block;
+    atomic_size_t next; /* the strip or block that is taken next */
 } winograd;
 
 /* One strip's place in scratch. */
 typedef struct strip {
     const kernel_call *call;
     winograd *w;
-    size_t first, count; /* tiles */
+    size_t first, count; /* its tiles */
     float *transformed;  /* [positions][count][input_row], positions input_step apart */
     size_t input_step;
-    float *products; /* of the first worker */
+    float *products; /* the first worker's place */
 } strip;
 
 /* Some output channels of a strip. */
 typedef struct block {
     const strip *s;
-    size_t first, count; /* panels */
+    size_t first, count; /* its panels */
     float *products;     /* [positions][tiles][count * nr], positions `step` apart */
     size_t step;
-    float *outside; /* what tiles give beyond the output's edge */
+    float *outside; /* takes what tiles give beyond the output's edge */
 } block;
 
 static size_t round_up(size_t value, size_t unit) {
@@ -89,12 +93,12 @@ typedef struct packing {
     float *to;
 } packing;
 
-/* Weights of so many outputs are packed together, so that a cache line is written at once. */
+/* The weights of so many outputs are packed together, so that a cache line is written at once. */
 #define PACKED_OUTPUTS ((size_t)4)
 
 typedef float transformed_weights[WINOGRAD_MAX_TILE * WINOGRAD_MAX_TILE][VECTOR_MAX];
 
-/* One output's weights, of `channels` inputs from c on. */
+/* Transforms one output's weights for `channels` inputs from c on. */
 static void transform_weights(const packing *job, size_t output, size_t c, size_t channels,
                               transformed_weights out) {
     const winograd *w = job->w;
@@ -103,7 +107,7 @@ static void transform_weights(const packing *job, size_t output, size_t c, size_
     const float *pointers[9];
     for (size_t k = 0; k < 9; k++) {
         pointers[k] = from + k * w->inputs;
-        if (channels < VECTOR_MAX) { /* whole vectors are read */
+        if (channels < VECTOR_MAX) { /* whole vectors are read, so the rest must be there */
             memcpy(taps[k], pointers[k], channels * sizeof(float));
             pointers[k] = taps[k];
         }
@@ -111,8 +115,8 @@ static void transform_weights(const packing *job, size_t output, size_t c, size_
     w->ukernels->winograd->weights[w->size](pointers, channels, out[0], VECTOR_MAX);
 }
 
-/* The weights of one panel of outputs, VECTOR_MAX inputs at a time: transformed by output, then
- * transposed so that a panel's outputs lie side by side. */
+/* Packs the weights of one panel of outputs, VECTOR_MAX inputs at a time: they are transformed
+ * output by output, then transposed, so that the panel's outputs lie side by side. */
 static void pack_panel(void *context, size_t panel) {
     const packing *job = context;
     const winograd *w = job->w;
@@ -164,7 +168,8 @@ static kiln_status prepare_constants(kernel_call *call, winograd *w, kiln_error 
     return KILN_OK;
 }
 
-/* Rows of tiles that a run computes in each image. Its first row is a multiple of m. */
+/* The number of rows of tiles that a run computes in each image. The run's first row is a multiple
+ * of m. */
 static size_t tiles_high(const kernel_call *call, const winograd *w) {
     return (call->run.end_row - call->run.begin_row + w->output_tile - 1) / w->output_tile;
 }
@@ -174,7 +179,7 @@ static size_t count_tiles(const kernel_call *call, const winograd *w) {
     return images * tiles_high(call, w) * w->tiles_wide;
 }
 
-/* How the largest run is worked. */
+/* Decides how the largest run is shared by threads, and what scratch it needs. */
 static void divide(const kernel_call *call, winograd *w) {
     size_t tiles = count_tiles(call, w), threads = call->host->threads;
     size_t wanted = STRIP_BYTES / (w->positions * (w->input_row + w->output_row) * sizeof(float));
@@ -198,7 +203,7 @@ static void divide(const kernel_call *call, winograd *w) {
 static winograd describe(const kernel_call *call) {
     const kiln_conv_params *p = call->params;
     const ukernels *best = ukernels_best();
-    size_t m = 2 * (size_t)p->algorithm; /* WINOGRAD_2 is 1 */
+    size_t m = 2 * (size_t)p->algorithm; /* the sizes begin at WINOGRAD_2, which is 1 */
     image_dims x, y;
     (void)operand_image(&call->inputs[0], &x);
     (void)operand_image(&call->outputs[0], &y);
@@ -293,7 +298,7 @@ static void transform_input(void *context, size_t index) {
                                           s->input_step);
 }
 
-/* One position, one panel of outputs, all tiles. */
+/* Multiplies all tiles of the strip by one panel of outputs, at one position. */
 static void multiply_panel(const block *b, size_t position, size_t panel) {
     const strip *s = b->s;
     const winograd *w = s->w;
@@ -342,7 +347,8 @@ kiln_status winograd_bind(kernel_call *call, kiln_error *error) {
     return KILN_OK;
 }
 
-/* `inputs` and `products`: a worker's numbers, where it has its own. */
+/* Describes strip `index`. `inputs` and `products` are the numbers of places in scratch: the
+ * worker's own, or 0 where all workers share one. */
 static strip take_strip(const kernel_call *call, size_t index, size_t inputs, size_t products) {
     winograd *w = call->state;
     size_t tiles = count_tiles(call, w), first = index * w->strip;
@@ -401,7 +407,7 @@ kiln_status winograd_run(kernel_call *call, kiln_error *error) {
     pthreadpool_t pool = call->host->threadpool;
     (void)error;
     w->strips = (count_tiles(call, w) + w->strip - 1) / w->strip;
-    /* A band's stripe may be much smaller than its largest, and not have a strip for each thread.
+    /* A band's stripe may be much smaller than its largest, and then has no strip for each thread.
      */
     bool by_blocks = w->by_blocks || w->strips < w->workers;
     size_t share = (w->panels + w->workers - 1) / w->workers;

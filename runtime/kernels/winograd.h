@@ -4,7 +4,8 @@
 
 #include "runtime/kernels/kernel.h"
 
-/* Whether the parameters' algorithm can be used on the operands; false: kernel_fail. */
+/* Checks that the parameters' algorithm can be used on the operands; where it cannot, returns what
+ * kernel_fail does. */
 kiln_status winograd_check(const kernel_call *call, kiln_error *error);
 kiln_status winograd_prepare(kernel_call *call, kiln_error *error);
 bool winograd_packs(const kernel_call *call, packed_form *out_form);

@@ -11,13 +11,14 @@
 
 #define XNNPACK_MARGIN 16 /* bytes that operators may read past their inputs; never more */
 
-/* Once a process, from any thread. Fails where the processor is not recognised. */
+/* Initialises XNNPACK once a process; any thread may call it. It fails where the processor is not
+ * recognised. */
 kiln_status xnnpack_initialize(kiln_error *error);
 
 kiln_status xnnpack_run(kernel_call *call, kiln_error *error);
 void xnnpack_release(kernel_call *call);
 
-/* Convolution, operands as CONV_2D and DECONV_2D have them. Its operator is the caller's. */
+/* Convolutions, whose operands are those of CONV_2D and DECONV_2D. The operator is the caller's. */
 kiln_status xnnpack_create_conv(const kernel_call *call, const kiln_conv_params *params,
                                 bool transposed, void **out_operator, kiln_error *error);
 kiln_status xnnpack_setup_conv(const kernel_call *call, const kiln_conv_params *params,
@@ -30,7 +31,7 @@ kiln_status xnnpack_create_resize_bilinear(kernel_call *call, kiln_resize_mode m
 kiln_status xnnpack_setup_resize_bilinear(kernel_call *call, kiln_error *error);
 kiln_status xnnpack_create_prelu(kernel_call *call, kiln_error *error);
 
-/* Row-wise operators (PReLU): input 0's rows to output 0's. */
+/* Operators that work row by row (PReLU), from input 0's rows to output 0's. */
 kiln_status xnnpack_setup_rows(kernel_call *call, kiln_error *error);
 
 /* y[m][n] = sum over k of a[m][k] b: outside of plans, for training. b lies as [n][k] or, with

@@ -41,7 +41,8 @@ bool band_next_stripe(const band_step *steps, size_t count, uint32_t rows,
     uint32_t needed[KILN_BAND_STEPS] = {0};
     needed[count - 1] = least((uint64_t)inout_rows[count - 1].begin + rows, last->height);
     bool final = needed[count - 1] == last->height;
-    for (size_t k = count; k-- > 0;) { /* those that read before those that write */
+    /* Steps come after those whose tensors they read, so what they need is known first. */
+    for (size_t k = count; k-- > 0;) {
         const band_step *step = &steps[k];
         stripe_rows *r = &inout_rows[k];
         uint32_t end = final ? step->height : round_up(needed[k], step);

@@ -9,7 +9,7 @@
  * extent) of an input image, as far as they exist. */
 typedef struct row_rule {
     uint32_t stride, padding;
-    uint32_t extent; /* 0: the kernel needs the whole input */
+    uint32_t extent; /* 0 where the kernel needs the whole input */
 } row_rule;
 
 /* A step's kernel and operands: of a plan, or of a program that is to become one. */
@@ -18,7 +18,7 @@ typedef struct step_operands {
     const void *params;
     uint32_t input_count, output_count;
     const uint32_t *ids; /* the tensors' numbers, inputs first; KILN_PLAN_NONE: absent */
-    const kiln_plan_tensor_record *const *records; /* NULL: absent */
+    const kiln_plan_tensor_record *const *records; /* NULL for one that is absent */
 } step_operands;
 
 /* Can a step's kernel compute some rows of its output image alone? 0: it cannot. Else the rows must
@@ -28,7 +28,7 @@ uint32_t step_rows(const step_operands *step, uint32_t input, row_rule *out_rule
 
 /* A step of a band, as the schedule sees it. */
 typedef struct band_step {
-    uint32_t height;   /* of its output image */
+    uint32_t height;   /* the rows of its output image */
     uint32_t multiple; /* step_rows */
     uint32_t source_count;
     struct {
@@ -54,19 +54,21 @@ uint32_t band_measure(const band_step *steps, size_t count, uint32_t rows, uint3
 
 /* ---- Deriving a band's steps --------------------------------------------------------------- */
 
-/* The steps of a band, from its first one on. */
+/* The steps of a band, added one by one from the first on. */
 typedef struct band_steps {
     uint32_t count;
     band_step each[KILN_BAND_STEPS];
     uint32_t written[KILN_BAND_STEPS]; /* by step: the number of its output */
 } band_steps;
 
-/* Adds the step that comes next. False: it cannot be run in stripes, or there are KILN_BAND_STEPS
- * already; nothing is added then. */
+/* Adds the step that comes next. Returns false, and adds nothing, when it cannot be run in stripes
+ * or there are KILN_BAND_STEPS already. */
 bool band_add_step(band_steps *inout_band, const step_operands *step);
-/* All steps of a plan's band. False: step out_steps->count of the band cannot be run in stripes. */
+/* Adds all steps of a plan's band. Returns false when one of them, number out_steps->count of the
+ * band, cannot be run in stripes. */
 bool band_describe(const kiln_plan_view *view, const kiln_plan_band *band, band_steps *out_steps);
-/* The band of several, in order of their steps, that a step belongs to; NULL: none. */
+/* Finds the band that a step belongs to among several, which are in order of their steps; NULL
+ * where it belongs to none. */
 const kiln_plan_band *band_of_step(const kiln_plan_band *bands, size_t count, size_t step);
 
 #endif

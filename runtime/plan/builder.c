@@ -75,7 +75,7 @@ static uint64_t align(uint64_t value, uint64_t alignment) {
     return (value + alignment - 1) / alignment * alignment;
 }
 
-/* The section with the tag, where there is one: those behind it move up. */
+/* Takes away the optional section that has the tag, where there is one; those behind it move up. */
 static void drop_optional(plan_builder *b, const char *tag) {
     byte_buffer *bytes = &b->optional;
     for (size_t at = 0, next; at < bytes->size && !bytes->failed; at = next) {
@@ -168,7 +168,7 @@ kiln_status builder_to_file(void *context, const void *data, size_t size, kiln_e
     return file_write(context, data, size, error);
 }
 
-/* Bytes, and zeros before them where they belong further on. */
+/* A file being written, whose gaps write_at fills with zeros. */
 typedef struct writing {
     plan_sink write;
     void *context;
@@ -178,7 +178,7 @@ typedef struct writing {
 
 static kiln_status write_at(writing *w, uint64_t offset, const void *data, size_t size) {
     static const uint8_t zeros[KILN_PLAN_PAGE_ALIGNMENT];
-    size_t gap = (size_t)(offset - w->written); /* less than an alignment */
+    size_t gap = (size_t)(offset - w->written); /* the gap is smaller than an alignment */
     kiln_status status = gap > 0 ? w->write(w->context, zeros, gap, w->error) : KILN_OK;
     if (status == KILN_OK && size > 0) {
         status = w->write(w->context, data, size, w->error);

@@ -14,18 +14,18 @@
 #include "runtime/base/bytes.h"
 #include <kiln/plan_format.h>
 
-/* All zeros: empty. */
+/* A builder of all zeros is empty. */
 typedef struct plan_builder {
     /* arena_bytes, lower_bound_bytes, no_reuse_bytes and batchable are the caller's; all else is
      * set by builder_lay_out and builder_write. */
     kiln_plan_header header;
     byte_buffer sections[KILN_SECTION_COUNT]; /* WEIGHTS stays empty */
     byte_buffer optional;                     /* optional sections, as they will lie in the file */
-    uint64_t constant_bytes;                  /* of the weights section, so far */
+    uint64_t constant_bytes;                  /* bytes of the weights section so far */
 } plan_builder;
 
 void builder_free(plan_builder *builder);
-/* Was there memory for all of it? */
+/* Tells whether there was memory for all that was added. */
 bool builder_failed(const plan_builder *builder);
 
 size_t builder_count(const plan_builder *builder, kiln_plan_section_kind kind, size_t record_bytes);
@@ -36,22 +36,21 @@ uint32_t builder_string(plan_builder *builder, const char *text);
 /* Appends a step with the kernel, counts, flags and strings of `like`, and what it refers to. */
 void builder_step(plan_builder *builder, const kiln_plan_step *like, const void *params,
                   size_t params_bytes, const uint32_t *operands);
-/* Appends the record where there is something to say. */
+/* Appends the record of preprocessing, unless it says nothing. */
 void builder_preprocess(plan_builder *builder, const kiln_preprocess *preprocess);
 /* Appends an optional section, in place of the one that has its tag, a text of at most 8
- * characters. No bytes: only that one goes. */
+ * characters. Without bytes, that one goes and none is appended. */
 void builder_optional(plan_builder *builder, const char *tag, kiln_span content);
 /* Appends all optional sections of a plan, known or not. */
 void builder_keep_optional(plan_builder *builder, const kiln_plan *plan);
-/* All records of an open plan: the builder is empty before. */
+/* Takes over all records of an open plan. The builder is empty before. */
 void builder_copy(plan_builder *builder, const kiln_plan *plan);
 
-/* Room for a constant of so many bytes behind the others; returns its offset in the weights
- * section.
- */
+/* Makes room for a constant of so many bytes behind the others, and returns its offset in the
+ * weights section. */
 uint64_t builder_constant(plan_builder *builder, uint64_t bytes);
-/* The weights section's bytes: all constants, and the margin behind the last that kernels may read.
- */
+/* The length of the weights section: all constants, and the margin behind the last that kernels may
+ * read. */
 uint64_t builder_weight_bytes(const plan_builder *builder);
 
 /* Sets the header's sections, but for checksums and the weights' size. Sizes of sections do not
@@ -60,7 +59,7 @@ void builder_lay_out(plan_builder *builder);
 
 /* Where a plan's bytes go, in order. */
 typedef kiln_status (*plan_sink)(void *context, const void *data, size_t size, kiln_error *error);
-/* A sink: appends to a file_writer. */
+/* A sink that appends to a file_writer, its context. */
 kiln_status builder_to_file(void *context, const void *data, size_t size, kiln_error *error);
 /* Completes the header for a plan with a weights section of so many bytes, and writes all that lies
  * before it. */

@@ -7,13 +7,13 @@
 #include "runtime/plan/bands.h"
 #include "runtime/plan/plan.h"
 
-/* All steps, for runs of up to `batch` samples: operands without data. By the plan's numbers:
- * operands, out_calls, and out_bands (NULL: unwanted). */
+/* Describes all steps for runs of up to `batch` samples; operands have no data yet. The arrays are
+ * in the plan's order: operands, out_calls, and out_bands, which may be NULL. */
 void describe_calls(const kiln_plan_view *v, const kernel_host *host, uint32_t batch,
                     operand *operands, kernel_call *out_calls, band_steps *out_bands);
 
-/* Where in the arena each call has its scratch (out_offsets, by step; NULL: unwanted), and how
- * large the arena must be with that (memory.c). */
+/* Finds where in the arena each call has its scratch (out_offsets, by step, which may be NULL), and
+ * returns how large the arena must be with that (memory.c). */
 kiln_status place_scratch(const kiln_plan *plan, const kernel_call *calls, uint32_t batch,
                           uint64_t *out_offsets, uint64_t *out_room, kiln_error *error);
 

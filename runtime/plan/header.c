@@ -13,7 +13,7 @@
     +((since) <= KILN_PLAN_VERSION_BEFORE)
 enum { SECTIONS_BEFORE = KILN_EACH_SECTION(COUNT_BEFORE) };
 
-/* Every section that it has not is an empty one in front of the weights. */
+/* A section that the older file has not becomes an empty one in front of the weights. */
 static void bring_up_to_date(kiln_plan_header *h) {
     kiln_plan_section old[SECTIONS_BEFORE];
     memcpy(old, h->sections, sizeof old);
@@ -25,7 +25,7 @@ static void bring_up_to_date(kiln_plan_header *h) {
     h->optional_count = 0;
 }
 
-/* Its bytes, by the number of its sections. */
+/* The length of a header with so many sections. */
 static size_t header_bytes(size_t sections) {
     return offsetof(kiln_plan_header, sections) + sections * sizeof(kiln_plan_section) +
            sizeof(uint64_t);

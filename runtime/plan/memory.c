@@ -19,7 +19,7 @@ static int compare_offsets(const void *a, const void *b) {
     return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-/* The lowest place between what is live at the step, or behind it. */
+/* Finds the lowest place between the blocks that are live at the step, or behind them. */
 static uint64_t find_gap(const kiln_plan_view *v, const by_offset *sorted, uint32_t batch,
                          uint32_t step, uint64_t bytes) {
     uint64_t at = 0;

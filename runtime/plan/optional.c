@@ -10,18 +10,18 @@ static uint64_t align(uint64_t offset) {
            KILN_PLAN_SECTION_ALIGNMENT;
 }
 
-/* Where the last section before them ends. */
+/* Where the last section before the optional ones ends. */
 static uint64_t end_of_records(const kiln_plan *plan) {
     const kiln_plan_section *last = &plan->header.sections[KILN_SECTION_WEIGHTS - 1];
     return last->offset + last->bytes;
 }
 
-/* The first one's offset. */
+/* Where the first optional section begins. */
 static uint64_t first_of(const kiln_plan *plan) {
     return align(end_of_records(plan));
 }
 
-/* The one at an offset; *out_end: where its content ends. */
+/* Checks the optional section at an offset; *out_end is where its content ends. */
 static bool is_sound(const kiln_plan *plan, uint64_t at, uint64_t *out_end) {
     kiln_plan_optional record;
     if (at > plan->size || plan->size - at < sizeof record) {
@@ -49,7 +49,7 @@ kiln_status plan_validate_optional(const kiln_plan *plan, uint64_t *out_end, kil
     return KILN_OK;
 }
 
-/* Moves *inout_at to the next one; returns the content. */
+/* Returns the content of the section at *inout_at, and moves that to the next one. */
 static kiln_span next_section(const kiln_plan *plan, uint64_t *inout_at,
                               kiln_plan_optional *out_record) {
     memcpy(out_record, plan->records + *inout_at, sizeof *out_record);

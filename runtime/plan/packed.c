@@ -170,7 +170,8 @@ static packed *find(const packed_store *store, uint64_t key, size_t bytes) {
     return entry;
 }
 
-/* The entry of a key when it is ready, or a new one (*out_mine). NULL: out of memory. */
+/* Returns the entry of a key when it is ready, or a new one, which is then the caller's to fill
+ * (*out_mine); NULL when out of memory. */
 static packed *claim(packed_store *store, uint64_t key, size_t bytes, bool *out_mine) {
     (void)pthread_mutex_lock(&store->lock);
     packed *entry;
@@ -189,7 +190,7 @@ static packed *claim(packed_store *store, uint64_t key, size_t bytes, bool *out_
     return entry;
 }
 
-/* Those who wait for the entry take it, or where it failed try themselves. */
+/* Those who wait for the entry take it; where filling it has failed they try themselves. */
 static void settle(packed_store *store, packed *entry, bool good) {
     (void)pthread_mutex_lock(&store->lock);
     entry->ready = good;
@@ -247,7 +248,8 @@ kiln_status packed_fill(const kiln_plan *plan, packed *entry, const kernel_call 
 
 /* ---- Keeping ------------------------------------------------------------------------------- */
 
-/* All that is ready, from the allocator; the lock is held. NULL: nothing, or out of memory. */
+/* Lists all entries that are ready, in memory of the allocator. The lock is held. NULL when there
+ * is none, or no memory. */
 static prepacked_part *list_parts(const packed_store *store, size_t *out_count) {
     size_t count = 0;
     for (const packed *entry = store->entries; entry != NULL; entry = entry->next) {
@@ -276,7 +278,7 @@ void packed_save(const kiln_plan *plan, pthreadpool_t threadpool) {
     }
     (void)pthread_mutex_unlock(&store->lock);
     if (parts != NULL) {
-        /* Where nothing will check it, the file must not be there before its bytes are. */
+        /* Where the file will be read unchecked, it must not be there before its bytes are. */
         kiln_error why;
         bool good = prepacked_write(store->path, store->plan, parts, count, !store->check,
                                     threadpool, &why) == KILN_OK;

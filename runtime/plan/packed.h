@@ -41,11 +41,11 @@
 /* One constant in one form. */
 typedef struct packed {
     struct packed *next;
-    uint64_t key; /* of constant and form */
+    uint64_t key; /* the hash of constant and form */
     const float *data;
-    float *owned; /* data, or NULL: data is in the file */
+    float *owned; /* what to free: data, or NULL where that is in the file */
     size_t bytes;
-    bool ready; /* false: some session is filling it */
+    bool ready; /* false while some session fills it */
 } packed;
 
 typedef struct packed_store {
@@ -53,10 +53,10 @@ typedef struct packed_store {
     pthread_cond_t settled; /* some entry became ready, or failed and went */
     size_t sessions;
     packed *entries;
-    char *path; /* of the file that keeps them; NULL: none */
+    char *path; /* of the file that keeps them; NULL where none does */
     uint64_t plan;
     prepacked file;
-    bool check;  /* what the file holds against its checksums */
+    bool check;  /* what is used of the file is checked against its checksums */
     bool fresh;  /* some entry is not in the file */
     bool saving; /* some session writes it */
     bool saved;  /* what is at path is newer than what is mapped */
@@ -81,7 +81,7 @@ packed *packed_claim(const kiln_plan *plan, const kernel_call *call, const packe
 kiln_status packed_fill(const kiln_plan *plan, packed *entry, const kernel_call *call,
                         const packed_form *form, kiln_status loaded, kiln_error *error);
 
-/* For session.c: around a session's life; and when all is packed, to keep it. */
+/* For session.c: these are called around a session's life, and, when all is packed, to keep it. */
 void packed_enter(const kiln_plan *plan);
 void packed_save(const kiln_plan *plan, pthreadpool_t threadpool);
 void packed_leave(const kiln_plan *plan);

@@ -13,26 +13,27 @@ typedef struct plan_log {
 
 struct kiln_plan {
     kiln_plan_view view;
-    kiln_plan_header header; /* as one of the current version */
+    kiln_plan_header header; /* as that of a file of the current version */
     const uint8_t *bytes;
     size_t size;
     const uint8_t *records; /* what lies before the weights, aligned to 8: bytes, or a copy */
-    void *mapping;          /* NULL: not mapped */
+    void *mapping;          /* NULL where nothing is mapped */
     size_t mapping_size;
-    void *copy; /* of the file or of its records, from the allocator; NULL: none */
+    void *copy; /* a copy of the file or of its records, from the allocator; or NULL */
     size_t copy_bytes;
-    const struct kiln_plan *weights_of; /* constants are that plan's; NULL: our own */
-    void *owned;                        /* bytes to free() when closed */
+    /* The plan whose constants ours are; NULL where they are our own. */
+    const struct kiln_plan *weights_of;
+    void *owned; /* bytes to free() when closed */
     bool skip_weight_checksums;
-    atomic_uchar *verified;      /* by tensor: the constant's checksum was right */
-    struct packed_store *packed; /* not used where weights_of is set */
+    atomic_uchar *verified;      /* by tensor: 1 when the constant's checksum was found right */
+    struct packed_store *packed; /* that of weights_of is used where there is one */
     kiln_allocator allocator;
 };
 
 /* ---- Reading (reader.c) -------------------------------------------------------------------- */
 
-/* A plan over bytes from malloc, freed with it (and on failure). Without weights_of, as any plan.
- */
+/* Opens a plan over bytes from malloc, which are freed with it, and on failure. weights_of may be
+ * NULL, as for any plan. */
 kiln_status plan_open_owned(void *bytes, size_t size, const kiln_plan *weights_of,
                             kiln_plan **out_plan, kiln_error *error);
 void tensor_info(const kiln_plan_view *view, uint32_t tensor, kiln_tensor_info *out_info);
@@ -56,24 +57,24 @@ KILN_EACH_SECTION(PLAN_VALIDATES)
 /* What is known of each section that every plan has. */
 typedef struct plan_section_row {
     size_t record_bytes;
-    size_t data, count;                                                /* where in kiln_plan_view */
-    uint32_t since;                                                    /* version of the format */
-    kiln_status (*validate)(const kiln_plan *plan, kiln_error *error); /* NULL: with others */
+    size_t data, count; /* where in kiln_plan_view */
+    uint32_t since;     /* the first version of the format that has it */
+    kiln_status (*validate)(const kiln_plan *plan, kiln_error *error); /* NULL where others do */
 } plan_section_row;
 extern const plan_section_row plan_sections[KILN_SECTION_COUNT];
 
 /* ---- Optional sections (optional.c) -------------------------------------------------------- */
 
-/* Checks them; out_end is where the last of them ends, or the section before
- * them, which has been checked. */
+/* Checks them; out_end is where the last of them ends or, without any, the section before them,
+ * which has been checked. */
 kiln_status plan_validate_optional(const kiln_plan *plan, uint64_t *out_end, kiln_error *error);
-/* All of them as they lie in the file, from the first record on. */
+/* Returns all of them as they lie in the file, from the first record on. */
 kiln_span plan_optional_bytes(const kiln_plan *plan);
 
 /* ---- Constants (stored.c) ------------------------------------------------------------------ */
 
-/* Constants stored as integers; how many scales, and zeros, each has (0: others); whether the
- * record says something that can be. */
+/* Whether a constant is stored as integers; how many scales, and as many zeros, it has then, and 0
+ * for others; whether the record says something that can be. */
 bool stored_as_integers(const kiln_plan_tensor_record *t);
 uint64_t stored_scales(const kiln_plan_tensor_record *t);
 bool stored_soundly(const kiln_plan_tensor_record *t);

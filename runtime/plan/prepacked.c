@@ -12,13 +12,14 @@
 #define MAGIC "KILNPACK"
 #define VERSION 1u
 #define ALIGNMENT ((size_t)64)
-#define STRETCHES ((size_t)16) /* of a part, each with a checksum of its own, for threads */
+/* A part has so many stretches, each with a checksum of its own, so that threads can share them. */
+#define STRETCHES ((size_t)16)
 
 typedef struct entry {
     uint64_t key;
     uint64_t offset; /* from the file's start, a multiple of 64 */
     uint64_t bytes;
-    uint64_t checksum; /* of the stretches' checksums */
+    uint64_t checksum; /* checksum of the stretches' checksums */
 } entry;
 
 /* Entries follow it, then their bytes. */
@@ -29,8 +30,9 @@ typedef struct header {
     uint64_t file_bytes;
     uint64_t plan;
     char library[16], ukernels[16]; /* KILN_VERSION, the instruction set */
-    uint64_t entries_checksum;      /* of each, seeded with that of those before it */
-    uint64_t checksum;              /* of what stands before */
+    /* Each entry's checksum is seeded with that of those before it; this is the last one's. */
+    uint64_t entries_checksum;
+    uint64_t checksum; /* checksum of the header before this field */
 } header;
 
 static header make_header(uint64_t plan, size_t count) {

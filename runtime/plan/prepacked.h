@@ -7,7 +7,7 @@
 #include <kiln/kiln.h>
 #include <pthreadpool.h>
 
-/* A mapped file; all zeros: none. */
+/* A mapped file; all zeros where there is none. */
 typedef struct prepacked {
     void *mapping;
     size_t size;

@@ -31,8 +31,9 @@ static kiln_status make_shared_state(kiln_plan *plan, const kiln_plan_options *o
                                     : KILN_OK;
 }
 
-/* Records are read where they lie, and hold numbers of 8 bytes: of a plan that begins between two
- * multiples of 8 they are copied. (Constants of such numbers are by sessions: load_constant.) */
+/* Records are read where they lie, and hold numbers of 8 bytes, so they are copied where the plan
+ * begins between two multiples of 8. (Constants of such numbers are copied by sessions, in
+ * load_constant.) */
 static kiln_status align_records(kiln_plan *plan, kiln_error *error) {
     const kiln_allocator *a = &plan->allocator;
     plan->records = plan->bytes;
@@ -51,7 +52,7 @@ static kiln_status align_records(kiln_plan *plan, kiln_error *error) {
     return KILN_OK;
 }
 
-/* A plan with the given fields; on failure it owns nothing. */
+/* Makes a plan of the given fields; on failure it owns nothing. */
 static kiln_status make_plan(kiln_plan fields, const kiln_plan_options *options,
                              kiln_plan **out_plan, kiln_error *error) {
     const kiln_allocator *allocator = &fields.allocator;

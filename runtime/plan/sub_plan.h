@@ -5,10 +5,11 @@
 
 #include "runtime/plan/builder.h"
 
-/* All zeros: empty. */
+/* A sub-plan of all zeros is empty. */
 typedef struct sub_plan {
     plan_builder builder;
-    const void **constants; /* by tensor: its stored bytes, borrowed until the end; or NULL */
+    const void **constants; /* by tensor: its stored bytes, borrowed until the sub-plan is finished;
+                               or NULL */
     size_t constant_capacity;
     bool failed; /* out of memory; told once, by sub_plan_finish */
 } sub_plan;
@@ -20,20 +21,20 @@ bool sub_plan_failed(const sub_plan *p);
 
 /* Returns the new tensor's index. `constant` is its stored bytes; NULL: it is none. */
 uint32_t sub_plan_tensor(sub_plan *p, const kiln_plan_tensor_record *record, const void *constant);
-/* Valid until a tensor is added. */
+/* The record of a tensor; the pointer is valid until a tensor is added. */
 kiln_plan_tensor_record *sub_plan_tensor_at(sub_plan *p, uint32_t index);
-/* A step like `like`, but for its strings. */
+/* Adds a step like `like`, but for its strings. */
 void sub_plan_step(sub_plan *p, const kiln_plan_step *like, const char *name, const char *origin,
                    const void *params, size_t params_bytes, const uint32_t *operands);
 void sub_plan_metadata(sub_plan *p, const char *key, const char *value);
 
-/* Tensors of a head: f32, row-major, [1][size], batched if the plan is. */
+/* Adds a tensor of a head: f32, row-major, [1][size], batched if the plan is. */
 uint32_t sub_plan_arena_tensor(sub_plan *p, const char *name, uint32_t size);
 uint32_t sub_plan_output_tensor(sub_plan *p, const char *name, uint32_t size);
-/* rank 1: [a]; rank 2: [a][b]. Computes the checksum. */
+/* Adds a constant of dims [a], with rank 1, or [a][b], with rank 2, and computes its checksum. */
 uint32_t sub_plan_constant(sub_plan *p, const char *name, uint32_t rank, uint32_t a, uint32_t b,
                            const float *data);
-/* out = in, a dense vector a sample. */
+/* Adds a step that copies a dense vector a sample from `in` to `out`. */
 void sub_plan_copy(sub_plan *p, const char *name, uint32_t in, uint32_t out, uint32_t size);
 
 /* ---- Steps of another plan (sub_plan_steps.c) ---------------------------------------------- */
@@ -41,15 +42,16 @@ void sub_plan_copy(sub_plan *p, const char *name, uint32_t in, uint32_t out, uin
 /* Adds the steps of `plan` that make `tensor`, and what they need; returns the new index of
  * `tensor`. The sub-plan is empty before. */
 uint32_t sub_plan_take(sub_plan *p, const kiln_plan *plan, uint32_t tensor);
-/* The step before `before` that last wrote what `tensor` reads; false: none. */
+/* Finds the step before `before` that last wrote what `tensor` reads; false where there is none. */
 bool plan_producer(const kiln_plan_view *v, uint32_t tensor, size_t before, size_t *out_step);
 
 /* ---- Cutting (sub_plan_cut.c) -------------------------------------------------------------- */
 
-/* Where to cut: a tensor or layer by name; NULL: what feeds the final dense layers. */
+/* Finds where to cut: at a tensor or layer by name; where that is NULL, at what feeds the final
+ * dense layers. */
 kiln_status plan_find_cut(const kiln_plan *plan, const char *name, uint32_t *out_tensor,
                           kiln_error *error);
-/* [1][features] of a sub-plan's tensor (pooled over positions, if it has several). */
+/* Makes [1][features] of a sub-plan's tensor, whose positions are averaged if there are several. */
 kiln_status sub_plan_features(sub_plan *p, uint32_t tensor, uint32_t *out_tensor,
                               uint32_t *out_count, kiln_error *error);
 /* kiln_plan_cut at a tensor by index. */

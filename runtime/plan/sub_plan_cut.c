@@ -55,8 +55,8 @@ static bool pooled_convolution(const kiln_plan_view *v, uint32_t scores, size_t 
     return w->dims[1] == 1 && w->dims[2] == 1;
 }
 
-/* Backwards from the output, through what is element-wise, to the first of the final dense layers;
- * without any, to what the last of them would read. */
+/* Goes backwards from the output, through what is element-wise, to the first of the final dense
+ * layers; where there is none, to what such a layer would read. */
 static void find_features(const kiln_plan_view *v, uint32_t *out_tensor) {
     uint32_t at = v->outputs[v->output_count - 1], dense = KILN_PLAN_NONE, plain = at;
     size_t step = v->step_count;
@@ -140,7 +140,7 @@ kiln_status sub_plan_features(sub_plan *p, uint32_t tensor, uint32_t *out_tensor
                       operands);
         return KILN_OK;
     }
-    /* A view of the same memory as one vector. */
+    /* Makes a view of the same memory as one vector. */
     t.name = builder_string(&p->builder, "features");
     t.rank = 2;
     t.layout = KILN_ROW_MAJOR;

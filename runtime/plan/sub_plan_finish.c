@@ -55,7 +55,7 @@ static bool is_free(const placing *f, size_t index, uint64_t offset) {
     return true;
 }
 
-/* The lowest free place: at 0 or at the end of another storage. */
+/* Finds the lowest free place: at 0 or at the end of another storage. */
 static void place_storage(placing *f, size_t index) {
     uint64_t best = is_free(f, index, 0) ? 0 : UINT64_MAX;
     for (size_t k = 0; k < f->storage_count; k++) {
@@ -116,7 +116,7 @@ static void place_constants(sub_plan *p) {
     }
 }
 
-/* One after the other, with zeros between them and behind the last. */
+/* Writes constants one after the other, with zeros between them and behind the last. */
 static kiln_status write_constants(sub_plan *p, plan_sink write, void *context, kiln_error *error) {
     static const uint8_t zeros[2 * KILN_PLAN_WEIGHT_ALIGNMENT];
     size_t count =

@@ -51,7 +51,7 @@ typedef struct taking {
     sub_plan *p;
     const kiln_plan_view *v;
     uint8_t *step_kept, *storage_needed;
-    uint32_t *tensors, *storages; /* new indices by old, or NONE */
+    uint32_t *tensors, *storages; /* the new index of each old tensor and storage, or NONE */
 } taking;
 
 static bool needs_output(const taking *job, const kiln_plan_step *step) {

@@ -50,7 +50,8 @@ static kiln_status check_sections(const kiln_plan *plan, kiln_error *error) {
 
 static void set_view(kiln_plan *plan) {
     kiln_plan_view *v = &plan->view;
-    /* Where it lies in the file, like all else; of an older file, as one of this version. */
+    /* The header is shown where it lies in the file, like all else; that of an older file as one of
+     * this version. */
     bool current = plan->header.version == KILN_PLAN_VERSION;
     v->header = current ? (const void *)plan->records : &plan->header;
     for (int k = 0; k < KILN_SECTION_COUNT; k++) {

@@ -29,7 +29,8 @@ static bool check_shape_of_step(const kiln_plan *plan, const kiln_plan_step *s) 
     return s->input_count >= 1 && s->output_count >= 1;
 }
 
-/* The first inputs and the first output that a kernel needs are there, in allowed places. */
+/* Checks that the inputs and outputs that a kernel needs are there, in places where it may read and
+ * write. */
 static kiln_status check_places(const kernel_call *call, const kernel *kernel, kiln_error *error) {
     bool boundary =
         call->step->kernel == KILN_KERNEL_COPY || call->step->kernel == KILN_KERNEL_CAST;
@@ -112,7 +113,7 @@ static kiln_status check_overlaps(const kernel_call *call, const kernel *kernel,
 
 /* ---- All steps ----------------------------------------------------------------------------- */
 
-/* Uses lie within the storage's steps, and a storage is written before it is read. */
+/* Checks that storages are used during their steps only, and written before they are read. */
 static kiln_status check_order(const kiln_plan_view *v, const kernel_call *call, uint32_t step,
                                uint8_t *written, kiln_error *error) {
     for (uint32_t k = 0; k < call->input_count + call->output_count; k++) {

@@ -12,17 +12,17 @@ static kiln_status fail(kiln_error *error, const char *what) {
 /* The highest end of storages so far at each step, as a tree over the steps: node k has the
  * children 2k and 2k + 1, the leaves begin at `leaves`. */
 typedef struct skyline {
-    uint64_t *highest; /* of all steps below the node */
-    uint64_t *all;     /* every step below the node is at least so high */
-    size_t leaves;     /* a power of two */
+    uint64_t *highest; /* the highest end at any step below the node */
+    uint64_t *all;     /* the end that all steps below the node have at least */
+    size_t leaves;     /* how many there are: a power of two */
 } skyline;
 
 static uint64_t larger(uint64_t a, uint64_t b) {
     return a > b ? a : b;
 }
 
-/* The highest of steps [first, last], seen from a node that covers [begin, end). With raise, they
- * become at least so high. */
+/* Returns the highest end at the steps [first, last], as far as they lie below a node that covers
+ * [begin, end), and raises them to at least `raise`. */
 static uint64_t visit(skyline *s, size_t node, size_t begin, size_t end, size_t first, size_t last,
                       uint64_t raise) {
     if (last < begin || end <= first) {
@@ -54,7 +54,8 @@ static int compare(const void *a, const void *b) {
     return x->storage < y->storage ? -1 : x->storage > y->storage;
 }
 
-/* From the lowest to the highest: each must lie above all that live when it does. */
+/* Goes from the lowest storage to the highest: each must lie above all that are in use when it is.
+ */
 static bool are_apart(const kiln_plan_view *v, by_offset *sorted, skyline *s) {
     for (uint32_t k = 0; k < v->storage_count; k++) {
         sorted[k] = (by_offset){v->storages[k].offset, k};

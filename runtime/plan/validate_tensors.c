@@ -55,15 +55,15 @@ static bool check_tensor(const kiln_plan *plan, const kiln_plan_tensor_record *t
         return false;
     }
     uint64_t inner = layout_inner(t->layout, t->rank, t->dims);
-    if (t->rolling_rows != 0) { /* an image in the arena: so many rows of it */
+    if (t->rolling_rows != 0) { /* of an image in the arena so many rows are kept */
         if (t->place != KILN_PLACE_ARENA || t->layout != KILN_CHANNELS_LAST || t->rank != 4 ||
             t->dims[0] != 1 || t->offset != 0 || t->rolling_rows > t->dims[2]) {
             return false;
         }
         elements = elements / t->dims[2] * t->rolling_rows;
     }
-    uint64_t reach =
-        (elements / inner - 1) * t->row_stride + inner; /* elements from first to last */
+    /* The elements from the first to the last, with what lies between rows. */
+    uint64_t reach = (elements / inner - 1) * t->row_stride + inner;
     if (!stored_soundly(t) || t->row_stride < inner || t->offset % size != 0) {
         return false;
     }
@@ -79,7 +79,7 @@ static bool check_tensor(const kiln_plan *plan, const kiln_plan_tensor_record *t
         uint64_t room = v->weight_bytes;
         return dense && t->batched == 0 && t->layout == KILN_ROW_MAJOR &&
                t->offset % KILN_PLAN_WEIGHT_ALIGNMENT == 0 &&
-               room >= KILN_PLAN_WEIGHT_ALIGNMENT && /* the margin behind the last */
+               room >= KILN_PLAN_WEIGHT_ALIGNMENT && /* a margin behind the last constant */
                t->offset <= room - KILN_PLAN_WEIGHT_ALIGNMENT &&
                bytes <= room - KILN_PLAN_WEIGHT_ALIGNMENT - t->offset;
     }

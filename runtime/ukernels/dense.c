@@ -3,8 +3,9 @@
 #include <kiln/half.h>
 
 #define WIDTH ((size_t)VECTOR_WIDTH)
-/* Rows and outputs whose sums are in registers. With one row, what counts is to keep weights coming
- * and both multipliers busy: there are a few streams, two vectors of each. */
+/* How many rows and outputs have their sums in registers at a time. With one row, what counts is to
+ * keep weights coming and both multipliers busy, so a few streams of weights are read, two vectors
+ * of each. */
 #define ROWS ((size_t)4)
 #define OUTPUTS ((size_t)3)
 #define ROW_OUTPUTS ((size_t)4)
@@ -31,7 +32,7 @@ INLINE const void *skip_weights(bool half, const void *from, size_t count) {
 
 /* ---- Sums ---------------------------------------------------------------------------------- */
 
-/* Adds up the vectors of m x n sums. Once a tile, so a loop does. */
+/* Adds up the lanes of m x n vectors of sums. It is called once a tile, so a loop does. */
 static void finish(const dense_piece *p, size_t row, size_t output, size_t m, size_t n,
                    float (*sums)[VECTOR_WIDTH]) {
     for (size_t r = 0; r < m; r++) {
@@ -43,7 +44,7 @@ static void finish(const dense_piece *p, size_t row, size_t output, size_t m, si
                 }
             }
             float sum = parts[0] + (p->bias != NULL ? p->bias[output + o] : 0);
-            sum = sum < p->min ? p->min : sum; /* NaN stays */
+            sum = sum < p->min ? p->min : sum; /* a NaN stays one */
             p->y[(row + r) * p->y_stride + output + o] = sum > p->max ? p->max : sum;
         }
     }
@@ -53,8 +54,8 @@ INLINE vector keep(mask which, vector v) {
     return (vector)(which & (mask)v);
 }
 
-/* One vector of each of m rows and n outputs, multiplied. Both are masked, as what does not count
- * may be infinite on either side. */
+/* Multiplies one vector of each of m rows by one of each of n outputs. Both are masked, as what
+ * does not count may be infinite on either side. */
 INLINE void step(size_t m, size_t n, bool half, const dense_piece *p, const float *x,
                  const void *weights, size_t at, mask which, vector sums[ROWS][ROW_OUTPUTS]) {
     vector w[ROW_OUTPUTS];
@@ -69,8 +70,8 @@ INLINE void step(size_t m, size_t n, bool half, const dense_piece *p, const floa
     }
 }
 
-/* m rows by n outputs. What k leaves after whole vectors is the end of one that begins earlier: k
- * is at least WIDTH. */
+/* Multiplies m rows by n outputs. Where k is no multiple of WIDTH, the last vector begins earlier
+ * and overlaps the one before, so k must be at least WIDTH. */
 INLINE void tile(size_t m, size_t n, size_t steps, bool half, const dense_piece *p, size_t row,
                  size_t output) {
     static const int32_t ordinals[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -102,7 +103,7 @@ INLINE void tile(size_t m, size_t n, size_t steps, bool half, const dense_piece 
     finish(p, row, output, m, n, parts);
 }
 
-/* All rows by OUTPUTS outputs, whose weights stay in the cache. */
+/* Multiplies all rows by OUTPUTS outputs, whose weights stay in the cache. */
 INLINE void outputs(bool half, const dense_piece *p, size_t output) {
     size_t row = 0;
     for (; row + ROWS <= p->m; row += ROWS) {
@@ -123,7 +124,7 @@ INLINE void outputs(bool half, const dense_piece *p, size_t output) {
     }
 }
 
-/* Takes rows that are shorter than a vector. */
+/* Does the same for rows that are shorter than a vector. */
 INLINE void dot_short(bool half, const dense_piece *p) {
     for (size_t row = 0; row < p->m; row++) {
         for (size_t output = 0; output < p->n; output++) {
@@ -175,7 +176,7 @@ static void dot_f16(const dense_piece *piece) {
 #endif
 #endif
 
-/* Four rows of four, transposed. */
+/* Transposes four rows of four. */
 INLINE void transpose(bool half, const void *weights, size_t stride, float *to, size_t to_stride) {
 #ifdef HAS_SHUFFLE
     quad a = load_quad(half, weights, 0), b = load_quad(half, weights, stride);
@@ -203,7 +204,7 @@ INLINE void pack(bool half, size_t n, size_t k, const void *weights, size_t stri
     size_t whole_rows = n / 4 * 4, whole = k / 4 * 4;
     for (size_t row = 0; row < whole_rows; row += 4) {
         for (size_t i = 0; i < whole; i += 4) {
-            for (size_t r = row; i % 16 == 0 && r < row + 4; r++) { /* what comes next */
+            for (size_t r = row; i % 16 == 0 && r < row + 4; r++) { /* fetches what comes next */
                 __builtin_prefetch(skip_weights(half, weights, r * stride + k + i), 0, 2);
             }
             transpose(half, skip_weights(half, weights, row * stride + i), stride,

@@ -1,25 +1,31 @@
 /* Depthwise convolution along a row of an image: a block of outputs at a time, in registers. */
 #include "runtime/ukernels/vector.h"
 
-#define SUMS 8    /* vectors of a block's outputs: of so many pixels, or two each of half as many */
-#define AHEAD 512 /* floats: what is fetched is used so much later */
-/* Every step of a loop over the input columns of a block: at most 2 * (SUMS - 1) + 3 of them. */
+/* A block of outputs is so many vectors: one of each of so many pixels, or two of each of half as
+ * many. */
+#define SUMS 8
+#define AHEAD 512 /* what is fetched ahead is used so many floats later */
+/* Repeats a step for each input column of a block, of which there are at most 2 * (SUMS - 1) + 3.
+ */
 #define UNROLL_COLUMNS _Pragma("GCC unroll 32")
 
 typedef struct block {
     size_t left;     /* column of the image under the first pixel's window; wraps below 0 */
-    size_t count;    /* pixels that count */
-    uint32_t inside; /* bit j: column left + j lies in the image, and under a pixel that counts */
+    size_t count;    /* the number of pixels that are results */
+    uint32_t inside; /* bit j: column left + j lies in the image, and under the window of a pixel
+                        that is a result */
     float *to;
 } block;
 
-/* What is known of a window when it is compiled. Of two vectors of 8 floats a block takes whole
- * cache lines of its pixels. That counts with channels a power of two, where all pixels fall into a
- * few sets of the L1 cache, and the other halves of the lines would not be found there again. */
+/* What is known of a window when the code for it is compiled. With two vectors of 8 floats, a block
+ * takes whole cache lines of its pixels. That matters where the channels are a power of two: all
+ * pixels then fall into a few sets of the L1 cache, and the other halves of the lines would not be
+ * found there again. */
 typedef struct known {
-    size_t vectors, pixels; /* of a block; their product is SUMS */
-    size_t columns, stride; /* of a window that is not dilated; 0: any */
-    bool whole;             /* all of the block counts and lies in the image */
+    size_t vectors, pixels; /* vectors of a pixel, pixels of a block; their product is SUMS */
+    size_t columns, stride; /* the size of a window that is not dilated; 0 for any window */
+    /* Every pixel of the block is a result, and every column under it lies in the image. */
+    bool whole;
 } known;
 
 /* Compilers would keep the addresses of all pixels of a block in memory, and load each before what
@@ -29,15 +35,15 @@ INLINE uintptr_t opaque(uintptr_t address) {
     return address;
 }
 
-/* The weights of one tap. */
+/* Loads the weights of one tap. */
 INLINE void load_weights(known k, const float *from, vector *out) {
     UNROLL for (size_t v = 0; v < k.vectors; v++) {
         out[v] = load(from + v * VECTOR_WIDTH);
     }
 }
 
-/* One kernel row of a window that is known: each input is loaded once for all pixels under whose
- * windows it lies. */
+/* Adds one kernel row of a window of known size: each input is loaded once for all pixels under
+ * whose windows it lies. */
 INLINE void known_row(known k, const sliding_row *r, const block *b, const float *from,
                       const float *weights, vector *sums) {
     vector weight[3 * 2];
@@ -61,7 +67,7 @@ INLINE void known_row(known k, const sliding_row *r, const block *b, const float
     }
 }
 
-/* One kernel row of any window. */
+/* Adds one kernel row of a window of any size. */
 INLINE void any_row(known k, const sliding_row *r, const block *b, const float *from,
                     const float *weights, vector *sums) {
     size_t step = r->stride * r->pixel_stride * sizeof(float);
@@ -82,9 +88,9 @@ INLINE void any_row(known k, const sliding_row *r, const block *b, const float *
     }
 }
 
-/* What a later block reads of the lowest rows, which rows above have not read yet, and what it
- * writes. Processors do not guess it: channels go by in the inner loop, pixels in the outer. May
- * lie outside the image; so no arithmetic on pointers. */
+/* Fetches what a later block reads of the lowest rows, which no row of outputs above has read yet,
+ * and what it writes. Processors do not guess these addresses, as the inner loop goes over channels
+ * and the outer over pixels. They may lie outside the image, so that no pointers are added to. */
 INLINE void fetch_ahead(known k, const sliding_row *r, const block *b, size_t channel) {
     size_t ahead = r->channels < AHEAD / k.pixels ? AHEAD / r->channels : k.pixels;
     size_t step = r->pixel_stride * sizeof(float), to_step = r->to_stride * sizeof(float);
@@ -100,7 +106,7 @@ INLINE void fetch_ahead(known k, const sliding_row *r, const block *b, size_t ch
     }
 }
 
-/* At most `channels` floats of each pixel that counts. */
+/* Stores at most `channels` floats of each pixel that is a result. */
 INLINE void give(known k, size_t channels, const block *b, size_t step, float *to, vector *sums) {
     UNROLL for (size_t v = 0; v < k.vectors; v++) {
         UNROLL for (size_t p = 0; p < k.pixels; p++) {
@@ -112,7 +118,7 @@ INLINE void give(known k, size_t channels, const block *b, size_t step, float *t
     }
 }
 
-/* A block's channels from c on: at most k.vectors. */
+/* Computes a block's channels from c on, at most k.vectors vectors of them. */
 INLINE void slide(known k, const sliding_row *r, const block *b, size_t c) {
     vector sums[SUMS], low = all(r->min), high = all(r->max);
     UNROLL for (size_t i = 0; i < SUMS; i++) {
@@ -138,7 +144,7 @@ INLINE void slide(known k, const sliding_row *r, const block *b, size_t c) {
     }
 }
 
-/* Works on copies, which stores cannot change as far as a compiler knows. */
+/* It works on copies of its parameters, which stores cannot change as far as a compiler knows. */
 INLINE void slide_channels(known k, const sliding_row *from_row, const block *from_block) {
     const sliding_row r = *from_row;
     const block b = *from_block;
@@ -150,7 +156,8 @@ INLINE void slide_channels(known k, const sliding_row *from_row, const block *fr
     }
 }
 
-/* True: all of it counts and lies in the image. */
+/* Finds the block's columns. It returns true when all its pixels are results and all columns under
+ * them lie in the image. */
 static bool place(known k, const sliding_row *r, size_t x, block *b) {
     *b = (block){.left = x * r->stride - r->padding,
                  .count = r->to_width - x < k.pixels ? r->to_width - x : k.pixels,
@@ -177,7 +184,7 @@ INLINE void slide_row(size_t vectors, size_t columns, size_t stride, const slidi
     }
 }
 
-/* A window of one pixel: scales and shifts each channel. */
+/* A window of one pixel, which scales and shifts each channel. */
 static void scale_row(const sliding_row *r) {
     vector low = all(r->min), high = all(r->max);
     for (size_t x = 0; x < r->to_width; x++) {

@@ -24,7 +24,7 @@ INLINE vector apply_binary(elementwise_binary op, vector a, vector b) {
 
 INLINE void binary(elementwise_binary op, bool a_single, bool b_single,
                    const elementwise_rows *rows) {
-    const elementwise_rows r = *rows; /* which no store can change */
+    const elementwise_rows r = *rows; /* a copy, which no store can change */
     const vector low = all(r.min), high = all(r.max);
     for (size_t row = 0; row < r.rows; row++) {
         const float *from_a = r.a + row * r.a_step, *from_b = r.b + row * r.b_step;
@@ -50,7 +50,7 @@ INLINE void binary(elementwise_binary op, bool a_single, bool b_single,
     }
 }
 
-/* Known when compiled, the steps cost no branch in the loop. */
+/* The steps are known when this is compiled, so that they cost no branch in the loop. */
 #define BINARY(name, op)                                                                           \
     static void name(const elementwise_rows *r) {                                                  \
         if (r->a_single) {                                                                         \

@@ -15,7 +15,7 @@ INLINE vector with_sign(vector x, vector sign) {
     return (vector)((mask)x | ((mask)sign & INT32_MIN));
 }
 
-/* To whole numbers, halves to even: from 2^23 on floats are whole. */
+/* Rounds to whole numbers, halves to even. From 2^23 on floats are whole already. */
 INLINE vector v_round(vector x) {
     const vector whole = all(0x1p23f);
     vector a = absolute(x);

@@ -2,9 +2,9 @@
 #include "runtime/ukernels/vector.h"
 
 #define GEMM_NR ((size_t)VECTOR_WIDTH * GEMM_NR_VECTORS)
-#define AHEAD 512 /* floats of b */
+#define AHEAD 512 /* a panel is fetched so many floats ahead */
 
-/* A tile: some rows by all columns of b, or by the first half of them. */
+/* A tile of results: some rows by all columns of b, or by the first half of them. */
 typedef struct tile {
     size_t kc;
     const float *a;
@@ -13,10 +13,11 @@ typedef struct tile {
     float *c;
     size_t c_stride;
     const gemm_epilogue *epilogue;
-    const float *add; /* NULL: nothing */
+    const float *add; /* NULL where nothing is added */
 } tile;
 
-/* What is added is read, and results are written, once the sums are done: fetched meanwhile. */
+/* What is added is read, and results are written, once the sums are done. Both are fetched
+ * meanwhile. */
 INLINE void fetch_ahead(size_t vectors, size_t m, const tile *t) {
     UNROLL for (size_t row = 0; row < m; row++) {
         UNROLL for (size_t c = 0; c < vectors * VECTOR_WIDTH; c += LINE) {
@@ -26,8 +27,8 @@ INLINE void fetch_ahead(size_t vectors, size_t m, const tile *t) {
     }
 }
 
-/* The processor itself fetches too little ahead of a panel that comes from memory. The address may
- * lie past the last panel, so that it is no pointer that is added to. */
+/* By itself the processor fetches too little ahead of a panel that comes from memory. The address
+ * may lie past the last panel, so it is made of an integer, not of a pointer. */
 INLINE void fetch_weights(const float *b) {
     UNROLL for (size_t c = 0; c < GEMM_NR; c += LINE) {
         __builtin_prefetch((const void *)((uintptr_t)b + (AHEAD + c) * sizeof *b));

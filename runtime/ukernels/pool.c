@@ -9,7 +9,7 @@ typedef struct taps {
     const float *from;
     size_t rows, columns;
     size_t row_step, column_step; /* floats */
-    float scale;                  /* AVERAGE */
+    float scale;                  /* for AVERAGE */
     float min, max;
 } taps;
 
@@ -60,9 +60,9 @@ INLINE void pool_square(sliding_op op, size_t size, taps t, size_t channels, flo
     pool_pixel(op, 1, &t, channels, to);
 }
 
-/* Columns of a kernel at `left` that lie before column `end` of the image. */
+/* The number of columns of a kernel at `left` that lie before column `end` of the image. */
 static size_t columns_before(const sliding_row *r, size_t left, size_t end) {
-    ptrdiff_t reach = (ptrdiff_t)(end - left); /* left wraps below 0 */
+    ptrdiff_t reach = (ptrdiff_t)(end - left); /* left wraps around below 0 */
     size_t columns = reach <= 0 ? 0 : ((size_t)reach + r->dilation - 1) / r->dilation;
     return columns < r->kernel_columns ? columns : r->kernel_columns;
 }
@@ -104,10 +104,10 @@ void UKERNEL(average_pool)(const sliding_row *r) {
 
 /* ---- Global pooling ------------------------------------------------------------------------- */
 
-#define MEANS 1024 /* channels: their sums stay in the L1 cache */
-#define SUMMED 7   /* pixels at a time: images are often 7 wide */
+#define MEANS 1024 /* the sums of so many channels stay in the L1 cache */
+#define SUMMED 7   /* pixels that are added at a time; images are often 7 wide */
 
-/* sums[c] + the sums of `pixels`: in whole vectors. */
+/* Adds the channels of `pixels` to the sums, in whole vectors. */
 INLINE void add_pixels(const float *from, size_t pixels, size_t pixel_stride, size_t channels,
                        float *sums) {
     for (size_t c = 0; c < channels; c += VECTOR_WIDTH) {

@@ -5,8 +5,8 @@
 #include <math.h>
 
 #define WIDTH ((size_t)VECTOR_WIDTH)
-#define BLOCK ((size_t)4096)    /* floats of a row */
-#define BLOCK_ROWS ((size_t)64) /* rows, across them */
+#define BLOCK ((size_t)4096)    /* block along a row, in floats */
+#define BLOCK_ROWS ((size_t)64) /* block across rows, in rows */
 
 INLINE vector first_of(reduce_op op) {
     return op == REDUCE_MAX ? all(-INFINITY) : op == REDUCE_MIN ? all(INFINITY) : all(0);
@@ -37,7 +37,7 @@ INLINE vector term(reduce_op op, vector x, vector shift) {
     }
 }
 
-/* One element of all of a vector. */
+/* Reduces a vector to one element. */
 INLINE float across(reduce_op op, vector v) {
     float lanes[VECTOR_WIDTH];
     store(lanes, v);
@@ -51,7 +51,7 @@ INLINE float across(reduce_op op, vector v) {
     return lanes[0];
 }
 
-/* Where a vector is not whole, what is missing does not count. */
+/* Takes the part of a vector that is left, so that what is missing does not count. */
 INLINE vector tail_of(reduce_op op, const float *x, size_t count, vector shift) {
     float padded[VECTOR_WIDTH];
     store(padded, op <= REDUCE_SUM_SQUARES ? shift : first_of(op));
@@ -121,7 +121,7 @@ REDUCTION(sum_squares, REDUCE_SUM_SQUARES)
 REDUCTION(max, REDUCE_MAX)
 REDUCTION(min, REDUCE_MIN)
 
-/* Rows of statistics known: y = (x - mean) factor scale + bias. */
+/* Normalises rows whose statistics are known: y = (x - mean) factor scale + bias. */
 static void normalize(const float *x, size_t count, float mean, float factor, const float *scale,
                       const float *bias, float *y) {
     const vector m = all(mean), f = all(factor);

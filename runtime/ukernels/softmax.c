@@ -17,7 +17,7 @@ INLINE float sum_of(vector v) {
     return lanes[0];
 }
 
-/* The sum of e^(x - largest); they go to y too, if it is not NULL. */
+/* Returns the sum of e^(x - largest), and stores each of these to y unless that is NULL. */
 INLINE float exponentials(const float *x, size_t count, vector largest, float *y) {
     vector sum = all(0);
     size_t k = 0;
@@ -55,7 +55,7 @@ static void log_softmax_row(const float *x, size_t count, float *y) {
     }
 }
 
-/* A vector of columns. */
+/* Computes a vector of columns. */
 INLINE void softmax_some(bool logarithm, const float *x, size_t size, size_t stride, size_t columns,
                          float *y) {
     vector largest = all(-INFINITY), sum = all(0);

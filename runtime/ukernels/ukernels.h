@@ -19,17 +19,18 @@ typedef enum winograd_size { WINOGRAD_2 = 0, WINOGRAD_4 = 1, WINOGRAD_6 = 2 } wi
  * the `channels` that count. */
 
 typedef struct winograd_ukernels {
-    /* B^T d B of a tile: pixels[(m+2)^2] point to `channels` floats each; element p of the result
-     * goes to out + p * position_stride, in whole vectors. */
+    /* Computes B^T d B of a tile: pixels[(m+2)^2] point to `channels` floats each; element p of the
+     * result goes to out + p * position_stride, in whole vectors. */
     void (*input[WINOGRAD_SIZES])(const float *const *pixels, size_t channels, float *out,
                                   size_t position_stride);
-    /* A^T M A + bias, and add[m^2] where that is not NULL, clamped: element p of M at in + p *
-     * position_stride; pixels[m^2] are where results go, `channels` floats each, no more. bias has
-     * whole vectors. */
+    /* Computes A^T M A + bias + add[m^2], clamped, without add where that is NULL. Element p of M
+     * is at in + p * position_stride; pixels[m^2] are where results go, `channels` floats each and
+     * no more. bias has whole vectors. */
     void (*output[WINOGRAD_SIZES])(const float *in, size_t position_stride, const float *bias,
                                    size_t channels, float min, float max, const float *const *add,
                                    float *const *pixels);
-    /* G g G^T: taps[9] point to `channels` floats each; result as in input. */
+    /* Computes G g G^T: taps[9] point to `channels` floats each; the result lies as that of input.
+     */
     void (*weights[WINOGRAD_SIZES])(const float *const *taps, size_t channels, float *out,
                                     size_t position_stride);
 } winograd_ukernels;
@@ -48,29 +49,31 @@ typedef enum sliding_op {
 typedef struct sliding_row {
     const float *from;   /* pixel 0 of the image's row under the first kernel row */
     size_t width;        /* pixels of that row */
-    size_t pixel_stride; /* floats between them */
+    size_t pixel_stride; /* floats from one pixel to the next */
     size_t row_stride;   /* floats to the row under the next kernel row */
     size_t kernel_rows, kernel_columns;
-    size_t stride, dilation, padding; /* of columns; padding on the left */
+    size_t stride, dilation, padding; /* of columns, as is the padding on the left */
     const float *weights; /* DEPTHWISE: [kernel_rows][kernel_columns], tap_stride floats apart */
     size_t tap_stride;
     const float *bias; /* DEPTHWISE: whole vectors, as the weights */
     float min, max;    /* results are clamped */
     float *to;
-    size_t to_stride, to_width; /* floats between output pixels; how many */
+    size_t to_stride; /* floats from one output pixel to the next */
+    size_t to_width;  /* output pixels */
     size_t channels;
-    size_t fresh_rows; /* of the lowest kernel rows: to be fetched ahead, as no cache has them */
+    size_t fresh_rows; /* so many of the lowest kernel rows are to be fetched ahead, as no cache has
+                          them */
 } sliding_row;
 
 typedef void sliding_ukernel(const sliding_row *row);
 
-/* The average of all pixels, channel by channel; clamped. */
+/* Computes the average of all pixels, channel by channel, and clamps it. */
 typedef void global_average_pool_ukernel(const float *from, size_t pixels, size_t pixel_stride,
                                          size_t channels, float min, float max, float *to);
 
 /* For measuring the processor. Both return a sum, so that nothing is optimised away. */
 typedef struct peak_ukernels {
-    size_t operations; /* multiplications and additions of a round */
+    size_t operations; /* multiplications and additions in a round */
     /* Rounds of sum = sum * factor + term, on as many sums as keep the processor busy. */
     float (*multiply_add)(size_t rounds, float factor, float term);
     float (*read)(const float *from, size_t count);
@@ -139,7 +142,7 @@ typedef enum unary_function {
 /* y[count] of x[count]; y may be x. */
 typedef void unary_ukernel(const float *x, size_t count, float alpha, float beta, float *y);
 
-/* Functions of two elements; likewise. PRELU: b is the slope. */
+/* Functions of two elements, likewise. For PRELU, b is the slope. */
 typedef enum elementwise_binary {
     ELEMENTWISE_ADD = 0,
     ELEMENTWISE_SUB = 1,
@@ -156,7 +159,7 @@ typedef struct elementwise_rows {
     bool a_single, b_single;       /* one element for all of a row */
     float min, max;                /* results are clamped */
     float *y;                      /* may be a, or b */
-    size_t a_step, b_step, y_step; /* floats between rows */
+    size_t a_step, b_step, y_step; /* floats from one row to the next */
     size_t rows, count;            /* floats of a row */
 } elementwise_rows;
 
@@ -169,7 +172,7 @@ typedef enum reduce_op {
     REDUCE_SUM = 0,
     REDUCE_SUM_ABS,
     REDUCE_SUM_SQUARES,
-    REDUCE_MAX, /* -infinity of nothing */
+    REDUCE_MAX, /* the maximum of nothing is -infinity */
     REDUCE_MIN,
     REDUCE_OPS
 } reduce_op;
@@ -188,8 +191,8 @@ typedef struct reduce_ukernels {
                         const float *factor, const float *bias, float *y);
 } reduce_ukernels;
 
-/* [1]: its logarithm. y may be x. Columns lie side by side, their elements `stride` floats apart.
- */
+/* Entry 1 computes the logarithm of softmax, entry 0 softmax itself. y may be x. Columns lie side
+ * by side, and the elements of one are `stride` floats apart. */
 typedef struct softmax_ukernels {
     void (*row[2])(const float *x, size_t count, float *y);
     void (*columns[2])(const float *x, size_t size, size_t stride, size_t columns, float *y);
@@ -199,7 +202,7 @@ typedef struct softmax_ukernels {
 typedef struct gemm_epilogue {
     const float *bias; /* [nr] */
     const float *add;  /* [m][n], NULL: nothing */
-    size_t add_stride; /* floats between its rows */
+    size_t add_stride; /* floats from one of its rows to the next */
     float min, max;
     bool far; /* what is added, and where results go, is in no near cache */
 } gemm_epilogue;
@@ -228,15 +231,15 @@ typedef struct ukernels {
     const softmax_ukernels *softmax;
 } ukernels;
 
-/* How many of `left` rows the next tile of up to mr takes: as few tiles as there can be, the last
- * two alike. */
+/* How many of the `left` rows the next tile takes, which has up to mr: there are as few tiles as
+ * can be, and the last two are about equal. */
 static inline size_t gemm_tile_rows(size_t left, size_t mr) {
     return left >= 2 * mr ? mr : left > mr ? (left + 1) / 2 : left;
 }
 
-/* The best for this processor. Never NULL. */
+/* The best set for this processor; never NULL. */
 const ukernels *ukernels_best(void);
-/* The k-th that runs here, the best first; NULL past the last. For tests. */
+/* The k-th set that runs here, the best first; NULL past the last. It is for tests. */
 const ukernels *ukernels_at(size_t k);
 
 #endif

@@ -7,7 +7,7 @@ INLINE vector elu(vector x, vector alpha) {
     return choose(x < all(0), alpha * negative_expm1(x), x);
 }
 
-/* alpha may be negative, x / alpha positive then. */
+/* alpha may be negative, and x / alpha is positive then. */
 INLINE vector celu(vector x, vector alpha) {
     vector at = x / alpha;
     vector low = alpha * choose(at > all(0), v_exp(at) - all(1), negative_expm1(at));
@@ -24,7 +24,7 @@ INLINE vector shrink(vector x, vector alpha, vector beta) {
     return choose((x > alpha) & ~(x < -alpha), x - beta, low);
 }
 
-/* With the function known when compiled. */
+/* The function is known when this is compiled. */
 #define FUNCTION(name, result)                                                                     \
     static void name##_row(const float *from, size_t count, float a, float b, float *to) {         \
         const vector alpha = all(a), beta = all(b);                                                \

@@ -19,7 +19,7 @@
 
 #define LINE 16 /* floats of a cache line */
 
-/* At most `count` floats of it. */
+/* Stores at most `count` floats of a vector. */
 INLINE void store_some(float *to, vector v, size_t count) {
     if (count >= VECTOR_WIDTH) {
         store(to, v);
@@ -28,7 +28,7 @@ INLINE void store_some(float *to, vector v, size_t count) {
     }
 }
 
-/* At most `count` floats, zeros after them. */
+/* Loads at most `count` floats, and zeros after them. */
 INLINE vector load_some(const float *from, size_t count) {
     vector v = {0};
     if (count >= VECTOR_WIDTH) {
@@ -55,7 +55,7 @@ INLINE vector maximum(vector a, vector b) {
     return choose(is_number(a), larger(a, b), a);
 }
 
-/* NaN stays. */
+/* Clamps; a NaN stays one. */
 INLINE vector clamp(vector v, vector min, vector max) {
     return smaller(max, larger(min, v));
 }
@@ -64,7 +64,7 @@ INLINE vector clamp(vector v, vector min, vector max) {
 #define UKERNEL_EXPAND(name, suffix) UKERNEL_JOIN(name, suffix)
 #define UKERNEL(name) UKERNEL_EXPAND(name, UKERNEL_SUFFIX)
 
-/* What the table is made of. */
+/* What the table of a set of instructions is made of. */
 extern gemm_ukernel UKERNEL(gemm);
 extern const winograd_ukernels UKERNEL(winograd);
 extern sliding_ukernel UKERNEL(depthwise), UKERNEL(max_pool), UKERNEL(average_pool);

@@ -9,7 +9,8 @@
 typedef float vector
     __attribute__((vector_size(VECTOR_WIDTH * sizeof(float)), aligned(4), may_alias));
 typedef int32_t mask __attribute__((vector_size(VECTOR_WIDTH * sizeof(float))));
-typedef uint32_t bits __attribute__((vector_size(VECTOR_WIDTH * sizeof(float)))); /* wrap */
+/* Integers that wrap around. */
+typedef uint32_t bits __attribute__((vector_size(VECTOR_WIDTH * sizeof(float))));
 /* Four floats, whatever the width of a vector. */
 typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
 
@@ -21,7 +22,7 @@ INLINE vector load(const float *from) {
 }
 
 INLINE vector all(float value) {
-    return value - (vector){0}; /* which compilers know to be value, even of -0 */
+    return value - (vector){0}; /* compilers know that this is the value itself, even of -0 */
 }
 
 INLINE void store(float *to, vector v) {

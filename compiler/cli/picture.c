@@ -171,6 +171,13 @@ kiln_status picture_load(const char *path, rgb_picture *out_picture, kiln_error 
     }
     status = picture_decode((kiln_span){data, size}, out_picture, &detail);
     free(data);
+    if (status == KILN_OK &&
+        (out_picture->width < PICTURE_MIN_SIDE || out_picture->height < PICTURE_MIN_SIDE)) {
+        status = kiln_fail(&detail, KILN_ERROR_UNSUPPORTED,
+                           "%ux%u pixels show nothing: at least %u a side are needed",
+                           out_picture->width, out_picture->height, PICTURE_MIN_SIDE);
+        picture_free(out_picture);
+    }
     return status == KILN_OK ? KILN_OK : kiln_fail(error, status, "%s: %s", path, detail.message);
 }
 

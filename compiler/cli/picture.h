@@ -8,6 +8,9 @@
 /* As help names them. */
 #define PICTURE_FORMATS "JPEG, PNG, HEIC, AVIF, WebP, GIF, BMP, TIFF, PGM and PPM"
 
+/* What web pages count their readers with has 1 pixel; the smallest digits that are learned have 8
+ * a side. Of files: picture_decode takes any size. */
+#define PICTURE_MIN_SIDE 4u
 #define PICTURE_MAX_SIDE 20000u
 #define PICTURE_MAX_PIXELS 100000000u
 

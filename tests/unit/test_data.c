@@ -97,6 +97,14 @@ START_TEST(splits_each_class_by_seed) {
 }
 END_TEST
 
+static void check_warned(const data_set *data, const char *text) {
+    bool found = false;
+    for (size_t k = 0; k < data->warning_count; k++) {
+        found = found || strstr(data->warnings[k].text, text) != NULL;
+    }
+    ck_assert_msg(found, "no warning '%s'", text);
+}
+
 START_TEST(lists_what_it_skips) {
     data_options options = {.validation = 0.2};
     data_set data;
@@ -104,14 +112,19 @@ START_TEST(lists_what_it_skips) {
     write_file("data/class0/empty.jpg", "", 0);
     write_file("data/class0/notes.txt", "not a picture", 13);
     ck_assert(mkdir("data/class0/inner", 0777) == 0);
+    write_picture("data/class0/inner/nested.pgm", 200);
     ck_assert(symlink(".", "data/class0/loop") == 0);
     ck_assert(symlink("..", "data/class1/up") == 0);
     ck_assert(symlink("nowhere", "data/class1/broken.png") == 0);
     ck_assert(symlink("../class0/0.pgm", "data/class1/.hidden.pgm") == 0);
     ck_assert_msg(data_open("data", &options, &data, &error) == KILN_OK, "%s", error.message);
-    ck_assert_uint_eq(data.count, 10);
-    ck_assert_uint_eq(data.skipped_count, 6);
+    ck_assert_uint_eq(data.count, 11);
+    ck_assert_uint_eq(data.skipped_count, 3);
     ck_assert_ptr_nonnull(strstr(data.skipped[0].text, "empty.jpg: empty"));
+    ck_assert_str_eq(data.skipped[0].text + data.skipped[0].why, "empty");
+    check_warned(&data, "data/class0: files in folders inside of it, taken as the class's own: 1");
+    check_warned(&data, "data/class0: linked folders, passed over: 1");
+    check_warned(&data, "data/class1: linked folders, passed over: 1");
     data_free(&data);
     options.strict = true;
     REFUSED(&options, "empty.jpg");
@@ -123,8 +136,59 @@ START_TEST(a_loop_of_folders_ends) {
     data_set data;
     make_classes(2, 4);
     ck_assert(symlink("../data", "data/again") == 0); /* a class made of the classes' folders */
-    ck_assert_int_ne(data_open("data", &options, &data, &error), KILN_OK);
-    ck_assert_ptr_nonnull(strstr(error.message, "again"));
+    ck_assert_msg(data_open("data", &options, &data, &error) == KILN_OK, "%s", error.message);
+    ck_assert_uint_eq(data.class_count, 2);
+    check_warned(&data, "data/again: a link to a folder around it");
+    data_free(&data);
+}
+END_TEST
+
+/* An archive of macOS, unpacked: beside the classes stand __MACOSX and hidden files. */
+START_TEST(what_archives_leave_makes_no_class) {
+    data_options options = {.validation = 0.2};
+    data_set data;
+    make_classes(2, 4);
+    ck_assert(mkdir("data/__MACOSX", 0777) == 0 && mkdir("data/__MACOSX/class0", 0777) == 0);
+    ck_assert(mkdir("data/empty", 0777) == 0 && mkdir("data/class1/__MACOSX", 0777) == 0);
+    ck_assert(mkdir("data/hollow", 0777) == 0 && mkdir("data/hollow/inner", 0777) == 0);
+    write_file("data/__MACOSX/class0/._0.pgm", "x", 1);
+    write_file("data/class1/__MACOSX/._0.pgm", "x", 1);
+    write_file("data/class0/.DS_Store", "x", 1);
+    write_file("data/.DS_Store", "x", 1);
+    ck_assert_msg(data_open("data", &options, &data, &error) == KILN_OK, "%s", error.message);
+    ck_assert_uint_eq(data.class_count, 2);
+    ck_assert_uint_eq(data.count, 8);
+    ck_assert_uint_eq(data.skipped_count, 0);
+    ck_assert_uint_eq(data.warning_count, 3);
+    check_warned(&data, "data/__MACOSX: hidden, passed over");
+    check_warned(&data, "data/empty: no files, so no class");
+    check_warned(&data, "data/hollow: no files, so no class");
+    data_free(&data);
+}
+END_TEST
+
+START_TEST(a_class_says_why_it_has_no_pictures) {
+    data_options options = {.validation = 0.2};
+    make_classes(2, 4);
+    ck_assert(mkdir("data/ada", 0777) == 0);
+    write_file("data/ada/1.jxl", "\xff\x0a", 2);
+    write_file("data/ada/2.jxl", "\xff\x0a", 2);
+    write_file("data/ada/3.jpg", "", 0);
+    REFUSED(&options, "class 'ada': none of its 3 pictures can be used; 2: JPEG XL pictures");
+    REFUSED(&options, ", 1: empty");
+}
+END_TEST
+
+START_TEST(pictures_have_a_least_size) {
+    rgb_picture picture;
+    write_picture("dot.pgm", 1);
+    ck_assert_int_eq(picture_load("dot.pgm", &picture, &error), KILN_ERROR_UNSUPPORTED);
+    ck_assert_msg(strstr(error.message, "dot.pgm: 1x1 pixels show nothing") != NULL, "%s",
+                  error.message);
+    ck_assert_ptr_null(picture.rgb);
+    write_file("small.pgm", "P5 4 4 255\n0123456789abcdef", 27);
+    ck_assert_int_eq(picture_load("small.pgm", &picture, &error), KILN_OK);
+    picture_free(&picture);
 }
 END_TEST
 
@@ -226,7 +290,7 @@ START_TEST(measures_on_one_class) {
     data_options options = {.to_measure = true};
     data_set data;
     ck_assert(mkdir("data", 0777) == 0 && mkdir("data/one", 0777) == 0);
-    REFUSED(&options, "no usable pictures");
+    REFUSED(&options, "no files in its sub-folders");
     write_picture("data/one/a.pgm", 1);
     ck_assert_msg(data_open("data", &options, &data, &error) == KILN_OK, "%s", error.message);
     ck_assert_uint_eq(data.count, 1);
@@ -239,12 +303,13 @@ START_TEST(refuses_what_cannot_be_learned) {
     ck_assert(mkdir("data", 0777) == 0);
     REFUSED(&options, "no sub-folders");
     ck_assert(mkdir("data/one", 0777) == 0);
-    REFUSED(&options, "'one' has no usable pictures");
+    REFUSED(&options, "no files in its sub-folders");
     write_picture("data/one/a.pgm", 1);
     write_picture("data/one/b.pgm", 2);
     REFUSED(&options, "one class only");
     ck_assert(mkdir("data/two", 0777) == 0);
-    REFUSED(&options, "'two' has no usable pictures");
+    write_file("data/two/a.pgm", "", 0);
+    REFUSED(&options, "'two': none of its 1 picture can be used; 1: empty");
     ck_assert_int_ne(data_open("nothing", &options, &(data_set){0}, &error), KILN_OK);
 }
 END_TEST
@@ -407,6 +472,9 @@ int main(void) {
         TEST("folders", splits_each_class_by_seed),
         TEST("folders", lists_what_it_skips),
         TEST("folders", a_loop_of_folders_ends),
+        TEST("folders", what_archives_leave_makes_no_class),
+        TEST("folders", a_class_says_why_it_has_no_pictures),
+        TEST("folders", pictures_have_a_least_size),
         TEST("folders", keeps_copies_on_one_side),
         TEST("folders", refuses_what_cannot_be_learned),
         TEST("folders", takes_a_second_folder_for_validation),

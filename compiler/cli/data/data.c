@@ -15,6 +15,24 @@ static bool find_class(const data_set *data, const char *name, uint32_t *out_lab
     return false;
 }
 
+/* The notes of other data whose classes may have other places here. */
+static void take_notes(data_set *data, const data_set *more) {
+    for (size_t k = 0; k < more->skipped_count; k++) {
+        const data_note *from = &more->skipped[k];
+        size_t place = data->skipped_count;
+        data_note_add(&data->skipped, &data->skipped_count, "%s", from->text);
+        if (data->skipped_count > place) {
+            data_note *note = &data->skipped[place];
+            note->why = from->why;
+            note->label = UINT32_MAX; /* unless it is one of the classes */
+            (void)find_class(data, more->classes[from->label], &note->label);
+        }
+    }
+    for (size_t k = 0; k < more->warning_count; k++) {
+        data_note_add(&data->warnings, &data->warning_count, "%s", more->warnings[k].text);
+    }
+}
+
 /* A second folder with the same classes, all of it for validation. */
 static kiln_status add_validation_folder(data_set *data, const char *path, bool strict,
                                          kiln_error *error) {
@@ -32,9 +50,7 @@ static kiln_status add_validation_folder(data_set *data, const char *path, bool 
         status = data_add(data, &item, error);
         more.items[k].path = NULL; /* moved */
     }
-    for (size_t k = 0; k < more.skipped_count; k++) {
-        data_note_add(&data->skipped, &data->skipped_count, "%s", more.skipped[k].text);
-    }
+    take_notes(data, &more);
     data_free(&more);
     return status;
 }

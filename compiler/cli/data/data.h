@@ -15,7 +15,9 @@ typedef struct data_item {
 } data_item;
 
 typedef struct data_note {
-    char *text; /* "PATH: why" */
+    char *text;     /* "PATH: why" */
+    size_t why;     /* where that begins in the text */
+    uint32_t label; /* of what was skipped */
 } data_note;
 
 typedef struct data_set {
@@ -56,7 +58,8 @@ kiln_status data_picture(const data_set *data, size_t item, rgb_picture *out_pic
 kiln_status data_skip(data_set *data, size_t item, const char *why, bool strict, kiln_error *error);
 /* Whether a failure is the file's: not want of memory, nor a fault of ours. */
 bool data_may_skip(kiln_status status);
-/* Whether every class has pictures (left), and there are two classes. */
+/* Whether every class has pictures (left), and there are two classes; else the class is named, with
+ * the reasons for which its pictures were skipped and how often each. */
 kiln_status data_check_classes(const data_set *data, kiln_error *error);
 /* Adds a warning for each class that has fewer than two training samples. */
 void data_warn_of_small_classes(data_set *data);
@@ -72,6 +75,8 @@ kiln_status data_open_arrays(const char *path, data_set *inout_data, kiln_error 
 kiln_status data_split(data_set *data, const data_options *options, kiln_error *error);
 kiln_status data_add(data_set *data, const data_item *item, kiln_error *error);
 kiln_status data_add_class(data_set *data, const char *name, kiln_error *error);
+/* Notes that a file of a class was skipped; problem: "PATH: why", or why alone. */
+void data_note_skipped(data_set *data, uint32_t label, const char *path, const char *problem);
 /* Remembered for the user; memory problems are ignored. */
 void data_note_add(data_note **notes, size_t *count, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -45,8 +45,20 @@ void data_note_add(data_note **notes, size_t *count, const char *format, ...) {
     data_note *grown = realloc(*notes, (*count + 1) * sizeof *grown);
     if (grown != NULL) {
         *notes = grown;
-        grown[*count].text = strdup(text);
+        grown[*count] = (data_note){.text = strdup(text)};
         *count += grown[*count].text != NULL;
+    }
+}
+
+void data_note_skipped(data_set *data, uint32_t label, const char *path, const char *problem) {
+    size_t before = data->skipped_count, length = path != NULL ? strlen(path) : 0;
+    data_note_add(&data->skipped, &data->skipped_count, "%s", problem);
+    if (data->skipped_count > before) {
+        data_note *note = &data->skipped[before];
+        bool named = length > 0 && strncmp(note->text, path, length) == 0 &&
+                     strncmp(note->text + length, ": ", 2) == 0;
+        note->why = named ? length + 2 : 0;
+        note->label = label;
     }
 }
 
@@ -60,7 +72,7 @@ kiln_status data_skip(data_set *data, size_t item, const char *why, bool strict,
     if (strict) {
         return kiln_fail(error, KILN_ERROR_FORMAT, "%s", why);
     }
-    data_note_add(&data->skipped, &data->skipped_count, "%s", why);
+    data_note_skipped(data, data->items[item].label, data->items[item].path, why);
     free(data->items[item].path);
     memmove(&data->items[item], &data->items[item + 1],
             (data->count - item - 1) * sizeof *data->items);

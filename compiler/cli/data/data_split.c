@@ -101,41 +101,6 @@ static void settle_duplicates(data_set *data, ranked *order) {
     }
 }
 
-static size_t count_of_class(const data_set *data, uint32_t c, bool training_only) {
-    size_t count = 0;
-    for (size_t k = 0; k < data->count; k++) {
-        const data_item *item = &data->items[k];
-        count += item->label == c && !(training_only && item->validation);
-    }
-    return count;
-}
-
-kiln_status data_check_classes(const data_set *data, kiln_error *error) {
-    for (uint32_t c = 0; c < data->class_count; c++) {
-        if (count_of_class(data, c, false) == 0) {
-            return kiln_fail(error, KILN_ERROR_ARGUMENT, "class '%s' has no usable pictures%s",
-                             data->classes[c],
-                             data->skipped_count > 0 ? " (others were skipped)" : "");
-        }
-    }
-    return data->class_count >= 2
-               ? KILN_OK
-               : kiln_fail(error, KILN_ERROR_ARGUMENT,
-                           "there is one class only ('%s'); a classifier needs two or more",
-                           data->class_count == 1 ? data->classes[0] : "");
-}
-
-void data_warn_of_small_classes(data_set *data) {
-    for (uint32_t c = 0; c < data->class_count; c++) {
-        size_t training = count_of_class(data, c, true);
-        if (training < 2) {
-            data_note_add(&data->warnings, &data->warning_count,
-                          "class '%s' has %zu training sample%s: too few to learn from",
-                          data->classes[c], training, training == 1 ? "" : "s");
-        }
-    }
-}
-
 kiln_status data_split(data_set *data, const data_options *o, kiln_error *error) {
     ranked *order = malloc((data->count + 1) * sizeof *order);
     if (order == NULL) {

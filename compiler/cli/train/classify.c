@@ -2,6 +2,7 @@
 #include "compiler/cli/answers.h"
 #include "compiler/cli/cli.h"
 #include "compiler/cli/faces/answer.h"
+#include "compiler/cli/paths.h"
 #include "compiler/cli/train/metrics.h"
 #include "compiler/cli/train/scorer.h"
 
@@ -9,9 +10,11 @@
 
 typedef struct classify_call {
     scorer_options options;
+    const char *list;
     answer_format format;
     double reject;
     uint32_t top;
+    path_list pictures;
     scorer scorer;
     answers answers;
     char **names;
@@ -114,20 +117,31 @@ static kiln_status answer(classify_call *c, const char *path, kiln_error *error)
     return status;
 }
 
-static kiln_status classify(classify_call *c, char **words, int count, kiln_error *error) {
-    kiln_status status = scorer_open(words[0], &c->options, &c->scorer, error);
+static kiln_status open_classifier(classify_call *c, char **words, int count, kiln_error *error) {
+    size_t passed_over;
+    kiln_status status =
+        paths_expand(words + 1, (size_t)count - 1, c->list, &c->pictures, &passed_over, error);
     if (status == KILN_OK) {
-        status = scorer_names(&c->scorer, &c->names, error);
+        tell_passed_over(passed_over);
+        status = scorer_open(words[0], &c->options, &c->scorer, error);
     }
+    if (status == KILN_OK) {
+        status = scorer_check_classifier(&c->scorer, words[0], error);
+    }
+    return status == KILN_OK ? scorer_names(&c->scorer, &c->names, error) : status;
+}
+
+static kiln_status classify(classify_call *c, char **words, int count, kiln_error *error) {
+    kiln_status status = open_classifier(c, words, count, error);
     if (status != KILN_OK) {
         return status;
     }
     bool faces = subjects_are_faces(&c->scorer.subjects);
     answers_begin(&c->answers, stdout, c->format, SUBJECT_COLUMNS(faces, "label,probability"));
-    for (int k = 1; k < count; k++) {
+    for (size_t k = 0; k < c->pictures.count; k++) {
         kiln_error problem = {0};
-        if (answer(c, words[k], &problem) != KILN_OK) {
-            print_failure(c, words[k], &problem);
+        if (answer(c, c->pictures.paths[k], &problem) != KILN_OK) {
+            print_failure(c, c->pictures.paths[k], &problem);
         }
     }
     answers_end(&c->answers);
@@ -157,6 +171,7 @@ static const option_row rows[] = {
     PRESET_ROW(AT(options.preset)),
     THREADS_ROW(AT(options.threads)),
     PREPACKED_ROW(AT(options.prepacked)),
+    LIST_ROW(AT(list)),
     FORMAT_ROW(AT(format)),
     JSON_ROW(AT(format)),
     OPTIONS_END,
@@ -166,14 +181,15 @@ static int run(const command *self, int argc, char **argv) {
     classify_call c = {.options = {.subjects.faces = FACES_ALL, .threads = 1}, .top = 1};
     kiln_error error = {0};
     int status = options_read(self, &c, &argc, &argv);
-    if (status == OPTIONS_READ && argc < 2) {
-        status = usage(self, "expected a plan and pictures");
+    if (status == OPTIONS_READ && (argc < 1 || (argc < 2 && c.list == NULL))) {
+        status = usage(self, "expected a plan and pictures, folders of them, or --list");
     } else if (status == OPTIONS_READ) {
         status = classify(&c, argv, argc, &error) == KILN_OK ? 0 : fail(&error);
         status = c.unread > 0 ? EXIT_FAILED : status;
     }
     scorer_free_names(c.names, c.scorer.count);
     scorer_close(&c.scorer);
+    path_list_free(&c.pictures);
     free(c.rows);
     return status;
 }
@@ -182,7 +198,8 @@ const command command_classify = {
     .name = "classify",
     .summary = "tell what is on pictures",
     .order = 230,
-    .synopsis = "PLAN PICTURE... [options]",
+    .synopsis = "PLAN PICTURE|FOLDER... [options]\n"
+                "PLAN --list FILE [options]",
     .about =
         "Tells the class of each picture and how probable it is, by a plan that kiln train "
         "made (or any classifier). Probabilities of trained plans are calibrated on validation "
@@ -190,8 +207,10 @@ const command command_classify = {
         "a "
         "plan that holds its detector (kiln train --bundle), every face in a picture is told, with "
         "its box: width x height + left + top.",
-    .notes = "A file that cannot be read is told and passed over; the exit status is then 1.",
-    .examples = "kiln classify faces.plan party/*.jpg --detector yunet.onnx",
+    .notes =
+        "A folder stands for the pictures in it and below. A picture that cannot be read is told "
+        "and passed over; the exit status is then 1.",
+    .examples = "kiln classify faces.plan party/ --detector yunet.onnx --format csv",
     .options = rows,
     .opens_plan = true,
     .run = run};

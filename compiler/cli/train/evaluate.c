@@ -70,6 +70,9 @@ static kiln_status evaluate(evaluate_call *c, char **words, kiln_error *error) {
         status = kiln_fail(error, KILN_ERROR_UNSUPPORTED, "%s: scores are not f32", words[0]);
     }
     if (status == KILN_OK) {
+        status = scorer_check_classifier(&c->scorer, words[0], error);
+    }
+    if (status == KILN_OK) {
         status = scorer_names(&c->scorer, &c->names, error);
     }
     if (status == KILN_OK) {

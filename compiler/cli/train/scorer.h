@@ -38,6 +38,9 @@ kiln_status scorer_run(scorer *s, const rgb_picture *picture, const subject *whi
                        kiln_error *error);
 /* Of a file's first subject; none is KILN_ERROR_UNSUPPORTED. */
 kiln_status scorer_run_file(scorer *s, const char *path, float *out, kiln_error *error);
+/* Refuses a backbone: a network without labels whose outputs are features or maps. One that ends in
+ * a softmax, or in a number of outputs as classes have it, is a classifier without names. */
+kiln_status scorer_check_classifier(const scorer *s, const char *path, kiln_error *error);
 /* Labels of the plan, or "class K" where it has none; from malloc, the texts too. */
 kiln_status scorer_names(const scorer *s, char ***out_names, kiln_error *error);
 void scorer_free_names(char **names, size_t count);

@@ -126,6 +126,31 @@ static kiln_status maps_of(const view_call *c, const kiln_tensor_info *info, flo
     return write_tiles(&t, path, error);
 }
 
+/* The layers whose maps can be shown, a line each. */
+static void print_layers(const kiln_plan *plan, FILE *out) {
+    kiln_plan_view v;
+    kiln_plan_inspect(plan, &v);
+    for (size_t s = 0; s < v.step_count; s++) {
+        const kiln_plan_tensor_record *t =
+            &v.tensors[v.operands[v.steps[s].first_operand + v.steps[s].input_count]];
+        char shape[96];
+        if (t->place == KILN_PLACE_ARENA && t->rank >= 3 && t->dtype == KILN_F32) {
+            text_print(out, "%-40s %s\n", v.strings + v.steps[s].name,
+                       shape_text(t->dims, t->rank, t->batched != 0, shape, sizeof shape));
+        }
+    }
+}
+
+static kiln_status list_layers(const char *path, kiln_error *error) {
+    kiln_plan *plan = NULL;
+    kiln_status status = open_plan(path, false, &plan, error);
+    if (status == KILN_OK) {
+        print_layers(plan, stdout);
+        kiln_plan_close(plan);
+    }
+    return status;
+}
+
 static kiln_status view_maps(const view_call *c, const char *plan, const char *picture,
                              kiln_error *error) {
     scorer s;
@@ -139,8 +164,10 @@ static kiln_status view_maps(const view_call *c, const char *plan, const char *p
     float *values = NULL, *scores = malloc((s.count + 1) * sizeof *scores);
     status = kiln_plan_tensor(s.plan, name, &info, NULL);
     if (status != KILN_OK) {
-        status = kiln_fail(error, status, "the plan has no layer '%s' (see: kiln view %s --list)",
-                           c->layer, plan);
+        fprintf(stderr, "kiln: layers:\n");
+        print_layers(s.plan, stderr);
+        status = kiln_fail(error, status, "%s has no layer '%s': those that it has are above", plan,
+                           c->layer);
     } else {
         values = malloc(info.bytes + 1);
         status =
@@ -200,27 +227,6 @@ static kiln_status view_filters(const view_call *c, const char *path, kiln_error
     free(t.values);
     kiln_plan_close(plan);
     return status;
-}
-
-static kiln_status list_layers(const char *path, kiln_error *error) {
-    kiln_plan *plan = NULL;
-    kiln_plan_view v;
-    kiln_status status = open_plan(path, false, &plan, error);
-    if (status != KILN_OK) {
-        return status;
-    }
-    kiln_plan_inspect(plan, &v);
-    for (size_t s = 0; s < v.step_count; s++) {
-        const kiln_plan_tensor_record *t =
-            &v.tensors[v.operands[v.steps[s].first_operand + v.steps[s].input_count]];
-        char shape[96];
-        if (t->place == KILN_PLACE_ARENA && t->rank >= 3 && t->dtype == KILN_F32) {
-            text_print(stdout, "%-40s %s\n", v.strings + v.steps[s].name,
-                       shape_text(t->dims, t->rank, t->batched != 0, shape, sizeof shape));
-        }
-    }
-    kiln_plan_close(plan);
-    return KILN_OK;
 }
 
 /* ---- Command ------------------------------------------------------------------------------- */

@@ -1,6 +1,8 @@
 /* kiln inspect: the plan as a table, JSON, a Graphviz graph or a page. */
 #include "compiler/cli/inspect.h"
 
+#include <kiln/faces.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +25,19 @@ static void print_preprocess(const kiln_plan *plan) {
                p.resize == KILN_RESIZE_STRETCH ? "stretched" : "centre crop", (double)p.scale[0],
                (double)p.scale[1], (double)p.scale[2], (double)p.bias[0], (double)p.bias[1],
                (double)p.bias[2]);
+    }
+}
+
+static void print_detector(const kiln_plan *plan) {
+    kiln_plan_detector d;
+    kiln_error error;
+    if (kiln_plan_find_detector(plan, &d, &error) != KILN_OK) {
+        text_print(stdout, "faces    %s\n", error.message);
+    } else if (d.present) {
+        text_print(
+            stdout, "faces    aligned, as %s found them (%s, %ux%u; score %g, overlap %g)%s\n",
+            d.record.name, d.record.family, d.record.width, d.record.height, (double)d.record.score,
+            (double)d.record.overlap, d.bundled ? "; it is inside" : "");
     }
 }
 
@@ -52,6 +67,7 @@ static void print_table(const kiln_plan *plan, const kiln_plan_view *v) {
     print_tensors(plan, "input", v->input_count, kiln_plan_input);
     print_tensors(plan, "output", v->output_count, kiln_plan_output);
     print_preprocess(plan);
+    print_detector(plan);
     if (v->label_count > 0) {
         text_print(stdout, "labels   %zu: %s ... %s\n", v->label_count, kiln_plan_label(plan, 0),
                    kiln_plan_label(plan, v->label_count - 1));
@@ -98,6 +114,31 @@ static void json_tensors(const kiln_plan *plan, const char *kind, size_t count,
     printf("], ");
 }
 
+static void json_detector(const kiln_plan *plan) {
+    kiln_plan_detector d;
+    const kiln_plan_detector_record *r = &d.record;
+    if (kiln_plan_find_detector(plan, &d, NULL) != KILN_OK || !d.present) {
+        printf("null");
+        return;
+    }
+    printf("{\"name\": ");
+    json_string(stdout, r->name);
+    printf(", \"family\": ");
+    json_string(stdout, r->family);
+    printf(", \"bundled\": %s, \"width\": %u, \"height\": %u, \"points\": %s, \"score\": ",
+           d.bundled ? "true" : "false", r->width, r->height,
+           (r->flags & KILN_DETECTOR_HAS_POINTS) != 0 ? "true" : "false");
+    json_number(stdout, (double)r->score);
+    printf(", \"overlap\": ");
+    json_number(stdout, (double)r->overlap);
+    printf(", \"levels\": [");
+    for (uint32_t k = 0; k < r->level_count; k++) {
+        printf("%s{\"stride\": %u, \"anchors\": %u}", k > 0 ? ", " : "", r->strides[k],
+               r->anchors[k]);
+    }
+    printf("]}");
+}
+
 static void print_json(const kiln_plan *plan, const kiln_plan_view *v) {
     printf("{\"metadata\": {");
     for (size_t k = 0; k < v->metadata_count; k++) {
@@ -114,7 +155,9 @@ static void print_json(const kiln_plan *plan, const kiln_plan_view *v) {
         printf("%s", k > 0 ? ", " : "");
         json_string(stdout, kiln_plan_label(plan, k));
     }
-    printf("], \"arena_bytes\": %llu, \"arena_lower_bound_bytes\": %llu, "
+    printf("], \"detector\": ");
+    json_detector(plan);
+    printf(", \"arena_bytes\": %llu, \"arena_lower_bound_bytes\": %llu, "
            "\"arena_no_reuse_bytes\": %llu, \"layers\": [",
            (unsigned long long)v->header->arena_bytes,
            (unsigned long long)v->header->lower_bound_bytes,

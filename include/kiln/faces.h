@@ -2,6 +2,7 @@
  *
  *   kiln_detector *detector;
  *   kiln_detector_create(detector_plan, NULL, &detector, &error);
+ *       (or kiln_detector_open_bundled(plan, NULL, &detector, &error): one file for both)
  *   kiln_face faces[16];
  *   size_t count;
  *   kiln_detector_find(detector, &image, faces, 16, &count, &error);
@@ -30,6 +31,7 @@
 #define KILN_FACES_H
 
 #include <kiln/image.h>
+#include <kiln/plan_format.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -126,6 +128,47 @@ KILN_API kiln_status kiln_face_to_input(const kiln_image *image, const kiln_face
                                         const kiln_tensor_info *input,
                                         const kiln_preprocess *preprocess, uint32_t index,
                                         kiln_buffer buffer, kiln_error *error);
+
+/* From an image to the inputs of a network in one call: finds faces, at most `capacity` of them, by
+ * falling score, and writes the aligned face number k as image k of the input, whose buffer holds
+ * `capacity` of them. A network whose session has such a max_batch names all of them in one run. */
+KILN_API kiln_status kiln_detector_find_inputs(kiln_detector *detector, const kiln_image *image,
+                                               const kiln_tensor_info *input,
+                                               const kiln_preprocess *preprocess,
+                                               kiln_buffer buffer, kiln_face *out_faces,
+                                               size_t capacity, size_t *out_count,
+                                               kiln_error *error);
+
+/* ---- Detectors of trained plans ------------------------------------------------------------ */
+
+/* A network that was trained on aligned faces is to be shown such faces, found by the same
+ * detector. Its plan says which that was, and may hold it (kiln train --bundle), so that an app
+ * needs one file. */
+typedef struct kiln_plan_detector {
+    bool present; /* false: the plan says nothing of a detector, and all else is zeros */
+    bool bundled; /* the detector's own plan is inside */
+    kiln_plan_detector_record record; /* sound: checked as what comes from a file */
+} kiln_plan_detector;
+
+/* KILN_ERROR_FORMAT: what the plan says is damaged. */
+KILN_API kiln_status kiln_plan_find_detector(const kiln_plan *plan,
+                                             kiln_plan_detector *out_detector, kiln_error *error);
+/* Opens the plan that is inside, for several detectors of it; `plan` must outlive it. Its options
+ * may be NULL. KILN_ERROR_ARGUMENT: there is none. */
+KILN_API kiln_status kiln_plan_open_detector(const kiln_plan *plan,
+                                             const kiln_plan_options *options,
+                                             kiln_plan **out_detector_plan, kiln_error *error);
+/* The detector that is inside, with the thresholds and the preprocessing of the training where the
+ * options (or NULL) say nothing else. `plan` must outlive it. */
+KILN_API kiln_status kiln_detector_open_bundled(const kiln_plan *plan,
+                                                const kiln_detector_options *options,
+                                                kiln_detector **out_detector, kiln_error *error);
+
+/* What section DETECTOR of a plan says of this detector: for who trains (kiln_trainer_attach, with
+ * the detector's plan as section DETPLAN to bundle it). name: its file's, shortened where it is too
+ * long. */
+KILN_API void kiln_detector_record(const kiln_detector *detector, const char *name,
+                                   kiln_plan_detector_record *out_record);
 
 #ifdef __cplusplus
 }

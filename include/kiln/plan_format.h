@@ -188,6 +188,34 @@ typedef struct kiln_plan_band {
 /* A quantised network's rounding is to be that of a plain sum, so never Winograd's algorithm. */
 #define KILN_STEP_EXACT 2u
 
+/* Optional sections that trained plans may have: DETECTOR, one record, says which detector found
+ * the faces that the network was trained on; DETPLAN is that detector's plan itself, a whole plan
+ * file.
+ */
+#define KILN_PLAN_DETECTOR "DETECTOR"
+#define KILN_PLAN_DETECTOR_PLAN "DETPLAN"
+#define KILN_PLAN_DETECTOR_LEVELS 5u
+
+#define KILN_DETECTOR_HAS_POINTS 1u
+#define KILN_DETECTOR_SECOND_LOOK 2u /* images without a find were looked at again, enlarged */
+/* What the network does itself, so that decoding does not: */
+#define KILN_DETECTOR_SIGMOID 4u  /* of scores */
+#define KILN_DETECTOR_SOFTMAX 8u  /* of scores */
+#define KILN_DETECTOR_DECODED 16u /* boxes are no offsets to anchors any more */
+
+typedef struct kiln_plan_detector_record {
+    char family[16];        /* "YuNet"; zero-terminated, zeros behind it, like name */
+    char name[64];          /* of its file, for people */
+    uint64_t plan_checksum; /* of the header of the detector's plan */
+    uint32_t width, height; /* of its input */
+    uint32_t flags;         /* KILN_DETECTOR_* */
+    uint32_t level_count;   /* of the pyramid of its outputs */
+    uint32_t strides[KILN_PLAN_DETECTOR_LEVELS]; /* pixels of the input a cell */
+    uint32_t anchors[KILN_PLAN_DETECTOR_LEVELS]; /* a cell */
+    float score, overlap; /* thresholds: least score, largest intersection over union */
+    kiln_plan_preprocess_record preprocess;
+} kiln_plan_detector_record;
+
 /* ---- Reading an open plan's records -------------------------------------------------------- */
 
 /* The validated records of an open plan, owned by it. strings is the whole string section: the name
@@ -225,6 +253,7 @@ KILN_STATIC_ASSERT(sizeof(kiln_plan_tensor_record) == 72, "plan format");
 KILN_STATIC_ASSERT(sizeof(kiln_plan_step) == 32, "plan format");
 KILN_STATIC_ASSERT(sizeof(kiln_plan_band) == 16, "plan format");
 KILN_STATIC_ASSERT(sizeof(kiln_plan_preprocess_record) == 48, "plan format");
+KILN_STATIC_ASSERT(sizeof(kiln_plan_detector_record) == 200, "plan format");
 
 #ifdef __cplusplus
 }

@@ -5,18 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct kiln_detector {
-    const detector_family *family;
-    detector_layout layout;
-    kiln_detector_info info;
-    kiln_session *session;
-    kiln_tensor_info input;
-    kiln_image_layout input_layout;
-    kiln_buffer input_buffer, outputs[DETECTOR_OUTPUTS];
-    fit fit;
-    candidates candidates;
-};
-
 /* ---- Creation -------------------------------------------------------------------------------- */
 
 static void family_preprocess(const detector_family *family, kiln_preprocess *out) {
@@ -140,6 +128,7 @@ void kiln_detector_destroy(kiln_detector *detector) {
     free(detector->input_buffer.data);
     free(detector->fit.columns);
     free(detector->fit.rgb);
+    kiln_plan_close(detector->own_plan);
     free(detector);
 }
 

@@ -6,6 +6,7 @@
  *   fit.c        images to inputs
  *   suppress.c   of candidates, the faces
  *   align.c      faces turned upright
+ *   trained.c    detectors of trained plans
  * and a file a family: how its shapes are recognised, and its arithmetic.
  *
  * A detector gives, for each level of a pyramid of maps, so many anchors in each cell; each anchor
@@ -154,5 +155,20 @@ void candidates_add(candidates *c, const kiln_face *face);
  * score. weighted: a face is the mean, by score, of those that overlap it. */
 size_t candidates_suppress(candidates *c, float overlap, bool weighted, kiln_face *out_faces,
                            size_t capacity);
+
+/* ---- The detector (detector.c) --------------------------------------------------------------- */
+
+struct kiln_detector {
+    const detector_family *family;
+    detector_layout layout;
+    kiln_detector_info info;
+    kiln_plan *own_plan; /* closed with it; NULL: the plan is the caller's */
+    kiln_session *session;
+    kiln_tensor_info input;
+    kiln_image_layout input_layout;
+    kiln_buffer input_buffer, outputs[DETECTOR_OUTPUTS];
+    fit fit;
+    candidates candidates;
+};
 
 #endif

@@ -38,6 +38,7 @@ if nm "$build/runtime/libkiln.so" 2>/dev/null | grep kiln_trainer_ >/dev/null; t
 
 nm -D "$build/runtime/libkiln.so" | grep kiln_image_to_input >/dev/null
 if cmake -S "$source" -B "$build" -DKILN_BUILD_IMAGE=OFF >/dev/null 2>&1; then false; fi
+if cmake -S "$source" -B "$build" -DKILN_BUILD_IMAGE=ON -DKILN_BUILD_FACES=OFF >/dev/null 2>&1; then false; fi
 cmake -S "$source" -B "$build" -DKILN_BUILD_IMAGE=OFF -DKILN_BUILD_COMPILER=OFF >/dev/null
 cmake --build "$build" --target kiln_shared -j "$(nproc)" >"$work/log" ||
     { tail -20 "$work/log"; false; }

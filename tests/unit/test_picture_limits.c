@@ -261,7 +261,7 @@ START_TEST(thumbnails_tell_it_too) {
         (void)fflush(out);
         failed = false;
         left = k;
-        status = thumbnail_write(&data, 0, out, &error);
+        status = thumbnail_write(&data, &item, out, &error);
         left = -1;
         ck_assert_int_eq(status, failed ? KILN_ERROR_MEMORY : KILN_OK);
         ck_assert_int_eq(fclose(out), 0);

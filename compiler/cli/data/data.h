@@ -53,6 +53,9 @@ void data_free(data_set *data);
  * other numbers. Release with picture_free. */
 kiln_status data_picture(const data_set *data, size_t item, rgb_picture *out_picture,
                          kiln_error *error);
+/* The same of an item that may have been taken out. */
+kiln_status data_item_picture(const data_set *data, const data_item *item, rgb_picture *out_picture,
+                              kiln_error *error);
 
 /* Takes an item out, with a reason (or fails, when strict). */
 kiln_status data_skip(data_set *data, size_t item, const char *why, bool strict, kiln_error *error);

@@ -13,9 +13,8 @@ static kiln_status picture_of_array(const data_set *data, const float *values,
     return status;
 }
 
-kiln_status data_picture(const data_set *data, size_t item, rgb_picture *out_picture,
-                         kiln_error *error) {
-    const data_item *from = &data->items[item];
+kiln_status data_item_picture(const data_set *data, const data_item *from, rgb_picture *out_picture,
+                              kiln_error *error) {
     *out_picture = (rgb_picture){0};
     if (from->path != NULL) {
         return picture_load(from->path, out_picture, error);
@@ -23,4 +22,9 @@ kiln_status data_picture(const data_set *data, size_t item, rgb_picture *out_pic
     return data->pictures ? picture_of_array(data, data->values + from->index * data->sample_size,
                                              out_picture, error)
                           : kiln_fail(error, KILN_ERROR_FORMAT, "no picture");
+}
+
+kiln_status data_picture(const data_set *data, size_t item, rgb_picture *out_picture,
+                         kiln_error *error) {
+    return data_item_picture(data, &data->items[item], out_picture, error);
 }

@@ -95,13 +95,23 @@ static void write_base64(const unsigned char *bytes, size_t size, FILE *out) {
     }
 }
 
-kiln_status thumbnail_write(const data_set *data, size_t item, FILE *out, kiln_error *error) {
+static kiln_status crop_face(const rgb_picture *picture, const kiln_face *face,
+                             rgb_picture *out_small, kiln_error *error) {
+    kiln_image image = picture_image(picture);
+    kiln_status status = picture_allocate(out_small, LARGEST, LARGEST, error);
+    return status == KILN_OK ? kiln_face_crop(&image, face, LARGEST, LARGEST, out_small->rgb, error)
+                             : status;
+}
+
+kiln_status thumbnail_write(const data_set *data, const data_item *item, FILE *out,
+                            kiln_error *error) {
     rgb_picture picture = {0}, small = {0};
     unsigned char *bytes = NULL;
     unsigned long size = 0;
-    kiln_status status = data_picture(data, item, &picture, error);
+    kiln_status status = data_item_picture(data, item, &picture, error);
     if (status == KILN_OK) {
-        status = shrink(&picture, &small, error);
+        status = item->subject.is_face ? crop_face(&picture, &item->subject.face, &small, error)
+                                       : shrink(&picture, &small, error);
     }
     if (status == KILN_OK) {
         status = pack(&small, &bytes, &size, error);

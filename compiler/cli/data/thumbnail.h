@@ -6,8 +6,10 @@
 
 #include <stdio.h>
 
-/* An <img> whose source is the item's picture as a JPEG data URI; nothing when it has none, or one
- * that can no longer be read. */
-kiln_status thumbnail_write(const data_set *data, size_t item, FILE *out, kiln_error *error);
+/* An <img> whose source is the item's picture, or the aligned face where the item is one, as a JPEG
+ * data URI; nothing when it has none, or one that can no longer be read. The item need not be the
+ * set's any more. */
+kiln_status thumbnail_write(const data_set *data, const data_item *item, FILE *out,
+                            kiln_error *error);
 
 #endif

@@ -1,5 +1,5 @@
 /* Detectors from files: compiled where they are ONNX, and held in memory, since a trained plan may
- * take them along. */
+ * take them along; and those that one has taken. */
 #include "compiler/cli/faces/detector.h"
 #include "compiler/compile.h"
 #include "runtime/base/files.h"
@@ -14,13 +14,14 @@
 static kiln_status read_back(const file_writer *file, size_t size, face_detector *d,
                              kiln_error *error) {
     size_t done = 0;
-    d->bytes = malloc(size + 1);
-    d->size = size;
-    if (d->bytes == NULL) {
+    d->own_bytes = malloc(size + 1);
+    d->bytes = (kiln_span){d->own_bytes, size};
+    if (d->own_bytes == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     while (done < size) {
-        ssize_t got = pread(file->descriptor, (char *)d->bytes + done, size - done, (off_t)done);
+        ssize_t got =
+            pread(file->descriptor, (char *)d->own_bytes + done, size - done, (off_t)done);
         if (got <= 0) {
             return kiln_fail(error, KILN_ERROR_IO, "the compiled detector cannot be read back");
         }
@@ -63,50 +64,85 @@ static kiln_status read_plan(const char *path, face_detector *d, kiln_error *err
     }
     bool plan = is_plan(head);
     file_unmap(head);
-    return plan ? file_read(path, MOST_BYTES, (char **)&d->bytes, &d->size, error)
-                : compile(path, d, error);
+    if (!plan) {
+        return compile(path, d, error);
+    }
+    status = file_read(path, MOST_BYTES, (char **)&d->own_bytes, &d->bytes.size, error);
+    d->bytes.data = d->own_bytes;
+    return status;
+}
+
+/* Whether it is one, and which. */
+static kiln_status recognise(face_detector *d, const char *name, kiln_error *error) {
+    kiln_detector *session = NULL;
+    kiln_status status = kiln_plan_open_memory(d->bytes, NULL, &d->plan, error);
+    if (status == KILN_OK) {
+        status = kiln_detector_create(d->plan, NULL, &session, error);
+    }
+    if (status == KILN_OK) {
+        kiln_detector_record(session, name, &d->record);
+    }
+    kiln_detector_destroy(session);
+    return status;
 }
 
 kiln_status face_detector_open(const char *path, face_detector *out_detector, kiln_error *error) {
     face_detector *d = out_detector;
-    kiln_error why = {0};
+    kiln_error why;
     const char *slash = strrchr(path, '/');
-    *d = (face_detector){.name = strdup(slash != NULL ? slash + 1 : path)};
-    kiln_status status = d->name != NULL ? read_plan(path, d, error)
-                                         : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    *d = (face_detector){.plan = NULL};
+    kiln_status status = read_plan(path, d, error);
     if (status == KILN_OK) {
-        status = kiln_plan_open_memory((kiln_span){d->bytes, d->size}, NULL, &d->plan, &why);
-        kiln_detector *session = NULL;
-        if (status == KILN_OK) { /* whether it is one */
-            status = kiln_detector_create(d->plan, NULL, &session, &why);
-            kiln_detector_destroy(session);
-        }
+        status = recognise(d, slash != NULL ? slash + 1 : path, &why);
         status = status == KILN_OK ? status : kiln_fail(error, status, "%s: %s", path, why.message);
     }
-    if (status == KILN_OK) {
-        kiln_plan_view view;
-        kiln_plan_inspect(d->plan, &view);
-        d->checksum = view.header->checksum;
-    } else {
+    if (status != KILN_OK) {
         face_detector_close(d);
+    }
+    return status;
+}
+
+kiln_status face_detector_open_bundled(const kiln_plan *plan, face_detector *out_detector,
+                                       kiln_error *error) {
+    kiln_plan_detector inside;
+    *out_detector = (face_detector){.plan = NULL};
+    kiln_status status = kiln_plan_find_detector(plan, &inside, error);
+    if (status == KILN_OK) {
+        status = kiln_plan_open_detector(plan, NULL, &out_detector->plan, error);
+    }
+    if (status == KILN_OK) {
+        out_detector->record = inside.record;
+        (void)kiln_plan_find_section(plan, KILN_PLAN_DETECTOR_PLAN, &out_detector->bytes);
     }
     return status;
 }
 
 void face_detector_close(face_detector *d) {
     kiln_plan_close(d->plan);
-    free(d->bytes);
-    free(d->name);
-    *d = (face_detector){0};
+    free(d->own_bytes);
+    *d = (face_detector){.plan = NULL};
 }
 
 kiln_status face_detector_session(const face_detector *d, uint32_t threads,
                                   kiln_detector **out_session, kiln_error *error) {
+    const kiln_plan_detector_record *r = &d->record;
+    kiln_preprocess preprocess = {.present = true,
+                                  .bgr = r->preprocess.bgr != 0,
+                                  .crop_fraction = r->preprocess.crop_fraction};
+    memcpy(preprocess.scale, r->preprocess.scale, sizeof preprocess.scale);
+    memcpy(preprocess.bias, r->preprocess.bias, sizeof preprocess.bias);
     kiln_detector_options options = {
         .threads = threads,
-        .score = d->score,
-        .overlap = d->overlap,
-        .preprocess = d->preprocess.present ? &d->preprocess : NULL,
+        .score = r->score,
+        .overlap = r->overlap,
+        .preprocess = &preprocess,
+        .once = (r->flags & KILN_DETECTOR_SECOND_LOOK) == 0,
     };
     return kiln_detector_create(d->plan, &options, out_session, error);
+}
+
+bool face_detector_is_same(const kiln_plan_detector_record *a, const kiln_plan_detector_record *b) {
+    return a->plan_checksum == b->plan_checksum ||
+           (strcmp(a->name, b->name) == 0 && strcmp(a->family, b->family) == 0 &&
+            a->width == b->width && a->height == b->height);
 }

@@ -38,13 +38,8 @@ typedef struct search {
 
 static uint64_t cache_key(const face_detector *d) {
     static const char what[] = "faces 1";
-    const float *numbers = d->preprocess.scale;
-    uint64_t key = XXH3_64bits_withSeed(what, sizeof what, d->checksum);
-    float limits[4] = {d->score, d->overlap, (float)d->preprocess.present,
-                       (float)d->preprocess.bgr};
-    key = XXH3_64bits_withSeed(limits, sizeof limits, key);
-    key = XXH3_64bits_withSeed(numbers, sizeof d->preprocess.scale, key);
-    return XXH3_64bits_withSeed(d->preprocess.bias, sizeof d->preprocess.bias, key);
+    uint64_t key = XXH3_64bits(what, sizeof what);
+    return XXH3_64bits_withSeed(&d->record, sizeof d->record, key);
 }
 
 static kiln_status search_open(void *context, void **out_own, kiln_error *error) {

@@ -24,7 +24,8 @@ static double mean_about(float luma[CROP][CROP], int x, int y, int dx, int dy) {
     return sum / (2 * HALF + 1);
 }
 
-/* How little of the differences along one direction a blur takes away. */
+/* How little of the differences along one direction a blur takes away; 0 where there are none, as
+ * in stripes along it. */
 static double blur_along(float luma[CROP][CROP], int dx, int dy) {
     double before = 0, lost = 0;
     for (int y = EDGE; y < EDGE + SIDE; y++) {
@@ -36,7 +37,7 @@ static double blur_along(float luma[CROP][CROP], int dx, int dy) {
             lost += fmax(0, own - blurred);
         }
     }
-    return before > 0 ? (before - lost) / before : 1;
+    return before > 0 ? (before - lost) / before : 0;
 }
 
 /* The template's eyes are 35 apart in boxes that detectors draw 80 to 90 wide. */
@@ -64,8 +65,9 @@ kiln_status face_quality_of(const kiln_image *image, const kiln_face *face,
                              : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     if (status == KILN_OK) {
         crop_luma(rgb, luma);
+        double across = blur_along(luma, 1, 0), down = blur_along(luma, 0, 1);
         *out_quality = (face_quality){.eyes = face_eye_distance(face),
-                                      .blur = fmax(blur_along(luma, 1, 0), blur_along(luma, 0, 1)),
+                                      .blur = across + down > 0 ? fmax(across, down) : 1,
                                       .angle = eye_angle(face)};
     }
     free(rgb);

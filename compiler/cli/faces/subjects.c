@@ -1,17 +1,60 @@
 /* Subjects: whole pictures, or faces. */
 #include "compiler/cli/faces/subjects.h"
+#include "runtime/base/text.h"
+
+#include <kiln/element.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 
+static void warn_without_points(const char *path, const kiln_plan_detector_record *r) {
+    if ((r->flags & KILN_DETECTOR_HAS_POINTS) == 0) {
+        text_print(
+            stderr,
+            "kiln: warning: %s (%s) gives boxes alone: faces are not aligned by their eyes and "
+            "mouth, and will be told apart poorly\n",
+            path, r->family);
+    }
+}
+
+static void warn_of_another(const char *path, const kiln_plan_detector_record *trained,
+                            const kiln_plan_detector_record *given) {
+    if (!face_detector_is_same(trained, given)) {
+        text_print(stderr,
+                   "kiln: warning: %s was trained on faces that %s (%s) found; %s (%s) may place "
+                   "them otherwise\n",
+                   path, trained->name, trained->family, given->name, given->family);
+    }
+}
+
 kiln_status subjects_open(const subject_options *options, const kiln_plan *network,
                           const char *path, subject_source *out_source, kiln_error *error) {
-    (void)network;
-    (void)path;
+    kiln_plan_detector own = {.present = false};
+    face_detector *detector = &out_source->detector;
     *out_source = (subject_source){.faces = options->faces};
-    return options->detector != NULL
-               ? face_detector_open(options->detector, &out_source->detector, error)
-               : KILN_OK;
+    kiln_status status = network != NULL ? kiln_plan_find_detector(network, &own, error) : KILN_OK;
+    if (status != KILN_OK) {
+        return status;
+    }
+    if (options->detector != NULL) {
+        status = face_detector_open(options->detector, detector, error);
+        if (status == KILN_OK) {
+            warn_without_points(options->detector, &detector->record);
+        }
+        if (status == KILN_OK && own.present) {
+            warn_of_another(path, &own.record, &detector->record);
+        }
+        return status;
+    }
+    if (own.bundled) {
+        return face_detector_open_bundled(network, detector, error);
+    }
+    return own.present ? kiln_fail(error, KILN_ERROR_ARGUMENT,
+                                   "%s was trained on aligned faces that %s (%s) found: give it "
+                                   "with --detector FILE (or train with --bundle, so that the plan "
+                                   "holds it)",
+                                   path, own.record.name, own.record.family)
+                       : KILN_OK;
 }
 
 void subjects_close(subject_source *source) {
@@ -85,4 +128,19 @@ kiln_status subject_to_input(const rgb_picture *picture, const subject *which,
     return which->is_face
                ? kiln_face_to_input(&image, &which->face, input, preprocess, index, buffer, error)
                : kiln_image_to_input(&image, input, preprocess, index, buffer, error);
+}
+
+bool network_is_for_faces(const kiln_plan *network) {
+    kiln_tensor_info input, output;
+    kiln_image_layout layout;
+    if (kiln_plan_input_count(network) != 1 || kiln_plan_output_count(network) != 1 ||
+        kiln_plan_label_count(network) > 0 || kiln_plan_input(network, 0, &input) != KILN_OK ||
+        kiln_plan_output(network, 0, &output) != KILN_OK ||
+        kiln_image_layout_of(&input, &layout, NULL) != KILN_OK) {
+        return false;
+    }
+    size_t numbers = kiln_element_count(&output), last = output.dims[output.rank - 1];
+    return layout.height >= 64 && layout.height <= 160 && layout.width >= 64 &&
+           layout.width <= 160 && output.rank > 0 && numbers % 64 == 0 && numbers <= 1024 &&
+           (numbers == last || output.dims[1] == numbers);
 }

@@ -33,7 +33,7 @@ void console_summary(const training *t) {
         text_print(stdout,
                    "Faces    found by %s, aligned; %zu pictures searched in %.1f s; %zu from the "
                    "cache\n",
-                   t->subjects.detector.name, t->gallery.computed, t->gallery.seconds,
+                   t->subjects.detector.record.name, t->gallery.computed, t->gallery.seconds,
                    t->gallery.pictures - t->gallery.computed);
     }
     if (t->backbone != NULL) {

@@ -251,7 +251,7 @@ static kiln_status write_mistakes(const training *t, FILE *out, kiln_error *erro
     for (size_t k = 0; k < count && k < 24 && status == KILN_OK; k++) {
         const data_item *item = &t->data.items[mistakes[k].item];
         fprintf(out, "<figure>");
-        status = thumbnail_write(&t->data, mistakes[k].item, out, error);
+        status = thumbnail_write(&t->data, item, out, error);
         fprintf(out, "<figcaption>");
         html_text(out, t->data.classes[item->label]);
         fprintf(out, "<br>taken for ");
@@ -303,6 +303,9 @@ kiln_status report_write(const training *t, const char *path, kiln_error *error)
         write_confused(t, out.file);
         write_matrix(t, out.file);
         status = write_mistakes(t, out.file, error);
+    }
+    if (status == KILN_OK) {
+        status = report_faces(t, out.file, error);
     }
     fprintf(out.file, "</body></html>\n");
     return file_end(&out, status, error);

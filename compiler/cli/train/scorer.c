@@ -27,6 +27,19 @@ kiln_status choose_preprocess(const kiln_plan *plan, const char *preset,
                            "--preprocess, or give --preprocess here");
 }
 
+/* Faces for a classifier that has learnt whole pictures. */
+static void warn_of_faces(const scorer *s, const char *path) {
+    const char *task = kiln_plan_metadata(s->plan, "task");
+    kiln_span record;
+    if (subjects_are_faces(&s->subjects) && task != NULL && strcmp(task, "classification") == 0 &&
+        !kiln_plan_find_section(s->plan, KILN_PLAN_DETECTOR, &record)) {
+        text_print(stderr,
+                   "kiln: warning: %s was trained on whole pictures, not on aligned faces: train "
+                   "it with --detector, too\n",
+                   path);
+    }
+}
+
 kiln_status scorer_open(const char *path, const scorer_options *options, scorer *out_scorer,
                         kiln_error *error) {
     scorer *s = out_scorer;
@@ -37,6 +50,7 @@ kiln_status scorer_open(const char *path, const scorer_options *options, scorer 
     }
     if (status == KILN_OK && !options->numbers) {
         status = subjects_open(&options->subjects, s->plan, path, &s->subjects, error);
+        warn_of_faces(s, path);
     }
     if (status == KILN_OK && options->features) {
         status = kiln_plan_cut(s->plan, options->cut, &s->cut, error);

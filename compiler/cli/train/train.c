@@ -64,6 +64,23 @@ static kiln_status open_backbone(training *t, kiln_error *error) {
     return status;
 }
 
+static kiln_status open_subjects(training *t, kiln_error *error) {
+    kiln_status status =
+        subjects_open(&t->faces, t->backbone, t->backbone_path, &t->subjects, error);
+    bool faces = subjects_are_faces(&t->subjects);
+    if (status == KILN_OK && t->bundle && !faces) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "--bundle: there is no detector; give one with --detector FILE");
+    }
+    if (status == KILN_OK && !faces && !t->quiet && t->data.pictures && t->backbone != NULL &&
+        network_is_for_faces(t->backbone)) {
+        fprintf(stderr, "kiln: note: this seems to be a network for faces, and pictures are taken "
+                        "whole; --detector FILE aligns the faces, which is worth more than any "
+                        "other option\n");
+    }
+    return status;
+}
+
 static kiln_status make_trainer(training *t, kiln_error *error) {
     if (t->scratch) {
         scratch_input(t);
@@ -72,7 +89,7 @@ static kiln_status make_trainer(training *t, kiln_error *error) {
     if (status != KILN_OK) {
         return status;
     }
-    status = subjects_open(&t->faces, t->backbone, t->backbone_path, &t->subjects, error);
+    status = open_subjects(t, error);
     if (status != KILN_OK) {
         return status;
     }
@@ -117,11 +134,28 @@ static kiln_status measure(training *t, kiln_error *error) {
     return status;
 }
 
+/* The plan remembers which detector found its faces, and holds it where it is to, or where the
+ * network held it already. */
+static kiln_status attach_detector(training *t, kiln_error *error) {
+    const face_detector *d = &t->subjects.detector;
+    if (!subjects_are_faces(&t->subjects)) {
+        return KILN_OK;
+    }
+    bool bundled = t->bundle || d->own_bytes == NULL;
+    kiln_status status = kiln_trainer_attach(t->trainer, KILN_PLAN_DETECTOR,
+                                             (kiln_span){&d->record, sizeof d->record}, error);
+    return status == KILN_OK ? kiln_trainer_attach(t->trainer, KILN_PLAN_DETECTOR_PLAN,
+                                                   bundled ? d->bytes : (kiln_span){NULL, 0}, error)
+                             : status;
+}
+
 static kiln_status describe(training *t, kiln_error *error) {
     char text[64];
-    kiln_status status = KILN_OK;
+    kiln_status status = attach_detector(t, error);
     snprintf(text, sizeof text, "%.6g", (double)t->temperature);
-    status = kiln_trainer_describe(t->trainer, "temperature", text, error);
+    if (status == KILN_OK) {
+        status = kiln_trainer_describe(t->trainer, "temperature", text, error);
+    }
     if (status == KILN_OK && t->results.count > 0) {
         snprintf(text, sizeof text, "%.4f", metrics_accuracy(&t->results));
         status = kiln_trainer_describe(t->trainer, "validation_accuracy", text, error);

@@ -14,6 +14,7 @@ typedef struct training {
     data_options split;
     subject_options faces;
     unsigned long input_width, input_height;
+    bool bundle; /* the detector into the plan */
     bool gray, scratch, resume, keep_checkpoint, baseline, calibrate, json, quiet;
 
     kiln_plan *backbone;
@@ -43,6 +44,9 @@ void console_notes(const data_set *data);
 kiln_status history_write(const training *t, const char *path, kiln_error *error);
 /* One self-contained page: curves, confusion matrix, worst mistakes, classes. */
 kiln_status report_write(const training *t, const char *path, kiln_error *error);
+
+/* Its section on faces (report_faces.c); nothing where none were looked for. */
+kiln_status report_faces(const training *t, FILE *out, kiln_error *error);
 
 /* ---- baseline.c ---------------------------------------------------------------------------- */
 

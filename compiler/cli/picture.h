@@ -34,6 +34,9 @@ kiln_status picture_decode(kiln_span bytes, rgb_picture *out_picture, kiln_error
 kiln_status picture_check(kiln_span bytes, kiln_error *error);
 void picture_free(rgb_picture *picture); /* an empty one is allowed */
 
+/* As a PNG file. */
+kiln_status picture_write(const rgb_picture *picture, const char *path, kiln_error *error);
+
 /* The pixels as the library takes them; they stay the picture's. */
 kiln_image picture_image(const rgb_picture *picture);
 

@@ -66,9 +66,10 @@ typedef struct kiln_detector_options {
     /* Instead of the plan's own, or the family's. Its resize rule plays no part: an image is scaled
      * with its aspect ratio kept, to the upper left of the input, and black fills the rest. */
     const kiln_preprocess *preprocess;
-    /* Never looks a second time. Without it, an image that is larger than the network's input and
-     * shows no face is looked at again in four overlapping quarters, which is about at twice the
-     * size: five runs of the network instead of one. */
+    /* Never looks a second time. Without it, an image that shows no face is looked at again at half
+     * the size, where a face may have been too large, and, if it is larger than the network's input
+     * and still shows none, in four overlapping quarters, each about at twice the size: two runs of
+     * the network then, or six. */
     bool once;
 } kiln_detector_options;
 
@@ -81,11 +82,12 @@ KILN_API kiln_status kiln_detector_create(const kiln_plan *plan,
 /* NULL is allowed. */
 KILN_API void kiln_detector_destroy(kiln_detector *detector);
 
-/* Finds faces: at most `capacity` of them, by falling score. Allocates nothing. The time hardly
- * depends on the image's size, nor on how many faces there are; it does on the input of the
- * network, which is the plan's: with 320 x 320 a face must be about 10 / 320 of the longer side
- * (half of that where the second look finds it), and a larger input finds smaller ones for more
- * time. */
+/* Finds faces: at most `capacity` of them, by falling score. Allocates nothing, however large the
+ * image is.
+ *
+ * Which faces are found depends on the network's input, which is the plan's: with 320 x 320, YuNet
+ * finds faces from about 10 / 320 of the image's longer side on (half of that in a second look). An
+ * input twice as wide and high finds those of half the size and takes four times as long. */
 KILN_API kiln_status kiln_detector_find(kiln_detector *detector, const kiln_image *image,
                                         kiln_face *out_faces, size_t capacity, size_t *out_count,
                                         kiln_error *error);
@@ -95,7 +97,7 @@ typedef struct kiln_detector_info {
     const char *family;         /* "SCRFD", ...; a constant */
     uint32_t width, height;     /* of the network's input */
     bool points;                /* whether faces have points */
-    bool second_look;           /* whether it looks again in quarters */
+    bool second_look;           /* whether it looks again where it finds nothing */
     float score, overlap;       /* thresholds */
     kiln_preprocess preprocess; /* of the network's input */
 } kiln_detector_info;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FARTHEST 1e7 /* pixels from the image's corner at which a face may lie */
+
 /* ---- Creation -------------------------------------------------------------------------------- */
 
 static void family_preprocess(const detector_family *family, kiln_preprocess *out) {
@@ -140,25 +142,24 @@ void kiln_detector_describe(const kiln_detector *detector, kiln_detector_info *o
 
 /* Where a part of the image lies, and how its pixels became the input's. */
 typedef struct glance {
-    double left, top, factor;
+    double begin[2], factor[2]; /* of x, y */
 } glance;
 
-static bool place(float *inout_value, double from, double factor) {
-    double value = (double)*inout_value / factor + from;
+/* From the input's pixels to the image's. */
+static bool place(float *inout_value, const glance *g, size_t axis) {
+    double value = (double)*inout_value / g->factor[axis] + g->begin[axis];
     *inout_value = (float)value;
-    return fabs(value) < 1e7;
+    return fabs(value) < FARTHEST;
 }
 
-/* From the input's pixels to the image's. False: it is no face, as something is no number, or far
- * out. */
+/* False: it is no face, as something is no number, or far out. */
 static bool place_face(const glance *g, kiln_face *face) {
-    bool sound = place(&face->left, g->left, g->factor) & place(&face->right, g->left, g->factor) &
-                 place(&face->top, g->top, g->factor) & place(&face->bottom, g->top, g->factor);
-    for (uint32_t k = 0; k < face->point_count; k++) {
-        sound &= place(&face->points[k][0], g->left, g->factor) &
-                 place(&face->points[k][1], g->top, g->factor);
+    bool sound = place(&face->left, g, 0) && place(&face->right, g, 0) && place(&face->top, g, 1) &&
+                 place(&face->bottom, g, 1) && face->right > face->left && face->bottom > face->top;
+    for (uint32_t k = 0; sound && k < face->point_count; k++) {
+        sound = place(&face->points[k][0], g, 0) && place(&face->points[k][1], g, 1);
     }
-    return sound && face->right > face->left && face->bottom > face->top;
+    return sound;
 }
 
 static void collect(kiln_detector *d, const glance *g) {
@@ -183,9 +184,10 @@ static void collect(kiln_detector *d, const glance *g) {
     }
 }
 
-/* Runs the network on a part of the image. */
-static kiln_status look(kiln_detector *d, const fit_part *part, kiln_error *error) {
-    glance g = {.left = part->left, .top = part->top, .factor = fit_image(&d->fit, part)};
+/* Runs the network on a part of the image, in a share of its input. */
+static kiln_status look(kiln_detector *d, const fit_part *part, double share, kiln_error *error) {
+    glance g = {.begin = {part->left, part->top}};
+    fit_image(&d->fit, part, share, g.factor);
     image_store(d->fit.rgb, &d->input_layout, &d->info.preprocess, d->input.dtype, 0,
                 d->input_buffer.data);
     kiln_status status = kiln_session_run(d->session, 1, &d->input_buffer, 1, d->outputs,
@@ -198,13 +200,28 @@ static kiln_status look(kiln_detector *d, const fit_part *part, kiln_error *erro
 
 /* Four quarters that overlap by an eighth of the image: a face that the whole image is too small
  * for lies in one of them. */
-static kiln_status look_again(kiln_detector *d, const image_view *view, kiln_error *error) {
+static kiln_status look_closer(kiln_detector *d, const image_view *view, kiln_error *error) {
     uint32_t width = view->width - view->width / 16 * 7;
     uint32_t height = view->height - view->height / 16 * 7;
     kiln_status status = KILN_OK;
     for (uint32_t k = 0; k < 4 && status == KILN_OK; k++) {
         uint32_t left = k & 1 ? view->width - width : 0, top = k >> 1 ? view->height - height : 0;
-        status = look(d, &(fit_part){view, left, top, width, height}, error);
+        status = look(d, &(fit_part){view, left, top, width, height}, 1, error);
+    }
+    return status;
+}
+
+/* Where nothing was found: from farther off, as a face may be larger than the network's largest
+ * anchors, then closer. */
+static kiln_status look_again(kiln_detector *d, const image_view *view, kiln_error *error) {
+    fit_part all = {view, 0, 0, view->width, view->height};
+    bool reduced = view->width > d->layout.width || view->height > d->layout.height;
+    kiln_status status = KILN_OK;
+    if (d->candidates.count == 0) {
+        status = look(d, &all, 0.5, error);
+    }
+    if (status == KILN_OK && d->candidates.count == 0 && reduced) {
+        status = look_closer(d, view, error);
     }
     return status;
 }
@@ -219,11 +236,9 @@ kiln_status kiln_detector_find(kiln_detector *detector, const kiln_image *image,
     d->candidates.seen = 0;
     kiln_status status = image_view_of(image, &view, error);
     if (status == KILN_OK) {
-        status = look(d, &(fit_part){&view, 0, 0, view.width, view.height}, error);
+        status = look(d, &(fit_part){&view, 0, 0, view.width, view.height}, 1, error);
     }
-    bool again = status == KILN_OK && d->info.second_look && d->candidates.count == 0 &&
-                 (view.width > d->layout.width || view.height > d->layout.height);
-    if (again) {
+    if (status == KILN_OK && d->info.second_look) {
         status = look_again(d, &view, error);
     }
     if (status == KILN_OK) {

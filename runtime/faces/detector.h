@@ -133,9 +133,10 @@ typedef struct fit {
     uint8_t pixels[FIT_CHUNK * 3];
 } fit;
 
-/* Scales the part, its aspect ratio kept, into the upper left of fit->rgb; the rest becomes black.
- * Returns the factor. Allocates nothing. */
-double fit_image(fit *f, const fit_part *part);
+/* Scales the part, its aspect ratio kept to the nearest pixel, into the upper left `share` (of
+ * width and height) of f->rgb; the rest becomes black. out_factors: of x and of y. Allocates
+ * nothing. */
+void fit_image(fit *f, const fit_part *part, double share, double out_factors[2]);
 
 /* ---- Candidates (suppress.c) ----------------------------------------------------------------- */
 

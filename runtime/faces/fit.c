@@ -9,17 +9,16 @@
 /* The triangle about a pixel of the result. Its half width is 1 pixel of the image, or of the
  * result where those are larger. */
 static fit_tap tap_make(double position, double step, uint32_t count) {
-    double half = fmax(step, 1), centre = (position + 0.5) * step;
+    double half = fmax(step, 1), centre = (position + 0.5) * step, sum = 0;
     double first = fmin(fmax(ceil(centre - half - 0.5), 0), (double)count - 1);
     double last = fmin(fmax(floor(centre + half - 0.5), first), (double)count - 1);
-    double sum = 0;
-    for (double k = first; k <= last; k++) {
+    fit_tap tap = {.first = (uint32_t)first, .last = (uint32_t)last};
+    for (uint32_t k = tap.first; k <= tap.last; k++) {
         sum += fmax(1 - fabs(k + 0.5 - centre) / half, 0);
     }
-    return (fit_tap){.first = (uint32_t)first,
-                     .last = (uint32_t)last,
-                     .offset = (float)(first + 0.5 - centre),
-                     .inverse = (float)(1 / sum)};
+    tap.offset = (float)(first + 0.5 - centre);
+    tap.inverse = (float)(1 / sum);
+    return tap;
 }
 
 /* Of the pixel number k from the first on; `slope`: 1 / half width. */
@@ -68,32 +67,32 @@ static void add_columns(const fit *f, uint32_t begin, uint32_t end, float slope,
     }
 }
 
-/* So many pixels of the result as `count` of the image give; at least one. */
+/* So many pixels of the result as `count` of the image give, to the nearest; at least one. */
 static uint32_t scaled(uint32_t count, double factor, uint32_t most) {
-    double size = ceil(count * factor - 1e-6);
+    double size = round(count * factor);
     return size < 1 ? 1 : size > most ? most : (uint32_t)size;
 }
 
-double fit_image(fit *f, const fit_part *part) {
-    double factor = fmin((double)f->width / part->width, (double)f->height / part->height);
-    double step = 1 / factor;
-    float slope = (float)(1 / fmax(step, 1));
+void fit_image(fit *f, const fit_part *part, double share, double out_factors[2]) {
+    double factor = fmin((double)f->width / part->width, (double)f->height / part->height) * share;
     uint32_t columns = scaled(part->width, factor, f->width);
     uint32_t rows = scaled(part->height, factor, f->height);
-    memset(f->rgb, 0, (size_t)f->width * f->height * 3 * sizeof *f->rgb);
+    out_factors[0] = (double)columns / part->width;
+    out_factors[1] = (double)rows / part->height;
+    float across = (float)fmin(out_factors[0], 1), down = (float)fmin(out_factors[1], 1);
+    memset(f->rgb, 0, (size_t)f->width * f->height * (3 * sizeof *f->rgb));
     for (uint32_t x = 0; x < columns; x++) {
-        f->columns[x] = tap_make(x, step, part->width);
+        f->columns[x] = tap_make(x, 1 / out_factors[0], part->width);
     }
     for (uint32_t y = 0; y < rows; y++) {
-        fit_tap tap = tap_make(y, step, part->height);
+        fit_tap tap = tap_make(y, 1 / out_factors[1], part->height);
         uint32_t column = 0, count;
         for (uint32_t begin = 0; begin < part->width; begin += count) {
             uint32_t left = part->width - begin;
             count = left < FIT_CHUNK ? left : FIT_CHUNK;
-            add_rows(f, part, &tap, slope, begin, count);
-            add_columns(f, begin, begin + count, slope, columns, &column,
+            add_rows(f, part, &tap, down, begin, count);
+            add_columns(f, begin, begin + count, across, columns, &column,
                         f->rgb + (size_t)y * f->width * 3);
         }
     }
-    return factor;
 }

@@ -72,7 +72,7 @@ static void gather(const kiln_face *f, double weight, double *inout_sum) {
     for (size_t k = 0; k < 4; k++) {
         inout_sum[k] += weight * (double)box[k];
     }
-    for (size_t k = 0; k < 2 * KILN_FACE_POINTS; k++) {
+    for (size_t k = 0; k < (size_t)2 * KILN_FACE_POINTS; k++) {
         inout_sum[4 + k] += weight * (double)f->points[k / 2][k % 2];
     }
 }
@@ -80,7 +80,7 @@ static void gather(const kiln_face *f, double weight, double *inout_sum) {
 static void divide(const double *sum, double weight, kiln_face *out) {
     out->left = (float)(sum[0] / weight), out->top = (float)(sum[1] / weight);
     out->right = (float)(sum[2] / weight), out->bottom = (float)(sum[3] / weight);
-    for (size_t k = 0; k < 2 * KILN_FACE_POINTS; k++) {
+    for (size_t k = 0; k < (size_t)2 * KILN_FACE_POINTS; k++) {
         out->points[k / 2][k % 2] = (float)(sum[4 + k] / weight);
     }
 }

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <png.h>
-
 enum { GAP = 2, SMALLEST_TILE = 32 };
 
 typedef struct view_call {
@@ -69,7 +67,6 @@ static void draw_tile(const tiles *t, size_t index, const sheet *s) {
 
 static kiln_status write_tiles(const tiles *t, const char *path, kiln_error *error) {
     sheet s;
-    file_writer out;
     if (!make_sheet(t, &s)) {
         return kiln_fail(error, KILN_ERROR_UNSUPPORTED,
                          "%zu tiles of %zux%zu make too large a picture: see --channels", t->count,
@@ -78,17 +75,8 @@ static kiln_status write_tiles(const tiles *t, const char *path, kiln_error *err
     for (size_t k = 0; k < t->count; k++) {
         draw_tile(t, k, &s);
     }
-    kiln_status status = file_begin(&out, path, error);
-    if (status == KILN_OK) {
-        png_image picture = {.version = PNG_IMAGE_VERSION,
-                             .width = (png_uint_32)s.width,
-                             .height = (png_uint_32)s.height,
-                             .format = PNG_FORMAT_RGB};
-        if (png_image_write_to_stdio(&picture, out.file, 0, s.rgb, 0, NULL) == 0) {
-            status = kiln_fail(error, KILN_ERROR_IO, "%s: %s", path, picture.message);
-        }
-        status = file_end(&out, status, error);
-    }
+    rgb_picture picture = {(uint32_t)s.width, (uint32_t)s.height, s.rgb};
+    kiln_status status = picture_write(&picture, path, error);
     if (status == KILN_OK) {
         text_print(stdout, "%s: %zu tiles of %zux%zu, %zux%zu pixels\n", path, t->count, t->width,
                    t->height, s.width, s.height);

@@ -11,6 +11,8 @@
  *       kiln_session_run(session, 1, &buffer, 1, &output, 1, &error);
  *   }
  *
+ * or all of it in one call: kiln_recogniser_run.
+ *
  * A detector is a network of a known family, which the shapes of its outputs tell: SCRFD,
  * RetinaFace, YuNet, UltraFace, BlazeFace. What it needs to be run (order of channels, scale and
  * offset of pixels, thresholds) is the family's unless the plan's own preprocessing or the options
@@ -20,7 +22,8 @@
  * and y down, and whole numbers are the centres of pixels. Boxes and points may lie outside of the
  * image.
  *
- * Threads: a detector belongs to one thread at a time; any number of them may share a plan. The
+ * Threads: a detector and a recogniser belong to one thread at a time; any number of them may share
+ * a plan. The
  * other functions have no state. Ownership: images, faces and buffers are the caller's, and images
  * are only read, during the call. Errors: as in kiln.h. What a network computes is not trusted: a
  * box or point that is no finite number is no face.
@@ -171,6 +174,35 @@ KILN_API kiln_status kiln_detector_open_bundled(const kiln_plan *plan,
  * long. */
 KILN_API void kiln_detector_record(const kiln_detector *detector, const char *name,
                                    kiln_plan_detector_record *out_record);
+
+/* ---- All of it ------------------------------------------------------------------------------- */
+
+typedef struct kiln_recogniser kiln_recogniser;
+
+/* Zeros are the defaults; later versions may add members at the end, likewise. */
+typedef struct kiln_recogniser_options {
+    uint32_t threads;                  /* of the network; 0: 1 */
+    const kiln_preprocess *preprocess; /* of its input; NULL: the plan's own */
+} kiln_recogniser_options;
+
+/* Finds faces by `detector`, and gives each of them, aligned, to a network of one image and one f32
+ * output: a classifier that kiln train made, or one whose output is an embedding. The detector and
+ * the plan are the caller's and must outlive the recogniser. `options` may be NULL.
+ * KILN_ERROR_UNSUPPORTED: the network has other inputs and outputs. */
+KILN_API kiln_status kiln_recogniser_create(kiln_detector *detector, const kiln_plan *network,
+                                            const kiln_recogniser_options *options,
+                                            kiln_recogniser **out_recogniser, kiln_error *error);
+/* NULL is allowed. */
+KILN_API void kiln_recogniser_destroy(kiln_recogniser *recogniser);
+
+/* Numbers a face: elements of the network's output, such as one a label (kiln_plan_label). */
+KILN_API size_t kiln_recogniser_numbers(const kiln_recogniser *recogniser);
+
+/* Finds at most `capacity` faces, by falling score, and writes for face k
+ * out_numbers[k * numbers ... (k + 1) * numbers - 1]. */
+KILN_API kiln_status kiln_recogniser_run(kiln_recogniser *recogniser, const kiln_image *image,
+                                         kiln_face *out_faces, float *out_numbers, size_t capacity,
+                                         size_t *out_count, kiln_error *error);
 
 #ifdef __cplusplus
 }

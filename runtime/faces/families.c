@@ -22,67 +22,74 @@ static bool is_mtcnn(const detector_layout *layout) {
     return scores && boxes && layout->output_count == (points ? 3 : 2);
 }
 
-static kiln_status refuse(const detector_layout *layout, size_t outputs, kiln_error *error) {
-    char seen[512] = "";
-    for (uint32_t k = 0; k < layout->output_count; k++) {
-        char dims[128], item[256];
-        const kiln_tensor_info *t = &layout->outputs[k];
-        (void)snprintf(item, sizeof item, "'%s' of %s", t->name,
-                       shape_text(t->dims, t->rank, t->batched, dims, sizeof dims));
-        text_list_add(seen, sizeof seen, item);
-    }
-    if (is_mtcnn(layout)) {
-        return kiln_fail(error, KILN_ERROR_UNSUPPORTED,
-                         "this looks like one of the three networks of MTCNN (outputs %s), which "
-                         "find faces one after the other and are not supported; known are " KNOWN,
-                         seen);
-    }
-    return kiln_fail(error, KILN_ERROR_UNSUPPORTED,
-                     "no face detector of a known family: for an input of %ux%u pixels it has %zu "
-                     "outputs: %s%s; known are " KNOWN,
-                     layout->width, layout->height, outputs, seen,
-                     outputs > layout->output_count ? ", ..." : "");
+static void list_shape(char *list, size_t size, const kiln_tensor_info *t) {
+    char dims[128], item[256];
+    (void)snprintf(item, sizeof item, "'%s' %s", t->name,
+                   shape_text(t->dims, t->rank, t->batched, dims, sizeof dims));
+    text_list_add(list, size, item);
 }
 
-static void describe(const kiln_plan *plan, const kiln_image_layout *image, detector_layout *out) {
+/* With what was seen. */
+static void refuse(const kiln_plan *plan, const detector_layout *layout, kiln_error *error) {
+    char inputs[256] = "", outputs[512] = "";
+    kiln_tensor_info t;
+    for (size_t k = 0; k < kiln_plan_input_count(plan) && k < DETECTOR_OUTPUTS; k++) {
+        if (kiln_plan_input(plan, k, &t) == KILN_OK) {
+            list_shape(inputs, sizeof inputs, &t);
+        }
+    }
+    for (uint32_t k = 0; k < layout->output_count; k++) {
+        list_shape(outputs, sizeof outputs, &layout->outputs[k]);
+    }
+    bool more = kiln_plan_output_count(plan) > layout->output_count;
+    (void)kiln_fail(error, KILN_ERROR_UNSUPPORTED,
+                    "%s: of input %s it makes %s%s; known are " KNOWN " with an image of three "
+                    "channels, and f32 outputs",
+                    is_mtcnn(layout) ? "one of the three networks of MTCNN, by the looks of it, "
+                                       "which work one after the other and are not supported"
+                                     : "no face detector of a known family",
+                    inputs, outputs, more ? ", ..." : "");
+}
+
+/* Without an image as its only input there is no size. */
+static void describe(const kiln_plan *plan, detector_layout *out) {
+    kiln_tensor_info input;
+    kiln_image_layout image;
     size_t outputs = kiln_plan_output_count(plan);
-    *out = (detector_layout){.plan = plan, .width = image->width, .height = image->height};
+    *out = (detector_layout){.plan = plan};
+    if (kiln_plan_input_count(plan) == 1 && kiln_plan_input(plan, 0, &input) == KILN_OK &&
+        kiln_image_layout_of(&input, &image, NULL) == KILN_OK && image.channels == 3 &&
+        image.count == 1) {
+        out->width = image.width;
+        out->height = image.height;
+    }
     out->output_count = outputs < DETECTOR_OUTPUTS ? (uint32_t)outputs : DETECTOR_OUTPUTS;
     for (uint32_t k = 0; k < out->output_count; k++) {
         (void)kiln_plan_output(plan, k, &out->outputs[k]);
     }
 }
 
-static bool gives_f32(const detector_layout *layout) {
+/* Whether it may be a detector at all. */
+static bool is_plausible(const detector_layout *layout) {
+    bool plausible =
+        layout->width > 0 && kiln_plan_output_count(layout->plan) == layout->output_count;
     for (uint32_t k = 0; k < layout->output_count; k++) {
-        if (layout->outputs[k].dtype != KILN_F32) {
-            return false;
-        }
+        plausible = plausible && layout->outputs[k].dtype == KILN_F32;
     }
-    return true;
+    return plausible;
 }
 
 const detector_family *detector_recognise(const kiln_plan *plan, detector_layout *out_layout,
                                           kiln_error *error) {
-    kiln_tensor_info input;
-    kiln_image_layout image;
-    if (kiln_plan_input_count(plan) != 1 || kiln_plan_input(plan, 0, &input) != KILN_OK ||
-        kiln_image_layout_of(&input, &image, NULL) != KILN_OK || image.channels != 3 ||
-        image.count != 1) {
-        (void)kiln_fail(error, KILN_ERROR_UNSUPPORTED,
-                        "no face detector: it does not take one image of three channels");
-        return NULL;
-    }
     detector_layout seen;
-    describe(plan, &image, &seen);
-    for (size_t k = 0; k < FAMILIES && gives_f32(&seen); k++) {
+    describe(plan, &seen);
+    for (size_t k = 0; k < FAMILIES && is_plausible(&seen); k++) {
         *out_layout = seen;
-        if (kiln_plan_output_count(plan) == seen.output_count &&
-            families[k]->recognise(out_layout)) {
+        if (families[k]->recognise(out_layout)) {
             return families[k];
         }
     }
-    (void)refuse(&seen, kiln_plan_output_count(plan), error);
+    refuse(plan, &seen, error);
     return NULL;
 }
 

@@ -25,28 +25,26 @@ static uint32_t inner_dims(const kiln_tensor_info *t, uint32_t rank, const uint3
     return t->rank - skip;
 }
 
+/* Where a shape can be read both ways, channels come first, as is ONNX's custom. */
 static bool as_field(const kiln_tensor_info *t, const detector_level *level, uint32_t count,
                      detector_field *out) {
-    const uint32_t *dims;
+    const uint32_t *flat, *map;
     size_t cells = (size_t)level->columns * level->rows, width = (size_t)level->anchors * count;
-    detector_field packed = {
-        .cell_stride = width, .anchor_stride = count, .value_stride = 1, .output = out->output};
-    if (inner_dims(t, 2, &dims) == 2 && dims[0] == anchor_count(level) && dims[1] == count) {
-        *out = packed;
+    bool is_flat =
+        inner_dims(t, 2, &flat) == 2 && flat[0] == anchor_count(level) && flat[1] == count;
+    bool is_map = inner_dims(t, 3, &map) == 3;
+    *out = (detector_field){.output = out->output};
+    if (is_map && map[0] == width && map[1] == level->rows && map[2] == level->columns) {
+        out->cell_stride = 1;
+        out->anchor_stride = cells * count;
+        out->value_stride = cells;
         return true;
     }
-    if (inner_dims(t, 3, &dims) != 3) {
-        return false;
-    }
-    if (dims[0] == level->rows && dims[1] == level->columns && dims[2] == width) {
-        *out = packed;
-        return true;
-    }
-    *out = (detector_field){.cell_stride = 1,
-                            .anchor_stride = cells * count,
-                            .value_stride = cells,
-                            .output = out->output};
-    return dims[0] == width && dims[1] == level->rows && dims[2] == level->columns;
+    out->cell_stride = width;
+    out->anchor_stride = count;
+    out->value_stride = 1;
+    return is_flat ||
+           (is_map && map[0] == level->rows && map[1] == level->columns && map[2] == width);
 }
 
 bool layout_find(const detector_layout *layout, const detector_level *level, uint32_t count,

@@ -30,17 +30,35 @@ static kiln_status read_back(const file_writer *file, size_t size, face_detector
     return KILN_OK;
 }
 
+/* Of a model whose height and width are open: what InsightFace takes, too. */
+static const kiln_value default_input = {
+    .name = "", .dtype = KILN_F32, .rank = 4, .dims = {1, 3, 640, 640}};
+
+/* As the model says, or, where it leaves the size of its input open, at the default size. */
+static kiln_status compile_at_some_size(const char *path, file_writer *file,
+                                        kiln_compile_report *report, kiln_error *error) {
+    kiln_compile_options options;
+    kiln_compile_options_init(&options);
+    kiln_status status = compile_to(file, path, &options, report, error);
+    if (status != KILN_OK) {
+        options.inputs = &default_input;
+        options.input_count = 1;
+        bool again = file_cut(file, 0, NULL) == KILN_OK &&
+                     compile_to(file, path, &options, report, NULL) == KILN_OK;
+        status = again ? KILN_OK : status;
+    }
+    return status;
+}
+
 static kiln_status compile(const char *path, face_detector *d, kiln_error *error) {
     file_writer file;
-    kiln_compile_options options;
     kiln_compile_report report;
     kiln_error why;
     kiln_status status = file_begin_scratch(&file, error);
     if (status != KILN_OK) {
         return status;
     }
-    kiln_compile_options_init(&options);
-    status = compile_to(&file, path, &options, &report, &why);
+    status = compile_at_some_size(path, &file, &report, &why);
     if (status != KILN_OK) {
         status = kiln_fail(error, status, "%s (a detector may also be a plan: see kiln compile)",
                            why.message);

@@ -1,5 +1,6 @@
-/* kiln-faces: draws people, so that there are faces to learn from that are nobody's photographs. */
-#include "models/faces/person.h"
+/* kiln-faces: draws photographs of people, so that there are faces to learn from that are nobody's.
+ */
+#include "models/faces/scene.h"
 #include "runtime/base/files.h"
 
 #include <errno.h>
@@ -16,14 +17,23 @@ static const char help_text[] =
     "Draws people: a folder a person, with pictures in varied pose, light and expression. The "
     "same\n"
     "seed draws the same people.\n\n"
-    "  -o, --output DIR     where the folders go; made if it is not there\n"
+    "  -o, --output DIR     where the pictures go; made if it is not there\n"
     "  --people N           how many people (default 8)\n"
     "  --pictures M         of each (default 20)\n"
-    "  --size S             pixels a side (default 112)\n"
+    "  --size S             pixels of the longer side (default 112)\n"
+    "  --scenes             photographs: the person anywhere, small or large, before a "
+    "background;\n"
+    "                       without, the head fills the picture\n"
+    "  --groups G           instead of folders G photographs of several of the people together\n"
+    "  --together T         as many in each of them (default: 1 to 6, up to 8)\n"
+    "  --empty E            E photographs of no face: nobody, or people with their backs to us\n"
+    "  --truth FILE         a table (CSV) of all faces drawn: picture, name, seed, box, five "
+    "points\n"
     "  --seed K             other people (default 1)\n"
     "  --first-person F     number of the first person, to draw more people later (default 0)\n"
     "  --first-picture F    number of the first picture of each, to draw more later (default 0)\n\n"
-    "Example: kiln-faces -o people --people 5 --pictures 12\n";
+    "Examples: kiln-faces -o people --people 5 --pictures 12 --scenes --size 320\n"
+    "          kiln-faces -o party --groups 3 --together 5 --size 640 --truth party.csv\n";
 
 static const char *const names[] = {
     "ada",  "bruno", "chloe", "dario", "elif",  "felix", "greta", "hugo", "ines",  "jonas",
@@ -33,8 +43,11 @@ static const char *const names[] = {
 enum { NAMES = sizeof names / sizeof *names };
 
 typedef struct faces_call {
-    const char *folder;
-    unsigned long people, pictures, size, seed, first_person, first;
+    const char *folder, *truth_path;
+    unsigned long people, pictures, size, seed, first_person, first, groups, together, empty;
+    bool scenes;
+    uint8_t *rgb;
+    FILE *truth; /* NULL: not asked for */
 } faces_call;
 
 static int fail(const char *path, const char *why) {
@@ -50,7 +63,11 @@ static void person_name(unsigned long number, char *out, size_t size) {
     }
 }
 
-static kiln_status write_png(const char *path, const uint8_t *rgb, unsigned long size,
+static uint64_t person_seed(const faces_call *call, unsigned long number) {
+    return call->seed * 1000003 + number;
+}
+
+static kiln_status write_png(const char *path, const photograph *p, const uint8_t *rgb,
                              kiln_error *error) {
     file_writer out;
     kiln_status status = file_begin(&out, path, error);
@@ -58,8 +75,8 @@ static kiln_status write_png(const char *path, const uint8_t *rgb, unsigned long
         return status;
     }
     png_image picture = {.version = PNG_IMAGE_VERSION,
-                         .width = (png_uint_32)size,
-                         .height = (png_uint_32)size,
+                         .width = (png_uint_32)p->width,
+                         .height = (png_uint_32)p->height,
                          .format = PNG_FORMAT_RGB};
     if (png_image_write_to_stdio(&picture, out.file, 0, rgb, 0, NULL) == 0) {
         status = kiln_fail(error, KILN_ERROR_IO, "%s: cannot write: %s", path, picture.message);
@@ -67,34 +84,139 @@ static kiln_status write_png(const char *path, const uint8_t *rgb, unsigned long
     return file_end(&out, status, error);
 }
 
-static int draw_all(const faces_call *call, uint8_t *rgb) {
-    char name[64], path[4096];
-    kiln_error error;
-    if (mkdir(call->folder, 0777) != 0 && errno != EEXIST) {
-        return fail(call->folder, strerror(errno));
+/* A row a face; a picture without one has a row with its name alone. */
+static void write_truth(const faces_call *call, const char *path, const photograph *p) {
+    char name[64];
+    int faces = 0;
+    for (int k = 0; k < p->count && call->truth != NULL; k++) {
+        const sitter *who = p->sitters + k;
+        const truth *t = p->truths + k;
+        if (who->turned_away) {
+            continue;
+        }
+        faces++;
+        person_name((unsigned long)(who->who.seed - person_seed(call, 0)), name, sizeof name);
+        fprintf(call->truth, "%s,%s,%llu,%.2f,%.2f,%.2f,%.2f", path, name,
+                (unsigned long long)who->who.seed, t->left, t->top, t->right, t->bottom);
+        for (int n = 0; n < POINTS; n++) {
+            fprintf(call->truth, ",%.2f,%.2f", t->points[n][0], t->points[n][1]);
+        }
+        fputc('\n', call->truth);
     }
-    for (unsigned long k = call->first_person; k < call->first_person + call->people; k++) {
-        person who = make_person(call->seed * 1000003 + k);
+    if (call->truth != NULL && faces == 0) {
+        fprintf(call->truth, "%s,,,,,,,,,,,,,,,,\n", path);
+    }
+}
+
+static int finish_picture(const faces_call *call, const char *path, photograph *p) {
+    kiln_error error;
+    if (!photograph_take(p, call->rgb)) {
+        return fail(path, "out of memory");
+    }
+    if (write_png(path, p, call->rgb, &error) != KILN_OK) {
+        fprintf(stderr, "kiln-faces: %s\n", error.message);
+        return 1;
+    }
+    write_truth(call, path, p);
+    return 0;
+}
+
+static int make_folder(const char *path) {
+    return mkdir(path, 0777) == 0 || errno == EEXIST ? 0 : fail(path, strerror(errno));
+}
+
+static int draw_people(const faces_call *call) {
+    char name[64], path[4096];
+    int status = 0;
+    for (unsigned long k = call->first_person; status == 0 && k < call->first_person + call->people;
+         k++) {
+        person who = make_person(person_seed(call, k));
         person_name(k, name, sizeof name);
         snprintf(path, sizeof path, "%s/%s", call->folder, name);
-        if (mkdir(path, 0777) != 0 && errno != EEXIST) {
-            return fail(path, strerror(errno));
-        }
-        for (unsigned long n = call->first; n < call->first + call->pictures; n++) {
-            pose how = make_pose((call->seed * 1000003 + k) * 100003 + n);
+        status = make_folder(path);
+        for (unsigned long n = call->first; status == 0 && n < call->first + call->pictures; n++) {
+            photograph p;
+            (call->scenes ? compose_scene : compose_portrait)(&p, &who, (int)call->size,
+                                                              who.seed * 100003 + n);
             snprintf(path, sizeof path, "%s/%s/%02lu.png", call->folder, name, n);
-            if (!draw_person(&who, &how, (int)call->size, rgb)) {
-                return fail(path, "out of memory");
-            }
-            if (write_png(path, rgb, call->size, &error) != KILN_OK) {
-                fprintf(stderr, "kiln-faces: %s\n", error.message);
-                return 1;
-            }
+            status = finish_picture(call, path, &p);
         }
     }
-    printf("%s: %lu people, %lu pictures of each, %lux%lu pixels\n", call->folder, call->people,
-           call->pictures, call->size, call->size);
-    return 0;
+    return status;
+}
+
+/* Different people, drawn from those of the call. */
+static int choose_people(const faces_call *call, chance *c, int count, person *out) {
+    unsigned long chosen[SITTERS];
+    int found = 0;
+    while (found < count && (unsigned long)found < call->people) {
+        unsigned long number = chance_bits(c) % call->people;
+        bool fresh = true;
+        for (int k = 0; k < found; k++) {
+            fresh = fresh && chosen[k] != number;
+        }
+        if (fresh) {
+            chosen[found] = number;
+            out[found++] = make_person(person_seed(call, call->first_person + number));
+        }
+    }
+    return found;
+}
+
+static int draw_groups(const faces_call *call, unsigned long pictures, bool empty) {
+    char path[4096];
+    int status = 0;
+    for (unsigned long n = call->first; status == 0 && n < call->first + pictures; n++) {
+        person people[SITTERS];
+        photograph p;
+        uint64_t seed = person_seed(call, call->first_person) * 7919 + n * 2 + (empty ? 1 : 0);
+        chance c = {seed * 0x94d049bb133111ebu};
+        int count = empty                ? chance_below(&c, 4)
+                    : call->together > 0 ? (int)call->together
+                                         : 1 + chance_below(&c, 6);
+        count = choose_people(call, &c, count, people);
+        (empty ? compose_empty : compose_group)(&p, people, count, (int)call->size, seed);
+        snprintf(path, sizeof path, "%s/%s-%02lu.png", call->folder, empty ? "empty" : "group", n);
+        status = finish_picture(call, path, &p);
+    }
+    return status;
+}
+
+static int draw_all(const faces_call *call) {
+    int status = make_folder(call->folder);
+    if (call->groups > 0 || call->empty > 0) {
+        status = status != 0 ? status : draw_groups(call, call->groups, false);
+        status = status != 0 ? status : draw_groups(call, call->empty, true);
+        printf("%s: %lu photographs of groups, %lu without a face\n", call->folder, call->groups,
+               call->empty);
+        return status;
+    }
+    status = status != 0 ? status : draw_people(call);
+    printf("%s: %lu people, %lu pictures of each\n", call->folder, call->people, call->pictures);
+    return status;
+}
+
+/* The table goes through the writer of files: whole, or not at all. */
+static int draw_with_truth(faces_call *call) {
+    file_writer out;
+    kiln_error error;
+    if (call->truth_path == NULL) {
+        return draw_all(call);
+    }
+    kiln_status status = file_begin(&out, call->truth_path, &error);
+    int failed = 1;
+    if (status == KILN_OK) {
+        call->truth = out.file;
+        fputs("picture,name,seed,left,top,right,bottom,left_eye_x,left_eye_y,right_eye_x,"
+              "right_eye_y,nose_x,nose_y,left_mouth_x,left_mouth_y,right_mouth_x,right_mouth_y\n",
+              out.file);
+        failed = draw_all(call);
+        status = file_end(&out, failed != 0 ? KILN_ERROR_IO : KILN_OK, &error);
+    }
+    if (status != KILN_OK) {
+        fprintf(stderr, "kiln-faces: %s: not written\n", call->truth_path);
+    }
+    return status != KILN_OK ? 1 : failed;
 }
 
 static bool read_number(const char *text, unsigned long low, unsigned long high,
@@ -104,7 +226,19 @@ static bool read_number(const char *text, unsigned long low, unsigned long high,
     return text[0] >= '0' && text[0] <= '9' && *end == '\0' && *out >= low && *out <= high;
 }
 
-enum { OPT_PEOPLE = 256, OPT_PICTURES, OPT_SIZE, OPT_SEED, OPT_FIRST_PERSON, OPT_FIRST };
+enum {
+    OPT_PEOPLE = 256,
+    OPT_PICTURES,
+    OPT_SIZE,
+    OPT_SEED,
+    OPT_FIRST_PERSON,
+    OPT_FIRST,
+    OPT_SCENES,
+    OPT_GROUPS,
+    OPT_TOGETHER,
+    OPT_EMPTY,
+    OPT_TRUTH
+};
 
 static bool take_option(faces_call *call, int option, const char *value) {
     switch (option) {
@@ -123,6 +257,18 @@ static bool take_option(faces_call *call, int option, const char *value) {
         return read_number(value, 0, 1000000, &call->first_person);
     case OPT_FIRST:
         return read_number(value, 0, 100000, &call->first);
+    case OPT_SCENES:
+        call->scenes = true;
+        return true;
+    case OPT_GROUPS:
+        return read_number(value, 1, 1000000, &call->groups);
+    case OPT_TOGETHER:
+        return read_number(value, 1, SITTERS, &call->together);
+    case OPT_EMPTY:
+        return read_number(value, 1, 1000000, &call->empty);
+    case OPT_TRUTH:
+        call->truth_path = value;
+        return true;
     default:
         return false;
     }
@@ -134,6 +280,11 @@ int main(int argc, char **argv) {
         {"people", required_argument, NULL, OPT_PEOPLE},
         {"pictures", required_argument, NULL, OPT_PICTURES},
         {"size", required_argument, NULL, OPT_SIZE},
+        {"scenes", no_argument, NULL, OPT_SCENES},
+        {"groups", required_argument, NULL, OPT_GROUPS},
+        {"together", required_argument, NULL, OPT_TOGETHER},
+        {"empty", required_argument, NULL, OPT_EMPTY},
+        {"truth", required_argument, NULL, OPT_TRUTH},
         {"seed", required_argument, NULL, OPT_SEED},
         {"first-person", required_argument, NULL, OPT_FIRST_PERSON},
         {"first-picture", required_argument, NULL, OPT_FIRST},
@@ -161,8 +312,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "kiln-faces: expected -o DIR (see: kiln-faces --help)\n");
         return 2;
     }
-    uint8_t *rgb = malloc(call.size * call.size * 3);
-    int status = rgb != NULL ? draw_all(&call, rgb) : fail(call.folder, "out of memory");
-    free(rgb);
+    call.rgb = malloc(call.size * call.size * 3);
+    int status = call.rgb != NULL ? draw_with_truth(&call) : fail(call.folder, "out of memory");
+    free(call.rgb);
     return status;
 }

@@ -12,6 +12,26 @@ colour scale_colour(colour c, float factor) {
     return (colour){c.r * factor, c.g * factor, c.b * factor};
 }
 
+static uint32_t lattice(int x, int y, uint32_t seed) {
+    uint32_t h = (uint32_t)x * 0x8da6b343u ^ (uint32_t)y * 0xd8163841u ^ seed * 0xcb1ab31fu;
+    h = (h ^ (h >> 15)) * 0x2c1b3c6du;
+    h = (h ^ (h >> 12)) * 0x297a2d39u;
+    return h ^ (h >> 15);
+}
+
+float smooth_noise(float x, float y, uint32_t seed) {
+    float fx = floorf(x), fy = floorf(y), tx = x - fx, ty = y - fy;
+    int ix = (int)fx, iy = (int)fy;
+    float v[4];
+    for (int k = 0; k < 4; k++) {
+        v[k] = (float)(lattice(ix + (k & 1), iy + (k >> 1), seed) >> 8) * 0x1p-23f - 1;
+    }
+    tx *= tx * (3 - 2 * tx);
+    ty *= ty * (3 - 2 * ty);
+    float above = v[0] + (v[1] - v[0]) * tx, below = v[2] + (v[3] - v[2]) * tx;
+    return above + (below - above) * ty;
+}
+
 static int clamp_pixel(float value, int size) {
     return value < 0 ? 0 : value > (float)(size - 1) ? size - 1 : (int)value;
 }
@@ -22,15 +42,15 @@ typedef struct box {
 
 static box box_around(const canvas *c, float left, float right, float top, float bottom,
                       float margin) {
-    return (box){clamp_pixel(left - margin, c->size), clamp_pixel(right + margin + 1, c->size),
-                 clamp_pixel(top - margin, c->size), clamp_pixel(bottom + margin + 1, c->size)};
+    return (box){clamp_pixel(left - margin, c->width), clamp_pixel(right + margin + 1, c->width),
+                 clamp_pixel(top - margin, c->height), clamp_pixel(bottom + margin + 1, c->height)};
 }
 
 static void blend(canvas *c, int x, int y, float distance, float soft, colour fill, float opacity) {
     float share = 0.5f - distance / soft;
     share = (share < 0 ? 0 : share > 1 ? 1 : share) * opacity;
     if (share > 0) {
-        float *p = c->rgb + ((long)y * c->size + x) * 3;
+        float *p = c->rgb + ((long)y * c->width + x) * 3;
         p[0] += (fill.r - p[0]) * share;
         p[1] += (fill.g - p[1]) * share;
         p[2] += (fill.b - p[2]) * share;
@@ -61,17 +81,32 @@ void paint_ellipse(canvas *c, point centre, float rx, float ry, float angle, flo
     }
 }
 
-void paint_ring(canvas *c, point centre, float rx, float ry, float angle, float width, colour fill,
-                float opacity) {
-    float reach = fmaxf(rx, ry) + width, cosine = cosf(angle), sine = sinf(angle);
+void paint_box(canvas *c, point centre, float half_width, float half_height, float angle,
+               colour fill, float opacity) {
+    float reach = half_width + half_height, cosine = cosf(angle), sine = sinf(angle);
     box b =
         box_around(c, centre.x - reach, centre.x + reach, centre.y - reach, centre.y + reach, 1);
     for (int y = b.top; y <= b.bottom; y++) {
         for (int x = b.left; x <= b.right; x++) {
             float dx = (float)x + 0.5f - centre.x, dy = (float)y + 0.5f - centre.y;
-            float u = dx * cosine + dy * sine, v = dy * cosine - dx * sine;
-            float d = fabsf(ellipse_distance(u, v, fmaxf(rx, 0.05f), fmaxf(ry, 0.05f)));
-            blend(c, x, y, d - width / 2, 1, fill, opacity);
+            float u = fabsf(dx * cosine + dy * sine) - half_width;
+            float v = fabsf(dy * cosine - dx * sine) - half_height;
+            blend(c, x, y, fmaxf(u, v), 1, fill, opacity);
+        }
+    }
+}
+
+void paint_glow(canvas *c, point centre, float reach, colour change) {
+    float far = 2.5f * reach;
+    box b = box_around(c, centre.x - far, centre.x + far, centre.y - far, centre.y + far, 0);
+    for (int y = b.top; y <= b.bottom; y++) {
+        for (int x = b.left; x <= b.right; x++) {
+            float dx = (float)x + 0.5f - centre.x, dy = (float)y + 0.5f - centre.y;
+            float share = expf(-(dx * dx + dy * dy) / (2 * reach * reach));
+            float *p = c->rgb + ((long)y * c->width + x) * 3;
+            p[0] += change.r * share;
+            p[1] += change.g * share;
+            p[2] += change.b * share;
         }
     }
 }
@@ -108,28 +143,6 @@ void paint_curve(canvas *c, point a, point b, point end, float width, float soft
                 d = fminf(d, segment_distance(p, line[k], line[k + 1]));
             }
             blend(c, x, y, d - width / 2, soft, fill, opacity);
-        }
-    }
-}
-
-void paint_outline(canvas *c, point centre, const float *radius, int count, float angle, float soft,
-                   colour fill, float opacity) {
-    float reach = 0;
-    for (int k = 0; k < count; k++) {
-        reach = fmaxf(reach, radius[k]);
-    }
-    soft = fmaxf(soft, 1);
-    box b =
-        box_around(c, centre.x - reach, centre.x + reach, centre.y - reach, centre.y + reach, soft);
-    for (int y = b.top; y <= b.bottom; y++) {
-        for (int x = b.left; x <= b.right; x++) {
-            float dx = (float)x + 0.5f - centre.x, dy = (float)y + 0.5f - centre.y;
-            float turn = (atan2f(dy, dx) - angle) / (2 * (float)M_PI) + 2;
-            float at = (turn - floorf(turn)) * (float)count;
-            int k = (int)at % count;
-            float t = at - floorf(at);
-            float r = radius[k] * (1 - t) + radius[(k + 1) % count] * t;
-            blend(c, x, y, hypotf(dx, dy) - r, soft, fill, opacity);
         }
     }
 }

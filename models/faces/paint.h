@@ -12,26 +12,27 @@ typedef struct point {
     float x, y;
 } point;
 
-/* size x size pixels, three floats each. */
+/* Rows of `width` pixels, three floats each. */
 typedef struct canvas {
-    int size;
+    int width, height;
     float *rgb;
 } canvas;
 
 colour mix_colours(colour a, colour b, float share);
 colour scale_colour(colour c, float factor);
+/* Smooth noise about 0 within -1 .. 1: random values on a lattice of unit distance. */
+float smooth_noise(float x, float y, uint32_t seed);
 
 /* In pixels; `soft` is the width of the edge. */
 void paint_ellipse(canvas *c, point centre, float rx, float ry, float angle, float soft,
                    colour fill, float opacity);
+/* A rectangle, turned. */
+void paint_box(canvas *c, point centre, float half_width, float half_height, float angle,
+               colour fill, float opacity);
 /* A quadratic curve from a to c, bent towards b. */
 void paint_curve(canvas *c, point a, point b, point end, float width, float soft, colour fill,
                  float opacity);
-/* The ring of an ellipse. */
-void paint_ring(canvas *c, point centre, float rx, float ry, float angle, float width, colour fill,
-                float opacity);
-/* A closed outline in polar form: radius[k] at angle 2 pi k / count from the right, clockwise. */
-void paint_outline(canvas *c, point centre, const float *radius, int count, float angle, float soft,
-                   colour fill, float opacity);
+/* Adds `change`, falling off as a Gaussian of deviation `reach`. */
+void paint_glow(canvas *c, point centre, float reach, colour change);
 
 #endif

@@ -1,4 +1,4 @@
-/* Seeded people and poses. */
+/* Seeded people, poses and cameras. */
 #include "models/faces/person.h"
 
 #include <math.h>
@@ -37,124 +37,196 @@ static float about(chance *c, float mean, float deviation) {
 }
 
 static colour varied(chance *c, colour base, float by) {
-    return (colour){base.r + chance_between(c, -by, by), base.g + chance_between(c, -by, by),
-                    base.b + chance_between(c, -by, by)};
+    float light = chance_between(c, -by, by);
+    return (colour){base.r + light + chance_between(c, -by, by) * 0.4f,
+                    base.g + light + chance_between(c, -by, by) * 0.4f,
+                    base.b + light + chance_between(c, -by, by) * 0.4f};
 }
 
-static const colour skins[] = {{0.96f, 0.82f, 0.72f}, {0.93f, 0.76f, 0.63f}, {0.87f, 0.68f, 0.53f},
-                               {0.78f, 0.58f, 0.42f}, {0.62f, 0.43f, 0.30f}, {0.46f, 0.31f, 0.22f},
-                               {0.35f, 0.23f, 0.17f}};
-static const colour hairs[] = {{0.10f, 0.08f, 0.07f}, {0.20f, 0.13f, 0.09f}, {0.36f, 0.23f, 0.14f},
-                               {0.55f, 0.37f, 0.20f}, {0.80f, 0.66f, 0.42f}, {0.60f, 0.25f, 0.12f},
-                               {0.62f, 0.61f, 0.60f}, {0.85f, 0.84f, 0.82f}};
-static const colour irises[] = {{0.24f, 0.14f, 0.08f},
-                                {0.36f, 0.23f, 0.12f},
-                                {0.32f, 0.42f, 0.26f},
-                                {0.30f, 0.45f, 0.62f},
-                                {0.42f, 0.48f, 0.52f}};
+static colour any_colour(chance *c, float low, float high) {
+    float gray = chance_between(c, low, high), share = chance_between(c, 0, 1);
+    colour vivid = {chance_between(c, low, high), chance_between(c, low, high),
+                    chance_between(c, low, high)};
+    return mix_colours((colour){gray, gray, gray}, vivid, share);
+}
+
+static const colour skins[] = {{0.94f, 0.80f, 0.71f}, {0.91f, 0.74f, 0.63f}, {0.87f, 0.68f, 0.55f},
+                               {0.80f, 0.60f, 0.46f}, {0.70f, 0.50f, 0.37f}, {0.55f, 0.38f, 0.28f},
+                               {0.42f, 0.29f, 0.22f}};
+static const colour hairs[] = {{0.10f, 0.08f, 0.07f}, {0.16f, 0.11f, 0.08f}, {0.24f, 0.16f, 0.11f},
+                               {0.36f, 0.24f, 0.15f}, {0.52f, 0.37f, 0.22f}, {0.74f, 0.60f, 0.38f},
+                               {0.50f, 0.24f, 0.13f}, {0.55f, 0.54f, 0.53f}, {0.80f, 0.79f, 0.77f}};
+static const colour irises[] = {{0.20f, 0.12f, 0.07f},
+                                {0.30f, 0.19f, 0.10f},
+                                {0.30f, 0.36f, 0.24f},
+                                {0.30f, 0.42f, 0.56f},
+                                {0.40f, 0.45f, 0.48f}};
 
 static void choose_head(chance *c, person *p) {
-    p->width = about(c, 0.74f, 0.06f);
-    p->jaw = about(c, 0.90f, 0.08f);
-    p->chin = about(c, 0.48f, 0.10f);
-    p->forehead = about(c, 0.92f, 0.06f);
+    p->width = about(c, 0.69f, 0.04f);
+    p->jaw = about(c, 0.92f, 0.08f);
+    p->chin = about(c, 0.52f, 0.10f);
+    p->forehead = about(c, 0.98f, 0.05f);
     p->cheek = about(c, 1.0f, 0.05f);
-    p->ear_size = about(c, 0.17f, 0.03f);
-    p->ear_height = about(c, 0.02f, 0.04f);
-    p->neck = about(c, 0.46f, 0.06f);
+    p->depth = about(c, 0.76f, 0.05f);
+    p->cheekbone = about(c, 0.05f, 0.03f);
+    p->chin_out = about(c, 0.07f, 0.04f);
+    p->ear_size = about(c, 0.20f, 0.03f);
+    p->ear_height = about(c, 0.14f, 0.04f);
+    p->neck = about(c, 0.41f, 0.05f);
     p->age = chance_between(c, 0, 1);
-    p->asymmetry = about(c, 0, 0.015f);
+    p->asymmetry = about(c, 0, 0.012f);
+    p->folds = chance_between(c, 0.1f, 0.5f) + 0.5f * p->age;
+    p->bags = chance_between(c, 0, 0.6f) + 0.4f * p->age;
+    p->gloss = chance_between(c, 0.03f, 0.22f);
 }
 
 static void choose_eyes(chance *c, person *p) {
-    p->eye_distance = about(c, 0.33f, 0.035f);
-    p->eye_height = about(c, -0.06f, 0.04f);
-    p->eye_width = about(c, 0.15f, 0.018f);
-    p->eye_open = about(c, 0.072f, 0.015f);
-    p->eye_tilt = about(c, 0, 0.10f);
-    p->iris_size = about(c, 0.062f, 0.007f);
+    p->eye_distance = about(c, 0.28f, 0.02f);
+    p->eye_height = about(c, 0, 0.035f);
+    p->eye_width = about(c, 0.125f, 0.012f);
+    p->eye_open = about(c, 0.050f, 0.012f);
+    p->eye_tilt = about(c, -0.02f, 0.07f);
+    p->iris_size = about(c, 0.060f, 0.004f);
     p->lid = chance_between(c, 0, 1);
-    p->brow_height = about(c, 0.19f, 0.03f);
-    p->brow_width = about(c, 0.045f, 0.016f);
-    p->brow_tilt = about(c, -0.04f, 0.06f);
-    p->brow_arch = about(c, 0.05f, 0.03f);
-    p->brow_length = about(c, 0.19f, 0.025f);
+    p->eye_depth = about(c, 0.075f, 0.025f);
+    p->brow_height = about(c, 0.165f, 0.028f);
+    p->brow_width = about(c, 0.045f, 0.014f);
+    p->brow_tilt = about(c, 0.015f, 0.03f);
+    p->brow_arch = about(c, 0.045f, 0.03f);
+    p->brow_length = about(c, 0.19f, 0.022f);
+    p->brow_ridge = about(c, 0.04f, 0.025f);
+    p->brow_dark = chance_between(c, 0.45f, 1);
 }
 
 static void choose_middle(chance *c, person *p) {
-    p->nose_length = about(c, 0.34f, 0.05f);
-    p->nose_width = about(c, 0.13f, 0.028f);
-    p->nose_bridge = about(c, 0.05f, 0.015f);
-    p->nose_tip = about(c, 0.08f, 0.02f);
-    p->mouth_width = about(c, 0.27f, 0.04f);
-    p->mouth_height = about(c, 0.52f, 0.035f);
-    p->lip_upper = about(c, 0.035f, 0.012f);
-    p->lip_lower = about(c, 0.05f, 0.014f);
+    p->nose_length = about(c, 0.36f, 0.04f);
+    p->nose_width = about(c, 0.125f, 0.02f);
+    p->nose_bridge = about(c, 0.055f, 0.014f);
+    p->nose_tip = about(c, 0.075f, 0.016f);
+    p->nose_out = about(c, 0.22f, 0.045f);
+    p->nose_bent = about(c, 0, 0.025f);
+    p->mouth_width = about(c, 0.215f, 0.025f);
+    p->mouth_height = about(c, 0.60f, 0.035f);
+    p->lip_upper = about(c, 0.036f, 0.012f);
+    p->lip_lower = about(c, 0.048f, 0.013f);
+    p->lip_out = about(c, 0.045f, 0.018f);
 }
 
 static void choose_hair(chance *c, person *p) {
     p->hair_style = chance_below(c, 7);
-    p->hair_volume = about(c, 0.13f, 0.05f);
-    p->hair_line = about(c, -0.62f, 0.06f);
+    p->hair_volume = about(c, 0.16f, 0.05f);
+    p->hair_line = about(c, -0.69f, 0.07f) - (chance_of(c, 0.2f) ? 0.15f * p->age : 0);
     p->parting = chance_between(c, -0.6f, 0.6f);
     p->fringe = chance_between(c, 0, 1);
-    bool bearded = chance_of(c, 0.25f);
+    p->curl = chance_of(c, 0.4f) ? chance_between(c, 0.2f, 1) : 0;
+    bool bearded = chance_of(c, 0.2f);
     p->beard = bearded ? chance_between(c, 0.4f, 1) : 0;
-    p->moustache = chance_of(c, bearded ? 0.8f : 0.08f) ? chance_between(c, 0.5f, 1) : 0;
-    p->stubble = chance_of(c, 0.2f) ? chance_between(c, 0.1f, 0.35f) : 0;
+    p->moustache = chance_of(c, bearded ? 0.8f : 0.06f) ? chance_between(c, 0.5f, 1) : 0;
+    p->stubble = chance_of(c, 0.3f) ? chance_between(c, 0.1f, 0.5f) : 0;
     p->glasses = chance_of(c, 0.25f);
     p->round_glasses = chance_of(c, 0.5f);
+    p->frame = chance_of(c, 0.6f) ? (colour){0.1f, 0.1f, 0.11f} : any_colour(c, 0.05f, 0.8f);
     p->freckles = chance_of(c, 0.12f);
-    p->mole = chance_of(c, 0.3f);
-    p->mole_x = chance_between(c, -0.4f, 0.4f);
-    p->mole_y = chance_between(c, 0.1f, 0.7f);
+    p->make_up = !bearded && p->stubble == 0 && chance_of(c, 0.4f);
+}
+
+/* What no list of features names: each face's own swellings, hollows, patches and moles. */
+static void choose_details(chance *c, person *p) {
+    for (int k = 0; k < BUMPS; k++) {
+        float reach = chance_between(c, 0.05f, 0.22f);
+        p->bumps[k] = (bump){chance_between(c, -0.6f, 0.6f), chance_between(c, -0.6f, 0.9f), reach,
+                             chance_normal(c) * 0.10f * reach, chance_of(c, 0.75f)};
+    }
+    for (int k = 0; k < TONES; k++) {
+        float lightness = chance_normal(c) * 0.035f, red = chance_normal(c) * 0.02f;
+        p->tones[k] = (tone){chance_between(c, -0.6f, 0.6f),
+                             chance_between(c, -0.7f, 0.95f),
+                             chance_between(c, 0.04f, 0.25f),
+                             {lightness + red, lightness - red * 0.5f, lightness - red}};
+    }
+    p->mole_count = chance_below(c, MOLES + 1) * chance_below(c, 2);
+    for (int k = 0; k < MOLES; k++) {
+        p->moles[k] = (point){chance_between(c, -0.55f, 0.55f), chance_between(c, -0.5f, 0.85f)};
+    }
 }
 
 person make_person(uint64_t seed) {
     chance c = {seed * 0x2545f4914f6cdd1du + 77};
-    person p = {0};
+    person p = {.seed = seed};
     choose_head(&c, &p);
     choose_eyes(&c, &p);
     choose_middle(&c, &p);
     choose_hair(&c, &p);
     p.skin = varied(&c, skins[chance_below(&c, sizeof skins / sizeof *skins)], 0.03f);
-    p.hair = varied(&c, hairs[chance_below(&c, p.age > 0.7f ? 8 : 6)], 0.03f);
-    p.iris = varied(&c, irises[chance_below(&c, sizeof irises / sizeof *irises)], 0.03f);
-    p.lips = mix_colours(scale_colour(p.skin, 0.85f), (colour){0.72f, 0.25f, 0.27f},
-                         chance_between(&c, 0.15f, 0.65f));
+    bool dark = p.skin.r < 0.75f;
+    p.hair = varied(&c, hairs[chance_below(&c, p.age > 0.7f ? 9 : dark ? 3 : 7)], 0.02f);
+    p.iris = varied(&c, irises[chance_below(&c, dark ? 2 : 5)], 0.03f);
+    p.lips = mix_colours(scale_colour(p.skin, 0.82f), (colour){0.66f, 0.28f, 0.28f},
+                         chance_between(&c, 0.2f, 0.6f));
+    choose_details(&c, &p);
     return p;
 }
 
-pose make_pose(uint64_t seed) {
+static void choose_expression(chance *c, const person *who, pose *p) {
+    p->smile = chance_of(c, 0.5f) ? chance_between(c, 0.2f, 1) : chance_between(c, -0.15f, 0.35f);
+    p->open = chance_of(c, 0.4f) ? chance_between(c, 0.15f, 1) : 0;
+    p->brows = chance_normal(c) * 0.02f;
+    p->blink = chance_of(c, 0.06f) ? 0.9f : chance_between(c, 0, 0.25f);
+    p->squint = chance_between(c, 0, 1);
+    p->look_x = chance_normal(c) * 0.025f;
+    p->look_y = chance_normal(c) * 0.010f;
+    p->stubble = chance_of(c, 0.3f) && who->stubble > 0 ? chance_between(c, -0.3f, 0.4f) : 0;
+    p->lipstick = (colour){chance_between(c, 0.5f, 0.8f), chance_between(c, 0.08f, 0.35f),
+                           chance_between(c, 0.15f, 0.4f)};
+    p->lipstick_amount = who->make_up && chance_of(c, 0.7f) ? chance_between(c, 0.2f, 0.9f) : 0;
+}
+
+static void choose_worn(chance *c, const person *who, pose *p) {
+    p->hair_change = chance_of(c, 0.3f) ? chance_normal(c) : 0;
+    p->dark_glasses = chance_of(c, 0.06f);
+    p->glasses = p->dark_glasses || (who->glasses ? chance_of(c, 0.85f) : chance_of(c, 0.03f));
+    p->lens = any_colour(c, 0.02f, 0.3f);
+    p->hat = chance_of(c, 0.07f);
+    p->hat_colour = any_colour(c, 0.05f, 0.9f);
+    p->cloth = any_colour(c, 0.05f, 0.95f);
+}
+
+pose make_pose(const person *who, uint64_t seed) {
     chance c = {seed * 0x9e6c63d0876a9a47u + 13};
-    pose p = {0};
-    p.yaw = chance_normal(&c) * 0.24f;
-    p.pitch = chance_normal(&c) * 0.14f;
-    p.roll = chance_normal(&c) * 0.07f;
+    pose p = {.seed = seed};
+    float turn = chance_of(&c, 0.25f) ? 0.55f : 0.24f;
+    p.yaw = about(&c, 0, turn);
+    p.pitch = about(&c, 0.02f, 0.15f);
+    p.roll = about(&c, 0, 0.10f);
     p.scale = chance_between(&c, 0.34f, 0.41f);
-    p.x = chance_normal(&c) * 0.025f;
-    p.y = chance_normal(&c) * 0.025f;
-    p.smile = chance_between(&c, -0.4f, 1);
-    p.open = chance_of(&c, 0.3f) ? chance_between(&c, 0.2f, 1) : 0;
-    p.brows = chance_normal(&c) * 0.02f;
-    p.blink = chance_of(&c, 0.07f) ? 0.9f : chance_between(&c, 0, 0.3f);
-    p.look = chance_normal(&c) * 0.02f;
-    p.light_angle = chance_between(&c, -3.1f, 3.1f);
-    p.light_strength = chance_between(&c, 0.05f, 0.55f);
-    p.ambient = chance_between(&c, 0.75f, 1.1f);
-    p.warmth = chance_normal(&c) * 0.04f;
-    p.blur = chance_of(&c, 0.3f) ? chance_between(&c, 0.3f, 1.1f) : 0;
-    p.noise = chance_between(&c, 0, 0.025f);
-    p.contrast = chance_between(&c, 0.8f, 1.2f);
-    p.brightness = chance_normal(&c) * 0.04f;
-    p.gray = chance_of(&c, 0.12f);
-    for (int k = 0; k < 2; k++) {
-        p.background[k] = (colour){chance_between(&c, 0.1f, 0.95f), chance_between(&c, 0.1f, 0.95f),
-                                   chance_between(&c, 0.1f, 0.95f)};
-    }
-    p.background[1] = mix_colours(p.background[0], p.background[1], 0.4f);
-    p.cloth = (colour){chance_between(&c, 0.1f, 0.9f), chance_between(&c, 0.1f, 0.9f),
-                       chance_between(&c, 0.1f, 0.9f)};
-    p.seed = seed;
+    p.x = 0.5f + chance_normal(&c) * 0.025f;
+    p.y = 0.5f + chance_normal(&c) * 0.025f;
+    p.distance = chance_between(&c, 4.5f, 14);
+    choose_expression(&c, who, &p);
+    choose_worn(&c, who, &p);
+    return p;
+}
+
+camera make_camera(uint64_t seed) {
+    chance c = {seed * 0xd1342543de82ef95u + 29};
+    camera p = {.seed = seed};
+    bool harsh = chance_of(&c, 0.3f);
+    p.light_angle = chance_normal(&c) * 0.9f;
+    p.light_height = about(&c, 0.5f, 0.4f);
+    p.key = harsh ? chance_between(&c, 0.7f, 1.3f) : chance_between(&c, 0.1f, 0.75f);
+    p.fill = chance_between(&c, 0, 0.3f);
+    p.ambient = harsh ? chance_between(&c, 0.12f, 0.45f) : chance_between(&c, 0.4f, 0.85f);
+    p.hard = chance_between(&c, 0, 1);
+    p.warmth = chance_normal(&c) * 0.08f;
+    p.blur = chance_of(&c, 0.4f) ? chance_between(&c, 0.2f, 1.5f) : 0;
+    p.noise = chance_of(&c, 0.6f) ? chance_between(&c, 0, 0.03f) : 0;
+    p.contrast = chance_between(&c, 0.75f, 1.25f);
+    p.brightness = chance_normal(&c) * 0.05f;
+    p.saturation = chance_between(&c, 0.5f, 1.2f);
+    p.vignette = chance_of(&c, 0.3f) ? chance_between(&c, 0, 0.5f) : 0;
+    p.gamma = chance_between(&c, 0.8f, 1.25f);
+    p.coarse = chance_of(&c, 0.12f) ? 2 : 1;
+    p.gray = chance_of(&c, 0.2f);
     return p;
 }

@@ -10,9 +10,9 @@ trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 export HOME=$work XDG_CACHE_HOME=$work/cache
 
-# seen PAGE: what the browser made of it, in one line; console messages go to the file console.
+# seen PAGE [WIDTH]: what the browser made of it at so many pixels (1280), in one line; console messages go to the file console.
 seen() {
-    { cat "$1"; cat <<'SCRIPT'; } >probe.html
+    { cat "$1"; echo "<script>const width = ${2:-1280};</script>"; cat <<'SCRIPT'; } >probe.html
 <script>
 // Draws pictures to decode them at once: the browser's virtual time does not wait for decode().
 const canvas = document.createElement('canvas').getContext('2d');
@@ -24,9 +24,14 @@ addEventListener('load', () => {
       .filter(line => line.getTotalLength() > 50);
   const boxes = [...document.querySelectorAll('svg rect')]
       .filter(box => box.getBoundingClientRect().width > 0);
-  const width = document.documentElement.scrollWidth > innerWidth ? 'wide' : 'fits';
+  for (const hidden of document.querySelectorAll('details')) hidden.open = true;
+  document.documentElement.style.width = width + 'px'; // windows have a least width
+  const sticks = e => e.getBoundingClientRect().right > width + 0.5;
+  const fits = [...document.body.querySelectorAll('*')].some(sticks) ? 'wide' : 'fits';
+  const narrow = [...document.querySelectorAll('*')].some(e => e.scrollWidth > e.clientWidth + 1 &&
+      getComputedStyle(e).overflowX === 'auto') ? 'scrolls' : 'whole';
   document.body.textContent = `SEEN pictures ${pictures.length} drawn ${drawn.length} ` +
-      `curves ${curves.length} boxes ${boxes.length > 0} ${width} NEES`;
+      `curves ${curves.length} boxes ${boxes.length > 0} ${fits} ${narrow} NEES`;
 });
 </script>
 SCRIPT
@@ -53,10 +58,27 @@ expect() { # NAME FOUND PATTERN
     "$kiln" train --from-scratch people -o poor.plan --report poor.html -q --epochs 2 \
         --head softmax --input-size 8x8 &&
     "$kiln" inspect net.plan --html net.html || exit 1
-expect 'training, few mistakes' "$(seen good.html)" 'pictures ([0-9]+) drawn [0-9]+ curves 4 boxes .* fits'
+expect 'training, few mistakes' "$(seen good.html)" 'pictures ([0-9]+) drawn [0-9]+ curves 4 boxes .* fits whole'
 found=$(seen poor.html)
-expect 'training, many mistakes' "$found" 'pictures ([1-9][0-9]*) drawn [1-9][0-9]* curves 4 boxes .* fits'
+expect 'training, many mistakes' "$found" 'pictures ([1-9][0-9]*) drawn [1-9][0-9]* curves 4 boxes true fits whole'
 pictures=$(sed 's/pictures \([0-9]*\).*/\1/' <<<"$found")
 expect 'all its thumbnails' "$found" "pictures $pictures drawn $pictures .*"
-expect 'inspection' "$(seen net.html)" '.* boxes true fits'
+expect 'inspection' "$(seen net.html)" '.* boxes true fits .*'
+
+# On a phone, with names that have no spaces, and a thousand classes: a page that is small and does not scroll
+# sideways. Mistakes have the names of their files.
+grep -q '<small>[a-z]*/[0-9]*.png</small>' poor.html || { echo 'FAILED: no names of files'; failed=1; }
+grep -q '<h2>Settings</h2>' poor.html && grep -q 'temperature of probabilities' poor.html || { echo 'FAILED: no settings'; failed=1; }
+for k in $(seq 1000); do
+    mkdir -p "many/person-with-a-name-that-never-ends-$k-and-has-no-spaces"
+    for n in 1 2; do
+        printf 'P5 4 4 255\n%016d' "$((k * 7919 * n * n))" >"many/person-with-a-name-that-never-ends-$k-and-has-no-spaces/$n.pgm"
+    done
+done
+"$kiln" train --from-scratch many -o many.plan --report many.html -q --epochs 2 --head softmax --input-size 4x4 \
+    --validation 0.5 || failed=1
+for page in good poor many; do
+    expect "$page, on a phone" "$(seen $page.html 390)" 'pictures .* curves [45] .* fits whole'
+done
+[ "$(wc -c <many.html)" -lt 600000 ] || { echo "FAILED: $(wc -c <many.html) bytes"; failed=1; }
 exit $failed

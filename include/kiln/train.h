@@ -52,8 +52,27 @@ typedef struct kiln_head_layer {
 
 #define KILN_MAX_HEAD_LAYERS 8
 
+/* How a head's weights are found. All but the first compare directions (features of length 1), are
+ * computed at once, without epochs, and have one layer, of KILN_ACTIVATION_COSINE. */
+typedef enum kiln_rule {
+    KILN_RULE_DESCENT = 0, /* trained, epoch by epoch, from options.start */
+    /* The direction of the mean of each class's features of length 1 (weight imprinting: Qi, Brown
+     * and Lowe 2018, arXiv 1712.07136). */
+    KILN_RULE_MEAN = 1,
+    /* Linear discriminant analysis: w = S^-1 (mean of the class - mean of the means), of length 1,
+     * with the bias that puts 0 at the mean of the means. S is the covariance within classes,
+     * shrunk halfway to the average of the eigenvalues that so many samples can show (regularised:
+     * Friedman 1989); with one sample a class it is the covariance between them. Up to 4096
+     * features. */
+    KILN_RULE_LDA = 2,
+    /* The nearest sample: all are kept in the plan, and a class is as near as its nearest. */
+    KILN_RULE_KNN = 3,
+    KILN_RULE_COUNT = 4
+} kiln_rule;
+
 typedef struct kiln_head {
     uint32_t count;
+    kiln_rule rule;
     kiln_head_layer layers[KILN_MAX_HEAD_LAYERS];
 } kiln_head;
 
@@ -62,7 +81,7 @@ typedef struct kiln_head {
  *   dropout:0.5   before the next dense layer
  *   l2:1e-4  maxnorm:3    of the dense layer that stands before
  *   softmax       the last layer, a unit a class; also cosine, sigmoid, linear, tanh, relu
- * e.g. "256:relu,dropout:0.5,softmax". */
+ * e.g. "256:relu,dropout:0.5,softmax"; or mean, lda, knn alone (kiln_rule). */
 KILN_API kiln_status kiln_head_parse(const char *text, kiln_head *out_head, kiln_error *error);
 
 /* ---- Options ------------------------------------------------------------------------------- */
@@ -84,9 +103,22 @@ typedef enum kiln_schedule {
     KILN_SCHEDULE_COUNT = 4
 } kiln_schedule;
 
-/* Names, as kiln_head_parse and the command's options take them: "relu", "cross-entropy",
- * "plateau"; NULL past the last, so that a loop from 0 on finds them all. */
+/* What the last layer starts from. */
+typedef enum kiln_start {
+    /* A head of one softmax or cosine layer: the directions of the class means, as KILN_RULE_MEAN
+     * has them; softmax layers multiply them by what makes their logits as large as those of a
+     * cosine layer, and have biases of 0. Other heads: as KILN_START_ZERO. */
+    KILN_START_MEANS = 0,
+    KILN_START_ZERO = 1,   /* zeros; a cosine layer, which needs directions: random */
+    KILN_START_RANDOM = 2, /* as the layers before it: uniform, Glorot and Bengio 2010 */
+    KILN_START_COUNT = 3
+} kiln_start;
+
+/* Names, as kiln_head_parse and the command's options take them: "relu", "lda", "cross-entropy",
+ * "plateau", "means"; NULL past the last, so that a loop from 0 on finds them all. */
 KILN_API const char *kiln_activation_name(kiln_activation activation);
+KILN_API const char *kiln_rule_name(kiln_rule rule); /* the first: "descent", no word of a head */
+KILN_API const char *kiln_start_name(kiln_start start);
 KILN_API const char *kiln_loss_name(kiln_loss loss);
 KILN_API const char *kiln_schedule_name(kiln_schedule schedule);
 
@@ -115,6 +147,7 @@ typedef struct kiln_train_options {
     float arc_margin;      /* radians; 0.5 */
     float cosine_scale;    /* 0: chosen by the number of classes (Wang et al. 2018, CosFace) */
     bool balance_classes;  /* weigh samples by total / (classes * samples of the class) */
+    kiln_start start;
 
     const char *optimizer; /* its name */
     float learning_rate;
@@ -130,13 +163,26 @@ typedef struct kiln_train_options {
     float schedule_factor;
     uint32_t warmup_epochs; /* the rate rises linearly to learning_rate, batch by batch */
 
+    /* 0: 100, or what makes 2000 steps (batches) of few samples, so that 25 pictures are trained as
+     * thoroughly as 2500. */
     uint32_t epochs;
     uint32_t batch_size;
     bool shuffle;
     uint32_t patience; /* stop after so many epochs without a lower validation loss; 0: never */
     bool restore_best; /* end with the weights of the lowest validation loss */
-    uint64_t seed;     /* of initial weights, order and dropout */
-    uint32_t threads;  /* 0 = 1 */
+    /* After the epoch is chosen: train anew on all samples, validation ones included, for as many
+     * steps as that epoch had seen. */
+    bool refit;
+    /* Where there are no validation samples: divide the training samples into so many parts, train
+     * without each of them, and choose the epoch by how the parts that were left out are scored. 0
+     * or 1: no. A class's only picture stays in; where all are such and the start is the class
+     * means, these are kept: nothing could tell whether training gains anything. */
+    uint32_t folds;
+    /* Training samples in a row that show one picture (variants of it, itself first): never parted
+     * among the folds. 0 = 1. */
+    uint32_t variants;
+    uint64_t seed;    /* of initial weights, order and dropout */
+    uint32_t threads; /* 0 = 1 */
 
     /* Without a backbone: what a sample is (dims without the batch), and how a picture becomes one;
      * both are stored in the plan. */
@@ -146,7 +192,8 @@ typedef struct kiln_train_options {
 } kiln_train_options;
 
 /* Defaults: softmax head, standardized features, cross-entropy, Adam at 0.001 (beta 0.9, 0.999,
- * epsilon 1e-7), 100 epochs of batches of 32, shuffled, best weights restored, 1 thread, seed 1. */
+ * epsilon 1e-7), from the class means, epochs 0 of batches of 32, shuffled, best weights restored,
+ * refitted on all samples, no folds, 1 thread, seed 1. */
 KILN_API void kiln_train_options_init(kiln_train_options *out_options);
 /* Chooses an optimizer, with the learning rate and beta2 that suit it: adam at 0.001 with 0.999.
  * False, and nothing changed: there is no such optimizer. */
@@ -196,10 +243,16 @@ KILN_API size_t kiln_trainer_sample_count(const kiln_trainer *trainer, kiln_spli
 KILN_API void kiln_trainer_samples(const kiln_trainer *trainer, kiln_split split,
                                    const float **out_features, const uint32_t **out_labels);
 
+/* Whether a network ends in an embedding: it has no labels, ends in no softmax or sigmoid, and its
+ * output is a row of 64 numbers or more, a multiple of 32, which numbers of classes hardly are. Its
+ * features suit heads that compare directions: the command's default for them is KILN_RULE_LDA. */
+KILN_API bool kiln_plan_is_embedding(const kiln_plan *plan);
+
 /* Means over an epoch. Loss and accuracy are taken while training (dropout on, weights changing),
- * as Keras does. Validation figures are NaN when there are no validation samples. */
+ * as Keras does; those of epoch 0 are of the start, before any training. Validation figures are NaN
+ * when nothing is held out. With folds, all are means over them. */
 typedef struct kiln_epoch {
-    uint32_t epoch; /* from 1 */
+    uint32_t epoch; /* from 0 */
     float loss, accuracy;
     float validation_loss, validation_accuracy;
     float learning_rate; /* of its last batch */
@@ -217,37 +270,57 @@ typedef struct kiln_train_callbacks {
     int (*epoch)(void *context, const kiln_epoch *epoch);
 } kiln_train_callbacks;
 
-/* Trains up to options.epochs (continues after kiln_trainer_resume). `callbacks` may be NULL. A
- * loss that is not finite ends it with KILN_ERROR_ARGUMENT; the weights are then the best so far.
- */
+/* Trains up to options.epochs (continues after kiln_trainer_resume), takes the epoch with the
+ * lowest validation loss, which may be epoch 0, and refits. With folds, epochs are told when all
+ * folds are trained, and patience looks at their means. `callbacks` may be NULL. A loss that is not
+ * finite ends it with KILN_ERROR_ARGUMENT; the weights are then the best so far. */
 KILN_API kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_train_callbacks *callbacks,
                                       kiln_error *error);
 
-/* Epochs so far; owned by the trainer, valid until it is next used. */
+/* Epochs so far, from epoch 0 on; none before fit. Owned by the trainer, valid until it is next
+ * used. */
 KILN_API size_t kiln_trainer_history(const kiln_trainer *trainer, const kiln_epoch **out_epochs);
-/* The epoch whose weights the trainer has after fit (restore_best), from 1; 0: none yet. */
+/* The epoch whose weights the trainer has after fit, or for as many steps as which it was refitted
+ * (restore_best; else the last). */
 KILN_API uint32_t kiln_trainer_best_epoch(const kiln_trainer *trainer);
+/* How many epochs fit makes of the samples that have been added; 0: the head is computed at once.
+ */
+KILN_API uint32_t kiln_trainer_epochs(const kiln_trainer *trainer);
+/* The samples that fit's refit has trained on; 0: there was none. */
+KILN_API size_t kiln_trainer_refitted(const kiln_trainer *trainer);
+
+/* Samples held out by fit, and how heads scored them that had not seen them, as
+ * kiln_trainer_predict does (calibrate divides these logits, too): `out_samples` are numbers of
+ * samples of one split, the validation samples or, with folds, training samples. Returns how many;
+ * 0: none. Owned by the trainer, valid until it is next used; scores: [count][class_count]. */
+KILN_API size_t kiln_trainer_held_out(const kiln_trainer *trainer, kiln_split *out_split,
+                                      const uint32_t **out_samples, const float **out_scores);
 
 /* Class scores (probabilities for softmax and cosine heads) of samples, by their features:
  * count * class_count numbers. */
 KILN_API kiln_status kiln_trainer_predict(kiln_trainer *trainer, const float *features,
                                           size_t count, float *out_scores, kiln_error *error);
 
+/* Samples held out below which probabilities cannot be calibrated: the share of right answers among
+ * n of them that say 0.8 is known to 0.4 / sqrt(n). */
+#define KILN_CALIBRATION_SAMPLES 50
+
 /* Temperature scaling (Guo et al. 2017, arXiv 1706.04599): divides the logits by the temperature
- * that makes validation samples likeliest, so that a probability says how often it is right.
- * Changes no decision. Without validation samples, or for outputs that are no softmax: 1, nothing
- * done. */
+ * that makes the samples held out likeliest, so that a probability says how often it is right. N
+ * samples that are all right do not make it certain: the target of their class is (N + 1) / (N +
+ * 2), as Platt 1999 has it. Changes no decision. With fewer than KILN_CALIBRATION_SAMPLES held out,
+ * or for outputs that are no softmax: 1, nothing done. */
 KILN_API kiln_status kiln_trainer_calibrate(kiln_trainer *trainer, float *out_temperature,
                                             kiln_error *error);
 
 /* ---- Layers -------------------------------------------------------------------------------- */
 
 typedef struct kiln_dense_info {
-    size_t inputs, units;
+    size_t inputs, units; /* units of KILN_RULE_KNN: those of a class in a row, as many each */
     kiln_activation activation;
     float dropout;
     float *weights; /* [units][inputs]; owned by the trainer; may be written to between calls */
-    float *biases;  /* [units]; NULL for cosine heads */
+    float *biases;  /* [units]; NULL for cosine layers, but for those of KILN_RULE_LDA */
 } kiln_dense_info;
 
 KILN_API size_t kiln_trainer_layer_count(const kiln_trainer *trainer);
@@ -272,7 +345,8 @@ KILN_API kiln_status kiln_trainer_attach(kiln_trainer *trainer, const char *tag,
 
 /* The state of training (weights, optimizer, history), so that it goes on bit-identically in a
  * trainer that has been created with the same options and given the same samples; anything else is
- * refused. Written to a temporary file that is then renamed. */
+ * refused. Heads that are computed at once, and folds, have none: KILN_ERROR_ARGUMENT. Written to a
+ * temporary file that is then renamed. */
 KILN_API kiln_status kiln_trainer_checkpoint(const kiln_trainer *trainer, const char *path,
                                              kiln_error *error);
 KILN_API kiln_status kiln_trainer_resume(kiln_trainer *trainer, const char *path,

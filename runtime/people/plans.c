@@ -49,11 +49,22 @@ typedef struct head {
     size_t dense;
     size_t tail[MOST_TAIL];
     size_t tail_count;
-    bool cosine; /* it reads vectors of length 1 */
+    bool cosine; /* it reads vectors of length 1, and its weights are directions: no biases */
 } head;
 
 static uint32_t operand(const kiln_plan_view *v, size_t step, uint32_t k) {
     return v->operands[v->steps[step].first_operand + k];
+}
+
+/* A discriminant has biases: a person's mean is no row of its. */
+static bool are_zeros(const kiln_plan_view *v, const kiln_plan_tensor_record *biases) {
+    bool zeros = true;
+    for (size_t k = 0; zeros && k < kiln_plan_tensor_elements(biases); k++) {
+        float bias;
+        kiln_plan_widen(v, biases, k, 1, &bias);
+        zeros = bias == 0;
+    }
+    return zeros;
 }
 
 static bool find_head(const kiln_plan_view *v, head *out) {
@@ -64,11 +75,13 @@ static bool find_head(const kiln_plan_view *v, head *out) {
         const kiln_plan_step *s = &v->steps[step];
         if (s->kernel == KILN_KERNEL_FULLY_CONNECTED) {
             out->dense = step;
-            out->cosine = plan_producer(v, operand(v, step, 0), step, &norm) &&
-                          v->steps[norm].kernel == KILN_KERNEL_LP_NORM;
-            return s->input_count == 3 && (s->flags & KILN_STEP_FINAL_DENSE) != 0 &&
-                   v->tensors[operand(v, step, 1)].place == KILN_PLACE_CONSTANT &&
-                   v->tensors[operand(v, step, 2)].place == KILN_PLACE_CONSTANT;
+            bool whole = s->input_count == 3 && (s->flags & KILN_STEP_FINAL_DENSE) != 0 &&
+                         v->tensors[operand(v, step, 1)].place == KILN_PLACE_CONSTANT &&
+                         v->tensors[operand(v, step, 2)].place == KILN_PLACE_CONSTANT;
+            out->cosine = whole && plan_producer(v, operand(v, step, 0), step, &norm) &&
+                          v->steps[norm].kernel == KILN_KERNEL_LP_NORM &&
+                          are_zeros(v, &v->tensors[operand(v, step, 2)]);
+            return whole;
         }
         bool by_row = s->kernel == KILN_KERNEL_COPY || s->kernel == KILN_KERNEL_UNARY ||
                       s->kernel == KILN_KERNEL_SOFTMAX;

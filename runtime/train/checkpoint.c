@@ -12,42 +12,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#define MAGIC "KILNCKP1"
-
-/* ---- Best weights -------------------------------------------------------------------------- */
-
-size_t weights_count(const network *net) {
-    size_t count = 0;
-    for (size_t k = 0; k < net->count; k++) {
-        const dense *d = &net->layers[k];
-        count += d->inputs * d->units + (d->biases != NULL ? d->units : 0);
-    }
-    return count;
-}
-
-static float *copy_layer(float *best, const dense *d, bool keep) {
-    size_t weights = d->inputs * d->units, biases = d->biases != NULL ? d->units : 0;
-    memcpy(keep ? best : d->weights, keep ? d->weights : best, weights * sizeof(float));
-    if (biases > 0) {
-        float *rest = best + weights;
-        memcpy(keep ? rest : d->biases, keep ? d->biases : rest, biases * sizeof(float));
-    }
-    return best + weights + biases;
-}
-
-void weights_keep(kiln_trainer *t) {
-    float *at = t->best;
-    for (size_t k = 0; at != NULL && k < t->net.count; k++) {
-        at = copy_layer(at, &t->net.layers[k], true);
-    }
-}
-
-void weights_restore(kiln_trainer *t) {
-    float *at = t->best;
-    for (size_t k = 0; at != NULL && k < t->net.count; k++) {
-        at = copy_layer(at, &t->net.layers[k], false);
-    }
-}
+#define MAGIC "KILNCKP2"
 
 /* ---- What a checkpoint is of --------------------------------------------------------------- */
 
@@ -78,6 +43,7 @@ static uint64_t fingerprint(const kiln_trainer *t) {
     o.warmup_epochs = from->warmup_epochs;
     o.epochs = schedule_of(from->schedule)->knows_end ? from->epochs : 0;
     o.batch_size = from->batch_size;
+    o.start = from->start;
     o.shuffle = from->shuffle;
     o.fine_tune = from->fine_tune;
     o.seed = from->seed;
@@ -118,7 +84,7 @@ static void take(transfer *x, void *data, size_t size) {
 }
 
 static void take_state(transfer *x, kiln_trainer *t) {
-    take(x, t->history, t->progress.epochs * sizeof *t->history);
+    take(x, t->history, t->progress.recorded * sizeof *t->history);
     for (size_t k = 0; k < t->net.count; k++) {
         dense *d = &t->net.layers[k];
         take(x, d->weights, d->inputs * d->units * sizeof(float));
@@ -139,13 +105,19 @@ static size_t state_bytes(const kiln_trainer *t) {
         bytes += moments * (d->inputs + 1) * d->units;
         bytes += d->inputs * d->units + (d->biases != NULL ? d->units : 0);
     }
-    return bytes * sizeof(float) + t->progress.epochs * sizeof *t->history;
+    return bytes * sizeof(float) + t->progress.recorded * sizeof *t->history;
 }
 
 kiln_status kiln_trainer_checkpoint(const kiln_trainer *trainer, const char *path,
                                     kiln_error *error) {
     kiln_trainer copy = *trainer; /* shallow: writing changes nothing */
     file_writer out;
+    if (trainer->options.head.rule != KILN_RULE_DESCENT || folds_wanted(trainer)) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "%s: there are no checkpoints of heads that are computed at once, nor of "
+                         "folds",
+                         path);
+    }
     kiln_status status = file_begin(&out, path, error);
     if (status != KILN_OK) {
         return status;
@@ -189,9 +161,13 @@ static kiln_status check_file(const char *path, FILE *file, size_t size, kiln_tr
                          "%s: this checkpoint is of epoch %u; training was to end after %u", path,
                          p.epochs, t->options.epochs);
     }
-    t->progress.epochs = p.epochs;
+    bool begun = p.recorded > 0;
+    if (begun ? p.recorded != p.epochs + 1 || p.best_epoch > p.epochs : p.epochs > 0) {
+        return kiln_fail(error, KILN_ERROR_FORMAT, "%s: a damaged checkpoint", path);
+    }
+    t->progress.recorded = p.recorded;
     size_t bytes = sizeof magic + sizeof print + sizeof p + state_bytes(t) + sizeof(uint64_t);
-    t->progress.epochs = 0;
+    t->progress.recorded = 0;
     *out_progress = p;
     return size == bytes ? KILN_OK
                          : kiln_fail(error, KILN_ERROR_FORMAT, "%s: a damaged checkpoint", path);
@@ -235,7 +211,10 @@ kiln_status kiln_trainer_resume(kiln_trainer *t, const char *path, kiln_error *e
         (void)close(descriptor);
         return kiln_fail(error, KILN_ERROR_MEMORY, "%s: out of memory", path);
     }
-    status = check_file(path, file, size, t, &p, error);
+    status = fit_settle(t, error);
+    if (status == KILN_OK) {
+        status = check_file(path, file, size, t, &p, error);
+    }
     if (status == KILN_OK && !checksum_matches(file)) {
         status = kiln_fail(error, KILN_ERROR_FORMAT, "%s: a damaged checkpoint", path);
     }

@@ -3,116 +3,10 @@
 #include "runtime/train/network.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <tgmath.h>
 
-#define MARGIN 16                       /* bytes that XNNPACK may read past an operand */
-#define ROW_SCRATCH ((size_t)1 << 17)   /* numbers: half of an L2 cache */
-#define TRANSPOSED_COLUMNS ((size_t)64) /* of weights at a time, going backward */
-enum { STREAM_WEIGHTS = 1000, STREAM_DROPOUT = 2000 };
-
-/* ---- Creating ------------------------------------------------------------------------------ */
-
-static void *allocate(size_t count, size_t size) {
-    return count > (SIZE_MAX - MARGIN) / size ? NULL : calloc(1, count * size + MARGIN);
-}
-
-static bool allocate_layer(dense *d, size_t batch, size_t moments) {
-    size_t weights = d->inputs * d->units;
-    bool cosine = d->activation == KILN_ACTIVATION_COSINE, good = true;
-    d->weights = allocate(weights, sizeof(real));
-    d->biases = cosine ? NULL : allocate(d->units, sizeof(real));
-    for (size_t k = 0; k < moments; k++) {
-        d->moments[k] = allocate(weights, sizeof(real));
-        d->bias_moments[k] = allocate(d->units, sizeof(real));
-        good = good && d->moments[k] != NULL && d->bias_moments[k] != NULL;
-    }
-    bool copied = d->dropout > 0 || cosine;
-    d->input = copied ? allocate(d->inputs * batch, sizeof(real)) : NULL;
-    d->kept = d->dropout > 0 ? allocate(d->inputs * batch, 1) : NULL;
-    d->output = allocate(d->units * batch, sizeof(real));
-    d->delta = allocate(d->units * batch, sizeof(real));
-    if (cosine) {
-        d->unit_weights = allocate(weights, sizeof(real));
-        d->weight_norms = allocate(d->units, sizeof(real));
-        d->input_norms = allocate(batch, sizeof(real));
-        good = good && d->unit_weights != NULL && d->weight_norms != NULL && d->input_norms != NULL;
-    }
-    return good && d->weights != NULL && (cosine || d->biases != NULL) &&
-           (!copied || d->input != NULL) && (d->dropout <= 0 || d->kept != NULL) &&
-           d->output != NULL && d->delta != NULL;
-}
-
-/* Glorot and Bengio 2010: uniform in +-sqrt(6 / (inputs + units)). */
-static void initialize_weights(dense *d, uint64_t seed, size_t layer) {
-    real limit = sqrt((real)6 / (real)(d->inputs + d->units));
-    for (size_t k = 0; k < d->inputs * d->units; k++) {
-        d->weights[k] = limit * (2 * (real)random_uniform(seed, STREAM_WEIGHTS + layer, k) - 1);
-    }
-}
-
-/* A scale at which a certain answer can be near certain: Wang et al. 2018 (CosFace), eq. 9, for a
- * probability of 0.999. */
-static real default_scale(size_t classes) {
-    real others = (real)(classes - 1);
-    return (others / (real)classes) * log(others * (real)0.999 / (real)0.001) + 1;
-}
-
-kiln_status network_create(const kiln_train_options *options, size_t features, pthreadpool_t pool,
-                           network *out_network, kiln_error *error) {
-    *out_network = (network){.count = options->head.count,
-                             .batch = options->batch_size,
-                             .pool = pool,
-                             .seed = options->seed,
-                             .loss = loss_of(options->loss),
-                             .label_smoothing = (real)options->label_smoothing,
-                             .arc_margin = (real)options->arc_margin};
-    bool good = true;
-    size_t widest = 0, moments = optimizer_named(options->optimizer)->moments(options);
-    for (size_t k = 0; k < out_network->count; k++) {
-        const kiln_head_layer *from = &options->head.layers[k];
-        dense *d = &out_network->layers[k];
-        d->inputs = k == 0 ? features : out_network->layers[k - 1].units;
-        d->units = from->units != 0 ? from->units : options->class_count;
-        d->activation = from->activation;
-        d->dropout = (real)from->dropout;
-        d->l2 = (real)from->l2;
-        d->max_norm = (real)from->max_norm;
-        d->scale = options->cosine_scale > 0 ? (real)options->cosine_scale
-                                             : default_scale(options->class_count);
-        widest = d->inputs > widest ? d->inputs : widest;
-        widest = d->units > widest ? d->units : widest;
-        good = good && allocate_layer(d, out_network->batch, moments);
-        if (good) {
-            initialize_weights(d, options->seed, k);
-        }
-    }
-    out_network->row_room = widest * TRANSPOSED_COLUMNS;
-    out_network->row_room =
-        out_network->row_room > ROW_SCRATCH ? out_network->row_room : ROW_SCRATCH;
-    out_network->rows = allocate(out_network->row_room, sizeof(real));
-    if (!good || out_network->rows == NULL) {
-        network_destroy(out_network);
-        return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for the head's weights");
-    }
-    return KILN_OK;
-}
-
-void network_destroy(network *net) {
-    for (size_t k = 0; k < net->count; k++) {
-        dense *d = &net->layers[k];
-        void *owned[] = {
-            d->weights,         d->biases,      d->moments[0], d->moments[1], d->bias_moments[0],
-            d->bias_moments[1], d->output,      d->delta,      d->kept,       d->unit_weights,
-            d->weight_norms,    d->input_norms, d->input};
-        for (size_t o = 0; o < sizeof owned / sizeof *owned; o++) {
-            free(owned[o]);
-        }
-    }
-    free(net->rows);
-    *net = (network){0};
-}
+enum { STREAM_DROPOUT = 2000 };
 
 /* ---- Forward ------------------------------------------------------------------------------- */
 
@@ -167,6 +61,20 @@ static const real *layer_input(network *net, size_t layer, const real *features,
     return drops ? d->input : from;
 }
 
+/* Of each `group` rows the largest, in place. */
+static void keep_largest(real *rows, size_t classes, size_t group, size_t count) {
+    for (size_t c = 0; c < classes; c++) {
+        for (size_t n = 0; n < count; n++) {
+            real largest = rows[c * group * count + n];
+            for (size_t k = 1; k < group; k++) {
+                real other = rows[(c * group + k) * count + n];
+                largest = other > largest ? other : largest;
+            }
+            rows[c * count + n] = largest;
+        }
+    }
+}
+
 static kiln_status dense_forward(network *net, size_t layer, const real *x, size_t count,
                                  kiln_error *error) {
     dense *d = &net->layers[layer];
@@ -179,12 +87,15 @@ static kiln_status dense_forward(network *net, size_t layer, const real *x, size
     }
     for (size_t u = 0; u < d->units; u++) {
         real *row = d->output + u * count;
+        real bias = d->biases != NULL ? d->biases[u] : 0;
         for (size_t n = 0; n < count; n++) {
-            row[n] = cosine ? row[n] * d->scale : row[n] + d->biases[u];
+            row[n] = cosine ? (row[n] + bias) * d->scale : row[n] + bias;
         }
     }
     if (layer + 1 < net->count) {
         activation_of(d->activation)->apply(d->output, d->units * count);
+    } else if (net->group > 1) {
+        keep_largest(d->output, network_classes(net), net->group, count);
     }
     return KILN_OK;
 }

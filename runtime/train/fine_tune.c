@@ -102,16 +102,18 @@ static void copy_constant(const kiln_plan_view *v, const kiln_plan_tensor_record
     }
 }
 
-void fine_tune_weights(kiln_trainer *t) {
+bool fine_tune_weights(kiln_trainer *t) {
     const kiln_plan_view *v = &t->backbone->view;
     dense_chain chain;
     (void)find_chain(v, t->options.fine_tune, &chain);
+    bool fits = false;
     for (size_t k = 0; k < chain.count; k++) {
         const kiln_plan_step *s = &v->steps[chain.steps[k]];
         const uint32_t *operands = v->operands + s->first_operand;
         const kiln_plan_tensor_record *w = &v->tensors[operands[1]];
         dense *d = &t->net.layers[k];
-        if (w->dims[0] != d->units || w->dims[1] != d->inputs) {
+        fits = w->dims[0] == d->units && w->dims[1] == d->inputs;
+        if (!fits) {
             continue;
         }
         copy_constant(v, w, d->weights);
@@ -119,4 +121,5 @@ void fine_tune_weights(kiln_trainer *t) {
             copy_constant(v, &v->tensors[operands[2]], d->biases);
         }
     }
+    return fits;
 }

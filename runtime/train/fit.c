@@ -1,126 +1,42 @@
-/* The training loop. */
+/* The training loop, and training anew on all samples for as long as the best epoch took. Dividing
+ * the samples into folds is folds.c. */
 #include "runtime/train/trainer.h"
 
-#include <math.h>
-#include <time.h>
+#include <stdlib.h>
 
-enum { STREAM_ORDER = 1 };
+enum { STREAM_REFIT = 2 };
 
-static double now(void) {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+/* An epoch of few samples is few steps: so many steps at least, and epochs at least. */
+#define LEAST_STEPS 2000
+#define LEAST_EPOCHS 100
+
+uint32_t kiln_trainer_epochs(const kiln_trainer *t) {
+    bool single = t->options.head.count == 1 && t->options.fine_tune == 0;
+    if (t->options.head.rule != KILN_RULE_DESCENT ||
+        (single && t->options.start == KILN_START_MEANS && folds_wanted(t) && !folds_possible(t))) {
+        return 0;
+    }
+    if (t->asked_epochs > 0) {
+        return t->asked_epochs;
+    }
+    size_t batches = epoch_batches(t, t->samples[KILN_TRAINING].count);
+    size_t wanted = batches > 0 ? (LEAST_STEPS + batches - 1) / batches : 0;
+    return (uint32_t)(wanted > LEAST_EPOCHS ? wanted : LEAST_EPOCHS);
 }
 
-static void batch_labels(kiln_trainer *t, const sample_set *set, const uint32_t *order,
-                         size_t first, size_t count) {
-    for (size_t n = 0; n < count; n++) {
-        t->batch_labels[n] = set->labels[order != NULL ? order[first + n] : first + n];
-    }
-}
-
-/* Sums over an epoch. */
-typedef struct totals {
-    double loss;
-    size_t correct, seen, batches;
-} totals;
-
-static kiln_status train_batch(kiln_trainer *t, size_t first, size_t count, real rate,
-                               totals *inout, kiln_error *error) {
-    const sample_set *set = &t->samples[KILN_TRAINING];
-    samples_gather(t, set->features, t->order, first, count);
-    batch_labels(t, set, t->order, first, count);
-    t->progress.steps++;
-    kiln_status status = network_forward(&t->net, t->batch, count, true, t->progress.steps, error);
-    if (status != KILN_OK) {
-        return status;
-    }
-    batch_result result = network_loss(&t->net, t->batch_labels, t->class_weights, count);
-    result.loss += network_penalty(&t->net) * (double)count;
-    if (!isfinite(result.loss)) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT,
-                         "the loss is not finite any more in epoch %u: lower the learning rate "
-                         "(it is %g)",
-                         t->progress.epochs + 1, (double)rate);
-    }
-    inout->loss += result.loss;
-    inout->correct += result.correct;
-    inout->seen += count;
-    update u = optimizer_update(&t->options, rate, t->progress.steps);
-    return network_backward(&t->net, count, &u, error);
-}
-
-static kiln_status validate(kiln_trainer *t, kiln_epoch *inout_epoch, kiln_error *error) {
-    const sample_set *set = &t->samples[KILN_VALIDATION];
-    totals sums = {0};
-    inout_epoch->validation_loss = inout_epoch->validation_accuracy = NAN;
-    for (size_t first = 0; first < set->count; first += t->net.batch) {
-        size_t count = set->count - first < t->net.batch ? set->count - first : t->net.batch;
-        samples_gather(t, set->features, NULL, first, count);
-        batch_labels(t, set, NULL, first, count);
-        kiln_status status = network_forward(&t->net, t->batch, count, false, 0, error);
-        if (status != KILN_OK) {
-            return status;
-        }
-        batch_result result = network_loss(&t->net, t->batch_labels, NULL, count);
-        sums.loss += result.loss;
-        sums.correct += result.correct;
-    }
-    if (set->count > 0) {
-        double loss = sums.loss / (double)set->count + network_penalty(&t->net);
-        inout_epoch->validation_loss = (float)loss;
-        inout_epoch->validation_accuracy = (float)((double)sums.correct / (double)set->count);
-    }
-    return KILN_OK;
-}
-
-/* *out_stop: a callback asked for it. */
-static kiln_status train_epoch(kiln_trainer *t, const kiln_train_callbacks *callbacks,
-                               kiln_epoch *out_epoch, bool *out_stop, kiln_error *error) {
-    size_t samples = t->samples[KILN_TRAINING].count, size = t->net.batch;
-    size_t batches = (samples + size - 1) / size;
-    uint32_t epoch = t->progress.epochs;
-    totals sums = {0};
-    real rate = 0;
-    if (t->options.shuffle) {
-        random_order(t->options.seed, ((uint64_t)epoch << 16) + STREAM_ORDER, t->order, samples);
-    }
-    for (size_t b = 0; b < batches && !*out_stop; b++) {
-        size_t first = b * size, count = samples - first < size ? samples - first : size;
-        rate = schedule_rate(t, epoch, b, batches);
-        kiln_status status = train_batch(t, first, count, rate, &sums, error);
-        if (status != KILN_OK) {
-            return status;
-        }
-        if (callbacks != NULL && callbacks->batch != NULL) {
-            double seen = (double)sums.seen;
-            *out_stop = callbacks->batch(callbacks->context, epoch + 1, b + 1, batches,
-                                         (float)(sums.loss / seen),
-                                         (float)((double)sums.correct / seen)) != 0;
-        }
-    }
-    out_epoch->epoch = epoch + 1;
-    out_epoch->loss = (float)(sums.loss / (double)sums.seen);
-    out_epoch->accuracy = (float)((double)sums.correct / (double)sums.seen);
-    out_epoch->learning_rate = (float)rate;
-    return KILN_OK;
-}
+/* ---- An epoch ------------------------------------------------------------------------------ */
 
 static kiln_status one_epoch(kiln_trainer *t, const kiln_train_callbacks *callbacks, bool *out_stop,
                              kiln_error *error) {
-    kiln_epoch record = {0};
-    double start = now();
-    kiln_status status = train_epoch(t, callbacks, &record, out_stop, error);
-    if (status == KILN_OK) {
-        status = validate(t, &record, error);
-    }
+    kiln_epoch record;
+    kiln_status status = epoch_run(t, callbacks, &record, out_stop, error);
     if (status != KILN_OK) {
         return status;
     }
-    record.seconds = (float)(now() - start);
-    bool validated = t->samples[KILN_VALIDATION].count > 0;
-    t->history[t->progress.epochs++] = record;
-    if (schedule_epoch(t, validated ? record.validation_loss : record.loss)) {
+    t->history[t->progress.recorded] = record;
+    bool best = schedule_epoch(t, t->held_count > 0 ? record.validation_loss : record.loss);
+    t->progress.recorded++;
+    if (best) {
         weights_keep(t);
     }
     if (callbacks != NULL && callbacks->epoch != NULL) {
@@ -129,26 +45,90 @@ static kiln_status one_epoch(kiln_trainer *t, const kiln_train_callbacks *callba
     return KILN_OK;
 }
 
-kiln_status kiln_trainer_fit(kiln_trainer *t, const kiln_train_callbacks *callbacks,
-                             kiln_error *error) {
+/* ---- On all samples ------------------------------------------------------------------------ */
+
+/* The rate of a step of the run that chose the epoch. A schedule that waits for validation says
+ * what it was by its history. */
+static real rate_of_step(const kiln_trainer *t, uint64_t step, size_t batches) {
+    uint32_t epoch = (uint32_t)(step / batches);
+    return schedule_of(t->options.schedule)->waits
+               ? (real)t->history[epoch + 1].learning_rate
+               : schedule_rate(t, epoch, (size_t)(step % batches), batches);
+}
+
+/* `batches`: of an epoch of the run that chose the epoch. */
+static kiln_status refit(kiln_trainer *t, size_t batches, kiln_error *error) {
+    progress kept = t->progress;
+    epoch_sums sums = {0};
+    uint64_t steps = (uint64_t)kiln_trainer_best_epoch(t) * batches;
+    samples_take_all(t);
     kiln_status status = samples_prepare(t, error);
-    bool stop = false;
-    while (status == KILN_OK && !stop && t->progress.stopped == 0 &&
-           t->progress.epochs < t->options.epochs) {
-        status = one_epoch(t, callbacks, &stop, error);
+    if (status == KILN_OK) {
+        status = start_head(t, true, error);
     }
-    bool diverged = status != KILN_OK;
-    if ((t->options.restore_best || diverged) && t->progress.best_epoch != 0) {
-        weights_restore(t);
+    size_t size = t->net.batch, samples = t->train_count, own = epoch_batches(t, samples);
+    t->progress.steps = 0;
+    for (uint64_t step = 0; step < steps && status == KILN_OK; step++) {
+        size_t first = (size_t)(step % own) * size;
+        if (first == 0 && t->options.shuffle) {
+            random_order(t->options.seed, ((step / own) << 16) + STREAM_REFIT, t->order, samples);
+        }
+        size_t count = samples - first < size ? samples - first : size;
+        t->progress.epochs = (uint32_t)(step / own);
+        status = epoch_train_batch(t, first, count, rate_of_step(t, step, batches), &sums, error);
     }
+    t->progress = kept;
+    t->refitted = status == KILN_OK ? samples : 0;
     return status;
 }
 
-size_t kiln_trainer_history(const kiln_trainer *t, const kiln_epoch **out_epochs) {
-    *out_epochs = t->history;
-    return t->progress.epochs;
+size_t kiln_trainer_refitted(const kiln_trainer *t) {
+    return t->refitted;
 }
 
-uint32_t kiln_trainer_best_epoch(const kiln_trainer *t) {
-    return t->options.restore_best ? t->progress.best_epoch : t->progress.epochs;
+/* ---- All ----------------------------------------------------------------------------------- */
+
+/* One run on the training samples; the validation samples, where there are some, choose the epoch.
+ */
+static kiln_status fit_split(kiln_trainer *t, const kiln_train_callbacks *callbacks, bool *out_stop,
+                             kiln_error *error) {
+    samples_take_split(t);
+    kiln_status status = samples_prepare(t, error);
+    if (status == KILN_OK && t->progress.recorded == 0) {
+        status = start_head(t, false, error);
+    }
+    while (status == KILN_OK && !*out_stop && t->progress.stopped == 0 &&
+           t->progress.recorded <= t->options.epochs) {
+        status = one_epoch(t, callbacks, out_stop, error);
+    }
+    bool failed = status != KILN_OK;
+    if ((t->options.restore_best || failed) && t->progress.recorded > 0) {
+        weights_restore(t);
+    }
+    return failed ? status : epoch_keep_scores(t, error);
+}
+
+kiln_status kiln_trainer_fit(kiln_trainer *t, const kiln_train_callbacks *callbacks,
+                             kiln_error *error) {
+    bool stop = false, folds = folds_wanted(t) && folds_possible(t);
+    t->refitted = t->held_out = 0;
+    kiln_status status = fit_settle(t, error);
+    if (status == KILN_OK) {
+        status = folds ? folds_fit(t, callbacks, error) : fit_split(t, callbacks, &stop, error);
+    }
+    size_t batches = epoch_batches(t, t->train_count);
+    /* Folds leave the weights of the last of them. */
+    bool anew = folds || (t->options.refit && t->held_count > 0 && !stop);
+    return status == KILN_OK && anew ? refit(t, batches, error) : status;
+}
+
+kiln_status fit_settle(kiln_trainer *t, kiln_error *error) {
+    uint32_t epochs = kiln_trainer_epochs(t);
+    kiln_epoch *history = realloc(t->history, ((size_t)epochs + 1) * sizeof *history);
+    if (history == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for %u epochs", epochs);
+    }
+    t->history = history;
+    t->options.epochs = epochs;
+    return samples_reserve(t, error);
 }

@@ -1,6 +1,7 @@
 /* Heads from text. */
 #include "runtime/train/network.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,7 +70,8 @@ static kiln_status read_dense(head_reading *r, const char *word, const char *uni
     if (units[0] < '1' || units[0] > '9' || *end != '\0' || count > 1u << 20) {
         return kiln_fail(r->error, KILN_ERROR_ARGUMENT,
                          "head: '%s': expected UNITS:ACTIVATION, dropout:RATE, l2:FACTOR, "
-                         "maxnorm:LIMIT, or softmax, cosine, sigmoid, linear, tanh, relu",
+                         "maxnorm:LIMIT, or softmax, cosine, sigmoid, linear, tanh, relu; or mean, "
+                         "lda, knn alone",
                          word);
     }
     if (!find_activation(name, &activation) || !activation_of(activation)->inner) {
@@ -105,8 +107,25 @@ static kiln_status read_word(head_reading *r, const char *word) {
     return read_dense(r, word, left, right);
 }
 
+static const char *const rules[] = {[KILN_RULE_DESCENT] = "descent",
+                                    [KILN_RULE_MEAN] = "mean",
+                                    [KILN_RULE_LDA] = "lda",
+                                    [KILN_RULE_KNN] = "knn"};
+static_assert(sizeof rules / sizeof *rules == KILN_RULE_COUNT, "a rule of train.h has no name");
+
+const char *kiln_rule_name(kiln_rule which) {
+    return (unsigned)which < KILN_RULE_COUNT ? rules[which] : NULL;
+}
+
 kiln_status kiln_head_parse(const char *text, kiln_head *out_head, kiln_error *error) {
     *out_head = (kiln_head){0};
+    for (kiln_rule k = KILN_RULE_MEAN; k < KILN_RULE_COUNT; k++) {
+        if (strcmp(text, rules[k]) == 0) {
+            *out_head = (kiln_head){
+                .count = 1, .rule = k, .layers = {{.activation = KILN_ACTIVATION_COSINE}}};
+            return KILN_OK;
+        }
+    }
     head_reading r = {.head = out_head, .error = error};
     kiln_status status = KILN_OK;
     char word[128];

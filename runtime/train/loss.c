@@ -27,9 +27,9 @@ void network_scores(network *net, size_t count) {
     dense *last = &net->layers[net->count - 1];
     const activation *a = activation_of(last->activation);
     if (a->softmax) {
-        softmax_columns(last->output, last->units, count);
+        softmax_columns(last->output, network_classes(net), count);
     } else {
-        a->apply(last->output, last->units * count);
+        a->apply(last->output, network_classes(net) * count);
     }
 }
 
@@ -64,7 +64,7 @@ static size_t best_class(const real *z, size_t classes, size_t count, size_t n) 
 static double cross_entropy(const network *net, size_t count, size_t n, uint32_t label,
                             real weight) {
     const dense *last = &net->layers[net->count - 1];
-    size_t classes = last->units;
+    size_t classes = network_classes(net);
     real *z = last->output;
     real largest = z[best_class(z, classes, count, n) * count + n], sum = 0;
     for (size_t c = 0; c < classes; c++) {
@@ -96,7 +96,7 @@ static double squared_error(const network *net, size_t count, size_t n, uint32_t
                             real weight) {
     const dense *last = &net->layers[net->count - 1];
     const activation *a = activation_of(last->activation);
-    size_t classes = last->units;
+    size_t classes = network_classes(net);
     const real *y = last->output;
     real *delta = last->delta;
     real share = weight * 2 / (real)(classes * count), along = 0;
@@ -166,7 +166,7 @@ batch_result network_loss(network *net, const uint32_t *labels, const real *clas
     const dense *last = &net->layers[net->count - 1];
     batch_result result = {0};
     for (size_t n = 0; n < count; n++) {
-        result.correct += best_class(last->output, last->units, count, n) == labels[n];
+        result.correct += best_class(last->output, network_classes(net), count, n) == labels[n];
     }
     if (net->loss->of_scores) {
         network_scores(net, count);

@@ -105,7 +105,9 @@ typedef struct loss_function {
 /* NULL: not one. */
 const loss_function *loss_of(kiln_loss which);
 
-/* ---- Layers (dense.c) ---------------------------------------------------------------------- */
+/* ---- Layers (network.c, dense.c) ----------------------------------------------------------- */
+
+#define TRANSPOSED_COLUMNS ((size_t)64) /* of weights at a time, going backward */
 
 /* Samples lie in columns, [features][batch], but for the network's input, which lies as it is
  * gathered: [batch][features]. So weights, [units][inputs], are the large operand of every product
@@ -130,6 +132,8 @@ typedef struct dense {
 typedef struct network {
     dense layers[KILN_MAX_HEAD_LAYERS];
     size_t count;
+    size_t
+        group; /* so many units of the last layer, in a row, are one class: their largest counts */
     size_t batch; /* the largest */
     pthreadpool_t pool;
     real *rows; /* scratch: gradients of some rows of weights, or transposed weights */
@@ -139,10 +143,19 @@ typedef struct network {
     real label_smoothing, arc_margin;
 } network;
 
+/* How many classes the last layer tells apart. */
+static inline size_t network_classes(const network *net) {
+    return net->layers[net->count - 1].units / net->group;
+}
+
 /* Layers of the head on `features` inputs; weights by Glorot's uniform rule from the seed. */
 kiln_status network_create(const kiln_train_options *options, size_t features, pthreadpool_t pool,
                            network *out_network, kiln_error *error);
 void network_destroy(network *net);
+/* As created: random weights, no biases, no moments. */
+void network_reset(network *net);
+/* Makes the one layer of a head that is not trained as wide as `group` units a class; weights 0. */
+kiln_status network_widen(network *net, size_t group, kiln_error *error);
 
 /* Scores of `count` samples, [count][features], to columns of the last layer's output. `step` is
  * the stream of dropout; training false: none. Leaves logits: network_scores finishes. */

@@ -16,10 +16,10 @@ void kiln_train_options_init(kiln_train_options *out_options) {
         .weight_decay = 0.01f,
         .schedule_epochs = 10,
         .schedule_factor = 0.1f,
-        .epochs = 100,
         .batch_size = 32,
         .shuffle = true,
         .restore_best = true,
+        .refit = true,
         .seed = 1,
         .threads = 1};
     (void)kiln_optimizer_defaults("adam", out_options);
@@ -92,10 +92,9 @@ kiln_status options_check(const kiln_train_options *o, kiln_error *error) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "%u classes; a classifier needs 2 or more",
                          o->class_count);
     }
-    if (o->batch_size < 1 || o->batch_size > 1u << 16 || o->epochs < 1 || o->epochs > 1u << 20 ||
-        o->threads > 256 || schedule_of(o->schedule) == NULL || o->schedule_epochs < 1 ||
-        loss_of(o->loss) == NULL || optimizer_named(o->optimizer) == NULL ||
-        o->warmup_epochs > o->epochs) {
+    if (o->batch_size < 1 || o->batch_size > 1u << 16 || o->epochs > 1u << 20 || o->threads > 256 ||
+        schedule_of(o->schedule) == NULL || o->schedule_epochs < 1 || loss_of(o->loss) == NULL ||
+        optimizer_named(o->optimizer) == NULL || (o->epochs > 0 && o->warmup_epochs > o->epochs)) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT,
                          "epochs, batch size, threads, warm-up, schedule, loss or optimizer out of "
                          "range");

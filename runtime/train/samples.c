@@ -56,24 +56,70 @@ void kiln_trainer_samples(const kiln_trainer *t, kiln_split split, const float *
     *out_labels = set->labels;
 }
 
+/* ---- By number ----------------------------------------------------------------------------- */
+
+const float *sample_features(const kiln_trainer *t, uint32_t sample) {
+    size_t training = t->samples[KILN_TRAINING].count;
+    bool held = sample >= training;
+    return t->samples[held].features + (sample - (held ? training : 0)) * t->feature_count;
+}
+
+uint32_t sample_label(const kiln_trainer *t, uint32_t sample) {
+    size_t training = t->samples[KILN_TRAINING].count;
+    return sample < training ? t->samples[KILN_TRAINING].labels[sample]
+                             : t->samples[KILN_VALIDATION].labels[sample - training];
+}
+
+static uint32_t *grow_list(uint32_t **list, size_t count) {
+    uint32_t *grown = realloc(*list, (count + 1) * sizeof *grown);
+    *list = grown != NULL ? grown : *list;
+    return grown;
+}
+
+kiln_status samples_reserve(kiln_trainer *t, kiln_error *error) {
+    size_t count = t->samples[KILN_TRAINING].count + t->samples[KILN_VALIDATION].count;
+    bool good = count <= UINT32_MAX && grow_list(&t->train, count) != NULL &&
+                grow_list(&t->held, count) != NULL && grow_list(&t->order, count) != NULL;
+    return good ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "no memory for %zu samples", count);
+}
+
+static size_t list_range(uint32_t *list, size_t first, size_t count) {
+    for (size_t k = 0; k < count; k++) {
+        list[k] = (uint32_t)(first + k);
+    }
+    return count;
+}
+
+void samples_take_split(kiln_trainer *t) {
+    size_t training = t->samples[KILN_TRAINING].count;
+    t->train_count = list_range(t->train, 0, training);
+    t->held_count = list_range(t->held, training, t->samples[KILN_VALIDATION].count);
+}
+
+void samples_take_all(kiln_trainer *t) {
+    size_t count = t->samples[KILN_TRAINING].count + t->samples[KILN_VALIDATION].count;
+    t->train_count = list_range(t->train, 0, count);
+    t->held_count = 0;
+}
+
 /* ---- Before training ----------------------------------------------------------------------- */
 
 /* In one pass over the samples, in double: features can be many and samples few. */
 static kiln_status measure_features(kiln_trainer *t, kiln_error *error) {
-    const sample_set *set = &t->samples[KILN_TRAINING];
     size_t features = t->feature_count;
     double *sums = calloc(features * 2, sizeof *sums), variance = 0;
     if (sums == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    for (size_t n = 0; n < set->count; n++) {
+    for (size_t n = 0; n < t->train_count; n++) {
+        const float *from = sample_features(t, t->train[n]);
         for (size_t k = 0; k < features; k++) {
-            double x = (double)set->features[n * features + k];
+            double x = (double)from[k];
             sums[k] += x;
             sums[features + k] += x * x;
         }
     }
-    double count = (double)set->count;
+    double count = (double)t->train_count;
     for (size_t k = 0; k < features; k++) {
         sums[k] /= count;
         sums[features + k] = fmax(0, sums[features + k] / count - sums[k] * sums[k]);
@@ -90,7 +136,6 @@ static kiln_status measure_features(kiln_trainer *t, kiln_error *error) {
 }
 
 static kiln_status weigh_classes(kiln_trainer *t, kiln_error *error) {
-    const sample_set *set = &t->samples[KILN_TRAINING];
     size_t classes = t->options.class_count;
     size_t *counts = calloc(classes, sizeof *counts);
     t->class_weights = t->class_weights != NULL ? t->class_weights : calloc(classes, sizeof(real));
@@ -98,48 +143,48 @@ static kiln_status weigh_classes(kiln_trainer *t, kiln_error *error) {
         free(counts);
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    for (size_t n = 0; n < set->count; n++) {
-        counts[set->labels[n]]++;
+    for (size_t n = 0; n < t->train_count; n++) {
+        counts[sample_label(t, t->train[n])]++;
     }
     for (size_t c = 0; c < classes; c++) {
-        t->class_weights[c] = counts[c] == 0 ? 0 : (real)set->count / (real)(classes * counts[c]);
+        t->class_weights[c] =
+            counts[c] == 0 ? 0 : (real)t->train_count / (real)(classes * counts[c]);
     }
     free(counts);
     return KILN_OK;
 }
 
 kiln_status samples_prepare(kiln_trainer *t, kiln_error *error) {
-    size_t count = t->samples[KILN_TRAINING].count;
-    if (count == 0) {
+    if (t->train_count == 0) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "there are no training samples");
     }
-    free(t->order);
-    t->order = malloc(count * sizeof *t->order);
-    if (t->order == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    }
-    for (size_t k = 0; k < count; k++) {
+    for (size_t k = 0; k < t->train_count; k++) {
         t->order[k] = (uint32_t)k;
     }
     kiln_status status = t->shift != NULL ? measure_features(t, error) : KILN_OK;
     return status == KILN_OK && t->options.balance_classes ? weigh_classes(t, error) : status;
 }
 
-void samples_gather(kiln_trainer *t, const float *features, const uint32_t *order, size_t first,
-                    size_t count) {
+static void gather_row(const kiln_trainer *t, const float *x, real *out) {
     size_t size = t->feature_count;
+    for (size_t k = 0; t->shift == NULL && k < size; k++) {
+        out[k] = (real)x[k];
+    }
+    for (size_t k = 0; t->shift != NULL && k < size; k++) {
+        out[k] = ((real)x[k] + t->shift[k]) * t->scale[k];
+    }
+}
+
+void samples_gather(kiln_trainer *t, const uint32_t *samples, const uint32_t *order, size_t count) {
     for (size_t n = 0; n < count; n++) {
-        size_t from = order != NULL ? order[first + n] : first + n;
-        const float *x = features + from * size;
-        real *out = t->batch + n * size;
-        if (t->shift == NULL) {
-            for (size_t k = 0; k < size; k++) {
-                out[k] = (real)x[k];
-            }
-        } else {
-            for (size_t k = 0; k < size; k++) {
-                out[k] = ((real)x[k] + t->shift[k]) * t->scale[k];
-            }
-        }
+        uint32_t sample = samples[order != NULL ? order[n] : n];
+        gather_row(t, sample_features(t, sample), t->batch + n * t->feature_count);
+        t->batch_labels[n] = sample_label(t, sample);
+    }
+}
+
+void samples_gather_rows(kiln_trainer *t, const float *features, size_t count) {
+    for (size_t n = 0; n < count; n++) {
+        gather_row(t, features + n * t->feature_count, t->batch + n * t->feature_count);
     }
 }

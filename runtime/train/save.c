@@ -35,6 +35,7 @@ static kiln_status make_weights(saving *s, size_t layer, kiln_error *error) {
     for (size_t u = 0; u < d->units; u++) {
         const float *from = d->weights + u * d->inputs;
         double bias = d->biases != NULL ? (double)d->biases[u] : 0, squares = 0;
+        bias *= cosine ? (double)d->scale : 1;
         for (size_t k = 0; k < d->inputs; k++) {
             squares += (double)from[k] * (double)from[k];
         }
@@ -119,9 +120,23 @@ static uint32_t add_dense(saving *s, size_t layer, uint32_t x, const char *name)
     return operands[3];
 }
 
+/* [1][classes * group] seen as [1][classes][group], and the largest of each group. */
+static uint32_t add_largest(saving *s, uint32_t x, uint32_t classes, uint32_t group) {
+    kiln_reduce_params params = {
+        .op = KILN_REDUCE_MAX, .mask = 1u << 2, .min = -INFINITY, .max = INFINITY};
+    kiln_plan_tensor_record view = *sub_plan_tensor_at(&s->plan, x);
+    view.rank = 3;
+    view.dims[1] = classes;
+    view.dims[2] = group;
+    view.row_stride = group;
+    uint32_t grouped = sub_plan_tensor(&s->plan, &view, NULL);
+    return add_row_step(s, KILN_KERNEL_REDUCE, grouped, classes, &params, sizeof params,
+                        "head.nearest", "ReduceMax");
+}
+
 static uint32_t add_layer(saving *s, size_t layer, uint32_t x) {
     const dense *d = &s->t->net.layers[layer];
-    uint32_t units = (uint32_t)d->units;
+    uint32_t units = (uint32_t)d->units, group = (uint32_t)s->t->net.group;
     char base[32], name[NAME_SIZE];
     snprintf(base, sizeof base, "head.%zu", layer + 1);
     (void)fresh_name(s, base, name);
@@ -131,6 +146,10 @@ static uint32_t add_layer(saving *s, size_t layer, uint32_t x) {
                          "head.normalized", "LpNormalization");
     }
     uint32_t y = add_dense(s, layer, x, name);
+    if (group > 1) {
+        units /= group;
+        y = add_largest(s, y, units, group);
+    }
     switch (d->activation) {
     case KILN_ACTIVATION_TANH:
         return add_unary(s, y, units, KILN_UNARY_TANH, "head.tanh");

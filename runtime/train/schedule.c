@@ -66,13 +66,13 @@ real schedule_rate(const kiln_trainer *t, uint32_t epoch, size_t batch, size_t b
 bool schedule_epoch(kiln_trainer *t, float loss) {
     const kiln_train_options *o = &t->options;
     progress *p = &t->progress;
-    bool best = p->best_epoch == 0 || loss < p->best_loss;
+    bool best = p->recorded == 0 || loss < p->best_loss;
     p->without_gain = best ? 0 : p->without_gain + 1;
     if (best) {
         p->best_epoch = p->epochs;
         p->best_loss = loss;
     }
-    bool gain = p->epochs == 1 || loss < p->plateau_loss;
+    bool gain = p->recorded == 0 || loss < p->plateau_loss;
     p->plateau_loss = gain ? loss : p->plateau_loss;
     p->on_plateau = gain ? 0 : p->on_plateau + 1;
     if (schedule_of(o->schedule)->waits && p->on_plateau >= o->schedule_epochs) {

@@ -26,6 +26,7 @@ static kiln_status copy_options(kiln_trainer *t, const kiln_train_options *optio
     t->options.class_names = NULL;
     t->options.preprocess = NULL;
     t->options.threads = options->threads == 0 ? 1 : options->threads;
+    t->asked_epochs = options->epochs;
     if (options->class_names != NULL) {
         t->class_names = calloc(options->class_count, sizeof *t->class_names);
         for (uint32_t k = 0; t->class_names != NULL && k < options->class_count; k++) {
@@ -102,7 +103,6 @@ static kiln_status allocate_buffers(kiln_trainer *t, kiln_error *error) {
     bool standardize = t->options.standardize && !cosine && t->options.fine_tune == 0;
     t->batch = malloc(batch * features * sizeof(real) + XNNPACK_MARGIN);
     t->batch_labels = malloc(batch * sizeof *t->batch_labels);
-    t->history = calloc(t->options.epochs, sizeof *t->history);
     t->best = calloc(weights_count(&t->net), sizeof(float));
     if (standardize) {
         t->shift = calloc(features, sizeof(real));
@@ -111,8 +111,8 @@ static kiln_status allocate_buffers(kiln_trainer *t, kiln_error *error) {
             t->scale[k] = 1;
         }
     }
-    bool good = t->batch != NULL && t->batch_labels != NULL && t->history != NULL &&
-                t->best != NULL && (!standardize || (t->shift != NULL && t->scale != NULL));
+    bool good = t->batch != NULL && t->batch_labels != NULL && t->best != NULL &&
+                (!standardize || (t->shift != NULL && t->scale != NULL));
     return good ? KILN_OK : out_of_memory(error);
 }
 
@@ -143,7 +143,7 @@ kiln_status kiln_trainer_create(const kiln_plan *backbone, const kiln_train_opti
         status = allocate_buffers(t, error);
     }
     if (status == KILN_OK && t->options.fine_tune > 0) {
-        fine_tune_weights(t);
+        (void)fine_tune_weights(t);
     }
     if (status != KILN_OK) {
         kiln_trainer_destroy(t);
@@ -178,9 +178,13 @@ void kiln_trainer_destroy(kiln_trainer *t) {
                      t->batch,
                      t->batch_labels,
                      t->class_weights,
+                     t->train,
+                     t->held,
                      t->order,
                      t->history,
                      t->best,
+                     t->held_samples,
+                     t->held_scores,
                      t};
     for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) {
         free(owned[k]);
@@ -265,77 +269,22 @@ kiln_status kiln_trainer_add_sample(kiln_trainer *t, kiln_split split, kiln_span
 kiln_status kiln_trainer_predict(kiln_trainer *t, const float *features, size_t count,
                                  float *out_scores, kiln_error *error) {
     const dense *last = &t->net.layers[t->net.count - 1];
+    size_t classes = network_classes(&t->net);
     for (size_t at = 0; at < count; at += t->net.batch) {
         size_t batch = count - at < t->net.batch ? count - at : t->net.batch;
-        samples_gather(t, features, NULL, at, batch);
+        samples_gather_rows(t, features + at * t->feature_count, batch);
         kiln_status status = network_forward(&t->net, t->batch, batch, false, 0, error);
         if (status != KILN_OK) {
             return status;
         }
         network_scores(&t->net, batch);
         for (size_t n = 0; n < batch; n++) {
-            for (size_t c = 0; c < last->units; c++) {
-                out_scores[(at + n) * last->units + c] = (float)last->output[c * batch + n];
+            for (size_t c = 0; c < classes; c++) {
+                out_scores[(at + n) * classes + c] = (float)last->output[c * batch + n];
             }
         }
     }
     return KILN_OK;
-}
-
-/* Mean negative log likelihood of validation samples at a temperature, from probabilities: their
- * logarithms are logits up to a constant. */
-static double likelihood(const float *scores, const uint32_t *labels, size_t count, size_t classes,
-                         double temperature) {
-    double total = 0;
-    for (size_t n = 0; n < count; n++) {
-        double sum = 0, label = 0;
-        for (size_t c = 0; c < classes; c++) {
-            double logit = log(fmax((double)scores[n * classes + c], 1e-30)) / temperature;
-            sum += exp(logit);
-            label = c == labels[n] ? logit : label;
-        }
-        total += log(sum) - label;
-    }
-    return total / (double)count;
-}
-
-static void divide_logits(dense *last, real temperature) {
-    last->scale /= temperature;
-    for (size_t k = 0;
-         last->activation == KILN_ACTIVATION_SOFTMAX && k < last->inputs * last->units; k++) {
-        last->weights[k] /= temperature;
-    }
-    for (size_t k = 0; last->biases != NULL && k < last->units; k++) {
-        last->biases[k] /= temperature;
-    }
-}
-
-kiln_status kiln_trainer_calibrate(kiln_trainer *t, float *out_temperature, kiln_error *error) {
-    const sample_set *set = &t->samples[KILN_VALIDATION];
-    dense *last = &t->net.layers[t->net.count - 1];
-    *out_temperature = 1;
-    if (set->count == 0 || !activation_of(last->activation)->softmax) {
-        return KILN_OK;
-    }
-    float *scores = malloc(set->count * last->units * sizeof *scores);
-    if (scores == NULL) {
-        return out_of_memory(error);
-    }
-    kiln_status status = kiln_trainer_predict(t, set->features, set->count, scores, error);
-    double best = 1, least = INFINITY;
-    /* A grid is fine enough: 5 % a step. Few samples, all right, would ask for 0: bounded. */
-    for (int k = 0; status == KILN_OK && k <= 70; k++) {
-        double temperature = 0.25 * pow(1.05, k); /* up to 7.6 */
-        double value = likelihood(scores, set->labels, set->count, last->units, temperature);
-        best = value < least ? temperature : best;
-        least = value < least ? value : least;
-    }
-    free(scores);
-    if (status == KILN_OK) {
-        divide_logits(last, (real)best);
-        *out_temperature = (float)best;
-    }
-    return status;
 }
 
 /* ---- Layers ---------------------------------------------------------------------------------- */

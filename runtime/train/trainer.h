@@ -25,8 +25,9 @@ typedef struct attachment {
 
 /* What decides about the next epoch; saved with checkpoints, as it is. */
 typedef struct progress {
-    uint64_t steps;  /* batches so far */
-    uint32_t epochs; /* done */
+    uint64_t steps;    /* batches so far */
+    uint32_t epochs;   /* done */
+    uint32_t recorded; /* epochs in the history: 0, or one more than are done */
     uint32_t best_epoch;
     uint32_t without_gain; /* epochs since the best one */
     uint32_t on_plateau;   /* epochs without gain since the rate was lowered */
@@ -57,19 +58,86 @@ struct kiln_trainer {
     real *batch;         /* gathered features */
     uint32_t *batch_labels;
     real *class_weights; /* NULL: all 1 */
-    uint32_t *order;
+    /* What is learned from at the moment, and what is held out: numbers of samples, the validation
+     * ones behind the training ones. */
+    uint32_t *train, *held;
+    size_t train_count, held_count;
+    uint32_t *order; /* of train, in this epoch */
     progress progress;
-    kiln_epoch *history; /* room for options.epochs */
-    float *best;         /* copy of weights and biases, layer by layer */
+    uint32_t asked_epochs; /* 0: options.epochs follows from the number of samples */
+    kiln_epoch *history;   /* room for options.epochs and epoch 0 */
+    float *best;           /* copy of weights and biases, layer by layer */
+    size_t refitted;
+    /* kiln_trainer_held_out. */
+    kiln_split held_split;
+    uint32_t *held_samples;
+    float *held_scores;
+    size_t held_out;
 };
 
 /* ---- samples.c ----------------------------------------------------------------------------- */
 
-/* Shift and scale of features, class weights, order: from the training samples. */
+const float *sample_features(const kiln_trainer *t, uint32_t sample);
+uint32_t sample_label(const kiln_trainer *t, uint32_t sample);
+
+/* Room for lists of all samples. */
+kiln_status samples_reserve(kiln_trainer *t, kiln_error *error);
+/* To learn from the training samples and hold out the others; to learn from all. */
+void samples_take_split(kiln_trainer *t);
+void samples_take_all(kiln_trainer *t);
+/* Shift and scale of features, class weights, order: from t->train. */
 kiln_status samples_prepare(kiln_trainer *t, kiln_error *error);
-/* The batch's features, standardised, to t->batch. `order` may be NULL: from `first` on. */
-void samples_gather(kiln_trainer *t, const float *features, const uint32_t *order, size_t first,
-                    size_t count);
+/* A batch's features, standardised, to t->batch, and its labels: of samples[order[k]], or of
+ * samples[k] where `order` is NULL. */
+void samples_gather(kiln_trainer *t, const uint32_t *samples, const uint32_t *order, size_t count);
+/* The same of features by themselves, without labels. */
+void samples_gather_rows(kiln_trainer *t, const float *features, size_t count);
+
+/* ---- means.c, lda.c, start.c --------------------------------------------------------------- */
+
+/* Of features of length 1. */
+typedef struct class_means {
+    double *means;  /* [classes][features]; zeros for a class without samples */
+    size_t *counts; /* of samples */
+    double length;  /* of the features, before: mean */
+} class_means;
+
+/* Of t->train. */
+kiln_status class_means_create(kiln_trainer *t, class_means *out_means, kiln_error *error);
+void class_means_free(class_means *m);
+double length_of(const real *x, size_t count);
+
+kiln_status lda_start(kiln_trainer *t, kiln_error *error);
+/* Sets the weights that options.start, the head's rule or fine-tuning asks for, from t->train.
+ * anew: whatever the weights are; else the network is as it was created. */
+kiln_status start_head(kiln_trainer *t, bool anew, kiln_error *error);
+
+/* ---- epoch.c ------------------------------------------------------------------------------- */
+
+/* Over an epoch. */
+typedef struct epoch_sums {
+    double loss;
+    size_t correct, seen;
+} epoch_sums;
+
+/* How many batches an epoch of so many samples has. */
+size_t epoch_batches(const kiln_trainer *t, size_t samples);
+/* One step, on t->train from t->order[first] on. */
+kiln_status epoch_train_batch(kiln_trainer *t, size_t first, size_t count, real rate,
+                              epoch_sums *inout, kiln_error *error);
+/* The next epoch; epoch 0 only looks. Validates on t->held. */
+kiln_status epoch_run(kiln_trainer *t, const kiln_train_callbacks *callbacks, kiln_epoch *out_epoch,
+                      bool *out_stop, kiln_error *error);
+/* Adds the scores of t->held to what kiln_trainer_held_out tells. */
+kiln_status epoch_keep_scores(kiln_trainer *t, kiln_error *error);
+
+/* ---- folds.c ------------------------------------------------------------------------------- */
+
+/* Cross-validation in place of kiln_trainer_fit's loop; leaves best epoch, history, scores. */
+bool folds_wanted(const kiln_trainer *t);
+/* Whether there are classes of which a sample can be left out. */
+bool folds_possible(const kiln_trainer *t);
+kiln_status folds_fit(kiln_trainer *t, const kiln_train_callbacks *callbacks, kiln_error *error);
 
 /* ---- describe.c ---------------------------------------------------------------------------- */
 
@@ -92,10 +160,15 @@ const schedule *schedule_of(kiln_schedule which);
 
 /* The learning rate of batch `batch` of `batches` in epoch `epoch` (from 0). */
 real schedule_rate(const kiln_trainer *t, uint32_t epoch, size_t batch, size_t batches);
-/* After an epoch: whether it was the best; early stopping and plateaus. */
+/* After epoch progress.epochs: whether it was the best; early stopping and plateaus. */
 bool schedule_epoch(kiln_trainer *t, float loss);
 
-/* ---- checkpoint.c -------------------------------------------------------------------------- */
+/* ---- fit.c --------------------------------------------------------------------------------- */
+
+/* What follows from the samples: options.epochs, room for the history and for lists of samples. */
+kiln_status fit_settle(kiln_trainer *t, kiln_error *error);
+
+/* ---- weights.c ----------------------------------------------------------------------------- */
 
 /* Copies all weights and biases to or from t->best. */
 void weights_keep(kiln_trainer *t);
@@ -106,7 +179,7 @@ size_t weights_count(const network *net);
 
 /* Makes options.head out of the backbone's last N dense layers, and cut_tensor what feeds them. */
 kiln_status fine_tune_head(kiln_trainer *t, kiln_error *error);
-/* Copies their weights into the network, where sizes fit. */
-void fine_tune_weights(kiln_trainer *t);
+/* Copies their weights into the network, where sizes fit; whether the last one's did. */
+bool fine_tune_weights(kiln_trainer *t);
 
 #endif

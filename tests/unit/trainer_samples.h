@@ -53,4 +53,29 @@ static inline kiln_trainer *make_trainer(const kiln_plan *backbone, const kiln_t
     return t;
 }
 
+static inline kiln_train_options options_of(const char *head) {
+    kiln_train_options o = raw_options(head);
+    o.shuffle = false;
+    return o;
+}
+
+static inline kiln_dense_info layer_of(const kiln_trainer *t, size_t layer) {
+    kiln_dense_info info;
+    ck_assert_int_eq(kiln_trainer_layer(t, layer, &info), KILN_OK);
+    return info;
+}
+
+/* A trainer of so many samples a class, all of them training. */
+static inline kiln_trainer *few(const kiln_train_options *o, size_t per_class) {
+    size_t counts[CLASSES] = {0};
+    kiln_trainer *t = NULL;
+    GOOD(kiln_trainer_create(NULL, o, &t, &error));
+    for (size_t n = 0; n < SAMPLES; n++) {
+        if (counts[labels[n]]++ < per_class) {
+            GOOD(kiln_trainer_add_features(t, KILN_TRAINING, samples[n], labels[n], &error));
+        }
+    }
+    return t;
+}
+
 #endif

@@ -1,0 +1,168 @@
+/* Linear discriminant analysis on directions, shrunk: the head computed at once that telling people
+ * apart by few pictures asks for. In double precision: a covariance squares what there is. */
+#include "runtime/train/trainer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_FEATURES = 4096, LANES = 8 };
+
+/* How far the covariance is moved to the average of its eigenvalues. Halfway is what no data has to
+ * choose, and few samples a class could not choose. */
+#define SHRINKAGE 0.5
+
+/* ---- Symmetric matrices, by rows, the lower half ------------------------------------------- */
+
+static double dot(const double *a, const double *b, size_t size) {
+    double lanes[LANES] = {0}, sum = 0;
+    size_t k = 0;
+    for (; k + LANES <= size; k += LANES) {
+        for (size_t lane = 0; lane < LANES; lane++) {
+            lanes[lane] += a[k + lane] * b[k + lane];
+        }
+    }
+    for (; k < size; k++) {
+        sum += a[k] * b[k];
+    }
+    for (size_t lane = 0; lane < LANES; lane++) {
+        sum += lanes[lane];
+    }
+    return sum;
+}
+
+/* In place: L of L L^T. Of positive definite matrices. */
+static void factorize(double *m, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        double *row = m + i * size;
+        for (size_t j = 0; j < i; j++) {
+            row[j] = (row[j] - dot(row, m + j * size, j)) / m[j * size + j];
+        }
+        row[i] = sqrt(row[i] - dot(row, row, i));
+    }
+}
+
+/* x = (L L^T)^-1 x. */
+static void solve(const double *l, size_t size, double *x) {
+    for (size_t i = 0; i < size; i++) {
+        x[i] = (x[i] - dot(l + i * size, x, i)) / l[i * size + i];
+    }
+    for (size_t i = size; i-- > 0;) {
+        x[i] /= l[i * size + i];
+        for (size_t j = 0; j < i; j++) {
+            x[j] -= l[i * size + j] * x[i];
+        }
+    }
+}
+
+static void add_square(double *m, const double *x, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        double *row = m + i * size;
+        for (size_t j = 0; j <= i; j++) {
+            row[j] += x[i] * x[j];
+        }
+    }
+}
+
+/* ---- The covariance ------------------------------------------------------------------------ */
+
+typedef struct discriminant {
+    class_means means;
+    double *centre; /* mean of the classes' means */
+    double *scatter;
+    double *x; /* one row, scratch */
+} discriminant;
+
+static void discriminant_free(discriminant *d) {
+    class_means_free(&d->means);
+    free(d->centre);
+    free(d->scatter);
+    free(d->x);
+}
+
+static size_t find_centre(discriminant *d, size_t classes, size_t size) {
+    size_t present = 0;
+    for (size_t c = 0; c < classes; c++) {
+        present += d->means.counts[c] > 0;
+        for (size_t k = 0; k < size; k++) { /* the mean of nothing is 0 */
+            d->centre[k] += d->means.means[c * size + k];
+        }
+    }
+    for (size_t k = 0; k < size; k++) {
+        d->centre[k] /= present > 0 ? (double)present : 1;
+    }
+    return present;
+}
+
+/* The scatter around the classes' means or, where no class has two samples, around the centre. */
+static void measure_scatter(kiln_trainer *t, discriminant *d, size_t present) {
+    size_t size = t->feature_count, samples = t->train_count;
+    bool within = samples > present;
+    for (size_t n = 0; n < samples; n++) {
+        samples_gather(t, t->train + n, NULL, 1);
+        const double *mean = within ? d->means.means + t->batch_labels[0] * size : d->centre;
+        double length = length_of(t->batch, size);
+        for (size_t k = 0; k < size; k++) {
+            d->x[k] = (length > 0 ? (double)t->batch[k] / length : 0) - mean[k];
+        }
+        add_square(d->scatter, d->x, size);
+    }
+    size_t freedom = within ? samples - present : samples > 1 ? samples - 1 : 1;
+    double trace = 0;
+    for (size_t k = 0; k < size; k++) {
+        trace += d->scatter[k * size + k];
+    }
+    /* So many eigenvalues are not 0. Alike samples: any positive number, the means remain. */
+    double average = trace > 0 ? trace / (double)(freedom < size ? freedom : size) : 1;
+    for (size_t k = 0; k < size; k++) {
+        for (size_t j = 0; j <= k; j++) {
+            d->scatter[k * size + j] *= 1 - SHRINKAGE;
+        }
+        d->scatter[k * size + k] += SHRINKAGE * average;
+    }
+}
+
+/* ---- The head ------------------------------------------------------------------------------ */
+
+static void put_class(kiln_trainer *t, discriminant *d, size_t c) {
+    dense *layer = &t->net.layers[0];
+    size_t size = t->feature_count;
+    for (size_t k = 0; k < size; k++) {
+        d->x[k] = d->means.means[c * size + k] - d->centre[k];
+    }
+    solve(d->scatter, size, d->x);
+    double length = sqrt(dot(d->x, d->x, size)), factor = length > 0 ? 1 / length : 0;
+    bool known = d->means.counts[c] > 0;
+    for (size_t k = 0; k < size; k++) {
+        layer->weights[c * size + k] = known ? (real)(d->x[k] * factor) : 0;
+    }
+    /* Nobody is of a class without samples: below what any direction reaches. */
+    layer->biases[c] = known ? (real)(-dot(d->x, d->centre, size) * factor) : -2;
+}
+
+kiln_status lda_start(kiln_trainer *t, kiln_error *error) {
+    size_t size = t->feature_count, classes = t->options.class_count;
+    if (size > MOST_FEATURES) {
+        return kiln_fail(
+            error, KILN_ERROR_UNSUPPORTED,
+            "lda takes up to %d features; these are %zu: train a head (softmax) or cut "
+            "the network elsewhere",
+            MOST_FEATURES, size);
+    }
+    discriminant d = {.centre = calloc(size, sizeof(double)),
+                      .scatter = calloc(size * size, sizeof(double)),
+                      .x = calloc(size, sizeof(double))};
+    bool good = d.centre != NULL && d.scatter != NULL && d.x != NULL;
+    kiln_status status = good ? class_means_create(t, &d.means, error)
+                              : kiln_fail(error, KILN_ERROR_MEMORY,
+                                          "no memory for the covariance of %zu features", size);
+    if (status == KILN_OK) {
+        measure_scatter(t, &d, find_centre(&d, classes, size));
+        factorize(d.scatter, size);
+        for (size_t c = 0; c < classes; c++) {
+            put_class(t, &d, c);
+        }
+    }
+    discriminant_free(&d);
+    return status;
+}

@@ -54,11 +54,13 @@ expect() { # NAME FOUND PATTERN
 
 "$faces" -o people --people 6 --pictures 8 --size 64 >/dev/null &&
     "$kiln" compile "$backbone" -o net.plan --mean 127.5 --std 128 -q &&
-    "$kiln" train net.plan people -o good.plan --report good.html -q --epochs 20 &&
+    "$kiln" train net.plan people -o good.plan --report good.html -q --epochs 20 --head softmax &&
+    "$kiln" train net.plan people -o once.plan --report once.html -q --head lda &&
     "$kiln" train --from-scratch people -o poor.plan --report poor.html -q --epochs 2 \
         --head softmax --input-size 8x8 &&
     "$kiln" inspect net.plan --html net.html || exit 1
 expect 'training, few mistakes' "$(seen good.html)" 'pictures ([0-9]+) drawn [0-9]+ curves 4 boxes .* fits whole'
+expect 'computed at once' "$(seen once.html)" 'pictures ([0-9]+) drawn [0-9]+ curves 0 boxes .* fits whole'
 found=$(seen poor.html)
 expect 'training, many mistakes' "$found" 'pictures ([1-9][0-9]*) drawn [1-9][0-9]* curves 4 boxes true fits whole'
 pictures=$(sed 's/pictures \([0-9]*\).*/\1/' <<<"$found")

@@ -36,6 +36,7 @@ typedef struct data_set {
 
 typedef struct data_options {
     double validation;        /* fraction, 0..0.9 */
+    bool spare_few;           /* with fewer than 4 samples a class none validates */
     uint32_t train_per_class; /* not 0: so many of each class train, the rest validates */
     const char *validation_path;
     bool last;       /* the last part validates, in the order of the files (arrays) */

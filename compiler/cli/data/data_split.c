@@ -36,6 +36,9 @@ static size_t for_validation(const data_options *o, size_t count) {
 }
 
 static void split_classes(data_set *data, const data_options *o, ranked *order) {
+    if (o->spare_few && data->count < 4 * data->class_count) {
+        return;
+    }
     for (size_t begin = 0, end; begin < data->count; begin = end) {
         for (end = begin; end < data->count && order[end].label == order[begin].label;) {
             end++;

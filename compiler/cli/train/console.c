@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { MOST_LINES = 250 }; /* of epochs; more are told in part */
+
 static void print_notes(const char *title, const data_note *notes, size_t count) {
     for (size_t k = 0; k < count && k < 10; k++) {
         text_print(stderr, "kiln: %s: %s\n", title, notes[k].text);
@@ -19,6 +21,26 @@ static void print_notes(const char *title, const data_note *notes, size_t count)
 void console_notes(const data_set *data) {
     print_notes("skipped", data->skipped, data->skipped_count);
     print_notes("warning", data->warnings, data->warning_count);
+}
+
+static void summarize_epochs(const training *t) {
+    uint32_t epochs = kiln_trainer_epochs(t->trainer), size = t->options.batch_size;
+    size_t count = kiln_trainer_sample_count(t->trainer, KILN_TRAINING);
+    bool at_once = t->options.head.rule != KILN_RULE_DESCENT;
+    if (at_once) {
+        printf("Head     %s, computed at once", kiln_rule_name(t->options.head.rule));
+    } else if (epochs == 0) {
+        printf(
+            "Head     the class means: with one picture a class nothing can tell whether training "
+            "gains anything");
+    } else {
+        printf("Epochs   %u, of %zu steps", epochs, (count + size - 1) / size);
+    }
+    if (held_out_in_folds(t)) {
+        printf("; held out in %u parts, each once\n\n", t->options.folds);
+    } else {
+        printf("\n\n");
+    }
 }
 
 void console_summary(const training *t) {
@@ -58,6 +80,25 @@ void console_summary(const training *t) {
         parameters += own;
     }
     printf("%67s\n%55s %11zu\n\n", "", "trainable:", parameters);
+    summarize_epochs(t);
+}
+
+bool is_calibrated(const training *t) {
+    kiln_activation last = t->options.head.layers[t->options.head.count - 1].activation;
+    bool probable = last == KILN_ACTIVATION_SOFTMAX || last == KILN_ACTIVATION_COSINE;
+    return t->calibrate && (probable || t->options.fine_tune > 0) &&
+           t->held_count >= KILN_CALIBRATION_SAMPLES;
+}
+
+void console_outcome(const training *t) {
+    size_t refitted = kiln_trainer_refitted(t->trainer);
+    if (refitted > 0) {
+        printf("trained anew on all %zu samples\n", refitted);
+    }
+    if (t->calibrate && t->held_count < KILN_CALIBRATION_SAMPLES) {
+        printf("probabilities are not calibrated: %zu pictures held out, %d are needed\n",
+               t->held_count, KILN_CALIBRATION_SAMPLES);
+    }
 }
 
 /* ---- While training ------------------------------------------------------------------------ */
@@ -74,7 +115,7 @@ static int show_batch(void *context, uint32_t epoch, size_t batch, size_t batche
     memset(bar, '=', filled);
     bar[25] = '\0';
     printf("\rEpoch %u/%u  %zu/%zu [%s] loss: %.4f - accuracy: %.4f\033[K", epoch,
-           t->options.epochs, batch, batches, bar, (double)loss, (double)accuracy);
+           kiln_trainer_epochs(t->trainer), batch, batches, bar, (double)loss, (double)accuracy);
     (void)fflush(stdout);
     return 0;
 }
@@ -82,10 +123,12 @@ static int show_batch(void *context, uint32_t epoch, size_t batch, size_t batche
 static int show_epoch(void *context, const kiln_epoch *e) {
     training *t = context;
     kiln_error error;
-    if (!t->quiet && !t->json) {
+    uint32_t epochs = kiln_trainer_epochs(t->trainer), every = epochs / MOST_LINES + 1;
+    bool told = epochs > 0 && (e->epoch % every == 0 || e->epoch == epochs);
+    if (!t->quiet && !t->json && told) {
         printf("%sEpoch %u/%u - %.2fs - loss: %.4f - accuracy: %.4f",
-               isatty(STDOUT_FILENO) != 0 ? "\r\033[K" : "", e->epoch, t->options.epochs,
-               (double)e->seconds, (double)e->loss, (double)e->accuracy);
+               isatty(STDOUT_FILENO) != 0 ? "\r\033[K" : "", e->epoch, epochs, (double)e->seconds,
+               (double)e->loss, (double)e->accuracy);
         if (isfinite(e->validation_loss)) {
             printf(" - val_loss: %.4f - val_accuracy: %.4f", (double)e->validation_loss,
                    (double)e->validation_accuracy);

@@ -31,7 +31,7 @@ static void write_rows(const training *t, const report_class *classes, size_t co
 
 void report_classes(const training *t, const report_class *classes, FILE *out) {
     size_t count = t->results.classes, open = count < MOST_OPEN ? count : MOST_OPEN;
-    fprintf(out, "<h2>Classes</h2>\n<p>Of validation samples; those in most trouble first.</p>\n");
+    fprintf(out, "<h2>Classes</h2>\n<p>Of samples held out; those in most trouble first.</p>\n");
     write_rows(t, classes, open, out);
     if (count > open) {
         fprintf(out, "<details><summary>The other %zu classes</summary>\n", count - open);

@@ -155,7 +155,8 @@ static void write_chart(const chart *like, uint32_t best, bool loss) {
 void report_curves(const training *t, FILE *out) {
     chart c = {.out = out};
     c.count = kiln_trainer_history(t->trainer, &c.epochs);
-    if (c.count == 0) {
+    if (kiln_trainer_epochs(t->trainer) == 0) {
+        fprintf(out, "<h2>Training</h2>\n<p>None: the head is computed at once.</p>\n");
         return;
     }
     uint32_t best = kiln_trainer_best_epoch(t->trainer);

@@ -18,17 +18,13 @@ static int by_score(const void *a, const void *b) {
     return x > y ? -1 : x < y;
 }
 
-/* Validation items in the order in which their features were added. */
 static size_t find_mistakes(const training *t, mistake *out) {
-    size_t found = 0, row = 0, classes = t->data.class_count;
-    for (size_t k = 0; k < t->data.count; k++) {
-        if (!t->data.items[k].validation) {
-            continue;
-        }
-        const float *scores = t->scores + row++ * classes;
-        size_t best = metrics_best(scores, classes);
-        if (best != t->data.items[k].label) {
-            out[found++] = (mistake){k, best, scores[best]};
+    size_t found = 0, classes = t->data.class_count;
+    for (size_t k = 0; k < t->held_count; k++) {
+        const float *scores = t->scores + k * classes;
+        size_t best = metrics_best(scores, classes), item = t->held_items[k];
+        if (best != t->data.items[item].label) {
+            out[found++] = (mistake){item, best, scores[best]};
         }
     }
     if (found > 0) {

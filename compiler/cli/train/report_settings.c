@@ -27,6 +27,10 @@ static void write_number(FILE *out, const char *name, double value) {
 }
 
 static void write_head(const training *t, FILE *out) {
+    if (t->options.head.rule != KILN_RULE_DESCENT) {
+        write_text(out, "head", kiln_rule_name(t->options.head.rule));
+        return;
+    }
     begin_row(out, "head");
     for (size_t k = 0; k < kiln_trainer_layer_count(t->trainer); k++) {
         kiln_dense_info layer;
@@ -42,12 +46,28 @@ static void write_split(const training *t, FILE *out) {
     begin_row(out, "validation");
     if (t->split.validation_path != NULL) {
         html_text(out, t->split.validation_path);
+    } else if (held_out_in_folds(t)) {
+        fprintf(out, "each once, in %u parts", t->options.folds);
     } else if (t->split.train_per_class > 0) {
         fprintf(out, "all but %u of each class", t->split.train_per_class);
     } else {
         fprintf(out, "%.3g of each class", t->split.validation);
     }
     end_row(out);
+}
+
+static void write_descent(const training *t, FILE *out) {
+    const kiln_train_options *o = &t->options;
+    write_text(out, "start", kiln_start_name(o->start));
+    write_text(out, "loss", kiln_loss_name(o->loss));
+    write_text(out, "optimizer", o->optimizer);
+    write_number(out, "learning rate", (double)o->learning_rate);
+    write_text(out, "schedule", kiln_schedule_name(o->schedule));
+    write_number(out, "epochs, at most", kiln_trainer_epochs(t->trainer));
+    write_number(out, "batch size", o->batch_size);
+    if (o->patience > 0) {
+        write_number(out, "patience", o->patience);
+    }
 }
 
 void report_settings(const training *t, FILE *out) {
@@ -58,14 +78,11 @@ void report_settings(const training *t, FILE *out) {
     write_text(out, "network", t->backbone_path);
     write_text(out, "preprocessing", t->preset);
     write_head(t, out);
-    write_text(out, "loss", kiln_loss_name(o->loss));
-    write_text(out, "optimizer", o->optimizer);
-    write_number(out, "learning rate", (double)o->learning_rate);
-    write_text(out, "schedule", kiln_schedule_name(o->schedule));
-    write_number(out, "epochs, at most", o->epochs);
-    write_number(out, "batch size", o->batch_size);
-    if (o->patience > 0) {
-        write_number(out, "patience", o->patience);
+    if (kiln_trainer_epochs(t->trainer) > 0) {
+        write_descent(t, out);
+    }
+    if (kiln_trainer_refitted(t->trainer) > 0) {
+        write_number(out, "trained anew on samples", (double)kiln_trainer_refitted(t->trainer));
     }
     if (t->source.variants > 0) {
         write_number(out, "variants of a picture", t->source.variants);
@@ -73,7 +90,7 @@ void report_settings(const training *t, FILE *out) {
     write_number(out, "seed", (double)o->seed);
     fprintf(out, "</table>\n<h2>Thresholds</h2>\n<table class=\"settings\">\n");
     begin_row(out, "temperature of probabilities");
-    fprintf(out, t->calibrate ? "%.4g" : "not calibrated", (double)t->temperature);
+    fprintf(out, is_calibrated(t) ? "%.4g" : "not calibrated", (double)t->temperature);
     end_row(out);
     if (t->has_threshold) {
         begin_row(out, "two pictures show one class from a similarity of");

@@ -46,8 +46,8 @@ static void scratch_input(training *t) {
 
 static kiln_status open_backbone(training *t, kiln_error *error) {
     kiln_image_layout layout;
-    kiln_status status = open_plan(t->backbone_path, false, &t->backbone, error);
-    if (status == KILN_OK && kiln_plan_input_count(t->backbone) != 1) {
+    kiln_status status = KILN_OK;
+    if (kiln_plan_input_count(t->backbone) != 1) {
         status = kiln_fail(error, KILN_ERROR_ARGUMENT, "%s: the network takes more than a picture",
                            t->backbone_path);
     }
@@ -110,30 +110,6 @@ static kiln_status make_trainer(training *t, kiln_error *error) {
 
 /* ---- After training ------------------------------------------------------------------------ */
 
-static kiln_status measure(training *t, kiln_error *error) {
-    const float *features;
-    const uint32_t *labels;
-    size_t count = kiln_trainer_sample_count(t->trainer, KILN_VALIDATION);
-    size_t classes = t->data.class_count;
-    kiln_trainer_samples(t->trainer, KILN_VALIDATION, &features, &labels);
-    t->scores = malloc((count * classes + 1) * sizeof *t->scores);
-    if (t->scores == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    }
-    kiln_status status = metrics_create(classes, &t->results, error);
-    if (status == KILN_OK) {
-        status = kiln_trainer_predict(t->trainer, features, count, t->scores, error);
-    }
-    for (size_t k = 0; k < count && status == KILN_OK; k++) {
-        metrics_add(&t->results, t->scores + k * classes, labels[k]);
-    }
-    double accuracy;
-    t->has_threshold = status == KILN_OK &&
-                       choose_threshold(features, count, kiln_trainer_feature_count(t->trainer),
-                                        labels, &t->same_threshold, &accuracy);
-    return status;
-}
-
 /* The plan remembers which detector found its faces, and holds it where it is to, or where the
  * network held it already. */
 static kiln_status attach_detector(training *t, kiln_error *error) {
@@ -177,9 +153,12 @@ static void print_json(const training *t, double baseline) {
            "\"temperature\": %.4g, \"skipped\": %zu, \"baseline_accuracy\": ",
            kiln_trainer_sample_count(t->trainer, KILN_TRAINING),
            kiln_trainer_feature_count(t->trainer), t->features.computed, t->features.cached,
-           t->features.seconds, epochs, kiln_trainer_best_epoch(t->trainer), t->seconds,
-           (double)t->temperature, t->data.skipped_count);
+           t->features.seconds, epochs > 0 ? epochs - 1 : 0, kiln_trainer_best_epoch(t->trainer),
+           t->seconds, (double)t->temperature, t->data.skipped_count);
     json_number(stdout, baseline);
+    printf(", \"calibrated\": %s, \"folds\": %u, \"refitted_samples\": %zu",
+           is_calibrated(t) ? "true" : "false", held_out_in_folds(t) ? t->options.folds : 0,
+           kiln_trainer_refitted(t->trainer));
     printf(", \"faces\": ");
     gallery_json(&t->gallery, stdout);
     printf(", \"validation\": {");
@@ -205,12 +184,15 @@ static void print_result(const training *t, double baseline) {
         return;
     }
     if (t->results.count > 0) {
-        printf("\nvalidation, epoch %u:\n", kiln_trainer_best_epoch(t->trainer));
+        printf(held_out_in_folds(t) ? "\ncross-validation" : "\nvalidation");
+        printf(kiln_trainer_epochs(t->trainer) > 0 ? ", epoch %u:\n" : ":\n",
+               kiln_trainer_best_epoch(t->trainer));
         metrics_print(&t->results, (const char *const *)t->data.classes, stdout);
         if (isfinite(baseline)) {
             printf("baseline %.4f (nearest neighbour by raw pixels)\n", baseline);
         }
     }
+    console_outcome(t);
     gallery_print(&t->gallery, 20, stdout);
     text_print(stdout, "%s written; try: kiln classify %s PICTURE\n", t->plan_path, t->plan_path);
 }
@@ -225,13 +207,15 @@ static double seconds_now(void) {
 
 static kiln_status fit(training *t, kiln_error *error) {
     kiln_train_callbacks callbacks = console_callbacks(t);
+    bool resumable = kiln_trainer_epochs(t->trainer) > 0 && !held_out_in_folds(t);
+    t->checkpoint_path = resumable || t->keep_checkpoint ? t->checkpoint_path : NULL;
     kiln_status status =
         t->resume ? kiln_trainer_resume(t->trainer, t->checkpoint_path, error) : KILN_OK;
     if (status == KILN_OK) {
         const kiln_epoch *history;
         size_t done = kiln_trainer_history(t->trainer, &history);
         if (done > 0 && !t->quiet && !t->json) {
-            printf("resumed after epoch %zu\n", done);
+            printf("resumed after epoch %zu\n", done - 1);
         }
         double start = seconds_now();
         status = kiln_trainer_fit(t->trainer, &callbacks, error);
@@ -244,7 +228,7 @@ static kiln_status fit(training *t, kiln_error *error) {
 }
 
 static kiln_status save(training *t, kiln_error *error) {
-    kiln_status status = measure(t, error);
+    kiln_status status = held_out_measure(t, error);
     if (status == KILN_OK) {
         status = describe(t, error);
     }
@@ -263,12 +247,27 @@ static kiln_status save(training *t, kiln_error *error) {
     return status;
 }
 
+/* Directions of features tell faces apart; other networks' features are for softmax. */
+static kiln_status open_network(training *t, kiln_error *error) {
+    kiln_status status =
+        t->scratch ? KILN_OK : open_plan(t->backbone_path, false, &t->backbone, error);
+    if (status == KILN_OK && !t->scratch && t->head == NULL && t->options.fine_tune == 0 &&
+        kiln_plan_is_embedding(t->backbone)) {
+        status = kiln_head_parse(kiln_rule_name(KILN_RULE_LDA), &t->options.head, error);
+    }
+    held_out_choose(t);
+    return status;
+}
+
 /* Before the work, which may take hours: outputs, and what data there are among them. */
 static kiln_status open_data(training *t, kiln_error *error) {
     const char *outputs[] = {t->plan_path, t->history_path, t->report_path, t->checkpoint_path};
     size_t count = sizeof outputs / sizeof *outputs;
     const char *inputs[] = {t->backbone_path, t->data_path};
     kiln_status status = check_outputs(outputs, count, inputs, 2, error);
+    if (status == KILN_OK) {
+        status = open_network(t, error);
+    }
     if (status == KILN_OK) {
         status = data_open(t->data_path, &t->split, &t->data, error);
     }
@@ -332,7 +331,7 @@ static void release(training *t) {
     kiln_plan_close(t->backbone);
     data_free(&t->data);
     metrics_free(&t->results);
-    free(t->scores);
+    free(t->held_items);
     free(t->default_checkpoint);
 }
 
@@ -367,8 +366,17 @@ const command command_train = {
     .notes =
         "Heads: layers from input to output with commas between. UNITS:ACTIVATION is a dense layer "
         "(relu, tanh, sigmoid, linear); dropout:RATE stands before one; l2:FACTOR and "
-        "maxnorm:LIMIT belong to the one before; the last is softmax, cosine (for face "
-        "embeddings), or sigmoid, tanh, linear (mse).",
+        "maxnorm:LIMIT belong to the one before; the last is softmax, cosine (for embeddings), or "
+        "sigmoid, tanh, linear (mse).\n"
+        "\n"
+        "Heads that are computed at once, for embeddings: lda (linear discriminant analysis, "
+        "shrunk: the most accurate with few pictures), mean (the class whose mean is nearest), knn "
+        "(that of the nearest picture; the plan keeps them all).\n"
+        "\n"
+        "Pictures held out choose the epoch, which may be 0, the start, and tell how often the "
+        "classifier is right; it is then trained anew on all pictures. With fewer than 4 a class "
+        "each is held out once, in turn; with one, a head that starts from class means stays with "
+        "them.",
     .examples =
         "kiln train mobilefacenet.plan faces/ -o faces.plan --report faces.html\n"
         "kiln train vgg16.plan faces/ -o faces.plan --head 256:relu,dropout:0.5,softmax --augment "

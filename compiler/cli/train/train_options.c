@@ -12,6 +12,10 @@ static const char *loss_word(unsigned k) {
     return kiln_loss_name((kiln_loss)k);
 }
 
+static const char *start_word(unsigned k) {
+    return kiln_start_name((kiln_start)k);
+}
+
 static const char *optimizer_word(unsigned k) {
     return kiln_optimizer_name(k);
 }
@@ -43,6 +47,15 @@ static int take_input_size(const command *self, void *at, const char *value) {
     return good ? 0 : option_wrong(self, "input-size", value, "WIDTHxHEIGHT, each from 1 to 4096");
 }
 
+static int take_folds(const command *self, void *at, const char *value) {
+    training *t = at;
+    unsigned long number = 0;
+    bool good = parse_number(value, 0, 1000, &number) && number != 1;
+    t->options.folds = (uint32_t)number;
+    t->folds_given = true;
+    return good ? 0 : option_wrong(self, "folds", value, "a whole number from 2 to 1000, or 0");
+}
+
 static int take_seed(const command *self, void *at, const char *value) {
     training *t = at;
     unsigned long number = 0;
@@ -65,6 +78,12 @@ const option_row train_options[] = {
      .high = 0.9,
      .expected = "a fraction from 0 to 0.9",
      .help = "part of each class kept for validation (default 0.2; 0: none)"},
+    {.kind = OPTION_CALL,
+     .name = "folds",
+     .value = "K",
+     .take = take_folds,
+     .help = "cross-validate in K parts instead (default: 5 where there are fewer than 4 pictures "
+             "a class, and for lda, mean and knn; 0: never)"},
     {.kind = OPTION_TEXT,
      .name = "validation-data",
      .value = "DIR",
@@ -128,8 +147,15 @@ const option_row train_options[] = {
      .name = "head",
      .value = "HEAD",
      .place = AT(head),
-     .help = "layers on the frozen part, e.g. 256:relu,dropout:0.5,softmax; see below (default: "
-             "softmax, a unit a class)"},
+     .help = "layers on the frozen part, e.g. 256:relu,dropout:0.5,softmax; or lda, mean, knn; see "
+             "below (default: lda on networks that end in an embedding, as those for faces do; "
+             "else softmax)"},
+    {.kind = OPTION_CHOICE,
+     .name = "start",
+     .value = "WHAT",
+     .place = AT(options.start),
+     .word = start_word,
+     .help = "of the last layer: means of the classes (default; layers behind others: zero)"},
     {.kind = OPTION_TEXT,
      .name = "cut",
      .value = "LAYER",
@@ -238,7 +264,7 @@ const option_row train_options[] = {
      .place = AT(options.epochs),
      .low = 1,
      .high = 1000000,
-     .help = "default 100"},
+     .help = "default 100, or more where few pictures make fewer than 2000 steps (batches)"},
     {.kind = OPTION_NUMBER,
      .name = "batch-size",
      .value = "N",
@@ -257,6 +283,12 @@ const option_row train_options[] = {
      .name = "last-weights",
      .place = AT(options.restore_best),
      .help = "end with the last weights, not the best"},
+    {.kind = OPTION_CLEAR,
+     .name = "no-refit",
+     .place = AT(refit),
+     .help =
+         "keep the head that was validated; else it is trained anew on all pictures for as long "
+         "(not from scratch, nor with --validation-data)"},
     {.kind = OPTION_CALL, .name = "seed", .value = "N", .take = take_seed, .help = "default 1"},
     THREADS_ROW(AT(options.threads)),
     {.kind = OPTION_CLEAR,
@@ -266,7 +298,8 @@ const option_row train_options[] = {
     {.kind = OPTION_CLEAR,
      .name = "no-calibration",
      .place = AT(calibrate),
-     .help = "do not scale probabilities to be right as often as they say"},
+     .help = "do not scale probabilities to be right as often as they say (it takes 50 pictures "
+             "held out)"},
     {.kind = OPTION_CALL,
      .name = "checkpoint",
      .value = "FILE",
@@ -308,7 +341,8 @@ const option_row train_options[] = {
 static void set_defaults(training *t) {
     kiln_train_options_init(&t->options);
     t->options.learning_rate = NAN; /* told by the optimizer, when it is not given */
-    t->split = (data_options){.validation = 0.2, .seed = 1};
+    t->split = (data_options){.validation = NAN, .seed = 1};
+    t->refit = true;
     t->source.use_cache = true;
     t->calibrate = true;
     t->temperature = 1;

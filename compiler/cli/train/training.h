@@ -15,6 +15,7 @@ typedef struct training {
     subject_options faces;
     unsigned long input_width, input_height;
     bool bundle; /* the detector into the plan */
+    bool refit, folds_given;
     bool gray, scratch, resume, keep_checkpoint, baseline, calibrate, json, quiet;
 
     kiln_plan *backbone;
@@ -24,8 +25,11 @@ typedef struct training {
     feature_source source;
     feature_report features;
     kiln_trainer *trainer;
-    metrics results; /* on validation samples */
-    float *scores;   /* of validation samples, [count][classes] */
+    /* Of what was held out. */
+    metrics results;
+    const float *scores; /* [held_count][classes]; the trainer's */
+    size_t *held_items;  /* by row of scores */
+    size_t held_count;
     float temperature;
     double seconds; /* of fit */
     double same_threshold;
@@ -37,7 +41,20 @@ typedef struct training {
 /* What will be trained on what, and the head as Keras's summary() shows it. */
 void console_summary(const training *t);
 kiln_train_callbacks console_callbacks(training *t);
+/* What the figures cannot say: refitting, calibration. */
+void console_outcome(const training *t);
+/* Whether probabilities were made right as often as they say. */
+bool is_calibrated(const training *t);
 void console_notes(const data_set *data);
+
+/* ---- held_out.c ---------------------------------------------------------------------------- */
+
+/* Validation samples or folds, and whether to refit, for the head that there is to be. */
+void held_out_choose(training *t);
+/* Whether the trainer, its samples given, trains in folds. */
+bool held_out_in_folds(const training *t);
+/* After fit: results, scores, threshold. */
+kiln_status held_out_measure(training *t, kiln_error *error);
 
 /* ---- report.c, history.c ------------------------------------------------------------------- */
 

@@ -52,7 +52,7 @@ head -c 5000 people/cem/small.ppm >people/cem/cut.ppm
 scratch=(--from-scratch --input-size 32x32 --head softmax --epochs 60 --no-checkpoint)
 
 # Training.
-check 'train on faces' "$kiln" train "${scratch[@]}" people -o faces.plan --detector detector.onnx --report report.html
+check 'train on faces' "$kiln" train "${scratch[@]}" people -o faces.plan --detector detector.onnx --report report.html --baseline
 told 'the detector' 'found by detector.onnx, aligned; 28 pictures searched'
 told 'no face' 'skipped: people/ada/nobody.ppm: no face found'
 told 'at the end, too' '^  people/ada/nobody.ppm: no face found, skipped'

@@ -192,6 +192,28 @@ START_TEST(damaged_records_are_refused) {
 }
 END_TEST
 
+/* Whatever a record says, it is refused, or there is a detector by it. */
+START_TEST(any_record_is_survived) {
+    marked_picture(rgb, SIDE);
+    for (size_t bit = 0; bit < sizeof(kiln_plan_detector_record) * 8; bit += 3) {
+        kiln_plan_detector_record record = detector.record;
+        kiln_detector *inside;
+        kiln_face face;
+        size_t count;
+        ((uint8_t *)&record)[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        kiln_span span = record_span(&record);
+        kiln_plan *plan = trained(&span, &detector.bytes);
+        if (kiln_detector_open_bundled(plan, NULL, &inside, &error) == KILN_OK) {
+            GOOD(kiln_detector_find(inside, &image, &face, 1, &count, &error));
+            kiln_detector_destroy(inside);
+        } else {
+            ck_assert_int_eq(error.status, KILN_ERROR_FORMAT);
+        }
+        kiln_plan_close(plan);
+    }
+}
+END_TEST
+
 START_TEST(records_of_other_sizes_are_refused) {
     kiln_plan_detector found;
     kiln_span shorter = {&detector.record, sizeof detector.record - 1};
@@ -337,6 +359,7 @@ int main(void) {
         TEST("section", a_bundled_detector_finds_faces),
         TEST("section", faces_become_inputs_in_one_call),
         EACH("section", damaged_records_are_refused, damages),
+        TEST("section", any_record_is_survived),
         TEST("section", records_of_other_sizes_are_refused),
         TEST("section", what_is_inside_is_not_trusted),
         TEST("choice", the_largest_near_the_middle_counts),

@@ -13,15 +13,13 @@ static kiln_status gray_pixels(const data_set *data, const data_item *item, floa
     static const kiln_preprocess plain = {
         .present = true, .resize = KILN_RESIZE_STRETCH, .crop_fraction = 1, .scale = {1, 1, 1, 1}};
     rgb_picture picture = {0};
+    kiln_buffer pixels = {out, PIXELS * sizeof *out};
     if (item->path == NULL) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "--baseline is for folders of pictures");
     }
-    (void)data;
-    kiln_status status = picture_load(item->path, &picture, error);
+    kiln_status status = data_item_picture(data, item, &picture, error);
     if (status == KILN_OK) {
-        kiln_image image = picture_image(&picture);
-        kiln_buffer pixels = {out, PIXELS * sizeof *out};
-        status = kiln_image_to_input(&image, &gray, &plain, 0, pixels, error);
+        status = subject_to_input(&picture, &item->subject, &gray, &plain, 0, pixels, error);
     }
     picture_free(&picture);
     double mean = 0, squares = 0;

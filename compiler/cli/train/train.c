@@ -359,6 +359,14 @@ const command command_train = {
         "ordinary plan with your classes as labels: kiln classify, evaluate, inspect, bench and "
         "export take it.\n"
         "\n"
+        "With --detector (YuNet, SCRFD, RetinaFace, UltraFace, BlazeFace; weights of YuNet are "
+        "under the "
+        "MIT licence, those of InsightFace for research alone) the faces in the pictures are "
+        "found, "
+        "aligned and learnt; the plan is then for such faces, and remembers the detector or "
+        "(--bundle) "
+        "holds it. Nothing makes networks for faces better than that.\n"
+        "\n"
         "DATA: a folder with a sub-folder of pictures (" PICTURE_FORMATS ") for each class; or an "
         "IDX file of images as MNIST has them; or samples-x.npy with samples-y.npy (labels) beside "
         "it: pictures (HxW, or with 1 or 3 channels first or last; bytes, or numbers from 0 to 1) "
@@ -378,7 +386,7 @@ const command command_train = {
         "each is held out once, in turn; with one, a head that starts from class means stays with "
         "them.",
     .examples =
-        "kiln train mobilefacenet.plan faces/ -o faces.plan --report faces.html\n"
+        "kiln train mobilefacenet.plan faces/ -o faces.plan --detector yunet.onnx --bundle\n"
         "kiln train vgg16.plan faces/ -o faces.plan --head 256:relu,dropout:0.5,softmax --augment "
         "all\n"
         "kiln train --from-scratch --head 64:tanh,softmax t10k-images-idx3-ubyte.gz \\\n"

@@ -1,4 +1,4 @@
-/* ONNX file to graph. The only module that knows protobuf. */
+/* ONNX file to graph. With export, the only module that knows protobuf. */
 #ifndef KILN_COMPILER_IMPORT_H
 #define KILN_COMPILER_IMPORT_H
 

@@ -1,11 +1,6 @@
 /* ARG_REDUCE: position of the largest or smallest value along one dim. */
 #include "runtime/kernels/axis.h"
 
-typedef struct arg_task {
-    const kernel_call *call;
-    axis_view view;
-} arg_task;
-
 static kiln_status check(const kernel_call *call, kiln_error *error) {
     const kiln_arg_reduce_params *p = call->params;
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
@@ -31,11 +26,11 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
     } while (0)
 
 static void arg_range(void *context, size_t begin, size_t end) {
-    const arg_task *task = context;
+    const axis_task *task = context;
     const kiln_arg_reduce_params *p = task->call->params;
     axis_view v = task->view;
     for (size_t column = begin; column < end; column++) {
-        size_t start = column / v.inner * v.size * v.inner + column % v.inner, best = 0;
+        size_t start = axis_start(&v, column), best = 0;
         if (task->call->inputs[0].dtype == KILN_F32) {
             FIND_BEST(float);
         } else {
@@ -48,9 +43,7 @@ static void arg_range(void *context, size_t begin, size_t end) {
 static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     const kiln_arg_reduce_params *p = call->params;
-    arg_task task = {call, axis_of(&call->inputs[0], p->axis, call->run.batch)};
-    kernel_parallel(call, task.view.outer * task.view.inner, 1 + 4096 / task.view.size, &task,
-                    arg_range);
+    axis_run(call, p->axis, 4096, arg_range);
     return KILN_OK;
 }
 

@@ -1,11 +1,6 @@
 /* CUMULATIVE_SUM along one dim; f32 accumulates in double, i64 wraps. */
 #include "runtime/kernels/axis.h"
 
-typedef struct sum_task {
-    const kernel_call *call;
-    axis_view view;
-} sum_task;
-
 static kiln_status check(const kernel_call *call, kiln_error *error) {
     const kiln_cumulative_sum_params *p = call->params;
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
@@ -20,12 +15,12 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
 }
 
 static void sum_columns(void *context, size_t begin, size_t end) {
-    const sum_task *task = context;
+    const axis_task *task = context;
     const kiln_cumulative_sum_params *p = task->call->params;
     const operand *x = &task->call->inputs[0], *y = &task->call->outputs[0];
     axis_view v = task->view;
     for (size_t column = begin; column < end; column++) {
-        size_t start = column / v.inner * v.size * v.inner + column % v.inner;
+        size_t start = axis_start(&v, column);
         double sum = 0.0;
         uint64_t integer = 0;
         for (size_t k = 0; k < v.size; k++) {
@@ -46,9 +41,7 @@ static void sum_columns(void *context, size_t begin, size_t end) {
 static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     const kiln_cumulative_sum_params *p = call->params;
-    sum_task task = {call, axis_of(&call->inputs[0], p->axis, call->run.batch)};
-    kernel_parallel(call, task.view.outer * task.view.inner, 1 + 4096 / task.view.size, &task,
-                    sum_columns);
+    axis_run(call, p->axis, 4096, sum_columns);
     return KILN_OK;
 }
 

@@ -86,11 +86,6 @@ static kiln_status run_layer(kernel_call *call, kiln_error *error) {
 
 /* ---- Lp norm ------------------------------------------------------------------------------- */
 
-typedef struct lp_task {
-    const kernel_call *call;
-    axis_view view;
-} lp_task;
-
 static kiln_status check_lp(const kernel_call *call, kiln_error *error) {
     const kiln_lp_norm_params *p = call->params;
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
@@ -102,11 +97,11 @@ static kiln_status check_lp(const kernel_call *call, kiln_error *error) {
 }
 
 static void lp_range(void *context, size_t begin, size_t end) {
-    const lp_task *task = context;
+    const axis_task *task = context;
     const kiln_lp_norm_params *p = task->call->params;
     axis_view v = task->view;
     for (size_t column = begin; column < end; column++) {
-        size_t start = column / v.inner * v.size * v.inner + column % v.inner;
+        size_t start = axis_start(&v, column);
         const float *from = (const float *)task->call->inputs[0].data + start;
         float *to = (float *)task->call->outputs[0].data + start;
         double norm = 0.0;
@@ -124,9 +119,7 @@ static void lp_range(void *context, size_t begin, size_t end) {
 static kiln_status run_lp(kernel_call *call, kiln_error *error) {
     (void)error;
     const kiln_lp_norm_params *p = call->params;
-    lp_task task = {call, axis_of(&call->inputs[0], p->axis, call->run.batch)};
-    kernel_parallel(call, task.view.outer * task.view.inner, 1 + 2048 / task.view.size, &task,
-                    lp_range);
+    axis_run(call, p->axis, 2048, lp_range);
     return KILN_OK;
 }
 

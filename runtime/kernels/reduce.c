@@ -66,23 +66,13 @@ static double start_of(uint32_t op) {
                                                                   : 0.0;
 }
 
-static double step_double(uint32_t op, double sum, double v) {
-    switch (op) {
-    case KILN_REDUCE_MAX:
-    case KILN_REDUCE_LOG_SUM_EXP:
-        return v > sum || isnan(v) ? v : sum;
-    case KILN_REDUCE_MIN:
-        return v < sum || isnan(v) ? v : sum;
-    case KILN_REDUCE_PROD:
-        return sum * v;
-    case KILN_REDUCE_L1:
-        return sum + fabs(v);
-    case KILN_REDUCE_L2:
-    case KILN_REDUCE_SUM_SQUARE:
-        return sum + v * v;
-    default:
-        return sum + v;
+/* Joins two results of a product or an extreme; sums are the micro-kernels'. */
+static double join(uint32_t op, double a, double b) {
+    if (op == KILN_REDUCE_PROD) {
+        return a * b;
     }
+    bool better = op == KILN_REDUCE_MIN ? b < a : b > a;
+    return better || isnan(b) ? b : a;
 }
 
 static int64_t step_integer(uint32_t op, int64_t sum, int64_t v) {
@@ -144,7 +134,7 @@ static float reduce_plainly(const reduce_task *task, const float *x) {
     const kiln_reduce_params *p = task->call->params;
     double sum = start_of(p->op);
     for (size_t k = 0; k < task->gone_count; k++) {
-        sum = step_double(
+        sum = join(
             p->op, sum,
             (double)x[offset_of(task->gone_dims, task->gone_strides, task->gone_rank, k, false)]);
     }
@@ -179,7 +169,7 @@ static float reduce_runs(const reduce_task *task, size_t in_ukernel, const float
         double part =
             ukernels_best()->reduce->along[in_ukernel](x + outer_offset(task, k), length, 0);
         bool extreme = in_ukernel == REDUCE_MAX || in_ukernel == REDUCE_MIN;
-        sum = extreme ? step_double(p->op, sum, part) : sum + part;
+        sum = extreme ? join(p->op, sum, part) : sum + part;
     }
     return finish(task, sum);
 }

@@ -2,8 +2,6 @@
 #ifndef KILN_UKERNELS_AVX2_H
 #define KILN_UKERNELS_AVX2_H
 
-#include <immintrin.h>
-
 #define UKERNEL_SUFFIX avx2
 #define UKERNEL_NAME "AVX2"
 #define VECTOR_WIDTH 8
@@ -12,7 +10,7 @@
 #define GEMM_TILES(TILE) TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
 #define PEAK_ROWS 6
 
-#include "runtime/ukernels/vector_type.h"
+#include "runtime/ukernels/vector_fma.h"
 
 INLINE vector smaller(vector a, vector b) {
     return (vector)_mm256_min_ps((__m256)a, (__m256)b);
@@ -22,18 +20,8 @@ INLINE vector larger(vector a, vector b) {
     return (vector)_mm256_max_ps((__m256)a, (__m256)b);
 }
 
-/* The sum stays where it is: see avx512.h. */
-INLINE vector accumulate(vector sum, vector a, vector b) {
-    __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
-    return sum;
-}
-
 INLINE vector load_half(const uint16_t *from) {
     return (vector)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i_u *)(const void *)from));
-}
-
-INLINE quad load_half_quad(const uint16_t *from) {
-    return (quad)_mm_cvtph_ps(_mm_loadl_epi64((const __m128i_u *)(const void *)from));
 }
 
 #endif

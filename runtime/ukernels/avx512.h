@@ -2,8 +2,6 @@
 #ifndef KILN_UKERNELS_AVX512_H
 #define KILN_UKERNELS_AVX512_H
 
-#include <immintrin.h>
-
 #define UKERNEL_SUFFIX avx512
 #define UKERNEL_NAME "AVX-512"
 #define VECTOR_WIDTH 16
@@ -14,7 +12,7 @@
     TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
 #define PEAK_ROWS 12
 
-#include "runtime/ukernels/vector_type.h"
+#include "runtime/ukernels/vector_fma.h"
 
 INLINE vector smaller(vector a, vector b) {
     return (vector)_mm512_min_ps((__m512)a, (__m512)b);
@@ -24,19 +22,8 @@ INLINE vector larger(vector a, vector b) {
     return (vector)_mm512_max_ps((__m512)a, (__m512)b);
 }
 
-/* The sum stays where it is. Of the processor's forms compilers also take those that overwrite a
- * factor, and then move sums from register to register in an inner loop. */
-INLINE vector accumulate(vector sum, vector a, vector b) {
-    __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
-    return sum;
-}
-
 INLINE vector load_half(const uint16_t *from) {
     return (vector)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i_u *)(const void *)from));
-}
-
-INLINE quad load_half_quad(const uint16_t *from) {
-    return (quad)_mm_cvtph_ps(_mm_loadl_epi64((const __m128i_u *)(const void *)from));
 }
 
 #endif

@@ -1,281 +1,245 @@
 /* Each pass: the graph computes the same before and after it, and the rewrite did happen. */
-#include "compiler/graph/graph.h"
-#include "compiler/ops/ops.h"
-#include "compiler/passes/passes.h"
+#include "tests/unit/network.h"
 #include "tests/unit/suite.h"
 
-#include <check.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
+typedef tensor *drawing(network *n, tensor *x);
 
-typedef tensor *(*network)(graph *g, tensor *x);
-
-static uint64_t random_state;
-
-static float next_value(void) {
-    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-    return (float)(random_state >> 40) / (float)(1 << 24) * 2.0f - 1.0f;
+static tensor *constant(network *n, uint32_t rank, const int64_t *dims) {
+    return network_constant(n, rank, dims, 0.5f);
 }
 
-static tensor *constant(graph *g, uint32_t rank, const int64_t *dims) {
-    tensor *t = graph_add_constant(g, NULL, KILN_F32, rank, dims);
-    for (int64_t k = 0; k < tensor_elements(t); k++) {
-        ((float *)t->owned)[k] = next_value();
-    }
-    return t;
+static tensor *scalar(network *n, float value) {
+    return network_constant_of(n, 0, NULL, &value);
 }
 
-static tensor *scalar(graph *g, float value) {
-    tensor *t = graph_add_constant(g, NULL, KILN_F32, 0, NULL);
-    *(float *)t->owned = value;
-    return t;
-}
-
-static tensor *integers(graph *g, int64_t count, const int64_t *values) {
-    tensor *t = graph_add_constant(g, NULL, KILN_I64, 1, &count);
+static tensor *integers(network *n, int64_t count, const int64_t *values) {
+    tensor *t = graph_add_constant(n->g, NULL, KILN_I64, 1, &count);
     memcpy(t->owned, values, (size_t)count * sizeof *values);
     return t;
 }
 
-static node *last_node(const graph *g) {
-    return g->nodes[g->node_count - 1];
+static node *last_node(const network *n) {
+    return n->g->nodes[n->g->node_count - 1];
 }
 
-static tensor *apply(graph *g, const char *op_name, size_t count, tensor *const *inputs) {
-    tensor *y = graph_add_tensor(g, NULL, KILN_F32);
-    ck_assert_ptr_nonnull(op_find(op_name));
-    ck_assert_ptr_nonnull(graph_add_node(g, op_find(op_name), NULL, count, inputs, 1, &y));
-    return y;
+/* Shapes are inferred later: some nodes get their attributes afterwards. */
+static tensor *apply(network *n, const char *op, size_t count, tensor *const *inputs) {
+    node *made;
+    return network_apply(n, op, count, inputs, &made);
 }
 
-#define APPLY(g, name, ...)                                                                        \
-    apply(g, name, sizeof((tensor *[]){__VA_ARGS__}) / sizeof(tensor *), (tensor *[]){__VA_ARGS__})
+#define APPLY(n, name, ...)                                                                        \
+    apply(n, name, sizeof((tensor *[]){__VA_ARGS__}) / sizeof(tensor *), (tensor *[]){__VA_ARGS__})
 
-static graph *make(network build, kiln_error *error, tensor **out_x) {
-    graph *g = NULL;
-    random_state = 7;
-    ck_assert_int_eq(graph_create("test", op_find, error, &g), KILN_OK);
-    g->opset = 13;
-    tensor *x = graph_add_tensor(g, "x", KILN_F32);
-    const int64_t dims[] = {2, 6, 7, 7};
-    ck_assert_int_eq(tensor_set_shape(g, NULL, x, 4, dims), KILN_OK);
-    x->is_input = true;
-    g->inputs = graph_allocate(g, sizeof *g->inputs);
-    g->inputs[0] = x;
-    g->input_count = 1;
-    tensor *y = build(g, x);
-    y->is_output = true;
-    g->outputs = graph_allocate(g, sizeof *g->outputs);
-    g->outputs[0] = y;
-    g->output_count = 1;
-    ck_assert_int_eq(graph_refresh(g), KILN_OK);
-    *out_x = x;
-    return g;
-}
-
-static const float *evaluate(graph *g, tensor *x) {
-    ck_assert_int_eq(tensor_allocate(g, x), KILN_OK);
-    random_state = 99;
-    for (int64_t k = 0; k < tensor_elements(x); k++) {
-        ((float *)x->owned)[k] = next_value();
-    }
-    for (size_t k = 0; k < g->node_count; k++) {
-        ck_assert_int_eq(graph_infer_node(g, g->nodes[k]), KILN_OK);
-        ck_assert_int_eq(graph_evaluate_node(g, g->nodes[k]), KILN_OK);
-    }
-    return tensor_f32(g->outputs[0]);
+static void make(network *n, drawing *draw) {
+    network_begin_at(n, 7, 2);
+    network_output(n, draw(n, network_input(n, 6, 7, 7)));
+    network_close(n);
+    ck_assert_int_eq(graph_refresh(n->g), KILN_OK);
 }
 
 /* Returns how many nodes are left. */
-static size_t check_same(network build, kiln_status (*pass)(graph *, size_t *), size_t rewrites) {
-    kiln_error error = {0};
-    tensor *x, *z;
-    graph *before = make(build, &error, &x), *after = make(build, &error, &z);
+static size_t check_same(drawing *draw, kiln_status (*pass)(graph *, size_t *), size_t rewrites) {
+    float data[2 * 6 * 7 * 7];
+    const network_values x = {.data = {data}, .count = {2 * 6 * 7 * 7}};
+    network before, after;
+    uint64_t state = 99;
     size_t count = 0;
-    ck_assert_msg(pass_fold_constants(after, &count) == KILN_OK, "%s", error.message);
-    ck_assert_int_eq(graph_refresh(after), KILN_OK);
-    count = 0;
-    ck_assert_int_eq(pass(after, &count), KILN_OK);
-    ck_assert_uint_eq(count, rewrites);
-    ck_assert_int_eq(graph_refresh(after), KILN_OK);
-    ck_assert_msg(graph_validate(after) == KILN_OK, "%s", error.message);
-    ck_assert_int_eq(pass_remove_dead_code(after, &count), KILN_OK);
-    size_t left = after->node_count;
-    const float *a = evaluate(before, x), *b = evaluate(after, z);
-    ck_assert_int_eq(tensor_elements(before->outputs[0]), tensor_elements(after->outputs[0]));
-    for (int64_t k = 0; k < tensor_elements(before->outputs[0]); k++) {
-        ck_assert_msg(fabsf(a[k] - b[k]) <= 1e-5f * (1.0f + fabsf(a[k])), "element %lld: %g, %g",
-                      (long long)k, (double)a[k], (double)b[k]);
+    make(&before, draw);
+    make(&after, draw);
+    for (size_t k = 0; k < x.count[0]; k++) {
+        data[k] = random_normal(&state);
     }
-    graph_free(before);
-    graph_free(after);
+    ck_assert_msg(pass_fold_constants(after.g, &count) == KILN_OK, "%s", network_error.message);
+    ck_assert_int_eq(graph_refresh(after.g), KILN_OK);
+    count = 0;
+    ck_assert_int_eq(pass(after.g, &count), KILN_OK);
+    ck_assert_uint_eq(count, rewrites);
+    ck_assert_int_eq(graph_refresh(after.g), KILN_OK);
+    ck_assert_msg(graph_validate(after.g) == KILN_OK, "%s", network_error.message);
+    ck_assert_int_eq(pass_remove_dead_code(after.g, &count), KILN_OK);
+    size_t left = after.g->node_count;
+    network_values a = network_evaluate(&before, &x), b = network_evaluate(&after, &x);
+    ck_assert_uint_eq(a.count[0], b.count[0]);
+    for (size_t k = 0; k < a.count[0]; k++) {
+        float from = a.data[0][k], to = b.data[0][k];
+        ck_assert_msg(fabsf(from - to) <= 1e-5f * (1.0f + fabsf(from)), "element %zu: %g, %g", k,
+                      (double)from, (double)to);
+    }
+    network_free_values(&a);
+    network_free_values(&b);
     return left;
 }
 
 /* ---- Networks ------------------------------------------------------------------------------ */
 
-static tensor *conv(graph *g, tensor *x) {
-    return APPLY(g, "Conv", x, constant(g, 4, (int64_t[]){4, 6, 3, 3}));
+static tensor *conv(network *n, tensor *x) {
+    return APPLY(n, "Conv", x, constant(n, 4, (int64_t[]){4, 6, 3, 3}));
 }
 
-static tensor *batch_norm(graph *g, tensor *x, int64_t channels) {
-    tensor *variance = constant(g, 1, &channels);
+static tensor *batch_norm(network *n, tensor *x, int64_t channels) {
+    tensor *variance = constant(n, 1, &channels);
     for (int64_t c = 0; c < channels; c++) {
-        ((float *)variance->owned)[c] += 1.5f;
+        float *value = &((float *)variance->owned)[c];
+        *value = 0.5f + fabsf(*value);
     }
-    return APPLY(g, "BatchNormalization", x, constant(g, 1, &channels), constant(g, 1, &channels),
-                 constant(g, 1, &channels), variance);
+    return APPLY(n, "BatchNormalization", x, constant(n, 1, &channels), constant(n, 1, &channels),
+                 constant(n, 1, &channels), variance);
 }
 
-static tensor *conv_batch_norm(graph *g, tensor *x) {
-    return batch_norm(g, conv(g, x), 4);
+static tensor *conv_batch_norm(network *n, tensor *x) {
+    return batch_norm(n, conv(n, x), 4);
 }
 
-static tensor *transposed_batch_norm(graph *g, tensor *x) {
-    tensor *y = APPLY(g, "ConvTranspose", x, constant(g, 4, (int64_t[]){6, 2, 3, 3}));
-    ck_assert_int_eq(node_set_int(g, last_node(g), "group", 3), KILN_OK);
-    return batch_norm(g, y, 6);
+static tensor *transposed_batch_norm(network *n, tensor *x) {
+    tensor *y = APPLY(n, "ConvTranspose", x, constant(n, 4, (int64_t[]){6, 2, 3, 3}));
+    ck_assert_int_eq(node_set_int(n->g, last_node(n), "group", 3), KILN_OK);
+    return batch_norm(n, y, 6);
 }
 
-static tensor *shared_batch_norm(graph *g, tensor *x) {
-    tensor *y = conv(g, x);
-    return APPLY(g, "Add", batch_norm(g, y, 4), y);
+static tensor *shared_batch_norm(network *n, tensor *x) {
+    tensor *y = conv(n, x);
+    return APPLY(n, "Add", batch_norm(n, y, 4), y);
 }
 
-static tensor *conv_scale_bias(graph *g, tensor *x) {
-    tensor *y = conv(g, x);
-    y = APPLY(g, "Mul", y, constant(g, 3, (int64_t[]){4, 1, 1}));
-    y = APPLY(g, "Sub", constant(g, 4, (int64_t[]){1, 4, 1, 1}), y);
-    return APPLY(g, "Div", y, scalar(g, 4.0f));
+static tensor *conv_scale_bias(network *n, tensor *x) {
+    tensor *y = conv(n, x);
+    y = APPLY(n, "Mul", y, constant(n, 3, (int64_t[]){4, 1, 1}));
+    y = APPLY(n, "Sub", constant(n, 4, (int64_t[]){1, 4, 1, 1}), y);
+    return APPLY(n, "Div", y, scalar(n, 4.0f));
 }
 
-static tensor *conv_scale_by_width(graph *g, tensor *x) {
-    return APPLY(g, "Mul", conv(g, x), constant(g, 1, (int64_t[]){5}));
+static tensor *conv_scale_by_width(network *n, tensor *x) {
+    return APPLY(n, "Mul", conv(n, x), constant(n, 1, (int64_t[]){5}));
 }
 
-static tensor *conv_clip_relu(graph *g, tensor *x) {
-    tensor *y = APPLY(g, "Clip", conv(g, x), scalar(g, -0.5f), scalar(g, 0.5f));
-    return APPLY(g, "Relu", y);
+static tensor *conv_clip_relu(network *n, tensor *x) {
+    tensor *y = APPLY(n, "Clip", conv(n, x), scalar(n, -0.5f), scalar(n, 0.5f));
+    return APPLY(n, "Relu", y);
 }
 
-static tensor *residual(graph *g, tensor *x) {
-    return APPLY(g, "Relu", APPLY(g, "Add", APPLY(g, "Tanh", x), x));
+static tensor *residual(network *n, tensor *x) {
+    return APPLY(n, "Relu", APPLY(n, "Add", APPLY(n, "Tanh", x), x));
 }
 
-static tensor *pad_conv(graph *g, tensor *x) {
-    tensor *pads = integers(g, 8, (int64_t[]){0, 0, 1, 2, 0, 0, 0, 1});
-    return conv(g, APPLY(g, "Pad", x, pads));
+static tensor *pad_conv(network *n, tensor *x) {
+    tensor *pads = integers(n, 8, (int64_t[]){0, 0, 1, 2, 0, 0, 0, 1});
+    return conv(n, APPLY(n, "Pad", x, pads));
 }
 
-static tensor *pad_with_one(graph *g, tensor *x) {
-    tensor *pads = integers(g, 8, (int64_t[]){0, 0, 1, 2, 0, 0, 0, 1});
-    return conv(g, APPLY(g, "Pad", x, pads, scalar(g, 1.0f)));
+static tensor *pad_with_one(network *n, tensor *x) {
+    tensor *pads = integers(n, 8, (int64_t[]){0, 0, 1, 2, 0, 0, 0, 1});
+    return conv(n, APPLY(n, "Pad", x, pads, scalar(n, 1.0f)));
 }
 
-static tensor *pad_average(graph *g, tensor *x) {
-    tensor *pads = integers(g, 8, (int64_t[]){0, 0, 1, 1, 0, 0, 1, 1});
-    tensor *y = APPLY(g, "AveragePool", APPLY(g, "Pad", x, pads));
-    ck_assert_int_eq(node_set_ints(g, last_node(g), "kernel_shape", (int64_t[]){3, 3}, 2), KILN_OK);
+static tensor *pad_average(network *n, tensor *x) {
+    tensor *pads = integers(n, 8, (int64_t[]){0, 0, 1, 1, 0, 0, 1, 1});
+    tensor *y = APPLY(n, "AveragePool", APPLY(n, "Pad", x, pads));
+    ck_assert_int_eq(node_set_ints(n->g, last_node(n), "kernel_shape", (int64_t[]){3, 3}, 2),
+                     KILN_OK);
     return y;
 }
 
-static tensor *pool(graph *g, const char *op, tensor *x, const int64_t *kernel) {
-    tensor *y = APPLY(g, op, x);
-    ck_assert_int_eq(node_set_ints(g, last_node(g), "kernel_shape", kernel, 2), KILN_OK);
+static tensor *pool(network *n, const char *op, tensor *x, const int64_t *kernel) {
+    tensor *y = APPLY(n, op, x);
+    ck_assert_int_eq(node_set_ints(n->g, last_node(n), "kernel_shape", kernel, 2), KILN_OK);
     return y;
 }
 
-static tensor *pad_maximum(graph *g, tensor *x) {
-    tensor *pads = integers(g, 8, (int64_t[]){0, 0, 1, 1, 0, 0, 0, 2});
-    return pool(g, "MaxPool", APPLY(g, "Pad", APPLY(g, "Relu", x), pads), (int64_t[]){3, 3});
+static tensor *pad_maximum(network *n, tensor *x) {
+    tensor *pads = integers(n, 8, (int64_t[]){0, 0, 1, 1, 0, 0, 0, 2});
+    return pool(n, "MaxPool", APPLY(n, "Pad", APPLY(n, "Relu", x), pads), (int64_t[]){3, 3});
 }
 
 /* Elements may be below the padding; a window may have no other. */
-static tensor *pad_maximum_of_any(graph *g, tensor *x) {
-    tensor *pads = integers(g, 8, (int64_t[]){0, 0, 1, 1, 0, 0, 0, 2});
-    return pool(g, "MaxPool", APPLY(g, "Pad", x, pads), (int64_t[]){3, 3});
+static tensor *pad_maximum_of_any(network *n, tensor *x) {
+    tensor *pads = integers(n, 8, (int64_t[]){0, 0, 1, 1, 0, 0, 0, 2});
+    return pool(n, "MaxPool", APPLY(n, "Pad", x, pads), (int64_t[]){3, 3});
 }
 
-static tensor *pad_maximum_alone(graph *g, tensor *x) {
-    tensor *pads = integers(g, 8, (int64_t[]){0, 0, 0, 0, 0, 0, 0, 2});
-    return pool(g, "MaxPool", APPLY(g, "Pad", APPLY(g, "Relu", x), pads), (int64_t[]){1, 2});
+static tensor *pad_maximum_alone(network *n, tensor *x) {
+    tensor *pads = integers(n, 8, (int64_t[]){0, 0, 0, 0, 0, 0, 0, 2});
+    return pool(n, "MaxPool", APPLY(n, "Pad", APPLY(n, "Relu", x), pads), (int64_t[]){1, 2});
 }
 
-static tensor *pools_of_one(graph *g, tensor *x) {
-    tensor *y = pool(g, "AveragePool", APPLY(g, "Tanh", x), (int64_t[]){1, 1});
-    return APPLY(g, "Relu", pool(g, "MaxPool", y, (int64_t[]){1, 1}));
+static tensor *pools_of_one(network *n, tensor *x) {
+    tensor *y = pool(n, "AveragePool", APPLY(n, "Tanh", x), (int64_t[]){1, 1});
+    return APPLY(n, "Relu", pool(n, "MaxPool", y, (int64_t[]){1, 1}));
 }
 
-static tensor *shuffle(graph *g, tensor *x) {
-    tensor *y = APPLY(g, "Reshape", x, integers(g, 5, (int64_t[]){2, 3, 2, 7, 7}));
-    y = APPLY(g, "Transpose", y);
-    ck_assert_int_eq(node_set_ints(g, last_node(g), "perm", (int64_t[]){0, 2, 1, 3, 4}, 5),
+static tensor *shuffle(network *n, tensor *x) {
+    tensor *y = APPLY(n, "Reshape", x, integers(n, 5, (int64_t[]){2, 3, 2, 7, 7}));
+    y = APPLY(n, "Transpose", y);
+    ck_assert_int_eq(node_set_ints(n->g, last_node(n), "perm", (int64_t[]){0, 2, 1, 3, 4}, 5),
                      KILN_OK);
-    return APPLY(g, "Reshape", y, integers(g, 4, (int64_t[]){2, -1, 7, 7}));
+    return APPLY(n, "Reshape", y, integers(n, 4, (int64_t[]){2, -1, 7, 7}));
 }
 
-static tensor *transposes(graph *g, tensor *x) {
-    tensor *y = APPLY(g, "Transpose", x);
-    ck_assert_int_eq(node_set_ints(g, last_node(g), "perm", (int64_t[]){0, 2, 3, 1}, 4), KILN_OK);
-    y = APPLY(g, "Transpose", y);
-    ck_assert_int_eq(node_set_ints(g, last_node(g), "perm", (int64_t[]){0, 3, 1, 2}, 4), KILN_OK);
-    y = APPLY(g, "Transpose", y);
-    ck_assert_int_eq(node_set_ints(g, last_node(g), "perm", (int64_t[]){3, 1, 0, 2}, 4), KILN_OK);
-    return APPLY(g, "Relu", y);
+static tensor *transposes(network *n, tensor *x) {
+    tensor *y = APPLY(n, "Transpose", x);
+    ck_assert_int_eq(node_set_ints(n->g, last_node(n), "perm", (int64_t[]){0, 2, 3, 1}, 4),
+                     KILN_OK);
+    y = APPLY(n, "Transpose", y);
+    ck_assert_int_eq(node_set_ints(n->g, last_node(n), "perm", (int64_t[]){0, 3, 1, 2}, 4),
+                     KILN_OK);
+    y = APPLY(n, "Transpose", y);
+    ck_assert_int_eq(node_set_ints(n->g, last_node(n), "perm", (int64_t[]){3, 1, 0, 2}, 4),
+                     KILN_OK);
+    return APPLY(n, "Relu", y);
 }
 
-static tensor *matmul_bias(graph *g, tensor *x) {
-    tensor *y = APPLY(g, "Flatten", x);
-    y = APPLY(g, "MatMul", y, constant(g, 2, (int64_t[]){294, 5}));
-    return APPLY(g, "Add", constant(g, 1, (int64_t[]){5}), y);
+static tensor *matmul_bias(network *n, tensor *x) {
+    tensor *y = APPLY(n, "Flatten", x);
+    y = APPLY(n, "MatMul", y, constant(n, 2, (int64_t[]){294, 5}));
+    return APPLY(n, "Add", constant(n, 1, (int64_t[]){5}), y);
 }
 
 /* 49 rows of 6: without the transposes that both bring, a convolution with a bias. */
-static tensor *dense_of_map(graph *g, tensor *x) {
-    tensor *y = APPLY(g, "Transpose", x);
-    ck_assert_int_eq(node_set_ints(g, last_node(g), "perm", (int64_t[]){0, 2, 3, 1}, 4), KILN_OK);
-    y = APPLY(g, "MatMul", y, constant(g, 2, (int64_t[]){6, 5}));
-    return APPLY(g, "Add", constant(g, 1, (int64_t[]){5}), y);
+static tensor *dense_of_map(network *n, tensor *x) {
+    tensor *y = APPLY(n, "Transpose", x);
+    ck_assert_int_eq(node_set_ints(n->g, last_node(n), "perm", (int64_t[]){0, 2, 3, 1}, 4),
+                     KILN_OK);
+    y = APPLY(n, "MatMul", y, constant(n, 2, (int64_t[]){6, 5}));
+    return APPLY(n, "Add", constant(n, 1, (int64_t[]){5}), y);
 }
 
 /* PyTorch's GroupNorm of three groups. */
-static tensor *group_norm(graph *g, tensor *x) {
-    tensor *y = APPLY(g, "Reshape", x, integers(g, 3, (int64_t[]){0, 3, -1}));
-    y = APPLY(g, "InstanceNormalization", y, constant(g, 1, (int64_t[]){3}),
-              constant(g, 1, (int64_t[]){3}));
-    return APPLY(g, "Reshape", y, integers(g, 4, (int64_t[]){2, 6, 7, 7}));
+static tensor *group_norm(network *n, tensor *x) {
+    tensor *y = APPLY(n, "Reshape", x, integers(n, 3, (int64_t[]){0, 3, -1}));
+    y = APPLY(n, "InstanceNormalization", y, constant(n, 1, (int64_t[]){3}),
+              constant(n, 1, (int64_t[]){3}));
+    return APPLY(n, "Reshape", y, integers(n, 4, (int64_t[]){2, 6, 7, 7}));
 }
 
-static tensor *swish(graph *g, tensor *x) {
-    return APPLY(g, "Mul", APPLY(g, "Sigmoid", x), x);
+static tensor *swish(network *n, tensor *x) {
+    return APPLY(n, "Mul", APPLY(n, "Sigmoid", x), x);
 }
 
-static tensor *hard_swish(graph *g, tensor *x) {
+static tensor *hard_swish(network *n, tensor *x) {
     tensor *clip =
-        APPLY(g, "Clip", APPLY(g, "Add", x, scalar(g, 3.0f)), scalar(g, 0.0f), scalar(g, 6.0f));
-    return APPLY(g, "Div", APPLY(g, "Mul", x, clip), scalar(g, 6.0f));
+        APPLY(n, "Clip", APPLY(n, "Add", x, scalar(n, 3.0f)), scalar(n, 0.0f), scalar(n, 6.0f));
+    return APPLY(n, "Div", APPLY(n, "Mul", x, clip), scalar(n, 6.0f));
 }
 
-static tensor *hard_swish_of_sigmoid(graph *g, tensor *x) {
+static tensor *hard_swish_of_sigmoid(network *n, tensor *x) {
     tensor *clip =
-        APPLY(g, "Clip", APPLY(g, "Add", x, scalar(g, 3.0f)), scalar(g, 0.0f), scalar(g, 6.0f));
-    return APPLY(g, "Mul", x, APPLY(g, "Div", clip, scalar(g, 6.0f)));
+        APPLY(n, "Clip", APPLY(n, "Add", x, scalar(n, 3.0f)), scalar(n, 0.0f), scalar(n, 6.0f));
+    return APPLY(n, "Mul", x, APPLY(n, "Div", clip, scalar(n, 6.0f)));
 }
 
-static tensor *no_ops(graph *g, tensor *x) {
-    tensor *y = APPLY(g, "Relu", APPLY(g, "Identity", x));
-    y = APPLY(g, "Reshape", y, integers(g, 4, (int64_t[]){0, 0, 7, 7}));
-    return APPLY(g, "Tanh", APPLY(g, "Dropout", y));
+static tensor *no_ops(network *n, tensor *x) {
+    tensor *y = APPLY(n, "Relu", APPLY(n, "Identity", x));
+    y = APPLY(n, "Reshape", y, integers(n, 4, (int64_t[]){0, 0, 7, 7}));
+    return APPLY(n, "Tanh", APPLY(n, "Dropout", y));
 }
 
-static tensor *shape_arithmetic(graph *g, tensor *x) {
-    tensor *shape = APPLY(g, "Shape", x);
-    tensor *batch = APPLY(g, "Gather", shape, integers(g, 1, (int64_t[]){0}));
+static tensor *shape_arithmetic(network *n, tensor *x) {
+    tensor *shape = APPLY(n, "Shape", x);
+    tensor *batch = APPLY(n, "Gather", shape, integers(n, 1, (int64_t[]){0}));
     ck_assert_ptr_nonnull(batch);
-    tensor *target = APPLY(g, "Concat", batch, integers(g, 1, (int64_t[]){-1}));
-    ck_assert_int_eq(node_set_int(g, last_node(g), "axis", 0), KILN_OK);
-    return APPLY(g, "Reshape", x, target);
+    tensor *target = APPLY(n, "Concat", batch, integers(n, 1, (int64_t[]){-1}));
+    ck_assert_int_eq(node_set_int(n->g, last_node(n), "axis", 0), KILN_OK);
+    return APPLY(n, "Reshape", x, target);
 }
 
 #define PASS_TEST(name, build, pass, rewrites, nodes)                                              \

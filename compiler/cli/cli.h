@@ -46,6 +46,9 @@ kiln_status check_outputs(const char *const *outputs, size_t output_count,
 kiln_status outputs_keep(const char *const *outputs, size_t output_count, const char *input,
                          kiln_error *error);
 
+/* Makes the folder unless it is there, and refuses it where files cannot be written into it. */
+kiln_status check_output_folder(const char *folder, kiln_error *error);
+
 /* Tells on stderr how many files of the folders that were given are no pictures; nothing for 0. */
 void tell_passed_over(size_t count);
 

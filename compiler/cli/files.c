@@ -1,6 +1,10 @@
 /* The files of a command: its outputs, looked at before any work, and plans. */
 #include "compiler/cli/cli.h"
 
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
 kiln_status outputs_keep(const char *const *outputs, size_t output_count, const char *input,
                          kiln_error *error) {
     kiln_status status = KILN_OK;
@@ -28,6 +32,21 @@ kiln_status check_outputs(const char *const *outputs, size_t output_count,
         }
     }
     return status;
+}
+
+kiln_status check_output_folder(const char *folder, kiln_error *error) {
+    char probe[4096];
+    struct stat about;
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
+        return kiln_fail(error, KILN_ERROR_IO, "%s: cannot create: %s", folder, strerror(errno));
+    }
+    if (stat(folder, &about) != 0 || !S_ISDIR(about.st_mode)) {
+        return kiln_fail(error, KILN_ERROR_IO, "%s: not a folder", folder);
+    }
+    int length = snprintf(probe, sizeof probe, "%s/kiln", folder);
+    return length > 0 && (size_t)length < sizeof probe
+               ? file_try(probe, error)
+               : kiln_fail(error, KILN_ERROR_ARGUMENT, "%.80s...: the path is too long", folder);
 }
 
 static bool reads_plans;

@@ -7,10 +7,8 @@
 #include "compiler/import/import.h"
 #include <kiln/element.h>
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 typedef struct run_call {
     given_inputs given;
@@ -74,10 +72,6 @@ static void release(run_call *c) {
 
 static kiln_status save_outputs(run_call *c, uint32_t batch, const char *picture,
                                 kiln_error *error) {
-    if (mkdir(c->output_folder, 0777) != 0 && errno != EEXIST) {
-        return kiln_fail(error, KILN_ERROR_IO, "%s: cannot create: %s", c->output_folder,
-                         strerror(errno));
-    }
     for (size_t k = 0; k < c->outputs; k++) {
         kiln_tensor_info info;
         (void)kiln_plan_output(c->plan, k, &info);
@@ -289,6 +283,9 @@ static int run_words(const command *self, run_call *c, char **words, int count) 
         return wrong_use(self);
     }
     c->scores.plan = c->plan;
+    if (status == KILN_OK && c->output_folder != NULL) {
+        status = check_output_folder(c->output_folder, &error);
+    }
     if (status == KILN_OK) {
         status =
             pictures > 0 ? run_pictures(c, words + 1, pictures, &error) : run_arrays(c, &error);

@@ -27,6 +27,9 @@ static void add_descriptions(exporting *x, const kiln_plan *plan) {
     for (size_t k = 0; all != NULL && k < labels; k++) {
         size_t length = strlen(kiln_plan_label(plan, k));
         memcpy(end, kiln_plan_label(plan, k), length);
+        for (size_t c = 0; c < length; c++) { /* a line is a label */
+            end[c] = end[c] == '\n' || end[c] == '\r' ? ' ' : end[c];
+        }
         end += length;
         *end++ = k + 1 < labels ? '\n' : '\0';
     }

@@ -125,6 +125,40 @@ for command in classify evaluate; do
     told 'features.plan: a network without labels: kiln run shows its outputs; kiln train makes a classifier'
 done
 
+# ---- Outputs that cannot be written are told before the work ----
+: >file
+before() { # TEXT COMMAND...: it ends before the work, which would be told
+    check 1 "${@:2}"
+    told "$1"
+    holds [ ! -s out ]
+}
+before 'file: not a folder' "$kiln" run net.plan people/ada/00.png --output file
+before 'no/where: cannot create' "$kiln" run net.plan people/ada/00.png --output no/where
+before 'no/x.plan: ' "$kiln" compile net.onnx -o no/x.plan
+before 'no/x.onnx: ' "$kiln" export net.plan -o no/x.onnx
+before 'no/x.html: ' "$kiln" inspect net.plan --html no/x.html
+before 'no/x.json: ' "$kiln" bench net.plan --runs 1 --trace no/x.json
+before 'no/x.plan: ' "$kiln" tune net.plan --runs 1 -o no/x.plan
+before 'no/x.png: ' "$kiln" view net.plan people/ada/00.png --layer fire2 -o no/x.png
+for output in '-o no/x.plan' '-o x.plan --report no/x.html' '-o x.plan --history no/x.csv' '-o x.plan --checkpoint no/x'; do
+    # shellcheck disable=SC2086 # words
+    before 'no/x' "$kiln" train net.plan people $output
+done
+
+# ---- Names of classes may hold anything ----
+mkdir -p odd/$'a\nb' 'odd/c, "d"'
+cp people/ada/*.png odd/$'a\nb'
+cp people/bruno/*.png 'odd/c, "d"'
+check 0 "$kiln" train --from-scratch --input-size 8x8 --head softmax --epochs 30 odd -o odd.plan
+check 0 "$kiln" export odd.plan -o odd.onnx
+holds grep -qa '^.*a b$' odd.onnx # a line is a label there
+"$kiln" inspect odd.plan --json >out
+holds grep -qF '"labels": ["a\u000ab", "c, \"d\""]' out
+check 0 "$kiln" classify odd.plan odd --format csv
+holds [ "$(wc -l <out)" -eq 13 ]
+holds grep -qF 'odd/a\nb/00.png,' out
+check 0 "$kiln" evaluate odd.plan odd --matrix
+
 # ---- A layer's name ----
 check 1 "$kiln" view net.plan people/ada/00.png --layer conv99 -o maps.png
 told "net.plan has no layer 'conv99'"

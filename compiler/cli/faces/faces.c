@@ -221,6 +221,7 @@ static kiln_status find_faces(faces_call *c, char **words, int count, kiln_error
         status = open_all(c, error);
     }
     if (status == KILN_OK) {
+        tell_passed_over(passed_over);
         tell_of_detector(c);
         answers_begin(&c->answers, stdout, c->format, CSV_HEADER);
         for (size_t k = 0; k < c->photographs.count && status == KILN_OK; k++) {

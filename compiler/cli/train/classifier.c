@@ -1,25 +1,9 @@
 /* Whether a network's outputs are classes. */
 #include "compiler/cli/train/scorer.h"
 
-#include <kiln/plan_format.h>
+#include <kiln/train.h>
 
-/* Features come in such numbers (64, 128, 512, 2048; 96, 1280), classes hardly ever do (10, 1000,
- * 1001, 2622, 21841). */
-#define FEATURES_MULTIPLE 16
-
-/* The last step that computes: it makes the one output. */
-static bool ends_in_softmax(const kiln_plan *plan) {
-    kiln_plan_view v;
-    kiln_plan_inspect(plan, &v);
-    for (size_t s = v.step_count; s-- > 0;) {
-        if (v.steps[s].kernel != KILN_KERNEL_COPY && v.steps[s].kernel != KILN_KERNEL_CAST) {
-            return v.steps[s].kernel == KILN_KERNEL_SOFTMAX;
-        }
-    }
-    return false;
-}
-
-/* More than one number a channel: a map. */
+/* More than one number a channel. */
 static bool is_map(const kiln_tensor_info *output) {
     bool map = false;
     for (uint32_t k = 2; k < output->rank; k++) {
@@ -29,9 +13,8 @@ static bool is_map(const kiln_tensor_info *output) {
 }
 
 kiln_status scorer_check_classifier(const scorer *s, const char *path, kiln_error *error) {
-    bool features =
-        is_map(&s->output) || (s->count % FEATURES_MULTIPLE == 0 && !ends_in_softmax(s->plan));
-    if (kiln_plan_label_count(s->plan) > 0 || !features) {
+    bool labels = kiln_plan_label_count(s->plan) > 0;
+    if (labels || !(is_map(&s->output) || kiln_plan_is_embedding(s->plan))) {
         return KILN_OK;
     }
     return kiln_fail(error, KILN_ERROR_ARGUMENT,

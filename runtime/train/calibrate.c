@@ -3,8 +3,8 @@
 
 #include <math.h>
 
-/* Mean negative log likelihood of the samples held out at a temperature, from probabilities: their
- * logarithms are logits up to a constant. */
+/* The mean negative log likelihood, at a temperature, of the samples that are held out. It is
+ * computed from probabilities, whose logarithms are logits up to a constant. */
 static double likelihood(const kiln_trainer *t, double temperature) {
     size_t classes = t->options.class_count, first = t->samples[KILN_TRAINING].count;
     double count = (double)t->held_out, sure = (count + 1) / (count + 2), total = 0;
@@ -59,7 +59,7 @@ kiln_status kiln_trainer_calibrate(kiln_trainer *t, float *out_temperature, kiln
         return KILN_OK;
     }
     double best = 1, least = INFINITY;
-    for (int k = 0; k <= 125; k++) { /* a grid is fine enough: 5 % a step, 0.05 to 22 */
+    for (int k = 0; k <= 125; k++) { /* a grid from 0.05 to 22 in steps of 5 % is fine enough */
         double temperature = 0.05 * pow(1.05, k), value = likelihood(t, temperature);
         best = value < least ? temperature : best;
         least = value < least ? value : least;

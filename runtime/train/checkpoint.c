@@ -16,8 +16,8 @@
 
 /* ---- What a checkpoint is of --------------------------------------------------------------- */
 
-/* What decides about the course of training; not the number of epochs, which may be raised,
- * unless the schedule depends on it. */
+/* A hash of what decides about the course of training. The number of epochs, which may be raised,
+ * belongs to it only where the schedule depends on it. */
 static uint64_t fingerprint(const kiln_trainer *t) {
     kiln_train_options o;
     memset(&o, 0, sizeof o);
@@ -60,10 +60,10 @@ static uint64_t fingerprint(const kiln_trainer *t) {
 
 /* ---- Reading and writing in one order ------------------------------------------------------ */
 
-/* take: moves `size` bytes between the checkpoint and memory. */
+/* What `take` needs, which moves bytes between the checkpoint and memory. */
 typedef struct transfer {
     FILE *file;
-    file_writer *writer; /* NULL: reading */
+    file_writer *writer; /* NULL where the checkpoint is read */
     XXH3_state_t *hash;
     kiln_status status;
     kiln_error *error;
@@ -110,7 +110,7 @@ static size_t state_bytes(const kiln_trainer *t) {
 
 kiln_status kiln_trainer_checkpoint(const kiln_trainer *trainer, const char *path,
                                     kiln_error *error) {
-    kiln_trainer copy = *trainer; /* shallow: writing changes nothing */
+    kiln_trainer copy = *trainer; /* a shallow copy will do, since writing changes nothing */
     file_writer out;
     if (trainer->options.head.rule != KILN_RULE_DESCENT || folds_wanted(trainer)) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT,
@@ -173,7 +173,7 @@ static kiln_status check_file(const char *path, FILE *file, size_t size, kiln_tr
                          : kiln_fail(error, KILN_ERROR_FORMAT, "%s: a damaged checkpoint", path);
 }
 
-/* The whole file's checksum, before anything of the trainer is overwritten. */
+/* Checks the whole file's checksum, before anything of the trainer is overwritten. */
 static bool checksum_matches(FILE *file) {
     uint8_t chunk[8192 + 8];
     XXH3_state_t *hash = XXH3_createState();

@@ -20,7 +20,7 @@ static void drop(dense *d, const real *from, size_t size, uint64_t seed, uint64_
     }
 }
 
-/* Columns of x, [features][count] or, by rows, [count][features], to length 1. */
+/* Scales the columns of x, [features][count] or, by rows, [count][features], to length 1. */
 static void normalize_samples(real *x, size_t features, size_t count, bool by_rows, real *norms) {
     size_t step = by_rows ? 1 : count, sample = by_rows ? features : 1;
     for (size_t n = 0; n < count; n++) {
@@ -61,7 +61,7 @@ static const real *layer_input(network *net, size_t layer, const real *features,
     return drops ? d->input : from;
 }
 
-/* Of each `group` rows the largest, in place. */
+/* Keeps the largest of each `group` rows, in place. */
 static void keep_largest(real *rows, size_t classes, size_t group, size_t count) {
     for (size_t c = 0; c < classes; c++) {
         for (size_t n = 0; n < count; n++) {
@@ -126,7 +126,7 @@ double network_penalty(const network *net) {
     return sum;
 }
 
-/* Some columns of w [units][inputs], as rows of `units`. */
+/* Copies some columns of w [units][inputs] to rows of `units`. */
 static void transpose_columns(const dense *d, const real *w, size_t begin, size_t columns,
                               real *out) {
     for (size_t u = 0; u < d->units; u++) {
@@ -137,7 +137,7 @@ static void transpose_columns(const dense *d, const real *w, size_t begin, size_
     }
 }
 
-/* out [inputs][count] = d loss / d (what the layer multiplied) = W^T delta. */
+/* Computes out [inputs][count] = d loss / d (what the layer multiplied) = W^T delta. */
 static kiln_status gradient_of_input(network *net, size_t layer, size_t count, real *out,
                                      kiln_error *error) {
     dense *d = &net->layers[layer];
@@ -157,7 +157,8 @@ static kiln_status gradient_of_input(network *net, size_t layer, size_t count, r
     return status;
 }
 
-/* Through x / |x|: g -= x (x . g), then / |x|; x of length 1. */
+/* Takes the gradient through x / |x|: g -= x (x . g), divided by |x|, where x has length 1 already.
+ */
 static void through_norm(const real *x, real *g, size_t size, size_t step, real norm) {
     real along = 0;
     for (size_t k = 0; k < size; k++) {
@@ -168,7 +169,7 @@ static void through_norm(const real *x, real *g, size_t size, size_t step, real 
     }
 }
 
-/* The layer below's delta, from this one's. */
+/* Computes the layer below's delta from this one's. */
 static kiln_status pass_down(network *net, size_t layer, size_t count, kiln_error *error) {
     dense *d = &net->layers[layer], *below = &net->layers[layer - 1];
     kiln_status status = gradient_of_input(net, layer, count, below->delta, error);
@@ -192,7 +193,7 @@ static kiln_status pass_down(network *net, size_t layer, size_t count, kiln_erro
 typedef struct row_update {
     dense *d;
     const update *u;
-    real *gradients; /* of rows from `first` on */
+    real *gradients; /* the gradients of the rows from `first` on */
     size_t first;
 } row_update;
 
@@ -235,7 +236,7 @@ static void update_biases(dense *d, size_t count, const update *u, real *gradien
     u->optimizer->apply(u, d->units, d->biases, gradients, d->bias_moments[0], d->bias_moments[1]);
 }
 
-/* The gradient of some rows of weights at a time, delta x^T, and their update. */
+/* Computes the gradient of some rows of weights at a time, delta x^T, and updates them. */
 static kiln_status update_layer(network *net, size_t layer, size_t count, const update *u,
                                 kiln_error *error) {
     dense *d = &net->layers[layer];

@@ -44,7 +44,8 @@ kiln_status epoch_train_batch(kiln_trainer *t, size_t first, size_t count, real 
     return network_backward(&t->net, count, &u, error);
 }
 
-/* Mean loss and accuracy of samples as they are scored now; NaN for none. */
+/* Computes the mean loss and accuracy of samples as they are scored now; NaN where there are none.
+ */
 static kiln_status look(kiln_trainer *t, const uint32_t *samples, size_t count, bool weighted,
                         float *out_loss, float *out_accuracy, kiln_error *error) {
     epoch_sums sums = {0};
@@ -65,7 +66,7 @@ static kiln_status look(kiln_trainer *t, const uint32_t *samples, size_t count, 
     return KILN_OK;
 }
 
-/* *out_stop: a callback asked for it. */
+/* Runs the batches of an epoch; *out_stop tells that a callback asked for an end. */
 static kiln_status train_epoch(kiln_trainer *t, const kiln_train_callbacks *callbacks,
                                kiln_epoch *out_epoch, bool *out_stop, kiln_error *error) {
     size_t samples = t->train_count, size = t->net.batch, batches = epoch_batches(t, samples);

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-/* The steps of the last N dense layers, first one first. */
+/* The steps of the last N dense layers, the first one first. */
 typedef struct dense_chain {
     size_t steps[KILN_MAX_HEAD_LAYERS];
     kiln_activation activations[KILN_MAX_HEAD_LAYERS];

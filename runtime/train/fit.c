@@ -6,7 +6,8 @@
 
 enum { STREAM_REFIT = 2 };
 
-/* An epoch of few samples is few steps: so many steps at least, and epochs at least. */
+/* An epoch of few samples is a few steps only, so there are at least so many steps, and at least so
+ * many epochs. */
 #define LEAST_STEPS 2000
 #define LEAST_EPOCHS 100
 
@@ -56,7 +57,7 @@ static real rate_of_step(const kiln_trainer *t, uint64_t step, size_t batches) {
                : schedule_rate(t, epoch, (size_t)(step % batches), batches);
 }
 
-/* `batches`: of an epoch of the run that chose the epoch. */
+/* `batches` is how many there were in an epoch of the run that chose the epoch. */
 static kiln_status refit(kiln_trainer *t, size_t batches, kiln_error *error) {
     progress kept = t->progress;
     epoch_sums sums = {0};

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STAYS UINT32_MAX /* in no fold: always learned from */
+#define STAYS UINT32_MAX /* a sample in no fold, which is always learned from */
 
 bool folds_wanted(const kiln_trainer *t) {
     return t->options.folds > 1 && t->samples[KILN_VALIDATION].count == 0;
 }
 
-/* Pictures, not samples: variants of one stay together. */
+/* Folds are of pictures, not of samples, so that variants of one picture stay together. */
 static size_t picture_count(const kiln_trainer *t) {
     size_t variants = t->options.variants > 1 ? t->options.variants : 1;
     return (t->samples[KILN_TRAINING].count + variants - 1) / variants;
@@ -42,7 +42,7 @@ static uint32_t *deal_folds(const kiln_trainer *t) {
     for (size_t k = 0; folds != NULL && counts != NULL && k < pictures; k++) {
         counts[picture_label(t, k)]++;
     }
-    /* Where each class's pictures begin in an order by class. */
+    /* Finds where each class's pictures begin in an order by class. */
     for (size_t c = 0; counts != NULL && c < classes; c++) {
         size_t count = counts[c];
         counts[c] = count > 1 ? dealt : SIZE_MAX;
@@ -60,7 +60,7 @@ static uint32_t *deal_folds(const kiln_trainer *t) {
     return folds;
 }
 
-/* All samples but those of fold `f`; of these, the pictures themselves are scored. */
+/* Learns from all samples but those of fold `f`, of which the pictures themselves are scored. */
 static void take_fold(kiln_trainer *t, const uint32_t *folds, uint32_t f) {
     size_t variants = t->options.variants > 1 ? t->options.variants : 1;
     t->train_count = t->held_count = 0;

@@ -31,7 +31,7 @@ static double dot(const double *a, const double *b, size_t size) {
     return sum;
 }
 
-/* In place: L of L L^T. Of positive definite matrices. */
+/* Computes, in place, L of a positive definite matrix L L^T. */
 static void factorize(double *m, size_t size) {
     for (size_t i = 0; i < size; i++) {
         double *row = m + i * size;
@@ -42,7 +42,7 @@ static void factorize(double *m, size_t size) {
     }
 }
 
-/* x = (L L^T)^-1 x. */
+/* Computes x = (L L^T)^-1 x. */
 static void solve(const double *l, size_t size, double *x) {
     for (size_t i = 0; i < size; i++) {
         x[i] = (x[i] - dot(l + i * size, x, i)) / l[i * size + i];
@@ -112,7 +112,8 @@ static void measure_scatter(kiln_trainer *t, discriminant *d, size_t present) {
     for (size_t k = 0; k < size; k++) {
         trace += d->scatter[k * size + k];
     }
-    /* So many eigenvalues are not 0. Alike samples: any positive number, the means remain. */
+    /* So many eigenvalues are not 0. Where all samples are alike any positive number will do, as
+     * only the means remain. */
     double average = trace > 0 ? trace / (double)(freedom < size ? freedom : size) : 1;
     for (size_t k = 0; k < size; k++) {
         for (size_t j = 0; j <= k; j++) {

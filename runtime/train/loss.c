@@ -60,7 +60,7 @@ static size_t best_class(const real *z, size_t classes, size_t count, size_t n) 
     return best;
 }
 
-/* -sum of target * log softmax, and its gradient. */
+/* The sum of -target * log softmax, and its gradient. */
 static double cross_entropy(const network *net, size_t count, size_t n, uint32_t label,
                             real weight) {
     const dense *last = &net->layers[net->count - 1];
@@ -91,7 +91,7 @@ static double arcface(const network *net, size_t count, size_t n, uint32_t label
     return loss;
 }
 
-/* Mean over classes of (y - target)^2. */
+/* The mean over classes of (y - target)^2, and its gradient. */
 static double squared_error(const network *net, size_t count, size_t n, uint32_t label,
                             real weight) {
     const dense *last = &net->layers[net->count - 1];

@@ -7,7 +7,7 @@
 #include <tgmath.h>
 
 #define MARGIN 16                     /* bytes that XNNPACK may read past an operand */
-#define ROW_SCRATCH ((size_t)1 << 17) /* numbers: half of an L2 cache */
+#define ROW_SCRATCH ((size_t)1 << 17) /* so many numbers take half of an L2 cache */
 enum { STREAM_WEIGHTS = 1000 };
 
 static void *allocate(size_t count, size_t size) {
@@ -40,7 +40,7 @@ static bool allocate_layer(dense *d, size_t batch, size_t moments, bool biased) 
            d->output != NULL && d->delta != NULL;
 }
 
-/* Glorot and Bengio 2010: uniform in +-sqrt(6 / (inputs + units)). */
+/* Weights are uniform in +-sqrt(6 / (inputs + units)): Glorot and Bengio 2010. */
 static void initialize_weights(dense *d, uint64_t seed, size_t layer) {
     real limit = sqrt((real)6 / (real)(d->inputs + d->units));
     for (size_t k = 0; k < d->inputs * d->units; k++) {

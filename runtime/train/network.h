@@ -15,10 +15,10 @@ typedef KILN_TRAIN_REAL real;
 
 /* ---- Random numbers (random.c) ------------------------------------------------------------- */
 
-/* Counted, not drawn: number `index` of stream `stream` (splitmix64, Steele et al. 2014), so that a
- * resumed run needs no state. */
+/* Number `index` of stream `stream` (splitmix64, Steele et al. 2014). Random numbers are counted,
+ * not drawn, so that a resumed run needs no state. */
 uint64_t random_bits(uint64_t seed, uint64_t stream, uint64_t index);
-/* In [0, 1), 24 bits. */
+/* A number in [0, 1) of 24 bits. */
 float random_uniform(uint64_t seed, uint64_t stream, uint64_t index);
 /* A permutation of 0 .. count-1 (Fisher and Yates). */
 void random_order(uint64_t seed, uint64_t stream, uint32_t *out_order, size_t count);
@@ -36,10 +36,10 @@ typedef struct product {
 } product;
 kiln_status product_create(size_t m, size_t k, size_t n, const real *b, bool b_by_k,
                            pthreadpool_t pool, product *out_product, kiln_error *error);
-/* Any part of the m rows at a time. */
+/* Multiplies any part of the m rows. */
 kiln_status product_run(const product *p, size_t m, const real *a, real *y, kiln_error *error);
 void product_destroy(product *p);
-/* Both at once. */
+/* Creates a product, runs it and destroys it. */
 kiln_status product_once(size_t m, size_t k, size_t n, const real *a, const real *b, bool b_by_k,
                          real *y, pthreadpool_t pool, kiln_error *error);
 
@@ -57,11 +57,11 @@ typedef struct update {
 typedef struct optimizer {
     const char *name;
     const char *formula;        /* as kiln_optimizer_formula tells it */
-    float learning_rate, beta2; /* to begin with; beta2 0: it has none */
+    float learning_rate, beta2; /* to begin with; beta2 is 0 where it has none */
     /* How many numbers of state a weight has: 0, 1 or 2. */
     size_t (*moments)(const kiln_train_options *options);
-    /* w -= ... for `count` weights with gradients g and moments m and s; those that it does not
-     * have are NULL. */
+    /* Updates `count` weights w by their gradients g and moments m and s, of which those that it
+     * does not have are NULL. */
     void (*apply)(const update *u, size_t count, real *w, const real *g, real *m, real *s);
     const range *ranges; /* NULL: none */
 } optimizer;
@@ -77,7 +77,7 @@ typedef struct activation {
     const char *name;
     bool inner;   /* may stand between layers, not only behind the last */
     bool softmax; /* scores are the softmax of the logits */
-    /* The others: element by element, in place, and d y / d z from y. */
+    /* What the others are: apply changes each element in place; slope is d y / d z, from y. */
     void (*apply)(real *z, size_t size);
     real (*slope)(real y);
     const range *ranges; /* NULL: none */
@@ -107,7 +107,7 @@ const loss_function *loss_of(kiln_loss which);
 
 /* ---- Layers (network.c, dense.c) ----------------------------------------------------------- */
 
-#define TRANSPOSED_COLUMNS ((size_t)64) /* of weights at a time, going backward */
+#define TRANSPOSED_COLUMNS ((size_t)64) /* weights that going backward works on at a time */
 
 /* Samples lie in columns, [features][batch], but for the network's input, which lies as it is
  * gathered: [batch][features]. So weights, [units][inputs], are the large operand of every product
@@ -132,9 +132,9 @@ typedef struct dense {
 typedef struct network {
     dense layers[KILN_MAX_HEAD_LAYERS];
     size_t count;
-    size_t
-        group; /* so many units of the last layer, in a row, are one class: their largest counts */
-    size_t batch; /* the largest */
+    /* So many neighbouring units of the last layer are one class, whose score is their largest. */
+    size_t group;
+    size_t batch; /* the largest batch */
     pthreadpool_t pool;
     real *rows; /* scratch: gradients of some rows of weights, or transposed weights */
     size_t row_room;
@@ -152,16 +152,17 @@ static inline size_t network_classes(const network *net) {
 kiln_status network_create(const kiln_train_options *options, size_t features, pthreadpool_t pool,
                            network *out_network, kiln_error *error);
 void network_destroy(network *net);
-/* As created: random weights, no biases, no moments. */
+/* Makes the network as it was created: random weights, no biases, no moments. */
 void network_reset(network *net);
 /* Makes the one layer of a head that is not trained as wide as `group` units a class; weights 0. */
 kiln_status network_widen(network *net, size_t group, kiln_error *error);
 
-/* Scores of `count` samples, [count][features], to columns of the last layer's output. `step` is
- * the stream of dropout; training false: none. Leaves logits: network_scores finishes. */
+/* Computes `count` samples, [count][features], to columns of the last layer's output, where it
+ * leaves logits: network_scores makes scores of them. `step` is the stream of dropout, which is for
+ * training only. */
 kiln_status network_forward(network *net, const real *features, size_t count, bool training,
                             uint64_t step, kiln_error *error);
-/* Logits to scores, in place in the last layer's output. */
+/* Turns logits into scores, in place in the last layer's output. */
 void network_scores(network *net, size_t count);
 
 typedef struct batch_result {
@@ -173,9 +174,9 @@ typedef struct batch_result {
  * mean over count). weights: by class, or NULL. (loss.c) */
 batch_result network_loss(network *net, const uint32_t *labels, const real *class_weights,
                           size_t count);
-/* Sum of the layers' l2 terms. */
+/* The sum of the layers' l2 terms. */
 double network_penalty(const network *net);
-/* From the last layer's delta: updates every layer. */
+/* Goes backward from the last layer's delta and updates every layer. */
 kiln_status network_backward(network *net, size_t count, const update *u, kiln_error *error);
 
 /* loss.c: softmax over the rows of each column of z [classes][count]; writes scores over it. */

@@ -12,11 +12,11 @@
 #include "runtime/kernels/xnnpack.h"
 #define FEW_ROWS ((size_t)48)
 #else
-#define FEW_ROWS SIZE_MAX /* any precision */
+#define FEW_ROWS SIZE_MAX /* the loops below work in any precision */
 #endif
 
 #define LANES 16    /* independent sums, so that the compiler may use vectors */
-#define COLUMNS 512 /* of the result at a time: they stay in the L1 cache */
+#define COLUMNS 512 /* columns of the result worked at a time, which stay in the L1 cache */
 /* Multiply-accumulates below which waking threads costs more than they give. */
 #define WORTH_THREADS ((size_t)1 << 22)
 
@@ -39,7 +39,7 @@ WIDE static real dot(const real *a, const real *b, size_t size) {
     return sum;
 }
 
-/* y += the sum of four rows, `step` apart, times a's four numbers. */
+/* Adds to y the sum of four rows, `step` apart, times a's four numbers. */
 WIDE static void add_four(real *y, const real *rows, size_t step, const real *a, size_t size) {
     const real *r0 = rows, *r1 = rows + step, *r2 = r1 + step, *r3 = r2 + step;
     for (size_t c = 0; c < size; c++) {
@@ -53,7 +53,7 @@ WIDE static void add_one(real *y, const real *row, real a, size_t size) {
     }
 }
 
-/* One block of columns of the result, b lying as [k][n]. */
+/* Computes one block of columns of the result, where b lies as [k][n]. */
 static void multiply_by_k(const product *p, size_t m, const real *a, real *y, size_t first,
                           size_t columns) {
     for (size_t row = 0; row < m; row++) {

@@ -104,7 +104,8 @@ void samples_take_all(kiln_trainer *t) {
 
 /* ---- Before training ----------------------------------------------------------------------- */
 
-/* In one pass over the samples, in double: features can be many and samples few. */
+/* Both are summed up in one pass over the samples, in double, since features can be many and
+ * samples few. */
 static kiln_status measure_features(kiln_trainer *t, kiln_error *error) {
     size_t features = t->feature_count;
     double *sums = calloc(features * 2, sizeof *sums), variance = 0;

@@ -65,8 +65,8 @@ static bool is_taken(sub_plan *p, const char *name) {
 
 enum { NAME_SIZE = 64 };
 
-/* `base`, or with a number where the plan has that name: of an earlier head, that was cut, or of
- * another layer of this one. */
+/* Makes a name of `base`, with a number behind it where the plan has that name already: of an
+ * earlier head that was cut, or of another layer of this one. */
 static const char *fresh_name(saving *s, const char *base, char out[NAME_SIZE]) {
     snprintf(out, NAME_SIZE, "%s", base);
     for (unsigned n = 2; is_taken(&s->plan, out); n++) {
@@ -120,7 +120,7 @@ static uint32_t add_dense(saving *s, size_t layer, uint32_t x, const char *name)
     return operands[3];
 }
 
-/* [1][classes * group] seen as [1][classes][group], and the largest of each group. */
+/* Adds the view of [1][classes * group] as [1][classes][group], and the largest of each group. */
 static uint32_t add_largest(saving *s, uint32_t x, uint32_t classes, uint32_t group) {
     kiln_reduce_params params = {
         .op = KILN_REDUCE_MAX, .mask = 1u << 2, .min = -INFINITY, .max = INFINITY};
@@ -168,7 +168,7 @@ static uint32_t add_layer(saving *s, size_t layer, uint32_t x) {
 
 /* ---- The frozen part ----------------------------------------------------------------------- */
 
-/* Without a backbone: the input as it is, as one row. */
+/* Without a backbone, the input as it is becomes one row. */
 static uint32_t add_raw_input(saving *s) {
     const kiln_train_options *o = &s->t->options;
     s->plan.builder.header.batchable = 1;

@@ -26,23 +26,23 @@ typedef struct attachment {
 /* What decides about the next epoch; saved with checkpoints, as it is. */
 typedef struct progress {
     uint64_t steps;    /* batches so far */
-    uint32_t epochs;   /* done */
+    uint32_t epochs;   /* epochs that are done */
     uint32_t recorded; /* epochs in the history: 0, or one more than are done */
     uint32_t best_epoch;
     uint32_t without_gain; /* epochs since the best one */
     uint32_t on_plateau;   /* epochs without gain since the rate was lowered */
     float best_loss, plateau_loss;
-    float rate_factor; /* of the plateau schedule */
-    uint32_t stopped;  /* early: nothing is left to do */
+    float rate_factor; /* what the plateau schedule multiplies the rate by */
+    uint32_t stopped;  /* training has ended early: nothing is left to do */
 } progress;
 
 struct kiln_trainer {
     kiln_train_options options; /* pointers inside are ours */
-    const kiln_plan *backbone;  /* NULL: from scratch */
+    const kiln_plan *backbone;  /* NULL for a head from scratch */
     kiln_plan *frozen;          /* the backbone up to the cut */
-    kiln_session *session;      /* of it */
+    kiln_session *session;      /* a session of it */
     uint32_t session_batch;
-    uint32_t cut_tensor; /* of the backbone */
+    uint32_t cut_tensor; /* a tensor of the backbone */
     char *cut;           /* its name; "" without a backbone */
     char **class_names;
     kiln_preprocess preprocess;
@@ -54,15 +54,15 @@ struct kiln_trainer {
     sample_set samples[2]; /* by kiln_split */
     pthreadpool_t pool;
     network net;
-    real *shift, *scale; /* standardisation; NULL: none */
+    real *shift, *scale; /* for standardisation; NULL where there is none */
     real *batch;         /* gathered features */
     uint32_t *batch_labels;
-    real *class_weights; /* NULL: all 1 */
+    real *class_weights; /* NULL where all are 1 */
     /* What is learned from at the moment, and what is held out: numbers of samples, the validation
      * ones behind the training ones. */
     uint32_t *train, *held;
     size_t train_count, held_count;
-    uint32_t *order; /* of train, in this epoch */
+    uint32_t *order; /* the order of `train` in this epoch */
     progress progress;
     uint32_t asked_epochs; /* 0: options.epochs follows from the number of samples */
     kiln_epoch *history;   /* room for options.epochs and epoch 0 */
@@ -80,15 +80,16 @@ struct kiln_trainer {
 const float *sample_features(const kiln_trainer *t, uint32_t sample);
 uint32_t sample_label(const kiln_trainer *t, uint32_t sample);
 
-/* Room for lists of all samples. */
+/* Makes room for lists of all samples. */
 kiln_status samples_reserve(kiln_trainer *t, kiln_error *error);
-/* To learn from the training samples and hold out the others; to learn from all. */
+/* Divide the samples: the first learns from the training samples and holds out the others, the
+ * second learns from all. */
 void samples_take_split(kiln_trainer *t);
 void samples_take_all(kiln_trainer *t);
-/* Shift and scale of features, class weights, order: from t->train. */
+/* Takes the shift and scale of features, class weights and order from t->train. */
 kiln_status samples_prepare(kiln_trainer *t, kiln_error *error);
-/* A batch's features, standardised, to t->batch, and its labels: of samples[order[k]], or of
- * samples[k] where `order` is NULL. */
+/* Gathers a batch's features, standardised, in t->batch, and its labels: those of
+ * samples[order[k]], or of samples[k] where `order` is NULL. */
 void samples_gather(kiln_trainer *t, const uint32_t *samples, const uint32_t *order, size_t count);
 /* The same of features by themselves, without labels. */
 void samples_gather_rows(kiln_trainer *t, const float *features, size_t count);
@@ -122,10 +123,10 @@ typedef struct epoch_sums {
 
 /* How many batches an epoch of so many samples has. */
 size_t epoch_batches(const kiln_trainer *t, size_t samples);
-/* One step, on t->train from t->order[first] on. */
+/* Makes one step, on t->train from t->order[first] on. */
 kiln_status epoch_train_batch(kiln_trainer *t, size_t first, size_t count, real rate,
                               epoch_sums *inout, kiln_error *error);
-/* The next epoch; epoch 0 only looks. Validates on t->held. */
+/* Runs the next epoch, and validates on t->held; epoch 0 only looks. */
 kiln_status epoch_run(kiln_trainer *t, const kiln_train_callbacks *callbacks, kiln_epoch *out_epoch,
                       bool *out_stop, kiln_error *error);
 /* Adds the scores of t->held to what kiln_trainer_held_out tells. */
@@ -141,7 +142,7 @@ kiln_status folds_fit(kiln_trainer *t, const kiln_train_callbacks *callbacks, ki
 
 /* ---- describe.c ---------------------------------------------------------------------------- */
 
-/* What describes the plan: metadata and attachments. */
+/* Frees what describes the plan: metadata and attachments. */
 void descriptions_free(kiln_trainer *t);
 
 /* ---- schedule.c ---------------------------------------------------------------------------- */
@@ -160,12 +161,14 @@ const schedule *schedule_of(kiln_schedule which);
 
 /* The learning rate of batch `batch` of `batches` in epoch `epoch` (from 0). */
 real schedule_rate(const kiln_trainer *t, uint32_t epoch, size_t batch, size_t batches);
-/* After epoch progress.epochs: whether it was the best; early stopping and plateaus. */
+/* Is called after epoch progress.epochs, and decides whether it was the best, and about early
+ * stopping and plateaus. */
 bool schedule_epoch(kiln_trainer *t, float loss);
 
 /* ---- fit.c --------------------------------------------------------------------------------- */
 
-/* What follows from the samples: options.epochs, room for the history and for lists of samples. */
+/* Prepares what follows from the samples: options.epochs, and room for the history and for lists of
+ * samples. */
 kiln_status fit_settle(kiln_trainer *t, kiln_error *error);
 
 /* ---- weights.c ----------------------------------------------------------------------------- */

@@ -4,7 +4,7 @@
 
 #include <tgmath.h>
 
-/* keep: what decay leaves of a weight. */
+/* `keep` is what decay leaves of a weight. */
 WIDE static void wide(const update *u, real keep, size_t count, real *restrict w,
                       const real *restrict g, real *restrict m, real *restrict s) {
     real beta1 = (real)u->options->beta1, beta2 = (real)u->options->beta2;

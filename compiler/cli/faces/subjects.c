@@ -3,6 +3,7 @@
 #include "runtime/base/text.h"
 
 #include <kiln/element.h>
+#include <kiln/train.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,16 +132,11 @@ kiln_status subject_to_input(const rgb_picture *picture, const subject *which,
 }
 
 bool network_is_for_faces(const kiln_plan *network) {
-    kiln_tensor_info input, output;
+    kiln_tensor_info input;
     kiln_image_layout layout;
-    if (kiln_plan_input_count(network) != 1 || kiln_plan_output_count(network) != 1 ||
-        kiln_plan_label_count(network) > 0 || kiln_plan_input(network, 0, &input) != KILN_OK ||
-        kiln_plan_output(network, 0, &output) != KILN_OK ||
-        kiln_image_layout_of(&input, &layout, NULL) != KILN_OK) {
-        return false;
-    }
-    size_t numbers = kiln_element_count(&output), last = output.dims[output.rank - 1];
-    return layout.height >= 64 && layout.height <= 160 && layout.width >= 64 &&
-           layout.width <= 160 && output.rank > 0 && numbers % 64 == 0 && numbers <= 1024 &&
-           (numbers == last || output.dims[1] == numbers);
+    bool small = kiln_plan_input_count(network) == 1 &&
+                 kiln_plan_input(network, 0, &input) == KILN_OK &&
+                 kiln_image_layout_of(&input, &layout, NULL) == KILN_OK && layout.height >= 64 &&
+                 layout.height <= 160 && layout.width >= 64 && layout.width <= 160;
+    return small && kiln_plan_is_embedding(network);
 }

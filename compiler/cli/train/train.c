@@ -208,6 +208,11 @@ static double seconds_now(void) {
 static kiln_status fit(training *t, kiln_error *error) {
     kiln_train_callbacks callbacks = console_callbacks(t);
     bool resumable = kiln_trainer_epochs(t->trainer) > 0 && !held_out_in_folds(t);
+    if (t->resume && !resumable) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "nothing to resume: a head that is computed at once, or trained in folds, "
+                         "has no checkpoints");
+    }
     t->checkpoint_path = resumable || t->keep_checkpoint ? t->checkpoint_path : NULL;
     kiln_status status =
         t->resume ? kiln_trainer_resume(t->trainer, t->checkpoint_path, error) : KILN_OK;

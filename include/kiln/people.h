@@ -29,9 +29,10 @@
  * three: where none of n passes, the rate is below 3 / n with 95 % confidence), and less is
  * refused. The threshold for a rate comes from the upper tail of the scores: the excess over their
  * 85th percentile is exponential (peaks over threshold, Pickands 1975, shape 0), and its scale is
- * uncertain by as many people as the excesses come from, k, so that P(score > u + e) =
- * P(score > u) (1 + e / (k s))^-k, with s the mean excess. Counting people, not pictures, is what
- * keeps the promise: pictures of one person are alike, and five of them say little more than one.
+ * uncertain by as many people as the excesses come from, k (at least 4), so that P(score > u + e) =
+ * P(score > u) (1 + e / (k s))^-k, with s the mean excess; but it is at
+ * most s beyond the highest score. Counting people, not pictures, is what keeps the promise:
+ * pictures of one person are alike, and five of them say little more than one.
  *
  * Threads: functions that take a const gallery may be called from any threads at the same time,
  * unless one changes it. Errors: as in kiln.h; a gallery that a function failed to change is as it
@@ -70,6 +71,9 @@ KILN_API bool kiln_people_are_in(const kiln_plan *plan);
  * of `plan`, which must outlive it. */
 KILN_API kiln_status kiln_people_cut(const kiln_plan *plan, kiln_plan **out_plan,
                                      kiln_error *error);
+/* The step of the whole plan whose first output are the features, for who wants the head's scores,
+ * too: kiln_session_observe, kiln_session_step_read. */
+KILN_API kiln_status kiln_people_step(const kiln_plan *plan, size_t *out_step, kiln_error *error);
 
 KILN_API size_t kiln_people_feature_count(const kiln_people *people);
 /* People are in the order of their names, byte by byte. */
@@ -136,10 +140,10 @@ typedef struct kiln_people_threshold {
 } kiln_people_threshold;
 
 /* The threshold for a rate (0 < rate < 1) of false accepts: of strangers who are taken for anybody
- * of the gallery (FPIR, in NIST's terms). rate 0: the default, 1 %, or 3 / n where that is more;
- * with n below 100 the threshold then stands for 1 of n + 1. KILN_ERROR_ARGUMENT: too few scores,
- * and the error tells how many there are and how many are needed. Sorts all scores: to be asked
- * once, not for each match. */
+ * of the gallery (FPIR, in NIST's terms). rate 0: the default, which aims at 1 %, and says 1 %, or
+ * 3 / n where that is more: the lowest that the scores can speak for. KILN_ERROR_ARGUMENT: too few
+ * scores, and the error tells how many there are and how many are needed. Sorts all scores: to be
+ * asked once, not for each match. */
 KILN_API kiln_status kiln_people_decide(const kiln_people *people, double rate,
                                         kiln_people_threshold *out_threshold, kiln_error *error);
 /* Impostor scores that a rate needs. */

@@ -94,21 +94,34 @@ static bool find_head(const kiln_plan_view *v, head *out) {
     return false;
 }
 
-kiln_status kiln_people_cut(const kiln_plan *plan, kiln_plan **out_plan, kiln_error *error) {
+/* What feeds the head. A cosine head makes it of length 1 first: that is the head's. */
+static kiln_status find_features(const kiln_plan *plan, uint32_t *out_tensor, kiln_error *error) {
     const kiln_plan_view *v = &plan->view;
-    uint32_t tensor;
     size_t norm;
-    *out_plan = NULL;
-    kiln_status status = plan_find_cut(plan, NULL, &tensor, error);
-    if (status != KILN_OK) {
-        return status;
-    }
-    /* A cosine head makes them of length 1 first: that is the head's. */
-    if (v->label_count > 0 && plan_producer(v, tensor, v->step_count, &norm) &&
+    kiln_status status = plan_find_cut(plan, NULL, out_tensor, error);
+    if (status == KILN_OK && v->label_count > 0 &&
+        plan_producer(v, *out_tensor, v->step_count, &norm) &&
         v->steps[norm].kernel == KILN_KERNEL_LP_NORM) {
-        tensor = operand(v, norm, 0);
+        *out_tensor = operand(v, norm, 0);
     }
-    return plan_cut_at(plan, tensor, out_plan, error);
+    return status;
+}
+
+kiln_status kiln_people_cut(const kiln_plan *plan, kiln_plan **out_plan, kiln_error *error) {
+    uint32_t tensor;
+    *out_plan = NULL;
+    kiln_status status = find_features(plan, &tensor, error);
+    return status == KILN_OK ? plan_cut_at(plan, tensor, out_plan, error) : status;
+}
+
+kiln_status kiln_people_step(const kiln_plan *plan, size_t *out_step, kiln_error *error) {
+    uint32_t tensor;
+    kiln_status status = find_features(plan, &tensor, error);
+    bool made =
+        status == KILN_OK && plan_producer(&plan->view, tensor, plan->view.step_count, out_step);
+    return status != KILN_OK || made
+               ? status
+               : kiln_fail(error, KILN_ERROR_UNSUPPORTED, "the features are no step's output");
 }
 
 /* ---- Its rows ------------------------------------------------------------------------------ */

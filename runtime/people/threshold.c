@@ -6,7 +6,7 @@
 
 #define DEFAULT_RATE 0.01
 #define TAIL 0.15 /* of the scores, that tell about the tail */
-enum { TAIL_LEAST = 3 };
+enum { TAIL_LEAST = 3, GROUPS_LEAST = 4 /* fewer say nothing of a scale */ };
 
 typedef struct score {
     float value;
@@ -78,9 +78,11 @@ static float threshold_for(score *scores, size_t count, double rate) {
         }
         return nextafterf(scores[passing].value, 2);
     }
-    double groups = (double)count_groups(scores, tail);
+    double most = (double)(scores[0].value - start) + excess; /* a step beyond what was seen */
+    size_t people = count_groups(scores, tail);
+    double groups = (double)(people < GROUPS_LEAST ? GROUPS_LEAST : people);
     double beyond = groups * excess * (pow(above / rate, 1 / groups) - 1);
-    float least = nextafterf(start, 2), found = (float)((double)start + beyond);
+    float least = nextafterf(start, 2), found = (float)((double)start + fmin(beyond, most));
     return found > least ? fminf(found, 1) : least;
 }
 
@@ -107,7 +109,7 @@ kiln_status kiln_people_decide(const kiln_people *people, double rate,
     }
     (void)count_scores(people, scores);
     double told = rate > 0 ? rate : fmin(fmax(DEFAULT_RATE, 3 / (double)count), 1);
-    double aim = rate > 0 ? rate : fmax(DEFAULT_RATE, 1 / ((double)count + 1));
+    double aim = rate > 0 ? rate : DEFAULT_RATE;
     size_t groups = count_groups(scores, count);
     qsort(scores, count, sizeof *scores, by_value);
     *out_threshold =

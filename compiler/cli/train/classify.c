@@ -3,6 +3,7 @@
 #include "compiler/cli/cli.h"
 #include "compiler/cli/faces/answer.h"
 #include "compiler/cli/paths.h"
+#include "compiler/cli/people/judge.h"
 #include "compiler/cli/train/metrics.h"
 #include "compiler/cli/train/scorer.h"
 
@@ -12,14 +13,16 @@ typedef struct classify_call {
     scorer_options options;
     const char *list;
     answer_format format;
-    double reject;
+    double reject, far;
     uint32_t top;
     path_list pictures;
     scorer scorer;
+    judge judge; /* of plans that know people */
     answers answers;
     char **names;
-    float *rows;   /* scores of each of a picture's subjects */
-    size_t unread; /* pictures without an answer */
+    float *rows;       /* scores of each of a picture's subjects */
+    verdict *verdicts; /* who they are, where the plan knows people */
+    size_t unread;     /* pictures without an answer */
 } classify_call;
 
 /* ---- The class of one subject ---------------------------------------------------------------- */
@@ -72,6 +75,47 @@ static void print_answer(const classify_call *c, float *scores) {
     }
 }
 
+/* ---- The name of one subject ----------------------------------------------------------------- */
+
+static void print_person(const classify_call *c, const verdict *v, float *scores) {
+    FILE *out = c->answers.out;
+    const char *nearest = kiln_people_name(c->judge.people, v->person);
+    bool known = v->known && !((double)v->probability < c->reject);
+    const char *name = known ? nearest : "unknown";
+    if (answers_are_objects(&c->answers)) {
+        fprintf(out, "\"label\": ");
+        json_string(out, name);
+        fprintf(out, ", \"probability\": ");
+        json_number(out, (double)v->probability);
+        fprintf(out, ", \"known\": %s, \"nearest\": ", known ? "true" : "false");
+        json_string(out, nearest);
+        fprintf(out, ", \"similarity\": ");
+        json_number(out, (double)v->similarity);
+        fprintf(out, ", \"asked\": ");
+        json_number(out, (double)v->asked);
+        fprintf(out, ", \"far\": ");
+        json_number(out, c->judge.threshold.rate);
+        fprintf(out, ", \"top\": [");
+        print_top(c, scores, false);
+        fputc(']', out);
+    } else if (c->format == ANSWERS_CSV) {
+        csv_string(out, name);
+        fprintf(out, ",%.6g,%.6g,%.6g", (double)v->probability, (double)v->similarity,
+                (double)v->asked);
+    } else if (known) {
+        text_print(out, "%s (%.4f, similarity %.2f)", name, (double)v->probability,
+                   (double)v->similarity);
+        print_top(c, scores, true);
+    } else {
+        text_print(out, "unknown (nearest: %s, %.2f where %.2f is asked)", nearest,
+                   (double)v->similarity, (double)v->asked);
+        if (c->top > 1) {
+            fputs(", ", out);
+            print_top(c, scores, false);
+        }
+    }
+}
+
 /* ---- All subjects of a picture --------------------------------------------------------------- */
 
 static void print_failure(classify_call *c, const char *path, const kiln_error *why) {
@@ -89,9 +133,18 @@ static kiln_status score(classify_call *c, const rgb_picture *picture, kiln_erro
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     c->rows = rows;
+    verdict *verdicts = realloc(c->verdicts, (f->count + 1) * sizeof *verdicts);
+    if (verdicts == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    c->verdicts = verdicts;
     kiln_status status = KILN_OK;
     for (size_t k = 0; k < f->count && status == KILN_OK; k++) {
-        status = scorer_run(&c->scorer, picture, &f->subjects[k], rows + k * classes, error);
+        float *scores = rows + k * classes;
+        status = scorer_run(&c->scorer, picture, &f->subjects[k], scores, error);
+        if (status == KILN_OK && c->judge.people != NULL) {
+            status = judge_decide(&c->judge, scores, &verdicts[k], error);
+        }
     }
     return status;
 }
@@ -109,7 +162,11 @@ static kiln_status answer(classify_call *c, const char *path, kiln_error *error)
         subject_answer_begin(&a);
         for (size_t k = 0; k < f->count; k++) {
             subject_answer_next(&a, &f->subjects[k]);
-            print_answer(c, c->rows + k * c->scorer.count);
+            if (c->judge.people != NULL) {
+                print_person(c, &c->verdicts[k], c->rows + k * c->scorer.count);
+            } else {
+                print_answer(c, c->rows + k * c->scorer.count);
+            }
             subject_answer_close(&a);
         }
         subject_answer_end(&a);
@@ -128,7 +185,10 @@ static kiln_status open_classifier(classify_call *c, char **words, int count, ki
     if (status == KILN_OK) {
         status = scorer_check_classifier(&c->scorer, words[0], error);
     }
-    return status == KILN_OK ? scorer_names(&c->scorer, &c->names, error) : status;
+    if (status == KILN_OK) {
+        status = scorer_names(&c->scorer, &c->names, error);
+    }
+    return status == KILN_OK ? judge_open(&c->scorer, c->far, &c->judge, error) : status;
 }
 
 static kiln_status classify(classify_call *c, char **words, int count, kiln_error *error) {
@@ -136,8 +196,10 @@ static kiln_status classify(classify_call *c, char **words, int count, kiln_erro
     if (status != KILN_OK) {
         return status;
     }
-    bool faces = subjects_are_faces(&c->scorer.subjects);
-    answers_begin(&c->answers, stdout, c->format, SUBJECT_COLUMNS(faces, "label,probability"));
+    bool faces = subjects_are_faces(&c->scorer.subjects), people = c->judge.people != NULL;
+    answers_begin(&c->answers, stdout, c->format,
+                  people ? SUBJECT_COLUMNS(faces, "label,probability,similarity,asked")
+                         : SUBJECT_COLUMNS(faces, "label,probability"));
     for (size_t k = 0; k < c->pictures.count; k++) {
         kiln_error problem = {0};
         if (answer(c, c->pictures.paths[k], &problem) != KILN_OK) {
@@ -145,12 +207,16 @@ static kiln_status classify(classify_call *c, char **words, int count, kiln_erro
         }
     }
     answers_end(&c->answers);
+    if (people && c->format == ANSWERS_TEXT) {
+        judge_print(&c->judge, stderr);
+    }
     return KILN_OK;
 }
 
 #define AT(member) offsetof(classify_call, member)
 
 static const option_row rows[] = {
+    FAR_ROW(AT(far)),
     {.kind = OPTION_REAL,
      .name = "reject",
      .value = "P",
@@ -158,7 +224,8 @@ static const option_row rows[] = {
      .low = 0,
      .high = 1,
      .expected = "a probability from 0 to 1",
-     .help = "answer \"unknown\" where the probability is below P (0 to 1)"},
+     .help = "answer \"unknown\" where the probability is below P (0 to 1): of doubt between "
+             "classes; it tells nothing of strangers, see --far"},
     {.kind = OPTION_NUMBER,
      .name = "top",
      .value = "K",
@@ -188,9 +255,11 @@ static int run(const command *self, int argc, char **argv) {
         status = c.unread > 0 ? EXIT_FAILED : status;
     }
     scorer_free_names(c.names, c.scorer.count);
+    judge_close(&c.judge);
     scorer_close(&c.scorer);
     path_list_free(&c.pictures);
     free(c.rows);
+    free(c.verdicts);
     return status;
 }
 
@@ -206,7 +275,12 @@ const command command_classify = {
         "pictures: of answers that say 0.8, about 8 of 10 should be right. With --detector, or by "
         "a "
         "plan that holds its detector (kiln train --bundle), every face in a picture is told, with "
-        "its box: width x height + left + top.",
+        "its box: width x height + left + top.\n"
+        "\n"
+        "A plan that knows people (kiln train makes one of a network for faces) tells strangers "
+        "apart: who is not similar enough to anybody is \"unknown\", and how similar that has to be "
+        "follows from the rate of strangers who may pass (--far), by similarities of people to "
+        "others.",
     .notes =
         "A folder stands for the pictures in it and below. A picture that cannot be read is told "
         "and passed over; the exit status is then 1.",

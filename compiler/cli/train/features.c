@@ -130,6 +130,7 @@ kiln_status features_input(const feature_source *s, const data_set *data, size_t
 /* One item in one variant. */
 typedef struct job {
     size_t item;
+    uint32_t number; /* of the variant; 0: the item as it is */
     uint64_t variant;
     uint64_t key;    /* of the cache: the variant, and the face */
     float *features; /* where they go */
@@ -300,7 +301,7 @@ static kiln_status list_jobs(extraction *x, kiln_error *error) {
         for (uint32_t v = 0; v <= variants; v++) {
             job *j = &x->jobs[x->count];
             uint64_t variant = variant_key(s, v);
-            *j = (job){k, variant, subject_key(&x->data->items[k].subject, variant),
+            *j = (job){k, v, variant, subject_key(&x->data->items[k].subject, variant),
                        x->features + x->count * size};
             x->count++;
             if (!cache_find(x->cache, x->data->items[k].content, j->key, j->features)) {
@@ -311,15 +312,12 @@ static kiln_status list_jobs(extraction *x, kiln_error *error) {
     return KILN_OK;
 }
 
-static kiln_status add_features(extraction *x, kiln_error *error) {
+static kiln_status hand_over(extraction *x, feature_taker take, void *context, kiln_error *error) {
     kiln_status status = KILN_OK;
     for (size_t k = 0; k < x->count && status == KILN_OK; k++) {
         const job *j = &x->jobs[k];
-        const data_item *item = &x->data->items[j->item];
         if (x->problems[j->item] == NULL) {
-            status = kiln_trainer_add_features(x->source->trainer,
-                                               item->validation ? KILN_VALIDATION : KILN_TRAINING,
-                                               j->features, item->label, error);
+            status = take(context, &x->data->items[j->item], j->number, j->features, error);
         }
     }
     for (size_t k = x->data->count; k-- > 0 && status == KILN_OK;) {
@@ -336,8 +334,8 @@ static double seconds_now(void) {
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-kiln_status features_add(const feature_source *source, data_set *data, feature_report *out_report,
-                         kiln_error *error) {
+kiln_status features_compute(const feature_source *source, data_set *data, feature_taker take,
+                             void *context, feature_report *out_report, kiln_error *error) {
     extraction x = {.source = source, .data = data};
     size_t items = data->count;
     if (source->backbone != NULL && source->use_cache) {
@@ -351,7 +349,7 @@ kiln_status features_add(const feature_source *source, data_set *data, feature_r
     }
     *out_report = (feature_report){x.todo_count, x.count - x.todo_count, seconds_now() - start};
     if (status == KILN_OK) {
-        status = add_features(&x, error);
+        status = hand_over(&x, take, context, error);
     }
     for (size_t k = 0; x.problems != NULL && k < items; k++) {
         free(x.problems[k]);
@@ -362,4 +360,16 @@ kiln_status features_add(const feature_source *source, data_set *data, feature_r
     free(x.features);
     free(x.problems);
     return status;
+}
+
+static kiln_status add_sample(void *context, const data_item *item, uint32_t variant,
+                              const float *features, kiln_error *error) {
+    (void)variant;
+    return kiln_trainer_add_features(context, item->validation ? KILN_VALIDATION : KILN_TRAINING,
+                                     features, item->label, error);
+}
+
+kiln_status features_add(const feature_source *source, data_set *data, feature_report *out_report,
+                         kiln_error *error) {
+    return features_compute(source, data, add_sample, source->trainer, out_report, error);
 }

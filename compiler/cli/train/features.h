@@ -33,7 +33,13 @@ kiln_status features_check(const feature_source *source, const data_set *data, k
  * they are. The data have passed features_check. */
 kiln_status features_input(const feature_source *source, const data_set *data, size_t item,
                            uint64_t variant, void *out_input, kiln_error *error);
-/* Adds every item's features to the trainer. Items that cannot be decoded are skipped. */
+/* Gets the features of each item and variant (0: the item as it is), in order. */
+typedef kiln_status (*feature_taker)(void *context, const data_item *item, uint32_t variant,
+                                     const float *features, kiln_error *error);
+/* Computes every item's features. Items that cannot be decoded are skipped. */
+kiln_status features_compute(const feature_source *source, data_set *data, feature_taker take,
+                             void *context, feature_report *out_report, kiln_error *error);
+/* Adds every item's features to the trainer. */
 kiln_status features_add(const feature_source *source, data_set *data, feature_report *out_report,
                          kiln_error *error);
 

@@ -3,6 +3,7 @@
 #include "compiler/cli/cli.h"
 #include <kiln/compile.h>
 #include <kiln/element.h>
+#include <kiln/people.h>
 #include <kiln/train.h>
 
 #include <math.h>
@@ -52,7 +53,9 @@ kiln_status scorer_open(const char *path, const scorer_options *options, scorer 
         status = subjects_open(&options->subjects, s->plan, path, &s->subjects, error);
         warn_of_faces(s, path);
     }
-    if (status == KILN_OK && options->features) {
+    if (status == KILN_OK && options->people) {
+        status = kiln_people_cut(s->plan, &s->cut, error);
+    } else if (status == KILN_OK && options->features) {
         status = kiln_plan_cut(s->plan, options->cut, &s->cut, error);
     }
     const kiln_plan *used = s->cut != NULL ? s->cut : s->plan;

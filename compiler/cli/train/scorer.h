@@ -19,7 +19,8 @@ typedef struct scorer {
 
 typedef struct scorer_options {
     bool features;      /* the features that feed the final dense layers, instead of the output */
-    const char *cut;    /* a layer of that; NULL: the default */
+    bool people;        /* those that its people have, instead; see kiln/people.h */
+    const char *cut;    /* a layer of features; NULL: the default */
     const char *preset; /* normalisation; NULL: as the plan says */
     subject_options subjects;
     uint32_t threads;

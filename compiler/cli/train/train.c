@@ -1,5 +1,6 @@
 /* kiln train: the order of things. Options are train_options.c. */
 #include "compiler/cli/cli.h"
+#include "compiler/cli/people/trained.h"
 #include "compiler/cli/train/scorer.h"
 #include "compiler/cli/train/train_options.h"
 
@@ -161,6 +162,8 @@ static void print_json(const training *t, double baseline) {
            kiln_trainer_refitted(t->trainer));
     printf(", \"faces\": ");
     gallery_json(&t->gallery, stdout);
+    printf(", \"people\": ");
+    trained_people_json(t);
     printf(", \"validation\": {");
     metrics_json(&t->results, (const char *const *)t->data.classes, stdout);
     printf("}, \"history\": [");
@@ -194,6 +197,7 @@ static void print_result(const training *t, double baseline) {
     }
     console_outcome(t);
     gallery_print(&t->gallery, 20, stdout);
+    trained_people_print(t);
     text_print(stdout, "%s written; try: kiln classify %s PICTURE\n", t->plan_path, t->plan_path);
 }
 
@@ -268,8 +272,8 @@ static kiln_status open_network(training *t, kiln_error *error) {
 static kiln_status open_data(training *t, kiln_error *error) {
     const char *outputs[] = {t->plan_path, t->history_path, t->report_path, t->checkpoint_path};
     size_t count = sizeof outputs / sizeof *outputs;
-    const char *inputs[] = {t->backbone_path, t->data_path};
-    kiln_status status = check_outputs(outputs, count, inputs, 2, error);
+    const char *inputs[] = {t->backbone_path, t->data_path, t->strangers_path};
+    kiln_status status = check_outputs(outputs, count, inputs, 3, error);
     if (status == KILN_OK) {
         status = open_network(t, error);
     }
@@ -308,6 +312,9 @@ static kiln_status train(training *t, kiln_error *error) {
         status = data_check_classes(&t->data, error);
         data_warn_of_small_classes(&t->data);
     }
+    if (status == KILN_OK) {
+        status = trained_people(t, error);
+    }
     if (!t->quiet) {
         console_notes(&t->data);
     }
@@ -331,6 +338,7 @@ static kiln_status train(training *t, kiln_error *error) {
 
 static void release(training *t) {
     kiln_trainer_destroy(t->trainer);
+    kiln_people_close(t->people);
     subjects_close(&t->subjects);
     gallery_free(&t->gallery);
     kiln_plan_close(t->backbone);

@@ -64,6 +64,20 @@ static int take_seed(const command *self, void *at, const char *value) {
     return good ? 0 : option_wrong(self, "seed", value, "a whole number");
 }
 
+static int take_people(const command *self, void *at, const char *value) {
+    (void)self;
+    (void)value;
+    *(people_choice *)at = PEOPLE_YES;
+    return 0;
+}
+
+static int take_no_people(const command *self, void *at, const char *value) {
+    (void)self;
+    (void)value;
+    *(people_choice *)at = PEOPLE_NO;
+    return 0;
+}
+
 /* ---- Rows ---------------------------------------------------------------------------------- */
 
 #define AT(member) offsetof(training, member)
@@ -186,6 +200,24 @@ const option_row train_options[] = {
      .name = "gray",
      .place = AT(gray),
      .help = "from scratch: pictures in gray"},
+    {.kind = OPTION_HEADING, .help = "People"},
+    {.kind = OPTION_TEXT,
+     .name = "strangers",
+     .value = "DIR",
+     .place = AT(strangers_path),
+     .help = "pictures of people who are not to be known, best in a folder each: they tell how "
+             "similar strangers are"},
+    {.kind = OPTION_CALL,
+     .name = "people",
+     .place = AT(people_choice),
+     .take = take_people,
+     .help = "the plan knows people (kiln people, enrol, ...): the default where the network gives "
+             "32 to 512 numbers that are no classes"},
+    {.kind = OPTION_CALL,
+     .name = "no-people",
+     .place = AT(people_choice),
+     .take = take_no_people,
+     .help = "it knows none"},
     {.kind = OPTION_HEADING, .help = "Training"},
     {.kind = OPTION_CHOICE,
      .name = "loss",

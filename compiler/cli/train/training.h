@@ -5,10 +5,15 @@
 #include "compiler/cli/faces/gallery.h"
 #include "compiler/cli/train/features.h"
 #include "compiler/cli/train/metrics.h"
+#include <kiln/people.h>
+
+/* Whether the plan is to know people. */
+typedef enum people_choice { PEOPLE_AUTO, PEOPLE_YES, PEOPLE_NO } people_choice;
 
 typedef struct training {
     const char *backbone_path, *data_path, *plan_path; /* backbone: NULL from scratch */
     const char *history_path, *report_path, *checkpoint_path, *preset, *head;
+    const char *strangers_path; /* pictures of people who are not to be known */
     char *default_checkpoint;
     kiln_train_options options;
     data_options split;
@@ -25,6 +30,8 @@ typedef struct training {
     feature_source source;
     feature_report features;
     kiln_trainer *trainer;
+    people_choice people_choice;
+    kiln_people *people; /* NULL: the plan knows none */
     /* Of what was held out. */
     metrics results;
     const float *scores; /* [held_count][classes]; the trainer's */

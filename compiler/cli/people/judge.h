@@ -1,0 +1,51 @@
+/* Who somebody is, of a plan that knows people: similarity decides whether they are known, the
+ * network's head which of those whom they are similar enough to. Where the head does not have all
+ * of the people (kiln enrol, of a head that is no cosine one), similarity decides that, too. */
+#ifndef KILN_CLI_PEOPLE_JUDGE_H
+#define KILN_CLI_PEOPLE_JUDGE_H
+
+#include "compiler/cli/train/scorer.h"
+#include <kiln/people.h>
+
+#include <stdio.h>
+
+typedef struct judge {
+    kiln_people *people; /* NULL: the plan knows none */
+    kiln_people_threshold threshold;
+    size_t *class_of; /* by person, the head's class; SIZE_MAX: none */
+    bool head_ranks;  /* all of them have one */
+    float *features;  /* of what ran last */
+    size_t step;      /* that makes them */
+    bool seen;
+} judge;
+
+typedef struct verdict {
+    bool known;
+    size_t person; /* who it is, or is most similar to */
+    float similarity, asked;
+    float probability; /* the head's; NaN where it does not have the person */
+} verdict;
+
+#define FAR_DEFAULT 0.0
+#define FAR_EVERYBODY 1.0
+
+/* Watches the scorer's session, which computes scores of the whole plan. far: the rate of strangers
+ * who may pass. Nothing is opened where the plan knows no people. */
+kiln_status judge_open(scorer *s, double far, judge *out_judge, kiln_error *error);
+void judge_close(judge *j);
+/* After scorer_run (or a run of its session), of its scores. */
+kiln_status judge_decide(judge *j, const float *scores, verdict *out_verdict, kiln_error *error);
+/* "strangers: at most 1 % pass, ...". */
+void judge_print(const judge *j, FILE *out);
+
+/* Option --far, into a double. */
+#define FAR_ROW(at)                                                                                \
+    {                                                                                              \
+        .kind = OPTION_CALL, .name = "far", .value = "RATE", .place = (at), .take = take_far,      \
+        .help = "of strangers who are taken for somebody, at most (0.01: one of 100; 1: nobody "   \
+                "is refused; default: 0.01, or the lowest that the plan's impostor scores speak "  \
+                "for)"                                                                             \
+    }
+int take_far(const command *self, void *at, const char *value);
+
+#endif

@@ -1,0 +1,142 @@
+#!/bin/bash
+# People of a plan: trained, enrolled, forgotten, renamed, corrected; named, and strangers refused at a
+# rate that was asked for. Of drawn people, whole pictures.
+#   people.sh KILN FACES BACKBONE JSON_CHECK
+set -uo pipefail
+kiln=$1 faces=$2 backbone=$3 json_check=$4
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+export XDG_CACHE_HOME=$work/cache
+passed=0 failed=0
+
+count() { # NAME STATUS: 0 is good
+    if [ "$2" -eq 0 ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf 'FAILED: %s\n' "$1"
+        head -c 3000 out err
+    fi
+}
+check() { # NAME COMMAND...
+    "${@:2}" >out 2>err
+    count "$1" $?
+}
+told() { # NAME TEXT: by the last command that was checked
+    grep -q -- "$2" out err
+    count "$1: no '$2'" $?
+}
+refuses() { # STATUS TEXT COMMAND...: and nothing is left behind
+    local status
+    "${@:3}" >out 2>err
+    status=$?
+    [ $status -eq "$1" ] && grep -q -- "$2" err && ! ls -- .*.kiln-tmp >/dev/null 2>&1
+    count "status $status, expected $1 and '$2': ${*:3}" $?
+}
+same() { # NAME A B: the same people
+    "$kiln" people "$2" --json >a.json && "$kiln" people "$3" --json >b.json && cmp a.json b.json >out 2>err
+    count "$1" $?
+}
+
+"$faces" -o all --people 16 --pictures 12 --size 64 --seed 5 >/dev/null || exit 1
+names=(all/*/)
+new=$(basename "${names[3]}") somebody=$(basename "${names[0]}")
+mkdir strangers unseen known test enrolled
+for k in "${!names[@]}"; do
+    [ "$k" -ge 12 ] && mv "${names[$k]}" unseen/ && continue
+    [ "$k" -ge 8 ] && mv "${names[$k]}" strangers/ && continue
+    name=$(basename "${names[$k]}")
+    mkdir "test/$name" "known/$name"
+    mapfile -t files < <(ls "${names[$k]}")
+    for n in "${!files[@]}"; do
+        if [ "$n" -lt 9 ]; then cp "${names[$k]}${files[$n]}" "known/$name/"; else cp "${names[$k]}${files[$n]}" "test/$name/"; fi
+    done
+done
+mv "known/$new" enrolled/
+check 'compile' "$kiln" compile "$backbone" --mean 127.5 --std 128 -q -o backbone.plan
+
+# Trained without one of them, who is then enrolled; and trained on all.
+train=(--strangers strangers --head cosine --epochs 20 --no-checkpoint)
+check 'train' "$kiln" train backbone.plan known -o faces.plan "${train[@]}"
+told 'people' '7 people; strangers are refused below similarity'
+check 'people' "$kiln" people faces.plan
+told 'table' "^$somebody  *9  *0 "
+told 'threshold' 'strangers pass, by 104 impostor scores of 11 people'
+cp faces.plan was.plan
+pictures=("enrolled/$new/"*)
+check 'enrol' "$kiln" enrol faces.plan "$new" "${pictures[@]}"
+told 'enrolled' "$new has 9 pictures, 8 people are known"
+check 'enroll elsewhere' "$kiln" enroll was.plan "$new" "enrolled/$new" -o other.plan
+same 'a folder, another file' faces.plan other.plan
+cp -r "enrolled/$new" known/
+check 'train anew' "$kiln" train backbone.plan known -o anew.plan "${train[@]}"
+same 'enrolled is trained anew' faces.plan anew.plan
+check 'inspect' "$kiln" inspect faces.plan
+
+# Named, and not named.
+check 'classify' "$kiln" classify faces.plan "test/$new/"* --far 0.05
+told 'named' ": $new ([01]\.[0-9]*, similarity 0\.[0-9]*)"
+told 'rate' 'at most 5 % of strangers pass at similarity 0\.[0-9]* (112 impostor scores of 12 people)'
+check 'strangers' "$kiln" classify faces.plan unseen/*/*
+told 'unknown' ': unknown (nearest: [^,]*, 0\.[0-9]* where 0\.[0-9]* is asked)'
+[ "$(grep -c unknown out)" -ge 42 ]
+count 'of 48 strangers 42 are unknown' $?
+check 'everybody' "$kiln" classify faces.plan unseen/*/* --far 1
+[ "$(grep -c unknown out)" -eq 0 ]
+count 'nobody is refused' $?
+refuses 1 'a rate of 0.001 needs 3000 impostor scores; there are 112' "$kiln" classify faces.plan "${pictures[0]}" --far 0.001
+refuses 2 'a rate above 0, at most 1' "$kiln" classify faces.plan "${pictures[0]}" --far 0
+refuses 1 'knows no people' "$kiln" classify backbone.plan "${pictures[0]}" --far 0.1
+check 'json' "$kiln" classify faces.plan "${pictures[0]}" unseen/*/* --json
+"$json_check" <out
+count 'sound JSON' $?
+check 'csv' "$kiln" classify faces.plan "${pictures[0]}" --format csv
+told 'columns' '^image,label,probability,similarity,asked$'
+
+# Who.
+check 'who' "$kiln" who faces.plan "${pictures[0]}" --nearest 3
+[ "$(wc -l <out)" -eq 4 ] && sed -n 2p out | grep -q "$new .*known nearest picture: $(basename "${pictures[0]}")"
+count 'the nearest is the picture itself' $?
+check 'who, json' "$kiln" who faces.plan "${pictures[0]}" --json
+"$json_check" <out
+count 'sound JSON' $?
+
+# Renamed, corrected, forgotten.
+check 'rename' "$kiln" rename faces.plan "$new" 'Ada Lovelace'
+check 'classify renamed' "$kiln" classify faces.plan "${pictures[0]}"
+told 'new name' ': Ada Lovelace ('
+check 'rename back' "$kiln" rename faces.plan 'Ada Lovelace' "$new"
+same 'the same again' faces.plan anew.plan
+refuses 1 "did you mean $somebody" "$kiln" rename faces.plan "${somebody:0:2}" x
+refuses 1 "somebody is called '$somebody' already" "$kiln" rename faces.plan "$new" "$somebody"
+victim=$(ls unseen/*/* | head -1)
+check 'not' "$kiln" not faces.plan "$somebody" "$victim"
+check 'corrected' "$kiln" people faces.plan
+told 'one correction' "^$somebody  *9  *1 "
+check 'forget' "$kiln" forget faces.plan "$new"
+check 'classify forgotten' "$kiln" classify faces.plan "${pictures[0]}"
+! grep -q ": $new (" out && ! grep -q "$new" faces.plan
+count 'nothing of them is left' $?
+cp faces.plan before.plan
+refuses 1 "nobody is called 'nobody'" "$kiln" forget faces.plan "$somebody" nobody
+cmp faces.plan before.plan
+count 'all or none' $?
+
+# What cannot be done changes nothing.
+echo no >no.jpg
+refuses 1 'nothing has been changed' "$kiln" enrol faces.plan zora no.jpg
+cmp faces.plan before.plan
+count 'the plan is as it was' $?
+refuses 1 'no.jpg' "$kiln" enrol faces.plan zora no.jpg "${pictures[0]}"
+check 'the other picture' "$kiln" people faces.plan
+told 'it was enrolled' '^zora  *1 '
+refuses 1 'knows no people' "$kiln" enrol backbone.plan zora "${pictures[0]}"
+refuses 1 'knows no people' "$kiln" people backbone.plan
+refuses 2 'expected' "$kiln" enrol faces.plan zora
+refuses 2 'expected' "$kiln" forget faces.plan
+check 'no people' "$kiln" train backbone.plan known -o none.plan --no-people --epochs 1 --no-checkpoint
+refuses 1 'knows no people' "$kiln" people none.plan
+
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]

@@ -95,6 +95,30 @@ static void write_base64(const unsigned char *bytes, size_t size, FILE *out) {
     }
 }
 
+/* A small picture as an element. */
+static kiln_status write_small(const rgb_picture *small, FILE *out, kiln_error *error) {
+    unsigned char *bytes = NULL;
+    unsigned long size = 0;
+    kiln_status status = pack(small, &bytes, &size, error);
+    if (status == KILN_OK) {
+        fprintf(out, "<img alt=\"\" src=\"data:image/jpeg;base64,");
+        write_base64(bytes, size, out);
+        fprintf(out, "\">");
+    }
+    free(bytes);
+    return status;
+}
+
+kiln_status thumbnail_write_picture(const rgb_picture *picture, FILE *out, kiln_error *error) {
+    rgb_picture small = {0};
+    kiln_status status = shrink(picture, &small, error);
+    if (status == KILN_OK) {
+        status = write_small(&small, out, error);
+    }
+    picture_free(&small);
+    return status;
+}
+
 static kiln_status crop_face(const rgb_picture *picture, const kiln_face *face,
                              rgb_picture *out_small, kiln_error *error) {
     kiln_image image = picture_image(picture);
@@ -106,22 +130,14 @@ static kiln_status crop_face(const rgb_picture *picture, const kiln_face *face,
 kiln_status thumbnail_write(const data_set *data, const data_item *item, FILE *out,
                             kiln_error *error) {
     rgb_picture picture = {0}, small = {0};
-    unsigned char *bytes = NULL;
-    unsigned long size = 0;
     kiln_status status = data_item_picture(data, item, &picture, error);
     if (status == KILN_OK) {
         status = item->subject.is_face ? crop_face(&picture, &item->subject.face, &small, error)
                                        : shrink(&picture, &small, error);
     }
     if (status == KILN_OK) {
-        status = pack(&small, &bytes, &size, error);
+        status = write_small(&small, out, error);
     }
-    if (status == KILN_OK) {
-        fprintf(out, "<img alt=\"\" src=\"data:image/jpeg;base64,");
-        write_base64(bytes, size, out);
-        fprintf(out, "\">");
-    }
-    free(bytes);
     picture_free(&picture);
     picture_free(&small);
     return data_may_skip(status) ? KILN_OK : status;

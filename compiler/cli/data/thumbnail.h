@@ -11,5 +11,7 @@
  * set's any more. */
 kiln_status thumbnail_write(const data_set *data, const data_item *item, FILE *out,
                             kiln_error *error);
+/* The same of a picture at hand. */
+kiln_status thumbnail_write_picture(const rgb_picture *picture, FILE *out, kiln_error *error);
 
 #endif

@@ -11,7 +11,15 @@
  *   kiln_people_save(people, plan, "faces.plan", &error);
  *
  * Features are what feeds the plan's head: kiln_people_cut gives the network that computes them.
- * Their length does not matter, only their direction.
+ * Their length does not matter, only their direction. From a camera's frame to names, with
+ * kiln/faces.h, and buffers for the input of `cut`, made by kiln_people_cut, and its output:
+ *
+ *   kiln_detector_find(detector, &frame, faces, 16, &count, &error);
+ *   for (size_t k = 0; k < count; k++) {
+ *       kiln_face_to_input(&frame, &faces[k], &input_info, &preprocess, 0, input, &error);
+ *       kiln_session_run(session_of_cut, 1, &input, 1, &features, 1, &error);
+ *       kiln_people_match(people, features.data, threshold.similarity, &match, &error);
+ *   }
  *
  * What is kept. Of each person the sum of all pictures' features (of length 1), and the features of
  * at most KILN_PEOPLE_KEPT of the pictures, rounded to f16: which of them, a hash of the features

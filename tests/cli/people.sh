@@ -102,6 +102,35 @@ check 'who, json' "$kiln" who faces.plan "${pictures[0]}" --json
 "$json_check" <out
 count 'sound JSON' $?
 
+# Explained.
+check 'explain' "$kiln" explain faces.plan "${pictures[0]}" --report why.html --pictures known
+told 'the answer' "^${pictures[0]}: $new"
+told 'more than asked' 'more similarity than is asked for'
+grep -c '<img ' why.html >out && [ "$(cat out)" -ge 1 ] && ! grep -q 'http' why.html
+count 'a page with pictures' $?
+check 'explain a stranger' "$kiln" explain faces.plan "$(ls unseen/*/* | head -1)" --json
+"$json_check" <out
+count 'sound JSON' $?
+told 'unknown' '"answer": "unknown"'
+told 'what would help' 'would make it'
+
+# Measured.
+mkdir open && cp -r test/* unseen/* open/
+check 'evaluate' "$kiln" evaluate faces.plan test
+refuses 1 '--strangers takes such folders as strangers' "$kiln" evaluate faces.plan open
+check 'evaluate strangers' "$kiln" evaluate faces.plan open --strangers --far 0.05 --report curve.html
+told 'strangers' 'strangers: 48 pictures, and 24 of people; intervals of 95 % (Wilson)'
+told 'FPIR' 'strangers who pass (FPIR) .* of 48$'
+told 'FNIR' 'people not named (FNIR) .* of 24$'
+told 'rates' 'named where 1 % of these pass'
+grep -q '<polyline ' curve.html && ! grep -q 'nan' curve.html
+count 'a curve' $?
+check 'evaluate strangers, json' "$kiln" evaluate faces.plan open --strangers --json
+"$json_check" <out
+count 'sound JSON' $?
+refuses 1 'knows no people' "$kiln" evaluate backbone.plan open --strangers
+refuses 2 '--report needs --strangers' "$kiln" evaluate faces.plan test --report x.html
+
 # Renamed, corrected, forgotten.
 check 'rename' "$kiln" rename faces.plan "$new" 'Ada Lovelace'
 check 'classify renamed' "$kiln" classify faces.plan "${pictures[0]}"

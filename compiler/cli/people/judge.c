@@ -112,6 +112,16 @@ kiln_status judge_decide(judge *j, const float *scores, verdict *out_verdict, ki
     return KILN_OK;
 }
 
+kiln_status judge_scores(const judge *j, float *out, kiln_error *error) {
+    kiln_status status = KILN_OK;
+    for (size_t k = 0; k < kiln_people_count(j->people) && status == KILN_OK; k++) {
+        kiln_similarity s;
+        status = kiln_people_similarity(j->people, j->features, k, -1, &s, error);
+        out[k] = status == KILN_OK ? (1 + s.value) / 2 : 0;
+    }
+    return status;
+}
+
 void judge_print(const judge *j, FILE *out) {
     const kiln_people_threshold *t = &j->threshold;
     if (t->rate < FAR_EVERYBODY) {

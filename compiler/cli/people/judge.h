@@ -35,6 +35,9 @@ kiln_status judge_open(scorer *s, double far, judge *out_judge, kiln_error *erro
 void judge_close(judge *j);
 /* After scorer_run (or a run of its session), of its scores. */
 kiln_status judge_decide(judge *j, const float *scores, verdict *out_verdict, kiln_error *error);
+/* Of each person a number from 0 to 1 that rises with the similarity: instead of the head's scores,
+ * where that does not have all of them. */
+kiln_status judge_scores(const judge *j, float *out, kiln_error *error);
 /* "strangers: at most 1 % pass, ...". */
 void judge_print(const judge *j, FILE *out);
 

@@ -3,7 +3,6 @@
 #include "compiler/cli/cli.h"
 #include "compiler/cli/paths.h"
 #include "compiler/cli/people/known.h"
-#include <kiln/element.h>
 
 #define XXH_INLINE_ALL
 #include <stdlib.h>
@@ -12,29 +11,12 @@
 
 /* ---- Whether ------------------------------------------------------------------------------- */
 
-enum { LEAST_EMBEDDING = 32, MOST_EMBEDDING = 512 };
-
 bool people_are_wanted(const training *t) {
-    kiln_plan_view v;
-    kiln_tensor_info output;
     if (t->people_choice != PEOPLE_AUTO || t->strangers_path != NULL) {
         return t->people_choice != PEOPLE_NO;
     }
-    if (t->backbone == NULL || !t->data.pictures) {
-        return false;
-    }
-    if (kiln_people_are_in(t->backbone)) {
-        return true;
-    }
-    kiln_plan_inspect(t->backbone, &v);
-    bool softmax = false;
-    for (size_t k = v.step_count > 2 ? v.step_count - 2 : 0; k < v.step_count; k++) {
-        softmax = softmax || v.steps[k].kernel == KILN_KERNEL_SOFTMAX;
-    }
-    return v.output_count == 1 && v.label_count == 0 && !softmax &&
-           kiln_plan_output(t->backbone, 0, &output) == KILN_OK &&
-           kiln_element_count(&output) >= LEAST_EMBEDDING &&
-           kiln_element_count(&output) <= MOST_EMBEDDING;
+    return t->backbone != NULL && t->data.pictures &&
+           (kiln_people_are_in(t->backbone) || kiln_plan_is_embedding(t->backbone));
 }
 
 /* ---- Classes ------------------------------------------------------------------------------- */
@@ -63,7 +45,7 @@ static void gather(const training *t, uint32_t label, class_pictures *out) {
     out->count = 0;
     for (size_t k = 0; k < t->data.count; k++) {
         const data_item *item = &t->data.items[k];
-        bool learnt = !item->validation || t->split.validation_path == NULL;
+        bool learnt = !item->validation || (t->refit && t->split.validation_path == NULL);
         if (item->label == label && learnt) {
             add_picture(out, features[item->validation] + at[item->validation] * size, size, item);
         }

@@ -4,14 +4,13 @@
 
 #include "compiler/cli/train/training.h"
 
-/* Makes t->people of the pictures that the trainer has (of --validation-data: not, that is for
- * measuring) and of --strangers, and attaches them to the plan; t->people stays NULL where the plan
- * is to know none: see people_are_wanted. */
+/* Makes t->people of the pictures that the head is fitted on, which are all but those of
+ * --validation-data (and, with --no-refit, those held out), and of --strangers, and attaches them
+ * to the plan; t->people stays NULL where the plan is to know none. */
 kiln_status trained_people(training *t, kiln_error *error);
 
-/* Whether the features are made for telling individuals apart: the backbone ends in 32 to 512
- * numbers that are no classes, or knows people already. --people and --no-people decide
- * otherwise. */
+/* Whether the features are made for telling individuals apart: the backbone ends in an embedding,
+ * or knows people already. --people and --no-people decide otherwise. */
 bool people_are_wanted(const training *t);
 
 /* Of t->people, where there are some. */

@@ -1,6 +1,7 @@
 /* kiln evaluate: how good a classifier is on labelled pictures. */
 #include "compiler/cli/cli.h"
 #include "compiler/cli/faces/gallery.h"
+#include "compiler/cli/people/open_set.h"
 #include "compiler/cli/train/features.h"
 #include "compiler/cli/train/metrics.h"
 #include "compiler/cli/train/scorer.h"
@@ -10,18 +11,41 @@
 
 typedef struct evaluate_call {
     scorer_options options;
-    bool matrix, strict, json;
+    bool matrix, strict, json, strangers;
+    double far;
+    const char *report;
     scorer scorer;
+    judge judge;       /* of plans that know people */
+    open_set open_set; /* with strangers */
     data_set data;
     gallery gallery;
-    uint32_t *labels; /* of the plan, by the data's class */
-    char **names;
+    uint32_t *labels; /* of the plan, by the data's class; or STRANGER */
+    char **names;     /* of classes */
+    size_t classes;
     metrics results;
 } evaluate_call;
 
+#define STRANGER UINT32_MAX
+
+/* Those of the head; of people, where it does not have all of them. */
+static kiln_status find_names(evaluate_call *c, kiln_error *error) {
+    if (c->judge.people == NULL || c->judge.head_ranks) {
+        c->classes = c->scorer.count;
+        return scorer_names(&c->scorer, &c->names, error);
+    }
+    c->classes = kiln_people_count(c->judge.people);
+    c->names = calloc(c->classes + 1, sizeof *c->names);
+    bool good = c->names != NULL;
+    for (size_t k = 0; good && k < c->classes; k++) {
+        c->names[k] = strdup(kiln_people_name(c->judge.people, k));
+        good = c->names[k] != NULL;
+    }
+    return good ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+}
+
 /* The plan's class of each of the data's. */
 static kiln_status match_classes(evaluate_call *c, kiln_error *error) {
-    size_t classes = c->scorer.count;
+    size_t classes = c->classes;
     c->labels = calloc(c->data.class_count + 1, sizeof *c->labels);
     if (c->labels == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
@@ -31,11 +55,16 @@ static kiln_status match_classes(evaluate_call *c, kiln_error *error) {
         while (at < classes && strcmp(c->names[at], c->data.classes[k]) != 0) {
             at++;
         }
+        if (at == classes && c->strangers) {
+            c->labels[k] = STRANGER;
+            continue;
+        }
         bool numbered = at == classes && kiln_plan_label_count(c->scorer.plan) == 0;
         if (at == classes && (!numbered || k >= classes)) {
-            return kiln_fail(error, KILN_ERROR_ARGUMENT,
-                             "class '%s' is not among the plan's %zu labels", c->data.classes[k],
-                             classes);
+            return kiln_fail(
+                error, KILN_ERROR_ARGUMENT, "class '%s' is not among the plan's %zu labels%s",
+                c->data.classes[k], classes,
+                c->judge.people != NULL ? "; --strangers takes such folders as strangers" : "");
         }
         c->labels[k] = (uint32_t)(numbered ? k : at);
     }
@@ -51,9 +80,31 @@ static kiln_status score_item(evaluate_call *c, const feature_source *source, si
                              : status;
 }
 
+/* Counts what has been scored. */
+static kiln_status count_item(evaluate_call *c, float *scores, uint32_t label, kiln_error *error) {
+    size_t person = SIZE_MAX;
+    kiln_status status = KILN_OK;
+    if (c->strangers) {
+        if (label != STRANGER) {
+            (void)kiln_people_find(c->judge.people, c->names[label], &person);
+        }
+        status = open_set_add(&c->open_set, &c->judge, scores, person, error);
+    }
+    if (status == KILN_OK && label != STRANGER) {
+        if (c->judge.people != NULL && !c->judge.head_ranks) {
+            status = judge_scores(&c->judge, scores, error);
+        }
+        metrics_add(&c->results, scores, label);
+    }
+    return status;
+}
+
 static kiln_status evaluate(evaluate_call *c, char **words, kiln_error *error) {
     data_options split = {.strict = c->strict, .to_measure = true};
-    kiln_status status = data_open(words[1], &split, &c->data, error);
+    kiln_status status = check_outputs(&c->report, 1, (const char *const *)words, 2, error);
+    if (status == KILN_OK) {
+        status = data_open(words[1], &split, &c->data, error);
+    }
     if (status == KILN_OK) {
         c->options.numbers = !c->data.pictures;
         status = scorer_open(words[0], &c->options, &c->scorer, error);
@@ -73,15 +124,25 @@ static kiln_status evaluate(evaluate_call *c, char **words, kiln_error *error) {
         status = scorer_check_classifier(&c->scorer, words[0], error);
     }
     if (status == KILN_OK) {
-        status = scorer_names(&c->scorer, &c->names, error);
+        status = judge_open(&c->scorer, c->far, &c->judge, error);
+    }
+    if (status == KILN_OK && c->strangers && c->judge.people == NULL) {
+        status = kiln_fail(error, KILN_ERROR_ARGUMENT,
+                           "--strangers: %s knows no people (kiln train --people makes a plan that "
+                           "does)",
+                           words[0]);
+    }
+    if (status == KILN_OK) {
+        status = find_names(c, error);
     }
     if (status == KILN_OK) {
         status = match_classes(c, error);
     }
     if (status == KILN_OK) {
-        status = metrics_create(c->scorer.count, &c->results, error);
+        status = metrics_create(c->classes, &c->results, error);
     }
-    float *scores = malloc((c->scorer.count + 1) * sizeof *scores);
+    size_t room = c->classes > c->scorer.count ? c->classes : c->scorer.count;
+    float *scores = malloc((room + 1) * sizeof *scores);
     if (status == KILN_OK && scores == NULL) {
         status = kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
@@ -94,7 +155,7 @@ static kiln_status evaluate(evaluate_call *c, char **words, kiln_error *error) {
                          : kiln_fail(error, scored, "%s", problem.message);
             continue;
         }
-        metrics_add(&c->results, scores, c->labels[c->data.items[k].label]);
+        status = count_item(c, scores, c->labels[c->data.items[k].label], error);
         progress_show("evaluating", ++k, c->data.count);
     }
     progress_clear();
@@ -126,6 +187,11 @@ static void print_result(const evaluate_call *c) {
         printf("\"faces\": ");
         gallery_json(&c->gallery, stdout);
         printf(", ");
+        if (c->strangers) {
+            printf("\"open_set\": ");
+            open_set_json(&c->open_set, stdout);
+            printf(", ");
+        }
         metrics_json(&c->results, names, stdout);
         printf("}\n");
         return;
@@ -134,6 +200,9 @@ static void print_result(const evaluate_call *c) {
         text_print(stderr, "kiln: skipped: %s\n", c->data.skipped[k].text);
     }
     metrics_print(&c->results, names, stdout);
+    if (c->strangers) {
+        open_set_print(&c->open_set, stdout);
+    }
     if (c->matrix) {
         print_matrix(c);
     }
@@ -147,6 +216,17 @@ static const option_row rows[] = {
      .name = "matrix",
      .place = AT(matrix),
      .help = "the confusion matrix, too"},
+    {.kind = OPTION_SET,
+     .name = "strangers",
+     .place = AT(strangers),
+     .help = "folders that are no labels are strangers: how many of them pass, and how many people "
+             "are named then"},
+    FAR_ROW(AT(far)),
+    {.kind = OPTION_TEXT,
+     .name = "report",
+     .value = "FILE.html",
+     .place = AT(report),
+     .help = "with --strangers: a page with the curve of both"},
     DETECTOR_ROW(AT(options.subjects.detector)),
     FACES_ROW(AT(options.subjects.faces), "largest"),
     PRESET_ROW(AT(options.preset)),
@@ -165,13 +245,22 @@ static int run(const command *self, int argc, char **argv) {
     int status = options_read(self, &c, &argc, &argv);
     if (status == OPTIONS_READ && argc != 2) {
         status = usage(self, "expected a plan and data");
+    } else if (status == OPTIONS_READ && c.report != NULL && !c.strangers) {
+        status = usage(self, "--report needs --strangers");
     } else if (status == OPTIONS_READ) {
         status = evaluate(&c, argv, &error) == KILN_OK ? 0 : fail(&error);
         if (status == 0) {
+            open_set_settle(&c.open_set);
             print_result(&c);
         }
+        if (status == 0 && c.report != NULL &&
+            open_set_write(&c.open_set, argv[1], c.report, &error) != KILN_OK) {
+            status = fail(&error);
+        }
     }
-    scorer_free_names(c.names, c.scorer.count);
+    scorer_free_names(c.names, c.classes);
+    open_set_free(&c.open_set);
+    judge_close(&c.judge);
     scorer_close(&c.scorer);
     data_free(&c.data);
     gallery_free(&c.gallery);
@@ -189,8 +278,11 @@ const command command_evaluate = {
         "Runs a classifier on labelled data and tells accuracy, top-5 accuracy, precision, "
         "recall and F1 of each class, and what is confused. DATA is as in kiln train: a folder "
         "with a sub-folder for each class, named as the plan's labels; an IDX file of images; "
-        "or a .npy array.",
-    .examples = "kiln evaluate faces.plan test/",
+        "or a .npy array. With --strangers, of a plan that knows people: how many strangers are "
+        "taken for somebody (FPIR) and how many pictures of people are not named (FNIR), at the "
+        "plan's threshold and at others.",
+    .examples = "kiln evaluate faces.plan test/\n"
+                "kiln evaluate faces.plan test/ --strangers --far 0.01 --report strangers.html",
     .options = rows,
     .opens_plan = true,
     .run = run};

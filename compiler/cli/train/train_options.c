@@ -211,8 +211,8 @@ const option_row train_options[] = {
      .name = "people",
      .place = AT(people_choice),
      .take = take_people,
-     .help = "the plan knows people (kiln people, enrol, ...): the default where the network gives "
-             "32 to 512 numbers that are no classes"},
+     .help = "the plan knows people (kiln people, enrol, ...): the default where the network "
+             "ends in an embedding, as those for faces do"},
     {.kind = OPTION_CALL,
      .name = "no-people",
      .place = AT(people_choice),

@@ -49,39 +49,49 @@ typedef struct head {
     size_t dense;
     size_t tail[MOST_TAIL];
     size_t tail_count;
-    bool cosine; /* it reads vectors of length 1, and its weights are directions: no biases */
+    bool cosine; /* its rows are directions: of vectors of length 1, without biases */
 } head;
 
 static uint32_t operand(const kiln_plan_view *v, size_t step, uint32_t k) {
     return v->operands[v->steps[step].first_operand + k];
 }
 
-/* A discriminant has biases: a person's mean is no row of its. */
-static bool are_zeros(const kiln_plan_view *v, const kiln_plan_tensor_record *biases) {
-    bool zeros = true;
-    for (size_t k = 0; zeros && k < kiln_plan_tensor_elements(biases); k++) {
+static bool has_biases(const kiln_plan_view *v, uint32_t tensor) {
+    const kiln_plan_tensor_record *b = &v->tensors[tensor];
+    for (size_t k = 0; k < b->dims[0]; k++) {
         float bias;
-        kiln_plan_widen(v, biases, k, 1, &bias);
-        zeros = bias == 0;
+        kiln_plan_widen(v, b, k, 1, &bias);
+        if (bias != 0) {
+            return true;
+        }
     }
-    return zeros;
+    return false;
+}
+
+/* A row a label, or false. */
+static bool is_head(const kiln_plan_view *v, size_t step, head *out) {
+    const kiln_plan_step *s = &v->steps[step];
+    uint32_t w = operand(v, step, 1), b = s->input_count == 3 ? operand(v, step, 2) : w;
+    size_t norm;
+    if (s->input_count != 3 || (s->flags & KILN_STEP_FINAL_DENSE) == 0 ||
+        v->tensors[w].place != KILN_PLACE_CONSTANT || v->tensors[b].place != KILN_PLACE_CONSTANT ||
+        v->tensors[w].dims[0] != v->label_count) {
+        return false;
+    }
+    out->dense = step;
+    out->cosine = plan_producer(v, operand(v, step, 0), step, &norm) &&
+                  v->steps[norm].kernel == KILN_KERNEL_LP_NORM && !has_biases(v, b);
+    return true;
 }
 
 static bool find_head(const kiln_plan_view *v, head *out) {
-    size_t step = v->step_count, norm;
+    size_t step = v->step_count;
     uint32_t at = v->output_count == 1 ? v->outputs[0] : KILN_PLAN_NONE;
     *out = (head){0};
     while (at != KILN_PLAN_NONE && plan_producer(v, at, step, &step)) {
         const kiln_plan_step *s = &v->steps[step];
         if (s->kernel == KILN_KERNEL_FULLY_CONNECTED) {
-            out->dense = step;
-            bool whole = s->input_count == 3 && (s->flags & KILN_STEP_FINAL_DENSE) != 0 &&
-                         v->tensors[operand(v, step, 1)].place == KILN_PLACE_CONSTANT &&
-                         v->tensors[operand(v, step, 2)].place == KILN_PLACE_CONSTANT;
-            out->cosine = whole && plan_producer(v, operand(v, step, 0), step, &norm) &&
-                          v->steps[norm].kernel == KILN_KERNEL_LP_NORM &&
-                          are_zeros(v, &v->tensors[operand(v, step, 2)]);
-            return whole;
+            return is_head(v, step, out);
         }
         bool by_row = s->kernel == KILN_KERNEL_COPY || s->kernel == KILN_KERNEL_UNARY ||
                       s->kernel == KILN_KERNEL_SOFTMAX;
@@ -264,11 +274,21 @@ static kiln_status write_new_head(const kiln_people *people, const kiln_plan *pl
     return status;
 }
 
-static kiln_status write_section(const kiln_plan *plan, kiln_span section, file_writer *out,
-                                 kiln_error *error) {
+/* Of a head that stays: the section, and labels by their people's names. */
+static kiln_status write_section(const kiln_people *people, const kiln_plan *plan,
+                                 kiln_span section, file_writer *out, kiln_error *error) {
     plan_builder b = {0};
     builder_copy(&b, plan);
     builder_optional(&b, PEOPLE_TAG, section);
+    for (size_t k = 0; k < people->count && !builder_failed(&b); k++) {
+        const person *p = &people->items[k];
+        const char *label = kiln_plan_label(plan, p->label);
+        if (label != NULL && strcmp(label, p->name) != 0) {
+            uint32_t name = builder_string(&b, p->name);
+            memcpy(b.sections[KILN_SECTION_LABELS].data + p->label * sizeof name, &name,
+                   sizeof name);
+        }
+    }
     kiln_status status =
         builder_failed(&b) ? kiln_fail(error, KILN_ERROR_MEMORY, "out of memory") : KILN_OK;
     size_t weights = (size_t)plan->header.sections[KILN_SECTION_WEIGHTS].bytes;
@@ -283,16 +303,26 @@ static kiln_status write_section(const kiln_plan *plan, kiln_span section, file_
     return status;
 }
 
+static size_t count_labelled(const kiln_people *people, const kiln_plan *plan) {
+    size_t count = 0;
+    for (size_t k = 0; k < people->count; k++) {
+        count += people->items[k].label < kiln_plan_label_count(plan);
+    }
+    return count;
+}
+
 kiln_status kiln_people_save(const kiln_people *people, const kiln_plan *plan, const char *path,
                              kiln_error *error) {
     void *bytes = NULL;
     size_t size = 0;
     head h = {0};
     file_writer out;
-    bool labelled = plan->view.label_count > 0;
-    if (labelled && !find_head(&plan->view, &h)) {
-        return kiln_fail(error, KILN_ERROR_UNSUPPORTED,
-                         "%s: the plan's last layer is not a dense one of its labels", path);
+    bool rows = find_head(&plan->view, &h); /* a head whose rows can be chosen */
+    if (!rows && count_labelled(people, plan) < kiln_plan_label_count(plan)) {
+        return kiln_fail(
+            error, KILN_ERROR_UNSUPPORTED,
+            "nobody can be taken out of the plan's head, which is not one dense layer: "
+            "train again without them");
     }
     kiln_status status = kiln_people_section(people, &bytes, &size, error);
     if (status == KILN_OK) {
@@ -304,9 +334,9 @@ kiln_status kiln_people_save(const kiln_people *people, const kiln_plan *plan, c
     }
     kiln_span section = {bytes, size};
     out.durable = true; /* the file that is replaced may be the only copy */
-    status = labelled && !fits(people, plan, &h)
+    status = rows && !fits(people, plan, &h)
                  ? write_new_head(people, plan, &h, section, &out, error)
-                 : write_section(plan, section, &out, error);
+                 : write_section(people, plan, section, &out, error);
     free(bytes);
     return file_end(&out, status, error);
 }

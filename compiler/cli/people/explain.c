@@ -60,11 +60,6 @@ static kiln_status look(explanation *e, known *k, kiln_error *error) {
     return status == KILN_OK ? rank(e, error) : status;
 }
 
-const char *explained_name(const explanation *e) {
-    return e->answer == SIZE_MAX ? "unknown"
-                                 : kiln_people_name(e->known->people, e->people[e->answer].person);
-}
-
 /* ---- What would change the answer ---------------------------------------------------------- */
 
 __attribute__((format(printf, 2, 3))) static void remark(explanation *e, const char *format, ...) {

@@ -29,7 +29,10 @@ typedef struct explanation {
 } explanation;
 
 /* The answer's name, or "unknown". */
-const char *explained_name(const explanation *e);
+static inline const char *explained_name(const explanation *e) {
+    return e->answer == SIZE_MAX ? "unknown"
+                                 : kiln_people_name(e->known->people, e->people[e->answer].person);
+}
 
 /* One self-contained page (explain_page.c). pictures: a folder with the people's pictures in a
  * folder each, as kiln train takes it; NULL: theirs are not shown. */

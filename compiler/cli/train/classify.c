@@ -278,7 +278,8 @@ const command command_classify = {
         "its box: width x height + left + top.\n"
         "\n"
         "A plan that knows people (kiln train makes one of a network for faces) tells strangers "
-        "apart: who is not similar enough to anybody is \"unknown\", and how similar that has to be "
+        "apart: who is not similar enough to anybody is \"unknown\", and how similar that has to "
+        "be "
         "follows from the rate of strangers who may pass (--far), by similarities of people to "
         "others.",
     .notes =

@@ -99,7 +99,7 @@ const op *op_find(const char *name);
     GROUP(one_hot)       /* one_hot.c: OneHot, Hardmax */                                          \
     GROUP(mask)          /* mask.c: Trilu, EyeLike, Compress, NonZero */                           \
     GROUP(unique)        /* unique.c: Unique */                                                    \
-    GROUP(einsum)        /* einsum.c: Einsum */                                                    \
+    GROUP(einsum)        /* einsum*.c: Einsum */                                                   \
     GROUP(concat)        /* concat.c: Concat, Split */                                             \
     GROUP(slice)         /* slice.c: Slice */                                                      \
     GROUP(pad)           /* pad.c: Pad */                                                          \

@@ -19,6 +19,7 @@
  *                     owns the place of the worker      it once the strip is gathered
  *                     that it has marked busy */
 #include "runtime/kernels/gemm.h"
+#include "runtime/kernels/gemm_gather.h"
 #include "runtime/ukernels/ukernels.h"
 
 #include <stdatomic.h>
@@ -227,101 +228,8 @@ kiln_status gemm_bind(kernel_call *call, kiln_error *error) {
     return KILN_OK;
 }
 
-/* ---- Gathering ----------------------------------------------------------------------------- */
-
-typedef struct pixels {
-    const kernel_call *call;
-    const gemm *g;
-    image_dims in, out;
-    const float *zeros;
-    size_t sample, y, x; /* where the first output pixel is */
-} pixels;
-
-/* Copies so many floats for each pixel. A call of memcpy for a few bytes takes longer than copying
- * them, so a short piece is copied as two halves that overlap. */
-static void copy_pieces(float *to, size_t to_step, const float *from, size_t from_step,
-                        size_t pixels, size_t floats) {
-#define PIECES(SIZE)                                                                               \
-    for (size_t k = 0; k < pixels; k++, to += to_step, from += from_step) {                        \
-        memcpy(to, from, (SIZE) * sizeof *to);                                                     \
-        memcpy(to + floats - (SIZE), from + floats - (SIZE), (SIZE) * sizeof *to);                 \
-    }
-    if (floats > 32 || floats < 4) {
-        for (size_t k = 0; k < pixels; k++, to += to_step, from += from_step) {
-            memcpy(to, from, floats * sizeof *to);
-        }
-    } else if (floats >= 16) {
-        PIECES(16)
-    } else if (floats >= 8) {
-        PIECES(8)
-    } else {
-        PIECES(4)
-    }
-}
-
-/* Tells how many of so many pixels have the whole of a kernel row in the image, in one piece. */
-static size_t whole_pixels(const pixels *at, size_t left, size_t count) {
-    const gemm *g = at->g;
-    const kiln_conv_params *p = at->call->params;
-    bool together = g->kernel_width == 1 ||
-                    (p->dilation_width == 1 && at->call->inputs[0].row_stride == g->inputs);
-    if (!together || left >= at->in.w || g->kernel_width > at->in.w - left) {
-        return 0;
-    }
-    return least(count, (at->in.w - left - g->kernel_width) / p->stride_width + 1);
-}
-
-/* Gathers the inputs of one kernel row under one pixel; those outside the image are zeros. */
-static void gather_columns(const pixels *at, const float *row, size_t left, float *to) {
-    const gemm *g = at->g;
-    const kiln_conv_params *p = at->call->params;
-    for (size_t c = 0; c < g->kernel_width; c++, to += g->inputs) {
-        size_t from_x = left + c * p->dilation_width;
-        bool inside = row != NULL && from_x < at->in.w;
-        const float *from = inside ? row + from_x * at->call->inputs[0].row_stride : at->zeros;
-        copy_pieces(to, 0, from, 0, 1, g->inputs);
-    }
-}
-
-/* Gathers the inputs under some pixels of one output row, kernel row by kernel row. */
-static void gather_row(const pixels *at, size_t count, float *to) {
-    const gemm *g = at->g;
-    const kiln_conv_params *p = at->call->params;
-    const operand *x = &at->call->inputs[0];
-    size_t piece = g->kernel_width * g->inputs;
-    /* Above and left of the image these wrap around to large numbers. */
-    size_t top = at->y * p->stride_height - p->padding_top;
-    for (size_t y = 0; y < g->kernel_height; y++, to += piece) {
-        size_t from_y = top + y * p->dilation_height, k = 0;
-        const float *row = from_y < at->in.h ? operand_image_row(x, at->sample, from_y) : NULL;
-        while (k < count) {
-            size_t left = (at->x + k) * p->stride_width - p->padding_left;
-            size_t whole = row != NULL ? whole_pixels(at, left, count - k) : 0;
-            if (whole > 0) {
-                copy_pieces(to + k * g->row, g->row, row + left * x->row_stride,
-                            p->stride_width * x->row_stride, whole, piece);
-                k += whole;
-            } else {
-                gather_columns(at, row, left, to + k * g->row);
-                k++;
-            }
-        }
-    }
-}
-
-/* Gathers rows of the product, one after the other. */
 static void gather(const kernel_call *call, const gemm *g, size_t first, size_t count, float *to) {
-    pixels at = {.call = call, .g = g, .zeros = g->bias + g->panels * g->ukernels->nr};
-    (void)operand_image(&call->inputs[0], &at.in);
-    (void)operand_image(&call->outputs[0], &at.out);
-    size_t rows = call->run.end_row - call->run.begin_row, pieces = 0;
-    for (size_t k = first; k < first + count; k += pieces, to += pieces * g->row) {
-        at.sample = k / at.out.w / rows;
-        at.y = call->run.begin_row + k / at.out.w % rows;
-        at.x = k % at.out.w;
-        pieces = least(at.out.w - at.x, first + count - k);
-        gather_row(&at, pieces, to);
-    }
+    gemm_gather(call, g->row, g->bias + g->panels * g->ukernels->nr, first, count, to);
 }
 
 /* ---- Multiplying --------------------------------------------------------------------------- */

@@ -41,7 +41,7 @@ static void make(network *n, drawing *draw) {
 /* Returns how many nodes are left. */
 static size_t check_same(drawing *draw, kiln_status (*pass)(graph *, size_t *), size_t rewrites) {
     float data[2 * 6 * 7 * 7];
-    const network_values x = {.data = {data}, .count = {2 * 6 * 7 * 7}};
+    const network_values x = {.data = {data}, .count = {sizeof data / sizeof *data}};
     network before, after;
     uint64_t state = 99;
     size_t count = 0;

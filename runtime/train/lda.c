@@ -1,12 +1,13 @@
 /* Linear discriminant analysis on directions, shrunk: the head computed at once that telling people
  * apart by few pictures asks for. In double precision: a covariance squares what there is. */
+#include "runtime/train/dot.h"
 #include "runtime/train/trainer.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_FEATURES = 4096, LANES = 8 };
+enum { MOST_FEATURES = 4096 };
 
 /* How far the covariance is moved to the average of its eigenvalues. Halfway is what no data has to
  * choose, and few samples a class could not choose. */
@@ -14,25 +15,10 @@ enum { MOST_FEATURES = 4096, LANES = 8 };
 
 /* ---- Symmetric matrices, by rows, the lower half ------------------------------------------- */
 
-static double dot(const double *a, const double *b, size_t size) {
-    double lanes[LANES] = {0}, sum = 0;
-    size_t k = 0;
-    for (; k + LANES <= size; k += LANES) {
-        for (size_t lane = 0; lane < LANES; lane++) {
-            lanes[lane] += a[k + lane] * b[k + lane];
-        }
-    }
-    for (; k < size; k++) {
-        sum += a[k] * b[k];
-    }
-    for (size_t lane = 0; lane < LANES; lane++) {
-        sum += lanes[lane];
-    }
-    return sum;
-}
+static DOT(dot, double, 8)
 
-/* Computes, in place, L of a positive definite matrix L L^T. */
-static void factorize(double *m, size_t size) {
+    /* Computes, in place, L of a positive definite matrix L L^T. */
+    static void factorize(double *m, size_t size) {
     for (size_t i = 0; i < size; i++) {
         double *row = m + i * size;
         for (size_t j = 0; j < i; j++) {

@@ -3,6 +3,7 @@
  * product. So the small operand (a batch of samples) is given as the operator's weights, and the
  * large one (a layer's weights) as its input, which is read where it lies. A layer of few units is
  * multiplied by the loops below: there, packing the batch would cost more than the product. */
+#include "runtime/train/dot.h"
 #include "runtime/train/network.h"
 #include "runtime/train/wide.h"
 
@@ -15,32 +16,16 @@
 #define FEW_ROWS SIZE_MAX /* the loops below work in any precision */
 #endif
 
-#define LANES 16    /* independent sums, so that the compiler may use vectors */
 #define COLUMNS 512 /* columns of the result worked at a time, which stay in the L1 cache */
 /* Multiply-accumulates below which waking threads costs more than they give. */
 #define WORTH_THREADS ((size_t)1 << 22)
 
 /* ---- Few rows ------------------------------------------------------------------------------ */
 
-WIDE static real dot(const real *a, const real *b, size_t size) {
-    real lanes[LANES] = {0}, sum = 0;
-    size_t k = 0;
-    for (; k + LANES <= size; k += LANES) {
-        for (size_t lane = 0; lane < LANES; lane++) {
-            lanes[lane] += a[k + lane] * b[k + lane];
-        }
-    }
-    for (; k < size; k++) {
-        sum += a[k] * b[k];
-    }
-    for (size_t lane = 0; lane < LANES; lane++) {
-        sum += lanes[lane];
-    }
-    return sum;
-}
+WIDE static DOT(dot, real, 16)
 
-/* Adds to y the sum of four rows, `step` apart, times a's four numbers. */
-WIDE static void add_four(real *y, const real *rows, size_t step, const real *a, size_t size) {
+    /* Adds to y the sum of four rows, `step` apart, times a's four numbers. */
+    WIDE static void add_four(real *y, const real *rows, size_t step, const real *a, size_t size) {
     const real *r0 = rows, *r1 = rows + step, *r2 = r1 + step, *r3 = r2 + step;
     for (size_t c = 0; c < size; c++) {
         y[c] += (a[0] * r0[c] + a[1] * r1[c]) + (a[2] * r2[c] + a[3] * r3[c]);

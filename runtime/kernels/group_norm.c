@@ -1,5 +1,5 @@
-/* INSTANCE_NORM and GROUP_NORM, channels-last. Sums over the picture are taken for each channel,
- * its neighbours side by side in a vector, then joined to those of groups; the picture is read
+/* INSTANCE_NORM and GROUP_NORM, channels-last. Sums over the image are taken for each channel,
+ * its neighbours side by side in a vector, then joined to those of groups; the image is read
  * three times: for the mean, for the variance of what is left without it, for the result. */
 #include "runtime/kernels/kernel.h"
 #include "runtime/ukernels/ukernels.h"

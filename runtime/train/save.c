@@ -161,9 +161,12 @@ static uint32_t add_layer(saving *s, size_t layer, uint32_t x) {
         return add_row_step(s, KILN_KERNEL_SOFTMAX, y, units, &softmax, sizeof softmax,
                             "head.softmax", "Softmax");
     }
-    default:
-        return y;
+    case KILN_ACTIVATION_LINEAR:
+    case KILN_ACTIVATION_RELU: /* the dense layer clamps */
+    case KILN_ACTIVATION_COUNT:
+        break;
     }
+    return y;
 }
 
 /* ---- The frozen part ----------------------------------------------------------------------- */

@@ -121,6 +121,13 @@ check 'compare' "$kiln" compare one.plan test/ada/0.ppm test/ada/1.ppm
 told 'the same face elsewhere' 'similarity \(0.99\|1.00\)'
 refuses 1 'nobody.ppm: no face found' "$kiln" compare one.plan test/ada/0.ppm people/ada/nobody.ppm
 
+# A detector that gives boxes alone: a square a fifth larger.
+"$marked" boxes boxes.onnx
+check 'boxes' "$kiln" train "${scratch[@]}" people -o boxes.plan --detector boxes.onnx
+told 'are warned of' 'boxes.onnx (SCRFD) gives boxes alone'
+check 'evaluate boxes' "$kiln" evaluate boxes.plan test --detector boxes.onnx
+told 'all right, too' 'accuracy 1.0000 (24 of 24)'
+
 # Sections go along; a new head on a bundle needs no detector, and one by name takes its place.
 check 'tune' "$kiln" tune one.plan -o tuned.plan -q
 check 'a tuned bundle' "$kiln" classify tuned.plan party.ppm

@@ -1,11 +1,11 @@
 /* What the tests of commands with a detector need (tests/unit/marked_faces.h).
- *   marked detector FILE.onnx
+ *   marked detector FILE.onnx, marked boxes FILE.onnx    the latter gives no points
  *   marked picture FILE.ppm SIDE [COLUMN,ROW,KIND ...] */
 #include "tests/unit/marked_faces.h"
 
 /* Check's assertions work within its tests alone, so none of the helpers that have some. */
-static int write_detector(const char *path) {
-    marked_detector();
+static int write_detector(const char *path, bool with_points) {
+    marked_detector(with_points);
     m.size = onnx__model_proto__get_packed_size(&m.model);
     FILE *file = m.size <= sizeof m.bytes ? fopen(path, "wb") : NULL;
     if (file == NULL) {
@@ -35,12 +35,13 @@ static int write_picture(const char *path, size_t side, char **faces, int count)
 }
 
 int main(int argc, char **argv) {
-    if (argc == 3 && strcmp(argv[1], "detector") == 0) {
-        return write_detector(argv[2]);
+    if (argc == 3 && (strcmp(argv[1], "detector") == 0 || strcmp(argv[1], "boxes") == 0)) {
+        return write_detector(argv[2], argv[1][0] == 'd');
     }
     if (argc >= 4 && strcmp(argv[1], "picture") == 0) {
         return write_picture(argv[2], strtoul(argv[3], NULL, 10), argv + 4, argc - 4);
     }
-    fputs("marked: detector FILE, or picture FILE SIDE [COLUMN,ROW,KIND ...]\n", stderr);
+    fputs("marked: detector FILE, boxes FILE, or picture FILE SIDE [COLUMN,ROW,KIND ...]\n",
+          stderr);
     return 2;
 }

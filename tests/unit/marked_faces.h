@@ -31,7 +31,7 @@ static inline void marked_weights(const char *w, const char *b, int64_t count, f
 }
 
 /* To m. Scores are logits, of two anchors a cell, of which the first sees red in cells of 32. */
-static inline void marked_detector(void) {
+static inline void marked_detector(bool with_points) {
     static float none[60], red[6] = {10, -10}, far[2] = {-100, -100}, near[2] = {-10, -100};
     static float boxes[8] = {0, 0, 1, 1, 0, 0, 1, 1}, points[20];
     static int64_t dims[4][5], strides[3][2] = {{8, 8}, {16, 16}, {32, 32}};
@@ -50,7 +50,9 @@ static inline void marked_detector(void) {
         split(lists[level], &outputs);
         marked_conv(level < 2 ? "far" : "near", outputs.each[0], strides[level]);
         marked_conv("box", outputs.each[1], strides[level]);
-        marked_conv("points", outputs.each[2], strides[level]);
+        if (with_points) {
+            marked_conv("points", outputs.each[2], strides[level]);
+        }
     }
 }
 

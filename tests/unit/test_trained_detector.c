@@ -21,7 +21,7 @@ static kiln_error error;
 
 static void open_detector(void) {
     make_folder();
-    marked_detector();
+    marked_detector(true);
     model_pack();
     write_bytes(m.path, m.bytes, m.size);
     kiln_status status = face_detector_open(m.path, &detector, &error);

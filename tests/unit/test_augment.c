@@ -53,7 +53,7 @@ END_TEST
 START_TEST(faces_move_by_a_quarter_of_that) {
     double most = most_offset(AUGMENT_SHIFT | AUGMENT_ROTATE | AUGMENT_FACES);
     ck_assert_double_gt(most, SIDE * 0.02);
-    ck_assert_double_le(most, SIDE * 0.026);
+    ck_assert_double_le(most, SIDE * 0.028);
 }
 END_TEST
 

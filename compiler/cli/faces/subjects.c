@@ -2,9 +2,6 @@
 #include "compiler/cli/faces/subjects.h"
 #include "runtime/base/text.h"
 
-#include <kiln/element.h>
-#include <kiln/train.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -129,14 +126,4 @@ kiln_status subject_to_input(const rgb_picture *picture, const subject *which,
     return which->is_face
                ? kiln_face_to_input(&image, &which->face, input, preprocess, index, buffer, error)
                : kiln_image_to_input(&image, input, preprocess, index, buffer, error);
-}
-
-bool network_is_for_faces(const kiln_plan *network) {
-    kiln_tensor_info input;
-    kiln_image_layout layout;
-    bool small = kiln_plan_input_count(network) == 1 &&
-                 kiln_plan_input(network, 0, &input) == KILN_OK &&
-                 kiln_image_layout_of(&input, &layout, NULL) == KILN_OK && layout.height >= 64 &&
-                 layout.height <= 160 && layout.width >= 64 && layout.width <= 160;
-    return small && kiln_plan_is_embedding(network);
 }

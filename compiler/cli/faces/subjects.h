@@ -57,9 +57,6 @@ kiln_status subject_to_input(const rgb_picture *picture, const subject *which,
                              const kiln_tensor_info *input, const kiln_preprocess *preprocess,
                              uint32_t index, kiln_buffer buffer, kiln_error *error);
 
-/* A guess: pictures of 64 to 160 pixels to 64, 128, ... 1024 numbers that are no classes. */
-bool network_is_for_faces(const kiln_plan *network);
-
 /* ---- Options ------------------------------------------------------------------------------- */
 
 #define DETECTOR_ROW(at)                                                                           \

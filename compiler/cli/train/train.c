@@ -65,6 +65,14 @@ static kiln_status open_backbone(training *t, kiln_error *error) {
     return status;
 }
 
+/* A guess: an embedding of small pictures, as networks for faces take them and hardly any other. */
+static bool is_for_faces(const training *t) {
+    kiln_image_layout layout;
+    return t->backbone != NULL && kiln_plan_is_embedding(t->backbone) &&
+           kiln_image_layout_of(&t->source.input, &layout, NULL) == KILN_OK && layout.width >= 64 &&
+           layout.width <= 160 && layout.height >= 64 && layout.height <= 160;
+}
+
 static kiln_status open_subjects(training *t, kiln_error *error) {
     kiln_status status =
         subjects_open(&t->faces, t->backbone, t->backbone_path, &t->subjects, error);
@@ -73,8 +81,7 @@ static kiln_status open_subjects(training *t, kiln_error *error) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT,
                          "--bundle: there is no detector; give one with --detector FILE");
     }
-    if (status == KILN_OK && !faces && !t->quiet && t->data.pictures && t->backbone != NULL &&
-        network_is_for_faces(t->backbone)) {
+    if (status == KILN_OK && !faces && !t->quiet && t->data.pictures && is_for_faces(t)) {
         fprintf(stderr, "kiln: note: this seems to be a network for faces, and pictures are taken "
                         "whole; --detector FILE aligns the faces, which is worth more than any "
                         "other option\n");

@@ -82,6 +82,14 @@ kiln_status picture_decode_gif(kiln_span bytes, rgb_picture *out_picture, kiln_e
 #define picture_decode_gif NULL
 #endif
 
+/* Decodes in a process of its own, which may fail alone (picture_apart.c); there, once it knows how
+ * many pixels there are to be, a decoder limits the memory that it takes. */
+typedef kiln_status (*picture_decoder)(kiln_span bytes, rgb_picture *out_picture,
+                                       kiln_error *error);
+kiln_status picture_decode_apart(picture_decoder decode, kiln_span bytes, rgb_picture *out_picture,
+                                 kiln_error *error);
+void picture_limit_memory(uint64_t pixels);
+
 /* EXIF orientation (1..8) in the body of a JPEG APP1 marker (WebP's chunk often is the same), or in
  * EXIF's own bytes, as PNG holds them; 1 when there is none. */
 unsigned picture_exif_orientation(kiln_span marker);

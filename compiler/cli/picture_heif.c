@@ -1,5 +1,5 @@
-/* HEIC and AVIF through libheif: the primary picture, at 8 bits. libheif applies the rotations and
- * the mirroring that the file holds. */
+/* HEIC and AVIF through libheif, in a process of its own: the primary picture, at 8 bits. libheif
+ * applies the rotations and the mirroring that the file holds. */
 #include "compiler/cli/picture.h"
 
 #include <string.h>
@@ -49,6 +49,9 @@ static kiln_status check_size(const struct heif_image_handle *handle, kiln_span 
     int width = heif_image_handle_get_width(handle), height = heif_image_handle_get_height(handle);
     kiln_status status = picture_begin(file, &room, width > 0 ? (uint64_t)width : 0,
                                        height > 0 ? (uint64_t)height : 0, error);
+    if (status == KILN_OK) {
+        picture_limit_memory((uint64_t)room.width * room.height);
+    }
     picture_free(&room);
     return status;
 }
@@ -61,7 +64,6 @@ static kiln_status decode(decoder *d, kiln_span bytes, rgb_picture *out_picture,
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     d->options->convert_hdr_to_8bit = 1;
-    d->options->decoder_id = "aom"; /* where it is there: dav1d writes of damage to stderr */
     heif_context_set_maximum_image_size_limit(d->context, PICTURE_MAX_SIDE);
     heif_context_set_max_decoding_threads(d->context, 0); /* the command has threads of its own */
     struct heif_error why =
@@ -82,7 +84,7 @@ static kiln_status decode(decoder *d, kiln_span bytes, rgb_picture *out_picture,
                                      : refuse(why, error);
 }
 
-kiln_status picture_decode_heif(kiln_span bytes, rgb_picture *out_picture, kiln_error *error) {
+static kiln_status decode_here(kiln_span bytes, rgb_picture *out_picture, kiln_error *error) {
     decoder d = {0};
     kiln_status status = decode(&d, bytes, out_picture, error);
     if (d.image != NULL) {
@@ -98,4 +100,8 @@ kiln_status picture_decode_heif(kiln_span bytes, rgb_picture *out_picture, kiln_
         heif_context_free(d.context);
     }
     return status;
+}
+
+kiln_status picture_decode_heif(kiln_span bytes, rgb_picture *out_picture, kiln_error *error) {
+    return picture_decode_apart(decode_here, bytes, out_picture, error);
 }

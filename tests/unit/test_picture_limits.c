@@ -182,6 +182,60 @@ START_TEST(sizes_fit_the_file) {
 }
 END_TEST
 
+/* ---- Decoders apart ------------------------------------------------------------------------ */
+
+static kiln_status decode_gray(kiln_span bytes, rgb_picture *out_picture, kiln_error *why) {
+    kiln_status status = picture_begin(bytes, out_picture, 3000, 1000, why);
+    memset(out_picture->rgb, 77, (size_t)3000 * 1000 * 3);
+    return status;
+}
+
+static kiln_status decode_and_die(kiln_span bytes, rgb_picture *out_picture, kiln_error *why) {
+    (void)decode_gray(bytes, out_picture, why);
+    abort();
+}
+
+static kiln_status refuse(kiln_span bytes, rgb_picture *out_picture, kiln_error *why) {
+    (void)out_picture;
+    return kiln_fail(why, KILN_ERROR_FORMAT, "%zu bytes are too few", bytes.size);
+}
+
+START_TEST(decoders_fail_alone) {
+    rgb_picture picture = {0};
+    const kiln_span file = {"file", 4};
+    ck_assert_int_eq(picture_decode_apart(decode_and_die, file, &picture, &error),
+                     KILN_ERROR_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(error.message, "the decoder failed"));
+    ck_assert_ptr_null(picture.rgb);
+    ck_assert_int_eq(picture_decode_apart(refuse, file, &picture, &error), KILN_ERROR_FORMAT);
+    ck_assert_str_eq(error.message, "4 bytes are too few");
+    ck_assert_int_eq(picture_decode_apart(decode_gray, file, &picture, &error), KILN_OK);
+    ck_assert(picture.width == 3000 && picture.height == 1000);
+    ck_assert_uint_eq(picture.rgb[0], 77);
+    ck_assert_uint_eq(picture.rgb[(size_t)3000 * 1000 * 3 - 1], 77);
+    picture_free(&picture);
+}
+END_TEST
+
+#ifndef __SANITIZE_ADDRESS__
+/* As a decoder whose file says 8x8, and whose data are of 30000x30000. */
+static kiln_status decode_too_much(kiln_span bytes, rgb_picture *out_picture, kiln_error *why) {
+    (void)bytes;
+    (void)out_picture;
+    picture_limit_memory(64);
+    void *much = malloc((size_t)8 << 30);
+    free(much);
+    return much != NULL ? KILN_OK : kiln_fail(why, KILN_ERROR_MEMORY, "out of memory");
+}
+
+START_TEST(decoders_have_no_more_than_their_size_needs) {
+    rgb_picture picture = {0};
+    ck_assert_int_eq(picture_decode_apart(decode_too_much, (kiln_span){"", 0}, &picture, &error),
+                     KILN_ERROR_MEMORY);
+}
+END_TEST
+#endif
+
 /* ---- Want of memory ------------------------------------------------------------------------ */
 
 #ifndef __SANITIZE_ADDRESS__
@@ -217,7 +271,7 @@ START_TEST(want_of_memory_is_told) {
 }
 END_TEST
 
-/* libheif is C++, whose want of memory no C program can catch. */
+/* But those that decode apart. */
 START_TEST(every_codec_tells_it) {
     static encoded e;
     static uint8_t pixels[40 * 30 * 3];
@@ -274,9 +328,13 @@ END_TEST
 
 int main(void) {
     const suite_test tests[] = {
-        TEST("contents", texts_are_not_unpacked), TEST("contents", sizes_fit_the_file),
+        TEST("contents", texts_are_not_unpacked),
+        TEST("contents", sizes_fit_the_file),
+        TEST("apart", decoders_fail_alone),
 #ifndef __SANITIZE_ADDRESS__
-        TEST("memory", want_of_memory_is_told),   TEST("memory", every_codec_tells_it),
+        TEST("apart", decoders_have_no_more_than_their_size_needs),
+        TEST("memory", want_of_memory_is_told),
+        TEST("memory", every_codec_tells_it),
         TEST("memory", thumbnails_tell_it_too),
 #endif
     };

@@ -111,6 +111,12 @@ untold 'alone' 'cem'
 check 'another detector is told' "$kiln" classify one.plan party.ppm --detector detector.plan
 untold 'the same under another name' 'warning'
 
+"$kiln" train "${scratch[@]}" people -o whole.plan -q 2>/dev/null
+check 'draw' "$kiln" classify one.plan party.ppm --draw party.png
+check 'what is drawn is a picture' "$kiln" classify whole.plan party.png
+refuses 1 '--draw is for one picture; there are 2' "$kiln" classify one.plan party.ppm party.ppm --draw x.png
+refuses 1 'party.ppm' "$kiln" classify one.plan party.ppm --draw party.ppm
+
 # The other commands.
 check 'embed' "$kiln" embed one.plan party.ppm test/ada/0.ppm -o rows.npy
 if grep -q "(2, " rows.npy; then pass; else miss 'a row a picture'; fi
@@ -144,7 +150,6 @@ refuses 1 'No such file' "$kiln" classify one.plan party.ppm --detector nothing
 refuses 1 'no face detector' "$kiln" classify one.plan party.ppm --detector faces.plan
 refuses 1 'party.ppm' "$kiln" classify one.plan party.ppm --detector party.ppm
 refuses 2 'expected largest, all or only' "$kiln" classify one.plan party.ppm --faces none
-"$kiln" train "${scratch[@]}" people -o whole.plan -q 2>/dev/null
 check 'faces for a plan of pictures' "$kiln" classify whole.plan party.ppm --detector detector.onnx
 told 'is warned of' 'trained on whole pictures, not on aligned faces'
 

@@ -2,6 +2,7 @@
 #include "compiler/cli/answers.h"
 #include "compiler/cli/cli.h"
 #include "compiler/cli/faces/answer.h"
+#include "compiler/cli/faces/draw.h"
 #include "compiler/cli/paths.h"
 #include "compiler/cli/people/judge.h"
 #include "compiler/cli/train/metrics.h"
@@ -11,7 +12,7 @@
 
 typedef struct classify_call {
     scorer_options options;
-    const char *list;
+    const char *list, *drawing;
     answer_format format;
     double reject, far;
     uint32_t top;
@@ -24,6 +25,9 @@ typedef struct classify_call {
     verdict *verdicts; /* who they are, where the plan knows people */
     size_t unread;     /* pictures without an answer */
 } classify_call;
+
+/* The name of who is nobody known. */
+static const char UNKNOWN[] = "unknown";
 
 /* ---- The class of one subject ---------------------------------------------------------------- */
 
@@ -51,12 +55,24 @@ static void print_top(const classify_call *c, float *left, bool after_best) {
     }
 }
 
-static void print_answer(const classify_call *c, float *scores) {
-    FILE *out = c->answers.out;
+/* Of a subject that has been scored. */
+static const char *name_of(const classify_call *c, size_t which) {
+    if (c->judge.people != NULL) {
+        const verdict *v = &c->verdicts[which];
+        bool known = v->known && !((double)v->probability < c->reject);
+        return known ? kiln_people_name(c->judge.people, v->person) : NULL;
+    }
+    const float *scores = c->rows + which * c->scorer.count;
     size_t best = metrics_best(scores, c->scorer.count);
-    float probability = scores[best];
-    bool unknown = (double)probability < c->reject;
-    const char *name = unknown ? "unknown" : c->names[best];
+    return (double)scores[best] < c->reject ? NULL : c->names[best];
+}
+
+static void print_answer(const classify_call *c, size_t which) {
+    FILE *out = c->answers.out;
+    float *scores = c->rows + which * c->scorer.count;
+    float probability = scores[metrics_best(scores, c->scorer.count)];
+    const char *known = name_of(c, which), *name = known != NULL ? known : UNKNOWN;
+    bool unknown = known == NULL;
     if (answers_are_objects(&c->answers)) {
         fprintf(out, "\"label\": ");
         json_string(out, name);
@@ -77,11 +93,13 @@ static void print_answer(const classify_call *c, float *scores) {
 
 /* ---- The name of one subject ----------------------------------------------------------------- */
 
-static void print_person(const classify_call *c, const verdict *v, float *scores) {
+static void print_person(const classify_call *c, size_t which) {
     FILE *out = c->answers.out;
+    const verdict *v = &c->verdicts[which];
+    float *scores = c->rows + which * c->scorer.count;
     const char *nearest = kiln_people_name(c->judge.people, v->person);
-    bool known = v->known && !((double)v->probability < c->reject);
-    const char *name = known ? nearest : "unknown";
+    bool known = name_of(c, which) != NULL;
+    const char *name = known ? nearest : UNKNOWN;
     if (answers_are_objects(&c->answers)) {
         fprintf(out, "\"label\": ");
         json_string(out, name);
@@ -149,12 +167,25 @@ static kiln_status score(classify_call *c, const rgb_picture *picture, kiln_erro
     return status;
 }
 
+/* The picture with everybody's box and name; the first subject, which is the largest, on top. */
+static kiln_status draw(const classify_call *c, rgb_picture *picture, kiln_error *error) {
+    const subject_finder *f = &c->scorer.finder;
+    for (size_t k = f->count; k-- > 0;) {
+        const char *name = name_of(c, k);
+        draw_face(picture, &f->subjects[k].face, name != NULL ? name : UNKNOWN);
+    }
+    return picture_write(picture, c->drawing, error);
+}
+
 static kiln_status answer(classify_call *c, const char *path, kiln_error *error) {
     const subject_finder *f = &c->scorer.finder;
     rgb_picture picture = {0};
     kiln_status status = scorer_load(&c->scorer, path, &picture, error);
     if (status == KILN_OK) {
         status = score(c, &picture, error);
+    }
+    if (status == KILN_OK && c->drawing != NULL) {
+        status = draw(c, &picture, error);
     }
     picture_free(&picture);
     if (status == KILN_OK) {
@@ -163,9 +194,9 @@ static kiln_status answer(classify_call *c, const char *path, kiln_error *error)
         for (size_t k = 0; k < f->count; k++) {
             subject_answer_next(&a, &f->subjects[k]);
             if (c->judge.people != NULL) {
-                print_person(c, &c->verdicts[k], c->rows + k * c->scorer.count);
+                print_person(c, k);
             } else {
-                print_answer(c, c->rows + k * c->scorer.count);
+                print_answer(c, k);
             }
             subject_answer_close(&a);
         }
@@ -174,13 +205,28 @@ static kiln_status answer(classify_call *c, const char *path, kiln_error *error)
     return status;
 }
 
+static kiln_status check_drawing(const classify_call *c, const char *plan, kiln_error *error) {
+    const char *inputs[] = {plan, c->options.subjects.detector, c->pictures.paths[0]};
+    if (c->drawing != NULL && c->pictures.count != 1) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "--draw is for one picture; there are %zu",
+                         c->pictures.count);
+    }
+    return check_outputs(&c->drawing, 1, inputs, 3, error);
+}
+
 static kiln_status open_classifier(classify_call *c, char **words, int count, kiln_error *error) {
     size_t passed_over;
     kiln_status status =
         paths_expand(words + 1, (size_t)count - 1, c->list, &c->pictures, &passed_over, error);
     if (status == KILN_OK) {
+        status = check_drawing(c, words[0], error);
+    }
+    if (status == KILN_OK) {
         tell_passed_over(passed_over);
         status = scorer_open(words[0], &c->options, &c->scorer, error);
+    }
+    if (status == KILN_OK && c->drawing != NULL && !subjects_are_faces(&c->scorer.subjects)) {
+        status = kiln_fail(error, KILN_ERROR_ARGUMENT, "--draw is for faces: give --detector FILE");
     }
     if (status == KILN_OK) {
         status = scorer_check_classifier(&c->scorer, words[0], error);
@@ -235,6 +281,11 @@ static const option_row rows[] = {
      .help = "also the next best classes (default 1)"},
     DETECTOR_ROW(AT(options.subjects.detector)),
     FACES_ROW(AT(options.subjects.faces), "all"),
+    {.kind = OPTION_TEXT,
+     .name = "draw",
+     .value = "FILE.png",
+     .place = AT(drawing),
+     .help = "the picture with everybody's box and name, as PNG"},
     PRESET_ROW(AT(options.preset)),
     THREADS_ROW(AT(options.threads)),
     PREPACKED_ROW(AT(options.prepacked)),

@@ -140,20 +140,15 @@ void kiln_detector_describe(const kiln_detector *detector, kiln_detector_info *o
 
 /* ---- Finding --------------------------------------------------------------------------------- */
 
-/* Where a part of the image lies, and how its pixels became the input's. */
-typedef struct glance {
-    double begin[2], factor[2]; /* of x, y */
-} glance;
-
 /* From the input's pixels to the image's. */
-static bool place(float *inout_value, const glance *g, size_t axis) {
+static bool place(float *inout_value, const detector_glance *g, size_t axis) {
     double value = (double)*inout_value / g->factor[axis] + g->begin[axis];
     *inout_value = (float)value;
     return fabs(value) < FARTHEST;
 }
 
 /* False: it is no face, as something is no number, or far out. */
-static bool place_face(const glance *g, kiln_face *face) {
+static bool place_face(const detector_glance *g, kiln_face *face) {
     bool sound = place(&face->left, g, 0) && place(&face->right, g, 0) && place(&face->top, g, 1) &&
                  place(&face->bottom, g, 1) && face->right > face->left && face->bottom > face->top;
     for (uint32_t k = 0; sound && k < face->point_count; k++) {
@@ -162,7 +157,7 @@ static bool place_face(const glance *g, kiln_face *face) {
     return sound;
 }
 
-static void collect(kiln_detector *d, const glance *g) {
+void detector_collect(kiln_detector *d, const detector_glance *g) {
     const detector_layout *layout = &d->layout;
     detector_anchor at = {.layout = layout};
     for (uint32_t k = 0; k < layout->level_count; k++) {
@@ -186,14 +181,14 @@ static void collect(kiln_detector *d, const glance *g) {
 
 /* Runs the network on a part of the image, in a share of its input. */
 static kiln_status look(kiln_detector *d, const fit_part *part, double share, kiln_error *error) {
-    glance g = {.begin = {part->left, part->top}};
+    detector_glance g = {.begin = {part->left, part->top}};
     fit_image(&d->fit, part, share, g.factor);
     image_store(d->fit.rgb, &d->input_layout, &d->info.preprocess, d->input.dtype, 0,
                 d->input_buffer.data);
     kiln_status status = kiln_session_run(d->session, 1, &d->input_buffer, 1, d->outputs,
                                           d->layout.output_count, error);
     if (status == KILN_OK) {
-        collect(d, &g);
+        detector_collect(d, &g);
     }
     return status;
 }

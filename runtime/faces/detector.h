@@ -172,4 +172,12 @@ struct kiln_detector {
     candidates candidates;
 };
 
+/* Where a part of the image lies, and how its pixels became the input's. */
+typedef struct detector_glance {
+    double begin[2], factor[2]; /* of x, y */
+} detector_glance;
+
+/* Adds the faces that the outputs show to the candidates. Outputs may hold anything. */
+void detector_collect(kiln_detector *d, const detector_glance *g);
+
 #endif

@@ -1,11 +1,17 @@
 /* What the tests of commands with a detector need (tests/unit/marked_faces.h).
  *   marked detector FILE.onnx, marked boxes FILE.onnx    the latter gives no points
+ *   marked open FILE.onnx                                whose input has any height and width
  *   marked picture FILE.ppm SIDE [COLUMN,ROW,KIND ...] */
 #include "tests/unit/marked_faces.h"
 
 /* Check's assertions work within its tests alone, so none of the helpers that have some. */
-static int write_detector(const char *path, bool with_points) {
+static int write_detector(const char *path, bool with_points, bool open) {
     marked_detector(with_points);
+    for (size_t d = 2; open && d < 4; d++) {
+        Onnx__TensorShapeProto__Dimension *dim = m.dim_list[0][0][d];
+        dim->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM;
+        dim->dim_param = (char *)(uintptr_t)(d == 2 ? "height" : "width");
+    }
     m.size = onnx__model_proto__get_packed_size(&m.model);
     FILE *file = m.size <= sizeof m.bytes ? fopen(path, "wb") : NULL;
     if (file == NULL) {
@@ -35,8 +41,8 @@ static int write_picture(const char *path, size_t side, char **faces, int count)
 }
 
 int main(int argc, char **argv) {
-    if (argc == 3 && (strcmp(argv[1], "detector") == 0 || strcmp(argv[1], "boxes") == 0)) {
-        return write_detector(argv[2], argv[1][0] == 'd');
+    if (argc == 3 && strcmp(argv[1], "picture") != 0) {
+        return write_detector(argv[2], argv[1][0] != 'b', argv[1][0] == 'o');
     }
     if (argc >= 4 && strcmp(argv[1], "picture") == 0) {
         return write_picture(argv[2], strtoul(argv[3], NULL, 10), argv + 4, argc - 4);

@@ -326,6 +326,9 @@ const command command_faces = {
         "them (the template of ArcFace).",
     .notes = "A file that cannot be read is told and passed over; the exit status is then 1. "
              "Folders stand for the pictures in them.\n"
+             "A detector sees a photograph at the size of its input; one whose size is open is "
+             "compiled for 640x640. A larger one (kiln compile --input) finds smaller faces and "
+             "takes longer.\n"
              "Detectors are not part of Kiln. YuNet's are free for any use (MIT): "
              "https://github.com/opencv/opencv_zoo. InsightFace's (SCRFD, RetinaFace) are for "
              "non-commercial research alone.",

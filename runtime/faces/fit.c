@@ -62,7 +62,7 @@ static void add_columns(const fit *f, uint32_t begin, uint32_t end, float slope,
             sum[0] += weight * at[0], sum[1] += weight * at[1], sum[2] += weight * at[2];
         }
         for (size_t c = 0; c < 3; c++) {
-            out[x * 3 + c] += sum[c];
+            out[(size_t)x * 3 + c] += sum[c];
         }
     }
 }

@@ -102,9 +102,8 @@ static void make_detector(kiln_plan **out_plan) {
         size_t each = (size_t)(3 * side * side);
         memcpy(dims[k], (int64_t[]){channels, 3, side, side}, sizeof *dims);
         for (size_t c = 0; k % 3 == 0 && c < (size_t)numbers_of[k / 3]; c++) {
-            float to = k == 0   ? 8
-                       : k == 3 ? (c == 0 ? 1 : 2)
-                                : (float)(c / 2) * (c % 2 ? 3 : 2) / 8;
+            size_t point = c / 2;
+            float to = k == 0 ? 8 : k == 3 ? (c == 0 ? 1 : 2) : (float)point * (c % 2 ? 3 : 2) / 8;
             for (size_t w = 0; w < each; w++) {
                 weights[k][c * each + w] = to / (float)each;
             }
@@ -130,7 +129,7 @@ static kiln_image scene_with(kiln_image_format format, uint32_t side, uint32_t l
     uint32_t bytes = format == KILN_IMAGE_GRAY ? 1 : format == KILN_IMAGE_RGB ? 3 : 4;
     memset(scene, 0, sizeof scene);
     for (uint32_t y = top; y < top + size; y++) {
-        memset(scene + (y * side + left) * bytes, 255, (size_t)size * bytes);
+        memset(scene + ((size_t)y * side + left) * bytes, 255, (size_t)size * bytes);
     }
     return (kiln_image){.format = format,
                         .width = side,
@@ -275,7 +274,8 @@ START_TEST(a_recogniser_gives_faces_to_a_network) {
     uint8_t crop[48];
     ck_assert_int_eq(kiln_face_crop(&image, &faces[0], 4, 4, crop, &error), KILN_OK);
     for (size_t k = 0; k < 48; k++) {
-        ck_assert_float_eq(rows[k], (float)crop[k % 16 * 3 + k / 16] * 0.5F + 1);
+        size_t channel = k / 16;
+        ck_assert_float_eq(rows[k], (float)crop[k % 16 * 3 + channel] * 0.5F + 1);
     }
     kiln_recogniser_destroy(recogniser);
     kiln_detector_destroy(detector);

@@ -10,10 +10,15 @@ static kiln_error error;
 /* ---- Alignment ------------------------------------------------------------------------------- */
 
 enum { SIDE = 400, CROP = 112 };
+#define SIDE_PIXELS ((size_t)SIDE * SIDE)
+#define CROP_PIXELS ((size_t)CROP * CROP)
 
 static uint8_t rgb[SIDE * SIDE * 3];
-static const kiln_image image = {
-    .format = KILN_IMAGE_RGB, .width = SIDE, .height = SIDE, .pixels = rgb, .stride = SIDE * 3};
+static const kiln_image image = {.format = KILN_IMAGE_RGB,
+                                 .width = SIDE,
+                                 .height = SIDE,
+                                 .pixels = rgb,
+                                 .stride = (size_t)SIDE * 3};
 
 /* Colours that are linear in x and y, so that no way of interpolating changes them. */
 static double red_at(double x, double y) {
@@ -25,10 +30,11 @@ static double green_at(double x, double y) {
 }
 
 static void draw_ramps(void) {
-    for (size_t k = 0; k < SIDE * SIDE; k++) {
-        double x = (double)(k % SIDE), y = (double)k / SIDE;
-        rgb[k * 3] = (uint8_t)lrint(red_at(x, floor(y)));
-        rgb[k * 3 + 1] = (uint8_t)lrint(green_at(x, floor(y)));
+    for (size_t k = 0; k < SIDE_PIXELS; k++) {
+        size_t row = k / SIDE;
+        double x = (double)(k % SIDE), y = (double)row;
+        rgb[k * 3] = (uint8_t)lrint(red_at(x, y));
+        rgb[k * 3 + 1] = (uint8_t)lrint(green_at(x, y));
         rgb[k * 3 + 2] = (uint8_t)(k % 7);
     }
 }
@@ -56,8 +62,9 @@ START_TEST(a_face_of_any_pose_comes_to_the_template) {
     draw_ramps();
     ck_assert_int_eq(kiln_face_crop(&image, &face, CROP, CROP, crop, &error), KILN_OK);
     double across = p->scale * cos(p->angle), along = p->scale * sin(p->angle);
-    for (size_t k = 0; k < CROP * CROP; k++) {
-        double u = (double)(k % CROP) - 56, v = (double)(k / CROP) - 56;
+    for (size_t k = 0; k < CROP_PIXELS; k++) {
+        size_t row = k / CROP;
+        double u = (double)(k % CROP) - 56, v = (double)row - 56;
         double x = 200 + across * u - along * v, y = 190 + along * u + across * v;
         if (x > 4 && y > 4 && x < SIDE - 5 && y < SIDE - 5) {
             ck_assert_double_le(fabs(crop[k * 3] - red_at(x, y)), 1.1);
@@ -87,7 +94,7 @@ END_TEST
 START_TEST(what_is_reduced_is_averaged) {
     kiln_face face = face_at(0, 3.2, 200, 200);
     uint8_t crop[CROP * CROP * 3];
-    for (size_t k = 0; k < SIDE * SIDE * 3; k++) {
+    for (size_t k = 0; k < SIDE_PIXELS * 3; k++) {
         rgb[k] = k / 3 % 2 ? 200 : 0;
     }
     ck_assert_int_eq(kiln_face_crop(&image, &face, CROP, CROP, crop, &error), KILN_OK);
@@ -104,8 +111,9 @@ START_TEST(without_points_it_is_the_square_and_a_fifth) {
     uint8_t crop[60 * 60 * 3];
     draw_ramps();
     ck_assert_int_eq(kiln_face_crop(&image, &face, 60, 60, crop, &error), KILN_OK);
-    for (size_t k = 0; k < 60 * 60; k++) {
-        double x = 150 + 2 * ((double)(k % 60) - 29.5), y = 160 + 2 * ((double)(k / 60) - 29.5);
+    for (size_t k = 0; k < (size_t)60 * 60; k++) {
+        size_t row = k / 60;
+        double x = 150 + 2 * ((double)(k % 60) - 29.5), y = 160 + 2 * ((double)row - 29.5);
         ck_assert_double_le(fabs(crop[k * 3] - red_at(x, y)), 1.1);
     }
 }
@@ -140,10 +148,10 @@ START_TEST(an_input_gets_what_the_crop_shows) {
     ck_assert_int_eq(kiln_face_crop(&image, &face, CROP, CROP, crop, &error), KILN_OK);
     kiln_buffer buffer = {out, sizeof out};
     ck_assert_int_eq(kiln_face_to_input(&image, &face, &input, &bgr, 1, buffer, &error), KILN_OK);
-    const float *second = out + 3 * CROP * CROP;
-    for (size_t k = 0; k < CROP * CROP; k++) {
+    const float *second = out + 3 * CROP_PIXELS;
+    for (size_t k = 0; k < CROP_PIXELS; k++) {
         ck_assert_float_eq(second[k], (float)crop[k * 3 + 2] * 0.5F);
-        ck_assert_float_eq(second[2 * CROP * CROP + k], (float)crop[k * 3] * 2 - 3);
+        ck_assert_float_eq(second[2 * CROP_PIXELS + k], (float)crop[k * 3] * 2 - 3);
     }
 }
 END_TEST

@@ -136,7 +136,7 @@ START_TEST(yunet_multiplies_scores_and_takes_exponentials) {
     layout.sigmoid = true;
     numbers[1][6] = 0.64F, numbers[4][6] = 1.5F; /* cell (2, 1) of stride 16; clipped to 1 */
     const float box[] = {0.5F, 0.25F, logf(2), logf(3)};
-    memcpy(numbers[7] + 6 * 4, box, sizeof box);
+    memcpy(numbers[7] + (size_t)6 * 4, box, sizeof box);
     numbers[10][6 * 10 + 2] = 1.5F, numbers[10][6 * 10 + 3] = -1;
     detector_anchor at = {&layout, &layout.levels[1], 2, 1, 0};
     ck_assert_double_eq_tol((double)detector_yunet.score_of(&at), 0.8, 1e-6);

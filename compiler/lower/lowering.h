@@ -42,8 +42,10 @@ struct lowering {
 uint32_t lowering_add_tensor(lowering *l, const char *name, kiln_dtype dtype, uint32_t rank,
                              const int64_t *dims, uint8_t layout, uint8_t place);
 kiln_status lowering_add_step(lowering *l, const program_step *step);
+/* program_layout.c */
 uint32_t program_inner(const program_tensor *t); /* last physical dim, 1 for a scalar */
 uint64_t program_bytes(const program_tensor *t);
+void program_physical_dims(const program_tensor *t, uint32_t out_dims[KILN_MAX_RANK]);
 bool program_same_physical(const program_tensor *a, const program_tensor *b);
 
 /* ---- Uses (uses.c) ------------------------------------------------------------------------- */

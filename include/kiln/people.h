@@ -44,7 +44,7 @@
  *
  * Threads: functions that take a const gallery may be called from any threads at the same time,
  * unless one changes it. Errors: as in kiln.h; a gallery that a function failed to change is as it
- * was before. Memory: from malloc; kiln_people_match allocates nothing.
+ * was before. Memory: from malloc.
  */
 #ifndef KILN_PEOPLE_H
 #define KILN_PEOPLE_H
@@ -60,6 +60,7 @@ typedef struct kiln_people kiln_people;
 #define KILN_PEOPLE_KEPT 8u         /* pictures whose features are kept, of each person */
 #define KILN_PEOPLE_CORRECTIONS 64u /* of each person, at most */
 #define KILN_PEOPLE_MOST (1u << 20) /* people, and strangers' pictures, at most */
+#define KILN_PEOPLE_LEARNT 1024u    /* features, for kiln_people_learn, at most */
 #define KILN_PEOPLE_NAME 1023u      /* bytes of a name, and of the name of a picture, at most */
 
 /* ---- A gallery ----------------------------------------------------------------------------- */
@@ -108,12 +109,16 @@ typedef struct kiln_person_picture {
     const char *name;      /* "" where it was enrolled without one */
     const float *features; /* [feature_count], rounded to f16 */
     float to_mean;         /* cosine of it and the person's mean */
+    float to_own;          /* to the nearest other kept picture of the person; -1: there is none */
     float to_others;       /* its impostor score; -1 where there is nobody else */
 } kiln_person_picture;
 
 /* Kept pictures, in the order of their hash: `picture` is below kept. */
 KILN_API kiln_status kiln_people_picture(const kiln_people *people, size_t person, size_t picture,
                                          kiln_person_picture *out_picture, kiln_error *error);
+
+/* How alike two people are: the cosine of their means. */
+KILN_API float kiln_people_alike(const kiln_people *people, size_t a, size_t b);
 
 /* ---- Changing it --------------------------------------------------------------------------- */
 
@@ -137,6 +142,15 @@ KILN_API kiln_status kiln_people_correct(kiln_people *people, const char *name,
  * `who`; each picture another where one cannot tell. */
 KILN_API kiln_status kiln_people_add_stranger(kiln_people *people, const float *features,
                                               uint32_t who, kiln_error *error);
+
+/* Learns from the kept pictures how those of one person differ (the covariance within people,
+ * shrunk halfway to its average), and compares features by that from then on: directions in which
+ * pictures of one person vary count less. Cosines are then of features that A was applied to, with
+ * A A^T the inverse of the covariance. A gallery of at most 128 people learns anew whenever people
+ * are enrolled or forgotten, so that it stays the one that would be made of all pictures; a larger
+ * one keeps what it has learnt. Costs features^2 / 2 numbers of f32, in plans too.
+ * KILN_ERROR_UNSUPPORTED: more than KILN_PEOPLE_LEARNT features. */
+KILN_API kiln_status kiln_people_learn(kiln_people *people, kiln_error *error);
 
 /* ---- Deciding ------------------------------------------------------------------------------ */
 

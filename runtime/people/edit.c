@@ -20,7 +20,7 @@ static kiln_status make_all(const kiln_people *people, const float *features, si
     portrait *all = calloc(count, sizeof *all);
     kiln_status status = all != NULL ? KILN_OK : people_memory(error);
     for (size_t k = 0; status == KILN_OK && k < count; k++) {
-        status = portrait_make(features + k * people->features, people->features,
+        status = portrait_make(people, features + k * people->features,
                                names != NULL ? names[k] : NULL, &all[k], error);
     }
     if (status != KILN_OK && all != NULL) {
@@ -52,7 +52,15 @@ static void add_pictures(const kiln_people *people, person *p, const portrait *a
         (void)portraits_keep(&p->kept, &all[k], people->features);
     }
     p->count += (uint32_t)count;
-    person_settle(p, people->features);
+    person_settle(people, p);
+}
+
+/* Whether the metric follows this change; *out_work: memory for that. */
+static kiln_status begin_learning(const kiln_people *people, size_t count, metric_work **out_work,
+                                  kiln_error *error) {
+    bool learns = people->metric != NULL && count <= PEOPLE_LEARN_ANEW;
+    *out_work = learns ? metric_begin(people) : NULL;
+    return learns && *out_work == NULL ? people_memory(error) : KILN_OK;
 }
 
 kiln_status kiln_people_enrol(kiln_people *people, const char *name, const float *features,
@@ -70,8 +78,13 @@ kiln_status kiln_people_enrol(kiln_people *people, const char *name, const float
                          "%zu pictures of '%s' in a gallery of %zu: at most %u of each", count,
                          name, people->count, KILN_PEOPLE_MOST);
     }
-    status = make_all(people, features, count, picture_names, &all, error);
+    metric_work *work = NULL;
+    status = begin_learning(people, people->count + !found, &work, error);
+    if (status == KILN_OK) {
+        status = make_all(people, features, count, picture_names, &all, error);
+    }
     if (status != KILN_OK) {
+        metric_end(work);
         return status;
     }
     person *p = found ? &people->items[at] : people_insert(people, at, name);
@@ -80,13 +93,19 @@ kiln_status kiln_people_enrol(kiln_people *people, const char *name, const float
             people_remove(people, at);
         }
         free_all(all, count);
+        metric_end(work);
         return people_memory(error);
     }
-    if (found) {
+    if (found && work == NULL) {
         scores_leave(people, p);
     }
     add_pictures(people, p, all, count);
-    scores_settle(people, p);
+    if (work != NULL) {
+        metric_renew(people, work);
+    } else {
+        scores_settle(people, p);
+    }
+    metric_end(work);
     free(all); /* its pictures are the person's */
     return KILN_OK;
 }
@@ -97,9 +116,20 @@ kiln_status kiln_people_forget(kiln_people *people, const char *name, kiln_error
     if (!found) {
         return nobody(name, error);
     }
-    scores_leave(people, &people->items[at]);
-    people_remove(people, at);
-    scores_settle(people, NULL);
+    metric_work *work = NULL;
+    kiln_status status = begin_learning(people, people->count - 1, &work, error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    if (work != NULL) {
+        people_remove(people, at);
+        metric_renew(people, work);
+    } else {
+        scores_leave(people, &people->items[at]);
+        people_remove(people, at);
+        scores_settle(people, NULL);
+    }
+    metric_end(work);
     return KILN_OK;
 }
 
@@ -147,7 +177,7 @@ kiln_status kiln_people_correct(kiln_people *people, const char *name, const flo
                          "'%s' has %u corrections already: enrol better pictures", name,
                          KILN_PEOPLE_CORRECTIONS);
     }
-    kiln_status status = portrait_make(features, people->features, picture_name, &p, error);
+    kiln_status status = portrait_make(people, features, picture_name, &p, error);
     if (status == KILN_OK && !portraits_append(&people->items[at].refused, &p)) {
         portrait_free(&p);
         status = people_memory(error);
@@ -162,7 +192,7 @@ kiln_status kiln_people_add_stranger(kiln_people *people, const float *features,
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "at most %u pictures of strangers",
                          KILN_PEOPLE_MOST);
     }
-    kiln_status status = portrait_make(features, people->features, NULL, &p, error);
+    kiln_status status = portrait_make(people, features, NULL, &p, error);
     if (status != KILN_OK) {
         return status;
     }

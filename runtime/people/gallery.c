@@ -25,6 +25,7 @@ static void person_free(person *p) {
     free(p->name);
     free(p->sum);
     free(p->mean);
+    free(p->room);
     portraits_free(&p->kept);
     portraits_free(&p->refused);
 }
@@ -38,6 +39,7 @@ void kiln_people_close(kiln_people *people) {
     }
     free(people->items);
     portraits_free(&people->strangers);
+    free(people->metric);
     free(people);
 }
 
@@ -70,8 +72,10 @@ person *people_insert(kiln_people *people, size_t at, const char *name) {
     person p = {.name = strdup(name),
                 .label = NOT_IN_HEAD,
                 .sum = calloc(people->features, sizeof *p.sum),
-                .mean = calloc(people->features, sizeof *p.mean)};
-    if (p.name == NULL || p.sum == NULL || p.mean == NULL) {
+                .mean = calloc(people->features, sizeof *p.mean),
+                .room = people->metric != NULL ? calloc(people->features, sizeof *p.room) : NULL};
+    if (p.name == NULL || p.sum == NULL || p.mean == NULL ||
+        (people->metric != NULL && p.room == NULL)) {
         person_free(&p);
         return NULL;
     }
@@ -88,7 +92,8 @@ void people_remove(kiln_people *people, size_t at) {
             (people->count - at) * sizeof *people->items);
 }
 
-void person_settle(person *p, size_t features) {
+void person_settle(const kiln_people *people, person *p) {
+    size_t features = people->features;
     double squares = 0;
     for (size_t k = 0; k < features; k++) {
         squares += p->sum[k] * p->sum[k];
@@ -96,6 +101,52 @@ void person_settle(person *p, size_t features) {
     double scale = squares > 0 ? 1 / sqrt(squares) : 0;
     for (size_t k = 0; k < features; k++) {
         p->mean[k] = (float)(p->sum[k] * scale);
+    }
+    if (people->metric != NULL) {
+        metric_apply(people, p->mean, p->room);
+        scale = similarity_scale(p->room, features);
+        for (size_t k = 0; k < features; k++) {
+            p->room[k] = (float)(p->room[k] * scale);
+        }
+    }
+}
+
+static bool make_room(const kiln_people *people, float **inout_room) {
+    *inout_room = *inout_room != NULL ? *inout_room : calloc(people->features, sizeof **inout_room);
+    return *inout_room != NULL;
+}
+
+static bool make_room_for_all(const kiln_people *people, portraits *all) {
+    bool room = true;
+    for (size_t k = 0; k < all->count && room; k++) {
+        room = make_room(people, &all->items[k].room);
+    }
+    return room;
+}
+
+bool gallery_make_room(kiln_people *people) {
+    bool room = make_room_for_all(people, &people->strangers);
+    for (size_t k = 0; k < people->count && room; k++) {
+        person *p = &people->items[k];
+        room = make_room(people, &p->room) && make_room_for_all(people, &p->kept) &&
+               make_room_for_all(people, &p->refused);
+    }
+    return room;
+}
+
+static void settle_all(const kiln_people *people, portraits *all) {
+    for (size_t k = 0; k < all->count; k++) {
+        portrait_settle(people, &all->items[k]);
+    }
+}
+
+void gallery_settle(kiln_people *people) {
+    settle_all(people, &people->strangers);
+    for (size_t k = 0; k < people->count; k++) {
+        person *p = &people->items[k];
+        person_settle(people, p);
+        settle_all(people, &p->kept);
+        settle_all(people, &p->refused);
     }
 }
 
@@ -149,7 +200,24 @@ kiln_status kiln_people_picture(const kiln_people *people, size_t person, size_t
     }
     const struct person *p = &people->items[person];
     const portrait *kept = &p->kept.items[picture];
-    kiln_similarity s = similarity_to(people, p, kept->features, kept->scale);
-    *out_picture = (kiln_person_picture){kept->name, kept->features, s.to_mean, kept->score};
+    float own = NO_SCORE;
+    for (size_t k = 0; k < p->kept.count; k++) {
+        const portrait *other = &p->kept.items[k];
+        float cosine = (float)(similarity_dot(compared(people, kept), compared(people, other),
+                                              people->features) *
+                               kept->scale * other->scale);
+        own = k != picture && cosine > own ? cosine : own;
+    }
+    kiln_similarity s = similarity_to(people, p, compared(people, kept), kept->scale);
+    *out_picture = (kiln_person_picture){kept->name, kept->features, s.to_mean, own, kept->score};
     return KILN_OK;
+}
+
+float kiln_people_alike(const kiln_people *people, size_t a, size_t b) {
+    if (a >= people->count || b >= people->count) {
+        return 0;
+    }
+    const struct person *p = &people->items[a], *q = &people->items[b];
+    return (float)similarity_dot(people->metric != NULL ? p->room : p->mean,
+                                 people->metric != NULL ? q->room : q->mean, people->features);
 }

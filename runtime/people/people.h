@@ -12,7 +12,8 @@
 /* A picture's features. */
 typedef struct portrait {
     float *features; /* of length 1, rounded to f16 */
-    double scale;    /* 1 / length, after rounding */
+    float *room;     /* with a metric: as they are compared */
+    double scale;    /* 1 / length, of what is compared */
     float score;     /* impostor score; of kept pictures and of strangers */
     uint32_t who;    /* strangers: who it is */
     char *name;
@@ -30,6 +31,7 @@ typedef struct person {
     uint32_t label;    /* of the plan that it came from; NOT_IN_HEAD: new */
     double *sum;       /* of the pictures' features: exact */
     float *mean;       /* of length 1 */
+    float *room;       /* with a metric: as it is compared, of length 1 */
     portraits kept;    /* by hash */
     portraits refused; /* corrections */
 } person;
@@ -39,19 +41,40 @@ struct kiln_people {
     person *items; /* by name */
     size_t count, capacity;
     portraits strangers;
+    float *metric; /* NULL: features are compared as they are */
 };
+
+/* Where a metric is learnt anew whenever people change: the scores of so many take no time. */
+enum { PEOPLE_LEARN_ANEW = 128 };
+
+/* What similarities compare. */
+static inline const float *compared(const kiln_people *people, const portrait *p) {
+    return people->metric != NULL ? p->room : p->features;
+}
 
 static inline kiln_status people_memory(kiln_error *error) {
     return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
 }
 
+/* ---- vectors.c ----------------------------------------------------------------------------- */
+
+double similarity_dot(const float *a, const float *b, size_t count);
+/* 1 / length; 0: all zeros, or not finite. */
+double similarity_scale(const float *features, size_t count);
+size_t metric_count(size_t features); /* numbers of a metric */
+void metric_apply(const kiln_people *people, const float *x, float *out);
+
 /* ---- portraits.c ---------------------------------------------------------------------------- */
 
 /* Features as pictures have them. `name` may be NULL. */
-kiln_status portrait_make(const float *features, size_t count, const char *name,
+kiln_status portrait_make(const kiln_people *people, const float *features, const char *name,
                           portrait *out_picture, kiln_error *error);
-/* Takes over features that are of length 1, and a name; false: they are not. */
-bool portrait_adopt(float *features, size_t count, char *name, portrait *out_picture);
+/* Takes over features and a name. KILN_ERROR_FORMAT: they are not of length 1; KILN_ERROR_MEMORY.
+ */
+kiln_status portrait_adopt(const kiln_people *people, float *features, char *name,
+                           portrait *out_picture);
+/* After the metric has changed. */
+void portrait_settle(const kiln_people *people, portrait *p);
 void portrait_free(portrait *p);
 /* Takes the picture over; false: no memory, and the picture is the caller's. */
 bool portraits_append(portraits *all, const portrait *p);
@@ -68,16 +91,18 @@ size_t people_place(const kiln_people *people, const char *name, bool *out_found
 person *people_insert(kiln_people *people, size_t at, const char *name);
 void people_remove(kiln_people *people, size_t at);
 /* The mean, from the sum. */
-void person_settle(person *p, size_t features);
+void person_settle(const kiln_people *people, person *p);
+/* Room for what is compared, of all pictures and means; false: no memory, and nothing changed. */
+bool gallery_make_room(kiln_people *people);
+/* All of it, after the metric has changed. */
+void gallery_settle(kiln_people *people);
 kiln_status people_check_name(const char *name, kiln_error *error);
 
 /* ---- similarity.c -------------------------------------------------------------------------- */
 
-/* scale: 1 / length of the features. */
+/* features: what is compared. scale: 1 / their length. */
 kiln_similarity similarity_to(const kiln_people *people, const person *p, const float *features,
                               double scale);
-/* 1 / length; 0: all zeros, or not finite. */
-double similarity_scale(const float *features, size_t count);
 /* What a person asks for beyond the threshold. */
 float similarity_asked(const kiln_people *people, const person *p, float threshold);
 
@@ -86,6 +111,16 @@ float similarity_asked(const kiln_people *people, const person *p, float thresho
 void scores_leave(kiln_people *people, const person *changing);
 void scores_settle(kiln_people *people, const person *changed);
 float score_of_stranger(const kiln_people *people, const portrait *p);
+void scores_renew(kiln_people *people); /* all */
+
+/* ---- metric.c ------------------------------------------------------------------------------ */
+
+/* Learning, with memory of its own, so that nothing fails half way; NULL: no memory. */
+typedef struct metric_work metric_work;
+metric_work *metric_begin(const kiln_people *people);
+void metric_end(metric_work *w); /* NULL is allowed */
+/* Learns anew from the gallery as it is; everything in it follows. */
+void metric_renew(kiln_people *people, metric_work *w);
 
 /* ---- section.c ----------------------------------------------------------------------------- */
 

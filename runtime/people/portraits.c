@@ -17,8 +17,9 @@ static uint64_t hash_of(const float *features, size_t count) {
     return hash ^ hash >> 31;
 }
 
-kiln_status portrait_make(const float *features, size_t count, const char *name,
+kiln_status portrait_make(const kiln_people *people, const float *features, const char *name,
                           portrait *out_picture, kiln_error *error) {
+    size_t count = people->features;
     double scale = similarity_scale(features, count);
     if (scale == 0) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT,
@@ -34,7 +35,8 @@ kiln_status portrait_make(const float *features, size_t count, const char *name,
     for (size_t k = 0; rounded != NULL && k < count; k++) {
         rounded[k] = kiln_f32_from_f16(kiln_f16_from_f32((float)(features[k] * scale)));
     }
-    if (rounded == NULL || copy == NULL || !portrait_adopt(rounded, count, copy, out_picture)) {
+    if (rounded == NULL || copy == NULL ||
+        portrait_adopt(people, rounded, copy, out_picture) != KILN_OK) {
         free(rounded);
         free(copy);
         return people_memory(error);
@@ -42,18 +44,34 @@ kiln_status portrait_make(const float *features, size_t count, const char *name,
     return KILN_OK;
 }
 
-bool portrait_adopt(float *features, size_t count, char *name, portrait *out_picture) {
-    double scale = similarity_scale(features, count);
+kiln_status portrait_adopt(const kiln_people *people, float *features, char *name,
+                           portrait *out_picture) {
+    double scale = similarity_scale(features, people->features);
+    portrait p = {.features = features, .score = NO_SCORE, .name = name};
     if (!(scale > 0.9 && scale < 1.1)) {
-        return false;
+        return KILN_ERROR_FORMAT;
     }
-    *out_picture =
-        (portrait){.features = features, .scale = scale, .score = NO_SCORE, .name = name};
-    return true;
+    if (people->metric != NULL) {
+        p.room = malloc(people->features * sizeof *p.room);
+        if (p.room == NULL) {
+            return KILN_ERROR_MEMORY;
+        }
+    }
+    portrait_settle(people, &p);
+    *out_picture = p;
+    return KILN_OK;
+}
+
+void portrait_settle(const kiln_people *people, portrait *p) {
+    if (people->metric != NULL) {
+        metric_apply(people, p->features, p->room);
+    }
+    p->scale = similarity_scale(compared(people, p), people->features);
 }
 
 void portrait_free(portrait *p) {
     free(p->features);
+    free(p->room);
     free(p->name);
     *p = (portrait){0};
 }

@@ -10,6 +10,8 @@
 /* Records, each at a multiple of 8. */
 typedef struct people_header {
     uint32_t version, features, people, strangers;
+    uint32_t metric; /* 1: a metric follows, metric_count(features) numbers of f32 */
+    uint32_t reserved;
 } people_header;
 
 /* Then the name, its sum, kept pictures, corrections. */
@@ -65,9 +67,18 @@ static void write_person(byte_buffer *out, const person *p, size_t features) {
 kiln_status kiln_people_section(const kiln_people *people, void **out_bytes, size_t *out_size,
                                 kiln_error *error) {
     byte_buffer out = {0};
-    people_header header = {VERSION, (uint32_t)people->features, (uint32_t)people->count,
-                            (uint32_t)people->strangers.count};
+    people_header header = {VERSION,
+                            (uint32_t)people->features,
+                            (uint32_t)people->count,
+                            (uint32_t)people->strangers.count,
+                            people->metric != NULL,
+                            0};
     buffer_append(&out, &header, sizeof header);
+    if (people->metric != NULL) {
+        buffer_append(&out, people->metric,
+                      metric_count(people->features) * sizeof *people->metric);
+        buffer_pad(&out, ALIGNMENT);
+    }
     for (size_t k = 0; k < people->count; k++) {
         write_person(&out, &people->items[k], people->features);
     }
@@ -147,9 +158,10 @@ static kiln_status read_picture(reading *r, portrait *out_picture) {
     }
     kiln_status status = copy_name(r, from + bytes, record.name_bytes, &name);
     if (status == KILN_OK) {
-        status = portrait_adopt(values, features, name, out_picture)
-                     ? KILN_OK
-                     : damaged(r, "features that are not of length 1");
+        status = portrait_adopt(r->people, values, name, out_picture);
+        status = status == KILN_ERROR_FORMAT ? damaged(r, "features that are not of length 1")
+                 : status != KILN_OK         ? people_memory(r->error)
+                                             : KILN_OK;
     }
     if (status != KILN_OK) {
         free(values);
@@ -188,7 +200,7 @@ static kiln_status read_sum(reading *r, person *p) {
             return damaged(r, "a mean");
         }
     }
-    person_settle(p, r->people->features);
+    person_settle(r->people, p);
     return KILN_OK;
 }
 
@@ -228,6 +240,30 @@ static kiln_status read_person(reading *r) {
     return status == KILN_OK ? read_pictures(r, record.corrections, &p->refused) : status;
 }
 
+static kiln_status read_metric(reading *r) {
+    size_t features = r->people->features, count = metric_count(features);
+    const uint8_t *from =
+        features <= KILN_PEOPLE_LEARNT ? take(r, count * sizeof *r->people->metric) : NULL;
+    if (from == NULL) {
+        return damaged(r, "a metric");
+    }
+    r->people->metric = malloc(count * sizeof *r->people->metric);
+    if (r->people->metric == NULL) {
+        return people_memory(r->error);
+    }
+    memcpy(r->people->metric, from, count * sizeof *r->people->metric);
+    const float *row = r->people->metric;
+    for (size_t i = 0; i < features; i++) {
+        for (size_t j = 0; j <= i; j++) {
+            if (!(fabsf(row[j]) <= 1e6f) || (i == j && !(row[j] >= 1e-6f))) {
+                return damaged(r, "a metric");
+            }
+        }
+        row += i + 1;
+    }
+    return KILN_OK;
+}
+
 kiln_status people_read(kiln_span content, kiln_people **out_people, kiln_error *error) {
     people_header header;
     reading r = {content.data, content.size, NULL, error};
@@ -241,10 +277,14 @@ kiln_status people_read(kiln_span content, kiln_people **out_people, kiln_error 
                          "section PEOPLE of version %u; this runtime reads %d", header.version,
                          VERSION);
     }
-    if (header.people > KILN_PEOPLE_MOST || header.strangers > KILN_PEOPLE_MOST) {
+    if (header.people > KILN_PEOPLE_MOST || header.strangers > KILN_PEOPLE_MOST ||
+        header.metric > 1) {
         return damaged(&r, "numbers of people");
     }
     kiln_status status = kiln_people_create(header.features, &r.people, error);
+    if (status == KILN_OK && header.metric != 0) {
+        status = read_metric(&r);
+    }
     for (uint32_t k = 0; status == KILN_OK && k < header.people; k++) {
         status = read_person(&r);
     }

@@ -2,46 +2,17 @@
 #include "runtime/people/people.h"
 
 #include <math.h>
-#include <string.h>
-
-/* ---- Numbers ------------------------------------------------------------------------------- */
-
-#define LANES 16
-
-/* Sums in lanes, so that compilers make vectors of them without leave to reorder. */
-static double dot(const float *a, const float *b, size_t count) {
-    float lanes[LANES] = {0};
-    double sum = 0;
-    size_t k = 0;
-    for (; k + LANES <= count; k += LANES) {
-        for (size_t j = 0; j < LANES; j++) {
-            lanes[j] += a[k + j] * b[k + j];
-        }
-    }
-    for (; k < count; k++) {
-        sum += (double)a[k] * (double)b[k];
-    }
-    for (size_t j = 0; j < LANES; j++) {
-        sum += (double)lanes[j];
-    }
-    return sum;
-}
-
-double similarity_scale(const float *features, size_t count) {
-    double squares = 0;
-    for (size_t k = 0; k < count; k++) {
-        squares += (double)features[k] * (double)features[k];
-    }
-    return squares > 0 && isfinite(squares) ? 1 / sqrt(squares) : 0;
-}
+#include <stdlib.h>
 
 kiln_similarity similarity_to(const kiln_people *people, const person *p, const float *features,
                               double scale) {
+    const float *mean = people->metric != NULL ? p->room : p->mean;
     kiln_similarity s = {.to_kept = NO_SCORE};
-    s.to_mean = (float)(dot(p->mean, features, people->features) * scale);
+    s.to_mean = (float)(similarity_dot(mean, features, people->features) * scale);
     for (size_t k = 0; k < p->kept.count; k++) {
         const portrait *kept = &p->kept.items[k];
-        float to = (float)(dot(kept->features, features, people->features) * scale * kept->scale);
+        float to = (float)(similarity_dot(compared(people, kept), features, people->features) *
+                           scale * kept->scale);
         s.kept = to > s.to_kept ? k : s.kept;
         s.to_kept = to > s.to_kept ? to : s.to_kept;
     }
@@ -58,7 +29,7 @@ static float most_similar(const kiln_people *people, const portrait *p, const pe
     for (size_t k = 0; k < people->count; k++) {
         const person *other = &people->items[k];
         if (other != without) {
-            float value = similarity_to(people, other, p->features, p->scale).value;
+            float value = similarity_to(people, other, compared(people, p), p->scale).value;
             most = value > most ? value : most;
         }
     }
@@ -72,7 +43,8 @@ float score_of_stranger(const kiln_people *people, const portrait *p) {
 static void leave(const kiln_people *people, portraits *all, const person *changing) {
     for (size_t k = 0; k < all->count; k++) {
         portrait *p = &all->items[k];
-        bool from = p->score == similarity_to(people, changing, p->features, p->scale).value;
+        bool from =
+            p->score == similarity_to(people, changing, compared(people, p), p->scale).value;
         p->score = from ? STALE : p->score;
     }
 }
@@ -93,7 +65,7 @@ static void settle(const kiln_people *people, portraits *all, const person *owne
         if (p->score == STALE) {
             p->score = most_similar(people, p, owner);
         } else if (changed != NULL) {
-            float value = similarity_to(people, changed, p->features, p->scale).value;
+            float value = similarity_to(people, changed, compared(people, p), p->scale).value;
             p->score = value > p->score ? value : p->score;
         }
     }
@@ -110,7 +82,7 @@ static void settle_own(const kiln_people *people, const person *owner) {
         const person *other = &people->items[k];
         for (size_t j = 0; j < own.count && other != owner; j++) {
             portrait *p = &own.items[j];
-            float value = similarity_to(people, other, p->features, p->scale).value;
+            float value = similarity_to(people, other, compared(people, p), p->scale).value;
             p->score = value > p->score ? value : p->score;
         }
     }
@@ -129,53 +101,77 @@ void scores_settle(kiln_people *people, const person *changed) {
     }
 }
 
+void scores_renew(kiln_people *people) {
+    for (size_t k = 0; k < people->count; k++) {
+        settle_own(people, &people->items[k]);
+    }
+    for (size_t k = 0; k < people->strangers.count; k++) {
+        portrait *p = &people->strangers.items[k];
+        p->score = score_of_stranger(people, p);
+    }
+}
+
 /* ---- Who it is ----------------------------------------------------------------------------- */
 
 /* More than the most similar picture that was said to be another's. */
 float similarity_asked(const kiln_people *people, const person *p, float threshold) {
     for (size_t k = 0; k < p->refused.count; k++) {
         const portrait *other = &p->refused.items[k];
-        float least = nextafterf(similarity_to(people, p, other->features, other->scale).value, 2);
+        float least =
+            nextafterf(similarity_to(people, p, compared(people, other), other->scale).value, 2);
         threshold = least > threshold ? least : threshold;
     }
     return threshold;
 }
 
-static kiln_status check(const kiln_people *people, const float *features, double *out_scale,
-                         kiln_error *error) {
+/* Features of a picture as they are compared; *out_room is to be freed. */
+static kiln_status look(const kiln_people *people, const float *features,
+                        const float **out_compared, double *out_scale, float **out_room,
+                        kiln_error *error) {
+    *out_room = NULL;
+    *out_compared = features;
     *out_scale = similarity_scale(features, people->features);
-    return *out_scale > 0 ? KILN_OK
-                          : kiln_fail(error, KILN_ERROR_ARGUMENT,
-                                      "features that are all zeros, or not finite, are nobody's");
+    if (*out_scale == 0) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "features that are all zeros, or not finite, are nobody's");
+    }
+    if (people->metric != NULL) {
+        *out_compared = *out_room = malloc(people->features * sizeof **out_room);
+        if (*out_room == NULL) {
+            return people_memory(error);
+        }
+        metric_apply(people, features, *out_room);
+        *out_scale = similarity_scale(*out_room, people->features);
+    }
+    return KILN_OK;
 }
 
 kiln_status kiln_people_similarity(const kiln_people *people, const float *features, size_t person,
                                    float threshold, kiln_similarity *out_similarity,
                                    kiln_error *error) {
+    const float *y;
+    float *room;
     double scale;
     if (person >= people->count) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "person %zu of %zu", person, people->count);
     }
-    kiln_status status = check(people, features, &scale, error);
+    kiln_status status = look(people, features, &y, &scale, &room, error);
     if (status == KILN_OK) {
         const struct person *p = &people->items[person];
-        *out_similarity = similarity_to(people, p, features, scale);
+        *out_similarity = similarity_to(people, p, y, scale);
         out_similarity->asked = similarity_asked(people, p, threshold);
     }
+    free(room);
     return status;
 }
 
-kiln_status kiln_people_match(const kiln_people *people, const float *features, float threshold,
-                              kiln_people_answer *out_answer, kiln_error *error) {
-    double scale;
+/* The most similar of those who are known, else of all. */
+static kiln_people_answer find_best(const kiln_people *people, const float *y, double scale,
+                                    float threshold) {
     kiln_people_answer best = {.similarity = STALE};
-    kiln_status status = check(people, features, &scale, error);
-    if (status == KILN_OK && people->count == 0) {
-        status = kiln_fail(error, KILN_ERROR_ARGUMENT, "nobody is enrolled");
-    }
-    for (size_t k = 0; status == KILN_OK && k < people->count; k++) {
+    for (size_t k = 0; k < people->count; k++) {
         const person *p = &people->items[k];
-        float value = similarity_to(people, p, features, scale).value;
+        float value = similarity_to(people, p, y, scale).value;
         if (value <= best.similarity && best.known) {
             continue;
         }
@@ -185,8 +181,21 @@ kiln_status kiln_people_match(const kiln_people *people, const float *features, 
             best = (kiln_people_answer){known, k, value, asked};
         }
     }
-    if (status == KILN_OK) {
-        *out_answer = best;
+    return best;
+}
+
+kiln_status kiln_people_match(const kiln_people *people, const float *features, float threshold,
+                              kiln_people_answer *out_answer, kiln_error *error) {
+    const float *y;
+    float *room;
+    double scale;
+    kiln_status status = look(people, features, &y, &scale, &room, error);
+    if (status == KILN_OK && people->count == 0) {
+        status = kiln_fail(error, KILN_ERROR_ARGUMENT, "nobody is enrolled");
     }
+    if (status == KILN_OK) {
+        *out_answer = find_best(people, y, scale, threshold);
+    }
+    free(room);
     return status;
 }

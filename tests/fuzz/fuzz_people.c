@@ -77,6 +77,9 @@ size_t fuzz_seed(size_t k, uint8_t *out, size_t room) {
         make_features(&state, x);
         (void)kiln_people_add_stranger(people, x, (uint32_t)n, NULL);
     }
+    if (k == 3) {
+        (void)kiln_people_learn(people, NULL);
+    }
     make_features(&state, x);
     (void)kiln_people_correct(people, "a", x, "not.jpg", NULL);
     if (kiln_people_section(people, &bytes, &size, NULL) == KILN_OK && size <= room) {

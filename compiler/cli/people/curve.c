@@ -28,8 +28,9 @@ static double y_of(double named) {
 }
 
 static void write_axes(FILE *out, double lowest) {
-    for (double rate = 1; rate >= lowest * 0.999; rate /= 10) {
-        double x = x_of(rate, lowest);
+    int decades = (int)floor(-log10(lowest) + 0.001);
+    for (int k = 0; k <= decades; k++) {
+        double rate = pow(10, -k), x = x_of(rate, lowest);
         fprintf(out,
                 "<line x1='%.1f' x2='%.1f' y1='%d' y2='%d' stroke='#e3e6ea'/>"
                 "<text x='%.1f' y='%d' text-anchor='middle'>%g %%</text>",

@@ -87,13 +87,10 @@ kiln_status known_person(const known *k, const char *name, size_t *out_person, k
 }
 
 bool known_nearest(const known *k, size_t person, size_t *out_other, double *out_cosine) {
-    kiln_person p, other;
-    size_t count = kiln_people_count(k->people), features = kiln_people_feature_count(k->people);
+    size_t count = kiln_people_count(k->people);
     *out_cosine = -2;
-    (void)kiln_people_person(k->people, person, &p, NULL);
     for (size_t j = 0; j < count; j++) {
-        (void)kiln_people_person(k->people, j, &other, NULL);
-        double cosine = j == person ? -2 : cosine_similarity(p.mean, other.mean, features);
+        double cosine = j == person ? -2 : (double)kiln_people_alike(k->people, person, j);
         if (cosine > *out_cosine) {
             *out_cosine = cosine;
             *out_other = j;

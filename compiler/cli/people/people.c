@@ -1,9 +1,6 @@
 /* kiln people: whom a plan knows. */
 #include "compiler/cli/people/known.h"
 
-#include <math.h>
-#include <stdlib.h>
-
 /* What is to be told of a person. */
 typedef struct summary {
     kiln_person person;
@@ -16,18 +13,9 @@ typedef struct summary {
 /* A kept picture that is more like somebody else than like any other of its own person: a wrong or
  * a poor one. */
 static bool is_outlier(const known *k, size_t person, size_t picture) {
-    kiln_person p;
-    kiln_person_picture kept, other;
-    size_t count = kiln_people_feature_count(k->people);
-    double own = -1;
-    (void)kiln_people_person(k->people, person, &p, NULL);
+    kiln_person_picture kept;
     (void)kiln_people_picture(k->people, person, picture, &kept, NULL);
-    for (size_t j = 0; j < p.kept; j++) {
-        (void)kiln_people_picture(k->people, person, j, &other, NULL);
-        own =
-            j == picture ? own : fmax(own, cosine_similarity(kept.features, other.features, count));
-    }
-    return p.kept > 1 && own < (double)kept.to_others;
+    return kept.to_own > -1 && kept.to_own < kept.to_others;
 }
 
 static summary summarise(const known *k, size_t person) {

@@ -156,6 +156,9 @@ kiln_status trained_people(training *t, kiln_error *error) {
     if (status == KILN_OK && t->strangers_path != NULL) {
         status = add_strangers(t, error);
     }
+    if (status == KILN_OK && kiln_people_feature_count(t->people) <= KILN_PEOPLE_LEARNT) {
+        status = kiln_people_learn(t->people, error);
+    }
     if (status == KILN_OK) {
         status = kiln_people_section(t->people, &bytes, &size, error);
     }

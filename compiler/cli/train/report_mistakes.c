@@ -71,7 +71,7 @@ kiln_status report_mistakes(const training *t, FILE *out, kiln_error *error) {
     kiln_status status = KILN_OK;
     size_t count = find_mistakes(t, mistakes);
     if (count > 0) {
-        fprintf(out, "<h2>Worst mistakes</h2>\n<p>Validation samples that were taken for another "
+        fprintf(out, "<h2>Worst mistakes</h2>\n<p>Samples held out that were taken for another "
                      "class, the surest first.</p>\n<div class=\"mistakes\">\n");
     }
     for (size_t k = 0; k < count && k < MOST_SHOWN && status == KILN_OK; k++) {

@@ -70,12 +70,37 @@ static void write_descent(const training *t, FILE *out) {
     }
 }
 
+static void write_strangers(const training *t, FILE *out) {
+    kiln_people_threshold found;
+    if (t->people != NULL && kiln_people_decide(t->people, 0, &found, NULL) == KILN_OK) {
+        begin_row(out, "strangers are refused below a similarity of");
+        fprintf(out, "%.3f; at most %.3g %% of them pass (by %zu scores of %zu people)",
+                (double)found.similarity, 100 * found.rate, found.scores, found.groups);
+        end_row(out);
+    }
+}
+
+static void write_thresholds(const training *t, FILE *out) {
+    fprintf(out, "<h2>Thresholds</h2>\n<table class=\"settings\">\n");
+    begin_row(out, "temperature of probabilities");
+    fprintf(out, is_calibrated(t) ? "%.4g" : "not calibrated", (double)t->temperature);
+    end_row(out);
+    write_strangers(t, out);
+    if (t->has_threshold) {
+        begin_row(out, "two pictures show one class from a similarity of");
+        fprintf(out, "%.3f on", t->same_threshold);
+        end_row(out);
+    }
+    fprintf(out, "</table>\n");
+}
+
 void report_settings(const training *t, FILE *out) {
     const kiln_train_options *o = &t->options;
     fprintf(out, "<h2>Settings</h2>\n<table class=\"settings\">\n");
     write_text(out, "data", t->data_path);
     write_split(t, out);
     write_text(out, "network", t->backbone_path);
+    write_text(out, "faces, by", t->faces.detector);
     write_text(out, "preprocessing", t->preset);
     write_head(t, out);
     if (kiln_trainer_epochs(t->trainer) > 0) {
@@ -88,14 +113,6 @@ void report_settings(const training *t, FILE *out) {
         write_number(out, "variants of a picture", t->source.variants);
     }
     write_number(out, "seed", (double)o->seed);
-    fprintf(out, "</table>\n<h2>Thresholds</h2>\n<table class=\"settings\">\n");
-    begin_row(out, "temperature of probabilities");
-    fprintf(out, is_calibrated(t) ? "%.4g" : "not calibrated", (double)t->temperature);
-    end_row(out);
-    if (t->has_threshold) {
-        begin_row(out, "two pictures show one class from a similarity of");
-        fprintf(out, "%.3f on", t->same_threshold);
-        end_row(out);
-    }
     fprintf(out, "</table>\n");
+    write_thresholds(t, out);
 }

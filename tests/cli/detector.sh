@@ -74,6 +74,14 @@ told 'several are none then' '^  people/bea/two.ppm: 2 faces, where one alone is
 check 'all' "$kiln" train "${scratch[@]}" people -o x.plan --detector detector.onnx --faces all --validation 0 --augment all --variants 2
 told 'a sample a face' '81 training and 0 validation samples (training ones in 3 variants)'
 
+all=()
+for k in 0 1 2 3; do for l in 0 1 2 3; do all+=("$k,$l,1"); done; done
+"$marked" picture people/bea/crowd.ppm 512 "${all[@]}"
+check 'a crowd' "$kiln" train "${scratch[@]}" people -o x.plan --detector detector.onnx --faces all --validation 0
+told 'all of it' '43 training and 0 validation samples'
+untold 'all of it' 'crowd.ppm: 16 faces'
+rm people/bea/crowd.ppm
+
 # A plan that remembers its detector; one that holds it.
 refuses 1 'trained on aligned faces that detector.onnx (SCRFD) found: give it with --detector FILE' "$kiln" classify faces.plan party.ppm
 for command in 'evaluate faces.plan test' 'embed faces.plan party.ppm -o x.npy' 'compare faces.plan party.ppm party.ppm' 'train faces.plan people -o x.plan' 'view faces.plan party.ppm --layer head.1 -o x.png'; do

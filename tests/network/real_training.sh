@@ -40,4 +40,18 @@ if [ -e "$network" ] && [ -e "$shared/faces/orl" ]; then
     "$kiln" evaluate five.plan "$shared/faces/five-celebrities/test" --json >json || exit 1
     expect "five celebrities, the given test pictures" "$(accuracy json)" 0.8
 fi
+
+detector=$shared/models/yunet-n-320/model.onnx
+if [ -e net.plan ] && [ -e "$detector" ]; then
+    for pictures in 1 5; do
+        "$kiln" train net.plan "$shared/faces/orl" -o orl.plan --train-per-class $pictures --cache cache \
+            --detector "$detector" --no-checkpoint --json >json 2>/dev/null || exit 1
+        expect "ORL faces, aligned, of $pictures" "$(accuracy json)" 0.98
+    done
+    "$kiln" train net.plan "$shared/faces/five-celebrities/train" -o five.plan --train-per-class 5 --cache cache \
+        --detector "$detector" --bundle --no-checkpoint --json >json 2>/dev/null || exit 1
+    expect "five celebrities, aligned" "$(accuracy json)" 0.98
+    "$kiln" evaluate five.plan "$shared/faces/five-celebrities/test" --json >json || exit 1
+    expect "five celebrities, the given test pictures, aligned" "$(accuracy json)" 1
+fi
 [ $failed = 0 ]

@@ -156,16 +156,16 @@ static kiln_status add_note(gallery *g, const data_item *item, const gallery_not
 
 /* The first face becomes the item's; the others, where they count, items of their own at the end of
  * the set, which `items` counts without them. */
-static kiln_status take_face(const search *s, size_t item, size_t which, gallery *g,
+static kiln_status take_face(const search *s, size_t item, size_t which, size_t taken, gallery *g,
                              kiln_error *error) {
     const finding *f = &s->findings[item];
     size_t found = (size_t)f->found;
     const data_item *at = &s->data->items[item];
     data_item face = *at;
     face.subject = (subject){.is_face = true, .face = f->faces[which]};
-    gallery_note note = {.found = found, .blur = (double)f->blur[which]};
+    gallery_note note = {.found = found, .taken = taken, .blur = (double)f->blur[which]};
     note.eyes = face_eye_distance(&f->faces[which]);
-    note.marks = (found > 1 && s->source->faces == FACES_LARGEST ? GALLERY_SEVERAL : 0U) |
+    note.marks = (which == 0 && found > taken ? GALLERY_SEVERAL : 0U) |
                  (note.eyes < FACE_SMALL ? GALLERY_SMALL : 0U) |
                  (note.blur > FACE_BLURRED ? GALLERY_BLURRED : 0U);
     kiln_status status = note.marks != 0 ? add_note(g, &face, &note, error) : KILN_OK;
@@ -192,7 +192,7 @@ static kiln_status take_faces(const search *s, size_t item, gallery *g, kiln_err
         return add_note(g, &s->data->items[item], &note, error);
     }
     for (size_t k = 0; k < count && status == KILN_OK; k++) {
-        status = take_face(s, item, k, g, error);
+        status = take_face(s, item, k, count, g, error);
     }
     return status;
 }

@@ -10,7 +10,7 @@
 
 typedef enum gallery_mark {
     GALLERY_NO_FACE = 1, /* or none that counts: the item is gone */
-    GALLERY_SEVERAL = 2, /* faces; one was chosen */
+    GALLERY_SEVERAL = 2, /* faces, of which some were not taken */
     GALLERY_SMALL = 4,
     GALLERY_BLURRED = 8
 } gallery_mark;
@@ -19,6 +19,7 @@ typedef struct gallery_note {
     data_item item; /* with a path of its own */
     unsigned marks; /* GALLERY_*, not 0 */
     size_t found;   /* faces in the picture */
+    size_t taken;   /* of them */
     double eyes, blur;
 } gallery_note;
 

@@ -36,8 +36,12 @@ const char *gallery_text(const gallery_note *n, char *out, size_t size) {
         say(out, size, part);
     }
     if ((n->marks & GALLERY_SEVERAL) != 0) {
-        snprintf(part, sizeof part, "%zu faces, that of %s taken", n->found,
-                 face_text(&n->item.subject.face, box, sizeof box));
+        if (n->taken == 1) {
+            snprintf(part, sizeof part, "%zu faces, that of %s taken", n->found,
+                     face_text(&n->item.subject.face, box, sizeof box));
+        } else {
+            snprintf(part, sizeof part, "%zu faces, the %zu largest taken", n->found, n->taken);
+        }
         say(out, size, part);
     }
     if ((n->marks & GALLERY_SMALL) != 0) {

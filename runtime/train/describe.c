@@ -1,6 +1,7 @@
 /* What a trained plan tells of itself besides its network: metadata and optional sections. */
 #include "runtime/train/trainer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,7 +59,7 @@ kiln_status kiln_trainer_attach(kiln_trainer *t, const char *tag, kiln_span cont
         t->attachment_count++;
     }
     grown[at] = (attachment){.data = copy, .size = content.size};
-    memcpy(grown[at].tag, tag, length);
+    snprintf(grown[at].tag, sizeof grown[at].tag, "%s", tag);
     return KILN_OK;
 }
 

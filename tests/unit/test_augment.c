@@ -14,8 +14,9 @@ static double offset(const rgb_picture *p) {
     double x = 0, y = 0, sum = 0;
     for (size_t k = 0; k < (size_t)p->width * p->height; k++) {
         double value = p->rgb[k * 3];
+        size_t row = k / p->width;
         x += value * (double)(k % p->width);
-        y += value * (double)(k / p->width);
+        y += value * (double)row;
         sum += value;
     }
     ck_assert_double_gt(sum, 0);
@@ -27,7 +28,7 @@ static double most_offset(unsigned kinds) {
     rgb_picture picture = {0};
     double most = 0;
     ck_assert_int_eq(picture_allocate(&picture, SIDE, SIDE, &error), KILN_OK);
-    for (size_t k = 0; k < SIDE * SIDE * 3; k++) {
+    for (size_t k = 0; k < (size_t)SIDE * SIDE * 3; k++) {
         size_t x = k / 3 % SIDE, y = k / 3 / SIDE;
         bool middle = x >= 90 && x < 110 && y >= 90 && y < 110;
         picture.rgb[k] = middle ? 255 : 0;

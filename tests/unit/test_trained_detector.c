@@ -12,8 +12,11 @@
 enum { SIDE = 256, CELL = SIDE / 4 };
 
 static uint8_t rgb[SIDE * SIDE * 3];
-static const kiln_image image = {
-    .format = KILN_IMAGE_RGB, .width = SIDE, .height = SIDE, .pixels = rgb, .stride = SIDE * 3};
+static const kiln_image image = {.format = KILN_IMAGE_RGB,
+                                 .width = SIDE,
+                                 .height = SIDE,
+                                 .pixels = rgb,
+                                 .stride = (size_t)SIDE * 3};
 static face_detector detector;
 static kiln_error error;
 
@@ -306,7 +309,7 @@ static void draw_noise(int times) {
         }
         memcpy(now, next, sizeof now);
     }
-    for (size_t k = 0; k < SIDE * SIDE; k++) {
+    for (size_t k = 0; k < (size_t)SIDE * SIDE; k++) {
         memset(rgb + k * 3, (int)now[k / SIDE][k % SIDE], 3);
     }
 }

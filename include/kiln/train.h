@@ -145,8 +145,10 @@ typedef struct kiln_train_options {
     kiln_loss loss;
     float label_smoothing; /* of cross-entropy: 0 <= e < 1; targets 1-e+e/C and e/C */
     float arc_margin;      /* radians; 0.5 */
-    float cosine_scale;    /* 0: chosen by the number of classes (Wang et al. 2018, CosFace) */
-    bool balance_classes;  /* weigh samples by total / (classes * samples of the class) */
+    /* Of cosine layers; 0: chosen by the number of classes (Wang et al. 2018, CosFace), or for
+     * KILN_RULE_LDA by the samples. */
+    float cosine_scale;
+    bool balance_classes; /* weigh samples by total / (classes * samples of the class) */
     kiln_start start;
 
     const char *optimizer; /* its name */

@@ -24,6 +24,31 @@ static double likelihood(const kiln_trainer *t, double temperature) {
     return total / count;
 }
 
+/* The logarithm of the temperature between 0.001 and 100, by golden sections: the likelihood is
+ * convex in its reciprocal (Boyd and Vandenberghe 2004, 3.1.5), so has one minimum. */
+static double likeliest(const kiln_trainer *t) {
+    const double golden = 0.6180339887498949;
+    double low = log(0.001), high = log(100);
+    double left = high - golden * (high - low), right = low + golden * (high - low);
+    double at_left = likelihood(t, exp(left)), at_right = likelihood(t, exp(right));
+    for (int k = 0; k < 24; k++) {
+        if (at_left < at_right) {
+            high = right;
+            right = left;
+            at_right = at_left;
+            left = high - golden * (high - low);
+            at_left = likelihood(t, exp(left));
+        } else {
+            low = left;
+            left = right;
+            at_left = at_right;
+            right = low + golden * (high - low);
+            at_right = likelihood(t, exp(right));
+        }
+    }
+    return (low + high) / 2;
+}
+
 static void divide_logits(dense *last, real temperature) {
     last->scale /= temperature;
     if (last->activation == KILN_ACTIVATION_COSINE) {
@@ -58,12 +83,7 @@ kiln_status kiln_trainer_calibrate(kiln_trainer *t, float *out_temperature, kiln
     if (t->held_out < KILN_CALIBRATION_SAMPLES || !activation_of(last->activation)->softmax) {
         return KILN_OK;
     }
-    double best = 1, least = INFINITY;
-    for (int k = 0; k <= 125; k++) { /* a grid from 0.05 to 22 in steps of 5 % is fine enough */
-        double temperature = 0.05 * pow(1.05, k), value = likelihood(t, temperature);
-        best = value < least ? temperature : best;
-        least = value < least ? value : least;
-    }
+    double best = exp(likeliest(t));
     divide_logits(last, (real)best);
     divide_held_out(t, best);
     *out_temperature = (float)best;

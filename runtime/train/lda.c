@@ -56,7 +56,9 @@ typedef struct discriminant {
     class_means means;
     double *centre; /* mean of the classes' means */
     double *scatter;
-    double *x; /* one row, scratch */
+    double *x;     /* one row, scratch */
+    bool within;   /* the scatter is that within classes */
+    double length; /* of the classes' weights as solved: mean */
 } discriminant;
 
 static void discriminant_free(discriminant *d) {
@@ -83,7 +85,7 @@ static size_t find_centre(discriminant *d, size_t classes, size_t size) {
 /* The scatter around the classes' means or, where no class has two samples, around the centre. */
 static void measure_scatter(kiln_trainer *t, discriminant *d, size_t present) {
     size_t size = t->feature_count, samples = t->train_count;
-    bool within = samples > present;
+    bool within = d->within = samples > present;
     for (size_t n = 0; n < samples; n++) {
         samples_gather(t, t->train + n, NULL, 1);
         const double *mean = within ? d->means.means + t->batch_labels[0] * size : d->centre;
@@ -120,11 +122,21 @@ static void put_class(kiln_trainer *t, discriminant *d, size_t c) {
     solve(d->scatter, size, d->x);
     double length = sqrt(dot(d->x, d->x, size)), factor = length > 0 ? 1 / length : 0;
     bool known = d->means.counts[c] > 0;
+    d->length += length / (double)layer->units;
     for (size_t k = 0; k < size; k++) {
         layer->weights[c * size + k] = known ? (real)(d->x[k] * factor) : 0;
     }
     /* Nobody is of a class without samples: below what any direction reaches. */
     layer->biases[c] = known ? (real)(-dot(d->x, d->centre, size) * factor) : -2;
+}
+
+/* With normal distributions the logits are W x + b as solved: with S and the average eigenvalue
+ * added to it, not mixed with it, since so few samples do not make S certain. Where there is
+ * nothing within classes nothing says what logits should be. */
+static void set_scale(kiln_trainer *t, const discriminant *d) {
+    double scale = (1 - SHRINKAGE) * d->length;
+    bool told = d->within && scale > 0 && t->options.cosine_scale <= 0;
+    t->net.layers[0].scale = told ? (real)scale : network_scale(&t->options);
 }
 
 kiln_status lda_start(kiln_trainer *t, kiln_error *error) {
@@ -149,6 +161,7 @@ kiln_status lda_start(kiln_trainer *t, kiln_error *error) {
         for (size_t c = 0; c < classes; c++) {
             put_class(t, &d, c);
         }
+        set_scale(t, &d);
     }
     discriminant_free(&d);
     return status;

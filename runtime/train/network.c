@@ -50,9 +50,11 @@ static void initialize_weights(dense *d, uint64_t seed, size_t layer) {
 
 /* A scale at which a certain answer can be near certain: Wang et al. 2018 (CosFace), eq. 9, for a
  * probability of 0.999. */
-static real default_scale(size_t classes) {
-    real others = (real)(classes - 1);
-    return (others / (real)classes) * log(others * (real)0.999 / (real)0.001) + 1;
+real network_scale(const kiln_train_options *options) {
+    real classes = (real)options->class_count, others = classes - 1;
+    return options->cosine_scale > 0
+               ? (real)options->cosine_scale
+               : (others / classes) * log(others * (real)0.999 / (real)0.001) + 1;
 }
 
 kiln_status network_create(const kiln_train_options *options, size_t features, pthreadpool_t pool,
@@ -76,8 +78,7 @@ kiln_status network_create(const kiln_train_options *options, size_t features, p
         d->dropout = (real)from->dropout;
         d->l2 = (real)from->l2;
         d->max_norm = (real)from->max_norm;
-        d->scale = options->cosine_scale > 0 ? (real)options->cosine_scale
-                                             : default_scale(options->class_count);
+        d->scale = network_scale(options);
         widest = d->inputs > widest ? d->inputs : widest;
         widest = d->units > widest ? d->units : widest;
         bool biased =

@@ -152,6 +152,8 @@ static inline size_t network_classes(const network *net) {
 kiln_status network_create(const kiln_train_options *options, size_t features, pthreadpool_t pool,
                            network *out_network, kiln_error *error);
 void network_destroy(network *net);
+/* What cosine layers multiply cosines by, unless something better is known. */
+real network_scale(const kiln_train_options *options);
 /* Makes the network as it was created: random weights, no biases, no moments. */
 void network_reset(network *net);
 /* Makes the one layer of a head that is not trained as wide as `group` units a class; weights 0. */

@@ -202,9 +202,12 @@ static void shrunk(size_t count, double centres[CLASSES][FEATURES], size_t freed
     }
 }
 
-static void check_lda(const kiln_dense_info *d, size_t count, double means[CLASSES][FEATURES],
-                      bool within) {
-    double centre[FEATURES] = {0}, centres[CLASSES][FEATURES];
+static void check_lda(kiln_trainer *t, size_t count, double means[CLASSES][FEATURES], bool within) {
+    double centre[FEATURES] = {0}, centres[CLASSES][FEATURES], scale = 0, logits[CLASSES] = {0},
+           x[FEATURES];
+    kiln_dense_info d = layer_of(t, 0);
+    float scores[CLASSES];
+    direction(samples[7], x);
     for (size_t k = 0; k < WEIGHTS; k++) {
         centre[k % FEATURES] += means[k / FEATURES][k % FEATURES] / CLASSES;
     }
@@ -220,10 +223,17 @@ static void check_lda(const kiln_dense_info *d, size_t count, double means[CLASS
         eliminate(a, w);
         double length = norm(w);
         for (size_t k = 0; k < FEATURES; k++) {
-            ck_assert_double_eq_tol((double)d->weights[c * FEATURES + k], w[k] / length, 1e-5);
+            ck_assert_double_eq_tol((double)d.weights[c * FEATURES + k], w[k] / length, 1e-5);
             bias -= w[k] / length * centre[k];
+            logits[c] += w[k] / length * (x[k] - centre[k]);
         }
-        ck_assert_double_eq_tol((double)d->biases[c], bias, 1e-5);
+        scale += length / 2 / CLASSES;
+        ck_assert_double_eq_tol((double)d.biases[c], bias, 1e-5);
+    }
+    GOOD(kiln_trainer_predict(t, samples[7], 1, scores, &error));
+    double told = log((double)scores[0]) - log((double)scores[1]);
+    if (within) { /* the logits of normal distributions */
+        ck_assert_double_eq_tol(told, scale * (logits[0] - logits[1]), 1e-3);
     }
 }
 
@@ -232,9 +242,8 @@ START_TEST(lda_is_as_computed_plainly) {
     kiln_train_options o = options_of("lda");
     kiln_trainer *t = make_trainer(NULL, &o, SAMPLES);
     GOOD(kiln_trainer_fit(t, NULL, &error));
-    kiln_dense_info d = layer_of(t, 0);
     mean_directions(SAMPLES, means);
-    check_lda(&d, SAMPLES, means, true);
+    check_lda(t, SAMPLES, means, true);
     kiln_trainer_destroy(t);
 }
 END_TEST
@@ -267,9 +276,8 @@ START_TEST(lda_of_one_sample_a_class) {
         GOOD(kiln_trainer_add_features(t, KILN_TRAINING, samples[c], c, &error));
     }
     GOOD(kiln_trainer_fit(t, NULL, &error));
-    kiln_dense_info d = layer_of(t, 0);
     mean_directions(CLASSES, means);
-    check_lda(&d, CLASSES, means, false);
+    check_lda(t, CLASSES, means, false);
     for (uint32_t c = 0; c < CLASSES; c++) {
         memcpy(samples[c], kept[c], sizeof *kept);
         labels[c] = kept_labels[c];

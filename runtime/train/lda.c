@@ -98,14 +98,14 @@ static void measure_scatter(kiln_trainer *t, discriminant *d, size_t present) {
     size_t freedom = within ? samples - present : samples > 1 ? samples - 1 : 1;
     double trace = 0;
     for (size_t k = 0; k < size; k++) {
-        trace += d->scatter[k * size + k];
+        trace += d->scatter[k * size + k] / (double)freedom;
     }
     /* So many eigenvalues are not 0. Where all samples are alike any positive number will do, as
      * only the means remain. */
     double average = trace > 0 ? trace / (double)(freedom < size ? freedom : size) : 1;
     for (size_t k = 0; k < size; k++) {
         for (size_t j = 0; j <= k; j++) {
-            d->scatter[k * size + j] *= 1 - SHRINKAGE;
+            d->scatter[k * size + j] *= (1 - SHRINKAGE) / (double)freedom;
         }
         d->scatter[k * size + k] += SHRINKAGE * average;
     }

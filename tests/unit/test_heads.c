@@ -190,7 +190,8 @@ static void shrunk(size_t count, double centres[CLASSES][FEATURES], size_t freed
         direction(samples[n], x);
         for (size_t i = 0; i < FEATURES; i++) {
             for (size_t j = 0; j < FEATURES; j++) {
-                out[i][j] += (x[i] - centres[labels[n]][i]) * (x[j] - centres[labels[n]][j]) / 2;
+                out[i][j] += (x[i] - centres[labels[n]][i]) * (x[j] - centres[labels[n]][j]) / 2 /
+                             (double)freedom;
             }
         }
     }

@@ -94,6 +94,7 @@ static uint32_t add_row_step(saving *s, kiln_kernel kernel, uint32_t x, uint32_t
     char text[NAME_SIZE];
     const char *name = fresh_name(s, base, text);
     kiln_plan_step step = {.kernel = (uint16_t)kernel, .input_count = 1, .output_count = 1};
+    step.flags = kernel == KILN_KERNEL_REDUCE ? KILN_STEP_FINAL_DENSE : 0; /* a part of the layer */
     uint32_t y = sub_plan_arena_tensor(&s->plan, name, size), operands[2] = {x, y};
     sub_plan_step(&s->plan, &step, name, origin, params, params_bytes, operands);
     return y;

@@ -149,6 +149,13 @@ START_TEST(plans_say_what_the_trainer_says) {
     kiln_plan *plan = saved_plan(t);
     check_plan(t, plan);
     ck_assert_str_eq(kiln_plan_metadata(plan, "note"), "second");
+    /* Another head would be put where this one was. */
+    kiln_plan *cut = NULL;
+    kiln_tensor_info info;
+    GOOD(kiln_plan_cut(plan, NULL, &cut, &error));
+    ck_assert_int_eq(kiln_plan_output(cut, 0, &info), KILN_OK);
+    ck_assert_uint_eq(info.dims[1], FEATURES);
+    kiln_plan_close(cut);
     ck_assert_str_eq(kiln_plan_label(plan, 1), "bob");
     kiln_plan_close(plan);
     kiln_trainer_destroy(t);

@@ -93,6 +93,16 @@ count 'sound JSON' $?
 check 'csv' "$kiln" classify faces.plan "${pictures[0]}" --format csv
 told 'columns' '^image,label,probability,similarity,asked$'
 
+# A head that cannot take rows knows nothing of who was enrolled: no probability is told.
+check 'train a discriminant' "$kiln" train backbone.plan known -o lda.plan --head lda --no-checkpoint
+check 'enrol beside it' "$kiln" enrol lda.plan 'Ada Lovelace' unseen/*/*
+check 'classify without a probability' "$kiln" classify lda.plan unseen/*/*
+told 'similarity alone' ': Ada Lovelace (similarity 0\.[0-9]*)$'
+check 'csv without a probability' "$kiln" classify lda.plan unseen/*/* --format csv
+told 'an empty field' ',Ada Lovelace,,0\.'
+! grep -qi nan out
+count 'no nan' $?
+
 # Who.
 check 'who' "$kiln" who faces.plan "${pictures[0]}" --nearest 3
 [ "$(wc -l <out)" -eq 4 ] && sed -n 2p out | grep -q "$new .* nearest picture: $(basename "${pictures[0]}")"

@@ -8,6 +8,7 @@
 #include "compiler/cli/train/metrics.h"
 #include "compiler/cli/train/scorer.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 typedef struct classify_call {
@@ -100,6 +101,10 @@ static void print_person(const classify_call *c, size_t which) {
     const char *nearest = kiln_people_name(c->judge.people, v->person);
     bool known = name_of(c, which) != NULL;
     const char *name = known ? nearest : UNKNOWN;
+    char probability[16] = ""; /* of those who have no row in the head there is none */
+    if (!isnan(v->probability)) {
+        snprintf(probability, sizeof probability, "%.4f", (double)v->probability);
+    }
     if (answers_are_objects(&c->answers)) {
         fprintf(out, "\"label\": ");
         json_string(out, name);
@@ -118,10 +123,9 @@ static void print_person(const classify_call *c, size_t which) {
         fputc(']', out);
     } else if (c->format == ANSWERS_CSV) {
         csv_string(out, name);
-        fprintf(out, ",%.6g,%.6g,%.6g", (double)v->probability, (double)v->similarity,
-                (double)v->asked);
+        fprintf(out, ",%s,%.6g,%.6g", probability, (double)v->similarity, (double)v->asked);
     } else if (known) {
-        text_print(out, "%s (%.4f, similarity %.2f)", name, (double)v->probability,
+        text_print(out, "%s (%s%ssimilarity %.2f)", name, probability, *probability ? ", " : "",
                    (double)v->similarity);
         print_top(c, scores, true);
     } else {

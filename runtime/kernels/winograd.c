@@ -87,73 +87,6 @@ kiln_status winograd_check(const kernel_call *call, kiln_error *error) {
     return KILN_OK;
 }
 
-typedef struct packing {
-    const kernel_call *call;
-    const winograd *w;
-    float *to;
-} packing;
-
-/* The weights of so many outputs are packed together, so that a cache line is written at once. */
-#define PACKED_OUTPUTS ((size_t)4)
-
-typedef float transformed_weights[WINOGRAD_MAX_TILE * WINOGRAD_MAX_TILE][VECTOR_MAX];
-
-/* Transforms one output's weights for `channels` inputs from c on. */
-static void transform_weights(const packing *job, size_t output, size_t c, size_t channels,
-                              transformed_weights out) {
-    const winograd *w = job->w;
-    const float *from = (const float *)job->call->inputs[1].data + output * 9 * w->inputs + c;
-    float taps[9][VECTOR_MAX];
-    const float *pointers[9];
-    for (size_t k = 0; k < 9; k++) {
-        pointers[k] = from + k * w->inputs;
-        if (channels < VECTOR_MAX) { /* whole vectors are read, so the rest must be there */
-            memcpy(taps[k], pointers[k], channels * sizeof(float));
-            pointers[k] = taps[k];
-        }
-    }
-    w->ukernels->winograd->weights[w->size](pointers, channels, out[0], VECTOR_MAX);
-}
-
-/* Packs the weights of one panel of outputs, VECTOR_MAX inputs at a time: they are transformed
- * output by output, then transposed, so that the panel's outputs lie side by side. */
-static void pack_panel(void *context, size_t panel) {
-    const packing *job = context;
-    const winograd *w = job->w;
-    size_t nr = w->ukernels->nr, first = panel * nr;
-    transformed_weights transformed[PACKED_OUTPUTS];
-    for (size_t c = 0; c < w->inputs; c += VECTOR_MAX) {
-        size_t channels = w->inputs - c < VECTOR_MAX ? w->inputs - c : VECTOR_MAX;
-        for (size_t o = 0; o < nr; o += PACKED_OUTPUTS) {
-            for (size_t i = 0; i < PACKED_OUTPUTS; i++) {
-                if (first + o + i < w->outputs) {
-                    transform_weights(job, first + o + i, c, channels, transformed[i]);
-                } else {
-                    memset(transformed[i], 0, sizeof transformed[i]);
-                }
-            }
-            for (size_t p = 0; p < w->positions; p++) {
-                float *to = job->to + ((p * w->panels + panel) * w->inputs + c) * nr + o;
-                for (size_t k = 0; k < channels; k++, to += nr) {
-                    for (size_t i = 0; i < PACKED_OUTPUTS; i++) {
-                        to[i] = transformed[i][p][k];
-                    }
-                }
-            }
-        }
-    }
-}
-
-static size_t weight_bytes(const winograd *w) {
-    return w->positions * w->panels * w->inputs * w->ukernels->nr * sizeof(float);
-}
-
-static void pack(const kernel_call *call, float *to) {
-    const winograd *w = call->state;
-    packing job = {call, w, to};
-    pthreadpool_parallelize_1d(call->host->threadpool, pack_panel, &job, w->panels, 0);
-}
-
 static kiln_status prepare_constants(kernel_call *call, winograd *w, kiln_error *error) {
     size_t zeros = w->input_row > w->output_row ? w->input_row : w->output_row;
     w->bias_bytes = (w->output_row + zeros) * sizeof(float);
@@ -185,7 +118,7 @@ static void divide(const kernel_call *call, winograd *w) {
     size_t wanted = STRIP_BYTES / (w->positions * (w->input_row + w->output_row) * sizeof(float));
     wanted = wanted < LEAST_STRIP ? LEAST_STRIP : wanted;
     size_t strips = (tiles + wanted - 1) / wanted;
-    size_t few = weight_bytes(w) > LARGE_WEIGHTS ? FEW_TILES_LARGE : FEW_TILES;
+    size_t few = winograd_weight_bytes(call) > LARGE_WEIGHTS ? FEW_TILES_LARGE : FEW_TILES;
     w->by_blocks = threads > 1 && tiles < few * threads;
     strips = w->by_blocks ? strips : round_up(strips, threads);
     w->strip = (tiles + strips - 1) / strips;
@@ -244,13 +177,6 @@ kiln_status winograd_prepare(kernel_call *call, kiln_error *error) {
     *w = describe(call);
     call->state = w;
     return prepare_constants(call, w, error);
-}
-
-bool winograd_packs(const kernel_call *call, packed_form *out_form) {
-    static const char *const names[WINOGRAD_SIZES] = {"winograd 2", "winograd 4", "winograd 6"};
-    winograd w = describe(call);
-    *out_form = (packed_form){names[w.size], weight_bytes(&w), pack, false};
-    return true;
 }
 
 void winograd_release(kernel_call *call) {

@@ -71,7 +71,9 @@ expect 'inspection' "$(seen net.html)" '.* boxes true fits .*'
 # sideways. Mistakes have the names of their files.
 grep -q '<small>[a-z]*/[0-9]*.png</small>' poor.html || { echo 'FAILED: no names of files'; failed=1; }
 grep -q 'strangers are refused below a similarity of' good.html || { echo 'FAILED: no threshold of strangers'; failed=1; }
-grep -q '<h2>Settings</h2>' poor.html && grep -q 'temperature of probabilities' poor.html || { echo 'FAILED: no settings'; failed=1; }
+for text in '<h2>Settings</h2>' 'temperature of probabilities'; do
+    grep -q "$text" poor.html || { echo "FAILED: no '$text'"; failed=1; }
+done
 for k in $(seq 1000); do
     mkdir -p "many/person-with-a-name-that-never-ends-$k-and-has-no-spaces"
     for n in 1 2; do

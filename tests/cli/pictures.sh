@@ -144,6 +144,7 @@ for output in '-o no/x.plan' '-o x.plan --report no/x.html' '-o x.plan --history
     # shellcheck disable=SC2086 # words
     before 'no/x' "$kiln" train net.plan people $output
 done
+before 'nobody: No such file' "$kiln" train net.plan people -o x.plan --strangers nobody
 
 # ---- Names of classes may hold anything ----
 mkdir -p odd/$'a\nb' 'odd/c, "d"'

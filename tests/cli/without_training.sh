@@ -25,7 +25,7 @@ for name in train classify view; do
     grep -q "no command '$name'" "$work/error"
 done
 refused() { # BYTES KIND LIBRARY
-    printf "$1" >"$work/picture"
+    printf '%b' "$1" >"$work/picture"
     if "$kiln" run "$work/net.plan" "$work/picture" 2>"$work/error"; then false; fi
     grep -q "picture: a $2 picture: kiln was built without $3" "$work/error"
 }

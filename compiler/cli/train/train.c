@@ -4,6 +4,7 @@
 #include "compiler/cli/train/scorer.h"
 #include "compiler/cli/train/train_options.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -283,6 +284,9 @@ static kiln_status open_data(training *t, kiln_error *error) {
     kiln_status status = check_outputs(outputs, count, inputs, 3, error);
     if (status == KILN_OK) {
         status = open_network(t, error);
+    }
+    if (status == KILN_OK && t->strangers_path != NULL && access(t->strangers_path, R_OK) != 0) {
+        status = kiln_fail(error, KILN_ERROR_IO, "%s: %s", t->strangers_path, strerror(errno));
     }
     if (status == KILN_OK) {
         status = data_open(t->data_path, &t->split, &t->data, error);

@@ -51,7 +51,7 @@ static void overview(FILE *out) {
         out);
     if (find("train") != NULL) { /* it may be left out */
         fputs("\nA classifier of your own:\n"
-              "  kiln train mobilefacenet.plan faces/ -o faces.plan --report faces.html\n"
+              "  kiln train mobilefacenet.plan faces/ -o faces.plan --detector yunet.onnx --bundle\n"
               "  kiln classify faces.plan visitor.jpg\n",
               out);
     }

@@ -117,33 +117,39 @@ static void find_extent(const similarity *s, const image_view *view, uint32_t wi
     out->stride = (size_t)out->width * 3;
 }
 
-/* Row y of the reduced image: the means of squares, as far as the image goes. */
-static void reduce_row(const image_view *view, const source *s, uint32_t y, uint64_t *sums,
+/* Row y of the reduced image: the means of squares, as far as the image goes. `sums`: of the
+ * columns of the squares' rows. */
+static void reduce_row(const image_view *view, const source *s, uint32_t y, uint32_t *sums,
                        uint8_t *row, uint8_t *out) {
     size_t left = s->left * s->factor, right = ((size_t)s->left + s->width) * s->factor;
     size_t top = ((size_t)s->top + y) * s->factor, bottom = top + s->factor;
     right = right < view->width ? right : view->width;
     bottom = bottom < view->height ? bottom : view->height;
-    memset(sums, 0, s->stride * sizeof *sums);
+    size_t numbers = (right - left) * 3;
+    memset(sums, 0, numbers * sizeof *sums);
     for (size_t from = top; from < bottom; from++) {
-        const uint8_t *pixel =
+        const uint8_t *pixels =
             image_span(view, (uint32_t)left, (uint32_t)from, (uint32_t)(right - left), row);
-        for (size_t x = left; x < right; x++, pixel += 3) {
-            uint64_t *sum = sums + (x - left) / s->factor * 3;
-            sum[0] += pixel[0], sum[1] += pixel[1], sum[2] += pixel[2];
+        for (size_t k = 0; k < numbers; k++) {
+            sums[k] += pixels[k];
         }
     }
-    for (size_t k = 0; k < s->stride; k++) {
-        size_t begin = left + k / 3 * s->factor;
-        size_t across = right - begin < s->factor ? right - begin : s->factor;
-        uint64_t count = (uint64_t)across * (bottom - top);
-        out[k] = (uint8_t)((sums[k] + count / 2) / count);
+    for (size_t x = left; x < right; x += s->factor, out += 3) {
+        size_t across = right - x < s->factor ? right - x : s->factor;
+        uint64_t sum[3] = {0}, count = (uint64_t)across * (bottom - top);
+        const uint32_t *from = sums + (x - left) * 3;
+        for (size_t k = 0; k < across; k++, from += 3) {
+            sum[0] += from[0], sum[1] += from[1], sum[2] += from[2];
+        }
+        for (size_t c = 0; c < 3; c++) {
+            out[c] = (uint8_t)((sum[c] + count / 2) / count);
+        }
     }
 }
 
 static bool reduce(const image_view *view, source *s) {
     size_t wide = s->stride * s->factor;
-    uint64_t *sums = calloc(s->stride + 1, sizeof *sums);
+    uint32_t *sums = wide <= SIZE_MAX / sizeof *sums - 1 ? calloc(wide + 1, sizeof *sums) : NULL;
     uint8_t *row = malloc(wide + 1);
     s->owned = malloc(s->stride * s->height + 1);
     bool made = sums != NULL && row != NULL && s->owned != NULL;
@@ -179,26 +185,27 @@ static bool source_make(const image_view *view, const similarity *s, uint32_t wi
 
 /* ---- Warping --------------------------------------------------------------------------------- */
 
+static const uint8_t *pixel_at(const source *from, long column, long row) {
+    static const uint8_t black[3];
+    bool inside = column >= 0 && row >= 0 && column < (long)from->width && row < (long)from->height;
+    return inside ? from->rgb + (size_t)row * from->stride + (size_t)column * 3 : black;
+}
+
 /* Bilinear at x, y of the source; what lies outside is black. */
 static void sample(const source *from, double x, double y, uint8_t *out) {
-    double floor_x = floor(x), floor_y = floor(y);
-    float sum[3] = {0.5F, 0.5F, 0.5F}; /* rounds */
-    if (floor_x >= -1 && floor_y >= -1 && floor_x < (double)from->width &&
-        floor_y < (double)from->height) {
-        float fx = (float)(x - floor_x), fy = (float)(y - floor_y);
-        for (long k = 0; k < 4; k++) {
-            long column = (long)floor_x + (k & 1), row = (long)floor_y + (k >> 1);
-            if (column >= 0 && row >= 0 && column < (long)from->width && row < (long)from->height) {
-                const uint8_t *pixel = from->rgb + (size_t)row * from->stride + (size_t)column * 3;
-                float weight = (k & 1 ? fx : 1 - fx) * (k >> 1 ? fy : 1 - fy);
-                sum[0] += weight * (float)pixel[0];
-                sum[1] += weight * (float)pixel[1];
-                sum[2] += weight * (float)pixel[2];
-            }
-        }
+    if (!(x > -1 && y > -1 && x < (double)from->width && y < (double)from->height)) {
+        out[0] = out[1] = out[2] = 0;
+        return;
     }
+    long column = (long)(x + 1) - 1, row = (long)(y + 1) - 1; /* rounded down */
+    float fx = (float)(x - (double)column), fy = (float)(y - (double)row);
+    const uint8_t *pixels[4] = {pixel_at(from, column, row), pixel_at(from, column + 1, row),
+                                pixel_at(from, column, row + 1),
+                                pixel_at(from, column + 1, row + 1)};
     for (size_t c = 0; c < 3; c++) {
-        out[c] = (uint8_t)sum[c];
+        float upper = (1 - fx) * (float)pixels[0][c] + fx * (float)pixels[1][c];
+        float lower = (1 - fx) * (float)pixels[2][c] + fx * (float)pixels[3][c];
+        out[c] = (uint8_t)((1 - fy) * upper + fy * lower + 0.5F);
     }
 }
 

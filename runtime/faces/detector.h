@@ -125,12 +125,23 @@ typedef struct fit_tap {
     float inverse; /* 1 / the sum of weights */
 } fit_tap;
 
+/* Pixels of a chunk that are part of a column of the result. */
+typedef struct fit_span {
+    uint32_t column, from, count;
+} fit_span;
+
+/* Of two neighbouring pixels' triangles only ends meet at a third, so that a pixel is part of three
+ * columns at most, and a column of three pixels where there are more of them. */
+#define FIT_WEIGHTS(width) (3 * ((size_t)FIT_CHUNK + (width)))
+
 typedef struct fit {
     uint32_t width, height;
     fit_tap *columns; /* [width] */
+    fit_span *spans;  /* [width], those of a chunk */
+    float *weights;   /* [FIT_WEIGHTS(width)], of the spans' pixels */
     float *rgb;       /* [height][width][3], in 0..255 */
-    float row[FIT_CHUNK * 3];
-    uint8_t pixels[FIT_CHUNK * 3];
+    float row[FIT_CHUNK * 3 + 1];
+    uint8_t pixels[2][FIT_CHUNK * 3];
 } fit;
 
 /* Scales the part, its aspect ratio kept to the nearest pixel, into the upper left `share` (of

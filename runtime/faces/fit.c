@@ -27,43 +27,59 @@ static inline float tap_weight(const fit_tap *tap, uint32_t k, float slope) {
     return (weight > 0 ? weight : 0) * tap->inverse;
 }
 
-/* Rows of the part to one: `count` pixels from column `begin` on, to f->row. */
+/* Rows of the part to one, two at a time: `count` pixels from column `begin` on, to f->row. */
 static void add_rows(fit *f, const fit_part *part, const fit_tap *tap, float slope, uint32_t begin,
                      uint32_t count) {
     size_t numbers = (size_t)count * 3;
     memset(f->row, 0, numbers * sizeof *f->row);
-    for (uint32_t k = 0; k <= tap->last - tap->first; k++) {
-        float weight = tap_weight(tap, k, slope);
-        const uint8_t *from = image_span(part->view, part->left + begin, part->top + tap->first + k,
-                                         count, f->pixels);
+    for (uint32_t k = tap->first; k <= tap->last; k += 2) {
+        bool paired = k < tap->last;
+        uint32_t left = part->left + begin, top = part->top + k;
+        const uint8_t *upper = image_span(part->view, left, top, count, f->pixels[0]);
+        const uint8_t *lower =
+            paired ? image_span(part->view, left, top + 1, count, f->pixels[1]) : upper;
+        float above = tap_weight(tap, k - tap->first, slope);
+        float below = paired ? tap_weight(tap, k + 1 - tap->first, slope) : 0;
         for (size_t b = 0; b < numbers; b++) {
-            f->row[b] += weight * (float)from[b];
+            f->row[b] += above * (float)upper[b] + below * (float)lower[b];
         }
     }
 }
 
-/* Adds pixels begin .. end of a row to the columns of the result that they are part of, of which
- * `*inout_column` is the first. */
-static void add_columns(const fit *f, uint32_t begin, uint32_t end, float slope, uint32_t columns,
-                        uint32_t *inout_column, float *out) {
-    uint32_t x = *inout_column;
-    while (x < columns && f->columns[x].last < begin) {
-        x++;
-    }
-    *inout_column = x;
-    for (; x < columns && f->columns[x].first < end; x++) {
+/* The columns of the result that pixels begin .. end of a row are part of, with the weights of
+ * those pixels; returns how many. */
+static size_t find_spans(fit *f, uint32_t begin, uint32_t end, float slope, uint32_t columns) {
+    size_t count = 0, used = 0;
+    for (uint32_t x = 0; x < columns && f->columns[x].first < end; x++) {
         const fit_tap *tap = &f->columns[x];
+        if (tap->last < begin) {
+            continue;
+        }
         uint32_t from = tap->first > begin ? tap->first : begin;
         uint32_t to = tap->last < end ? tap->last + 1 : end;
-        float sum[3] = {0};
+        f->spans[count++] = (fit_span){x, from - begin, to - from};
         for (uint32_t k = from; k < to; k++) {
-            float weight = tap_weight(tap, k - tap->first, slope);
-            const float *at = f->row + (size_t)(k - begin) * 3;
-            sum[0] += weight * at[0], sum[1] += weight * at[1], sum[2] += weight * at[2];
+            f->weights[used++] = tap_weight(tap, k - tap->first, slope);
         }
-        for (size_t c = 0; c < 3; c++) {
-            out[(size_t)x * 3 + c] += sum[c];
+    }
+    return count;
+}
+
+/* Adds f->row to the columns that it is part of. Four channels at a time make a vector; the fourth
+ * is the next pixel's, and not kept. */
+static void add_columns(const fit *f, size_t span_count, float *out) {
+    const float *weights = f->weights;
+    for (size_t s = 0; s < span_count; s++) {
+        const fit_span *span = &f->spans[s];
+        const float *at = f->row + (size_t)span->from * 3;
+        float sum[4] = {0}, *to = out + (size_t)span->column * 3;
+        for (uint32_t k = 0; k < span->count; k++, at += 3) {
+            for (size_t c = 0; c < 4; c++) {
+                sum[c] += weights[k] * at[c];
+            }
         }
+        weights += span->count;
+        to[0] += sum[0], to[1] += sum[1], to[2] += sum[2];
     }
 }
 
@@ -84,15 +100,14 @@ void fit_image(fit *f, const fit_part *part, double share, double out_factors[2]
     for (uint32_t x = 0; x < columns; x++) {
         f->columns[x] = tap_make(x, 1 / out_factors[0], part->width);
     }
-    for (uint32_t y = 0; y < rows; y++) {
-        fit_tap tap = tap_make(y, 1 / out_factors[1], part->height);
-        uint32_t column = 0, count;
-        for (uint32_t begin = 0; begin < part->width; begin += count) {
-            uint32_t left = part->width - begin;
-            count = left < FIT_CHUNK ? left : FIT_CHUNK;
+    for (uint32_t begin = 0, count; begin < part->width; begin += count) {
+        uint32_t left = part->width - begin;
+        count = left < FIT_CHUNK ? left : FIT_CHUNK;
+        size_t spans = find_spans(f, begin, begin + count, across, columns);
+        for (uint32_t y = 0; y < rows; y++) {
+            fit_tap tap = tap_make(y, 1 / out_factors[1], part->height);
             add_rows(f, part, &tap, down, begin, count);
-            add_columns(f, begin, begin + count, across, columns, &column,
-                        f->rgb + (size_t)y * f->width * 3);
+            add_columns(f, spans, f->rgb + (size_t)y * f->width * 3);
         }
     }
 }

@@ -53,6 +53,8 @@ START_TEST(an_image_fits_into_the_upper_left) {
     static uint8_t rgb[WIDEST * HIGHEST * 3];
     static float out[FIT_SIDE * FIT_SIDE * 3], expected[FIT_SIDE * FIT_SIDE * 3];
     static fit_tap columns[FIT_SIDE];
+    static fit_span spans[FIT_SIDE];
+    static float fit_weights[FIT_WEIGHTS(FIT_SIDE)];
     static fit f;
     const fit_case *c = &fits[_i];
     kiln_image image = {.format = KILN_IMAGE_RGB,
@@ -66,6 +68,7 @@ START_TEST(an_image_fits_into_the_upper_left) {
         rgb[k] = (uint8_t)(k * 2654435761u >> 13);
     }
     f.width = f.height = FIT_SIDE, f.columns = columns, f.rgb = out;
+    f.spans = spans, f.weights = fit_weights;
     ck_assert_int_eq(image_view_of(&image, &view, &error), KILN_OK);
     fit_image(&f, &(fit_part){&view, 0, 0, c->width, c->height}, 1, factors);
     uint32_t width = (uint32_t)lrint(c->width * factors[0]);

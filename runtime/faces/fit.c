@@ -2,6 +2,7 @@
  * what it stands for where that is more than one; as kiln_image_scale does, but without memory that
  * grows with the image. */
 #include "runtime/faces/detector.h"
+#include "runtime/ukernels/ukernels.h"
 
 #include <math.h>
 #include <string.h>
@@ -40,9 +41,7 @@ static void add_rows(fit *f, const fit_part *part, const fit_tap *tap, float slo
             paired ? image_span(part->view, left, top + 1, count, f->pixels[1]) : upper;
         float above = tap_weight(tap, k - tap->first, slope);
         float below = paired ? tap_weight(tap, k + 1 - tap->first, slope) : 0;
-        for (size_t b = 0; b < numbers; b++) {
-            f->row[b] += above * (float)upper[b] + below * (float)lower[b];
-        }
+        ukernels_best()->image->add_rows(upper, lower, above, below, numbers, f->row);
     }
 }
 
@@ -65,21 +64,29 @@ static size_t find_spans(fit *f, uint32_t begin, uint32_t end, float slope, uint
     return count;
 }
 
-/* Adds f->row to the columns that it is part of. Four channels at a time make a vector; the fourth
- * is the next pixel's, and not kept. */
+/* Adds f->row to the columns that it is part of. Four channels at a time make a vector, of which
+ * the fourth is the next pixel's, and not kept; two sums, as each addition waits for the one
+ * before. */
 static void add_columns(const fit *f, size_t span_count, float *out) {
     const float *weights = f->weights;
     for (size_t s = 0; s < span_count; s++) {
         const fit_span *span = &f->spans[s];
         const float *at = f->row + (size_t)span->from * 3;
-        float sum[4] = {0}, *to = out + (size_t)span->column * 3;
-        for (uint32_t k = 0; k < span->count; k++, at += 3) {
+        float sums[2][4] = {{0}}, *to = out + (size_t)span->column * 3;
+        uint32_t k = 0;
+        for (; k + 1 < span->count; k += 2, at += 6) {
             for (size_t c = 0; c < 4; c++) {
-                sum[c] += weights[k] * at[c];
+                sums[0][c] += weights[k] * at[c];
+                sums[1][c] += weights[k + 1] * at[c + 3];
             }
         }
+        for (size_t c = 0; k < span->count && c < 4; c++) {
+            sums[0][c] += weights[k] * at[c];
+        }
+        for (size_t c = 0; c < 3; c++) {
+            to[c] += sums[0][c] + sums[1][c];
+        }
         weights += span->count;
-        to[0] += sum[0], to[1] += sum[1], to[2] += sum[2];
     }
 }
 

@@ -17,4 +17,5 @@ const ukernels UKERNEL(table) = {
     .unary = UKERNEL(unary),
     .reduce = &UKERNEL(reduce),
     .softmax = &UKERNEL(softmax),
+    .image = &UKERNEL(image),
 };

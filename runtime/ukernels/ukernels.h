@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define VECTOR_MAX 16  /* floats of a vector, on any processor */
 #define GEMM_MAX_NR 32 /* columns of a matrix product's tile, on any processor */
@@ -198,6 +199,13 @@ typedef struct softmax_ukernels {
     void (*columns[2])(const float *x, size_t size, size_t stride, size_t columns, float *y);
 } softmax_ukernels;
 
+/* Images of bytes, of which nothing is read past `count`. */
+typedef struct image_ukernels {
+    /* sums[count] += above * upper + below * lower */
+    void (*add_rows)(const uint8_t *upper, const uint8_t *lower, float above, float below,
+                     size_t count, float *sums);
+} image_ukernels;
+
 /* What is done to the sums of a matrix product before they are stored: clamp(sum + bias + add). */
 typedef struct gemm_epilogue {
     const float *bias; /* [nr] */
@@ -229,6 +237,7 @@ typedef struct ukernels {
     unary_ukernel *const *unary; /* [UNARY_FUNCTIONS] */
     const reduce_ukernels *reduce;
     const softmax_ukernels *softmax;
+    const image_ukernels *image;
 } ukernels;
 
 /* How many of the `left` rows the next tile takes, which has up to mr: there are as few tiles as

@@ -76,7 +76,8 @@ const op *op_find(const char *name);
  * given ops_GROUP's suffix. A new file's line here enters it into the table. */
 #define OP_GROUPS(GROUP)                                                                           \
     GROUP(convolution)   /* conv.c: Conv, ConvTranspose */                                         \
-    GROUP(dense)         /* dense.c: Gemm, MatMul */                                               \
+    GROUP(gemm)          /* gemm.c: Gemm */                                                        \
+    GROUP(matmul)        /* matmul.c: MatMul */                                                    \
     GROUP(pool)          /* pool.c: MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool */      \
     GROUP(lp_pool)       /* lp_pool.c: LpPool, GlobalLpPool */                                     \
     GROUP(batch_norm)    /* batch_norm.c: BatchNormalization */                                    \

@@ -108,7 +108,7 @@ told 'at the left' 'party.ppm 128x128+0+128: cem ('
 told 'in the corner' 'party.ppm 128x128+384+384: ada ('
 told 'nobody' 'people/ada/nobody.ppm: no face found'
 check 'classify as JSON' "$kiln" classify one.plan party.ppm people/ada/nobody.ppm --json --top 2
-told 'boxes' '"faces": \[{"box": \[128, 128, 256, 256\], "score": 0.99[0-9]*, "points": \[\[171'
+told 'boxes' '"faces": \[{"score": 0.99[0-9]*, "box": \[128, 128, 256, 256\], "points": \[\[171'
 told 'none' '"image": "people/ada/nobody.ppm", "faces": \[\]}'
 "$json_check" <out && pass || miss 'JSON of classify'
 check 'classify as CSV' "$kiln" classify one.plan party.ppm --format csv

@@ -22,10 +22,10 @@ static void list_numbers(FILE *out, const float *numbers, size_t count) {
 
 void face_json(FILE *out, const kiln_face *f) {
     const float box[4] = {f->left, f->top, f->right, f->bottom};
-    fprintf(out, "\"box\": ");
-    list_numbers(out, box, 4);
-    fprintf(out, ", \"score\": ");
+    fprintf(out, "\"score\": ");
     json_number(out, (double)f->score);
+    fprintf(out, ", \"box\": ");
+    list_numbers(out, box, 4);
     fprintf(out, ", \"points\": [");
     for (uint32_t k = 0; k < f->point_count; k++) {
         fputs(k > 0 ? ", " : "", out);

@@ -29,7 +29,7 @@ void subject_answer_failure(answers *a, const char *path, const char *why);
 
 /* "80x92+120+34": width, height, and the left upper corner, in whole pixels. */
 const char *face_text(const kiln_face *face, char *out, size_t size);
-/* Members "box", [left, top, right, bottom], "score" and "points", without braces. */
+/* Members "score", "box": [left, top, right, bottom], and "points", without braces. */
 void face_json(FILE *out, const kiln_face *face);
 
 #endif

@@ -1,14 +1,12 @@
 /* kiln faces: the faces in photographs, listed, cut out upright, drawn. */
-#include "compiler/cli/answers.h"
 #include "compiler/cli/cli.h"
+#include "compiler/cli/faces/answer.h"
 #include "compiler/cli/faces/crops.h"
 #include "compiler/cli/faces/detector.h"
 #include "compiler/cli/faces/draw.h"
 #include "compiler/cli/paths.h"
 
 #include <stdlib.h>
-
-enum { MOST_FACES = 1024 }; /* of a photograph */
 
 typedef struct faces_call {
     const char *detector_path, *folder, *drawing, *list;
@@ -32,23 +30,8 @@ typedef struct faces_call {
     "mouth1_y,mouth2_x,mouth2_y,crop"
 
 static void print_object(const kiln_face *f, const char *crop) {
-    const float box[4] = {f->left, f->top, f->right, f->bottom};
-    printf("{\"score\": ");
-    json_number(stdout, (double)f->score);
-    printf(", \"box\": ");
-    for (size_t k = 0; k < 4; k++) {
-        fputs(k == 0 ? "[" : ", ", stdout);
-        json_number(stdout, (double)box[k]);
-    }
-    printf("], \"points\": [");
-    for (uint32_t k = 0; k < f->point_count; k++) {
-        fputs(k == 0 ? "[" : ", [", stdout);
-        json_number(stdout, (double)f->points[k][0]);
-        fputs(", ", stdout);
-        json_number(stdout, (double)f->points[k][1]);
-        putchar(']');
-    }
-    putchar(']');
+    putchar('{');
+    face_json(stdout, f);
     if (crop != NULL) {
         printf(", \"crop\": ");
         json_string(stdout, crop);
@@ -120,15 +103,7 @@ static void end_answer(const faces_call *c) {
 static void print_failure(faces_call *c, const char *photograph, const kiln_error *why) {
     c->unread++;
     (void)fail(why);
-    if (answers_are_objects(&c->answers)) {
-        answers_next(&c->answers);
-        printf("{\"image\": ");
-        json_string(stdout, photograph);
-        printf(", \"error\": ");
-        json_string(stdout, why->message);
-        putchar('}');
-        answers_close(&c->answers);
-    }
+    subject_answer_failure(&c->answers, photograph, why->message);
 }
 
 /* ---- Work ---------------------------------------------------------------------------------- */

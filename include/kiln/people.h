@@ -60,7 +60,7 @@ typedef struct kiln_people kiln_people;
 #define KILN_PEOPLE_KEPT 8u         /* pictures whose features are kept, of each person */
 #define KILN_PEOPLE_CORRECTIONS 64u /* of each person, at most */
 #define KILN_PEOPLE_MOST (1u << 20) /* people, and strangers' pictures, at most */
-#define KILN_PEOPLE_LEARNT 1024u    /* features, for kiln_people_learn, at most */
+#define KILN_PEOPLE_LEARNT 256u     /* features, for kiln_people_learn, at most */
 #define KILN_PEOPLE_NAME 1023u      /* bytes of a name, and of the name of a picture, at most */
 
 /* ---- A gallery ----------------------------------------------------------------------------- */
@@ -144,11 +144,12 @@ KILN_API kiln_status kiln_people_add_stranger(kiln_people *people, const float *
                                               uint32_t who, kiln_error *error);
 
 /* Learns from the kept pictures how those of one person differ (the covariance within people,
- * shrunk halfway to its average), and compares features by that from then on: directions in which
+ * shrunk by 0.7 to its average), and compares features by that from then on: directions in which
  * pictures of one person vary count less. Cosines are then of features that A was applied to, with
- * A A^T the inverse of the covariance. A gallery of at most 128 people learns anew whenever people
- * are enrolled or forgotten, so that it stays the one that would be made of all pictures; a larger
- * one keeps what it has learnt. Costs features^2 / 2 numbers of f32, in plans too.
+ * A A^T the inverse of the covariance. A gallery of at most 64 people
+ * learns anew whenever people are enrolled or forgotten, so that it stays the one that would be
+ * made of all pictures, and its impostor scores are by what is learnt without the person whom they
+ * are of; a larger one keeps what it has learnt. Costs features^2 / 2 numbers of f32, in plans too.
  * KILN_ERROR_UNSUPPORTED: more than KILN_PEOPLE_LEARNT features. */
 KILN_API kiln_status kiln_people_learn(kiln_people *people, kiln_error *error);
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* How far the covariance is shrunk to what its average would be in all directions. */
-#define SHRINKAGE 0.5
+#define SHRINKAGE 0.7
 
 /* ---- Learning ------------------------------------------------------------------------------ */
 
@@ -63,12 +63,13 @@ static size_t add_scatter(const person *p, size_t n, metric_work *w) {
 }
 
 /* The covariance, shrunk; false: there is none. */
-static bool estimate(const kiln_people *people, metric_work *w) {
+static bool estimate(const kiln_people *people, const person *without, metric_work *w) {
     size_t n = people->features, freedom = 0;
     double trace = 0;
     memset(w->covariance, 0, n * n * sizeof *w->covariance);
     for (size_t k = 0; k < people->count; k++) {
-        freedom += add_scatter(&people->items[k], n, w);
+        const person *p = &people->items[k];
+        freedom += p != without ? add_scatter(p, n, w) : 0;
     }
     for (size_t i = 0; freedom > 0 && i < n; i++) {
         trace += w->covariance[i * n + i] / (double)freedom;
@@ -116,9 +117,10 @@ static void invert(double *a, size_t n) {
     }
 }
 
-void metric_renew(kiln_people *people, metric_work *w) {
+/* Everything in the gallery follows. */
+static void learn(kiln_people *people, const person *without, metric_work *w) {
     size_t n = people->features;
-    bool found = estimate(people, w);
+    bool found = estimate(people, without, w);
     if (found) {
         factor(w->covariance, n);
         invert(w->covariance, n);
@@ -132,7 +134,21 @@ void metric_renew(kiln_people *people, metric_work *w) {
         row += i + 1;
     }
     gallery_settle(people);
-    scores_renew(people);
+}
+
+/* A person's pictures are strangers to the gallery only if nothing has been learnt from them: few
+ * people have a metric that suits themselves. Of many one more or less makes no difference. */
+void metric_renew(kiln_people *people, metric_work *w) {
+    bool few = people->count <= PEOPLE_LEARN_ANEW;
+    for (size_t k = 0; few && k < people->count; k++) {
+        learn(people, &people->items[k], w);
+        scores_of(people, &people->items[k]);
+    }
+    learn(people, NULL, w);
+    for (size_t k = 0; !few && k < people->count; k++) {
+        scores_of(people, &people->items[k]);
+    }
+    scores_of_strangers(people);
 }
 
 kiln_status kiln_people_learn(kiln_people *people, kiln_error *error) {

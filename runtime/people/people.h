@@ -44,8 +44,9 @@ struct kiln_people {
     float *metric; /* NULL: features are compared as they are */
 };
 
-/* Where a metric is learnt anew whenever people change: the scores of so many take no time. */
-enum { PEOPLE_LEARN_ANEW = 128 };
+/* Up to so many people a metric is learnt anew whenever they change, and once more without each of
+ * them: that takes no time worth speaking of. */
+enum { PEOPLE_LEARN_ANEW = 64 };
 
 /* What similarities compare. */
 static inline const float *compared(const kiln_people *people, const portrait *p) {
@@ -111,7 +112,8 @@ float similarity_asked(const kiln_people *people, const person *p, float thresho
 void scores_leave(kiln_people *people, const person *changing);
 void scores_settle(kiln_people *people, const person *changed);
 float score_of_stranger(const kiln_people *people, const portrait *p);
-void scores_renew(kiln_people *people); /* all */
+void scores_of(kiln_people *people, const person *owner); /* of the pictures of one */
+void scores_of_strangers(kiln_people *people);
 
 /* ---- metric.c ------------------------------------------------------------------------------ */
 

@@ -101,10 +101,11 @@ void scores_settle(kiln_people *people, const person *changed) {
     }
 }
 
-void scores_renew(kiln_people *people) {
-    for (size_t k = 0; k < people->count; k++) {
-        settle_own(people, &people->items[k]);
-    }
+void scores_of(kiln_people *people, const person *owner) {
+    settle_own(people, owner);
+}
+
+void scores_of_strangers(kiln_people *people) {
     for (size_t k = 0; k < people->strangers.count; k++) {
         portrait *p = &people->strangers.items[k];
         p->score = score_of_stranger(people, p);

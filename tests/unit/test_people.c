@@ -434,7 +434,7 @@ START_TEST(what_varies_counts_less) {
 }
 END_TEST
 
-/* Up to 128 people, whenever it was first learnt, and after somebody has come and gone. */
+/* Up to 64 people, whenever it was first learnt, and after somebody has come and gone. */
 START_TEST(what_is_learnt_follows) {
     kiln_people *early = lit_gallery(9, true), *late = lit_gallery(9, false), *again;
     size_t size;

@@ -220,28 +220,41 @@ static inline struct heif_error encoded_put_heif(struct heif_context *context, c
                : (struct heif_error){heif_error_Encoding_error, heif_suberror_Unspecified, "full"};
 }
 
-static inline bool encode_heif_leaking(encoded *e, bool av1, const uint8_t *rgb, int width,
-                                       int height, enum heif_orientation orientation) {
+/* Samples as they are, or in two bytes, of `bits`. */
+static inline void heif_row(const uint8_t *rgb, size_t count, int bits, uint8_t *out) {
+    for (size_t k = 0; k < count; k++) {
+        unsigned value = rgb[k] * ((1u << bits) - 1) / 255;
+        out[bits > 8 ? k * 2 : k] = (uint8_t)value;
+        if (bits > 8) {
+            out[k * 2 + 1] = (uint8_t)(value >> 8);
+        }
+    }
+}
+
+static inline bool encode_heif_leaking(encoded *e, bool av1, int bits, const uint8_t *rgb,
+                                       int width, int height, enum heif_orientation orientation) {
     struct heif_encoder *encoder = NULL;
     struct heif_image *image = NULL;
     struct heif_context *context = heif_context_alloc();
     struct heif_encoding_options *options = heif_encoding_options_alloc();
     struct heif_writer writer = {.writer_api_version = 1, .write = encoded_put_heif};
     *e = (encoded){.size = 0};
-    bool good =
-        heif_context_get_encoder_for_format(
-            context, av1 ? heif_compression_AV1 : heif_compression_HEVC, &encoder)
-                .code == heif_error_Ok &&
-        heif_image_create(width, height, heif_colorspace_RGB, heif_chroma_interleaved_RGB, &image)
-                .code == heif_error_Ok &&
-        heif_image_add_plane(image, heif_channel_interleaved, width, height, 8).code ==
-            heif_error_Ok;
+    bool good = heif_context_get_encoder_for_format(
+                    context, av1 ? heif_compression_AV1 : heif_compression_HEVC, &encoder)
+                        .code == heif_error_Ok &&
+                heif_image_create(width, height, heif_colorspace_RGB,
+                                  bits > 8 ? heif_chroma_interleaved_RRGGBB_LE
+                                           : heif_chroma_interleaved_RGB,
+                                  &image)
+                        .code == heif_error_Ok &&
+                heif_image_add_plane(image, heif_channel_interleaved, width, height, bits).code ==
+                    heif_error_Ok;
     if (good) {
         int stride;
         uint8_t *rows = heif_image_get_plane(image, heif_channel_interleaved, &stride);
         for (int y = 0; y < height; y++) {
-            memcpy(rows + (size_t)y * (size_t)stride, rgb + (size_t)y * (size_t)width * 3,
-                   (size_t)width * 3);
+            heif_row(rgb + (size_t)y * (size_t)width * 3, (size_t)width * 3, bits,
+                     rows + (size_t)y * (size_t)stride);
         }
         options->image_orientation = orientation;
         (void)heif_encoder_set_lossy_quality(encoder, 95);
@@ -260,13 +273,13 @@ static inline bool encode_heif_leaking(encoded *e, bool av1, const uint8_t *rgb,
     return good;
 }
 
-/* av1: AVIF; else HEIC. False also where libheif has no such encoder. */
-static inline bool encode_heif(encoded *e, bool av1, const uint8_t *rgb, int width, int height,
-                               enum heif_orientation orientation) {
+/* av1: AVIF; else HEIC; of 8 or 10 bits. False also where libheif has no such encoder. */
+static inline bool encode_heif(encoded *e, bool av1, int bits, const uint8_t *rgb, int width,
+                               int height, enum heif_orientation orientation) {
 #ifdef __SANITIZE_ADDRESS__
     __lsan_disable(); /* libx265 forgets some memory of an encoder */
 #endif
-    bool good = encode_heif_leaking(e, av1, rgb, width, height, orientation);
+    bool good = encode_heif_leaking(e, av1, bits, rgb, width, height, orientation);
 #ifdef __SANITIZE_ADDRESS__
     __lsan_enable();
 #endif

@@ -104,7 +104,7 @@ static bool make_encoded(size_t k, encoded *e) {
 #ifdef KILN_WITH_HEIF
     case 8:
     case 9:
-        return encode_heif(e, k == 9, pixels, SIDE, SIDE, heif_orientation_rotate_90_cw);
+        return encode_heif(e, k == 9, 8, pixels, SIDE, SIDE, heif_orientation_rotate_90_cw);
 #endif
     default:
         return false;

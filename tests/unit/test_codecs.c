@@ -293,8 +293,10 @@ END_TEST
 /* ---- HEIC and AVIF ------------------------------------------------------------------------- */
 
 #ifdef KILN_WITH_HEIF
+/* HEIC, AVIF, HEIC of 10 bits. (libheif 1.15 makes libaom fail at AVIF of 10.) */
 START_TEST(decodes_heif) {
-    if (!encode_heif(&file, _i == 1, rgb, WIDTH, HEIGHT, heif_orientation_normal)) {
+    if (!encode_heif(&file, _i % 2 == 1, _i < 2 ? 8 : 10, rgb, WIDTH, HEIGHT,
+                     heif_orientation_normal)) {
         return; /* a libheif without this encoder */
     }
     check_painted(false, 12);
@@ -303,7 +305,7 @@ START_TEST(decodes_heif) {
 END_TEST
 
 START_TEST(turns_heif) {
-    if (encode_heif(&file, _i == 1, rgb, WIDTH, HEIGHT, heif_orientation_rotate_90_cw)) {
+    if (encode_heif(&file, _i == 1, 8, rgb, WIDTH, HEIGHT, heif_orientation_rotate_90_cw)) {
         check_painted(true, 12);
     }
 }
@@ -353,7 +355,7 @@ int main(void) {
         TEST("tiff", tiff_tiles_fit_the_file),
 #endif
 #ifdef KILN_WITH_HEIF
-        LOOP("heif", decodes_heif, 0, 2),
+        LOOP("heif", decodes_heif, 0, 3),
         LOOP("heif", turns_heif, 0, 2),
 #endif
         TEST("sniffing", what_is_no_picture_is_told),

@@ -24,12 +24,11 @@ static uint32_t picture_label(const kiln_trainer *t, size_t picture) {
 }
 
 bool folds_possible(const kiln_trainer *t) {
-    bool *seen = calloc(t->options.class_count, sizeof *seen), found = false;
-    for (size_t k = 0; seen != NULL && k < picture_count(t) && !found; k++) {
-        found = seen[picture_label(t, k)];
-        seen[picture_label(t, k)] = true;
+    uint32_t variants = t->options.variants > 1 ? t->options.variants : 1;
+    bool found = false;
+    for (uint32_t c = 0; c < t->options.class_count && !found; c++) {
+        found = t->class_counts[c] > variants;
     }
-    free(seen);
     return found;
 }
 

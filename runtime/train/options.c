@@ -45,6 +45,12 @@ static kiln_status check_head(const kiln_train_options *o, kiln_error *error) {
                                    : "activation, dropout, l2 or max_norm out of range");
         }
     }
+    if (head->rule != KILN_RULE_DESCENT && o->loss != KILN_LOSS_CROSS_ENTROPY) {
+        return kiln_fail(
+            error, KILN_ERROR_ARGUMENT,
+            "the head %s is computed at once and has no loss; cosine heads are trained",
+            kiln_rule_name(head->rule));
+    }
     const loss_function *loss = loss_of(o->loss);
     return loss->fits(head->layers[head->count - 1].activation)
                ? KILN_OK

@@ -41,6 +41,7 @@ kiln_status kiln_trainer_add_features(kiln_trainer *t, kiln_split split, const f
         memcpy(set->features + set->count * t->feature_count, features,
                t->feature_count * sizeof(float));
         set->labels[set->count++] = label;
+        t->class_counts[label] += split != KILN_VALIDATION;
     }
     return status;
 }

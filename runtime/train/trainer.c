@@ -104,6 +104,7 @@ static kiln_status allocate_buffers(kiln_trainer *t, kiln_error *error) {
     t->batch = malloc(batch * features * sizeof(real) + XNNPACK_MARGIN);
     t->batch_labels = malloc(batch * sizeof *t->batch_labels);
     t->best = calloc(weights_count(&t->net), sizeof(float));
+    t->class_counts = calloc(t->options.class_count, sizeof *t->class_counts);
     if (standardize) {
         t->shift = calloc(features, sizeof(real));
         t->scale = calloc(features, sizeof(real));
@@ -112,7 +113,7 @@ static kiln_status allocate_buffers(kiln_trainer *t, kiln_error *error) {
         }
     }
     bool good = t->batch != NULL && t->batch_labels != NULL && t->best != NULL &&
-                (!standardize || (t->shift != NULL && t->scale != NULL));
+                t->class_counts != NULL && (!standardize || (t->shift != NULL && t->scale != NULL));
     return good ? KILN_OK : out_of_memory(error);
 }
 
@@ -178,6 +179,7 @@ void kiln_trainer_destroy(kiln_trainer *t) {
                      t->batch,
                      t->batch_labels,
                      t->class_weights,
+                     t->class_counts,
                      t->train,
                      t->held,
                      t->order,

@@ -51,7 +51,8 @@ struct kiln_trainer {
     attachment *attachments;
     size_t attachment_count;
     size_t feature_count;
-    sample_set samples[2]; /* by kiln_split */
+    sample_set samples[2];  /* by kiln_split */
+    uint32_t *class_counts; /* of training samples */
     pthreadpool_t pool;
     network net;
     real *shift, *scale; /* for standardisation; NULL where there is none */

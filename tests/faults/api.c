@@ -39,7 +39,9 @@ static kiln_status run_plan(const kiln_plan *plan, kiln_error *error) {
     return status;
 }
 
-static kiln_status train_head(const kiln_plan *plan, const char *path, kiln_error *error) {
+/* The last two of 8 samples validate, or each in its turn. path: NULL: to memory. */
+static kiln_status train_head(const kiln_plan *plan, const char *head, uint32_t folds,
+                              const char *path, kiln_error *error) {
     kiln_train_options options;
     kiln_trainer *trainer = NULL;
     kiln_tensor_info in;
@@ -47,8 +49,9 @@ static kiln_status train_head(const kiln_plan *plan, const char *path, kiln_erro
     options.class_count = 2;
     options.epochs = 2;
     options.threads = 2;
+    options.folds = folds;
     kiln_status status = kiln_plan_input(plan, 0, &in);
-    TRY(kiln_head_parse("softmax", &options.head, error))
+    TRY(kiln_head_parse(head, &options.head, error))
     TRY(kiln_trainer_create(plan, &options, &trainer, error))
     float *sample = status == KILN_OK ? calloc(1, in.bytes) : NULL;
     if (status == KILN_OK && sample == NULL) {
@@ -56,11 +59,16 @@ static kiln_status train_head(const kiln_plan *plan, const char *path, kiln_erro
     }
     for (uint32_t k = 0; k < 8 && status == KILN_OK; k++) {
         sample[0] = (float)k;
-        status = kiln_trainer_add_sample(trainer, k < 6 ? KILN_TRAINING : KILN_VALIDATION,
-                                         (kiln_span){sample, in.bytes}, k % 2, error);
+        kiln_split split = k < 6 || folds > 1 ? KILN_TRAINING : KILN_VALIDATION;
+        status =
+            kiln_trainer_add_sample(trainer, split, (kiln_span){sample, in.bytes}, k % 2, error);
     }
     TRY(kiln_trainer_fit(trainer, NULL, error))
-    TRY(kiln_trainer_save(trainer, path, error))
+    void *bytes = NULL;
+    size_t size;
+    TRY(path != NULL ? kiln_trainer_save(trainer, path, error)
+                     : kiln_trainer_save_memory(trainer, &bytes, &size, error))
+    free(bytes);
     free(sample);
     kiln_trainer_destroy(trainer);
     return status;
@@ -101,7 +109,10 @@ int main(int argc, char **argv) {
     TRY(open_in_memory(path, &error))
     TRY(kiln_plan_open(path, NULL, &plan, &error))
     TRY(run_plan(plan, &error))
-    TRY(train_head(plan, argv[2], &error))
+    TRY(train_head(plan, "softmax", 0, NULL, &error))
+    TRY(train_head(plan, "softmax", 3, NULL, &error))
+    TRY(train_head(plan, "lda", 3, NULL, &error))
+    TRY(train_head(plan, "knn", 0, argv[2], &error))
     kiln_plan_close(plan);
     (void)remove(path);
     if (status != KILN_OK) {

@@ -47,6 +47,10 @@ START_TEST(refuses_bad_options_and_samples) {
     o = raw_options("softmax");
     o.loss = KILN_LOSS_ARCFACE;
     ck_assert_int_eq(kiln_trainer_create(NULL, &o, &t, &error), KILN_ERROR_ARGUMENT);
+    o = raw_options("lda");
+    o.loss = KILN_LOSS_ARCFACE;
+    ck_assert_int_eq(kiln_trainer_create(NULL, &o, &t, &error), KILN_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "computed at once"));
     o = raw_options("softmax");
     GOOD(kiln_trainer_create(NULL, &o, &t, &error));
     ck_assert_int_eq(kiln_trainer_fit(t, NULL, &error), KILN_ERROR_ARGUMENT);

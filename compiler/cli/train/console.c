@@ -29,6 +29,7 @@ static void summarize_epochs(const training *t) {
     bool at_once = t->options.head.rule != KILN_RULE_DESCENT;
     if (at_once) {
         printf("Head     %s, computed at once", kiln_rule_name(t->options.head.rule));
+        printf(t->options.epochs > 0 ? " (--epochs is for heads that are trained)" : "");
     } else if (epochs == 0) {
         printf(
             "Head     the class means: with one picture a class nothing can tell whether training "

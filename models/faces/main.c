@@ -24,6 +24,7 @@ static const char help_text[] =
     "  --scenes             photographs: the person anywhere, small or large, before a "
     "background;\n"
     "                       without, the head fills the picture\n"
+    "  --restyle            hair, beard and glasses change from picture to picture\n"
     "  --groups G           instead of folders G photographs of several of the people together\n"
     "  --together T         as many in each of them (default: 1 to 6, up to 8)\n"
     "  --empty E            E photographs of no face: nobody, or people with their backs to us\n"
@@ -45,7 +46,7 @@ enum { NAMES = sizeof names / sizeof *names };
 typedef struct faces_call {
     const char *folder, *truth_path;
     unsigned long people, pictures, size, seed, first_person, first, groups, together, empty;
-    bool scenes;
+    bool scenes, restyle;
     uint8_t *rgb;
     FILE *truth; /* NULL: not asked for */
 } faces_call;
@@ -84,6 +85,19 @@ static kiln_status write_png(const char *path, const photograph *p, const uint8_
     return file_end(&out, status, error);
 }
 
+/* In quotes where commas or quotes are in it (RFC 4180). */
+static void write_cell(FILE *file, const char *text) {
+    if (strpbrk(text, ",\"\r\n") == NULL) {
+        fputs(text, file);
+        return;
+    }
+    fputc('"', file);
+    for (; *text != '\0'; text++) {
+        fputs(*text == '"' ? "\"\"" : (char[]){*text, '\0'}, file);
+    }
+    fputc('"', file);
+}
+
 /* A row a face; a picture without one has a row with its name alone. */
 static void write_truth(const faces_call *call, const char *path, const photograph *p) {
     char name[64];
@@ -96,7 +110,8 @@ static void write_truth(const faces_call *call, const char *path, const photogra
         }
         faces++;
         person_name((unsigned long)(who->who.seed - person_seed(call, 0)), name, sizeof name);
-        fprintf(call->truth, "%s,%s,%llu,%.2f,%.2f,%.2f,%.2f", path, name,
+        write_cell(call->truth, path);
+        fprintf(call->truth, ",%s,%llu,%.2f,%.2f,%.2f,%.2f", name,
                 (unsigned long long)who->who.seed, t->left, t->top, t->right, t->bottom);
         for (int n = 0; n < POINTS; n++) {
             fprintf(call->truth, ",%.2f,%.2f", t->points[n][0], t->points[n][1]);
@@ -104,7 +119,8 @@ static void write_truth(const faces_call *call, const char *path, const photogra
         fputc('\n', call->truth);
     }
     if (call->truth != NULL && faces == 0) {
-        fprintf(call->truth, "%s,,,,,,,,,,,,,,,,\n", path);
+        write_cell(call->truth, path);
+        fputs(",,,,,,,,,,,,,,,,\n", call->truth);
     }
 }
 
@@ -136,8 +152,9 @@ static int draw_people(const faces_call *call) {
         status = make_folder(path);
         for (unsigned long n = call->first; status == 0 && n < call->first + call->pictures; n++) {
             photograph p;
-            (call->scenes ? compose_scene : compose_portrait)(&p, &who, (int)call->size,
-                                                              who.seed * 100003 + n);
+            uint64_t seed = who.seed * 100003 + n;
+            person now = call->restyle ? restyle_person(&who, seed) : who;
+            (call->scenes ? compose_scene : compose_portrait)(&p, &now, (int)call->size, seed);
             snprintf(path, sizeof path, "%s/%s/%02lu.png", call->folder, name, n);
             status = finish_picture(call, path, &p);
         }
@@ -203,20 +220,20 @@ static int draw_with_truth(faces_call *call) {
     if (call->truth_path == NULL) {
         return draw_all(call);
     }
-    kiln_status status = file_begin(&out, call->truth_path, &error);
-    int failed = 1;
-    if (status == KILN_OK) {
-        call->truth = out.file;
-        fputs("picture,name,seed,left,top,right,bottom,left_eye_x,left_eye_y,right_eye_x,"
-              "right_eye_y,nose_x,nose_y,left_mouth_x,left_mouth_y,right_mouth_x,right_mouth_y\n",
-              out.file);
-        failed = draw_all(call);
-        status = file_end(&out, failed != 0 ? KILN_ERROR_IO : KILN_OK, &error);
+    if (file_begin(&out, call->truth_path, &error) != KILN_OK) {
+        fprintf(stderr, "kiln-faces: %s\n", error.message);
+        return 1;
     }
-    if (status != KILN_OK) {
-        fprintf(stderr, "kiln-faces: %s: not written\n", call->truth_path);
+    call->truth = out.file;
+    fputs("picture,name,seed,left,top,right,bottom,left_eye_x,left_eye_y,right_eye_x,right_eye_y,"
+          "nose_x,nose_y,left_mouth_x,left_mouth_y,right_mouth_x,right_mouth_y\n",
+          out.file);
+    int failed = draw_all(call);
+    if (file_end(&out, failed != 0 ? KILN_ERROR_IO : KILN_OK, &error) != KILN_OK && failed == 0) {
+        fprintf(stderr, "kiln-faces: %s\n", error.message);
+        failed = 1;
     }
-    return status != KILN_OK ? 1 : failed;
+    return failed;
 }
 
 static bool read_number(const char *text, unsigned long low, unsigned long high,
@@ -234,6 +251,7 @@ enum {
     OPT_FIRST_PERSON,
     OPT_FIRST,
     OPT_SCENES,
+    OPT_RESTYLE,
     OPT_GROUPS,
     OPT_TOGETHER,
     OPT_EMPTY,
@@ -260,6 +278,9 @@ static bool take_option(faces_call *call, int option, const char *value) {
     case OPT_SCENES:
         call->scenes = true;
         return true;
+    case OPT_RESTYLE:
+        call->restyle = true;
+        return true;
     case OPT_GROUPS:
         return read_number(value, 1, 1000000, &call->groups);
     case OPT_TOGETHER:
@@ -281,6 +302,7 @@ int main(int argc, char **argv) {
         {"pictures", required_argument, NULL, OPT_PICTURES},
         {"size", required_argument, NULL, OPT_SIZE},
         {"scenes", no_argument, NULL, OPT_SCENES},
+        {"restyle", no_argument, NULL, OPT_RESTYLE},
         {"groups", required_argument, NULL, OPT_GROUPS},
         {"together", required_argument, NULL, OPT_TOGETHER},
         {"empty", required_argument, NULL, OPT_EMPTY},

@@ -120,15 +120,19 @@ static void choose_hair(chance *c, person *p) {
     p->parting = chance_between(c, -0.6f, 0.6f);
     p->fringe = chance_between(c, 0, 1);
     p->curl = chance_of(c, 0.4f) ? chance_between(c, 0.2f, 1) : 0;
+}
+
+static void choose_beard(chance *c, person *p) {
     bool bearded = chance_of(c, 0.2f);
     p->beard = bearded ? chance_between(c, 0.4f, 1) : 0;
     p->moustache = chance_of(c, bearded ? 0.8f : 0.06f) ? chance_between(c, 0.5f, 1) : 0;
     p->stubble = chance_of(c, 0.3f) ? chance_between(c, 0.1f, 0.5f) : 0;
+}
+
+static void choose_glasses(chance *c, person *p) {
     p->glasses = chance_of(c, 0.25f);
     p->round_glasses = chance_of(c, 0.5f);
     p->frame = chance_of(c, 0.6f) ? (colour){0.1f, 0.1f, 0.11f} : any_colour(c, 0.05f, 0.8f);
-    p->freckles = chance_of(c, 0.12f);
-    p->make_up = !bearded && p->stubble == 0 && chance_of(c, 0.4f);
 }
 
 /* What no list of features names: each face's own swellings, hollows, patches and moles. */
@@ -151,6 +155,10 @@ static void choose_details(chance *c, person *p) {
     }
 }
 
+static colour hair_colour(chance *c, const person *p) {
+    return varied(c, hairs[chance_below(c, p->age > 0.7f ? 9 : p->skin.r < 0.75f ? 3 : 7)], 0.02f);
+}
+
 person make_person(uint64_t seed) {
     chance c = {seed * 0x2545f4914f6cdd1du + 77};
     person p = {.seed = seed};
@@ -158,13 +166,35 @@ person make_person(uint64_t seed) {
     choose_eyes(&c, &p);
     choose_middle(&c, &p);
     choose_hair(&c, &p);
+    choose_beard(&c, &p);
+    choose_glasses(&c, &p);
+    p.freckles = chance_of(&c, 0.12f);
+    p.make_up = p.beard == 0 && p.stubble == 0 && chance_of(&c, 0.4f);
     p.skin = varied(&c, skins[chance_below(&c, sizeof skins / sizeof *skins)], 0.03f);
     bool dark = p.skin.r < 0.75f;
-    p.hair = varied(&c, hairs[chance_below(&c, p.age > 0.7f ? 9 : dark ? 3 : 7)], 0.02f);
+    p.hair = hair_colour(&c, &p);
     p.iris = varied(&c, irises[chance_below(&c, dark ? 2 : 5)], 0.03f);
     p.lips = mix_colours(scale_colour(p.skin, 0.82f), (colour){0.66f, 0.28f, 0.28f},
                          chance_between(&c, 0.2f, 0.6f));
     choose_details(&c, &p);
+    return p;
+}
+
+person restyle_person(const person *who, uint64_t seed) {
+    chance c = {seed * 0x8bb84b93962eacc9u + 53};
+    person p = *who;
+    if (chance_of(&c, 0.5f)) {
+        choose_hair(&c, &p);
+    }
+    if (chance_of(&c, 0.3f)) {
+        p.hair = hair_colour(&c, &p);
+    }
+    if (chance_of(&c, 0.25f)) {
+        choose_beard(&c, &p);
+    }
+    if (chance_of(&c, 0.4f)) {
+        choose_glasses(&c, &p);
+    }
     return p;
 }
 

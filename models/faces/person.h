@@ -74,6 +74,8 @@ typedef struct camera {
 } camera;
 
 person make_person(uint64_t seed);
+/* The same face after months: other hair, beard or glasses. */
+person restyle_person(const person *who, uint64_t seed);
 pose make_pose(const person *who, uint64_t seed);
 camera make_camera(uint64_t seed);
 

@@ -3,7 +3,7 @@
  *
  *   personalise BACKBONE.plan
  *
- * Two kinds of noise (dark and bright) stand in for what a camera would give. Needs libkiln with
+ * Two kinds of noise (fine and coarse) stand in for what a camera would give. Needs libkiln with
  * KILN_BUILD_TRAINING (the default). */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,14 +11,15 @@
 #include <kiln/train.h>
 
 enum { SAMPLES = 40, CLASSES = 2 };
-static const char *const names[CLASSES] = {"dark", "bright"};
+static const char *const names[CLASSES] = {"fine", "coarse"};
 
 /* A sample of a class, with noise of its own. */
 static void take_sample(float *values, size_t count, uint32_t label, uint32_t seed) {
     uint32_t state = seed + 1;
     for (size_t i = 0; i < count; i++) {
-        state = state * 1664525u + 1013904223u; /* Numerical Recipes' generator */
-        values[i] = (float)(state >> 8) / (float)(1u << 24) - (label == 0 ? 0.8f : 0.2f);
+        if (label == 0 || i % 16 == 0)
+            state = state * 1664525u + 1013904223u; /* Numerical Recipes' generator */
+        values[i] = (float)(state >> 8) / (float)(1u << 24) - 0.5f;
     }
 }
 

@@ -5,8 +5,9 @@
     python3 models/faces/train_backbone.py drawn.csv -o models/faces/backbone.onnx
 
 The network is a small MobileNetV2 (Sandler et al. 2018) that ends in a depthwise convolution over
-all positions and a dense layer (as MobileFaceNet, Chen et al. 2018): 64x64 RGB, (x - 127.5) / 128,
-to 128 features. Each picture's true five points, moved at random as a detector's are, are taken to
+all positions (as MobileFaceNet, Chen et al. 2018): 64x64 RGB, (x - 127.5) / 128, to 256 features. A
+dense layer to 128 stands between them and the loss while training, and is left out of the file:
+what it lacks of the features is what does not matter to drawn people alone. Each picture's true five points, moved at random as a detector's are, are taken to
 the ArcFace template; what is seen is changed at random (lit, grayed, blurred, partly covered), and
 the loss is a cosine softmax with an additive angular margin (Deng et al. 2019) over the drawn
 people. --start takes the weights of an earlier backbone. Needs torch, onnx, pillow and numpy.
@@ -22,6 +23,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from PIL import Image
+
+from start import start_from
 
 SIZE = 64
 TEMPLATE = torch.tensor([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366],
@@ -144,37 +147,6 @@ def vary(x, generator):
     return (x.clamp(0, 1) * 255 - 127.5) / 128
 
 
-def start_from(net, path, x):
-    """Takes a backbone's weights, whose normalisations were folded into the convolutions: each
-    normalisation here is set to undo what it does to x, so that the network computes the same."""
-    import onnx
-    from onnx import numpy_helper
-    graph = onnx.load(path).graph
-    stored = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in graph.initializer}
-    convolutions = [n for n in graph.node if n.op_type == "Conv"]
-    layers = [m for m in net.modules() if isinstance(m, nn.Conv2d)]
-    assert len(convolutions) == len(layers), f"{path}: another network"
-    for node, layer in zip(convolutions, layers):
-        layer.weight.data.copy_(stored[node.input[1]])
-    biases = [stored[node.input[2]] for node in convolutions]
-    dense = next(n for n in graph.node if n.op_type == "MatMul")
-    net.dense.weight.data.copy_(stored[dense.input[1]].T)
-    norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
-
-    def undo(bias):
-        def hook(norm, inputs):
-            y = inputs[0].transpose(0, 1).flatten(1)
-            norm.weight.data.copy_((y.var(1, unbiased=False) + norm.eps).sqrt())
-            norm.bias.data.copy_(y.mean(1) + bias)
-        return hook
-    hooks = [norm.register_forward_pre_hook(undo(b)) for norm, b in zip(norms, biases)]
-    net.train()
-    with torch.no_grad():
-        net(x)
-    for hook in hooks:
-        hook.remove()
-
-
 def margin_loss(features, weights, labels, margin):
     cosine = (F.normalize(features) @ F.normalize(weights).T).clamp(-0.9999, 0.9999)
     own = F.one_hot(labels, len(weights)).bool()
@@ -184,7 +156,7 @@ def margin_loss(features, weights, labels, margin):
 
 def export(net, path):
     net.eval()
-    torch.onnx.export(net, torch.zeros(1, 3, SIZE, SIZE), path, opset_version=17,
+    torch.onnx.export(net.features, torch.zeros(1, 3, SIZE, SIZE), path, opset_version=17,
                       input_names=["image"], output_names=["embedding"], dynamo=False,
                       dynamic_axes={"image": {0: "N"}, "embedding": {0: "N"}})
     print(f"{path}: {os.path.getsize(path)} bytes", flush=True)

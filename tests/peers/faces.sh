@@ -1,6 +1,6 @@
 #!/bin/bash
 # Validation accuracy of the default head on frozen backbones, 5 training pictures a person, against the
-# nearest neighbour by raw pixels: the table in models/faces/README.md. Means over seeds 1 to 5, lowest and highest.
+# nearest neighbour by raw pixels. Means over seeds 1 to 5, lowest and highest.
 #   faces.sh KILN BACKBONE.onnx SHARED [option of kiln train ...]
 # SHARED holds models/ and faces/.
 set -euo pipefail

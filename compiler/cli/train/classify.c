@@ -129,8 +129,9 @@ static void print_person(const classify_call *c, size_t which) {
                    (double)v->similarity);
         print_top(c, scores, true);
     } else {
-        text_print(out, "unknown (nearest: %s, %.2f where %.2f is asked)", nearest,
-                   (double)v->similarity, (double)v->asked);
+        bool close = v->asked - v->similarity < 0.01f; /* two digits could be the same */
+        text_print(out, "unknown (nearest: %s, %.*f where %.*f is asked)", nearest, close ? 4 : 2,
+                   (double)v->similarity, close ? 4 : 2, (double)v->asked);
         if (c->top > 1) {
             fputs(", ", out);
             print_top(c, scores, false);

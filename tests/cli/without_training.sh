@@ -12,7 +12,7 @@ trap 'echo "FAILED in line $LINENO"' ERR
 launcher=()
 command -v ccache >/dev/null && launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache)
 cmake -S "$source" -B "$build" -DCMAKE_BUILD_TYPE=Debug -DKILN_BUILD_TRAINING=OFF \
-    -DKILN_BUILD_IMAGE=ON -DKILN_BUILD_COMPILER=ON -DKILN_BUILD_TESTS=OFF \
+    -DKILN_BUILD_IMAGE=ON -DKILN_BUILD_FACES=ON -DKILN_BUILD_COMPILER=ON -DKILN_BUILD_TESTS=OFF \
     -DKILN_WITH_HEIF=OFF -DKILN_WITH_WEBP=OFF -DKILN_WITH_TIFF=OFF -DKILN_WITH_GIF=OFF "${launcher[@]}" >/dev/null
 cmake --build "$build" --target kiln-cli kiln_shared -j "$(nproc)" >"$work/log" ||
     { tail -20 "$work/log"; false; }

@@ -1,6 +1,11 @@
 /* SCRFD (Guo, Deng, Lattas, Zafeiriou 2021), and InsightFace's other detectors det_*: for each
  * stride scores, boxes and perhaps points. Boxes are distances from the anchor to the four sides,
- * points offsets from it, all in strides; anchors lie at the cell's upper left corner. */
+ * points offsets from it, all in strides; anchors lie at the cell's upper left corner.
+ *
+ * InsightFace's head multiplies boxes (not points) by a learned number a stride, last of all, and
+ * its own exports hold that. Models cut off before it, at the last convolutions, have lost it:
+ * their boxes are some 10 % too small at one stride and as much too large at another. Faces are
+ * aligned by the points, which are right. */
 #include "runtime/faces/detector.h"
 
 static bool take_levels(detector_layout *layout, uint32_t levels, uint32_t anchors, bool points) {

@@ -5,7 +5,8 @@
 
 SHARED holds models/ and faces/. For each detector: how many faces both find, the lowest overlap of their boxes, the
 largest distance of their points, and how far the warped faces differ (OpenCV's warpAffine, after a reduction by
-averaging where that is more than twofold). Then faces at a share of the width of a photograph: how many are found.
+averaging where that is more than twofold). Kiln's alone are of its second look.
+Then faces at a share of the width of a photograph: how many are found.
 Needs numpy, onnxruntime, pillow, opencv-python-headless."""
 import json
 import math

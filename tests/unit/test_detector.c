@@ -1,5 +1,6 @@
 /* Detectors: images to inputs, and a whole detector whose faces are white squares. */
 #include "runtime/faces/detector.h"
+#include "runtime/ukernels/ukernels.h"
 #include "tests/unit/compiled_model.h"
 #include "tests/unit/suite.h"
 
@@ -80,6 +81,28 @@ START_TEST(an_image_fits_into_the_upper_left) {
         uint32_t x = k / 3 % FIT_SIDE, y = k / 3 / FIT_SIDE;
         float wanted = x < width && y < height ? expected[(y * width + x) * 3 + k % 3] : 0;
         ck_assert_float_eq_tol(out[k], wanted, 2e-3F);
+    }
+}
+END_TEST
+
+START_TEST(rows_are_added_by_every_set_of_instructions) {
+    enum { NUMBERS = 77 };
+    uint8_t upper[NUMBERS], lower[NUMBERS];
+    float sums[NUMBERS + 1];
+    for (size_t k = 0; k < NUMBERS; k++) {
+        upper[k] = (uint8_t)(k * 37), lower[k] = (uint8_t)(255 - k * 11);
+    }
+    for (size_t set = 0; ukernels_at(set) != NULL; set++) {
+        for (size_t count = 0; count <= NUMBERS; count++) {
+            for (size_t k = 0; k <= NUMBERS; k++) {
+                sums[k] = 2;
+            }
+            ukernels_at(set)->image->add_rows(upper, lower, 0.25F, 3, count, sums);
+            for (size_t k = 0; k <= NUMBERS; k++) {
+                double sum = k < count ? 2 + upper[k] * 0.25 + lower[k] * 3.0 : 2;
+                ck_assert_double_eq((double)sums[k], sum);
+            }
+        }
     }
 }
 END_TEST
@@ -290,6 +313,7 @@ END_TEST
 int main(void) {
     const suite_test tests[] = {
         EACH("inputs", an_image_fits_into_the_upper_left, fits),
+        TEST("inputs", rows_are_added_by_every_set_of_instructions),
         EACH("detector", squares_are_found_where_they_are, formats),
         TEST("detector", a_second_look_finds_small_ones),
 #ifndef __SANITIZE_ADDRESS__

@@ -206,32 +206,34 @@ static const written *holder(const exporting *x, const kiln_plan_tensor_record *
 static const char *joined(exporting *x, const kiln_plan_tensor_record *t) {
     const char *parts[512];
     size_t count = 0, column = column_of(t), end = column + inner_of(t);
-    uint8_t layout = KILN_ROW_MAJOR, rank = 0;
+    kiln_plan_tensor_record whole = {0};
     while (column < end && count < sizeof parts / sizeof *parts) {
         const written *w = holder(x, t, column);
         const kiln_plan_tensor_record *from = w != NULL ? &x->v.tensors[w->tensor] : NULL;
-        if (from == NULL || (count > 0 && (from->layout != layout || from->rank != rank))) {
+        if (from == NULL ||
+            (count > 0 && (from->layout != whole.layout || from->rank != whole.rank))) {
             return NULL;
         }
         size_t begin = column - column_of(from), stop = column_of(from) + inner_of(from);
         size_t width = (stop < end ? stop : end) - column;
-        layout = from->layout;
-        rank = from->rank;
+        whole = *from;
         parts[count++] = begin == 0 && width == inner_of(from)
                              ? w->value
                              : sliced(x, w->value, from, begin, width);
         column += width;
     }
-    if (column < end || layout != t->layout || rank != t->rank) {
+    if (column < end || whole.layout != t->layout || whole.rank != t->rank) {
         return NULL;
     }
-    if (count == 1) {
-        return parts[0];
+    uint32_t axis = layout_logical_axis(whole.layout, whole.rank, whole.rank - 1u);
+    const char *y = parts[0];
+    if (count > 1) {
+        Onnx__NodeProto *node;
+        y = model_node(&x->model, "Concat", NULL, count, parts, &node);
+        model_int(&x->model, node, "axis", axis);
     }
-    Onnx__NodeProto *node;
-    const char *y = model_node(&x->model, "Concat", NULL, count, parts, &node);
-    model_int(&x->model, node, "axis", layout_logical_axis(layout, rank, rank - 1u));
-    return y;
+    whole.dims[axis] = t->dims[axis];
+    return as_view(x, y, &whole, t); /* t may have other outer dims, of the same product */
 }
 
 /* Joins the widest tensor on this storage that has the slices' shape, and views it as t. */

@@ -33,7 +33,7 @@ uint32_t lower_fail(lowering *l, kiln_status status) {
     return KILN_PLAN_NONE;
 }
 
-/* The batch may stand only in front; elsewhere a plan cannot express it. */
+/* The batch stands only in front (passes/move_batch_first.c); elsewhere a plan cannot say it. */
 static kiln_status plan_dims(lowering *l, program_tensor *t, uint32_t rank, const int64_t *dims) {
     t->rank = (uint8_t)rank;
     for (uint32_t k = 0; k < rank; k++) {
@@ -162,13 +162,14 @@ uint32_t lower_temporary(lowering *l, kiln_dtype dtype, uint32_t rank, const int
 }
 
 /* Makes `view` share the memory of `base`. It can follow its base to a wider stride only when
- * their inner dims agree. */
+ * their inner dims agree; one number a sample has no dim beside the batch, and is dense. */
 static void share_memory(lowering *l, uint32_t view, uint32_t base) {
     const program_tensor *v = &l->p->tensors[view], *b = &l->p->tensors[base];
-    l->memories[view] = (memory){.root = l->memories[base].root,
-                                 .row_stride = v->row_stride,
-                                 .same_outer = program_inner(v) == program_inner(b) &&
-                                               l->memories[base].same_outer};
+    l->memories[view] =
+        (memory){.root = l->memories[base].root,
+                 .row_stride = v->row_stride,
+                 .same_outer = program_inner(v) == program_inner(b) &&
+                               !(v->batched && v->rank < 2) && l->memories[base].same_outer};
 }
 
 /* ---- Steps --------------------------------------------------------------------------------- */

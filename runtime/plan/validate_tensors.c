@@ -64,7 +64,9 @@ static bool check_tensor(const kiln_plan *plan, const kiln_plan_tensor_record *t
     }
     /* The elements from the first to the last, with what lies between rows. */
     uint64_t reach = (elements / inner - 1) * t->row_stride + inner;
-    if (!stored_soundly(t) || t->row_stride < inner || t->offset % size != 0) {
+    bool one_dim = t->batched != 0 && t->rank == 1; /* the batch alone, which is dense */
+    if (!stored_soundly(t) || t->row_stride < inner || (one_dim && t->row_stride != inner) ||
+        t->offset % size != 0) {
         return false;
     }
     if (t->place == KILN_PLACE_ARENA) {

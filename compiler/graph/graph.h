@@ -10,8 +10,9 @@
 #include <stdio.h>
 
 /* While shapes are inferred the batch, when it is left to sessions, is this prime. A dims[0] that
- * is a multiple of it is "batched"; a multiple anywhere else means that the network mixes the batch
- * with other dims, and the compiler falls back to a batch of one. */
+ * is a multiple of it is "batched". A pass brings the batch there where a multiple is elsewhere
+ * (passes/move_batch_first.c); where that cannot be, since the network mixes samples, the compiler
+ * falls back to a batch of one. */
 #define GRAPH_BATCH ((int64_t)99991)
 
 enum { GRAPH_OTHER_BATCHES = 2 };

@@ -128,10 +128,12 @@ kiln_status tensor_set_shape(const graph *g, const node *n, tensor *t, uint32_t 
     }
     /* The limit is for one sample: a batch that is left open does not count. With it, elements stay
      * below GRAPH_MAX_ELEMENTS * GRAPH_BATCH, within 63 bits. */
-    bool batched = g->batch_symbolic && rank > 0 && is_batched_dim(dims[0]);
+    bool batched = false;
     int64_t room = GRAPH_MAX_ELEMENTS;
     for (uint32_t k = 0; k < rank; k++) {
-        int64_t dim = k == 0 && batched ? dims[0] / GRAPH_BATCH : dims[k];
+        bool has_batch = g->batch_symbolic && !batched && is_batched_dim(dims[k]);
+        int64_t dim = has_batch ? dims[k] / GRAPH_BATCH : dims[k];
+        batched = batched || has_batch;
         if (dim < 0) {
             return shape_fail(g, n, t, "a negative dimension");
         }

@@ -422,8 +422,9 @@ static kiln_status lower_pow(lowering *l, node *n) {
 #define ROW(op_name, opset, most, extra, lowering_function)                                        \
     {                                                                                              \
         .name = op_name, .min_opset = opset, .min_inputs = (most) == 2 ? 2 : 1,                    \
-        .max_inputs = most, .min_outputs = 1, .max_outputs = 1, .layout = OP_ANY, .flags = extra,  \
-        .infer = infer_binary, .evaluate = evaluate_binary, .lower = lowering_function             \
+        .max_inputs = most, .min_outputs = 1, .max_outputs = 1, .layout = OP_ANY,                  \
+        .flags = OP_BROADCASTS | (extra), .infer = infer_binary, .evaluate = evaluate_binary,      \
+        .lower = lowering_function                                                                 \
     }
 
 const op ops_binary[] = {

@@ -43,6 +43,7 @@ typedef enum op_layout {
 #define OP_NOT_ONNX 4u    /* made by passes; import refuses it */
 #define OP_SHAPE_ONLY 8u  /* evaluate reads the inputs' shapes, not their data (Shape, Size) */
 #define OP_UNKNOWN 16u    /* not in the table: import makes it; folding may yet remove it */
+#define OP_BROADCASTS 32u /* elementwise, where all operands broadcast */
 
 /* What op->resolve answers. */
 typedef struct resolution {

@@ -56,34 +56,15 @@ static kiln_status evaluate_transpose(graph *g, node *n) {
     return status;
 }
 
-/* Going through y in its physical order, does x go forward too? */
-static bool keeps_order(const tensor *y, const int64_t strides_by_axis[KILN_MAX_RANK]) {
-    int64_t last = INT64_MAX;
-    for (uint32_t position = 0; position < y->rank; position++) {
-        uint32_t axis = logical_axis(y, position);
-        if (y->dims[axis] != 1) {
-            if (strides_by_axis[axis] > last) {
-                return false;
-            }
-            last = strides_by_axis[axis];
-        }
-    }
-    return true;
-}
-
 static kiln_status lower_transpose(lowering *l, node *n) {
     tensor *x = n->inputs[0], *y = n->outputs[0];
-    int64_t perm[KILN_MAX_RANK], by_axis[KILN_MAX_RANK], strides[KILN_MAX_RANK];
-    kiln_status status = read_permutation(lower_graph(l), n, perm);
-    if (status != KILN_OK) {
-        return status;
+    int64_t by_axis[KILN_MAX_RANK], strides[KILN_MAX_RANK], start = 0;
+    if (transpose_keeps_order(l, n)) {
+        return lower_alias(l, n, y, x);
     }
-    physical_strides(l, x, by_axis);
-    for (uint32_t k = 0; k < y->rank; k++) {
-        strides[k] = by_axis[perm[k]];
-    }
-    return keeps_order(y, strides) ? lower_alias(l, n, y, x)
-                                   : lower_by_axes(l, n, x, y, strides, 0);
+    tensor *source = strided_source(l, x, by_axis, &start);
+    transpose_strides(n, by_axis, strides);
+    return lower_by_axes(l, n, source, y, strides, start);
 }
 
 /* ---- Expand -------------------------------------------------------------------------------- */

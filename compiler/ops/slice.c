@@ -111,6 +111,33 @@ static kiln_status evaluate_slice(graph *g, node *n) {
     return KILN_OK;
 }
 
+/* Do transposes alone read it, which copy anyway? Then they do so from what is cut. */
+static bool is_read_through(const lowering *l, const tensor *y) {
+    bool through = y->producer != NULL && strcmp(y->producer->op->name, "Slice") == 0 &&
+                   y->consumer_count > 0 && !y->is_output;
+    for (size_t k = 0; k < y->consumer_count && through; k++) {
+        const node *reader = y->consumers[k];
+        through = strcmp(reader->op->name, "Transpose") == 0 && !transpose_keeps_order(l, reader);
+    }
+    return through;
+}
+
+tensor *strided_source(lowering *l, tensor *x, int64_t out_by_axis[KILN_MAX_RANK],
+                       int64_t *out_start) {
+    slice_range range;
+    *out_start = 0;
+    if (!is_read_through(l, x) || read_slice(lower_graph(l), x->producer, &range) != KILN_OK) {
+        physical_strides(l, x, out_by_axis);
+        return x;
+    }
+    physical_strides(l, x->producer->inputs[0], out_by_axis);
+    for (uint32_t k = 0; k < x->rank; k++) {
+        *out_start += range.start[k] * out_by_axis[k];
+        out_by_axis[k] *= range.step[k];
+    }
+    return x->producer->inputs[0];
+}
+
 static kiln_status lower_slice_node(lowering *l, node *n) {
     tensor *x = n->inputs[0], *y = n->outputs[0];
     slice_range range;
@@ -129,6 +156,9 @@ static kiln_status lower_slice_node(lowering *l, node *n) {
     }
     if (cut == 0) {
         return lower_alias(l, n, y, x);
+    }
+    if (is_read_through(l, y)) {
+        return KILN_OK;
     }
     if (cut == 1 && !steps) {
         return lower_slice(l, n, x, y, physical_axis(x, cut_axis), range.start[cut_axis]);

@@ -137,6 +137,38 @@ void physical_strides(const lowering *l, const tensor *t, int64_t out_by_axis[KI
     }
 }
 
+/* Going through y in its physical order, does x go forward too? */
+static bool keeps_order(const tensor *y, const int64_t strides_by_axis[KILN_MAX_RANK]) {
+    int64_t last = INT64_MAX;
+    for (uint32_t position = 0; position < y->rank; position++) {
+        uint32_t axis = logical_axis(y, position);
+        if (y->dims[axis] != 1) {
+            if (strides_by_axis[axis] > last) {
+                return false;
+            }
+            last = strides_by_axis[axis];
+        }
+    }
+    return true;
+}
+
+void transpose_strides(const node *n, const int64_t by_axis[KILN_MAX_RANK],
+                       int64_t out[KILN_MAX_RANK]) {
+    int64_t perm[KILN_MAX_RANK];
+    uint32_t rank = n->inputs[0]->rank;
+    int count = node_ints(n, "perm", perm, KILN_MAX_RANK);
+    for (uint32_t k = 0; k < rank; k++) {
+        out[k] = by_axis[count < 0 ? rank - 1 - k : perm[k]];
+    }
+}
+
+bool transpose_keeps_order(const lowering *l, const node *n) {
+    int64_t by_axis[KILN_MAX_RANK], strides[KILN_MAX_RANK];
+    physical_strides(l, n->inputs[0], by_axis);
+    transpose_strides(n, by_axis, strides);
+    return keeps_order(n->outputs[0], strides);
+}
+
 kiln_status lower_by_axes(lowering *l, const node *n, tensor *x, tensor *y,
                           const int64_t strides_by_axis[KILN_MAX_RANK], int64_t start) {
     int64_t strides[KILN_MAX_RANK] = {0};

@@ -38,6 +38,15 @@ void physical_strides(const lowering *l, const tensor *t, int64_t out_by_axis[KI
 /* Does what lower_copy does, with strides given by y's logical axes. */
 kiln_status lower_by_axes(lowering *l, const node *n, tensor *x, tensor *y,
                           const int64_t strides_by_axis[KILN_MAX_RANK], int64_t start);
+/* The strides by a Transpose's output axes of an input that has these by its own. */
+void transpose_strides(const node *n, const int64_t by_axis[KILN_MAX_RANK],
+                       int64_t out[KILN_MAX_RANK]);
+/* Does a Transpose leave the elements where they are? Then it is a view. */
+bool transpose_keeps_order(const lowering *l, const node *n);
+/* Where a Transpose finds the elements of its input: in it, or else in what a Slice cut it from,
+ * when the Slice made no copy. Strides are by the input's logical axes (slice.c). */
+tensor *strided_source(lowering *l, tensor *x, int64_t out_by_axis[KILN_MAX_RANK],
+                       int64_t *out_start);
 /* Refuses an operator that exists at compile time only, and was not folded. */
 kiln_status lower_unfoldable(lowering *l, node *n);
 

@@ -49,7 +49,7 @@ static kiln_status lower_where(lowering *l, node *n) {
 }
 
 const op ops_where[] = {
-    {"Where", 9, OP_INPUTS(3, 3), OP_OUTPUTS(1, 1), .layout = OP_ANY, .infer = infer_where,
-     .evaluate = evaluate_where, .lower = lower_where},
+    {"Where", 9, OP_INPUTS(3, 3), OP_OUTPUTS(1, 1), .layout = OP_ANY, .flags = OP_BROADCASTS,
+     .infer = infer_where, .evaluate = evaluate_where, .lower = lower_where},
     {.name = NULL},
 };

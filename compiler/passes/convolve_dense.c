@@ -16,7 +16,7 @@ static bool is_dense_of_map(const node *n) {
     }
     int64_t rows = 1;
     for (uint32_t k = 1; k + 1 < x->rank; k++) {
-        rows *= x->dims[k]; /* negative where the batch is not first */
+        rows *= x->dims[k];
     }
     return rows >= LEAST_ROWS;
 }

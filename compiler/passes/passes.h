@@ -15,11 +15,14 @@
     PASS(drop_unread_inputs, true)                                                                 \
     /* Operators that are said in others are so before anything looks for patterns. */             \
     PASS(expand_operators, true)                                                                   \
+    /* What follows, and plans, know the batch in front alone. */                                  \
+    PASS(move_batch_first, true)                                                                   \
     /* Identities would hide patterns from what follows. */                                        \
     PASS(remove_no_ops, false)                                                                     \
     PASS(fuse_quantize, false)                                                                     \
     /* This comes before transposes are merged: the shuffle's transpose is part of its pattern. */ \
     PASS(fuse_channel_shuffle, false)                                                              \
+    PASS(cut_before_transpose, false)                                                              \
     /* Dense layers of maps bring transposes, which cancel. */                                     \
     PASS(convolve_dense, false)                                                                    \
     PASS(merge_transposes, false)                                                                  \

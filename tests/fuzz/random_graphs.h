@@ -41,6 +41,7 @@ extern const weighted_step movement_steps[];  /* concatenation, slices, reshapes
 extern const weighted_step value_steps[];     /* elementwise, normalisation, reduction, dense */
 extern const weighted_step shape_steps[];     /* on shapes, integers and truth values */
 extern const weighted_step index_steps[];     /* by indices; what is said in other operators */
+extern const weighted_step batch_steps[];     /* with the batch behind other dims */
 extern const weighted_step rare_steps[];      /* operators that few networks have */
 extern const weighted_step quantized_steps[]; /* from real numbers, over integers, and back */
 extern const weighted_step
@@ -71,6 +72,8 @@ node *begin_node(generator *r, const char *op, size_t input_count, tensor *const
 tensor *end_node(generator *r, node *n);
 /* The same, but nothing for other steps to read: quantised integers. */
 tensor *end_hidden_node(generator *r, node *n);
+/* And with the batch in any dim. */
+tensor *end_moved_node(generator *r, node *n);
 /* Both, for one output and no attributes. */
 tensor *apply(generator *r, const char *op, size_t input_count, tensor *const *inputs);
 #define APPLY(r, op, ...)                                                                          \

@@ -113,18 +113,23 @@ node *begin_node(generator *r, const char *op, size_t input_count, tensor *const
     return graph_add_node(r->g, op_find(op), NULL, input_count, inputs, output_count, outputs);
 }
 
-/* The batch stays in front, and stays. */
+/* In how many dims from `first` on is the batch? */
+static uint32_t batch_dims(const graph *g, const tensor *t, uint32_t first) {
+    uint32_t count = 0;
+    for (uint32_t k = first; k < t->rank && g->batch_symbolic; k++) {
+        count += t->dims[k] % GRAPH_BATCH == 0;
+    }
+    return count;
+}
+
+/* What reads the batch keeps it, once. */
 static bool keeps_batch(const graph *g, const node *n, const tensor *y) {
     bool batched = false;
     for (size_t k = 0; k < n->input_count; k++) {
-        batched = batched || (n->inputs[k] != NULL && tensor_is_batched(g, n->inputs[k]));
+        const tensor *t = n->inputs[k];
+        batched = batched || (t != NULL && !tensor_is_constant(t) && batch_dims(g, t, 0) > 0);
     }
-    for (uint32_t k = 1; k < y->rank && g->batch_symbolic; k++) {
-        if (y->dims[k] % GRAPH_BATCH == 0) {
-            return false;
-        }
-    }
-    return !g->batch_symbolic || tensor_is_batched(g, y) == batched;
+    return batch_dims(g, y, 0) == (batched ? 1 : 0);
 }
 
 bool resolve_node(graph *g, node *n, size_t *out_first) {
@@ -144,7 +149,7 @@ static bool infer_resolved(graph *g, node *n) {
     return good;
 }
 
-tensor *end_hidden_node(generator *r, node *n) {
+tensor *end_moved_node(generator *r, node *n) {
     if (n == NULL || n->op->min_opset > r->g->opset) {
         return NULL;
     }
@@ -159,6 +164,14 @@ tensor *end_hidden_node(generator *r, node *n) {
         good = elements > 0 && elements <= MAX_TENSOR_ELEMENTS && keeps_batch(r->g, n, y);
     }
     return good ? n->outputs[0] : NULL;
+}
+
+tensor *end_hidden_node(generator *r, node *n) {
+    tensor *y = end_moved_node(r, n);
+    for (size_t k = 0; y != NULL && k < n->output_count; k++) {
+        y = batch_dims(r->g, n->outputs[k], 1) == 0 ? y : NULL;
+    }
+    return y;
 }
 
 tensor *end_node(generator *r, node *n) {
@@ -232,9 +245,9 @@ static void add_input(generator *r, int64_t batch) {
 }
 
 static void add_step(generator *r) {
-    static const weighted_step *const themes[] = {window_steps,    movement_steps, value_steps,
-                                                  shape_steps,     index_steps,    rare_steps,
-                                                  quantized_steps, pattern_steps};
+    static const weighted_step *const themes[] = {window_steps, movement_steps,  value_steps,
+                                                  shape_steps,  index_steps,     batch_steps,
+                                                  rare_steps,   quantized_steps, pattern_steps};
     uint32_t total = 0;
     for (size_t theme = 0; theme < sizeof themes / sizeof *themes; theme++) {
         for (const weighted_step *s = themes[theme]; s->make != NULL; s++) {
@@ -268,7 +281,8 @@ static void choose_outputs(generator *r) {
         const node *n = r->g->nodes[k];
         for (size_t o = 0; o < n->output_count; o++) {
             tensor *t = n->outputs[o];
-            if (r->output_count < MAX_ENDS && (t->consumer_count == 0 || chance(r, 10))) {
+            if (r->output_count < MAX_ENDS && batch_dims(r->g, t, 1) == 0 &&
+                (t->consumer_count == 0 || chance(r, 10))) {
                 t->is_output = true;
                 r->outputs[r->output_count++] = t;
             }

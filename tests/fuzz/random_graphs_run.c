@@ -178,7 +178,12 @@ static kiln_status put_resolved(graph *g, size_t at) {
     return KILN_OK;
 }
 
-/* Everything, in order; with noise on what operators compute. */
+/* Do they take a mean away? What is left of nearly equal numbers is their own rounding. */
+static bool is_norm(const node *n) {
+    return strstr(n->op->name, "Normalization") != NULL || strstr(n->op->name, "GroupNorm") != NULL;
+}
+
+/* Everything, in order; with noise on what operators compute, and what norms are given. */
 static kiln_status evaluate_nodes(graph *g, double noise, uint64_t *state) {
     kiln_status status = KILN_OK;
     for (size_t k = 0; k < g->node_count && status == KILN_OK; k++) {
@@ -186,6 +191,9 @@ static kiln_status evaluate_nodes(graph *g, double noise, uint64_t *state) {
             status = put_resolved(g, k);
         }
         node *n = g->nodes[k];
+        if (noise > 0 && is_norm(n) && n->inputs[0]->owned != NULL) {
+            add_noise(n->inputs[0], noise, state);
+        }
         status = status == KILN_OK ? graph_infer_node(g, n) : status;
         status = status == KILN_OK ? graph_evaluate_node(g, n) : status;
         for (size_t o = 0; o < n->output_count && status == KILN_OK && noise > 0; o++) {

@@ -167,6 +167,46 @@ START_TEST(fills_a_shape_with_the_batch) {
 }
 END_TEST
 
+/* x flat, gathered at 0, step, 2 * step, .. and offsets from there, as PyTorch writes as_strided.
+ */
+static void gather_by_steps(int64_t *step, size_t count, int64_t *offsets) {
+    static int64_t zero = 0, one = 1, axis[] = {1}, flat[] = {-1}, dims[2] = {1};
+    dims[1] = (int64_t)count;
+    begin();
+    constant_int("0", &zero);
+    constant_int("1", &one);
+    constant_int("step", step);
+    constant_ints("axis", 1, axis);
+    constant_ints("flat", 1, flat);
+    set_raw(model_initializer("offsets", INT64, 2, dims), offsets, count * sizeof *offsets);
+    model_node("Gather", "s 0", "batch");
+    model_node("Range", "0 batch 1", "samples");
+    model_node("Mul", "samples step", "starts");
+    model_node("Unsqueeze", "starts axis", "columns");
+    model_node("Add", "columns offsets", "places");
+    model_node("Reshape", "x flat", "line");
+    model_node("Gather", "line places", "y");
+}
+
+START_TEST(gathers_within_samples) {
+    static int64_t six = 6, all[] = {0, 1, 2, 3, 4, 5}, some[] = {5, 0, 2, 2};
+    static model_run run;
+    for (int kind = 0; kind < 2; kind++) {
+        size_t count = kind == 0 ? 6 : 4;
+        const int64_t *offsets = kind == 0 ? all : some;
+        gather_by_steps(&six, count, kind == 0 ? all : some);
+        for (uint32_t batch = 1; batch <= 3; batch++) {
+            check_open(batch, &run);
+            ck_assert_uint_eq(run.count[0], count * batch);
+            for (size_t k = 0; k < run.count[0]; k++) {
+                size_t from = k / count * 6 + (size_t)offsets[k % count];
+                ck_assert_float_eq(run.out[0][k], model_input_value(from));
+            }
+        }
+    }
+}
+END_TEST
+
 static void expect_fixed(const char *why) {
     kiln_compile_report report;
     COMPILED(NULL, &report);
@@ -214,6 +254,15 @@ START_TEST(fixes_the_batch_where_shapes_are_no_multiple) {
 }
 END_TEST
 
+START_TEST(fixes_the_batch_where_places_leave_their_sample) {
+    static int64_t six = 6, three = 3, within[] = {0, 1}, beyond[] = {0, 6};
+    gather_by_steps(&three, 2, within);
+    expect_fixed("works along the batch");
+    gather_by_steps(&six, 2, beyond);
+    expect_fixed("works along the batch");
+}
+END_TEST
+
 START_TEST(refuses_to_fix_a_batch_asked_for) {
     static int64_t four = 4;
     kiln_value input = {.name = "x", .dtype = KILN_F32, .rank = 3, .dims = {KILN_BATCH, 2, 3}};
@@ -234,8 +283,10 @@ int main(void) {
         TEST("open", multiplies_the_batch),
         TEST("open", expands_over_the_batch),
         TEST("open", fills_a_shape_with_the_batch),
+        TEST("open", gathers_within_samples),
         TEST("fixed", fixes_the_batch_where_numbers_need_it),
         TEST("fixed", fixes_the_batch_where_shapes_are_no_multiple),
+        TEST("fixed", fixes_the_batch_where_places_leave_their_sample),
         TEST("fixed", refuses_to_fix_a_batch_asked_for),
     };
     return SUITE("batch", tests, .begin = make_folder, .end = remove_folder);

@@ -2,11 +2,12 @@
 import numpy as np
 from onnx import TensorProto, helper
 
+from batch import BATCH
 from layers import LAYERS
 from network import Network, Skip
 from windows import WINDOWS
 
-MAKERS = [maker for maker, weight in WINDOWS + LAYERS for _ in range(weight)]
+MAKERS = [maker for maker, weight in WINDOWS + LAYERS + BATCH for _ in range(weight)]
 IR_VERSIONS = {7: 3, 8: 3, 9: 4, 10: 5, 11: 6}  # by opset; later ones: 8
 
 

@@ -107,7 +107,10 @@ typedef enum kiln_schedule {
 typedef enum kiln_start {
     /* A head of one softmax or cosine layer: the directions of the class means, as KILN_RULE_MEAN
      * has them; softmax layers multiply them by what makes their logits as large as those of a
-     * cosine layer, and have biases of 0. Other heads: as KILN_START_ZERO. */
+     * cosine layer, and have biases of 0. Other heads on a network's features, few samples of many
+     * numbers, as KILN_START_ZERO: what a random start adds is never unlearned there. Without a
+     * backbone heads of several layers as KILN_START_RANDOM, since zeros keep the layers before
+     * from learning at first. */
     KILN_START_MEANS = 0,
     KILN_START_ZERO = 1,   /* zeros; a cosine layer, which needs directions: random */
     KILN_START_RANDOM = 2, /* as the layers before it: uniform, Glorot and Bengio 2010 */

@@ -106,6 +106,12 @@ static void clear_last(network *net) {
     memset(d->weights, 0, d->inputs * d->units * sizeof *d->weights);
 }
 
+static bool starts_at_zero(const kiln_trainer *t) {
+    bool learns_features = t->backbone == NULL && t->net.count > 1;
+    return t->options.start == KILN_START_ZERO ||
+           (t->options.start == KILN_START_MEANS && !learns_features);
+}
+
 kiln_status start_head(kiln_trainer *t, bool anew, kiln_error *error) {
     kiln_rule rule = t->options.head.rule;
     if (rule != KILN_RULE_DESCENT) {
@@ -123,7 +129,7 @@ kiln_status start_head(kiln_trainer *t, bool anew, kiln_error *error) {
     if (t->options.start == KILN_START_MEANS && t->net.count == 1 && activation_of(last)->softmax) {
         return start_from_means(t, error);
     }
-    if (t->options.start != KILN_START_RANDOM && last != KILN_ACTIVATION_COSINE) {
+    if (starts_at_zero(t) && last != KILN_ACTIVATION_COSINE) {
         clear_last(&t->net);
     }
     return KILN_OK;

@@ -136,6 +136,11 @@ for start in zero random; do
     check "from $start" "$kiln" train net.plan few-8 -o $start.plan --head softmax --start $start --epochs 2 -q
     check 'it differs' bash -c "! cmp -s refitted.plan $start.plan"
 done
+# Behind other layers: zeros on a network's features, whose loss is log(6); random without a network.
+check 'two layers' "$kiln" train net.plan few-8 -o x.plan --head 8:relu,softmax --epochs 1 --start means
+told 'zeros' 'Epoch 0/1 - .*loss: 1\.7918'
+check 'from scratch' "$kiln" train --from-scratch few-8 -o x.plan --head 8:relu,softmax --epochs 1 --no-cache
+silent 'no zeros' 'Epoch 0/1 - .*loss: 1\.7918'
 refuses 2 'start' "$kiln" train net.plan few-8 -o x.plan --start ones
 refuses 2 'folds 1' "$kiln" train net.plan few-8 -o x.plan --folds 1
 

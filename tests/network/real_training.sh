@@ -18,11 +18,10 @@ baseline() { sed 's/.*"baseline_accuracy": \([0-9.e-]*\).*/\1/' "$1"; }
 
 digits=$shared/mnist/t10k-images-idx3-ubyte.gz
 if [ -e "$digits" ]; then
-    # 0.86: what Keras reached with these settings in its worst of 15 runs (tests/peers/mnist.py), 0.8585; it
-    # starts every layer at random
+    # 0.86: what Keras reached with these settings in its worst of 15 runs (tests/peers/mnist.py), 0.8585
     for head in 64:tanh,softmax 64:tanh,32:tanh,softmax 64:relu,32:relu,softmax; do
         "$kiln" train --from-scratch --head $head "$digits" -o digits.plan --validation 0.2 \
-            --validation-last --no-standardize --start random --optimizer sgd --learning-rate 0.01 --batch-size 64 \
+            --validation-last --no-standardize --optimizer sgd --learning-rate 0.01 --batch-size 64 \
             --epochs 5 --last-weights --no-checkpoint --json >json || exit 1
         expect "MNIST $head" "$(last_accuracy json)" 0.86
     done

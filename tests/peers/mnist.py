@@ -25,7 +25,7 @@ NETWORKS = [("784-64-10 tanh", [(64, "tanh")]),
 def kiln_accuracy(kiln, images, layers, seed, plan):
     head = ",".join(f"{units}:{activation}" for units, activation in layers) + ",softmax"
     result = subprocess.run(
-        [kiln, "train", "--from-scratch", "--head", head, images, "-o", plan, "--json", "--start", "random",
+        [kiln, "train", "--from-scratch", "--head", head, images, "-o", plan, "--json",
          "--validation", "0.2", "--validation-last", "--no-standardize", "--optimizer", "sgd",
          "--learning-rate", "0.01", "--batch-size", "64", "--epochs", "5", "--last-weights",
          "--no-checkpoint", "--seed", str(seed)], capture_output=True, text=True, check=True)

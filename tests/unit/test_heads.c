@@ -128,9 +128,10 @@ static const struct {
     kiln_start start;
     bool random;
 } last_layers[] = {
-    {"8:tanh,softmax", KILN_START_MEANS, false}, {"8:tanh,softmax", KILN_START_RANDOM, true},
-    {"softmax", KILN_START_ZERO, false},         {"8:tanh,linear", KILN_START_MEANS, false},
-    {"8:tanh,cosine", KILN_START_ZERO, true},
+    {"8:tanh,softmax", KILN_START_ZERO, false}, {"8:tanh,softmax", KILN_START_RANDOM, true},
+    {"softmax", KILN_START_ZERO, false},        {"8:tanh,linear", KILN_START_ZERO, false},
+    {"8:tanh,cosine", KILN_START_ZERO, true},   {"linear", KILN_START_MEANS, false},
+    {"8:tanh,softmax", KILN_START_MEANS, true}, /* without a backbone, as here */
 };
 
 START_TEST(last_layers_start_from_zero) {

@@ -169,7 +169,8 @@ const option_row train_options[] = {
      .value = "WHAT",
      .place = AT(options.start),
      .word = start_word,
-     .help = "of the last layer: means of the classes (default; layers behind others: zero)"},
+     .help = "of the last layer: means of the classes (default; layers behind others: zero, from "
+             "scratch random)"},
     {.kind = OPTION_TEXT,
      .name = "cut",
      .value = "LAYER",

@@ -50,10 +50,11 @@ static void overview(FILE *out) {
         "  kiln tune resnet50.plan\n",
         out);
     if (find("train") != NULL) { /* it may be left out */
-        fputs("\nA classifier of your own:\n"
-              "  kiln train mobilefacenet.plan faces/ -o faces.plan --detector yunet.onnx --bundle\n"
-              "  kiln classify faces.plan visitor.jpg\n",
-              out);
+        fputs(
+            "\nA classifier of your own:\n"
+            "  kiln train mobilefacenet.plan faces/ -o faces.plan --detector yunet.onnx --bundle\n"
+            "  kiln classify faces.plan visitor.jpg\n",
+            out);
     }
 }
 

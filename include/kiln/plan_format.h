@@ -184,8 +184,9 @@ typedef struct kiln_plan_band {
 #define KILN_BAND_STEPS 32u
 #define KILN_BAND_STRIPES (1u << 20) /* of all bands of a plan, at most */
 
-#define KILN_STEP_FINAL_DENSE 1u /* one of the network's own final dense layers, or a part of it   \
-                                  */
+#define KILN_STEP_FINAL_DENSE                                                                      \
+    1u /* one of the network's own final dense layers, or a part of it                             \
+        */
 /* A quantised network's rounding is to be that of a plain sum, so never Winograd's algorithm. */
 #define KILN_STEP_EXACT 2u
 

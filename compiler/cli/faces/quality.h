@@ -7,9 +7,9 @@
 /* Below so many pixels between the eyes a face is called small: networks for faces take them 35
  * apart (of 112), and what is enlarged to that from less than 20 lacks what tells people apart. */
 #define FACE_SMALL 20.0
-/* Above so much blur a face is called blurred: of photographed faces at the size of 112 pixels sharp
- * ones have 0.35 to 0.58, nine of ten; under a Gaussian of standard deviation 1 they have 0.46 to
- * 0.67, of 2 0.65 to 0.81, of 3 0.77 to 0.87. */
+/* Above so much blur a face is called blurred: of photographed faces at the size of 112 pixels
+ * sharp ones have 0.35 to 0.58, nine of ten; under a Gaussian of standard deviation 1 they have
+ * 0.46 to 0.67, of 2 0.65 to 0.81, of 3 0.77 to 0.87. */
 #define FACE_BLURRED 0.65
 
 typedef struct face_quality {

@@ -5,33 +5,11 @@
 #   detector.sh KILN MARKED JSON_CHECK
 set -uo pipefail
 kiln=$1 marked=$2 json_check=$3
+. "$(dirname "$0")/checks.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 export XDG_CACHE_HOME=$work/cache
-passed=0 failed=0
-
-pass() { passed=$((passed + 1)); }
-miss() {
-    failed=$((failed + 1))
-    printf 'FAILED: %s\n' "$1"
-    cat out err
-}
-# check NAME COMMAND...: it succeeds. told NAME TEXT: by the last command. refuses STATUS TEXT COMMAND...
-check() {
-    local name=$1
-    shift
-    if "$@" >out 2>err; then pass; else miss "$name: $*"; fi
-}
-told() { if grep -q -- "$2" out err; then pass; else miss "$1: no \"$2\""; fi; }
-untold() { if grep -q -- "$2" out err; then miss "$1: \"$2\""; else pass; fi; }
-refuses() {
-    local wanted=$1 text=$2 status
-    shift 2
-    "$@" >out 2>err
-    status=$?
-    if [ $status -eq "$wanted" ] && grep -q -- "$text" err; then pass; else miss "status $status, expected $wanted and \"$text\": $*"; fi
-}
 
 # Three people, each anywhere in her pictures; and what people have among theirs.
 "$marked" detector detector.onnx
@@ -59,14 +37,17 @@ told 'at the end, too' '^  people/ada/nobody.ppm: no face found, skipped'
 told 'several' '^  people/bea/two.ppm: 2 faces, that of 128x128+128+128 taken'
 told 'small' '^  people/cem/small.ppm: small, 10 pixels between the eyes'
 told 'a picture that is none' 'skipped: people/cem/cut.ppm'
-if grep -q 'people/bea/two.ppm' report.html && grep -q '<h2>Faces</h2>' report.html; then pass; else miss 'the report page'; fi
+grep -q 'people/bea/two.ppm' report.html && grep -q '<h2>Faces</h2>' report.html
+outcome $? 'the report page'
 check 'train again' "$kiln" train "${scratch[@]}" people -o again.plan --detector detector.onnx
 told 'faces are cached' '1 pictures searched .* 27 from the cache'
-if cmp -s faces.plan again.plan; then pass; else miss 'the same plan'; fi
+cmp -s faces.plan again.plan
+outcome $? 'the same plan'
 "$kiln" compile detector.onnx -o detector.plan -q
 check 'a plan as detector' "$kiln" train "${scratch[@]}" people -o again.plan --detector detector.plan --json
 told 'JSON' '"faces": {"pictures": 28, "without_face": 1, "several_faces": 1, "small": 1, '
-"$json_check" <out && pass || miss 'JSON of training'
+"$json_check" <out
+outcome $? 'JSON of training'
 rm people/cem/cut.ppm
 refuses 1 'people/ada/nobody.ppm: no face found' "$kiln" train "${scratch[@]}" people -o x.plan --detector detector.onnx --strict
 check 'only' "$kiln" train "${scratch[@]}" people -o x.plan --detector detector.onnx --faces only
@@ -79,7 +60,7 @@ for k in 0 1 2 3; do for l in 0 1 2 3; do all+=("$k,$l,1"); done; done
 "$marked" picture people/bea/crowd.ppm 512 "${all[@]}"
 check 'a crowd' "$kiln" train "${scratch[@]}" people -o x.plan --detector detector.onnx --faces all --validation 0
 told 'all of it' '43 training and 0 validation samples'
-untold 'all of it' 'crowd.ppm: 16 faces'
+silent 'all of it' 'crowd.ppm: 16 faces'
 rm people/bea/crowd.ppm
 
 # A plan that remembers its detector; one that holds it.
@@ -97,7 +78,8 @@ check 'inspect a bundle' "$kiln" inspect one.plan
 told 'it is inside' 'overlap 0.4); it is inside'
 check 'inspect as JSON' "$kiln" inspect one.plan --json
 told 'the detector' '"detector": {"name": "detector.onnx", "family": "SCRFD", "bundled": true'
-"$json_check" <out && pass || miss 'JSON of a bundle'
+"$json_check" <out
+outcome $? 'JSON of a bundle'
 check 'one file' "$kiln" evaluate one.plan test
 told 'serves' 'accuracy 1.0000 (24 of 24)'
 
@@ -110,14 +92,15 @@ told 'nobody' 'people/ada/nobody.ppm: no face found'
 check 'classify as JSON' "$kiln" classify one.plan party.ppm people/ada/nobody.ppm --json --top 2
 told 'boxes' '"faces": \[{"score": 0.99[0-9]*, "box": \[128, 128, 256, 256\], "points": \[\[171'
 told 'none' '"image": "people/ada/nobody.ppm", "faces": \[\]}'
-"$json_check" <out && pass || miss 'JSON of classify'
+"$json_check" <out
+outcome $? 'JSON of classify'
 check 'classify as CSV' "$kiln" classify one.plan party.ppm --format csv
 told 'columns' '^image,left,top,right,bottom,score,label,probability$'
 told 'a line a face' '^party.ppm,0.00,128.00,128.00,256.00,0.99[0-9]*,cem,'
 check 'the largest' "$kiln" classify one.plan party.ppm --faces largest
-untold 'alone' 'cem'
+silent 'alone' 'cem'
 check 'another detector is told' "$kiln" classify one.plan party.ppm --detector detector.plan
-untold 'the same under another name' 'warning'
+silent 'the same under another name' 'warning'
 
 "$kiln" train "${scratch[@]}" people -o whole.plan -q 2>/dev/null
 check 'draw' "$kiln" classify one.plan party.ppm --draw party.png
@@ -127,9 +110,11 @@ refuses 1 'party.ppm' "$kiln" classify one.plan party.ppm --draw party.ppm
 
 # The other commands.
 check 'embed' "$kiln" embed one.plan party.ppm test/ada/0.ppm -o rows.npy
-if grep -q "(2, " rows.npy; then pass; else miss 'a row a picture'; fi
+grep -q "(2, " rows.npy
+outcome $? 'a row a picture'
 check 'embed all' "$kiln" embed one.plan party.ppm test/ada/0.ppm -o rows.npy --faces all
-if grep -q "(4, " rows.npy; then pass; else miss 'a row a face'; fi
+grep -q "(4, " rows.npy
+outcome $? 'a row a face'
 refuses 1 'nobody.ppm: no face found' "$kiln" embed one.plan people/ada/nobody.ppm -o x.npy
 check 'compare' "$kiln" compare one.plan test/ada/0.ppm test/ada/1.ppm
 told 'the same face elsewhere' 'similarity \(0.99\|1.00\)'

@@ -3,32 +3,11 @@
 #   faces.sh KILN MARKED GENERATOR JSON_CHECK
 set -uo pipefail
 kiln=$1 marked=$2 generator=$3 json_check=$4
+. "$(dirname "$0")/checks.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
-passed=0 failed=0
 
-outcome() { # of a command: 0 where it did what was wanted
-    if [ "$1" -eq 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED: ${*:2}"
-    fi
-}
-holds() {
-    "$@"
-    outcome $? "$@"
-}
-# refuses STATUS TEXT COMMAND...
-refuses() {
-    local wanted=$1 text=$2 status
-    shift 2
-    "$@" >out 2>err
-    status=$?
-    [ $status -eq "$wanted" ] && grep -q -- "$text" err
-    outcome $? "$@" "(status $status, $(cat err))"
-}
 faces() { "$kiln" faces --detector detector.onnx "$@"; }
 size_of() { # of a PNG
     od -An -tu1 -j16 -N8 "$1" | awk '{ print $3 * 256 + $4, $7 * 256 + $8 }'

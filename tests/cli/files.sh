@@ -3,10 +3,10 @@
 #   files.sh KILN GENERATOR PICTURE
 set -uo pipefail
 kiln=$1 generator=$2 picture=$3
+. "$(dirname "$0")/checks.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
-passed=0 failed=0
 
 # refuses TEXT COMMAND...: one line on standard error, status 1; waits for nobody.
 refuses() {
@@ -20,15 +20,6 @@ refuses() {
         failed=$((failed + 1))
         printf 'FAILED (status %s, expected 1 and "%s"): %s\n' "$status" "$text" "$*"
         cat err
-    fi
-}
-# holds COMMAND...
-holds() {
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED: $*"
     fi
 }
 

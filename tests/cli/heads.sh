@@ -4,54 +4,12 @@
 #   heads.sh KILN FACES BACKBONE.onnx GENERATOR
 set -uo pipefail
 kiln=$1 faces=$2 backbone=$(realpath "$3") generator=$4
+. "$(dirname "$0")/checks.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 export XDG_CACHE_HOME=$work/cache
-passed=0 failed=0
 
-check() { # NAME COMMAND...
-    local name=$1
-    shift
-    if "$@" >out 2>err; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAILED: %s: %s\n' "$name" "$*"
-        cat out err
-    fi
-}
-told() { # NAME TEXT: by the last command that was checked
-    if grep -q -- "$2" out err; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAILED: %s: no "%s" in:\n' "$1" "$2"
-        cat out err
-    fi
-}
-silent() { # NAME TEXT
-    if grep -q -- "$2" out err; then
-        failed=$((failed + 1))
-        printf 'FAILED: %s: "%s" in:\n' "$1" "$2"
-        cat out err
-    else
-        passed=$((passed + 1))
-    fi
-}
-refuses() { # STATUS TEXT COMMAND...
-    local wanted=$1 text=$2 status
-    shift 2
-    "$@" >out 2>err
-    status=$?
-    if [ $status -eq "$wanted" ] && grep -q -- "$text" err; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAILED (status %s, expected %s and "%s"): %s\n' "$status" "$wanted" "$text" "$*"
-        cat err
-    fi
-}
 few() { # COUNT: so many pictures a person
     local person
     for person in people/*; do

@@ -3,26 +3,10 @@
 #   help.sh KILN
 set -uo pipefail
 kiln=$1
+. "$(dirname "$0")/checks.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
-passed=0 failed=0
-holds() {
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED: $*"
-    fi
-}
-refuses() { # STATUS TEXT COMMAND...
-    local wanted=$1 text=$2 status
-    shift 2
-    "$@" >out 2>err
-    status=$?
-    holds test "$status" -eq "$wanted"
-    holds grep -q -- "$text" err
-}
 
 # Each command: its options in the help, as --help and as kiln help, and in the manual.
 commands=$("$kiln" help | sed -n 's/^  \([a-z]*\)  *[a-z].*/\1/p' | grep -v '^kiln$')

@@ -3,32 +3,11 @@
 #   inputs.sh KILN GENERATOR
 set -uo pipefail
 kiln=$1 generator=$2
+. "$(dirname "$0")/checks.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
-passed=0 failed=0
 
-outcome() { # of a command: 0 where it did what was wanted
-    if [ "$1" -eq 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED: ${*:2}"
-    fi
-}
-holds() {
-    "$@"
-    outcome $? "$@"
-}
-# refuses STATUS TEXT COMMAND...
-refuses() {
-    local wanted=$1 text=$2 status
-    shift 2
-    "$@" >out 2>err
-    status=$?
-    [ $status -eq "$wanted" ] && grep -q -- "$text" err
-    outcome $? "$@" "(status $status, $(cat err))"
-}
 array() { # of zeros, [1,3,64,64]
     printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' \
         "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 3, 64, 64), }"

@@ -4,39 +4,15 @@
 #   people.sh KILN FACES BACKBONE JSON_CHECK
 set -uo pipefail
 kiln=$1 faces=$2 backbone=$3 json_check=$4
+. "$(dirname "$0")/checks.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 export XDG_CACHE_HOME=$work/cache
-passed=0 failed=0
 
-count() { # NAME STATUS: 0 is good
-    if [ "$2" -eq 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAILED: %s\n' "$1"
-        head -c 3000 out err
-    fi
-}
-check() { # NAME COMMAND...
-    "${@:2}" >out 2>err
-    count "$1" $?
-}
-told() { # NAME TEXT: by the last command that was checked
-    grep -q -- "$2" out err
-    count "$1: no '$2'" $?
-}
-refuses() { # STATUS TEXT COMMAND...: and nothing is left behind
-    local status
-    "${@:3}" >out 2>err
-    status=$?
-    [ $status -eq "$1" ] && grep -q -- "$2" err && ! ls -- .*.kiln-tmp >/dev/null 2>&1
-    count "status $status, expected $1 and '$2': ${*:3}" $?
-}
 same() { # NAME A B: the same people
     "$kiln" people "$2" --json >a.json && "$kiln" people "$3" --json >b.json && cmp a.json b.json >out 2>err
-    count "$1" $?
+    outcome $? "$1"
 }
 
 "$faces" -o all --people 16 --pictures 12 --size 64 --seed 5 >/dev/null || exit 1
@@ -81,15 +57,15 @@ told 'rate' 'at most 30 % of strangers pass at similarity 0\.[0-9]* (112 imposto
 check 'strangers' "$kiln" classify faces.plan unseen/*/*
 told 'unknown' ': unknown (nearest: [^,]*, 0\.[0-9]* where 0\.[0-9]* is asked)'
 [ "$(grep -c unknown out)" -ge 42 ]
-count 'of 48 strangers 42 are unknown' $?
+outcome $? 'of 48 strangers 42 are unknown'
 check 'everybody' "$kiln" classify faces.plan unseen/*/* --far 1
 [ "$(grep -c unknown out)" -eq 0 ]
-count 'nobody is refused' $?
+outcome $? 'nobody is refused'
 refuses 1 'a rate of 0.001 needs 3000 impostor scores; there are 112' "$kiln" classify faces.plan "${pictures[0]}" --far 0.001
 refuses 2 'a rate above 0, at most 1' "$kiln" classify faces.plan "${pictures[0]}" --far 0
 check 'json' "$kiln" classify faces.plan "${pictures[0]}" unseen/*/* --json
 "$json_check" <out
-count 'sound JSON' $?
+outcome $? 'sound JSON'
 check 'csv' "$kiln" classify faces.plan "${pictures[0]}" --format csv
 told 'columns' '^image,label,probability,similarity,asked$'
 
@@ -101,25 +77,25 @@ told 'similarity alone' ': Ada Lovelace (similarity 0\.[0-9]*)$'
 check 'csv without a probability' "$kiln" classify lda.plan unseen/*/* --format csv
 told 'an empty field' ',Ada Lovelace,,0\.'
 ! grep -qi nan out
-count 'no nan' $?
+outcome $? 'no nan'
 
 # Who.
 check 'who' "$kiln" who faces.plan "${pictures[0]}" --nearest 3
 [ "$(wc -l <out)" -eq 4 ] && sed -n 2p out | grep -q "$new .* nearest picture: $(basename "${pictures[0]}")"
-count 'the nearest is the picture itself' $?
+outcome $? 'the nearest is the picture itself'
 check 'who, json' "$kiln" who faces.plan "${pictures[0]}" --json
 "$json_check" <out
-count 'sound JSON' $?
+outcome $? 'sound JSON'
 
 # Explained.
 check 'explain' "$kiln" explain faces.plan "${pictures[0]}" --far 0.3 --report why.html --pictures known
 told 'the answer' "^${pictures[0]}: $new"
 told 'more than asked' 'more similarity than is asked for'
 grep -c '<img ' why.html >out && [ "$(cat out)" -ge 1 ] && ! grep -q 'http' why.html
-count 'a page with pictures' $?
+outcome $? 'a page with pictures'
 check 'explain a stranger' "$kiln" explain faces.plan "$(ls unseen/*/* | head -1)" --json
 "$json_check" <out
-count 'sound JSON' $?
+outcome $? 'sound JSON'
 told 'unknown' '"answer": "unknown"'
 told 'what would help' 'would make it'
 
@@ -133,10 +109,10 @@ told 'FPIR' 'strangers who pass (FPIR) .* of 48$'
 told 'FNIR' 'people not named (FNIR) .* of 24$'
 told 'rates' 'named where 1 % of these pass'
 grep -q '<polyline ' curve.html && ! grep -q 'nan' curve.html
-count 'a curve' $?
+outcome $? 'a curve'
 check 'evaluate strangers, json' "$kiln" evaluate faces.plan open --strangers --json
 "$json_check" <out
-count 'sound JSON' $?
+outcome $? 'sound JSON'
 refuses 2 '--report needs --strangers' "$kiln" evaluate faces.plan test --report x.html
 
 # Renamed, corrected, forgotten.
@@ -154,17 +130,17 @@ told 'one correction' "^$somebody  *9  *1 "
 check 'forget' "$kiln" forget faces.plan "$new"
 check 'classify forgotten' "$kiln" classify faces.plan "${pictures[0]}"
 ! grep -q ": $new (" out && ! grep -q "$new" faces.plan
-count 'nothing of them is left' $?
+outcome $? 'nothing of them is left'
 cp faces.plan before.plan
 refuses 1 "nobody is called 'nobody'" "$kiln" forget faces.plan "$somebody" nobody
 cmp faces.plan before.plan
-count 'all or none' $?
+outcome $? 'all or none'
 
 # What cannot be done changes nothing.
 echo no >no.jpg
 refuses 1 'nothing has been changed' "$kiln" enrol faces.plan zora no.jpg
 cmp faces.plan before.plan
-count 'the plan is as it was' $?
+outcome $? 'the plan is as it was'
 refuses 1 'no.jpg' "$kiln" enrol faces.plan zora no.jpg "${pictures[0]}"
 check 'the other picture' "$kiln" people faces.plan
 told 'it was enrolled' '^zora  *1 '

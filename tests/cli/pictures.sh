@@ -4,21 +4,12 @@
 #   pictures.sh KILN FACES GENERATOR JSON_CHECK BACKBONE
 set -uo pipefail
 kiln=$1 faces=$2 generator=$3 json_check=$4 backbone=$5
+. "$(dirname "$0")/checks.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 export XDG_CACHE_HOME=$work/cache
-passed=0 failed=0
 
-outcome() { # of a command: 0 where it did what was wanted
-    if [ "$1" -eq 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAILED: %s\n' "${*:2}"
-        head -20 out err
-    fi
-}
 # check STATUS COMMAND...
 check() {
     local wanted=$1
@@ -30,10 +21,6 @@ check() {
 told() { # TEXT: by the last command
     grep -q -- "$1" out err
     outcome $? "no '$1'"
-}
-holds() {
-    "$@"
-    outcome $? "$@"
 }
 
 "$faces" -o people --people 3 --pictures 6 --size 48 >/dev/null || exit 1

@@ -4,55 +4,15 @@
 #   train.sh KILN FACES GENERATOR
 set -uo pipefail
 kiln=$1 faces=$2 generator=$3
+. "$(dirname "$0")/checks.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 export XDG_CACHE_HOME=$work/cache
-passed=0 failed=0
 
-check() { # NAME COMMAND...
-    local name=$1
-    shift
-    if "$@" >out 2>err; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAILED: %s: %s\n' "$name" "$*"
-        cat out err
-    fi
-}
-# told NAME TEXT: by the last command that was checked.
-told() {
-    if grep -q -- "$2" out err; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAILED: %s: no "%s" in:\n' "$1" "$2"
-        cat out err
-    fi
-}
 holds() { # NAME COMMAND...: about files
-    local name=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAILED: %s: %s\n' "$name" "$*"
-    fi
-}
-refuses() { # STATUS TEXT COMMAND...
-    local wanted=$1 text=$2 status
-    shift 2
-    "$@" >out 2>err
-    status=$?
-    if [ $status -eq "$wanted" ] && grep -q -- "$text" err && ! ls -- .*.kiln-tmp >/dev/null 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAILED (status %s, expected %s and "%s"): %s\n' "$status" "$wanted" "$text" "$*"
-        cat err
-    fi
+    "${@:2}"
+    outcome $? "$1: ${*:2}"
 }
 # at_least FILE FIELD NUMBER: the first such field of a JSON file.
 at_least() {

@@ -9,36 +9,12 @@
 
 /* ---- Looking ------------------------------------------------------------------------------- */
 
-static int by_similarity(const void *a, const void *b) {
-    const ranked_person *x = a, *y = b;
-    if (x->similarity.value != y->similarity.value) {
-        return x->similarity.value < y->similarity.value ? 1 : -1;
-    }
-    return x->person < y->person ? -1 : x->person > y->person;
-}
-
 static kiln_status rank(explanation *e, kiln_error *error) {
-    const kiln_people *people = e->known->people;
-    kiln_status status = KILN_OK;
-    e->count = kiln_people_count(people);
-    e->people = calloc(e->count + 1, sizeof *e->people);
-    if (e->people == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    }
-    for (size_t k = 0; k < e->count && status == KILN_OK; k++) {
-        ranked_person *r = &e->people[k];
-        r->person = k;
-        status = kiln_people_similarity(people, e->known->features, k, e->threshold.similarity,
-                                        &r->similarity, error);
-        if (status == KILN_OK) {
-            status = kiln_people_picture(people, k, r->similarity.kept, &r->nearest, error);
-        }
-    }
-    qsort(e->people, e->count, sizeof *e->people, by_similarity);
+    kiln_status status =
+        known_rank(e->known, e->threshold.similarity, &e->people, &e->count, error);
     e->answer = SIZE_MAX;
     for (size_t k = e->count; k-- > 0;) {
-        bool known = e->people[k].similarity.value >= e->people[k].similarity.asked;
-        e->answer = known ? k : e->answer;
+        e->answer = ranked_is_known(&e->people[k]) ? k : e->answer;
     }
     return status;
 }
@@ -144,9 +120,7 @@ static void remark_known(explanation *e) {
     if (e->count > 1) {
         const ranked_person *other = &e->people[e->answer == 0 ? 1 : 0];
         remark(e, "without %s it would be %s, with %.3f", name,
-               other->similarity.value >= other->similarity.asked
-                   ? kiln_people_name(people, other->person)
-                   : "unknown",
+               ranked_is_known(other) ? kiln_people_name(people, other->person) : "unknown",
                (double)other->similarity.value);
     }
     if (r->similarity.to_kept > r->similarity.to_mean + 0.1f) {
@@ -254,7 +228,7 @@ static void print_json(const explanation *e) {
 /* ---- Command ------------------------------------------------------------------------------- */
 
 typedef struct explain_call {
-    people_call call;
+    people_call call; /* first, for people_read_call */
     const char *page, *pictures;
     double far;
     uint32_t nearest;
@@ -319,10 +293,8 @@ static const option_row rows[] = {
 static int run(const command *self, int argc, char **argv) {
     explain_call c = {.call = {.options = {.threads = 1}}, .nearest = 5};
     kiln_error error = {0};
-    int status = options_read(self, &c, &argc, &argv);
-    if (status == OPTIONS_READ && argc != 2) {
-        status = usage(self, "expected %s", self->synopsis);
-    } else if (status == OPTIONS_READ) {
+    int status = people_read_call(self, &c.call, &argc, &argv, 2, 2);
+    if (status == OPTIONS_READ) {
         status = explain(&c, argv, &error) == KILN_OK ? 0 : fail(&error);
     }
     picture_free(&c.explanation.picture);

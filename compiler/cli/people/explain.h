@@ -7,12 +7,6 @@
 
 enum { MOST_REMARKS = 12, REMARK_SIZE = 400 };
 
-typedef struct ranked_person {
-    size_t person;
-    kiln_similarity similarity;
-    kiln_person_picture nearest; /* kept picture */
-} ranked_person;
-
 typedef struct explanation {
     const char *path;
     rgb_picture picture;

@@ -99,6 +99,45 @@ bool known_nearest(const known *k, size_t person, size_t *out_other, double *out
     return count > 1;
 }
 
+/* ---- Similarity ---------------------------------------------------------------------------- */
+
+static int by_similarity(const void *a, const void *b) {
+    const ranked_person *x = a, *y = b;
+    if (x->similarity.value != y->similarity.value) {
+        return x->similarity.value < y->similarity.value ? 1 : -1;
+    }
+    return x->person < y->person ? -1 : x->person > y->person;
+}
+
+kiln_status known_rank(const known *k, float threshold, ranked_person **out_ranked,
+                       size_t *out_count, kiln_error *error) {
+    size_t count = kiln_people_count(k->people);
+    ranked_person *all = calloc(count + 1, sizeof *all);
+    kiln_status status =
+        all != NULL ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    for (size_t j = 0; j < count && status == KILN_OK; j++) {
+        ranked_person *r = &all[j];
+        r->person = j;
+        status =
+            kiln_people_similarity(k->people, k->features, j, threshold, &r->similarity, error);
+        if (status == KILN_OK) {
+            status = kiln_people_picture(k->people, j, r->similarity.kept, &r->nearest, error);
+        }
+    }
+    if (status != KILN_OK) {
+        free(all);
+        return status;
+    }
+    qsort(all, count, sizeof *all, by_similarity);
+    *out_ranked = all;
+    *out_count = count;
+    return KILN_OK;
+}
+
+bool ranked_is_known(const ranked_person *r) {
+    return r->similarity.value >= r->similarity.asked;
+}
+
 const char *picture_name(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash != NULL ? slash + 1 : path;

@@ -32,6 +32,18 @@ kiln_status known_person(const known *k, const char *name, size_t *out_person, k
 /* The person whose mean is nearest to that of `person`, by cosine; false: there is nobody else. */
 bool known_nearest(const known *k, size_t person, size_t *out_other, double *out_cosine);
 
+typedef struct ranked_person {
+    size_t person;
+    kiln_similarity similarity;
+    kiln_person_picture nearest; /* kept picture */
+} ranked_person;
+
+/* Everybody by k->features, the most similar first; *out_ranked is released with free(). */
+kiln_status known_rank(const known *k, float threshold, ranked_person **out_ranked,
+                       size_t *out_count, kiln_error *error);
+/* Whether it is similar enough to be that person. */
+bool ranked_is_known(const ranked_person *r);
+
 /* "/a/b.jpg": "b.jpg". */
 const char *picture_name(const char *path);
 

@@ -4,78 +4,60 @@
 #include <stdlib.h>
 
 typedef struct who_call {
-    people_call call;
+    people_call call; /* first, for people_read_call */
     uint32_t nearest;
     kiln_people_threshold threshold;
 } who_call;
 
-typedef struct ranked {
-    size_t person;
-    kiln_similarity similarity;
-} ranked;
-
-static int by_similarity(const void *a, const void *b) {
-    const ranked *x = a, *y = b;
-    if (x->similarity.value != y->similarity.value) {
-        return x->similarity.value < y->similarity.value ? 1 : -1;
-    }
-    return x->person < y->person ? -1 : x->person > y->person;
-}
-
-static void print_json(const who_call *c, const char *picture, const ranked *all, size_t count) {
+static void print_json(const who_call *c, const char *picture, const ranked_person *all,
+                       size_t count) {
     const kiln_people *people = c->call.known.people;
     printf("{\"image\": ");
     json_string(stdout, picture);
     printf(", \"people\": [");
     for (size_t k = 0; k < count; k++) {
         const kiln_similarity *s = &all[k].similarity;
-        kiln_person_picture kept;
-        (void)kiln_people_picture(people, all[k].person, s->kept, &kept, NULL);
         printf("%s{\"name\": ", k > 0 ? ", " : "");
         json_string(stdout, kiln_people_name(people, all[k].person));
         printf(", \"similarity\": ");
         json_number(stdout, (double)s->value);
         printf(", \"asked\": ");
         json_number(stdout, (double)s->asked);
-        printf(", \"known\": %s, \"picture\": ", s->value >= s->asked ? "true" : "false");
-        json_string(stdout, kept.name);
+        printf(", \"known\": %s, \"picture\": ", ranked_is_known(&all[k]) ? "true" : "false");
+        json_string(stdout, all[k].nearest.name);
         printf("}");
     }
     printf("]}\n");
 }
 
-static void print_text(const who_call *c, const char *picture, const ranked *all, size_t count) {
+static void print_text(const who_call *c, const char *picture, const ranked_person *all,
+                       size_t count) {
     const kiln_people *people = c->call.known.people;
     text_print(stdout, "%s\n", picture);
     for (size_t k = 0; k < count; k++) {
         const kiln_similarity *s = &all[k].similarity;
-        kiln_person_picture kept;
         char name[TEXT_COLUMN(24)];
-        (void)kiln_people_picture(people, all[k].person, s->kept, &kept, NULL);
         printf("  %s %.3f ", text_column(kiln_people_name(people, all[k].person), 24, name),
                (double)s->value);
-        if (s->value >= s->asked) {
+        if (ranked_is_known(&all[k])) {
             printf("known ");
         } else {
             printf("(%.3f is asked) ", (double)s->asked);
         }
-        text_print(stdout, "nearest picture: %s\n", kept.name[0] != '\0' ? kept.name : "-");
+        const char *nearest = all[k].nearest.name;
+        text_print(stdout, "nearest picture: %s\n", nearest[0] != '\0' ? nearest : "-");
     }
 }
 
 static kiln_status answer(who_call *c, const char *picture, kiln_error *error) {
     known *k = &c->call.known;
-    size_t count = kiln_people_count(k->people);
-    ranked *all = calloc(count + 1, sizeof *all);
-    kiln_status status = all != NULL ? known_look(k, picture, error)
-                                     : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    for (size_t j = 0; j < count && status == KILN_OK; j++) {
-        all[j].person = j;
-        status = kiln_people_similarity(k->people, k->features, j, c->threshold.similarity,
-                                        &all[j].similarity, error);
+    ranked_person *all = NULL;
+    size_t count = 0;
+    kiln_status status = known_look(k, picture, error);
+    if (status == KILN_OK) {
+        status = known_rank(k, c->threshold.similarity, &all, &count, error);
     }
     if (status == KILN_OK) {
-        qsort(all, count, sizeof *all, by_similarity);
         count = count < c->nearest ? count : c->nearest;
         (c->call.json ? print_json : print_text)(c, picture, all, count);
     }
@@ -104,10 +86,8 @@ static const option_row rows[] = {
 static int run(const command *self, int argc, char **argv) {
     who_call c = {.call = {.options = {.threads = 1}}, .nearest = 5};
     kiln_error error = {0};
-    int status = options_read(self, &c, &argc, &argv);
-    if (status == OPTIONS_READ && argc != 2) {
-        status = usage(self, "expected %s", self->synopsis);
-    } else if (status == OPTIONS_READ) {
+    int status = people_read_call(self, &c.call, &argc, &argv, 2, 2);
+    if (status == OPTIONS_READ) {
         kiln_status done = known_open(argv[0], &c.call.options, &c.call.known, &error);
         if (done == KILN_OK) {
             done = kiln_people_decide(c.call.known.people, 0, &c.threshold, &error);

@@ -99,6 +99,28 @@ static kiln_status count_item(evaluate_call *c, float *scores, uint32_t label, k
     return status;
 }
 
+static kiln_status score_items(evaluate_call *c, const feature_source *source, kiln_error *error) {
+    size_t room = c->classes > c->scorer.count ? c->classes : c->scorer.count;
+    float *scores = malloc((room + 1) * sizeof *scores);
+    kiln_status status =
+        scores != NULL ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    for (size_t k = 0; status == KILN_OK && k < c->data.count;) {
+        kiln_error problem;
+        kiln_status scored = score_item(c, source, k, scores, &problem);
+        if (scored != KILN_OK) {
+            status = data_may_skip(scored)
+                         ? data_skip(&c->data, k, problem.message, c->strict, error)
+                         : kiln_fail(error, scored, "%s", problem.message);
+            continue;
+        }
+        status = count_item(c, scores, c->labels[c->data.items[k].label], error);
+        progress_show("evaluating", ++k, c->data.count);
+    }
+    progress_clear();
+    free(scores);
+    return status;
+}
+
 static kiln_status evaluate(evaluate_call *c, char **words, kiln_error *error) {
     data_options split = {.strict = c->strict, .to_measure = true};
     kiln_status status = check_outputs(&c->report, 1, (const char *const *)words, 2, error);
@@ -141,26 +163,7 @@ static kiln_status evaluate(evaluate_call *c, char **words, kiln_error *error) {
     if (status == KILN_OK) {
         status = metrics_create(c->classes, &c->results, error);
     }
-    size_t room = c->classes > c->scorer.count ? c->classes : c->scorer.count;
-    float *scores = malloc((room + 1) * sizeof *scores);
-    if (status == KILN_OK && scores == NULL) {
-        status = kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    }
-    for (size_t k = 0; status == KILN_OK && k < c->data.count;) {
-        kiln_error problem;
-        kiln_status scored = score_item(c, &source, k, scores, &problem);
-        if (scored != KILN_OK) {
-            status = data_may_skip(scored)
-                         ? data_skip(&c->data, k, problem.message, c->strict, error)
-                         : kiln_fail(error, scored, "%s", problem.message);
-            continue;
-        }
-        status = count_item(c, scores, c->labels[c->data.items[k].label], error);
-        progress_show("evaluating", ++k, c->data.count);
-    }
-    progress_clear();
-    free(scores);
-    return status;
+    return status == KILN_OK ? score_items(c, &source, error) : status;
 }
 
 static void print_matrix(const evaluate_call *c) {

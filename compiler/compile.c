@@ -5,14 +5,11 @@
 #include "compiler/passes/passes.h"
 #include "compiler/place/place.h"
 #include "compiler/write/write.h"
+#include "runtime/base/options.h"
 #include <kiln/compile.h>
 
 #include <stdio.h>
 #include <string.h>
-
-void kiln_compile_options_init(kiln_compile_options *out_options) {
-    *out_options = (kiln_compile_options){.weights = KILN_F32};
-}
 
 static void report_program(const program *p, kiln_compile_report *report) {
     report->operators_planned = p->step_count;
@@ -119,7 +116,7 @@ kiln_status compile_to(file_writer *out, const char *onnx_path, const kiln_compi
     kiln_compile_options used = *options;
     kiln_compile_report report;
     kiln_error detail;
-    if (used.weights != KILN_F32 && used.weights != KILN_F16) {
+    if (used.weights != 0 && used.weights != KILN_F32 && used.weights != KILN_F16) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "weights are stored as f32 or f16, not %s",
                          kiln_dtype_name(used.weights));
     }
@@ -142,15 +139,16 @@ kiln_status compile_to(file_writer *out, const char *onnx_path, const kiln_compi
 kiln_status kiln_compile(const char *onnx_path, const char *plan_path,
                          const kiln_compile_options *options, kiln_compile_report *out_report,
                          kiln_error *error) {
-    kiln_compile_options defaults;
+    kiln_compile_options used;
     file_writer out;
     if (onnx_path == NULL || plan_path == NULL) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "kiln_compile: no path");
     }
-    kiln_compile_options_init(&defaults);
-    options = options != NULL ? options : &defaults;
-    kiln_status status = file_begin(&out, plan_path, error);
+    kiln_status status = OPTIONS_TAKE(kiln_compile_options, options, &used, error);
+    if (status == KILN_OK) {
+        status = file_begin(&out, plan_path, error);
+    }
     return status == KILN_OK
-               ? file_end(&out, compile_to(&out, onnx_path, options, out_report, error), error)
+               ? file_end(&out, compile_to(&out, onnx_path, &used, out_report, error), error)
                : status;
 }

@@ -44,7 +44,7 @@ static kiln_status learn(kiln_trainer *trainer, const kiln_tensor_info *input, f
         if (status != KILN_OK)
             return status;
     }
-    const kiln_train_callbacks callbacks = {.epoch = after_epoch};
+    const kiln_train_callbacks callbacks = {.size = sizeof callbacks, .epoch = after_epoch};
     return kiln_trainer_fit(trainer, &callbacks, error);
 }
 

@@ -66,7 +66,8 @@ static void note(void *context, const char *message) {
 
 kiln_status open_plan(const char *path, bool prepacked, kiln_plan **out_plan, kiln_error *error) {
     char packed_path[4096];
-    kiln_plan_options options = {.prepacked_path = prepacked ? packed_path : NULL,
+    kiln_plan_options options = {.size = sizeof options,
+                                 .prepacked_path = prepacked ? packed_path : NULL,
                                  .read_into_memory = reads_plans,
                                  .log = note};
     int length = snprintf(packed_path, sizeof packed_path, "%s.packed", path);

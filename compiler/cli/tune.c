@@ -224,6 +224,7 @@ static const option_row rows[] = {
 static int run(const command *self, int argc, char **argv) {
     tune_call c = {.plan = NULL};
     kiln_tune_options_init(&c.options);
+    c.options.threads = c.options.batch = 1;
     int status = options_read(self, &c, &argc, &argv);
     if (status == OPTIONS_READ && argc != 1) {
         status = usage(self, "expected one plan, got %d", argc);

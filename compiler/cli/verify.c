@@ -203,7 +203,7 @@ static const option_row rows[] = {
 };
 
 static int run(const command *self, int argc, char **argv) {
-    verify_call c = {.options = {.seed = 1}};
+    verify_call c = {.options = {.size = sizeof c.options, .seed = 1}};
     kiln_compile_options_init(&c.compile);
     int status = options_read(self, &c, &argc, &argv);
     if (status == OPTIONS_READ) {

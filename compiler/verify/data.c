@@ -31,11 +31,7 @@ const kiln_value *find_value(const kiln_value *values, size_t count, const char 
 
 kiln_compile_options verification_options(const verification *v, const kiln_value *inputs,
                                           size_t count) {
-    kiln_compile_options options;
-    kiln_compile_options_init(&options);
-    if (v->options->compile != NULL) {
-        options = *v->options->compile;
-    }
+    kiln_compile_options options = *v->options->compile;
     options.inputs = inputs;
     options.input_count = count;
     options.sample_inputs = true;
@@ -73,11 +69,10 @@ kiln_status verification_load_data(verification *v) {
     if (v->options->data_folder != NULL) {
         return load_folder(v);
     }
-    size_t count = compile != NULL ? compile->input_count : 0;
-    if (count > MAX_FILES) {
+    if (compile->input_count > MAX_FILES) {
         return kiln_fail(v->error, KILN_ERROR_ARGUMENT, "more than %d inputs", MAX_FILES);
     }
-    for (size_t k = 0; k < count; k++) {
+    for (size_t k = 0; k < compile->input_count; k++) {
         v->given[v->given_count++] = compile->inputs[k];
     }
     return KILN_OK;

@@ -68,7 +68,8 @@ static kiln_status compile_plan(verification *v, const kiln_value *values) {
 
 kiln_status verification_open_plan(verification *v) {
     if (v->options->plan_path != NULL) {
-        kiln_plan_options opening = {.read_into_memory = v->options->read_into_memory};
+        kiln_plan_options opening = {.size = sizeof opening,
+                                     .read_into_memory = v->options->read_into_memory};
         return kiln_plan_open(v->options->plan_path, &opening, &v->plan, v->error);
     }
     kiln_value *values = calloc(v->given_count + 1, sizeof *values);

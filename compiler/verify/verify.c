@@ -5,6 +5,7 @@
  * is imported anew for each batch, with that batch fixed: what the compiler takes for granted of an
  * open one is checked, not shared. */
 #include "compiler/verify/verify.h"
+#include "runtime/base/options.h"
 
 /* expected: the data folder's outputs are for this batch. */
 static kiln_status compare_at(verification *v, uint32_t batch, bool expected) {
@@ -65,15 +66,21 @@ static kiln_status judge(const verification *v) {
 
 kiln_status kiln_verify(const char *onnx_path, const kiln_verify_options *options,
                         kiln_verify_report *out_report, kiln_error *error) {
-    static const kiln_verify_options defaults;
+    kiln_verify_options used;
+    kiln_compile_options compile;
     kiln_verify_report report = {0};
     kiln_error detail = {0};
-    verification v = {.onnx_path = onnx_path,
-                      .options = options != NULL ? options : &defaults,
-                      .report = &report,
-                      .error = &detail};
-    set_tolerances(&v);
-    kiln_status status = verification_load_data(&v);
+    verification v = {
+        .onnx_path = onnx_path, .options = &used, .report = &report, .error = &detail};
+    kiln_status status = OPTIONS_TAKE(kiln_verify_options, options, &used, &detail);
+    if (status == KILN_OK) {
+        status = OPTIONS_TAKE(kiln_compile_options, used.compile, &compile, &detail);
+        used.compile = &compile;
+    }
+    if (status == KILN_OK) {
+        set_tolerances(&v);
+        status = verification_load_data(&v);
+    }
     if (status == KILN_OK) {
         status = verification_open_plan(&v);
     }

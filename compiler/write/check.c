@@ -59,7 +59,8 @@ static kiln_status fail_limit(const program *p, const kiln_memory_use *use, uint
 kiln_status check_written(const program *p, int descriptor, uint64_t bytes,
                           const kiln_compile_options *options, kiln_compile_report *inout_report,
                           kiln_error *error) {
-    static const kiln_plan_options structure = {.skip_weight_checksums = true};
+    static const kiln_plan_options structure = {.size = sizeof structure,
+                                                .skip_weight_checksums = true};
     kiln_plan *plan = NULL;
     kiln_memory_use use = {0};
     kiln_status status = kiln_plan_open_fd(descriptor, 0, bytes, &structure, &plan, error);

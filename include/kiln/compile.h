@@ -51,6 +51,7 @@ typedef enum kiln_memory {
 } kiln_memory;
 
 typedef struct kiln_compile_options {
+    size_t size; /* sizeof(kiln_compile_options) */
     /* Shapes that settle open dimensions or replace fixed ones. An entry with data settles the
      * value of an input, of one with an initializer, too, which is then no input of the plan: one
      * on which shapes depend (Reshape's shape, Slice's starts, ...), a flag, a constant. A dims[0]
@@ -67,7 +68,7 @@ typedef struct kiln_compile_options {
     const char *const *part_outputs;
     size_t part_output_count;
     bool sample_inputs; /* data in `inputs` are samples: bound only where shapes depend on them */
-    kiln_dtype weights; /* KILN_F32 (default) or KILN_F16: storage type of weights */
+    kiln_dtype weights; /* storage type: KILN_F16, or KILN_F32; 0: that */
     const char *const *labels; /* class labels, or NULL */
     size_t label_count;
     kiln_preprocess preprocess; /* present = false: none is recorded */
@@ -84,11 +85,9 @@ typedef struct kiln_compile_options {
     const char *dump_after; /* name of a pass, or NULL: print the graph after it to `dump` */
     void *dump;             /* FILE *; NULL: none */
 } kiln_compile_options;
+KILN_OPTIONS_INIT(kiln_compile_options)
 
 #define KILN_BATCH 0u /* in kiln_value.dims[0]: chosen by the session */
-
-/* F32 weights, nothing else set. */
-KILN_API void kiln_compile_options_init(kiln_compile_options *out_options);
 
 /* Applies a named preset: "imagenet" (torchvision mean/std), "caffe" (BGR minus mean, 0..255),
  * "tf" (-1..1), "none" (0..255). KILN_ERROR_ARGUMENT for another name. */
@@ -147,6 +146,7 @@ typedef struct kiln_layer_difference {
 } kiln_layer_difference;
 
 typedef struct kiln_verify_options {
+    size_t size;                         /* sizeof(kiln_verify_options) */
     const kiln_compile_options *compile; /* NULL: defaults. Data of its inputs feed the run */
     const char *plan_path; /* an existing plan to check, or NULL: compile in a temporary file */
     bool read_into_memory; /* that plan, instead of mapping it (see kiln_plan_options) */
@@ -168,6 +168,7 @@ typedef struct kiln_verify_options {
     void (*on_progress)(void *context, uint32_t batch, size_t done, size_t total);
     void *context;
 } kiln_verify_options;
+KILN_OPTIONS_INIT(kiln_verify_options)
 
 typedef struct kiln_verify_report {
     size_t layers_compared;

@@ -58,8 +58,8 @@ typedef struct kiln_face {
 
 typedef struct kiln_detector kiln_detector;
 
-/* Zeros are the defaults; later versions may add members at the end, likewise. */
 typedef struct kiln_detector_options {
+    size_t size;      /* sizeof(kiln_detector_options) */
     uint32_t threads; /* of the network; 0: 1 */
     /* Faces of a lower score (0..1) are not told; 0: the family's. */
     float score;
@@ -75,6 +75,7 @@ typedef struct kiln_detector_options {
      * the network then, or six. */
     bool once;
 } kiln_detector_options;
+KILN_OPTIONS_INIT(kiln_detector_options)
 
 /* Makes a session of the plan, which must outlive the detector, and all memory that finding takes.
  * `options` may be NULL. KILN_ERROR_UNSUPPORTED: the plan is no detector of a known family; the
@@ -179,11 +180,12 @@ KILN_API void kiln_detector_record(const kiln_detector *detector, const char *na
 
 typedef struct kiln_recogniser kiln_recogniser;
 
-/* Zeros are the defaults; later versions may add members at the end, likewise. */
 typedef struct kiln_recogniser_options {
+    size_t size;                       /* sizeof(kiln_recogniser_options) */
     uint32_t threads;                  /* of the network; 0: 1 */
     const kiln_preprocess *preprocess; /* of its input; NULL: the plan's own */
 } kiln_recogniser_options;
+KILN_OPTIONS_INIT(kiln_recogniser_options)
 
 /* Finds faces by `detector`, and gives each of them, aligned, to a network of one image and one f32
  * output: a classifier that kiln train made, or one whose output is an embedding. The detector and

@@ -50,8 +50,7 @@ typedef enum kiln_image_colour {
     KILN_COLOUR_BT709 = 2  /* luma in 16..235: video in high definition */
 } kiln_image_colour;
 
-/* Rows from the top. Later versions may add members at the end, whose zeros mean what there is
- * today: initialise with {0} or designators.
+/* Rows from the top. Zeros are the defaults: initialise with {0} or designators.
  *
  * What is seen of an image is its crop rectangle, turned upright, then mirrored; all functions take
  * that for the image, and coordinates (of faces, say) are in its pixels. */

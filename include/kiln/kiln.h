@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Functions that apps may call. Define KILN_STATIC where Kiln is linked statically into a library
  * that is not to export them again. */
@@ -138,11 +139,31 @@ typedef struct kiln_tensor_info {
     size_t bytes; /* dense size for a batch of one */
 } kiln_tensor_info;
 
+/* ---- Options -------------------------------------------------------------------------------- */
+
+/* Every struct of options begins with its size as the app was compiled:
+ *
+ *   kiln_session_options options = {.size = sizeof options, .threads = 2};   C, C++20
+ *   kiln_session_options_init(&options);                                     C, C++
+ *
+ * and zeros are the defaults (but of kiln_train_options, which kiln_train_options_init sets). So an
+ * app runs with any libkiln of its MAJOR version: members that a later one has are zeros, and those
+ * that an earlier one does not know are KILN_ERROR_UNSUPPORTED where they are not zeros. Where the
+ * size was forgotten it is KILN_ERROR_ARGUMENT. Functions copy what they are given.
+ *
+ * Structs without a size do not change within a MAJOR version. */
+#define KILN_OPTIONS_INIT(type)                                                                    \
+    static inline void type##_init(type *out_options) {                                            \
+        memset(out_options, 0, sizeof *out_options);                                               \
+        out_options->size = sizeof *out_options;                                                   \
+    }
+
 /* ---- Plans --------------------------------------------------------------------------------- */
 
 typedef struct kiln_plan kiln_plan;
 
 typedef struct kiln_plan_options {
+    size_t size;                     /* sizeof(kiln_plan_options) */
     const kiln_allocator *allocator; /* NULL: malloc. Must outlive the plan. */
     /* Checksums of the weights are verified when a session is created. Set this to skip that
      * (structural sections are always verified). */
@@ -164,6 +185,7 @@ typedef struct kiln_plan_options {
     void (*log)(void *context, const char *message);
     void *log_context;
 } kiln_plan_options;
+KILN_OPTIONS_INIT(kiln_plan_options)
 
 /* Opens a plan file: maps it and validates it wholly. `options` may be NULL for the defaults.
  *
@@ -251,6 +273,7 @@ struct pthreadpool; /* of pthreadpool.h, which is not needed here */
  * idle cores. For throughput, several sessions of one thread each share a plan's weights and need
  * no waiting. */
 typedef struct kiln_session_options {
+    size_t size;           /* sizeof(kiln_session_options) */
     uint32_t threads;      /* compute threads, the caller's included; 0 = 1 */
     uint32_t max_batch;    /* largest batch of a run; 0 = 1 */
     uint64_t memory_limit; /* refuse a session whose arena, scratch included, is larger; 0: none */
@@ -265,9 +288,7 @@ typedef struct kiln_session_options {
     void (*thread_started)(void *context, uint32_t thread);
     void *thread_context;
 } kiln_session_options;
-
-/* Fills in the defaults: 1 thread, batch 1, no limit. */
-KILN_API void kiln_session_options_init(kiln_session_options *out_options);
+KILN_OPTIONS_INIT(kiln_session_options)
 
 /* Memory of a session besides weights, in bytes. Scratch depends on the threads and on the vectors
  * of this processor. */

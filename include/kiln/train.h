@@ -133,6 +133,7 @@ KILN_API const char *kiln_optimizer_name(unsigned k);
 KILN_API const char *kiln_optimizer_formula(const char *name);
 
 typedef struct kiln_train_options {
+    size_t size;                    /* sizeof(kiln_train_options) */
     uint32_t class_count;           /* at least 2 */
     const char *const *class_names; /* the labels of the trained plan; NULL: none */
 
@@ -196,10 +197,15 @@ typedef struct kiln_train_options {
     const kiln_preprocess *preprocess; /* NULL: the backbone's */
 } kiln_train_options;
 
-/* Defaults: softmax head, standardized features, cross-entropy, Adam at 0.001 (beta 0.9, 0.999,
- * epsilon 1e-7), from the class means, epochs 0 of batches of 32, shuffled, best weights restored,
- * refitted on all samples, no folds, 1 thread, seed 1. */
-KILN_API void kiln_train_options_init(kiln_train_options *out_options);
+/* Sets the defaults of the members that `size` holds: softmax head, standardized features,
+ * cross-entropy, Adam at 0.001 (beta 0.9, 0.999, epsilon 1e-7), from the class means, epochs 0 of
+ * batches of 32, shuffled, best weights restored, refitted on all samples, no folds, 1 thread,
+ * seed 1. */
+KILN_API void kiln_train_defaults(kiln_train_options *inout_options);
+static inline void kiln_train_options_init(kiln_train_options *out_options) {
+    out_options->size = sizeof *out_options;
+    kiln_train_defaults(out_options);
+}
 /* Chooses an optimizer, with the learning rate and beta2 that suit it: adam at 0.001 with 0.999.
  * False, and nothing changed: there is no such optimizer. */
 KILN_API bool kiln_optimizer_defaults(const char *name, kiln_train_options *inout_options);
@@ -265,6 +271,7 @@ typedef struct kiln_epoch {
 } kiln_epoch;
 
 typedef struct kiln_train_callbacks {
+    size_t size; /* sizeof(kiln_train_callbacks), as of options */
     void *context;
     /* After each batch (of `batches` in the epoch), with the epoch's means so far. Non-zero: stop
      * now. May be NULL. */
@@ -274,6 +281,7 @@ typedef struct kiln_train_callbacks {
      */
     int (*epoch)(void *context, const kiln_epoch *epoch);
 } kiln_train_callbacks;
+KILN_OPTIONS_INIT(kiln_train_callbacks)
 
 /* Trains up to options.epochs (continues after kiln_trainer_resume), takes the epoch with the
  * lowest validation loss, which may be epoch 0, and refits. With folds, epochs are told when all

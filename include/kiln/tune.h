@@ -37,6 +37,7 @@ typedef struct kiln_tune_layer {
 } kiln_tune_layer;
 
 typedef struct kiln_tune_options {
+    size_t size;      /* sizeof(kiln_tune_options) */
     uint32_t threads; /* as the plan will be run; 0 = 1 */
     uint32_t batch;   /* samples a run, for a batchable plan; 0 = 1 */
     uint32_t runs;    /* timed runs with each algorithm, and of the plan before and after; 0 = 15 */
@@ -49,9 +50,7 @@ typedef struct kiln_tune_options {
     void (*on_layer)(void *context, const kiln_tune_layer *layer);
     void *context;
 } kiln_tune_options;
-
-/* 1 thread, batch 1, 15 runs, precision as compiled, no callbacks. */
-KILN_API void kiln_tune_options_init(kiln_tune_options *out_options);
+KILN_OPTIONS_INIT(kiln_tune_options)
 
 typedef enum kiln_tune_outcome {
     KILN_TUNE_CHANGED = 0,   /* the plan has other algorithms now */

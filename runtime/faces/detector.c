@@ -1,5 +1,6 @@
 /* Detectors: a session of the network, its input made of an image, faces made of its outputs. */
 #include "runtime/faces/detector.h"
+#include "runtime/base/options.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -93,10 +94,14 @@ static kiln_status begin(kiln_detector *d, const kiln_plan *plan,
 
 kiln_status kiln_detector_create(const kiln_plan *plan, const kiln_detector_options *options,
                                  kiln_detector **out_detector, kiln_error *error) {
-    static const kiln_detector_options defaults = {0};
     detector_layout layout;
+    kiln_detector_options used;
     *out_detector = NULL;
-    options = options != NULL ? options : &defaults;
+    kiln_status status = OPTIONS_TAKE(kiln_detector_options, options, &used, error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    options = &used;
     if (!(options->score >= 0 && options->score <= 1) ||
         !(options->overlap >= 0 && options->overlap <= 1)) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT,
@@ -113,7 +118,7 @@ kiln_status kiln_detector_create(const kiln_plan *plan, const kiln_detector_opti
     }
     d->family = family;
     d->layout = layout;
-    kiln_status status = begin(d, plan, options, error);
+    status = begin(d, plan, options, error);
     if (status != KILN_OK) {
         kiln_detector_destroy(d);
         return status;

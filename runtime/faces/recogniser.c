@@ -1,4 +1,5 @@
 /* Detection, alignment and a network for faces, one after the other. */
+#include "runtime/base/options.h"
 #include <kiln/faces.h>
 
 #include <stdlib.h>
@@ -44,11 +45,14 @@ static kiln_status begin(kiln_recogniser *r, const kiln_plan *network,
 kiln_status kiln_recogniser_create(kiln_detector *detector, const kiln_plan *network,
                                    const kiln_recogniser_options *options,
                                    kiln_recogniser **out_recogniser, kiln_error *error) {
-    static const kiln_recogniser_options defaults = {0};
+    kiln_recogniser_options used;
     kiln_tensor_info input;
     size_t numbers = 0;
     *out_recogniser = NULL;
-    kiln_status status = check(network, &input, &numbers, error);
+    kiln_status status = OPTIONS_TAKE(kiln_recogniser_options, options, &used, error);
+    if (status == KILN_OK) {
+        status = check(network, &input, &numbers, error);
+    }
     if (status != KILN_OK) {
         return status;
     }
@@ -57,7 +61,7 @@ kiln_status kiln_recogniser_create(kiln_detector *detector, const kiln_plan *net
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     *r = (kiln_recogniser){.detector = detector, .input = input, .numbers = numbers};
-    status = begin(r, network, options != NULL ? options : &defaults, error);
+    status = begin(r, network, &used, error);
     if (status == KILN_OK) {
         *out_recogniser = r;
     } else {

@@ -1,5 +1,6 @@
 /* The detector of the faces that a network was trained on: what its plan says of it, and the
  * detector's own plan inside. Plans are untrusted: sections are sound as bytes, no more. */
+#include "runtime/base/options.h"
 #include "runtime/faces/detector.h"
 
 #include <math.h>
@@ -104,12 +105,15 @@ static void complete(kiln_detector_options *options, const kiln_plan_detector_re
 
 kiln_status kiln_detector_open_bundled(const kiln_plan *plan, const kiln_detector_options *options,
                                        kiln_detector **out_detector, kiln_error *error) {
-    kiln_detector_options used = options != NULL ? *options : (kiln_detector_options){0};
+    kiln_detector_options used;
     kiln_plan_detector detector;
     kiln_preprocess preprocess;
     kiln_plan *own = NULL;
     *out_detector = NULL;
-    kiln_status status = kiln_plan_find_detector(plan, &detector, error);
+    kiln_status status = OPTIONS_TAKE(kiln_detector_options, options, &used, error);
+    if (status == KILN_OK) {
+        status = kiln_plan_find_detector(plan, &detector, error);
+    }
     if (status == KILN_OK) {
         status = kiln_plan_open_detector(plan, NULL, &own, error);
     }

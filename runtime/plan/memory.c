@@ -1,4 +1,5 @@
 /* How much memory sessions need besides weights. */
+#include "runtime/base/options.h"
 #include "runtime/plan/calls.h"
 
 #include <stdlib.h>
@@ -81,16 +82,20 @@ kiln_status kiln_plan_memory(const kiln_plan *plan, const kiln_session_options *
                              kiln_memory_use *out_use, kiln_error *error) {
     const kiln_plan_view *v = &plan->view;
     const kiln_allocator *a = &plan->allocator;
-    uint32_t batch = options == NULL || options->max_batch == 0 ? 1 : options->max_batch;
-    const kernel_host host = {
-        .threads = options == NULL || options->threads == 0 ? 1 : options->threads, .allocator = a};
+    kiln_session_options used;
+    kiln_status status = OPTIONS_TAKE(kiln_session_options, options, &used, error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    uint32_t batch = used.max_batch == 0 ? 1 : used.max_batch;
+    const kernel_host host = {.threads = used.threads == 0 ? 1 : used.threads, .allocator = a};
     size_t call_bytes = (v->step_count + 1) * sizeof(kernel_call);
     size_t operand_bytes = (v->operand_count + 1) * sizeof(operand);
     kernel_call *calls = a->allocate(a->context, call_bytes, 64);
     operand *operands = a->allocate(a->context, operand_bytes, 64);
-    kiln_status status = calls != NULL && operands != NULL
-                             ? KILN_OK
-                             : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    status = calls != NULL && operands != NULL
+                 ? KILN_OK
+                 : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     *out_use = (kiln_memory_use){.arena_bytes = v->header->arena_bytes * batch};
     if (status == KILN_OK) {
         describe_calls(v, &host, batch, operands, calls, NULL);

@@ -1,6 +1,7 @@
 /* Opening plans: from a path, a descriptor or memory; and what can be asked of one. */
 #include "runtime/base/allocator.h"
 #include "runtime/base/files.h"
+#include "runtime/base/options.h"
 #include "runtime/plan/packed.h"
 
 #include <errno.h>
@@ -16,9 +17,7 @@
 static kiln_status make_shared_state(kiln_plan *plan, const kiln_plan_options *options,
                                      kiln_error *error) {
     const kiln_allocator *a = &plan->allocator;
-    const char *path = options != NULL ? options->prepacked_path : NULL;
-    plan_log log = {options != NULL ? options->log : NULL,
-                    options != NULL ? options->log_context : NULL};
+    plan_log log = {options->log, options->log_context};
     size_t count = plan->view.tensor_count;
     plan->verified = a->allocate(a->context, count + 1, 64);
     if (plan->verified == NULL) {
@@ -27,8 +26,9 @@ static kiln_status make_shared_state(kiln_plan *plan, const kiln_plan_options *o
     for (size_t t = 0; t < count; t++) {
         atomic_init(&plan->verified[t], 0);
     }
-    return plan->weights_of == NULL ? packed_create(plan, path, log, &plan->packed, error)
-                                    : KILN_OK;
+    return plan->weights_of == NULL
+               ? packed_create(plan, options->prepacked_path, log, &plan->packed, error)
+               : KILN_OK;
 }
 
 /* Records are read where they lie, and hold numbers of 8 bytes, so they are copied where the plan
@@ -83,19 +83,20 @@ static kiln_status make_plan(kiln_plan fields, const kiln_plan_options *options,
 
 static kiln_plan fields_of(const kiln_plan_options *options, const void *bytes, size_t size) {
     const kiln_allocator *allocator =
-        options != NULL && options->allocator != NULL ? options->allocator : default_allocator();
+        options->allocator != NULL ? options->allocator : default_allocator();
     return (kiln_plan){.bytes = bytes,
                        .size = size,
-                       .skip_weight_checksums = options != NULL && options->skip_weight_checksums,
+                       .skip_weight_checksums = options->skip_weight_checksums,
                        .allocator = *allocator};
 }
 
 kiln_status plan_open_owned(void *bytes, size_t size, const kiln_plan *weights_of,
                             kiln_plan **out_plan, kiln_error *error) {
-    kiln_plan fields = fields_of(NULL, bytes, size);
+    static const kiln_plan_options defaults = {0};
+    kiln_plan fields = fields_of(&defaults, bytes, size);
     fields.weights_of = weights_of;
     fields.owned = bytes;
-    kiln_status status = make_plan(fields, NULL, out_plan, error);
+    kiln_status status = make_plan(fields, &defaults, out_plan, error);
     if (status != KILN_OK) {
         free(bytes);
     }
@@ -104,6 +105,7 @@ kiln_status plan_open_owned(void *bytes, size_t size, const kiln_plan *weights_o
 
 kiln_status kiln_plan_open_memory(kiln_span bytes, const kiln_plan_options *options,
                                   kiln_plan **out_plan, kiln_error *error) {
+    kiln_plan_options used;
     if (out_plan != NULL) {
         *out_plan = NULL;
     }
@@ -112,7 +114,10 @@ kiln_status kiln_plan_open_memory(kiln_span bytes, const kiln_plan_options *opti
         return kiln_fail(error, KILN_ERROR_ARGUMENT,
                          "a plan in memory needs data aligned to %u bytes", KILN_PLAN_ALIGNMENT);
     }
-    return make_plan(fields_of(options, bytes.data, bytes.size), options, out_plan, error);
+    kiln_status status = OPTIONS_TAKE(kiln_plan_options, options, &used, error);
+    return status == KILN_OK
+               ? make_plan(fields_of(&used, bytes.data, bytes.size), &used, out_plan, error)
+               : status;
 }
 
 static kiln_status read_all(int descriptor, uint64_t offset, uint8_t *out, size_t size,
@@ -175,12 +180,17 @@ static kiln_status map_plan(int descriptor, uint64_t offset, uint64_t length,
 static kiln_status take_plan(int descriptor, uint64_t offset, uint64_t length,
                              const kiln_plan_options *options, kiln_plan **out_plan,
                              kiln_error *error) {
+    kiln_plan_options used;
+    kiln_status status = OPTIONS_TAKE(kiln_plan_options, options, &used, error);
+    if (status != KILN_OK) {
+        return status;
+    }
     if (length == 0 || length > SIZE_MAX / 2 || offset > INT64_MAX - length) {
         return kiln_fail(error, KILN_ERROR_FORMAT, "not a plan: empty file");
     }
-    return options != NULL && options->read_into_memory
-               ? read_plan(descriptor, offset, (size_t)length, options, out_plan, error)
-               : map_plan(descriptor, offset, length, options, out_plan, error);
+    return used.read_into_memory
+               ? read_plan(descriptor, offset, (size_t)length, &used, out_plan, error)
+               : map_plan(descriptor, offset, length, &used, out_plan, error);
 }
 
 kiln_status kiln_plan_open_fd(int descriptor, uint64_t offset, uint64_t length,

@@ -1,12 +1,9 @@
 /* Sessions: an arena, packed weights, and the steps bound to them. */
 #include "runtime/session/session.h"
+#include "runtime/base/options.h"
 #include "runtime/kernels/xnnpack.h"
 #include "runtime/plan/packed.h"
 #include "runtime/session/threads.h"
-
-void kiln_session_options_init(kiln_session_options *out_options) {
-    *out_options = (kiln_session_options){.threads = 1, .max_batch = 1};
-}
 
 /* ---- Creating ------------------------------------------------------------------------------ */
 
@@ -45,15 +42,8 @@ static kiln_status take_pool(kiln_session *s, const kiln_session_options *option
     return status;
 }
 
-kiln_status kiln_session_create(const kiln_plan *plan, const kiln_session_options *options,
-                                kiln_session **out_session, kiln_error *error) {
-    kiln_session_options defaults;
-    kiln_session_options_init(&defaults);
-    options = options != NULL ? options : &defaults;
-    if (plan == NULL || out_session == NULL) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT, "kiln_session_create: no plan");
-    }
-    *out_session = NULL;
+static kiln_status create(const kiln_plan *plan, const kiln_session_options *options,
+                          kiln_session **out_session, kiln_error *error) {
     uint32_t max_batch = options->max_batch == 0 ? 1 : options->max_batch;
     if (max_batch > 1 && !kiln_plan_is_batchable(plan)) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT,
@@ -94,6 +84,17 @@ kiln_status kiln_session_create(const kiln_plan *plan, const kiln_session_option
     packed_save(plan, s->host.threadpool);
     *out_session = s;
     return KILN_OK;
+}
+
+kiln_status kiln_session_create(const kiln_plan *plan, const kiln_session_options *options,
+                                kiln_session **out_session, kiln_error *error) {
+    if (plan == NULL || out_session == NULL) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "kiln_session_create: no plan");
+    }
+    *out_session = NULL;
+    kiln_session_options used;
+    kiln_status status = OPTIONS_TAKE(kiln_session_options, options, &used, error);
+    return status == KILN_OK ? create(plan, &used, out_session, error) : status;
 }
 
 void kiln_session_destroy(kiln_session *s) {

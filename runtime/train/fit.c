@@ -1,5 +1,6 @@
 /* The training loop, and training anew on all samples for as long as the best epoch took. Dividing
  * the samples into folds is folds.c. */
+#include "runtime/base/options.h"
 #include "runtime/train/trainer.h"
 
 #include <stdlib.h>
@@ -111,11 +112,15 @@ static kiln_status fit_split(kiln_trainer *t, const kiln_train_callbacks *callba
 
 kiln_status kiln_trainer_fit(kiln_trainer *t, const kiln_train_callbacks *callbacks,
                              kiln_error *error) {
+    kiln_train_callbacks used;
     bool stop = false, folds = folds_wanted(t) && folds_possible(t);
-    t->refitted = t->held_out = 0;
-    kiln_status status = fit_settle(t, error);
+    kiln_status status = OPTIONS_TAKE(kiln_train_callbacks, callbacks, &used, error);
     if (status == KILN_OK) {
-        status = folds ? folds_fit(t, callbacks, error) : fit_split(t, callbacks, &stop, error);
+        t->refitted = t->held_out = 0;
+        status = fit_settle(t, error);
+    }
+    if (status == KILN_OK) {
+        status = folds ? folds_fit(t, &used, error) : fit_split(t, &used, &stop, error);
     }
     size_t batches = epoch_batches(t, t->train_count);
     /* Folds leave the weights of the last of them. */

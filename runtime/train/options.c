@@ -1,12 +1,13 @@
 /* Options: defaults and checks. The range of an option stands in the row that it belongs to. */
 #include "runtime/train/options.h"
+#include "runtime/base/options.h"
 #include "runtime/train/trainer.h"
 
 #include <math.h>
 #include <string.h>
 
-void kiln_train_options_init(kiln_train_options *out_options) {
-    *out_options = (kiln_train_options){
+void kiln_train_defaults(kiln_train_options *inout_options) {
+    kiln_train_options defaults = {
         .head = {.count = 1, .layers = {{.activation = KILN_ACTIVATION_SOFTMAX}}},
         .standardize = true,
         .arc_margin = 0.5f,
@@ -22,7 +23,8 @@ void kiln_train_options_init(kiln_train_options *out_options) {
         .refit = true,
         .seed = 1,
         .threads = 1};
-    (void)kiln_optimizer_defaults("adam", out_options);
+    (void)kiln_optimizer_defaults("adam", &defaults);
+    options_give(&defaults, sizeof defaults, inout_options);
 }
 
 static kiln_status check_head(const kiln_train_options *o, kiln_error *error) {

@@ -1,5 +1,6 @@
 /* The trainer: creating, feeding, asking. The loop is fit.c. */
 #include "runtime/train/trainer.h"
+#include "runtime/base/options.h"
 #include "runtime/kernels/xnnpack.h"
 #include "runtime/plan/plan.h"
 #include "runtime/plan/sub_plan.h"
@@ -119,8 +120,13 @@ static kiln_status allocate_buffers(kiln_trainer *t, kiln_error *error) {
 
 kiln_status kiln_trainer_create(const kiln_plan *backbone, const kiln_train_options *options,
                                 kiln_trainer **out_trainer, kiln_error *error) {
+    kiln_train_options used;
     *out_trainer = NULL;
-    kiln_status status = options_check(options, error);
+    kiln_status status = OPTIONS_TAKE(kiln_train_options, options, &used, error);
+    options = &used;
+    if (status == KILN_OK) {
+        status = options_check(options, error);
+    }
     kiln_trainer *t = status == KILN_OK ? calloc(1, sizeof *t) : NULL;
     if (t == NULL) {
         return status == KILN_OK ? out_of_memory(error) : status;

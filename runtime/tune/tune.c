@@ -1,5 +1,6 @@
 /* kiln_tune: what can be tried, what each algorithm takes, what is chosen, whether that pays. */
 #include "runtime/base/files.h"
+#include "runtime/base/options.h"
 #include "runtime/kernels/kernel.h"
 #include "runtime/tune/tuning.h"
 
@@ -30,10 +31,6 @@ typedef struct tuning_choices {
     uint8_t *of[CHOICES];
     size_t measured; /* variants, from FIRST_VARIANT on */
 } choices;
-
-void kiln_tune_options_init(kiln_tune_options *out_options) {
-    *out_options = (kiln_tune_options){.threads = 1, .batch = 1, .runs = DEFAULT_RUNS};
-}
 
 /* ---- What can be tried --------------------------------------------------------------------- */
 
@@ -267,13 +264,13 @@ static kiln_status allocate(tuning *t, choices *c, kiln_error *error) {
 
 static kiln_status take_options(tuning *t, const kiln_tune_options *options, kiln_error *error) {
     kiln_tune_options *o = &t->options;
-    kiln_tune_options_init(o);
-    if (options != NULL) {
-        *o = *options;
-        o->threads = o->threads == 0 ? 1 : o->threads;
-        o->batch = o->batch == 0 ? 1 : o->batch;
-        o->runs = o->runs == 0 ? DEFAULT_RUNS : o->runs;
+    kiln_status status = OPTIONS_TAKE(kiln_tune_options, options, o, error);
+    if (status != KILN_OK) {
+        return status;
     }
+    o->threads = o->threads == 0 ? 1 : o->threads;
+    o->batch = o->batch == 0 ? 1 : o->batch;
+    o->runs = o->runs == 0 ? DEFAULT_RUNS : o->runs;
     return o->runs <= MAX_RUNS && (unsigned)o->precision <= KILN_TUNE_ANY
                ? KILN_OK
                : kiln_fail(error, KILN_ERROR_ARGUMENT, "%u runs: at most %u", o->runs, MAX_RUNS);
@@ -289,7 +286,8 @@ kiln_status kiln_tune(const char *plan_path, const char *out_path, const kiln_tu
     }
     const char *target = out_path != NULL ? out_path : plan_path;
     kiln_status status = take_options(&t, options, error);
-    kiln_plan_options opening = {.read_into_memory = t.options.read_into_memory};
+    kiln_plan_options opening = {.size = sizeof opening,
+                                 .read_into_memory = t.options.read_into_memory};
     if (status == KILN_OK) {
         status = kiln_plan_open(plan_path, &opening, &t.plan, error);
     }

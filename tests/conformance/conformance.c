@@ -39,8 +39,11 @@ typedef struct refusals {
 /* ---- One case ------------------------------------------------------------------------------ */
 
 static result verify_set(const char *model, const char *data) {
-    kiln_verify_options options = {
-        .data_folder = data, .outputs_only = true, .relative = 1e-3, .absolute = 1e-7};
+    kiln_verify_options options = {.size = sizeof options,
+                                   .data_folder = data,
+                                   .outputs_only = true,
+                                   .relative = 1e-3,
+                                   .absolute = 1e-7};
     kiln_verify_report report;
     kiln_error error = {0};
     result r = {.outcome = PASSED};

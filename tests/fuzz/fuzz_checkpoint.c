@@ -16,7 +16,7 @@ static int stop(void *context, const kiln_epoch *epoch) {
 
 /* After an epoch: what a resumed one does is bounded. */
 static kiln_status fit(kiln_trainer *trainer, kiln_error *error) {
-    const kiln_train_callbacks callbacks = {.epoch = stop};
+    const kiln_train_callbacks callbacks = {.size = sizeof callbacks, .epoch = stop};
     return kiln_trainer_fit(trainer, &callbacks, error);
 }
 

@@ -6,7 +6,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     kiln_plan *plan = NULL;
     kiln_error error = {0};
-    kiln_plan_options options = {.skip_weight_checksums = true};
+    kiln_plan_options options = {.size = sizeof options, .skip_weight_checksums = true};
     uint8_t *exact = malloc(size + 1); /* so that an overread shows */
     if (exact != NULL) {
         memcpy(exact, data, size);

@@ -13,7 +13,7 @@ static char plan_path[64], packed_path[64];
 
 static void open_and_run(void) {
     kiln_plan *plan = NULL;
-    const kiln_plan_options options = {.prepacked_path = packed_path};
+    const kiln_plan_options options = {.size = sizeof options, .prepacked_path = packed_path};
     if (kiln_plan_open(plan_path, &options, &plan, NULL) != KILN_OK || !exercise_plan(plan)) {
         fprintf(stderr, "a sound plan does not run\n");
         abort();

@@ -162,7 +162,7 @@ static size_t mutate(uint64_t *state, uint8_t *bytes, size_t size, bool plan) {
 static bool try_plan(const uint8_t *bytes, size_t size, bool repaired) {
     kiln_plan *plan = NULL;
     kiln_error error = {0};
-    kiln_plan_options options = {.skip_weight_checksums = repaired};
+    kiln_plan_options options = {.size = sizeof options, .skip_weight_checksums = repaired};
     bool ran = false;
     if (kiln_plan_open_memory((kiln_span){bytes, size}, &options, &plan, &error) == KILN_OK) {
         ran = exercise_plan(plan);

@@ -45,8 +45,12 @@ static bool check_report(const char *name, const kiln_compile_report *r) {
 }
 
 static bool verify(const char *model, const char *plan, uint32_t batch, uint32_t threads) {
-    kiln_verify_options options = {
-        .plan_path = plan, .batch = batch, .threads = threads, .seed = 42, .layer_tolerance = 1e-4};
+    kiln_verify_options options = {.size = sizeof options,
+                                   .plan_path = plan,
+                                   .batch = batch,
+                                   .threads = threads,
+                                   .seed = 42,
+                                   .layer_tolerance = 1e-4};
     kiln_verify_report report = {0};
     kiln_error error = {0};
     kiln_status status = kiln_verify(model, &options, &report, &error);

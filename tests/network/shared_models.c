@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 static bool is_reproduced(const char *name, const char *model, const char *data) {
-    kiln_verify_options options = {.data_folder = data, .threads = 2};
+    kiln_verify_options options = {.size = sizeof options, .data_folder = data, .threads = 2};
     kiln_verify_report report = {0};
     kiln_error error = {0};
     kiln_status status = kiln_verify(model, &options, &report, &error);
@@ -32,7 +32,8 @@ static bool is_exact(const char *name, const char *model, const char *data) {
     kiln_compile_options_init(&compile);
     compile.memory = KILN_MEMORY_MIN;
     compile.convolution = KILN_CONVOLUTION_EXACT;
-    kiln_verify_options options = {.compile = &compile,
+    kiln_verify_options options = {.size = sizeof options,
+                                   .compile = &compile,
                                    .data_folder = data,
                                    .threads = 2,
                                    .relative = 1e-4,

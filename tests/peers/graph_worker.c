@@ -57,7 +57,8 @@ static kiln_status verify(const char *folder, const variant *v, uint32_t threads
     compile.memory = v->memory;
     compile.no_fusion = v->no_fusion;
     compile.weights = v->half ? KILN_F16 : KILN_F32;
-    kiln_verify_options options = {.compile = &compile,
+    kiln_verify_options options = {.size = sizeof options,
+                                   .compile = &compile,
                                    .data_folder = data,
                                    .threads = threads,
                                    .batch = 3,

@@ -101,8 +101,8 @@ int main(int argc, char **argv) {
     need(kiln_plan_open(argv[1], NULL, &finds, &error));
     need(kiln_plan_open(argv[2], NULL, &embeds, &error));
     need(picture_load(argv[3], &picture, &error));
-    kiln_detector_options find = {.threads = threads};
-    kiln_recogniser_options embed = {.threads = threads};
+    kiln_detector_options find = {.size = sizeof find, .threads = threads};
+    kiln_recogniser_options embed = {.size = sizeof embed, .threads = threads};
     need(kiln_detector_create(finds, &find, &detector, &error));
     need(kiln_recogniser_create(detector, embeds, &embed, &recogniser, &error));
     kiln_image image = picture_image(&picture);

@@ -66,7 +66,8 @@ static bool write_output(const worker *w) {
 }
 
 static kiln_status open_all(worker *w, kiln_error *error) {
-    kiln_plan_options plan_options = {.prepacked_path = w->packed_path};
+    kiln_plan_options plan_options = {.size = sizeof plan_options,
+                                      .prepacked_path = w->packed_path};
     kiln_session_options options;
     kiln_session_options_init(&options);
     options.threads = w->threads;

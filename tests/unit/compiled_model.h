@@ -93,7 +93,8 @@ static inline void run_model(uint32_t batch, const void *input, size_t input_byt
 
 /* The naive evaluator agrees with the plan about every layer of the model that was run last. */
 static inline void verify_model(void) {
-    const kiln_verify_options options = {.layer_tolerance = 1e-6, .seed = 1};
+    const kiln_verify_options options = {
+        .size = sizeof options, .layer_tolerance = 1e-6, .seed = 1};
     kiln_verify_report report;
     kiln_status status = kiln_verify(m.path, &options, &report, &m.error);
     ck_assert_msg(status == KILN_OK, "%s", m.error.message);

@@ -203,7 +203,7 @@ START_TEST(a_second_look_finds_small_ones) {
     size_t count;
     make_detector(&plan);
     for (int once = 0; once < 2; once++) {
-        kiln_detector_options options = {.once = once != 0};
+        kiln_detector_options options = {.size = sizeof options, .once = once != 0};
         ck_assert_int_eq(kiln_detector_create(plan, &options, &detector, &error), KILN_OK);
         kiln_image image = scene_with(KILN_IMAGE_RGB, SCENE, 112 + 33, 51, 24);
         ck_assert_int_eq(kiln_detector_find(detector, &image, faces, 4, &count, &error), KILN_OK);
@@ -254,9 +254,9 @@ START_TEST(other_networks_are_refused) {
     ck_assert_ptr_nonnull(strstr(error.message, "YuNet"));
     kiln_plan_close(plan);
     make_detector(&plan);
-    kiln_detector_options options = {.score = NAN};
+    kiln_detector_options options = {.size = sizeof options, .score = NAN};
     ck_assert_int_eq(kiln_detector_create(plan, &options, &detector, &error), KILN_ERROR_ARGUMENT);
-    options = (kiln_detector_options){.overlap = 1.5F};
+    options = (kiln_detector_options){.size = sizeof(kiln_detector_options), .overlap = 1.5F};
     ck_assert_int_eq(kiln_detector_create(plan, &options, &detector, &error), KILN_ERROR_ARGUMENT);
     ck_assert_int_eq(kiln_detector_create(plan, NULL, &detector, &error), KILN_OK);
     kiln_face faces[1];
@@ -289,7 +289,7 @@ START_TEST(a_recogniser_gives_faces_to_a_network) {
     COMPILED(NULL, NULL);
     ck_assert_int_eq(kiln_plan_open(in_folder("plan"), NULL, &network, &error), KILN_OK);
     kiln_preprocess half = {.present = true, .scale = {0.5F, 0.5F, 0.5F}, .bias = {1, 1, 1}};
-    kiln_recogniser_options options = {.preprocess = &half};
+    kiln_recogniser_options options = {.size = sizeof options, .preprocess = &half};
     ck_assert_int_eq(kiln_recogniser_create(detector, network, &options, &recogniser, &error),
                      KILN_OK);
     ck_assert_uint_eq(kiln_recogniser_numbers(recogniser), 48);

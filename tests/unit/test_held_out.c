@@ -44,7 +44,8 @@ START_TEST(folds_hold_out_each_sample_once) {
     o.learning_rate = 0.01f;
     kiln_trainer *t = few(&o, EACH);
     uint32_t told = 0;
-    kiln_train_callbacks callbacks = {.context = &told, .epoch = count_epochs};
+    kiln_train_callbacks callbacks = {
+        .size = sizeof callbacks, .context = &told, .epoch = count_epochs};
     GOOD(kiln_trainer_fit(t, &callbacks, &error));
     const kiln_epoch *history;
     const float *scores;

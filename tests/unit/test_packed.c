@@ -119,7 +119,7 @@ static void *race(void *context) {
 }
 
 START_TEST(threads_create_sessions_at_once) {
-    kiln_plan_options options = {.prepacked_path = kept};
+    kiln_plan_options options = {.size = sizeof options, .prepacked_path = kept};
     kiln_plan *plan = open_plan(&options);
     for (int round = 0; round < 20; round++) {
         static racer racers[THREADS];
@@ -166,7 +166,7 @@ static void miser_release(void *context, void *pointer, size_t size) {
 START_TEST(all_or_nothing) {
     miser m = {.until_refusal = SIZE_MAX};
     kiln_allocator allocator = {&m, miser_allocate, miser_release};
-    kiln_plan_options options = {.allocator = &allocator};
+    kiln_plan_options options = {.size = sizeof options, .allocator = &allocator};
     kiln_plan *plan = open_plan(&options);
     size_t before = m.bytes, refusals = 0;
     for (kiln_status status = KILN_ERROR_MEMORY; status != KILN_OK; refusals++) {
@@ -188,7 +188,8 @@ END_TEST
 
 /* Opens the plan with the file, runs; returns how many bytes came from the file. */
 static size_t run_kept(const char *file, bool skip_checksums, float *output, size_t *out_packed) {
-    kiln_plan_options options = {.prepacked_path = file, .skip_weight_checksums = skip_checksums};
+    kiln_plan_options options = {
+        .size = sizeof options, .prepacked_path = file, .skip_weight_checksums = skip_checksums};
     kiln_plan *plan = open_plan(&options);
     kiln_session *session = NULL, *other = NULL;
     ck_assert_int_eq(create(plan, 2, &session), KILN_OK);
@@ -334,7 +335,8 @@ static void note(void *context, const char *message) {
 /* Opens the plan, makes a session; what was said meanwhile. */
 static said said_with(const char *file) {
     said s = {0};
-    kiln_plan_options options = {.prepacked_path = file, .log = note, .log_context = &s};
+    kiln_plan_options options = {
+        .size = sizeof options, .prepacked_path = file, .log = note, .log_context = &s};
     kiln_plan *plan = open_plan(&options);
     kiln_session *session = NULL;
     ck_assert_int_eq(create(plan, 1, &session), KILN_OK);

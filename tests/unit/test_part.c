@@ -36,7 +36,7 @@ static const kiln_tensor_info *only_input(void) {
 
 static void check(float (*expected)(float)) {
     static model_run run;
-    kiln_verify_options verify = {.compile = &options, .seed = 1};
+    kiln_verify_options verify = {.size = sizeof verify, .compile = &options, .seed = 1};
     COMPILED(&options, NULL);
     model_run_at(2, &run);
     ck_assert_uint_eq(run.count[0], 12);

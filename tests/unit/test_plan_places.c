@@ -103,7 +103,7 @@ START_TEST(opens_at_multiples_of_4_in_a_file) {
     kiln_plan *plan = NULL;
     for (size_t k = 0; k < 2 * sizeof offsets / sizeof *offsets; k++) {
         uint64_t offset = offsets[k / 2];
-        kiln_plan_options options = {.read_into_memory = k % 2 == 1};
+        kiln_plan_options options = {.size = sizeof options, .read_into_memory = k % 2 == 1};
         int file = open(path, O_RDWR | O_TRUNC);
         ck_assert_int_eq(pwrite(file, bytes + MOST_BEFORE, size, (off_t)offset), (ssize_t)size);
         ck_assert_int_eq(ftruncate(file, (off_t)(offset + size + 100)), 0);
@@ -139,7 +139,7 @@ END_TEST
 /* A mapped file would end the process here. */
 START_TEST(a_plan_that_was_read_outlives_its_file) {
     kiln_plan *plan = NULL;
-    kiln_plan_options options = {.read_into_memory = true};
+    kiln_plan_options options = {.size = sizeof options, .read_into_memory = true};
     ck_assert_int_eq(kiln_plan_open(path, &options, &plan, &network_error), KILN_OK);
     ck_assert_int_eq(truncate(path, 0), 0);
     check_runs(plan);

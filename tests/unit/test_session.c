@@ -172,7 +172,7 @@ static void count_release(void *context, void *pointer, size_t size) {
 START_TEST(uses_the_callers_allocator) {
     counter c = {0};
     kiln_allocator allocator = {&c, count_allocate, count_release};
-    kiln_plan_options options = {.allocator = &allocator};
+    kiln_plan_options options = {.size = sizeof options, .allocator = &allocator};
     kiln_plan *plan = NULL;
     ck_assert_int_eq(kiln_plan_open(path, &options, &plan, &error), KILN_OK);
     run_and_check(plan, 1);

@@ -102,7 +102,8 @@ static void *cancel_later(void *session) {
 }
 
 START_TEST(another_thread_may_cancel) {
-    kiln_session *session = open_session(&(kiln_session_options){.threads = 2});
+    kiln_session *session =
+        open_session(&(kiln_session_options){.size = sizeof(kiln_session_options), .threads = 2});
     pthread_t thread;
     ck_assert_int_eq(pthread_create(&thread, NULL, cancel_later, session), 0);
     kiln_status status = KILN_OK;
@@ -119,7 +120,7 @@ END_TEST
 
 START_TEST(a_pool_may_be_shared_and_stays) {
     pthreadpool_t pool = pthreadpool_create(2);
-    kiln_session_options options = {.threads = 7, .threadpool = pool};
+    kiln_session_options options = {.size = sizeof options, .threads = 7, .threadpool = pool};
     kiln_session *a = open_session(&options), *b = open_session(&options);
     ck_assert_int_eq(run(a), KILN_OK);
     ck_assert_mem_eq(output, wanted, sizeof wanted);
@@ -152,8 +153,10 @@ static void note_thread(void *context, uint32_t thread) {
 START_TEST(each_thread_is_greeted_once) {
     uint32_t threads = (uint32_t)_i;
     seen s = {.caller = pthread_self()};
-    kiln_session_options options = {
-        .threads = threads, .thread_started = note_thread, .thread_context = &s};
+    kiln_session_options options = {.size = sizeof options,
+                                    .threads = threads,
+                                    .thread_started = note_thread,
+                                    .thread_context = &s};
     kiln_session *session = open_session(&options);
     ck_assert_uint_eq(atomic_load(&s.calls), threads - 1);
     ck_assert_uint_eq(atomic_load(&s.of_caller), 0);

@@ -43,7 +43,7 @@ START_TEST(curves_are_numpys) {
     o.weight_decay = 0.05f;
     kiln_trainer *t = make_trainer(NULL, &o, SAMPLES);
     curve c = {.count = 0};
-    kiln_train_callbacks callbacks = {.context = &c, .batch = note_batch};
+    kiln_train_callbacks callbacks = {.size = sizeof callbacks, .context = &c, .batch = note_batch};
     GOOD(kiln_trainer_fit(t, &callbacks, &error));
     ck_assert_uint_eq(c.count, 50);
     double worst = 0;
@@ -241,7 +241,8 @@ START_TEST(resumed_and_threaded_runs_are_the_same) {
     o.warmup_epochs = 1;
     kiln_trainer *whole = make_trainer(NULL, &o, 256), *half = make_trainer(NULL, &o, 256);
     GOOD(kiln_trainer_fit(whole, NULL, &error));
-    kiln_train_callbacks callbacks = {.context = half, .epoch = stop_after_two};
+    kiln_train_callbacks callbacks = {
+        .size = sizeof callbacks, .context = half, .epoch = stop_after_two};
     GOOD(kiln_trainer_fit(half, &callbacks, &error));
     o.threads = 2;
     kiln_trainer *rest = make_trainer(NULL, &o, 256);

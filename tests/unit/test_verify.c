@@ -93,7 +93,8 @@ static kiln_status verify(const char *model, const char *plan, uint32_t batch,
     kiln_compile_options compile;
     kiln_compile_options_init(&compile);
     compile.memory = KILN_MEMORY_SPEED; /* without bands every layer is seen */
-    kiln_verify_options options = {.compile = &compile,
+    kiln_verify_options options = {.size = sizeof options,
+                                   .compile = &compile,
                                    .plan_path = plan,
                                    .batch = batch,
                                    .seed = 3,
@@ -226,7 +227,7 @@ static void check_data(int64_t samples, uint32_t other) {
     write_bytes(path, bytes, onnx__tensor_proto__pack(&t, bytes));
     found_layers found = {0};
     kiln_verify_options options = {
-        .data_folder = m.folder, .on_layer = see_layer, .context = &found};
+        .size = sizeof options, .data_folder = m.folder, .on_layer = see_layer, .context = &found};
     kiln_verify_report report;
     ck_assert_msg(kiln_verify(m.path, &options, &report, &m.error) == KILN_OK, "%s",
                   m.error.message);

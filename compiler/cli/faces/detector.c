@@ -150,6 +150,7 @@ kiln_status face_detector_session(const face_detector *d, uint32_t threads,
     memcpy(preprocess.scale, r->preprocess.scale, sizeof preprocess.scale);
     memcpy(preprocess.bias, r->preprocess.bias, sizeof preprocess.bias);
     kiln_detector_options options = {
+        .size = sizeof options,
         .threads = threads,
         .score = r->score,
         .overlap = r->overlap,

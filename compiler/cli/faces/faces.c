@@ -163,7 +163,8 @@ static kiln_status open_all(faces_call *c, kiln_error *error) {
         status = face_detector_open(c->detector_path, &c->detector, error);
     }
     if (status == KILN_OK) {
-        kiln_detector_options options = {.threads = c->threads,
+        kiln_detector_options options = {.size = sizeof options,
+                                         .threads = c->threads,
                                          .score = c->score,
                                          .overlap = c->overlap,
                                          .preprocess =

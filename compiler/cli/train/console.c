@@ -147,5 +147,8 @@ static int show_epoch(void *context, const kiln_epoch *e) {
 }
 
 kiln_train_callbacks console_callbacks(training *t) {
-    return (kiln_train_callbacks){.context = t, .batch = show_batch, .epoch = show_epoch};
+    return (kiln_train_callbacks){.size = sizeof(kiln_train_callbacks),
+                                  .context = t,
+                                  .batch = show_batch,
+                                  .epoch = show_epoch};
 }

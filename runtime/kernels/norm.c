@@ -13,7 +13,7 @@ static bool all_f32(const kernel_call *call) {
     return true;
 }
 
-static const float *optional_data(const operand *operands, uint32_t count, uint32_t k) {
+static float *optional_data(const operand *operands, uint32_t count, uint32_t k) {
     return k < count && operand_present(&operands[k]) ? operands[k].data : NULL;
 }
 
@@ -51,28 +51,22 @@ static kiln_status check_layer(const kernel_call *call, kiln_error *error) {
     return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
 }
 
-/* The variance is that of what is left when the mean is taken out, so that nothing cancels. */
 static void layer_range(void *context, size_t begin, size_t end) {
     const kernel_call *call = context;
     const kiln_layer_norm_params *p = call->params;
-    const reduce_ukernels *ukernels = ukernels_best()->reduce;
     size_t size = normalized_size(call);
-    const float *scale = call->inputs[1].data;
-    const float *bias = optional_data(call->inputs, call->input_count, 2);
-    for (size_t r = begin; r < end; r++) {
-        const float *from = (const float *)call->inputs[0].data + r * size;
-        float *to = (float *)call->outputs[0].data + r * size;
-        float mean = (float)(ukernels->along[REDUCE_SUM](from, size, 0) / (double)size);
-        double squares = ukernels->along[REDUCE_SUM_SQUARES](from, size, mean);
-        float inverse = (float)(1.0 / sqrt(squares / (double)size + (double)p->epsilon));
-        ukernels->normalize(from, size, mean, inverse, scale, bias, to);
-        if (call->output_count > 1 && operand_present(&call->outputs[1])) {
-            ((float *)call->outputs[1].data)[r] = mean;
-        }
-        if (call->output_count > 2 && operand_present(&call->outputs[2])) {
-            ((float *)call->outputs[2].data)[r] = inverse;
-        }
-    }
+    float *mean = optional_data(call->outputs, call->output_count, 1);
+    float *inverse = optional_data(call->outputs, call->output_count, 2);
+    layer_norm_rows rows = {.x = (const float *)call->inputs[0].data + begin * size,
+                            .rows = end - begin,
+                            .count = size,
+                            .epsilon = p->epsilon,
+                            .scale = call->inputs[1].data,
+                            .bias = optional_data(call->inputs, call->input_count, 2),
+                            .y = (float *)call->outputs[0].data + begin * size,
+                            .mean = mean == NULL ? NULL : mean + begin,
+                            .inverse = inverse == NULL ? NULL : inverse + begin};
+    ukernels_best()->reduce->layer_norm(&rows);
 }
 
 static kiln_status run_layer(kernel_call *call, kiln_error *error) {

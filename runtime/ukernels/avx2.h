@@ -10,6 +10,7 @@
 #define GEMM_TILES(TILE) TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
 #define PEAK_ROWS 6
 
+#define OWN_SOME
 #include "runtime/ukernels/vector_fma.h"
 
 INLINE vector smaller(vector a, vector b) {
@@ -18,6 +19,27 @@ INLINE vector smaller(vector a, vector b) {
 
 INLINE vector larger(vector a, vector b) {
     return (vector)_mm256_max_ps((__m256)a, (__m256)b);
+}
+
+INLINE __m256i first_lanes(size_t count) {
+    const mask lane = {0, 1, 2, 3, 4, 5, 6, 7};
+    return (__m256i)(lane < (count < VECTOR_WIDTH ? (int32_t)count : VECTOR_WIDTH));
+}
+
+INLINE void store_some(float *to, vector v, size_t count) {
+    if (count >= VECTOR_WIDTH) {
+        store(to, v);
+    } else {
+        _mm256_maskstore_ps(to, first_lanes(count), (__m256)v);
+    }
+}
+
+INLINE vector load_over(vector v, const float *from, size_t count) {
+    if (count >= VECTOR_WIDTH) {
+        return load(from);
+    }
+    __m256i first = first_lanes(count);
+    return choose((mask)first, (vector)_mm256_maskload_ps(from, first), v);
 }
 
 INLINE vector load_half(const uint16_t *from) {

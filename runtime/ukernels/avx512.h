@@ -12,6 +12,8 @@
     TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
 #define PEAK_ROWS 12
 
+#define OWN_SCALE
+#define OWN_SOME
 #include "runtime/ukernels/vector_fma.h"
 
 INLINE vector smaller(vector a, vector b) {
@@ -20,6 +22,22 @@ INLINE vector smaller(vector a, vector b) {
 
 INLINE vector larger(vector a, vector b) {
     return (vector)_mm512_max_ps((__m512)a, (__m512)b);
+}
+
+INLINE vector scale(vector v, vector n) {
+    return (vector)_mm512_scalef_ps((__m512)v, (__m512)n);
+}
+
+INLINE __mmask16 first_lanes(size_t count) {
+    return count < VECTOR_WIDTH ? (__mmask16)((1u << count) - 1) : (__mmask16)-1;
+}
+
+INLINE void store_some(float *to, vector v, size_t count) {
+    _mm512_mask_storeu_ps(to, first_lanes(count), (__m512)v);
+}
+
+INLINE vector load_over(vector v, const float *from, size_t count) {
+    return (vector)_mm512_mask_loadu_ps((__m512)v, first_lanes(count), from);
 }
 
 INLINE vector load_half(const uint16_t *from) {

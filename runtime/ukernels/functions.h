@@ -47,47 +47,44 @@ INLINE vector polynomial(vector x, const float *coefficients, size_t count) {
     return sum;
 }
 
-/* x + more = n ln 2 + high + low, |high| at most half of ln 2, but for what is more. The sum
- * with 1.5 * 2^23 rounds to a whole number, which then lies in its lowest bits; the product with
- * the high part of ln 2, of 15 bits, is exact, and low is what the last sum rounds away. */
+/* x + more = n ln 2 + rest, |rest| at most half of ln 2, but for what is more. The sum with 1.5 *
+ * 2^23 rounds to a whole number, and the product with the high part of ln 2, of 15 bits, is exact.
+ */
 typedef struct reduced {
-    mask n;
-    vector high, low;
+    vector n, rest;
 } reduced;
 
 INLINE reduced reduce(vector x, vector more) {
     const vector magic = all(0x1.8p23f);
-    vector shifted = x * all(0x1.715476p0f) + magic, whole = shifted - magic;
-    vector rest = x - whole * all(0x1.62e4p-1f), tail = more - whole * all(0x1.7f7d1cp-20f);
-    vector high = rest + tail;
-    return (reduced){(mask)shifted - (mask)magic, high, (rest - high) + tail};
+    vector n = (x * all(0x1.715476p0f) + magic) - magic;
+    return (reduced){n, (x - n * all(0x1.62e4p-1f)) + (more - n * all(0x1.7f7d1cp-20f))};
 }
 
-/* e^(high + low) - 1 of |high| <= ln 2 / 2. */
-INLINE vector small_expm1(reduced r) {
-    vector q = POLYNOMIAL(r.high, 0x1p-1f, 0x1.55552cp-3f, 0x1.555502p-5f, 0x1.1155aap-7f,
+/* e^rest - 1 of |rest| <= ln 2 / 2. */
+INLINE vector small_expm1(vector rest) {
+    vector q = POLYNOMIAL(rest, 0x1p-1f, 0x1.55552cp-3f, 0x1.555502p-5f, 0x1.1155aap-7f,
                           0x1.6d2e48p-10f, 0x1.3b8392p-13f);
-    return r.high + (r.high * r.high * q + r.low);
+    return rest + rest * rest * q;
 }
 
-/* e^(x + low), of a small `low`: 0 for x below -104, infinite above 89. The power of 2 comes in two
- * factors, as the result, not they, may be denormal. */
-INLINE vector exp_of_sum(vector x, vector low) {
-    reduced r = reduce(clamp(x, all(-104), all(89)), low);
-    mask half = r.n >> 1;
-    return (small_expm1(r) + all(1)) * (vector)((half + 127) << 23) *
-           (vector)((r.n - half + 127) << 23);
+/* e^(x + low), of a small `low` and x from -150 to 89. */
+INLINE vector exp_of_some(vector x, vector low) {
+    reduced r = reduce(x, low);
+    return scale(POLYNOMIAL(r.rest, 1, 1, 0x1.fffffap-2f, 0x1.55540ap-3f, 0x1.55589ep-5f,
+                            0x1.126dbep-7f, 0x1.6ab8cep-10f),
+                 r.n);
 }
 
+/* 0 for x below -104, infinite above 89. */
 INLINE vector v_exp(vector x) {
-    return exp_of_sum(x, all(0));
+    return exp_of_some(clamp(x, all(-104), all(89)), all(0));
 }
 
 /* e^x - 1 of x <= 0. */
 INLINE vector negative_expm1(vector x) {
     reduced r = reduce(larger(all(-20), x), all(0));
-    vector power = (vector)((r.n + 127) << 23);
-    return power * small_expm1(r) + (power - all(1));
+    vector power = scale(all(1), r.n);
+    return power * small_expm1(r.rest) + (power - all(1));
 }
 
 /* log(x) + low of a positive, finite and normal x; callers put right what it makes of others. */
@@ -156,23 +153,18 @@ INLINE vector v_erf(vector x) {
     return choose(a < all(0.92f), near, with_sign(far, x));
 }
 
-/* x times the normal distribution's part below x. Near 0 that is 1/2 + x N(x^2). That of -u is
- * e^(-u^2 / 2) R(u); R(u) (1 + b u) is a polynomial of (u - 3) / (u + 3). u^2 is taken as a square
- * of half the bits, exact, and the rest. */
+/* x times the normal distribution's part below x: that below -u is e^(-u^2 / 2) R(u), and R(u) (u +
+ * 3) is a polynomial of v = (u - 2) / (u + 3). u^2 is taken as a square of half the bits, exact,
+ * and the rest. The last term makes no number of -infinity, as the formula does. */
 INLINE vector v_gelu(vector x) {
-    vector u = smaller(all(15), absolute(x));
-    vector high = (vector)((mask)u & -4096);
-    vector v = (u - all(3)) / (u + all(3));
-    vector part = POLYNOMIAL(v, 0x1.2823f8p-1f, -0x1.195ec6p-4f, -0x1.a86be2p-5f, 0x1.17d3f0p-4f,
-                             -0x1.ec2af6p-6f, 0x1.61a2e0p-11f, 0x1.05f7cap-8f, -0x1.f8f88ap-13f,
-                             -0x1.306c7ap-11f, -0x1.790314p-14f) /
-                  (all(1) + all(1.2533141f) * u);
-    vector below =
-        part * exp_of_sum(all(-0.5f) * high * high, all(-0.5f) * (u - high) * (u + high));
-    vector near = all(0.5f) + x * POLYNOMIAL(x * x, 0x1.988454p-2f, -0x1.105884p-4f, 0x1.46df2cp-7f,
-                                             -0x1.37fcfep-10f, 0x1.d43fb6p-14f);
-    vector far = choose(x < all(0), below, all(1) - below);
-    return x * choose(u < all(0.675f), near, far);
+    vector u = smaller(all(12.75f), absolute(x));
+    vector high = (vector)((mask)u & -4096), half = all(-0.5f) * high;
+    vector part = u / (u + all(3)), v = part * all(5.0f / 3) - all(2.0f / 3);
+    part *= POLYNOMIAL(v, 0x1.ae5754p-1f, -0x1.74b578p-1f, 0x1.788212p-2f, -0x1.011220p-4f,
+                       -0x1.18f62ap-5f, 0x1.97158ap-7f, 0x1.91f27ep-8f, -0x1.bed1c0p-10f,
+                       -0x1.37c3bcp-10f);
+    vector power = exp_of_some(half * high, all(-0.5f) * (u - high) * (u + high));
+    return larger(all(0), x) - part * power + smaller(all(0), x) * all(0);
 }
 
 /* x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 */

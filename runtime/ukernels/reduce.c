@@ -40,12 +40,15 @@ INLINE vector term(reduce_op op, vector x, vector shift) {
 /* Reduces a vector to one element. */
 INLINE float across(reduce_op op, vector v) {
     float lanes[VECTOR_WIDTH];
+    if (op <= REDUCE_SUM_SQUARES) {
+        return sum_of(v);
+    }
     store(lanes, v);
     UNROLL for (size_t half = WIDTH / 2; half > 0; half /= 2) {
         UNROLL for (size_t l = 0; l < half; l++) {
             float a = lanes[l], b = lanes[l + half];
             bool second = op == REDUCE_MAX ? !(b <= a) : !(b >= a);
-            lanes[l] = op <= REDUCE_SUM_SQUARES ? a + b : second && a == a ? b : a;
+            lanes[l] = second && a == a ? b : a;
         }
     }
     return lanes[0];
@@ -53,10 +56,7 @@ INLINE float across(reduce_op op, vector v) {
 
 /* Takes the part of a vector that is left, so that what is missing does not count. */
 INLINE vector tail_of(reduce_op op, const float *x, size_t count, vector shift) {
-    float padded[VECTOR_WIDTH];
-    store(padded, op <= REDUCE_SUM_SQUARES ? shift : first_of(op));
-    memcpy(padded, x, count * sizeof *x);
-    return term(op, load(padded), shift);
+    return term(op, load_over(op <= REDUCE_SUM_SQUARES ? shift : first_of(op), x, count), shift);
 }
 
 INLINE float block(reduce_op op, const float *x, size_t count, vector shift) {
@@ -121,15 +121,28 @@ REDUCTION(sum_squares, REDUCE_SUM_SQUARES)
 REDUCTION(max, REDUCE_MAX)
 REDUCTION(min, REDUCE_MIN)
 
-/* Normalises rows whose statistics are known: y = (x - mean) factor scale + bias. */
-static void normalize(const float *x, size_t count, float mean, float factor, const float *scale,
-                      const float *bias, float *y) {
-    const vector m = all(mean), f = all(factor);
-    for (size_t k = 0; k < count; k += WIDTH) {
-        size_t left = count - k;
-        vector v = (load_some(x + k, left) - m) * f * load_some(scale + k, left);
-        v += bias != NULL ? load_some(bias + k, left) : all(0);
-        store_some(y + k, v, left);
+/* The variance is that of what is left when the mean is taken out, so that nothing cancels. */
+static void layer_norm(const layer_norm_rows *r) {
+    const double share = 1 / (double)r->count;
+    for (size_t row = 0; row < r->rows; row++) {
+        const float *x = r->x + row * r->count;
+        float *y = r->y + row * r->count;
+        float mean = (float)(along(REDUCE_SUM, x, r->count, 0) * share);
+        double squares = along(REDUCE_SUM_SQUARES, x, r->count, mean);
+        float inverse = (float)(1 / sqrt(squares * share + (double)r->epsilon));
+        const vector m = all(mean), f = all(inverse);
+        for (size_t k = 0; k < r->count; k += WIDTH) {
+            size_t left = r->count - k;
+            vector v = (load_some(x + k, left) - m) * f * load_some(r->scale + k, left);
+            v += r->bias != NULL ? load_some(r->bias + k, left) : all(0);
+            store_some(y + k, v, left);
+        }
+        if (r->mean != NULL) {
+            r->mean[row] = mean;
+        }
+        if (r->inverse != NULL) {
+            r->inverse[row] = inverse;
+        }
     }
 }
 
@@ -148,6 +161,6 @@ static void scale_shift(const float *x, size_t rows, size_t count, const float *
 const reduce_ukernels UKERNEL(reduce) = {
     .along = {sum_along, sum_abs_along, sum_squares_along, max_along, min_along},
     .across = {sum_across, sum_abs_across, sum_squares_across, max_across, min_across},
-    .normalize = normalize,
+    .layer_norm = layer_norm,
     .scale_shift = scale_shift,
 };

@@ -6,49 +6,55 @@
 
 #define WIDTH ((size_t)VECTOR_WIDTH)
 
-INLINE float sum_of(vector v) {
+/* A vector of a row of `count`; what is missing counts neither for the maximum nor for the sum. */
+INLINE vector part_of(const float *x, size_t count) {
+    return load_over(all(-INFINITY), x, count);
+}
+
+/* The largest of a row. A NaN may be lost here: its own exponential then makes the sum one. */
+INLINE vector largest_of(const float *x, size_t count) {
+    vector most[2] = {part_of(x, count), all(-INFINITY)};
     float lanes[VECTOR_WIDTH];
-    store(lanes, v);
-    UNROLL for (size_t half = WIDTH / 2; half > 0; half /= 2) {
-        UNROLL for (size_t l = 0; l < half; l++) {
-            lanes[l] += lanes[l + half];
+    size_t k = WIDTH;
+    for (; k + 2 * WIDTH <= count; k += 2 * WIDTH) {
+        UNROLL for (size_t s = 0; s < 2; s++) {
+            most[s] = larger(most[s], load(x + k + s * WIDTH));
         }
     }
-    return lanes[0];
+    for (; k < count; k += WIDTH) {
+        most[1] = larger(most[1], part_of(x + k, count - k));
+    }
+    store(lanes, larger(most[0], most[1]));
+    UNROLL for (size_t half = WIDTH / 2; half > 0; half /= 2) {
+        UNROLL for (size_t l = 0; l < half; l++) {
+            lanes[l] = lanes[l] > lanes[l + half] ? lanes[l] : lanes[l + half];
+        }
+    }
+    return all(lanes[0]);
 }
 
 /* Returns the sum of e^(x - largest), and stores each of these to y unless that is NULL. */
 INLINE float exponentials(const float *x, size_t count, vector largest, float *y) {
     vector sum = all(0);
-    size_t k = 0;
-    for (; k + WIDTH <= count; k += WIDTH) {
-        vector e = v_exp(load(x + k) - largest);
+    for (size_t k = 0; k < count; k += WIDTH) {
+        vector e = v_exp(part_of(x + k, count - k) - largest);
         sum += e;
         if (y != NULL) {
-            store(y + k, e);
+            store_some(y + k, e, count - k);
         }
     }
-    float total = sum_of(sum), last[VECTOR_WIDTH];
-    store(last, v_exp(load_some(x + k, count - k) - largest));
-    for (size_t l = 0; l < count - k; l++) {
-        total += last[l];
-        if (y != NULL) {
-            y[k + l] = last[l];
-        }
-    }
-    return total;
+    return sum_of(sum);
 }
 
 static void softmax_row(const float *x, size_t count, float *y) {
-    vector largest = all((float)UKERNEL(reduce).along[REDUCE_MAX](x, count, 0));
-    vector factor = all(1 / exponentials(x, count, largest, y));
+    vector factor = all(1 / exponentials(x, count, largest_of(x, count), y));
     for (size_t k = 0; k < count; k += WIDTH) {
         store_some(y + k, load_some(y + k, count - k) * factor, count - k);
     }
 }
 
 static void log_softmax_row(const float *x, size_t count, float *y) {
-    vector largest = all((float)UKERNEL(reduce).along[REDUCE_MAX](x, count, 0));
+    vector largest = largest_of(x, count);
     vector lost = v_log(all(exponentials(x, count, largest, NULL)));
     for (size_t k = 0; k < count; k += WIDTH) {
         store_some(y + k, load_some(x + k, count - k) - largest - lost, count - k);
@@ -60,7 +66,7 @@ INLINE void softmax_some(bool logarithm, const float *x, size_t size, size_t str
                          float *y) {
     vector largest = all(-INFINITY), sum = all(0);
     for (size_t k = 0; k < size; k++) {
-        largest = maximum(load_some(x + k * stride, columns), largest);
+        largest = larger(largest, load_some(x + k * stride, columns));
     }
     for (size_t k = 0; k < size; k++) {
         vector e = v_exp(load_some(x + k * stride, columns) - largest);

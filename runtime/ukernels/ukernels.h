@@ -178,15 +178,23 @@ typedef enum reduce_op {
     REDUCE_OPS
 } reduce_op;
 
+/* y = (x - mean) inverse scale + bias, row by row, where inverse = 1 / sqrt(variance + epsilon). */
+typedef struct layer_norm_rows {
+    const float *x;
+    size_t rows, count; /* floats of a row */
+    float epsilon;
+    const float *scale, *bias; /* [count]; bias may be NULL */
+    float *y;                  /* may be x */
+    float *mean, *inverse;     /* [rows], or NULL */
+} layer_norm_rows;
+
 typedef struct reduce_ukernels {
     /* Reduces x[count] - shift; MAX and MIN leave shift out. */
     double (*along[REDUCE_OPS])(const float *x, size_t count, float shift);
     /* Joins x's rows less shift[count] (NULL: 0), which lie `stride` floats apart, to y[count]. */
     void (*across[REDUCE_OPS])(const float *x, size_t rows, size_t stride, size_t count,
                                const float *shift, float *y);
-    /* y = (x - mean) factor scale[count] + bias[count]; bias may be NULL, y may be x. */
-    void (*normalize)(const float *x, size_t count, float mean, float factor, const float *scale,
-                      const float *bias, float *y);
+    void (*layer_norm)(const layer_norm_rows *rows);
     /* y[rows][count] = (x - mean[count]) factor[count] + bias[count]; y may be x. */
     void (*scale_shift)(const float *x, size_t rows, size_t count, const float *mean,
                         const float *factor, const float *bias, float *y);

@@ -10,6 +10,8 @@
  *   smaller, larger           minimum and maximum. Where one operand is NaN, the result is the
  *                             second (but NEON's, which is NaN then)
  *   accumulate                sum + a * b
+ *   OWN_SCALE                 defined where the set has an instruction for scale
+ *   OWN_SOME                  defined where it has those for load_over and store_some
  *   load_half, load_half_quad numbers of f16, as f32 */
 #ifndef KILN_UKERNELS_VECTOR_H
 #define KILN_UKERNELS_VECTOR_H
@@ -19,6 +21,7 @@
 
 #define LINE 16 /* floats of a cache line */
 
+#ifndef OWN_SOME
 /* Stores at most `count` floats of a vector. */
 INLINE void store_some(float *to, vector v, size_t count) {
     if (count >= VECTOR_WIDTH) {
@@ -28,14 +31,19 @@ INLINE void store_some(float *to, vector v, size_t count) {
     }
 }
 
-/* Loads at most `count` floats, and zeros after them. */
-INLINE vector load_some(const float *from, size_t count) {
-    vector v = {0};
+/* Loads at most `count` floats in place of v's first. */
+INLINE vector load_over(vector v, const float *from, size_t count) {
     if (count >= VECTOR_WIDTH) {
         return load(from);
     }
     memcpy(&v, from, count * sizeof(float));
     return v;
+}
+#endif
+
+/* Loads at most `count` floats, and zeros after them. */
+INLINE vector load_some(const float *from, size_t count) {
+    return load_over(all(0), from, count);
 }
 
 INLINE mask is_number(vector v) {
@@ -58,6 +66,18 @@ INLINE vector maximum(vector a, vector b) {
 /* Clamps; a NaN stays one. */
 INLINE vector clamp(vector v, vector min, vector max) {
     return smaller(max, larger(min, v));
+}
+
+/* The sum of a vector's floats. */
+INLINE float sum_of(vector v) {
+    quad parts[VECTOR_WIDTH / 4];
+    memcpy(parts, &v, sizeof v);
+    UNROLL for (size_t half = VECTOR_WIDTH / 8; half > 0; half /= 2) {
+        UNROLL for (size_t k = 0; k < half; k++) {
+            parts[k] += parts[k + half];
+        }
+    }
+    return (parts[0][0] + parts[0][2]) + (parts[0][1] + parts[0][3]);
 }
 
 #define UKERNEL_JOIN(name, suffix) ukernel_##name##_##suffix

@@ -29,6 +29,15 @@ INLINE void store(float *to, vector v) {
     *(vector *)to = v;
 }
 
+/* v 2^n, of a whole n from -252 to 254. The power comes in two factors, as the result, not they,
+ * may be denormal. */
+#ifndef OWN_SCALE
+INLINE vector scale(vector v, vector n) {
+    mask whole = __builtin_convertvector(n, mask), half = whole >> 1;
+    return v * (vector)((half + 127) << 23) * (vector)((whole - half + 127) << 23);
+}
+#endif
+
 INLINE vector choose(mask m, vector yes, vector no) {
     return (vector)((m & (mask)yes) | (~m & (mask)no));
 }

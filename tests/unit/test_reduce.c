@@ -107,6 +107,7 @@ END_TEST
 /* A variance far smaller than the mean's square is not lost. */
 START_TEST(rows_are_normalized) {
     static float x[1000], y[1000], scale[1000], bias[1000];
+    float found_mean, found_inverse;
     fill(scale, 1000, 1);
     fill(bias, 1000, 2);
     for (size_t set = 0; ukernels_at(set) != NULL; set++) {
@@ -118,13 +119,23 @@ START_TEST(rows_are_normalized) {
             }
             double mean = exactly(REDUCE_SUM, x, count, 1, 0) / (double)count;
             double variance = exactly(REDUCE_SUM_SQUARES, x, count, 1, mean) / (double)count;
-            float found = (float)(r->along[REDUCE_SUM](x, count, 0) / (double)count);
-            double squares = r->along[REDUCE_SUM_SQUARES](x, count, found) / (double)count;
-            ck_near("variance", squares, variance, 100);
-            r->normalize(x, count, found, 2, scale, count % 2 == 0 ? bias : NULL, y);
+            double inverse = 1 / sqrt(variance + 0.5);
+            const layer_norm_rows rows = {.x = x,
+                                          .rows = 1,
+                                          .count = count,
+                                          .epsilon = 0.5f,
+                                          .scale = scale,
+                                          .bias = count % 2 == 0 ? bias : NULL,
+                                          .y = y,
+                                          .mean = &found_mean,
+                                          .inverse = &found_inverse};
+            r->layer_norm(&rows);
+            ck_near("mean", (double)found_mean, mean, 100);
+            ck_near("inverse", (double)found_inverse, inverse, 100);
             for (size_t k = 0; k < count; k++) {
                 double b = count % 2 == 0 ? (double)bias[k] : 0;
-                ck_near("y", (double)y[k], ((double)x[k] - mean) * 2 * (double)scale[k] + b, 100);
+                ck_near("y", (double)y[k], ((double)x[k] - mean) * inverse * (double)scale[k] + b,
+                        100);
             }
         }
     }

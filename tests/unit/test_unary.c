@@ -102,7 +102,7 @@ static const struct {
     double units;
     double (*conditioned)(double x); /* more of them */
 } rows[] = {
-    {UNARY_EXP, "exp", exp, 1, NULL},
+    {UNARY_EXP, "exp", exp, 1.1, NULL},
     {UNARY_LOG, "log", log, 1, NULL},
     {UNARY_SIGMOID, "sigmoid", sigmoid, 2.1, NULL},
     {UNARY_TANH, "tanh", tanh, 1.5, NULL},

@@ -11,8 +11,9 @@
  *   kiln_people_save(people, plan, "faces.plan", &error);
  *
  * Features are what feeds the plan's head: kiln_people_cut gives the network that computes them.
- * Their length does not matter, only their direction. From a camera's frame to names, with
- * kiln/faces.h, and buffers for the input of `cut`, made by kiln_people_cut, and its output:
+ * Their length does not matter, only their direction. From a camera's frame to names is one call
+ * of kiln/namer.h; or, with kiln/faces.h, and buffers for the input of `cut`, made by
+ * kiln_people_cut, and its output:
  *
  *   kiln_detector_find(detector, &frame, faces, 16, &count, &error);
  *   for (size_t k = 0; k < count; k++) {
@@ -172,18 +173,19 @@ KILN_API kiln_status kiln_people_decide(const kiln_people *people, double rate,
 /* Impostor scores that a rate needs. */
 KILN_API size_t kiln_people_scores_needed(double rate);
 
-typedef struct kiln_similarity {
+typedef struct kiln_person_similarity {
     float value;   /* (to_mean + to_kept) / 2 */
     float to_mean; /* cosine of the angle to the person's mean */
     float to_kept; /* to the nearest kept picture */
     size_t kept;   /* that picture */
     float asked;   /* what the person needs: the threshold, or more after corrections */
-} kiln_similarity;
+} kiln_person_similarity;
 
 /* Of features to one person. */
 KILN_API kiln_status kiln_people_similarity(const kiln_people *people, const float *features,
                                             size_t person, float threshold,
-                                            kiln_similarity *out_similarity, kiln_error *error);
+                                            kiln_person_similarity *out_similarity,
+                                            kiln_error *error);
 
 typedef struct kiln_people_answer {
     bool known;    /* the similarity is what the person needs */

@@ -208,7 +208,7 @@ kiln_status kiln_people_picture(const kiln_people *people, size_t person, size_t
                                kept->scale * other->scale);
         own = k != picture && cosine > own ? cosine : own;
     }
-    kiln_similarity s = similarity_to(people, p, compared(people, kept), kept->scale);
+    kiln_person_similarity s = similarity_to(people, p, compared(people, kept), kept->scale);
     *out_picture = (kiln_person_picture){kept->name, kept->features, s.to_mean, own, kept->score};
     return KILN_OK;
 }

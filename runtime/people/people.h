@@ -102,8 +102,8 @@ kiln_status people_check_name(const char *name, kiln_error *error);
 /* ---- similarity.c -------------------------------------------------------------------------- */
 
 /* features: what is compared. scale: 1 / their length. */
-kiln_similarity similarity_to(const kiln_people *people, const person *p, const float *features,
-                              double scale);
+kiln_person_similarity similarity_to(const kiln_people *people, const person *p,
+                                     const float *features, double scale);
 /* What a person asks for beyond the threshold. */
 float similarity_asked(const kiln_people *people, const person *p, float threshold);
 

@@ -4,10 +4,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-kiln_similarity similarity_to(const kiln_people *people, const person *p, const float *features,
-                              double scale) {
+kiln_person_similarity similarity_to(const kiln_people *people, const person *p,
+                                     const float *features, double scale) {
     const float *mean = people->metric != NULL ? p->room : p->mean;
-    kiln_similarity s = {.to_kept = NO_SCORE};
+    kiln_person_similarity s = {.to_kept = NO_SCORE};
     s.to_mean = (float)(similarity_dot(mean, features, people->features) * scale);
     for (size_t k = 0; k < p->kept.count; k++) {
         const portrait *kept = &p->kept.items[k];
@@ -148,7 +148,7 @@ static kiln_status look(const kiln_people *people, const float *features,
 }
 
 kiln_status kiln_people_similarity(const kiln_people *people, const float *features, size_t person,
-                                   float threshold, kiln_similarity *out_similarity,
+                                   float threshold, kiln_person_similarity *out_similarity,
                                    kiln_error *error) {
     const float *y;
     float *room;

@@ -108,6 +108,7 @@ void kiln_session_destroy(kiln_session *s) {
     for (size_t t = 0; s->widened != NULL && t < v->tensor_count; t++) {
         session_free(s, s->widened[t].data, s->widened[t].bytes);
     }
+    session_free(s, s->answer, s->answer_bytes);
     session_free(s, s->bands, v->band_count * sizeof *s->bands);
     session_free(s, s->calls, v->step_count * sizeof *s->calls);
     session_free(s, s->operands, v->operand_count * sizeof *s->operands);

@@ -66,6 +66,8 @@ struct kiln_session {
     size_t observed_step; /* step whose outputs may be read; SIZE_MAX: none */
     capture captures[MAX_CAPTURES];
     size_t capture_count;
+    kiln_buffer *answer; /* buffers of kiln_classify and kiln_embed, in one block; NULL at first */
+    size_t answer_bytes;
 };
 
 /* ---- Allocating (allocate.c) --------------------------------------------------------------- */

@@ -2,7 +2,7 @@
 #include "tests/unit/network.h"
 #include "tests/unit/suite.h"
 #include <kiln/compile.h>
-#include <kiln/faces.h>
+#include <kiln/namer.h>
 #include <kiln/train.h>
 #include <kiln/tune.h>
 
@@ -118,6 +118,14 @@ static kiln_status create_recogniser(const void *options) {
     return status;
 }
 
+static kiln_status open_namer(const void *options) {
+    kiln_namer *namer;
+    kiln_status status = kiln_namer_open(plan, options, &namer, &error);
+    return strstr(error.message, "no face detector") != NULL
+               ? other_error(status, KILN_ERROR_ARGUMENT)
+               : status;
+}
+
 static const struct {
     const char *type;
     size_t size;
@@ -137,6 +145,7 @@ static const struct {
     TAKER(kiln_verify_options, plan_path, verify),
     TAKER(kiln_detector_options, score, create_detector),
     TAKER(kiln_recogniser_options, preprocess, create_recogniser),
+    TAKER(kiln_namer_options, faces, open_namer),
 };
 
 /* Options of `size` bytes that end where nothing may be read; zeros, but of a trainer. */

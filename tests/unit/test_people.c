@@ -156,7 +156,7 @@ START_TEST(pictures_are_named) {
         kiln_people_answer a = match(people, x, 0.5f);
         ck_assert(a.known);
         ck_assert_str_eq(kiln_people_name(people, a.person), everybody[k]);
-        kiln_similarity s;
+        kiln_person_similarity s;
         GOOD(kiln_people_similarity(people, x, a.person, 0.5f, &s, &error));
         ck_assert_float_eq(s.value, a.similarity);
         ck_assert_float_eq(s.value, (s.to_mean + s.to_kept) / 2);
@@ -187,7 +187,7 @@ START_TEST(a_correction_asks_for_more) {
     kiln_people_answer after = match(people, x, 0.2f);
     ck_assert(!after.known || after.person != before.person);
     ck_assert(match(people, right, 0.2f).known);
-    kiln_similarity s;
+    kiln_person_similarity s;
     GOOD(kiln_people_similarity(people, x, before.person, 0.2f, &s, &error));
     ck_assert_float_gt(s.asked, s.value);
     GOOD(kiln_people_similarity(people, x, 1, 0.2f, &s, &error));

@@ -92,7 +92,7 @@ static kiln_status correct(people_call *c, char **words, int count, kiln_error *
     size_t person;
     kiln_status status = known_person(&c->known, words[1], &person, error);
     for (int k = 2; k < count && status == KILN_OK; k++) {
-        kiln_similarity s;
+        kiln_person_similarity s;
         status = known_look(&c->known, words[k], error);
         if (status == KILN_OK) {
             status = kiln_people_correct(c->known.people, words[1], c->known.features,

@@ -97,7 +97,7 @@ kiln_status judge_decide(judge *j, const float *scores, verdict *out_verdict, ki
     }
     verdict v = {nearest.known, nearest.person, nearest.similarity, nearest.asked, NAN};
     for (size_t k = 0; v.known && j->head_ranks && k < kiln_people_count(j->people); k++) {
-        kiln_similarity s;
+        kiln_person_similarity s;
         if (scores[j->class_of[k]] > best) {
             (void)kiln_people_similarity(j->people, j->features, k, threshold, &s, NULL);
             if (s.value >= s.asked) {
@@ -115,7 +115,7 @@ kiln_status judge_decide(judge *j, const float *scores, verdict *out_verdict, ki
 kiln_status judge_scores(const judge *j, float *out, kiln_error *error) {
     kiln_status status = KILN_OK;
     for (size_t k = 0; k < kiln_people_count(j->people) && status == KILN_OK; k++) {
-        kiln_similarity s;
+        kiln_person_similarity s;
         status = kiln_people_similarity(j->people, j->features, k, -1, &s, error);
         out[k] = status == KILN_OK ? (1 + s.value) / 2 : 0;
     }

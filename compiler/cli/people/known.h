@@ -34,7 +34,7 @@ bool known_nearest(const known *k, size_t person, size_t *out_other, double *out
 
 typedef struct ranked_person {
     size_t person;
-    kiln_similarity similarity;
+    kiln_person_similarity similarity;
     kiln_person_picture nearest; /* kept picture */
 } ranked_person;
 

@@ -16,7 +16,7 @@ static void print_json(const who_call *c, const char *picture, const ranked_pers
     json_string(stdout, picture);
     printf(", \"people\": [");
     for (size_t k = 0; k < count; k++) {
-        const kiln_similarity *s = &all[k].similarity;
+        const kiln_person_similarity *s = &all[k].similarity;
         printf("%s{\"name\": ", k > 0 ? ", " : "");
         json_string(stdout, kiln_people_name(people, all[k].person));
         printf(", \"similarity\": ");
@@ -35,7 +35,7 @@ static void print_text(const who_call *c, const char *picture, const ranked_pers
     const kiln_people *people = c->call.known.people;
     text_print(stdout, "%s\n", picture);
     for (size_t k = 0; k < count; k++) {
-        const kiln_similarity *s = &all[k].similarity;
+        const kiln_person_similarity *s = &all[k].similarity;
         char name[TEXT_COLUMN(24)];
         printf("  %s %.3f ", text_column(kiln_people_name(people, all[k].person), 24, name),
                (double)s->value);

@@ -38,6 +38,7 @@ typedef struct file_writer {
     char *target;     /* what is replaced: links followed */
     char *temporary;  /* NULL: the file has no name yet */
     bool durable;     /* on the disk before it takes its place; false unless the caller sets it */
+    bool only_new; /* likewise: nothing is replaced, what has come meanwhile makes file_end fail */
 } file_writer;
 
 /* Begins a file at `path`. Refused: what exists there and is no regular file or may not be written.

@@ -355,9 +355,12 @@ static bool take_place(file_writer *w) {
         if (linkat(AT_FDCWD, proc, AT_FDCWD, w->target, AT_SYMLINK_FOLLOW) == 0) {
             return true;
         }
-        if (!name_temporary(w)) {
+        if (w->only_new || !name_temporary(w)) {
             return false;
         }
+    }
+    if (w->only_new) { /* its temporary name goes when it is released */
+        return link(w->temporary, w->target) == 0;
     }
     if (rename(w->temporary, w->target) != 0) {
         return false;

@@ -174,6 +174,20 @@ START_TEST(leaves_the_old_file_where_it_fails) {
 }
 END_TEST
 
+START_TEST(may_be_told_not_to_replace) {
+    file_writer out, late;
+    ck_assert_int_eq(file_begin(&out, "a", &error), KILN_OK);
+    ck_assert_int_eq(file_begin(&late, "a", &error), KILN_OK);
+    out.only_new = late.only_new = true;
+    ck_assert_int_eq(file_write(&out, "first", 5, &error), KILN_OK);
+    ck_assert_int_eq(file_write(&late, "late", 4, &error), KILN_OK);
+    ck_assert_int_eq(file_end(&out, KILN_OK, &error), KILN_OK);
+    expect_refused(file_end(&late, KILN_OK, &error), "cannot write: File exists");
+    check_content("a", "first");
+    ck_assert_int_eq(count_files(), 1);
+}
+END_TEST
+
 /* A limit on the file's size stands for a full disk. */
 START_TEST(tells_of_a_full_disk) {
     file_writer out;
@@ -285,6 +299,7 @@ int main(void) {
         TEST("writing", follows_links),
         TEST("writing", keeps_permissions),
         TEST("writing", leaves_the_old_file_where_it_fails),
+        TEST("writing", may_be_told_not_to_replace),
         TEST("writing", tells_of_a_full_disk),
         TEST("writing", knows_what_is_the_same),
         TEST("scratch", killed_writers_leave_nothing),

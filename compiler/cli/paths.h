@@ -5,6 +5,8 @@
 
 #include "compiler/cli/options.h"
 
+#include <stdio.h>
+
 typedef struct path_list {
     char **paths; /* owned */
     size_t count, capacity;
@@ -29,14 +31,42 @@ bool path_is_hidden(const char *name);
 kiln_status paths_in_folder(const char *folder, path_list *inout_files, folder_rest *inout_rest,
                             kiln_error *error);
 
-/* The pictures that words and a list name, into an empty *out_pictures. A word that is a folder
- * stands for the pictures in it and below; files there that are no pictures are left out, and
- * counted. A word that names a file is taken as it is: whether it can be read shows when it is
- * opened. list (NULL: none) is a file of such words, a line each ("-": standard input); a line ends
- * with \n or \r\n and may hold spaces; empty lines are passed over. KILN_ERROR_ARGUMENT when
- * nothing is named or left. On failure *out_pictures is empty. */
+/* What pictures are asked for: words, and a list of such words. A word that is a folder stands for
+ * the pictures in it and below; files there that are no pictures are left out, and counted. A word
+ * that names a file is taken as it is: whether it can be read shows when it is opened. list (NULL:
+ * none) is a file of such words, a line each ("-": standard input); a line ends with \n or \r\n and
+ * may hold spaces; empty lines are passed over. */
+
+/* All of them, into an empty *out_pictures. KILN_ERROR_ARGUMENT when nothing is named or left. On
+ * failure *out_pictures is empty. */
 kiln_status paths_expand(char *const *words, size_t word_count, const char *list,
                          path_list *out_pictures, size_t *out_passed_over, kiln_error *error);
+
+/* Shards `first` to `last` of `of`, counted from 0: of the files that are named, in their order,
+ * the k-th of n shards has those from count * k / n up to count * (k + 1) / n. Files that are no
+ * pictures count there, so that only one's own shards are looked into. */
+typedef struct shard_range {
+    uint32_t first, last, of; /* of 0: none were asked for */
+} shard_range;
+
+typedef struct path_shards {
+    path_list pictures;   /* of these shards */
+    size_t *begins;       /* by shard from `first` on, and one past the last: its first picture */
+    uint64_t count;       /* files of all shards, */
+    uint64_t fingerprint; /* which their paths give, in their order */
+    size_t passed_over;   /* files in folders that are no pictures, as far as was looked */
+} path_shards;
+
+/* Reads what is named twice, and keeps the shards asked for; a shard may be empty. On failure, as
+ * by paths_expand, *out_shards is empty. */
+kiln_status paths_shards(char *const *words, size_t word_count, const char *list,
+                         const shard_range *range, path_shards *out_shards, kiln_error *error);
+void path_shards_free(path_shards *shards);
+
+enum { LONGEST_PATH = 4096 };
+/* The next line of a list, without its end; false: there is none. *out_sound tells whether it may
+ * be a path: what is longer, or holds a zero byte, is none, and is not read to its end. */
+bool path_line_read(FILE *in, char line[LONGEST_PATH], bool *out_sound);
 
 /* Into a text. */
 #define LIST_ROW(at)                                                                               \

@@ -138,6 +138,73 @@ START_TEST(very_deep_folders_end) {
 }
 END_TEST
 
+/* ---- Shards -------------------------------------------------------------------------------- */
+
+static path_shards shards;
+
+static kiln_status expand_shards(const char *word, const char *list, uint32_t first, uint32_t last,
+                                 uint32_t of) {
+    char *words[] = {(char *)(uintptr_t)word};
+    const shard_range range = {first, last, of};
+    path_shards_free(&shards);
+    return paths_shards(words, word != NULL, list, &range, &shards, &error);
+}
+
+/* Seven files named a to g, shared among 1 to 9, one or several at a time. */
+START_TEST(shards_are_all_files_once_and_in_order) {
+    put("list", "a\nb\nc\nd\ne\nf\ng\n", 14);
+    for (uint32_t of = 1; of <= 9; of++) {
+        for (uint32_t each = 1; each <= of; each++) {
+            char seen[16] = "";
+            for (uint32_t first = 0; first < of; first += each) {
+                uint32_t last = first + each <= of ? first + each - 1 : of - 1;
+                ck_assert_msg(expand_shards(NULL, "list", first, last, of) == KILN_OK, "%s",
+                              error.message);
+                ck_assert_uint_eq(shards.count, 7);
+                for (uint32_t k = 0; k <= last - first; k++) {
+                    size_t held = shards.begins[k + 1] - shards.begins[k];
+                    ck_assert(held == 7 / of || held == (7 + of - 1) / of);
+                }
+                ck_assert_uint_eq(shards.begins[0], 0);
+                ck_assert_uint_eq(shards.begins[last - first + 1], shards.pictures.count);
+                for (size_t k = 0; k < shards.pictures.count; k++) {
+                    strcat(seen, shards.pictures.paths[k]);
+                }
+            }
+            ck_assert_str_eq(seen, "abcdefg");
+        }
+    }
+    path_shards_free(&shards);
+}
+END_TEST
+
+START_TEST(shards_of_folders_count_what_is_no_picture) {
+    make_photos();
+    ck_assert(expand_shards("photos", NULL, 0, 0, 1) == KILN_OK);
+    ck_assert_uint_eq(shards.count, 5);
+    ck_assert_uint_eq(shards.pictures.count, 4); /* the notes are none */
+    ck_assert_uint_eq(shards.passed_over, 3);
+    uint64_t whole = shards.fingerprint;
+    ck_assert(expand_shards("photos", NULL, 1, 1, 2) == KILN_OK);
+    ck_assert(shards.fingerprint == whole);
+    ck_assert_str_eq(shards.pictures.paths[0], "photos/c.pgm");
+    put_picture("photos/e.pgm");
+    ck_assert(expand_shards("photos", NULL, 1, 1, 2) == KILN_OK);
+    ck_assert(shards.fingerprint != whole);
+    path_shards_free(&shards);
+}
+END_TEST
+
+START_TEST(shards_of_nothing_are_refused) {
+    put("empty", "\n", 1);
+    ck_assert(expand_shards(NULL, "empty", 0, 0, 1) == KILN_ERROR_ARGUMENT);
+    ck_assert(expand_shards(NULL, "missing", 0, 0, 1) == KILN_ERROR_IO);
+    ck_assert(expand_shards(NULL, "/dev/zero", 0, 0, 1) == KILN_ERROR_FORMAT);
+    ck_assert(expand_shards(NULL, ".", 0, 0, 1) == KILN_ERROR_IO);
+    ck_assert_ptr_null(shards.begins);
+}
+END_TEST
+
 /* ---- Answers ------------------------------------------------------------------------------- */
 
 static void check_answers(answer_format format, const char *expected) {
@@ -189,6 +256,9 @@ int main(void) {
         TEST("paths", what_is_no_list_is_refused),
         TEST("paths", what_lies_in_a_folder_is_counted),
         TEST("paths", very_deep_folders_end),
+        TEST("shards", shards_are_all_files_once_and_in_order),
+        TEST("shards", shards_of_folders_count_what_is_no_picture),
+        TEST("shards", shards_of_nothing_are_refused),
         TEST("answers", formats_differ_around_answers),
         TEST("answers", fields_are_quoted_where_they_need_it),
     };

@@ -40,16 +40,12 @@ static void begin_object(FILE *out, const char *path) {
     fprintf(out, ", ");
 }
 
-static bool of_faces(const subject_answer *a) {
-    return subjects_are_faces(a->finder->source);
-}
-
 void subject_answer_begin(const subject_answer *a) {
     FILE *out = a->answers->out;
     if (answers_are_objects(a->answers)) {
         answers_next(a->answers);
         begin_object(out, a->path);
-        fputs(of_faces(a) ? "\"faces\": [" : "", out);
+        fputs(a->faces ? "\"faces\": [" : "", out);
     }
 }
 
@@ -83,7 +79,7 @@ void subject_answer_next(subject_answer *a, const subject *which) {
 void subject_answer_close(const subject_answer *a) {
     if (!answers_are_objects(a->answers)) {
         answers_close(a->answers);
-    } else if (of_faces(a)) {
+    } else if (a->faces) {
         fputc('}', a->answers->out);
     }
 }
@@ -91,12 +87,12 @@ void subject_answer_close(const subject_answer *a) {
 void subject_answer_end(const subject_answer *a) {
     FILE *out = a->answers->out;
     if (answers_are_objects(a->answers)) {
-        fputs(of_faces(a) ? "]}" : "}", out);
+        fputs(a->faces ? "]}" : "}", out);
         answers_close(a->answers);
     } else if (a->told == 0 && a->answers->format == ANSWERS_TEXT) {
         char why[64];
         answers_next(a->answers);
-        text_print(out, "%s: %s", a->path, subjects_why(a->finder->found, why, sizeof why));
+        text_print(out, "%s: %s", a->path, subjects_why(a->found, why, sizeof why));
         answers_close(a->answers);
     }
 }

@@ -10,7 +10,8 @@
 typedef struct subject_answer {
     answers *answers;
     const char *path;
-    const subject_finder *finder; /* which has found the picture's subjects */
+    bool faces;   /* are looked for */
+    size_t found; /* in the picture, those that do not count too */
     size_t told;
 } subject_answer;
 

@@ -3,28 +3,26 @@
 #include "compiler/cli/cli.h"
 #include "compiler/cli/faces/answer.h"
 #include "compiler/cli/faces/draw.h"
-#include "compiler/cli/paths.h"
-#include "compiler/cli/people/judge.h"
 #include "compiler/cli/train/metrics.h"
-#include "compiler/cli/train/scorer.h"
+#include "compiler/cli/train/sweep.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct classify_call {
-    scorer_options options;
-    const char *list, *drawing;
+    scoring_options options;
+    sweep sweep;
+    const char *drawing;
     answer_format format;
-    double reject, far;
+    double reject;
     uint32_t top;
-    path_list pictures;
-    scorer scorer;
-    judge judge; /* of plans that know people */
-    answers answers;
+    scoring scoring;
+    const kiln_people *people; /* of plans that know some */
+    size_t classes;
     char **names;
-    float *rows;       /* scores of each of a picture's subjects */
-    verdict *verdicts; /* who they are, where the plan knows people */
-    size_t unread;     /* pictures without an answer */
+    float *left; /* scores that are not told yet */
 } classify_call;
 
 /* The name of who is nobody known. */
@@ -32,9 +30,9 @@ static const char UNKNOWN[] = "unknown";
 
 /* ---- The class of one subject ---------------------------------------------------------------- */
 
-static void print_class(const classify_call *c, const char *name, float probability, bool first) {
-    FILE *out = c->answers.out;
-    if (answers_are_objects(&c->answers)) {
+static void print_class(const answers *to, const char *name, float probability, bool first) {
+    FILE *out = to->out;
+    if (answers_are_objects(to)) {
         fprintf(out, "%s{\"label\": ", first ? "" : ", ");
         json_string(out, name);
         fprintf(out, ", \"probability\": ");
@@ -46,66 +44,70 @@ static void print_class(const classify_call *c, const char *name, float probabil
 }
 
 /* The next best: each time the largest that has not been told. */
-static void print_top(const classify_call *c, float *left, bool after_best) {
-    for (size_t k = 0; k < c->top && k < c->scorer.count; k++) {
-        size_t next = metrics_best(left, c->scorer.count);
+static void print_top(const classify_call *c, const answers *to, const float *scores,
+                      bool after_best) {
+    memcpy(c->left, scores, c->classes * sizeof *scores);
+    for (size_t k = 0; k < c->top && k < c->classes; k++) {
+        size_t next = metrics_best(c->left, c->classes);
         if (k > 0 || !after_best) {
-            print_class(c, c->names[next], left[next], k == 0 && !after_best);
+            print_class(to, c->names[next], c->left[next], k == 0 && !after_best);
         }
-        left[next] = -1;
+        c->left[next] = -1;
     }
 }
 
 /* Of a subject that has been scored. */
-static const char *name_of(const classify_call *c, size_t which) {
-    if (c->judge.people != NULL) {
-        const verdict *v = &c->verdicts[which];
+static const char *name_of(const classify_call *c, const scored_picture *p, size_t which) {
+    if (c->people != NULL) {
+        const verdict *v = &p->verdicts[which];
         bool known = v->known && !((double)v->probability < c->reject);
-        return known ? kiln_people_name(c->judge.people, v->person) : NULL;
+        return known ? kiln_people_name(c->people, v->person) : NULL;
     }
-    const float *scores = c->rows + which * c->scorer.count;
-    size_t best = metrics_best(scores, c->scorer.count);
+    const float *scores = p->rows + which * c->classes;
+    size_t best = metrics_best(scores, c->classes);
     return (double)scores[best] < c->reject ? NULL : c->names[best];
 }
 
-static void print_answer(const classify_call *c, size_t which) {
-    FILE *out = c->answers.out;
-    float *scores = c->rows + which * c->scorer.count;
-    float probability = scores[metrics_best(scores, c->scorer.count)];
-    const char *known = name_of(c, which), *name = known != NULL ? known : UNKNOWN;
+static void print_answer(const classify_call *c, const answers *to, const scored_picture *p,
+                         size_t which) {
+    FILE *out = to->out;
+    const float *scores = p->rows + which * c->classes;
+    float probability = scores[metrics_best(scores, c->classes)];
+    const char *known = name_of(c, p, which), *name = known != NULL ? known : UNKNOWN;
     bool unknown = known == NULL;
-    if (answers_are_objects(&c->answers)) {
+    if (answers_are_objects(to)) {
         fprintf(out, "\"label\": ");
         json_string(out, name);
         fprintf(out, ", \"probability\": ");
         json_number(out, (double)probability);
         fprintf(out, ", \"top\": [");
-        print_top(c, scores, false);
+        print_top(c, to, scores, false);
         fputc(']', out);
-    } else if (c->format == ANSWERS_CSV) {
+    } else if (to->format == ANSWERS_CSV) {
         csv_string(out, name);
         fprintf(out, ",%.6g", (double)probability);
     } else {
-        print_class(c, name, probability, true);
+        print_class(to, name, probability, true);
         fputs(unknown ? ", " : "", out);
-        print_top(c, scores, !unknown);
+        print_top(c, to, scores, !unknown);
     }
 }
 
 /* ---- The name of one subject ----------------------------------------------------------------- */
 
-static void print_person(const classify_call *c, size_t which) {
-    FILE *out = c->answers.out;
-    const verdict *v = &c->verdicts[which];
-    float *scores = c->rows + which * c->scorer.count;
-    const char *nearest = kiln_people_name(c->judge.people, v->person);
-    bool known = name_of(c, which) != NULL;
+static void print_person(const classify_call *c, const answers *to, const scored_picture *p,
+                         size_t which) {
+    FILE *out = to->out;
+    const verdict *v = &p->verdicts[which];
+    const float *scores = p->rows + which * c->classes;
+    const char *nearest = kiln_people_name(c->people, v->person);
+    bool known = name_of(c, p, which) != NULL;
     const char *name = known ? nearest : UNKNOWN;
     char probability[16] = ""; /* of those who have no row in the head there is none */
     if (!isnan(v->probability)) {
         snprintf(probability, sizeof probability, "%.4f", (double)v->probability);
     }
-    if (answers_are_objects(&c->answers)) {
+    if (answers_are_objects(to)) {
         fprintf(out, "\"label\": ");
         json_string(out, name);
         fprintf(out, ", \"probability\": ");
@@ -117,129 +119,99 @@ static void print_person(const classify_call *c, size_t which) {
         fprintf(out, ", \"asked\": ");
         json_number(out, (double)v->asked);
         fprintf(out, ", \"far\": ");
-        json_number(out, c->judge.threshold.rate);
+        json_number(out, c->scoring.workers[0].judge.threshold.rate);
         fprintf(out, ", \"top\": [");
-        print_top(c, scores, false);
+        print_top(c, to, scores, false);
         fputc(']', out);
-    } else if (c->format == ANSWERS_CSV) {
+    } else if (to->format == ANSWERS_CSV) {
         csv_string(out, name);
         fprintf(out, ",%s,%.6g,%.6g", probability, (double)v->similarity, (double)v->asked);
     } else if (known) {
         text_print(out, "%s (%s%ssimilarity %.2f)", name, probability, *probability ? ", " : "",
                    (double)v->similarity);
-        print_top(c, scores, true);
+        print_top(c, to, scores, true);
     } else {
         bool close = v->asked - v->similarity < 0.01f; /* two digits could be the same */
         text_print(out, "unknown (nearest: %s, %.*f where %.*f is asked)", nearest, close ? 4 : 2,
                    (double)v->similarity, close ? 4 : 2, (double)v->asked);
         if (c->top > 1) {
             fputs(", ", out);
-            print_top(c, scores, false);
+            print_top(c, to, scores, false);
         }
     }
 }
 
 /* ---- All subjects of a picture --------------------------------------------------------------- */
 
-static void print_failure(classify_call *c, const char *path, const kiln_error *why) {
-    c->unread++;
-    (void)fail(why);
-    subject_answer_failure(&c->answers, path, why->message);
-}
-
-/* The scores of all subjects, each in a row, before anything is told. */
-static kiln_status score(classify_call *c, const rgb_picture *picture, kiln_error *error) {
-    const subject_finder *f = &c->scorer.finder;
-    size_t classes = c->scorer.count;
-    float *rows = realloc(c->rows, (f->count * classes + 1) * sizeof *rows);
-    if (rows == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+static void print(void *context, const answers *to, const scored_picture *p, size_t subject,
+                  const uint64_t *row) {
+    const classify_call *c = context;
+    if (c->people != NULL) {
+        print_person(c, to, p, subject);
+    } else {
+        print_answer(c, to, p, subject);
     }
-    c->rows = rows;
-    verdict *verdicts = realloc(c->verdicts, (f->count + 1) * sizeof *verdicts);
-    if (verdicts == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    if (row != NULL) {
+        fprintf(to->out, ", \"row\": %" PRIu64, *row);
     }
-    c->verdicts = verdicts;
-    kiln_status status = KILN_OK;
-    for (size_t k = 0; k < f->count && status == KILN_OK; k++) {
-        float *scores = rows + k * classes;
-        status = scorer_run(&c->scorer, picture, &f->subjects[k], scores, error);
-        if (status == KILN_OK && c->judge.people != NULL) {
-            status = judge_decide(&c->judge, scores, &verdicts[k], error);
-        }
-    }
-    return status;
 }
 
 /* The picture with everybody's box and name; the first subject, which is the largest, on top. */
-static kiln_status draw(const classify_call *c, rgb_picture *picture, kiln_error *error) {
-    const subject_finder *f = &c->scorer.finder;
-    for (size_t k = f->count; k-- > 0;) {
-        const char *name = name_of(c, k);
-        draw_face(picture, &f->subjects[k].face, name != NULL ? name : UNKNOWN);
+static kiln_status draw(void *context, scored_picture *p, kiln_error *why) {
+    const classify_call *c = context;
+    for (size_t k = p->count; k-- > 0;) {
+        const char *name = name_of(c, p, k);
+        draw_face(&p->picture, &p->subjects[k].face, name != NULL ? name : UNKNOWN);
     }
-    return picture_write(picture, c->drawing, error);
-}
-
-static kiln_status answer(classify_call *c, const char *path, kiln_error *error) {
-    const subject_finder *f = &c->scorer.finder;
-    rgb_picture picture = {0};
-    kiln_status status = scorer_load(&c->scorer, path, &picture, error);
-    if (status == KILN_OK) {
-        status = score(c, &picture, error);
-    }
-    if (status == KILN_OK && c->drawing != NULL) {
-        status = draw(c, &picture, error);
-    }
-    picture_free(&picture);
-    if (status == KILN_OK) {
-        subject_answer a = {.answers = &c->answers, .path = path, .finder = f};
-        subject_answer_begin(&a);
-        for (size_t k = 0; k < f->count; k++) {
-            subject_answer_next(&a, &f->subjects[k]);
-            if (c->judge.people != NULL) {
-                print_person(c, k);
-            } else {
-                print_answer(c, k);
-            }
-            subject_answer_close(&a);
-        }
-        subject_answer_end(&a);
-    }
-    return status;
+    return picture_write(&p->picture, c->drawing, why);
 }
 
 static kiln_status check_drawing(const classify_call *c, const char *plan, kiln_error *error) {
-    const char *inputs[] = {plan, c->options.subjects.detector, c->pictures.paths[0]};
-    if (c->drawing != NULL && c->pictures.count != 1) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT, "--draw is for one picture; there are %zu",
-                         c->pictures.count);
+    const path_list *pictures = &c->sweep.pictures;
+    if (c->drawing == NULL) {
+        return KILN_OK;
     }
+    if (pictures->count != 1) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "--draw is for one picture; there are %zu",
+                         pictures->count);
+    }
+    const char *inputs[] = {plan, c->options.scorer.subjects.detector, pictures->paths[0]};
     return check_outputs(&c->drawing, 1, inputs, 3, error);
 }
 
 static kiln_status open_classifier(classify_call *c, char **words, int count, kiln_error *error) {
-    size_t passed_over;
-    kiln_status status =
-        paths_expand(words + 1, (size_t)count - 1, c->list, &c->pictures, &passed_over, error);
+    const scorer *s = NULL;
+    kiln_status status = sweep_find(&c->sweep, words + 1, (size_t)count - 1, error);
     if (status == KILN_OK) {
         status = check_drawing(c, words[0], error);
     }
     if (status == KILN_OK) {
-        tell_passed_over(passed_over);
-        status = scorer_open(words[0], &c->options, &c->scorer, error);
+        c->options.keep_pictures = c->drawing != NULL;
+        status =
+            scoring_open(words[0], &c->options, sweep_most_pictures(&c->sweep), &c->scoring, error);
     }
-    if (status == KILN_OK && c->drawing != NULL && !subjects_are_faces(&c->scorer.subjects)) {
-        status = kiln_fail(error, KILN_ERROR_ARGUMENT, "--draw is for faces: give --detector FILE");
+    if (status != KILN_OK) {
+        return status;
     }
-    if (status == KILN_OK) {
-        status = scorer_check_classifier(&c->scorer, words[0], error);
+    s = &c->scoring.workers[0].scorer;
+    c->people = c->scoring.workers[0].judge.people;
+    c->classes = s->count;
+    c->left = malloc((c->classes + 1) * sizeof *c->left);
+    if (c->left == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    if (status == KILN_OK) {
-        status = scorer_names(&c->scorer, &c->names, error);
+    if (c->drawing != NULL && !subjects_are_faces(&s->subjects)) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "--draw is for faces: give --detector FILE");
     }
-    return status == KILN_OK ? judge_open(&c->scorer, c->far, &c->judge, error) : status;
+    status = scorer_check_classifier(s, words[0], error);
+    return status == KILN_OK ? scorer_names(s, &c->names, error) : status;
+}
+
+static kiln_status write_parts(classify_call *c, kiln_error *error) {
+    char settings[160];
+    snprintf(settings, sizeof settings, "faces=%s top=%" PRIu32 " reject=%.9g far=%.9g",
+             face_choice_word(c->options.scorer.subjects.faces), c->top, c->reject, c->options.far);
+    return sweep_write_parts(&c->sweep, &c->scoring, settings, error);
 }
 
 static kiln_status classify(classify_call *c, char **words, int count, kiln_error *error) {
@@ -247,27 +219,23 @@ static kiln_status classify(classify_call *c, char **words, int count, kiln_erro
     if (status != KILN_OK) {
         return status;
     }
-    bool faces = subjects_are_faces(&c->scorer.subjects), people = c->judge.people != NULL;
-    answers_begin(&c->answers, stdout, c->format,
-                  people ? SUBJECT_COLUMNS(faces, "label,probability,similarity,asked")
-                         : SUBJECT_COLUMNS(faces, "label,probability"));
-    for (size_t k = 0; k < c->pictures.count; k++) {
-        kiln_error problem = {0};
-        if (answer(c, c->pictures.paths[k], &problem) != KILN_OK) {
-            print_failure(c, c->pictures.paths[k], &problem);
-        }
+    bool faces = subjects_are_faces(&c->scoring.workers[0].scorer.subjects);
+    const char *header = c->people != NULL
+                             ? SUBJECT_COLUMNS(faces, "label,probability,similarity,asked")
+                             : SUBJECT_COLUMNS(faces, "label,probability");
+    status = c->sweep.folder != NULL
+                 ? write_parts(c, error)
+                 : sweep_answer(&c->sweep, &c->scoring, stdout, c->format, header, NULL, error);
+    if (status == KILN_OK && c->people != NULL && c->format == ANSWERS_TEXT) {
+        judge_print(&c->scoring.workers[0].judge, stderr);
     }
-    answers_end(&c->answers);
-    if (people && c->format == ANSWERS_TEXT) {
-        judge_print(&c->judge, stderr);
-    }
-    return KILN_OK;
+    return status;
 }
 
 #define AT(member) offsetof(classify_call, member)
 
 static const option_row rows[] = {
-    FAR_ROW(AT(far)),
+    FAR_ROW(AT(options.far)),
     {.kind = OPTION_REAL,
      .name = "reject",
      .value = "P",
@@ -284,38 +252,68 @@ static const option_row rows[] = {
      .low = 1,
      .high = 100000,
      .help = "also the next best classes (default 1)"},
-    DETECTOR_ROW(AT(options.subjects.detector)),
-    FACES_ROW(AT(options.subjects.faces), "all"),
+    DETECTOR_ROW(AT(options.scorer.subjects.detector)),
+    FACES_ROW(AT(options.scorer.subjects.faces), "all"),
     {.kind = OPTION_TEXT,
      .name = "draw",
      .value = "FILE.png",
      .place = AT(drawing),
      .help = "the picture with everybody's box and name, as PNG"},
-    PRESET_ROW(AT(options.preset)),
-    THREADS_ROW(AT(options.threads)),
-    PREPACKED_ROW(AT(options.prepacked)),
-    LIST_ROW(AT(list)),
+    PRESET_ROW(AT(options.scorer.preset)),
+    SCORING_THREADS_ROW(AT(options.scorer.threads)),
+    PREPACKED_ROW(AT(options.scorer.prepacked)),
+    LIST_ROW(AT(sweep.list)),
+    {.kind = OPTION_TEXT,
+     .letter = 'o',
+     .name = "output",
+     .value = "DIR",
+     .place = AT(sweep.folder),
+     .help = "a folder of parts, for many pictures, instead of standard output"},
+    SHARD_ROW(AT(sweep.shards)),
+    MAX_ERRORS_ROW(AT(sweep.max_errors)),
+    STREAM_ROW(AT(sweep.stream)),
     FORMAT_ROW(AT(format)),
     JSON_ROW(AT(format)),
     OPTIONS_END,
 };
 
+static int settle(const command *self, classify_call *c, int words) {
+    sweep *s = &c->sweep;
+    if (c->drawing != NULL) {
+        if (s->stream || s->folder != NULL) {
+            return usage(self, "--draw is for one picture: neither --stream nor parts");
+        }
+        s->look = draw;
+    }
+    if (s->stream || s->folder != NULL) {
+        if (c->format != ANSWERS_TEXT && c->format != ANSWERS_JSONL) {
+            return usage(self, "--stream and parts are lines of JSON: --format jsonl");
+        }
+        c->format = ANSWERS_JSONL;
+    }
+    return sweep_check(self, s, words);
+}
+
 static int run(const command *self, int argc, char **argv) {
-    classify_call c = {.options = {.subjects.faces = FACES_ALL, .threads = 1}, .top = 1};
+    classify_call c = {
+        .options = {.scorer = {.subjects.faces = FACES_ALL, .threads = 1}, .judged = true},
+        .sweep = {.command = "classify", .print = print},
+        .top = 1};
     kiln_error error = {0};
     int status = options_read(self, &c, &argc, &argv);
-    if (status == OPTIONS_READ && (argc < 1 || (argc < 2 && c.list == NULL))) {
-        status = usage(self, "expected a plan and pictures, folders of them, or --list");
+    c.sweep.context = &c;
+    if (status == OPTIONS_READ && argc < 1) {
+        status = usage(self, "expected a plan");
     } else if (status == OPTIONS_READ) {
-        status = classify(&c, argv, argc, &error) == KILN_OK ? 0 : fail(&error);
-        status = c.unread > 0 ? EXIT_FAILED : status;
+        status = settle(self, &c, argc - 1);
     }
-    scorer_free_names(c.names, c.scorer.count);
-    judge_close(&c.judge);
-    scorer_close(&c.scorer);
-    path_list_free(&c.pictures);
-    free(c.rows);
-    free(c.verdicts);
+    if (status == OPTIONS_READ) {
+        status = sweep_exit(&c.sweep, classify(&c, argv, argc, &error), &error);
+    }
+    scorer_free_names(c.names, c.classes);
+    scoring_close(&c.scoring);
+    sweep_free(&c.sweep);
+    free(c.left);
     return status;
 }
 
@@ -324,7 +322,9 @@ const command command_classify = {
     .summary = "tell what is on pictures",
     .order = 230,
     .synopsis = "PLAN PICTURE|FOLDER... [options]\n"
-                "PLAN --list FILE [options]",
+                "PLAN --list FILE [options]\n"
+                "PLAN --list FILE --shard I/N -o DIR [options]\n"
+                "PLAN --stream [options]",
     .about =
         "Tells the class of each picture and how probable it is, by a plan that kiln train "
         "made (or any classifier). Probabilities of trained plans are calibrated on validation "
@@ -340,8 +340,11 @@ const command command_classify = {
         "others.",
     .notes =
         "A folder stands for the pictures in it and below. A picture that cannot be read is told "
-        "and passed over; the exit status is then 1.",
-    .examples = "kiln classify faces.plan party/ --detector yunet.onnx --format csv",
+        "and passed over; the exit status is then 1 (but see --max-errors).\n"
+        "\n" PARTS_NOTES,
+    .examples = "kiln classify faces.plan party/ --detector yunet.onnx --format csv\n"
+                "kiln classify faces.plan --list all.txt --shard 17/64 --prepacked -o parts\n"
+                "find party -type f | kiln classify faces.plan --stream >who.jsonl",
     .options = rows,
     .opens_plan = true,
     .run = run};

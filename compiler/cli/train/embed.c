@@ -1,10 +1,9 @@
 /* kiln embed: pictures as rows of numbers. */
-#include "compiler/cli/answers.h"
 #include "compiler/cli/cli.h"
 #include "compiler/cli/faces/answer.h"
-#include "compiler/cli/paths.h"
-#include "compiler/cli/train/scorer.h"
+#include "compiler/cli/train/sweep.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,20 +15,22 @@ enum {
 };
 
 typedef struct embed_call {
-    scorer_options options;
-    const char *output, *list;
+    scoring_options options;
+    sweep sweep;
+    const char *output;
     unsigned format; /* FORMAT_* */
     bool normalize;
-    path_list pictures;
-    scorer scorer;
-    float *row;
-    size_t unread;    /* pictures without a row */
-    answers names;    /* of an array: a line a row; else of everything */
-    file_writer file; /* that it goes to */
+    scoring scoring;
+    row_writer rows;  /* of an array */
+    file_writer file; /* of what is no array, or the names of its rows */
     char *names_path;
-    float *rows; /* of an array: [count][scorer.count] */
-    size_t count;
 } embed_call;
+
+static bool writes_array(const embed_call *c) {
+    return c->format == FORMAT_NPY;
+}
+
+/* ---- One picture --------------------------------------------------------------------------- */
 
 static void to_length_one(float *row, size_t count) {
     double length = sqrt(fmax(0, cosine_similarity(row, row, count)));
@@ -42,184 +43,120 @@ static void to_length_one(float *row, size_t count) {
     }
 }
 
-/* ---- Writing ------------------------------------------------------------------------------- */
-
-static bool writes_array(const embed_call *c) {
-    return c->format == FORMAT_NPY;
-}
-
-/* The numbers behind a subject's name. */
-static void write_numbers(const embed_call *c, const float *row) {
-    FILE *out = c->names.out;
-    bool object = answers_are_objects(&c->names);
-    fputs(object ? "\"features\": [" : "", out);
-    for (size_t k = 0; k < c->scorer.count; k++) {
-        fputs(k == 0 ? "" : object ? ", " : ",", out);
-        number_text(out, (double)row[k], object ? "null" : "");
+static kiln_status look(void *context, scored_picture *p, kiln_error *why) {
+    const embed_call *c = context;
+    char text[64];
+    size_t size = c->scoring.workers[0].scorer.count;
+    for (size_t k = 0; c->normalize && k < p->count; k++) {
+        to_length_one(p->rows + k * size, size);
     }
-    fputs(object ? "]" : "", out);
+    return p->count > 0 ? KILN_OK
+                        : kiln_fail(why, KILN_ERROR_UNSUPPORTED, "%s: %s", p->path,
+                                    subjects_why(p->found, text, sizeof text));
 }
 
-static kiln_status keep_row(embed_call *c, const float *row, kiln_error *error) {
-    size_t size = c->scorer.count;
-    float *rows = realloc(c->rows, (c->count + 1) * size * sizeof *rows + 1);
-    if (rows == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+/* The row's number, or the numbers themselves. */
+static void print(void *context, const answers *to, const scored_picture *p, size_t subject,
+                  const uint64_t *row) {
+    const embed_call *c = context;
+    size_t size = c->scoring.workers[0].scorer.count;
+    const float *numbers = p->rows + subject * size;
+    bool object = answers_are_objects(to);
+    if (row != NULL) {
+        fprintf(to->out, "%s%" PRIu64, object ? "\"row\": " : "", *row);
+        return;
     }
-    c->rows = rows;
-    memcpy(rows + c->count++ * size, row, size * sizeof *row);
-    return KILN_OK;
+    fputs(object ? "\"features\": [" : "", to->out);
+    for (size_t k = 0; k < size; k++) {
+        fputs(k == 0 ? "" : object ? ", " : ",", to->out);
+        number_text(to->out, (double)numbers[k], object ? "null" : "");
+    }
+    fputs(object ? "]" : "", to->out);
 }
+
+/* ---- All ----------------------------------------------------------------------------------- */
 
 /* "image,left,...,f0,f1,...", or "...,row": from malloc. */
 static char *make_header(const embed_call *c) {
     char *text = NULL;
     size_t size;
+    const scorer *scorer = &c->scoring.workers[0].scorer;
     FILE *out = open_memstream(&text, &size);
     if (out == NULL) {
         return NULL;
     }
-    bool faces = subjects_are_faces(&c->scorer.subjects);
-    fputs(SUBJECT_COLUMNS(faces, ""), out);
+    fputs(SUBJECT_COLUMNS(subjects_are_faces(&scorer->subjects), ""), out);
     fputs(writes_array(c) ? "row" : "", out);
-    for (size_t k = 0; !writes_array(c) && k < c->scorer.count; k++) {
+    for (size_t k = 0; !writes_array(c) && k < scorer->count; k++) {
         fprintf(out, "%sf%zu", k > 0 ? "," : "", k);
     }
     return fclose(out) == 0 ? text : NULL;
 }
 
-static kiln_status begin(embed_call *c, kiln_error *error) {
-    const char *path = writes_array(c) ? c->names_path : c->output;
+/* Nothing is written over what is read. */
+static kiln_status check_files(const embed_call *c, const char *plan, kiln_error *error) {
+    const char *outputs[2] = {c->output, c->names_path};
+    const char *inputs[2] = {plan, c->sweep.list};
+    const path_list *pictures = &c->sweep.pictures;
+    kiln_status status = check_outputs(outputs, 2, inputs, 2, error);
+    for (size_t k = 0; k < pictures->count && status == KILN_OK; k++) {
+        status = outputs_keep(outputs, 2, pictures->paths[k], error);
+    }
+    return status;
+}
+
+/* Names into the file beside an array, or all into one file or standard output. */
+static kiln_status write_answers(embed_call *c, kiln_error *error) {
+    bool array = writes_array(c);
+    const char *path = array ? c->names_path : c->output;
+    answer_format format =
+        array ? ANSWERS_CSV : (answer_format)(c->format - FORMAT_FIRST + ANSWERS_JSON);
     char *header = make_header(c);
     kiln_status status =
         header != NULL ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     if (status == KILN_OK && path != NULL) {
         status = file_begin(&c->file, path, error);
     }
+    if (status == KILN_OK && array) {
+        status = row_writer_begin(&c->rows, c->output, c->scoring.workers[0].scorer.count, error);
+    }
     if (status == KILN_OK) {
-        answer_format format = writes_array(c)
-                                   ? ANSWERS_CSV
-                                   : (answer_format)(c->format - FORMAT_FIRST + ANSWERS_JSON);
-        answers_begin(&c->names, path != NULL ? c->file.file : stdout, format, header);
+        status = sweep_answer(&c->sweep, &c->scoring, path != NULL ? c->file.file : stdout, format,
+                              header, array ? &c->rows : NULL, error);
+    }
+    if (c->rows.file.file != NULL) {
+        status = row_writer_end(&c->rows, status, error);
+    }
+    if (c->file.file != NULL) {
+        status = file_end(&c->file, status, error);
     }
     free(header);
     return status;
 }
 
-static kiln_status end(embed_call *c, kiln_status status, kiln_error *error) {
-    if (status == KILN_OK) {
-        answers_end(&c->names);
-    }
-    if (status == KILN_OK && writes_array(c)) {
-        kiln_value value = {.name = "features",
-                            .dtype = KILN_F32,
-                            .rank = 2,
-                            .dims = {(uint32_t)c->count, (uint32_t)c->scorer.count},
-                            .data = c->rows};
-        status = kiln_value_save_npy(&value, c->output, error);
-    }
-    return c->file.file != NULL ? file_end(&c->file, status, error) : status;
-}
-
-/* ---- Pictures ------------------------------------------------------------------------------ */
-
-static kiln_status write_subject(embed_call *c, subject_answer *a, const rgb_picture *picture,
-                                 const subject *which, kiln_error *error) {
-    kiln_status status = scorer_run(&c->scorer, picture, which, c->row, error);
-    if (status == KILN_OK && c->normalize) {
-        to_length_one(c->row, c->scorer.count);
-    }
-    if (status == KILN_OK && writes_array(c)) {
-        status = keep_row(c, c->row, error);
-    }
-    if (status == KILN_OK) {
-        subject_answer_next(a, which);
-        if (writes_array(c)) {
-            fprintf(c->names.out, "%zu", c->count - 1);
-        } else {
-            write_numbers(c, c->row);
-        }
-        subject_answer_close(a);
-    }
-    return status;
-}
-
-/* Why a picture has no rows is *out_why; a failure is one that ends the command. */
-static kiln_status write_picture(embed_call *c, const char *path, kiln_error *out_why,
-                                 bool *out_read, kiln_error *error) {
-    const subject_finder *f = &c->scorer.finder;
-    rgb_picture picture = {0};
-    char why[64];
-    kiln_status status = scorer_load(&c->scorer, path, &picture, out_why);
-    if (status == KILN_OK && f->count == 0) {
-        status = kiln_fail(out_why, KILN_ERROR_UNSUPPORTED, "%s: %s", path,
-                           subjects_why(f->found, why, sizeof why));
-    }
-    *out_read = status == KILN_OK;
-    status = KILN_OK;
-    if (*out_read) {
-        subject_answer a = {.answers = &c->names, .path = path, .finder = f};
-        subject_answer_begin(&a);
-        for (size_t k = 0; status == KILN_OK && k < f->count; k++) {
-            status = write_subject(c, &a, &picture, &f->subjects[k], error);
-        }
-        subject_answer_end(&a);
-    }
-    picture_free(&picture);
-    return status;
-}
-
-static kiln_status write_pictures(embed_call *c, kiln_error *error) {
-    kiln_status status = KILN_OK;
-    for (size_t k = 0; k < c->pictures.count && status == KILN_OK; k++) {
-        kiln_error why;
-        bool read = false;
-        status = write_picture(c, c->pictures.paths[k], &why, &read, error);
-        if (!read) {
-            c->unread++;
-            (void)fail(&why);
-            subject_answer_failure(&c->names, c->pictures.paths[k], why.message);
-        }
-        progress_show("embedding", k + 1, c->pictures.count);
-    }
-    progress_clear();
-    return status;
-}
-
-/* ---- Command ------------------------------------------------------------------------------- */
-
-/* Nothing is written over what is read. */
-static kiln_status check_files(const embed_call *c, const char *plan, kiln_error *error) {
-    const char *outputs[2] = {c->output, c->names_path};
-    const char *inputs[2] = {plan, c->list};
-    kiln_status status = check_outputs(outputs, 2, inputs, 2, error);
-    for (size_t k = 0; k < c->pictures.count && status == KILN_OK; k++) {
-        status = outputs_keep(outputs, 2, c->pictures.paths[k], error);
-    }
-    return status;
+static kiln_status write_parts(embed_call *c, kiln_error *error) {
+    char settings[64];
+    snprintf(settings, sizeof settings, "faces=%s normalize=%d",
+             face_choice_word(c->options.scorer.subjects.faces), c->normalize);
+    return sweep_write_parts(&c->sweep, &c->scoring, settings, error);
 }
 
 static kiln_status embed(embed_call *c, char **words, int count, kiln_error *error) {
-    size_t passed_over;
-    kiln_status status =
-        paths_expand(words + 1, (size_t)count - 1, c->list, &c->pictures, &passed_over, error);
-    if (status == KILN_OK) {
-        tell_passed_over(passed_over);
+    kiln_status status = sweep_find(&c->sweep, words + 1, (size_t)count - 1, error);
+    if (status == KILN_OK && c->sweep.folder == NULL) {
         status = check_files(c, words[0], error);
     }
     if (status == KILN_OK) {
-        status = scorer_open(words[0], &c->options, &c->scorer, error);
-    }
-    if (status == KILN_OK) {
-        c->row = malloc(c->scorer.count * sizeof *c->row + 1);
         status =
-            c->row != NULL ? begin(c, error) : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+            scoring_open(words[0], &c->options, sweep_most_pictures(&c->sweep), &c->scoring, error);
     }
     if (status != KILN_OK) {
         return status;
     }
-    return end(c, write_pictures(c, error), error);
+    return c->sweep.folder != NULL ? write_parts(c, error) : write_answers(c, error);
 }
+
+/* ---- Command ------------------------------------------------------------------------------- */
 
 static const char *format_word(unsigned k) {
     static const char *const words[] = {"name", "npy"};
@@ -237,17 +174,42 @@ static unsigned format_of_name(const char *path) {
     return FORMAT_NPY;
 }
 
-static bool settle(embed_call *c) {
+static bool is_folder_name(const char *path) {
+    return path != NULL && path[0] != '\0' && path[strlen(path) - 1] == '/';
+}
+
+/* Parts are asked for by --shard, or by an output that ends as folders do. */
+static int settle(const command *self, embed_call *c, int words) {
+    sweep *s = &c->sweep;
+    s->folder = s->shards.of > 0 || is_folder_name(c->output) ? c->output : NULL;
+    int status = sweep_check(self, s, words);
+    if (status != OPTIONS_READ) {
+        return status;
+    }
+    unsigned lines = FORMAT_FIRST + ANSWERS_JSONL - ANSWERS_JSON;
+    if (s->folder != NULL && c->format != FORMAT_BY_NAME) {
+        return usage(self, "--format is not for parts, which are arrays and lines of JSON");
+    }
+    if (s->stream) {
+        if (c->format != FORMAT_BY_NAME && c->format != lines) {
+            return usage(self, "--stream answers in lines of JSON: --format jsonl");
+        }
+        c->format = lines;
+        return c->output == NULL ? status : usage(self, "--stream answers on standard output");
+    }
     c->format = c->format == FORMAT_BY_NAME ? format_of_name(c->output) : c->format;
-    if (!writes_array(c) || c->output == NULL) {
-        return !writes_array(c);
+    if (s->folder != NULL || !writes_array(c)) {
+        return status;
+    }
+    if (c->output == NULL) {
+        return usage(self, "expected -o FILE.npy, or --format csv, json or jsonl");
     }
     size_t size = strlen(c->output) + sizeof ".names";
     c->names_path = malloc(size);
     if (c->names_path != NULL) {
         snprintf(c->names_path, size, "%s.names", c->output);
     }
-    return true;
+    return status;
 }
 
 #define AT(member) offsetof(embed_call, member)
@@ -258,44 +220,50 @@ static const option_row rows[] = {
      .name = "output",
      .value = "FILE",
      .place = AT(output),
-     .help = "the rows; without it they go to standard output (not npy)"},
+     .help = "the rows; without it they go to standard output (not npy); with --shard, or as DIR/, "
+             "a folder of parts"},
     {.kind = OPTION_CHOICE,
      .name = "format",
      .value = "FORMAT",
      .place = AT(format),
      .word = format_word,
      .help = "of the rows; name: as FILE's name ends, else npy (the default)"},
-    LIST_ROW(AT(list)),
+    LIST_ROW(AT(sweep.list)),
+    SHARD_ROW(AT(sweep.shards)),
+    MAX_ERRORS_ROW(AT(sweep.max_errors)),
+    STREAM_ROW(AT(sweep.stream)),
     {.kind = OPTION_TEXT,
      .name = "cut",
      .value = "LAYER",
-     .place = AT(options.cut),
+     .place = AT(options.scorer.cut),
      .help = "another layer (kiln inspect lists them)"},
     {.kind = OPTION_SET, .name = "normalize", .place = AT(normalize), .help = "rows of length 1"},
-    DETECTOR_ROW(AT(options.subjects.detector)),
-    FACES_ROW(AT(options.subjects.faces), "largest"),
-    PRESET_ROW(AT(options.preset)),
-    THREADS_ROW(AT(options.threads)),
+    DETECTOR_ROW(AT(options.scorer.subjects.detector)),
+    FACES_ROW(AT(options.scorer.subjects.faces), "largest"),
+    PRESET_ROW(AT(options.scorer.preset)),
+    SCORING_THREADS_ROW(AT(options.scorer.threads)),
+    PREPACKED_ROW(AT(options.scorer.prepacked)),
     OPTIONS_END,
 };
 
 static int run(const command *self, int argc, char **argv) {
-    embed_call c = {.options = {.features = true, .threads = 1}};
+    embed_call c = {
+        .options.scorer = {.features = true, .threads = 1},
+        .sweep = {.command = "embed", .progress = "embedding", .look = look, .print = print}};
     kiln_error error = {0};
     int status = options_read(self, &c, &argc, &argv);
-    if (status == OPTIONS_READ && (argc < 1 || (argc < 2 && c.list == NULL))) {
-        status = usage(self, "expected a plan and pictures, folders of them, or --list");
-    } else if (status == OPTIONS_READ && !settle(&c)) {
-        status = usage(self, "expected -o FILE.npy, or --format csv, json or jsonl");
+    c.sweep.context = &c;
+    if (status == OPTIONS_READ && argc < 1) {
+        status = usage(self, "expected a plan");
     } else if (status == OPTIONS_READ) {
-        status = embed(&c, argv, argc, &error) == KILN_OK ? 0 : fail(&error);
-        status = c.unread > 0 ? EXIT_FAILED : status;
+        status = settle(self, &c, argc - 1);
     }
-    scorer_close(&c.scorer);
-    path_list_free(&c.pictures);
+    if (status == OPTIONS_READ) {
+        status = sweep_exit(&c.sweep, embed(&c, argv, argc, &error), &error);
+    }
+    scoring_close(&c.scoring);
+    sweep_free(&c.sweep);
     free(c.names_path);
-    free(c.rows);
-    free(c.row);
     return status;
 }
 
@@ -304,7 +272,9 @@ const command command_embed = {
     .summary = "features of pictures, to an array",
     .order = 240,
     .synopsis = "PLAN PICTURE|FOLDER... -o FILE [options]\n"
-                "PLAN --list FILE -o FILE [options]",
+                "PLAN --list FILE -o FILE [options]\n"
+                "PLAN --list FILE --shard I/N -o DIR [options]\n"
+                "PLAN --stream [options]",
     .about =
         "Writes what the network computes of each picture before its final dense layers: a "
         "row of features a picture (for a face network without such layers: its embedding), or "
@@ -312,9 +282,13 @@ const command command_embed = {
         "FILE.npy.names beside it, whose lines (CSV) name the rows; CSV, JSON and JSON lines have "
         "the names beside the numbers.",
     .notes = "A folder stands for the pictures in it and below. A picture that cannot be read, or "
-             "has no face, is told and passed over; the exit status is then 1.",
+             "has no face, is told and passed over; the exit status is then 1 (but see "
+             "--max-errors).\n"
+             "\n" PARTS_NOTES,
     .examples = "kiln embed mobilefacenet.plan people/ --normalize -o faces.npy\n"
-                "find . -name '*.heic' | kiln embed net.plan --list - --format csv >rows.csv",
+                "find . -name '*.heic' | kiln embed net.plan --list - --format csv >rows.csv\n"
+                "kiln embed net.plan --list all.txt --shard 17/64 --prepacked -o parts\n"
+                "find people -type f | kiln embed net.plan --stream >rows.jsonl",
     .options = rows,
     .opens_plan = true,
     .run = run};

@@ -4,12 +4,15 @@
 #include <kiln/compile.h>
 #include <kiln/element.h>
 #include <kiln/people.h>
+#include <kiln/plan_format.h>
 #include <kiln/train.h>
 
+#define XXH_INLINE_ALL
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 kiln_status choose_preprocess(const kiln_plan *plan, const char *preset,
                               kiln_preprocess *out_preprocess, kiln_error *error) {
@@ -41,6 +44,16 @@ static void warn_of_faces(const scorer *s, const char *path) {
     }
 }
 
+/* What a scorer does not share. */
+static kiln_status open_session(scorer *s, const kiln_plan *used, kiln_error *error) {
+    kiln_session_options session;
+    kiln_session_options_init(&session);
+    session.threads = s->threads;
+    s->tensor = malloc(s->input.bytes + 1);
+    return s->tensor != NULL ? kiln_session_create(used, &session, &s->session, error)
+                             : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+}
+
 kiln_status scorer_open(const char *path, const scorer_options *options, scorer *out_scorer,
                         kiln_error *error) {
     scorer *s = out_scorer;
@@ -64,23 +77,14 @@ kiln_status scorer_open(const char *path, const scorer_options *options, scorer 
                            path);
     }
     if (status == KILN_OK) {
-        kiln_session_options session;
-        kiln_session_options_init(&session);
-        session.threads = options->threads;
+        kiln_image_layout layout;
         (void)kiln_plan_input(used, 0, &s->input);
         (void)kiln_plan_output(used, kiln_plan_output_count(used) - 1, &s->output);
-        if (!options->numbers) {
-            kiln_image_layout layout;
-            status = picture_check_input(&s->input, &layout, error);
-        }
-        if (status == KILN_OK) {
-            status = kiln_session_create(used, &session, &s->session, error);
-        }
+        s->count = kiln_element_count(&s->output);
+        status = options->numbers ? KILN_OK : picture_check_input(&s->input, &layout, error);
     }
     if (status == KILN_OK) {
-        s->count = kiln_element_count(&s->output);
-        s->tensor = malloc(s->input.bytes + 1);
-        status = s->tensor != NULL ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        status = open_session(s, used, error);
     }
     if (status == KILN_OK && kiln_plan_output_count(used) != 1) {
         status = kiln_fail(error, KILN_ERROR_ARGUMENT, "%s: the network has several outputs", path);
@@ -91,14 +95,43 @@ kiln_status scorer_open(const char *path, const scorer_options *options, scorer 
     return status;
 }
 
+kiln_status scorer_open_beside(const scorer *first, scorer *out_scorer, kiln_error *error) {
+    scorer *s = out_scorer;
+    *s = *first;
+    s->beside = true;
+    s->session = NULL;
+    s->tensor = NULL;
+    s->finder = (subject_finder){0};
+    kiln_status status = open_session(s, s->cut != NULL ? s->cut : s->plan, error);
+    if (status != KILN_OK) {
+        scorer_close(s);
+    }
+    return status;
+}
+
 void scorer_close(scorer *s) {
     finder_close(&s->finder);
-    subjects_close(&s->subjects);
     kiln_session_destroy(s->session);
-    kiln_plan_close(s->cut);
-    kiln_plan_close(s->plan);
+    if (!s->beside) {
+        subjects_close(&s->subjects);
+        kiln_plan_close(s->cut);
+        kiln_plan_close(s->plan);
+    }
     free(s->tensor);
     *s = (scorer){0};
+}
+
+uint64_t network_key(const kiln_plan *plan, const kiln_preprocess *p) {
+    kiln_plan_view view;
+    kiln_plan_inspect(plan, &view);
+    float numbers[11] = {(float)p->bgr, (float)p->resize, p->crop_fraction};
+    memcpy(numbers + 3, p->scale, sizeof p->scale);
+    memcpy(numbers + 7, p->bias, sizeof p->bias);
+    return XXH3_64bits_withSeed(numbers, sizeof numbers, view.header->checksum);
+}
+
+uint64_t scorer_key(const scorer *s) {
+    return network_key(s->cut != NULL ? s->cut : s->plan, &s->preprocess);
 }
 
 kiln_status scorer_load(scorer *s, const char *path, rgb_picture *out_picture, kiln_error *error) {

@@ -15,6 +15,7 @@ typedef struct scorer {
     subject_source subjects;
     subject_finder finder; /* of them, made by the first scorer_load */
     uint32_t threads;
+    bool beside; /* plans and subjects are another's */
 } scorer;
 
 typedef struct scorer_options {
@@ -30,7 +31,14 @@ typedef struct scorer_options {
 
 kiln_status scorer_open(const char *path, const scorer_options *options, scorer *out_scorer,
                         kiln_error *error);
+/* Another for a thread of its own, which shares the plan (and with it its packed weights) and the
+ * detector of one that outlives it. */
+kiln_status scorer_open_beside(const scorer *first, scorer *out_scorer, kiln_error *error);
 void scorer_close(scorer *s);
+/* What decides about the output, besides the pixels: network, cut and normalisation. Equal for
+ * equal features, not for those of another version of Kiln. */
+uint64_t scorer_key(const scorer *s);
+uint64_t network_key(const kiln_plan *plan, const kiln_preprocess *preprocess);
 /* Reads a picture and finds its subjects: s->finder has them until the next is read, and there may
  * be none. On failure *out_picture is empty. */
 kiln_status scorer_load(scorer *s, const char *path, rgb_picture *out_picture, kiln_error *error);

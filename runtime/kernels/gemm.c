@@ -1,11 +1,12 @@
 /* Convolution as one matrix product: [rows][k] by [k][outputs]. Rows are output pixels, each with
- * the k inputs under its kernel side by side. They are gathered into scratch, but for kernels of
- * 1x1 with stride 1, where the image is that matrix already. Weights are packed in panels of nr
- * outputs, [panels][k][nr], which meet rows in tiles of up to mr. Each is read once for many rows;
- * XNNPACK goes through all weights for every few rows.
+ * the k inputs under its kernel side by side. They are gathered into scratch, but where they can be
+ * read where they lie: for kernels of 1x1 with stride 1, where the image is that matrix already,
+ * and a kernel row at a time (gemm_windows.h). Weights are packed in panels of nr outputs,
+ * [panels][k][nr], which meet rows in tiles of up to mr. Each is read once for many rows; XNNPACK
+ * goes through all weights for every few rows.
  *
- * There are two modes. Which one a layer has follows from its sizes and the number of threads, and
- * is the same for every batch (describe):
+ * There are two modes for the others. Which one a layer has follows from its sizes and the number
+ * of threads, and is the same for every batch (describe):
  *
  *                     by chunk                          by panel
  *   when              otherwise                         weights are larger than LARGE_WEIGHTS, and
@@ -20,6 +21,7 @@
  *                     that it has marked busy */
 #include "runtime/kernels/gemm.h"
 #include "runtime/kernels/gemm_gather.h"
+#include "runtime/kernels/gemm_windows.h"
 #include "runtime/ukernels/ukernels.h"
 
 #include <stdatomic.h>
@@ -45,6 +47,7 @@ typedef struct gemm {
     size_t workers;    /* threads */
     atomic_flag *busy; /* by chunk, for each worker: a task uses its place in scratch */
     bool gathers;
+    bool windows;   /* rows are read where they lie, and the modes do not matter */
     bool far;       /* what is added, and where results go, is in no near cache */
     bool by_panels; /* the mode */
 } gemm;
@@ -172,6 +175,8 @@ static gemm describe(const kernel_call *call) {
               .gathers = call->inputs[0].row_stride % 512 == 0 || w->dims[1] != 1 ||
                          w->dims[2] != 1 || p->stride_height != 1 || p->stride_width != 1 ||
                          padded};
+    g.windows = g.gathers && !g.by_panels && gemm_windows_pay(call);
+    g.gathers = g.gathers && !g.windows;
     g.most = most_gathered(&g, count_rows(call));
     size_t room = GROUP_BYTES / (k * best->nr * sizeof(float));
     g.groups = room < 2 ? panels : (panels + room - 1) / room;
@@ -331,7 +336,10 @@ kiln_status gemm_run(kernel_call *call, kiln_error *error) {
     const gemm *g = call->state;
     size_t rows = count_rows(call);
     (void)error;
-    if (g->by_panels) {
+    if (g->windows) {
+        gemm_panels panels = {g->ukernels, g->bias, g->panels, g->outputs, g->far};
+        gemm_windows_run(call, &panels);
+    } else if (g->by_panels) {
         run_by_panels(call, rows);
     } else {
         pthreadpool_parallelize_1d_tile_1d(call->host->threadpool, run_chunk, call, rows,

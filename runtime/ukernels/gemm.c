@@ -1,15 +1,16 @@
 /* Products of matrices, a tile of results at a time, which stays in registers. */
 #include "runtime/ukernels/vector.h"
 
+#include <math.h>
+
 #define GEMM_NR ((size_t)VECTOR_WIDTH * GEMM_NR_VECTORS)
-#define AHEAD 512 /* a panel is fetched so many floats ahead */
+#define ROWS_TOGETHER ((size_t)3) /* rows that one address leads to */
+#define AHEAD 512                 /* a panel is fetched so many floats ahead */
 
 /* A tile of results: some rows by all columns of b, or by the first half of them. */
 typedef struct tile {
-    size_t kc;
-    const float *a;
-    size_t a_stride;
-    const float *b;
+    gemm_windows from;
+    size_t n; /* the columns that are results */
     float *c;
     size_t c_stride;
     const gemm_epilogue *epilogue;
@@ -35,42 +36,100 @@ INLINE void fetch_weights(const float *b) {
     }
 }
 
+/* Compilers would keep the addresses of all rows, more than there are registers. */
+INLINE uintptr_t opaque(uintptr_t address) {
+    __asm__("" : "+r"(address));
+    return address;
+}
+
+/* Adds the products of one piece of all rows. */
+INLINE void multiply_piece(size_t vectors, size_t m, const gemm_windows *from, size_t piece,
+                           vector sums[GEMM_MR][GEMM_NR_VECTORS]) {
+    const float *b = from->b + piece * from->b_step;
+    size_t stride = from->a_stride * sizeof(float);
+    uintptr_t a[GEMM_MR];
+    UNROLL for (size_t row = 0; row < m; row += ROWS_TOGETHER) {
+        a[row] = opaque((uintptr_t)(from->a + piece * from->a_step) + row * stride);
+    }
+    for (size_t i = 0; i < from->kc; i++) {
+        vector weights[GEMM_NR_VECTORS];
+        fetch_weights(b + i * GEMM_NR);
+        UNROLL for (size_t v = 0; v < vectors; v++) {
+            weights[v] = load(b + i * GEMM_NR + v * VECTOR_WIDTH);
+        }
+        UNROLL for (size_t row = 0; row < m; row++) {
+            size_t first = row / ROWS_TOGETHER * ROWS_TOGETHER;
+            vector x = all(*(const float *)(a[first] + (row - first) * stride));
+            UNROLL for (size_t v = 0; v < vectors; v++) {
+                sums[row][v] = accumulate(sums[row][v], x, weights[v]);
+            }
+        }
+        UNROLL for (size_t row = 0; row < m; row += ROWS_TOGETHER) {
+            a[row] = opaque(a[row] + sizeof(float));
+        }
+    }
+}
+
+/* Clamps are for most layers of one side, and for some of none. */
+INLINE void finish(size_t vectors, size_t m, const tile *t, vector sums[GEMM_MR][GEMM_NR_VECTORS]) {
+    const gemm_epilogue *last = t->epilogue;
+    vector low = all(last->min), high = all(last->max);
+    UNROLL for (size_t row = 0; row < m; row++) {
+        UNROLL for (size_t v = 0; v < vectors; v++) {
+            sums[row][v] += load(last->bias + v * VECTOR_WIDTH);
+            if (t->add != NULL) {
+                sums[row][v] += load(t->add + row * last->add_stride + v * VECTOR_WIDTH);
+            }
+        }
+    }
+    if (last->min > -INFINITY) {
+        UNROLL for (size_t row = 0; row < m; row++) {
+            UNROLL for (size_t v = 0; v < vectors; v++) {
+                sums[row][v] = larger(low, sums[row][v]);
+            }
+        }
+    }
+    if (last->max < INFINITY) {
+        UNROLL for (size_t row = 0; row < m; row++) {
+            UNROLL for (size_t v = 0; v < vectors; v++) {
+                sums[row][v] = smaller(high, sums[row][v]);
+            }
+        }
+    }
+}
+
+INLINE void give(size_t vectors, size_t m, const tile *t, vector sums[GEMM_MR][GEMM_NR_VECTORS]) {
+    if (t->n >= vectors * VECTOR_WIDTH) {
+        UNROLL for (size_t row = 0; row < m; row++) {
+            UNROLL for (size_t v = 0; v < vectors; v++) {
+                store(t->c + row * t->c_stride + v * VECTOR_WIDTH, sums[row][v]);
+            }
+        }
+        return;
+    }
+    UNROLL for (size_t row = 0; row < m; row++) {
+        UNROLL for (size_t v = 0; v < vectors; v++) {
+            if (t->n > v * VECTOR_WIDTH) {
+                store_some(t->c + row * t->c_stride + v * VECTOR_WIDTH, sums[row][v],
+                           t->n - v * VECTOR_WIDTH);
+            }
+        }
+    }
+}
+
 INLINE void multiply(size_t vectors, size_t m, const tile *from) {
     const tile t = *from;
     vector sums[GEMM_MR][GEMM_NR_VECTORS] = {0};
     if (t.add != NULL && t.epilogue->far) {
         fetch_ahead(vectors, m, &t);
     }
-    for (size_t i = 0; i < t.kc; i++) {
-        vector weights[GEMM_NR_VECTORS];
-        fetch_weights(t.b + i * GEMM_NR);
-        UNROLL for (size_t v = 0; v < vectors; v++) {
-            weights[v] = load(t.b + i * GEMM_NR + v * VECTOR_WIDTH);
-        }
-        UNROLL for (size_t row = 0; row < m; row++) {
-            vector x = all(t.a[row * t.a_stride + i]);
-            UNROLL for (size_t v = 0; v < vectors; v++) {
-                sums[row][v] = accumulate(sums[row][v], x, weights[v]);
-            }
-        }
+    for (size_t piece = 0; piece < t.from.pieces; piece++) {
+        multiply_piece(vectors, m, &t.from, piece, sums);
     }
     if (t.epilogue != NULL) {
-        vector low = all(t.epilogue->min), high = all(t.epilogue->max);
-        UNROLL for (size_t row = 0; row < m; row++) {
-            UNROLL for (size_t v = 0; v < vectors; v++) {
-                sums[row][v] += load(t.epilogue->bias + v * VECTOR_WIDTH);
-                if (t.add != NULL) {
-                    sums[row][v] += load(t.add + row * t.epilogue->add_stride + v * VECTOR_WIDTH);
-                }
-                sums[row][v] = clamp(sums[row][v], low, high);
-            }
-        }
+        finish(vectors, m, &t, sums);
     }
-    UNROLL for (size_t row = 0; row < m; row++) {
-        UNROLL for (size_t v = 0; v < vectors; v++) {
-            store(t.c + row * t.c_stride + v * VECTOR_WIDTH, sums[row][v]);
-        }
-    }
+    give(vectors, m, &t, sums);
 }
 
 /* With m known, its loops are unrolled and the sums stay in registers. */
@@ -86,36 +145,30 @@ INLINE void multiply_rows(size_t vectors, size_t m, const tile *t) {
     }
 }
 
-/* Where only some columns of a tile are results, they are copied. */
-INLINE void multiply_tiles(size_t vectors, size_t m, size_t n, tile t) {
-    float sums[GEMM_MR * GEMM_NR], *to = t.c;
-    size_t to_stride = t.c_stride;
-    bool some = n < vectors * VECTOR_WIDTH;
-    if (some) {
-        t.c = sums;
-        t.c_stride = GEMM_NR;
-    }
+INLINE void multiply_tiles(size_t vectors, size_t m, tile t) {
     for (size_t rows = 0; m > 0; m -= rows) {
         rows = gemm_tile_rows(m, GEMM_MR);
         multiply_rows(vectors, rows, &t);
-        for (size_t row = 0; some && row < rows; row++) {
-            memcpy(to + row * to_stride, sums + row * GEMM_NR, n * sizeof(float));
-        }
-        to += rows * to_stride;
-        t.a += rows * t.a_stride;
-        t.c = some ? sums : to;
+        t.from.a += rows * t.from.a_stride;
+        t.c += rows * t.c_stride;
         if (t.add != NULL) {
             t.add += rows * t.epilogue->add_stride;
         }
     }
 }
 
+void UKERNEL(gemm_windows)(size_t m, size_t n, const gemm_windows *windows, float *c,
+                           size_t c_stride, const gemm_epilogue *epilogue) {
+    tile t = {*windows, n, c, c_stride, epilogue, epilogue != NULL ? epilogue->add : NULL};
+    if (n > GEMM_NR / 2) {
+        multiply_tiles(GEMM_NR_VECTORS, m, t);
+    } else {
+        multiply_tiles(GEMM_NR_VECTORS / 2, m, t);
+    }
+}
+
 void UKERNEL(gemm)(size_t m, size_t n, size_t kc, const float *a, size_t a_stride, const float *b,
                    float *c, size_t c_stride, const gemm_epilogue *epilogue) {
-    tile t = {kc, a, a_stride, b, c, c_stride, epilogue, epilogue != NULL ? epilogue->add : NULL};
-    if (n > GEMM_NR / 2) {
-        multiply_tiles(GEMM_NR_VECTORS, m, n, t);
-    } else {
-        multiply_tiles(GEMM_NR_VECTORS / 2, m, n, t);
-    }
+    const gemm_windows whole = {.a = a, .b = b, .kc = kc, .pieces = 1, .a_stride = a_stride};
+    UKERNEL(gemm_windows)(m, n, &whole, c, c_stride, epilogue);
 }

@@ -8,6 +8,7 @@ const ukernels UKERNEL(table) = {
     .mr = GEMM_MR,
     .nr = (size_t)VECTOR_WIDTH * GEMM_NR_VECTORS,
     .gemm = UKERNEL(gemm),
+    .gemm_windows = UKERNEL(gemm_windows),
     .winograd = &UKERNEL(winograd),
     .sliding = {UKERNEL(depthwise), UKERNEL(max_pool), UKERNEL(average_pool)},
     .global_average_pool = UKERNEL(global_average_pool),

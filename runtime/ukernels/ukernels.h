@@ -229,6 +229,19 @@ typedef struct gemm_epilogue {
 typedef void gemm_ukernel(size_t m, size_t n, size_t kc, const float *a, size_t a_stride,
                           const float *b, float *c, size_t c_stride, const gemm_epilogue *epilogue);
 
+/* Both factors of a product whose rows of a lie in pieces, as windows over an image do: piece p of
+ * row r is the kc floats from a + r * a_stride + p * a_step on, and meets the kc rows of the panel
+ * from b + p * b_step on. Rows may overlap. */
+typedef struct gemm_windows {
+    const float *a, *b;
+    size_t kc, pieces;
+    size_t a_stride, a_step, b_step;
+} gemm_windows;
+
+/* The same as gemm_ukernel for the sum of all pieces' products. */
+typedef void gemm_windows_ukernel(size_t m, size_t n, const gemm_windows *windows, float *c,
+                                  size_t c_stride, const gemm_epilogue *epilogue);
+
 typedef struct ukernels {
     const char *name; /* "AVX-512" */
     size_t width;     /* floats of a vector */
@@ -236,6 +249,7 @@ typedef struct ukernels {
     size_t nr;        /* columns of a matrix product's tile: always so many */
 
     gemm_ukernel *gemm;
+    gemm_windows_ukernel *gemm_windows;
     const winograd_ukernels *winograd;
     sliding_ukernel *sliding[SLIDING_OPS];
     global_average_pool_ukernel *global_average_pool;

@@ -86,6 +86,7 @@ INLINE float sum_of(vector v) {
 
 /* What the table of a set of instructions is made of. */
 extern gemm_ukernel UKERNEL(gemm);
+extern gemm_windows_ukernel UKERNEL(gemm_windows);
 extern const winograd_ukernels UKERNEL(winograd);
 extern sliding_ukernel UKERNEL(depthwise), UKERNEL(max_pool), UKERNEL(average_pool);
 extern global_average_pool_ukernel UKERNEL(global_average_pool);

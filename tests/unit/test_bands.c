@@ -198,16 +198,18 @@ START_TEST(bands_change_nothing) {
 END_TEST
 
 /* Winograd's tiles, so many in a row that the first stripe, the largest, has strips for each
- * thread, and later stripes have not. */
-static kiln_plan *wide_plan(kiln_memory memory, const char *path) {
+ * thread, and later stripes have not; and products whose windows are read where they lie. */
+static kiln_plan *wide_plan(kiln_memory memory, kiln_convolution way, const char *path) {
     network n;
     make_tower(&n, 48, 64, 4, 40);
-    return compile_network(&n, TOWER_SEED, memory, KILN_CONVOLUTION_WINOGRAD_2, path);
+    return compile_network(&n, TOWER_SEED, memory, way, path);
 }
 
+static const kiln_convolution wide_ways[] = {KILN_CONVOLUTION_WINOGRAD_2, KILN_CONVOLUTION_EXACT};
+
 START_TEST(small_stripes_are_shared) {
-    kiln_plan *plans[2] = {wide_plan(KILN_MEMORY_MIN, paths[0]),
-                           wide_plan(KILN_MEMORY_SPEED, paths[1])};
+    kiln_plan *plans[2] = {wide_plan(KILN_MEMORY_MIN, wide_ways[_i], paths[0]),
+                           wide_plan(KILN_MEMORY_SPEED, wide_ways[_i], paths[1])};
     ck_assert_uint_gt(count_bands(plans[0]), 0);
     for (uint32_t threads = 1; threads <= 4; threads++) {
         compare(plans, TOWER_SEED, threads, threads > 2 ? 1 : 3, 1);
@@ -380,7 +382,7 @@ int main(void) {
     }
     const suite_test tests[] = {
         LOOP("results", bands_change_nothing, 0, 5),
-        TEST("results", small_stripes_are_shared),
+        EACH("results", small_stripes_are_shared, wide_ways),
         EACH("damage", damaged_bands_are_refused, damages),
     };
     int failed = SUITE("bands", tests);

@@ -251,6 +251,29 @@ START_TEST(large_weights_meet_few_rows) {
 }
 END_TEST
 
+/* Windows that are read where they lie: rows long enough for that, of one kernel row or more, with
+ * more padding than a kernel is wide, on few rows and on many. */
+START_TEST(windows_lie_in_the_image) {
+    static const int64_t sizes[][3] = {
+        {3, 40, 79}, {3, 23, 90}, {5, 9, 47}, {4, 6, 41}, {17, 3, 130}};
+    static const network_conv convolutions[] = {
+        {16, 3, 3, {2, 2}, {1, 1}, {1, 1, 1, 1}, 1, true},
+        {33, 7, 7, {2, 2}, {1, 1}, {3, 3, 2, 3}, 1, true},
+        {64, 3, 5, {1, 1}, {2, 1}, {4, 6, 4, 7}, 1, true},
+        {7, 4, 1, {1, 1}, {1, 3}, {5, 2, 0, 0}, 1, false},
+        {20, 2, 2, {1, 3}, {1, 1}, {0, 1, 1, 0}, 1, true},
+    };
+    layer l = {.inputs = sizes[_i][0],
+               .height = sizes[_i][1],
+               .width = sizes[_i][2],
+               .c = convolutions[_i],
+               .add = (addition)(_i % 3),
+               .relu = _i % 2 == 0};
+    double worst = measure_layer(&l, &ways[1], 13);
+    ck_assert_msg(worst < ways[1].bound, "layer %d: %g", _i, worst);
+}
+END_TEST
+
 int main(void) {
     int file = mkstemp(path);
     if (file < 0 || close(file) != 0) {
@@ -260,6 +283,7 @@ int main(void) {
         EACH("algorithms", algorithms_agree_with_doubles, ways),
         EACH("residual", adds_its_own_input, ways),
         EACH("many_channels", many_channels_stay_within_bounds, ways),
+        LOOP("windows", windows_lie_in_the_image, 0, 5),
         LOOP("large_weights", large_weights_meet_few_rows, 1, 2), /* gemm */
     };
     int failed = SUITE("conv", tests);

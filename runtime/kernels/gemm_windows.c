@@ -1,0 +1,107 @@
+/* Pixels at the sides of the image, of whose windows some columns lie outside it, are products of
+ * their own: of the columns that lie inside. */
+#include "runtime/kernels/gemm_windows.h"
+#include "runtime/kernels/window.h"
+
+#define FEW_ROWS ((size_t)8)    /* with fewer for each thread, rows are shared in parts */
+#define LEAST_SPAN ((size_t)32) /* pixels at the sides take longer than gathering them */
+
+typedef struct task {
+    const kernel_call *call;
+    const gemm_panels *panels;
+    image_dims in, out;
+    window_axis axes[2];
+    size_t rows;                   /* of each sample */
+    size_t whole_begin, whole_end; /* of the pixels in a row: columns of theirs all lie inside */
+} task;
+
+/* Some pixels of an output row under which the same taps of the kernel lie inside the image. */
+typedef struct span {
+    size_t sample, y, x, count;
+    window_taps rows, columns;
+} span;
+
+static task describe(const kernel_call *call) {
+    const kiln_conv_params *p = call->params;
+    const size_t *kernel = call->inputs[1].dims;
+    task t = {.call = call, .rows = call->run.end_row - call->run.begin_row};
+    (void)operand_image(&call->inputs[0], &t.in);
+    (void)operand_image(&call->outputs[0], &t.out);
+    t.axes[0] = (window_axis){
+        t.in.h,         t.out.h,          kernel[1], p->stride_height, p->dilation_height,
+        p->padding_top, p->padding_bottom};
+    t.axes[1] = (window_axis){t.in.w,          t.out.w,           kernel[2],
+                              p->stride_width, p->dilation_width, p->padding_left,
+                              p->padding_right};
+    size_t extent = (kernel[2] - 1) * p->dilation_width + 1, reach = t.in.w + p->padding_left;
+    t.whole_begin = ((size_t)p->padding_left + p->stride_width - 1) / p->stride_width;
+    t.whole_end = reach < extent ? 0 : (reach - extent) / p->stride_width + 1;
+    t.whole_end = t.whole_end < t.out.w ? t.whole_end : t.out.w;
+    return t;
+}
+
+bool gemm_windows_pay(const kernel_call *call) {
+    const kiln_conv_params *p = call->params;
+    const operand *x = &call->inputs[0];
+    const size_t *kernel = call->inputs[1].dims;
+    task t = describe(call);
+    bool together = kernel[2] == 1 || (p->dilation_width == 1 && x->row_stride == x->inner);
+    return together && t.whole_end >= t.whole_begin + LEAST_SPAN &&
+           p->stride_width * x->row_stride % 512 != 0;
+}
+
+static void multiply(const task *t, const span *s) {
+    const kiln_conv_params *p = t->call->params;
+    const operand *x = &t->call->inputs[0], *y = &t->call->outputs[0];
+    const operand *add = conv_addend(t->call);
+    const size_t *kernel = t->call->inputs[1].dims;
+    size_t nr = t->panels->ukernels->nr, depth = kernel[1] * kernel[2] * kernel[3];
+    size_t tap = s->rows.begin * kernel[2] + s->columns.begin;
+    gemm_windows w = {.a_stride = p->stride_width * x->row_stride,
+                      .a_step = p->dilation_height * t->in.w * x->row_stride,
+                      .b_step = kernel[2] * kernel[3] * nr};
+    if (s->rows.begin < s->rows.end && s->columns.begin < s->columns.end) {
+        size_t row = window_position(&t->axes[0], s->y, s->rows.begin);
+        size_t column = window_position(&t->axes[1], s->x, s->columns.begin);
+        w.a = operand_image_row(x, s->sample, row) + column * x->row_stride;
+        w.pieces = s->rows.end - s->rows.begin;
+        w.kc = (s->columns.end - s->columns.begin) * kernel[3];
+    }
+    float *to = operand_image_row(y, s->sample, s->y) + s->x * y->row_stride;
+    for (size_t panel = 0; panel < t->panels->count; panel++) {
+        size_t first = panel * nr, left = t->panels->outputs - first;
+        gemm_epilogue last = {
+            .bias = t->panels->bias + first, .min = p->min, .max = p->max, .far = t->panels->far};
+        if (add != NULL) {
+            last.add = operand_image_row(add, s->sample, s->y) + s->x * add->row_stride + first;
+            last.add_stride = add->row_stride;
+        }
+        w.b = t->call->packed + (panel * depth + tap * kernel[3]) * nr;
+        t->panels->ukernels->gemm_windows(s->count, left < nr ? left : nr, &w, to + first,
+                                          y->row_stride, &last);
+    }
+}
+
+static void run_pixels(void *context, size_t row, size_t begin, size_t count) {
+    const task *t = context;
+    span s = {.sample = row / t->rows, .y = t->call->run.begin_row + row % t->rows};
+    s.rows = window_taps_inside(&t->axes[0], s.y);
+    for (s.x = begin; s.x < begin + count; s.x += s.count) {
+        bool whole = s.x >= t->whole_begin && s.x < t->whole_end;
+        size_t end = begin + count < t->whole_end ? begin + count : t->whole_end;
+        s.count = whole ? end - s.x : 1;
+        s.columns = window_taps_inside(&t->axes[1], s.x);
+        multiply(t, &s);
+    }
+}
+
+void gemm_windows_run(kernel_call *call, const gemm_panels *panels) {
+    task t = describe(call);
+    size_t threads = pthreadpool_get_threads_count(call->host->threadpool);
+    size_t rows = operand_dim(&call->outputs[0], 0, call->run.batch) * t.rows;
+    bool few = rows < FEW_ROWS * threads && rows % threads != 0;
+    t.panels = panels;
+    pthreadpool_parallelize_2d_tile_1d(call->host->threadpool, run_pixels, &t, rows, t.out.w,
+                                       few ? (t.out.w + threads - 1) / threads : t.out.w,
+                                       PTHREADPOOL_FLAG_DISABLE_DENORMALS);
+}

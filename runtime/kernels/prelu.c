@@ -1,5 +1,10 @@
-/* PRELU on XNNPACK. */
-#include "runtime/kernels/xnnpack.h"
+/* PRELU: each channel has a slope of its own for numbers below zero. */
+#include "runtime/kernels/kernel.h"
+#include "runtime/ukernels/ukernels.h"
+
+#include <math.h>
+
+#define LEAST_ELEMENTS ((size_t)4096) /* a thread is not worth waking for fewer */
 
 static kiln_status check(const kernel_call *call, kiln_error *error) {
     const operand *x = &call->inputs[0], *slope = &call->inputs[1], *y = &call->outputs[0];
@@ -13,13 +18,32 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
     return KILN_OK;
 }
 
+static void run_rows(void *context, size_t begin, size_t end) {
+    const kernel_call *call = context;
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    elementwise_rows rows = {.a = (const float *)x->data + begin * x->row_stride,
+                             .b = call->inputs[1].data,
+                             .min = -INFINITY,
+                             .max = INFINITY,
+                             .y = (float *)y->data + begin * y->row_stride,
+                             .a_step = x->row_stride,
+                             .y_step = y->row_stride,
+                             .rows = end - begin,
+                             .count = x->inner};
+    ukernels_best()->elementwise->binary[ELEMENTWISE_PRELU](&rows);
+}
+
+static kiln_status run(kernel_call *call, kiln_error *error) {
+    const operand *x = &call->inputs[0];
+    (void)error;
+    kernel_parallel(call, operand_outer(x, call->run.batch), 1 + LEAST_ELEMENTS / (x->inner + 1),
+                    call, run_rows);
+    return KILN_OK;
+}
+
 const kernel kernel_prelu = {
-    KERNEL("prelu", "XNNPACK", kiln_prelu_params, NULL, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1),
+    KERNEL("prelu", "Kiln", kiln_prelu_params, NULL, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1),
            KERNEL_STRIDED(1, 1), KERNEL_IN_PLACE(1)),
     .check = check,
-    .prepare = xnnpack_create_prelu,
-    .bind = xnnpack_setup_rows,
-    .run = xnnpack_run,
-    .release = xnnpack_release,
-    .packs_constants = true,
+    .run = run,
 };

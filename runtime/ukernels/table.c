@@ -19,4 +19,5 @@ const ukernels UKERNEL(table) = {
     .reduce = &UKERNEL(reduce),
     .softmax = &UKERNEL(softmax),
     .image = &UKERNEL(image),
+    .bilinear = UKERNEL(bilinear),
 };

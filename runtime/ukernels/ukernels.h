@@ -214,6 +214,24 @@ typedef struct image_ukernels {
                      size_t count, float *sums);
 } image_ukernels;
 
+/* A row of a resized image: each pixel lies between two of the image's columns and two of its rows.
+ * Nothing is read past the channels. */
+typedef struct bilinear_column {
+    size_t left, right; /* floats from a row's begin to the pixels on both sides */
+    float part;         /* of the way from left to right */
+} bilinear_column;
+
+typedef struct bilinear_row {
+    const float *upper, *lower;     /* rows of the image */
+    float part;                     /* of the way from upper to lower */
+    const bilinear_column *columns; /* [count] */
+    size_t count, channels;
+    float *to;
+    size_t to_stride; /* floats from one pixel to the next */
+} bilinear_row;
+
+typedef void bilinear_ukernel(const bilinear_row *row);
+
 /* What is done to the sums of a matrix product before they are stored: clamp(sum + bias + add). */
 typedef struct gemm_epilogue {
     const float *bias; /* [nr] */
@@ -260,6 +278,7 @@ typedef struct ukernels {
     const reduce_ukernels *reduce;
     const softmax_ukernels *softmax;
     const image_ukernels *image;
+    bilinear_ukernel *bilinear;
 } ukernels;
 
 /* How many of the `left` rows the next tile takes, which has up to mr: there are as few tiles as

@@ -97,5 +97,6 @@ extern unary_ukernel *const UKERNEL(unary)[UNARY_FUNCTIONS];
 extern const reduce_ukernels UKERNEL(reduce);
 extern const softmax_ukernels UKERNEL(softmax);
 extern const image_ukernels UKERNEL(image);
+extern bilinear_ukernel UKERNEL(bilinear);
 
 #endif

@@ -1,5 +1,6 @@
 /* Resize against ONNX Runtime 1.32 (and PyTorch), at the ties where roundings tell: the input holds
  * its own positions, so that outputs are the positions read. */
+#include "runtime/ukernels/ukernels.h"
 #include "tests/unit/operator_case.h"
 #include "tests/unit/suite.h"
 
@@ -99,9 +100,59 @@ START_TEST(old_resizes_round_up_when_they_shrink) {
 }
 END_TEST
 
+/* Rows that end where their memory does, for AddressSanitizer; NaNs between pixels must not get
+ * into a result, nor results between pixels. */
+static void try_bilinear(const ukernels *u, size_t channels) {
+    enum { PIXELS = 3, GAP = 2, OUTPUTS = 2 };
+    size_t stride = channels + GAP, floats = (PIXELS - 1) * stride + channels;
+    float *upper = malloc(floats * sizeof *upper), *lower = malloc(floats * sizeof *lower);
+    float *to = malloc(OUTPUTS * stride * sizeof *to);
+    ck_assert(upper != NULL && lower != NULL && to != NULL);
+    for (size_t k = 0; k < floats; k++) {
+        bool between = k % stride >= channels;
+        upper[k] = between ? NAN : (float)k;
+        lower[k] = between ? NAN : 100 - 3 * (float)k;
+    }
+    for (size_t k = 0; k < OUTPUTS * stride; k++) {
+        to[k] = NAN;
+    }
+    const bilinear_column columns[OUTPUTS] = {{0, stride, 0.25f}, {stride, 2 * stride, 0.75f}};
+    bilinear_row row = {.upper = upper,
+                        .lower = lower,
+                        .part = 0.125f,
+                        .columns = columns,
+                        .count = OUTPUTS,
+                        .channels = channels,
+                        .to = to,
+                        .to_stride = stride};
+    u->bilinear(&row);
+    for (size_t k = 0; k < OUTPUTS * stride; k++) {
+        const bilinear_column *c = &columns[k / stride];
+        size_t channel = k % stride;
+        float at = (float)(c->left + channel) + c->part * (float)stride;
+        float wanted = 0.875f * at + 0.125f * (100 - 3 * at);
+        ck_assert_msg(channel < channels ? fabsf(to[k] - wanted) < 1e-4f : isnan(to[k]),
+                      "%s, %zu channels: %g at %zu", u->name, channels, (double)to[k], k);
+    }
+    free(upper);
+    free(lower);
+    free(to);
+}
+
+START_TEST(every_set_of_instructions_interpolates) {
+    const ukernels *u = NULL;
+    for (size_t k = 0; (u = ukernels_at(k)) != NULL; k++) {
+        for (size_t channels = 1; channels <= 40; channels++) {
+            try_bilinear(u, channels);
+        }
+    }
+}
+END_TEST
+
 int main(void) {
     const suite_test tests[] = {
         EACH("modes", reads_where_onnx_runtime_does, cases),
+        TEST("sets", every_set_of_instructions_interpolates),
         TEST("old", old_resizes_round_up_when_they_shrink),
     };
     return SUITE("resize", tests);

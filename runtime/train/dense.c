@@ -148,13 +148,13 @@ static kiln_status gradient_of_input(network *net, size_t layer, size_t count, r
     if (status != KILN_OK) {
         return status;
     }
-    for (size_t at = 0; at < d->inputs && status == KILN_OK; at += TRANSPOSED_COLUMNS) {
+    for (size_t at = 0; at < d->inputs; at += TRANSPOSED_COLUMNS) {
         size_t columns = d->inputs - at < TRANSPOSED_COLUMNS ? d->inputs - at : TRANSPOSED_COLUMNS;
         transpose_columns(d, w, at, columns, net->rows);
-        status = product_run(&p, columns, net->rows, out + at * count, error);
+        product_run(&p, columns, net->rows, out + at * count);
     }
     product_destroy(&p);
-    return status;
+    return KILN_OK;
 }
 
 /* Takes the gradient through x / |x|: g -= x (x . g), divided by |x|, where x has length 1 already.
@@ -247,19 +247,17 @@ static kiln_status update_layer(network *net, size_t layer, size_t count, const 
     if (status != KILN_OK) {
         return status;
     }
-    for (size_t row = 0; row < d->units && status == KILN_OK; row += together) {
+    for (size_t row = 0; row < d->units; row += together) {
         size_t rows = d->units - row < together ? d->units - row : together;
-        status = product_run(&p, rows, d->delta + row * count, net->rows, error);
+        product_run(&p, rows, d->delta + row * count, net->rows);
         row_update r = {d, u, net->rows, row};
-        if (status == KILN_OK) {
-            pthreadpool_parallelize_1d(p.pool, update_row, &r, rows, 0);
-        }
+        pthreadpool_parallelize_1d(p.pool, update_row, &r, rows, 0);
     }
     product_destroy(&p);
-    if (status == KILN_OK && d->biases != NULL) {
+    if (d->biases != NULL) {
         update_biases(d, count, u, net->rows);
     }
-    return status;
+    return KILN_OK;
 }
 
 kiln_status network_backward(network *net, size_t count, const update *u, kiln_error *error) {

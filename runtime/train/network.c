@@ -6,12 +6,11 @@
 #include <string.h>
 #include <tgmath.h>
 
-#define MARGIN 16                     /* bytes that XNNPACK may read past an operand */
 #define ROW_SCRATCH ((size_t)1 << 17) /* so many numbers take half of an L2 cache */
 enum { STREAM_WEIGHTS = 1000 };
 
 static void *allocate(size_t count, size_t size) {
-    return count > (SIZE_MAX - MARGIN) / size ? NULL : calloc(1, count * size + MARGIN);
+    return calloc(count == 0 ? 1 : count, size);
 }
 
 static bool allocate_layer(dense *d, size_t batch, size_t moments, bool biased) {

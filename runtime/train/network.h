@@ -9,7 +9,7 @@
 
 #ifndef KILN_TRAIN_REAL
 #define KILN_TRAIN_REAL float
-#define KILN_TRAIN_XNNPACK 1
+#define KILN_TRAIN_VECTORS 1 /* micro-kernels multiply, which know floats alone */
 #endif
 typedef KILN_TRAIN_REAL real;
 
@@ -32,12 +32,12 @@ typedef struct product {
     const real *b;
     bool b_by_k;
     pthreadpool_t pool;
-    void *packed; /* XNNPACK's operator; NULL where m is small, and in double precision */
+    void *packed; /* b in panels; NULL where m is small, and in double precision */
 } product;
 kiln_status product_create(size_t m, size_t k, size_t n, const real *b, bool b_by_k,
                            pthreadpool_t pool, product *out_product, kiln_error *error);
 /* Multiplies any part of the m rows. */
-kiln_status product_run(const product *p, size_t m, const real *a, real *y, kiln_error *error);
+void product_run(const product *p, size_t m, const real *a, real *y);
 void product_destroy(product *p);
 /* Creates a product, runs it and destroys it. */
 kiln_status product_once(size_t m, size_t k, size_t n, const real *a, const real *b, bool b_by_k,

@@ -1,16 +1,18 @@
-/* Matrix products: XNNPACK's fully connected operator with its roles swapped. The operator packs
- * its weights when it is created, which for large, changing weights would cost as much as the
- * product. So the small operand (a batch of samples) is given as the operator's weights, and the
- * large one (a layer's weights) as its input, which is read where it lies. A layer of few units is
- * multiplied by the loops below: there, packing the batch would cost more than the product. */
+/* Matrix products. Large ones run on the micro-kernel of convolutions, with its roles swapped. It
+ * wants one operand packed in panels, which for large, changing weights would cost as much as the
+ * product. So the small operand (a batch of samples) is packed, and the large one (a layer's
+ * weights) is read where it lies. A layer of few units is multiplied by the loops below: there,
+ * packing the batch would cost more than the product. */
 #include "runtime/train/dot.h"
 #include "runtime/train/network.h"
 #include "runtime/train/wide.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-#ifdef KILN_TRAIN_XNNPACK
-#include "runtime/kernels/xnnpack.h"
+#ifdef KILN_TRAIN_VECTORS
+#include "runtime/ukernels/ukernels.h"
 #define FEW_ROWS ((size_t)48)
 #else
 #define FEW_ROWS SIZE_MAX /* the loops below work in any precision */
@@ -66,37 +68,100 @@ static void multiply_few(const product *p, size_t m, const real *a, real *y) {
     }
 }
 
+/* ---- Many rows ----------------------------------------------------------------------------- */
+
+#ifdef KILN_TRAIN_VECTORS
+#define DEPTH ((size_t)256) /* a panel of so many k stays in the L1 cache */
+#define ROWS ((size_t)48)   /* of a task, whose part of a stays in the L2 cache */
+
+typedef struct multiplying {
+    const ukernels *ukernels;
+    const product *p;
+    size_t m;
+    const real *a;
+    real *y;
+} multiplying;
+
+static void pack_panel(void *context, size_t panel) {
+    const product *p = context;
+    const ukernels *u = ukernels_best();
+    size_t first = panel * u->nr, columns = p->n - first < u->nr ? p->n - first : u->nr;
+    float *to = (float *)p->packed + panel * p->k * u->nr;
+    if (!p->b_by_k) {
+        u->dense->pack[DENSE_F32](columns, p->k, p->b + first * p->k, p->k, to);
+        return;
+    }
+    for (size_t k = 0; k < p->k; k++, to += u->nr) {
+        memcpy(to, p->b + k * p->n + first, columns * sizeof *to);
+        memset(to + columns, 0, (u->nr - columns) * sizeof *to);
+    }
+}
+
+/* Multiplies some rows by all panels, some k at a time, which are added to what is there. */
+static void multiply_rows(void *context, size_t begin, size_t rows) {
+    static const float zeros[GEMM_MAX_NR];
+    const multiplying *job = context;
+    const product *p = job->p;
+    size_t nr = job->ukernels->nr;
+    for (size_t from = 0; from < p->k; from += DEPTH) {
+        size_t depth = p->k - from < DEPTH ? p->k - from : DEPTH;
+        const float *panel = (const float *)p->packed + from * nr;
+        for (size_t first = 0; first < p->n; first += nr, panel += p->k * nr) {
+            real *y = job->y + begin * p->n + first;
+            gemm_epilogue sum = {
+                .bias = zeros, .add = y, .add_stride = p->n, .min = -INFINITY, .max = INFINITY};
+            job->ukernels->gemm(rows, p->n - first < nr ? p->n - first : nr, depth,
+                                job->a + begin * p->k + from, p->k, panel, y, p->n,
+                                from > 0 ? &sum : NULL);
+        }
+    }
+}
+
+static kiln_status create_packed(product *p, kiln_error *error) {
+    size_t nr = ukernels_best()->nr, panels = (p->n + nr - 1) / nr;
+    p->packed = malloc(panels * nr * p->k * sizeof(float));
+    if (p->packed == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    pthreadpool_parallelize_1d(p->pool, pack_panel, p, panels, 0);
+    return KILN_OK;
+}
+
+static void multiply_many(const product *p, size_t m, const real *a, real *y) {
+    multiplying job = {ukernels_best(), p, m, a, y};
+    pthreadpool_parallelize_1d_tile_1d(p->pool, multiply_rows, &job, m, ROWS,
+                                       PTHREADPOOL_FLAG_DISABLE_DENORMALS);
+}
+#else
+static kiln_status create_packed(product *p, kiln_error *error) {
+    (void)p;
+    (void)error;
+    return KILN_OK;
+}
+
+static void multiply_many(const product *p, size_t m, const real *a, real *y) {
+    multiply_few(p, m, a, y);
+}
+#endif
+
 /* ---- Any number of rows -------------------------------------------------------------------- */
 
 kiln_status product_create(size_t m, size_t k, size_t n, const real *b, bool b_by_k,
                            pthreadpool_t pool, product *out_product, kiln_error *error) {
     *out_product = (product){k, n, b, b_by_k, m * k * n < WORTH_THREADS ? NULL : pool, NULL};
-    if (m <= FEW_ROWS) {
-        return KILN_OK;
-    }
-#ifdef KILN_TRAIN_XNNPACK
-    return xnnpack_create_product(k, n, b, b_by_k, &out_product->packed, error);
-#else
-    (void)error;
-    return KILN_OK;
-#endif
+    return m <= FEW_ROWS ? KILN_OK : create_packed(out_product, error);
 }
 
-kiln_status product_run(const product *p, size_t m, const real *a, real *y, kiln_error *error) {
-#ifdef KILN_TRAIN_XNNPACK
+void product_run(const product *p, size_t m, const real *a, real *y) {
     if (p->packed != NULL) {
-        return xnnpack_run_product(p->packed, m, a, y, p->pool, error);
+        multiply_many(p, m, a, y);
+    } else {
+        multiply_few(p, m, a, y);
     }
-#endif
-    (void)error;
-    multiply_few(p, m, a, y);
-    return KILN_OK;
 }
 
 void product_destroy(product *p) {
-#ifdef KILN_TRAIN_XNNPACK
-    xnnpack_delete(p->packed);
-#endif
+    free(p->packed);
     p->packed = NULL;
 }
 
@@ -105,7 +170,7 @@ kiln_status product_once(size_t m, size_t k, size_t n, const real *a, const real
     product p;
     kiln_status status = product_create(m, k, n, b, b_by_k, pool, &p, error);
     if (status == KILN_OK) {
-        status = product_run(&p, m, a, y, error);
+        product_run(&p, m, a, y);
         product_destroy(&p);
     }
     return status;

@@ -1,7 +1,6 @@
 /* The trainer: creating, feeding, asking. The loop is fit.c. */
 #include "runtime/train/trainer.h"
 #include "runtime/base/options.h"
-#include "runtime/kernels/xnnpack.h"
 #include "runtime/plan/plan.h"
 #include "runtime/plan/sub_plan.h"
 #include "runtime/session/threads.h"
@@ -102,7 +101,7 @@ static kiln_status allocate_buffers(kiln_trainer *t, kiln_error *error) {
     const kiln_head *head = &t->options.head;
     bool cosine = head->layers[head->count - 1].activation == KILN_ACTIVATION_COSINE;
     bool standardize = t->options.standardize && !cosine && t->options.fine_tune == 0;
-    t->batch = malloc(batch * features * sizeof(real) + XNNPACK_MARGIN);
+    t->batch = malloc(batch * features * sizeof(real));
     t->batch_labels = malloc(batch * sizeof *t->batch_labels);
     t->best = calloc(weights_count(&t->net), sizeof(float));
     t->class_counts = calloc(t->options.class_count, sizeof *t->class_counts);
@@ -134,9 +133,6 @@ kiln_status kiln_trainer_create(const kiln_plan *backbone, const kiln_train_opti
     t->backbone = backbone;
     t->progress.rate_factor = 1;
     status = copy_options(t, options, error);
-    if (status == KILN_OK) {
-        status = xnnpack_initialize(error);
-    }
     if (status == KILN_OK) {
         status = find_features(t, options, error);
     }

@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef KILN_TRAIN_XNNPACK
-#include "runtime/kernels/xnnpack.h"
+#ifdef KILN_TRAIN_VECTORS
 #define STEP 4e-3
 #define BOUND 1e-3
 #else
@@ -183,11 +182,6 @@ START_TEST(max_norm_limits_every_unit) {
 END_TEST
 
 int main(void) {
-#ifdef KILN_TRAIN_XNNPACK
-    if (xnnpack_initialize(&error) != KILN_OK) {
-        return EXIT_FAILURE;
-    }
-#endif
     const suite_test tests[] = {
         EACH("gradients", gradients_are_right, trials),
         TEST("max_norm", max_norm_limits_every_unit),

@@ -1,8 +1,12 @@
-/* CONV_2D and DECONV_2D: checked here, run by XNNPACK or by an algorithm of ours. */
+/* CONV_2D and DECONV_2D: checked here, run by an algorithm of ours or by XNNPACK. */
 #include "runtime/kernels/conv_direct.h"
+#include "runtime/kernels/conv_xnnpack.h"
 #include "runtime/kernels/depthwise.h"
 #include "runtime/kernels/gemm.h"
 #include "runtime/kernels/winograd.h"
+#ifdef KILN_XNNPACK
+#include "runtime/xnnpack/xnnpack.h"
+#endif
 
 #define MAX_EXTENT 65536u /* the largest kernel, stride or padding: far beyond any network's */
 
@@ -76,7 +80,7 @@ static kiln_status check_deconv(const kernel_call *call, kiln_error *error) {
     kiln_status status = check_operands(call, p, &x, &y, error);
     const operand *w = &call->inputs[1];
     if (status == KILN_OK && (y.h < p->stride_height || y.w < p->stride_width)) {
-        /* XNNPACK crashes on these. */
+        /* XNNPACK of 2022 crashes on these. */
         return kernel_fail(call, error, "an output smaller than the stride");
     }
     if (status == KILN_OK &&
@@ -100,10 +104,10 @@ typedef struct algorithm {
     bool (*packs)(const kernel_call *call, packed_form *out_form);
 } algorithm;
 
-static kiln_status check_direct(const kernel_call *call, kiln_error *error) {
-    return conv_addend(call) == NULL
-               ? KILN_OK
-               : kernel_fail(call, error, "the direct algorithm does not add");
+static kiln_status bind_nothing(kernel_call *call, kiln_error *error) {
+    (void)call;
+    (void)error;
+    return KILN_OK;
 }
 
 #define WINOGRAD                                                                                   \
@@ -112,8 +116,8 @@ static kiln_status check_direct(const kernel_call *call, kiln_error *error) {
             winograd_scratch, winograd_packs                                                       \
     }
 static const algorithm algorithms[KILN_CONV_ALGORITHM_COUNT] = {
-    [KILN_CONV_DIRECT] = {check_direct, conv_direct_prepare, conv_direct_bind, conv_direct_run,
-                          conv_direct_release, NULL, NULL},
+    [KILN_CONV_DIRECT] = {conv_direct_check, conv_direct_prepare, bind_nothing, conv_direct_run,
+                          conv_direct_release, conv_direct_scratch, NULL},
     [KILN_CONV_WINOGRAD_2] = WINOGRAD,
     [KILN_CONV_WINOGRAD_4] = WINOGRAD,
     [KILN_CONV_WINOGRAD_6] = WINOGRAD,
@@ -123,8 +127,32 @@ static const algorithm algorithms[KILN_CONV_ALGORITHM_COUNT] = {
                              depthwise_release, NULL, NULL},
 };
 
-static const algorithm *algorithm_of(const kernel_call *call) {
+static const algorithm *planned(const kernel_call *call) {
     return &algorithms[((const kiln_conv_params *)call->params)->algorithm];
+}
+
+#ifdef KILN_XNNPACK
+/* XNNPACK in the place of the plan's algorithm. It knows no bands and adds nothing. */
+static const algorithm by_xnnpack = {
+    NULL, conv_xnnpack_prepare, conv_xnnpack_bind, conv_xnnpack_run, conv_xnnpack_release, NULL,
+    NULL};
+
+static bool is_by_xnnpack(const kernel_call *call) {
+    const kiln_conv_params *p = call->params;
+    return p->algorithm == KILN_CONV_DIRECT && !call->inputs[0].constant && !call->in_band &&
+           conv_addend(call) == NULL && xnnpack_starts();
+}
+#else
+static const algorithm by_xnnpack;
+
+static bool is_by_xnnpack(const kernel_call *call) {
+    (void)call;
+    return false;
+}
+#endif
+
+static const algorithm *algorithm_of(const kernel_call *call) {
+    return is_by_xnnpack(call) ? &by_xnnpack : planned(call);
 }
 
 static kiln_status check_conv(const kernel_call *call, kiln_error *error) {
@@ -145,7 +173,7 @@ static kiln_status check_conv(const kernel_call *call, kiln_error *error) {
     if (status == KILN_OK) {
         status = check_addend(call, error);
     }
-    return status == KILN_OK ? algorithm_of(call)->check(call, error) : status;
+    return status == KILN_OK ? planned(call)->check(call, error) : status;
 }
 
 static size_t conv_scratch(const kernel_call *call) {
@@ -163,12 +191,8 @@ static size_t pointers(const kernel_call *call, const operand *pixels) {
 
 static size_t conv_heap(const kernel_call *call) {
     const operand *w = &call->inputs[1];
-    bool direct = ((const kiln_conv_params *)call->params)->algorithm == KILN_CONV_DIRECT;
-    return direct && w->dims[1] * w->dims[2] > 1 ? pointers(call, &call->outputs[0]) : 0;
-}
-
-static size_t deconv_heap(const kernel_call *call) {
-    return pointers(call, &call->outputs[0]);
+    bool points = w->dims[1] * w->dims[2] > 1 || call->step->kernel == KILN_KERNEL_DECONV_2D;
+    return points && is_by_xnnpack(call) ? pointers(call, &call->outputs[0]) : 0;
 }
 
 static kiln_status prepare_conv(kernel_call *call, kiln_error *error) {
@@ -241,13 +265,14 @@ const kernel kernel_conv_2d = {
 };
 
 const kernel kernel_deconv_2d = {
-    KERNEL("deconv_2d", "XNNPACK", kiln_conv_params, macs_of_deconv, KERNEL_INPUTS(2, 3),
+    KERNEL("deconv_2d", "Kiln/XNNPACK", kiln_conv_params, macs_of_deconv, KERNEL_INPUTS(2, 3),
            KERNEL_OUTPUTS(1, 1), KERNEL_STRIDED(1, 1)),
     .check = check_deconv,
-    .prepare = conv_direct_prepare,
-    .bind = conv_direct_bind,
-    .run = conv_direct_run,
-    .release = conv_direct_release,
-    .heap = deconv_heap,
+    .prepare = prepare_conv,
+    .bind = bind_conv,
+    .run = run_conv,
+    .release = release_conv,
+    .scratch = conv_scratch,
+    .heap = conv_heap,
     .packs_constants = true,
 };

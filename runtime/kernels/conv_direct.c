@@ -1,254 +1,389 @@
-/* The direct algorithm of CONV_2D, and DECONV_2D, by XNNPACK. Its clamps turn what is not a number
- * into a bound, infinite bounds too (x86's min and max give their second operand then). So what
- * NaN and infinities reach is computed once more, plainly; a look at the input tells whether there
- * are any. Sums of finite numbers that overflow are XNNPACK's. */
+/* Convolutions of any number of groups, and transposed ones, as products of gathered inputs.
+ *
+ * In a transposed convolution of stride s, an output meets only those taps of the kernel that fall
+ * on an input: which they are follows from its position modulo s, its phase. So the output is cut
+ * into planes, one for each phase of rows and of columns; all pixels of a plane meet the same taps.
+ * A convolution has one plane, of all taps.
+ *
+ * For each plane and group: [pixels][k] by [k][outputs], where k goes over the plane's taps and
+ * the group's inputs. Weights are packed in panels of nr outputs, [planes][groups][panels][k][nr].
+ * A task gathers the inputs of some pixels of a row into its part of scratch, but where a plane has
+ * one tap, whose inputs lie side by side already. */
 #include "runtime/kernels/conv_direct.h"
-#include "runtime/kernels/window.h"
-#include "runtime/kernels/xnnpack.h"
 #include "runtime/ukernels/ukernels.h"
 
-#include <math.h>
-#include <stdatomic.h>
 #include <string.h>
 
-#define CHUNK 64              /* weights that are read at once */
-#define LEAST_SEARCHED 262144 /* a thread is not worth waking to search fewer elements */
+#define CHUNK ((size_t)48)             /* pixels of a product, at most */
+#define CHUNK_BYTES ((size_t)64 << 10) /* of gathered inputs: part of an L2 cache */
+#define TASKS ((size_t)4)              /* for each thread, to even out what they take */
 
-typedef struct direct_conv {
-    void *xnnpack;     /* XNNPACK's operator */
-    bool wild_weights; /* some weight or some bias is not finite */
-} direct_conv;
+/* Where the outputs of an axis take their inputs. The phases of a convolution are one. */
+typedef struct axis {
+    size_t in, out, kernel, stride, dilation, padding;
+    size_t phases, step; /* from one tap of a phase to its next */
+    bool transposed;
+} axis;
 
-/* ---- Numbers that are not finite ----------------------------------------------------------- */
+/* All outputs that meet the same taps. */
+typedef struct plane {
+    size_t phase[2];
+    size_t first_tap[2], taps[2];
+    size_t first[2], count[2]; /* the first output, and how many there are, `phases` apart */
+    size_t k;                  /* taps times inputs of a group */
+    size_t before;             /* k of the planes before it */
+} plane;
 
-/* The sum of absolute values is not finite when one of them is not, and it is found at the speed of
- * memory. Where it overflows for finite numbers, it costs the time of the plain computation and no
- * more. */
-static bool any_wild(const float *values, size_t count) {
-    return !isfinite(ukernels_best()->reduce->along[REDUCE_SUM_ABS](values, count, 0));
+typedef struct direct {
+    const ukernels *ukernels;
+    axis axes[2];                  /* rows, columns */
+    size_t groups, depth, outputs; /* inputs and outputs of a group */
+    size_t panels;
+    size_t most;         /* pixels of a chunk */
+    size_t chunk_floats; /* of a task's gathered inputs */
+    size_t tasks;
+    size_t weight_floats, bias_floats;
+    float *weights;
+    float *bias; /* [groups][panels * nr], then zeros, which stand for pixels outside the image */
+} direct;
+
+static size_t least(size_t a, size_t b) {
+    return a < b ? a : b;
 }
 
-static bool is_constant_wild(const operand *o) {
-    return operand_present(o) && any_wild(o->data, o->elements);
-}
+/* ---- Planes -------------------------------------------------------------------------------- */
 
-typedef struct wild_search {
-    const operand *x;
-    atomic_bool found;
-} wild_search;
-
-static void search(wild_search *s, size_t at, size_t count) {
-    if (any_wild((const float *)s->x->data + at, count)) {
-        atomic_store_explicit(&s->found, true, memory_order_relaxed);
+static size_t common_divisor(size_t a, size_t b) {
+    while (b != 0) {
+        size_t rest = a % b;
+        a = b;
+        b = rest;
     }
+    return a;
 }
 
-static void search_rows(void *context, size_t begin, size_t end) {
-    wild_search *s = context;
-    for (size_t row = begin; row < end; row++) {
-        search(s, row * s->x->row_stride, s->x->inner);
+static axis axis_of(bool transposed, size_t in, size_t out, size_t kernel, size_t stride,
+                    size_t dilation, size_t padding) {
+    return (axis){.in = in,
+                  .out = out,
+                  .kernel = kernel,
+                  .stride = stride,
+                  .dilation = dilation,
+                  .padding = padding,
+                  .phases = transposed ? stride : 1,
+                  .step = transposed ? stride / common_divisor(stride, dilation) : 1,
+                  .transposed = transposed};
+}
+
+/* The input under a tap of an output; SIZE_MAX or more than there are: none. */
+static size_t position(const axis *a, size_t out, size_t tap) {
+    size_t ahead = tap * a->dilation;
+    if (!a->transposed) { /* wraps around to a large number before the first input */
+        return out * a->stride + ahead - a->padding;
     }
+    return out + a->padding < ahead ? SIZE_MAX : (out + a->padding - ahead) / a->stride;
 }
 
-static void search_range(void *context, size_t begin, size_t end) {
-    search(context, begin, end - begin);
-}
-
-static bool is_input_wild(const kernel_call *call) {
-    const operand *x = &call->inputs[0];
-    size_t outer = operand_outer(x, call->run.batch);
-    wild_search s = {.x = x};
-    if (operand_is_dense(x)) {
-        kernel_parallel(call, outer * x->inner, LEAST_SEARCHED, &s, search_range);
-    } else {
-        kernel_parallel(call, outer, 1 + LEAST_SEARCHED / (x->inner + 1), &s, search_rows);
+/* The phase's taps fall on an input: tap * dilation = phase modulo stride. */
+static void find_taps(const axis *a, plane *p, size_t which) {
+    size_t phase = p->phase[which], tap = 0;
+    while (a->transposed && tap < a->step && tap * a->dilation % a->stride != phase) {
+        tap++;
     }
-    return atomic_load(&s.found);
+    p->first_tap[which] = tap;
+    p->taps[which] = tap < a->step && tap < a->kernel ? (a->kernel - tap - 1) / a->step + 1 : 0;
+    p->first[which] = (phase + a->phases - a->padding % a->phases) % a->phases;
+    p->count[which] = p->first[which] < a->out ? (a->out - p->first[which] - 1) / a->phases + 1 : 0;
 }
 
-/* ---- Once more ----------------------------------------------------------------------------- */
-
-typedef struct repair_task {
-    const kernel_call *call;
-    const kiln_conv_params *params;
-    bool transposed, all;
-    image_dims x, y;
-    window_axis axes[2];
-    size_t depth, group_outputs;
-} repair_task;
-
-/* A walk through the taps of an output's window that lie in the image. It knows where in the image
- * each lies and which tap of the kernel it is. */
-typedef struct tap_walk {
-    const repair_task *task;
-    const float *sample; /* the group's first input of its first pixel */
-    size_t row, column;  /* the output's position */
-    window_taps taps[2];
-    size_t at[2]; /* the tap that comes next */
-} tap_walk;
-
-static tap_walk start_walk(const repair_task *t, size_t pixel, size_t group) {
-    const operand *x = &t->call->inputs[0];
-    size_t row = pixel / t->y.w % t->y.h, sample = pixel / t->y.w / t->y.h;
-    tap_walk w = {.task = t, .row = row, .column = pixel % t->y.w};
-    w.sample = (const float *)x->data + sample * t->x.h * t->x.w * x->row_stride + group * t->depth;
-    for (size_t k = 0; k < 2; k++) {
-        size_t o = k == 0 ? w.row : w.column;
-        w.taps[k] = t->transposed ? window_taps_transposed(&t->axes[k], o)
-                                  : window_taps_inside(&t->axes[k], o);
-        w.at[k] = w.taps[k].begin;
+/* Goes through the planes: from a plane of zeros, with `begun` false, to the last. */
+static bool next_plane(const direct *d, plane *p, bool *begun) {
+    size_t before = *begun ? p->before + p->k : 0;
+    if (*begun && ++p->phase[1] == d->axes[1].phases) {
+        p->phase[1] = 0;
+        p->phase[0]++;
     }
-    return w;
-}
-
-/* Returns the `depth` inputs under the next tap; NULL after the last one. */
-static const float *next_tap(tap_walk *w, size_t *out_tap) {
-    const repair_task *t = w->task;
-    const window_axis *a = t->axes;
-    while (w->at[0] < w->taps[0].end) {
-        size_t i = w->at[0], j = w->at[1]++;
-        if (j >= w->taps[1].end) {
-            w->at[0]++;
-            w->at[1] = w->taps[1].begin;
-            continue;
-        }
-        size_t y = t->transposed ? window_position_transposed(&a[0], w->row, i)
-                                 : window_position(&a[0], w->row, i);
-        size_t x = t->transposed ? window_position_transposed(&a[1], w->column, j)
-                                 : window_position(&a[1], w->column, j);
-        if (y != SIZE_MAX && x != SIZE_MAX) {
-            *out_tap = i * a[1].kernel + j;
-            return w->sample + (y * t->x.w + x) * t->call->inputs[0].row_stride;
-        }
+    *begun = true;
+    if (p->phase[0] == d->axes[0].phases) {
+        return false;
     }
-    return NULL;
+    find_taps(&d->axes[0], p, 0);
+    find_taps(&d->axes[1], p, 1);
+    p->k = p->taps[0] * p->taps[1] * d->depth;
+    p->before = before;
+    return true;
 }
 
-typedef enum reach { REACHES_FINITE, REACHES_INFINITY, REACHES_NAN } reach;
+/* ---- Describing ---------------------------------------------------------------------------- */
 
-static reach reach_of(const repair_task *t, size_t pixel, size_t group) {
-    tap_walk w = start_walk(t, pixel, group);
-    reach found = t->all ? REACHES_INFINITY : REACHES_FINITE;
-    size_t tap;
-    for (const float *x = next_tap(&w, &tap); x != NULL; x = next_tap(&w, &tap)) {
-        for (size_t k = 0; k < t->depth; k++) {
-            if (isnan(x[k])) {
-                return REACHES_NAN;
-            }
-            found = isinf(x[k]) ? REACHES_INFINITY : found;
-        }
-    }
-    return found;
-}
-
-static double product_of_tap(const repair_task *t, const float *x, size_t channel, size_t tap) {
-    const operand *weights = &t->call->inputs[1];
-    size_t taps = t->axes[0].kernel * t->axes[1].kernel;
-    float w[CHUNK];
-    double sum = 0;
-    for (size_t k = 0; k < t->depth; k += CHUNK) {
-        size_t count = t->depth - k < CHUNK ? t->depth - k : CHUNK;
-        kernel_read_constant(t->call, weights, (channel * taps + tap) * t->depth + k, count, w);
-        for (size_t i = 0; i < count; i++) {
-            sum += (double)x[k + i] * (double)w[i];
-        }
-    }
-    return sum;
-}
-
-static float value_of(const repair_task *t, size_t pixel, size_t group, size_t channel) {
-    const kernel_call *call = t->call;
-    tap_walk w = start_walk(t, pixel, group);
-    float bias = 0;
-    size_t tap;
-    if (call->input_count > 2 && operand_present(&call->inputs[2])) {
-        kernel_read_constant(call, &call->inputs[2], channel, 1, &bias);
-    }
-    double sum = (double)bias;
-    for (const float *x = next_tap(&w, &tap); x != NULL; x = next_tap(&w, &tap)) {
-        sum += product_of_tap(t, x, channel, tap);
-    }
-    float value = (float)sum;
-    return value < t->params->min   ? t->params->min
-           : value > t->params->max ? t->params->max
-                                    : value;
-}
-
-static void repair_pixels(void *context, size_t begin, size_t end) {
-    const repair_task *t = context;
-    const operand *y = &t->call->outputs[0];
-    for (size_t pixel = begin; pixel < end; pixel++) {
-        float *out = (float *)y->data + pixel * y->row_stride;
-        for (size_t group = 0; group < t->params->groups; group++) {
-            reach r = reach_of(t, pixel, group);
-            for (size_t k = 0; k < t->group_outputs && r != REACHES_FINITE; k++) {
-                size_t c = group * t->group_outputs + k;
-                out[c] = r == REACHES_NAN ? NAN : value_of(t, pixel, group, c);
-            }
-        }
-    }
-}
-
-static bool is_transposed(const kernel_call *call) {
-    return call->step->kernel == KILN_KERNEL_DECONV_2D;
-}
-
-static void repair(const kernel_call *call, bool all) {
+static direct describe(const kernel_call *call) {
     const kiln_conv_params *p = call->params;
-    const operand *w = &call->inputs[1], *y = &call->outputs[0];
-    repair_task t = {.call = call,
-                     .params = p,
-                     .transposed = is_transposed(call),
-                     .all = all,
-                     .depth = w->dims[3],
-                     .group_outputs = w->dims[0] / p->groups};
-    (void)operand_image(&call->inputs[0], &t.x);
-    (void)operand_image(y, &t.y);
-    t.axes[0] = (window_axis){t.x.h,
-                              t.y.h,
-                              w->dims[1],
-                              p->stride_height,
-                              p->dilation_height,
-                              p->padding_top,
-                              p->padding_bottom};
-    t.axes[1] = (window_axis){
-        t.x.w,           t.y.w,           w->dims[2], p->stride_width, p->dilation_width,
-        p->padding_left, p->padding_right};
-    kernel_parallel(call, operand_outer(y, call->run.batch), 8, &t, repair_pixels);
+    const operand *w = &call->inputs[1];
+    bool transposed = call->step->kernel == KILN_KERNEL_DECONV_2D;
+    const ukernels *best = ukernels_best();
+    image_dims x, y;
+    (void)operand_image(&call->inputs[0], &x);
+    (void)operand_image(&call->outputs[0], &y);
+    direct d = {.ukernels = best,
+                .groups = p->groups,
+                .depth = w->dims[3],
+                .outputs = w->dims[0] / p->groups,
+                .tasks = TASKS * call->host->threads};
+    d.axes[0] = axis_of(transposed, x.h, y.h, w->dims[1], p->stride_height, p->dilation_height,
+                        p->padding_top);
+    d.axes[1] = axis_of(transposed, x.w, y.w, w->dims[2], p->stride_width, p->dilation_width,
+                        p->padding_left);
+    d.panels = (d.outputs + best->nr - 1) / best->nr;
+    d.weight_floats = d.groups * d.panels * best->nr * w->dims[1] * w->dims[2] * d.depth;
+    d.bias_floats = d.groups * d.panels * best->nr + d.depth;
+    size_t taps = ((w->dims[1] - 1) / d.axes[0].step + 1) * ((w->dims[2] - 1) / d.axes[1].step + 1);
+    size_t row = taps * d.depth, room = CHUNK_BYTES / (row * sizeof(float));
+    d.most = least(room < best->mr ? best->mr : room, CHUNK);
+    d.chunk_floats = d.most * row;
+    return d;
 }
 
-/* ---- The algorithm ------------------------------------------------------------------------- */
+kiln_status conv_direct_check(const kernel_call *call, kiln_error *error) {
+    return conv_addend(call) == NULL
+               ? KILN_OK
+               : kernel_fail(call, error, "the direct algorithm does not add");
+}
+
+size_t conv_direct_scratch(const kernel_call *call) {
+    direct d = describe(call);
+    return d.tasks * d.chunk_floats * sizeof(float);
+}
+
+/* ---- Packing ------------------------------------------------------------------------------- */
+
+/* A group's weights of one plane take k * panels * nr floats. */
+static size_t panels_floats(const direct *d) {
+    return d->panels * d->ukernels->nr;
+}
+
+/* The inputs of one tap, for all outputs of a group, into rows of panels. */
+static void pack_tap(const direct *d, const float *from, size_t output_step, size_t k, float *to) {
+    size_t nr = d->ukernels->nr;
+    for (size_t o = 0; o < d->outputs; o++) {
+        float *column = to + o / nr * k * nr + o % nr;
+        for (size_t i = 0; i < d->depth; i++) {
+            column[i * nr] = from[o * output_step + i];
+        }
+    }
+}
+
+typedef struct packing {
+    const kernel_call *call;
+    const plane *plane;
+    float *to;
+} packing;
+
+static void pack_groups(void *context, size_t begin, size_t end) {
+    const packing *job = context;
+    const direct *d = job->call->state;
+    const plane *p = job->plane;
+    const float *weights = job->call->inputs[1].data; /* [outputs][rows][columns][depth] */
+    size_t output_step = d->axes[0].kernel * d->axes[1].kernel * d->depth;
+    for (size_t g = begin; g < end; g++) {
+        float *to = job->to + g * p->k * panels_floats(d);
+        for (size_t tap = 0; tap < p->taps[0] * p->taps[1]; tap++) {
+            size_t row = p->first_tap[0] + tap / p->taps[1] * d->axes[0].step;
+            size_t column = p->first_tap[1] + tap % p->taps[1] * d->axes[1].step;
+            pack_tap(d,
+                     weights + g * d->outputs * output_step +
+                         (row * d->axes[1].kernel + column) * d->depth,
+                     output_step, p->k, to + tap * d->depth * d->ukernels->nr);
+        }
+    }
+}
+
+static void pack(const kernel_call *call, float *to) {
+    const direct *d = call->state;
+    plane p = {0};
+    memset(to, 0, d->weight_floats * sizeof(float));
+    for (bool begun = false; next_plane(d, &p, &begun);) {
+        packing job = {call, &p, to + p.before * d->groups * panels_floats(d)};
+        kernel_parallel(call, d->groups, 1, &job, pack_groups);
+    }
+}
+
+/* ---- Preparing ----------------------------------------------------------------------------- */
 
 kiln_status conv_direct_prepare(kernel_call *call, kiln_error *error) {
-    direct_conv *d = kernel_allocate(call, sizeof *d);
+    direct *d = kernel_allocate(call, sizeof *d);
     if (d == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    *d = (direct_conv){NULL, is_constant_wild(&call->inputs[1]) ||
-                                 (call->input_count > 2 && is_constant_wild(&call->inputs[2]))};
+    *d = describe(call);
     call->state = d;
-    return xnnpack_create_conv(call, call->params, is_transposed(call), &d->xnnpack, error);
-}
-
-kiln_status conv_direct_bind(kernel_call *call, kiln_error *error) {
-    const direct_conv *d = call->state;
-    return xnnpack_setup_conv(call, call->params, is_transposed(call), d->xnnpack, error);
-}
-
-kiln_status conv_direct_run(kernel_call *call, kiln_error *error) {
-    const direct_conv *d = call->state;
-    kiln_status status = xnnpack_run_conv(call, d->xnnpack, error);
-    if (status == KILN_OK && (d->wild_weights || is_input_wild(call))) {
-        repair(call, d->wild_weights);
+    d->weights = kernel_allocate(call, d->weight_floats * sizeof(float));
+    d->bias = kernel_allocate(call, d->bias_floats * sizeof(float));
+    if (d->weights == NULL || d->bias == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "layer '%.80s': no memory for its weights",
+                         call->name);
     }
-    return status;
+    pack(call, d->weights);
+    memset(d->bias, 0, d->bias_floats * sizeof(float));
+    bool biased = call->input_count > 2 && operand_present(&call->inputs[2]);
+    for (size_t g = 0; biased && g < d->groups; g++) {
+        memcpy(d->bias + g * d->panels * d->ukernels->nr,
+               (const float *)call->inputs[2].data + g * d->outputs, d->outputs * sizeof(float));
+    }
+    return KILN_OK;
 }
 
 void conv_direct_release(kernel_call *call) {
-    direct_conv *d = call->state;
+    direct *d = call->state;
     if (d != NULL) {
-        xnnpack_delete(d->xnnpack);
+        kernel_free(call, d->weights, d->weight_floats * sizeof(float));
+        kernel_free(call, d->bias, d->bias_floats * sizeof(float));
         kernel_free(call, d, sizeof *d);
         call->state = NULL;
     }
+}
+
+/* ---- Running ------------------------------------------------------------------------------- */
+
+/* What all tasks of a plane share. A line is a run of outputs of one distance: a row of the plane,
+ * or where a plane is the whole image, all of it. */
+typedef struct job {
+    const kernel_call *call;
+    plane plane;
+    size_t samples, lines, line_pixels;
+    size_t chunks; /* of a line */
+} job;
+
+/* Some pixels of a line, of one group. */
+typedef struct piece {
+    size_t sample, row, column; /* of the plane: its first pixel */
+    size_t pixels, group;
+} piece;
+
+static piece piece_of(const job *j, size_t unit) {
+    const direct *d = j->call->state;
+    size_t chunk = unit / d->groups % j->chunks, line = unit / d->groups / j->chunks;
+    size_t first = chunk * d->most, columns = j->plane.count[1];
+    return (piece){.sample = line / j->lines,
+                   .row = line % j->lines + first / columns,
+                   .column = first % columns,
+                   .pixels = least(j->line_pixels - first, d->most),
+                   .group = unit % d->groups};
+}
+
+static size_t output_of(const direct *d, const plane *p, size_t which, size_t k) {
+    return p->first[which] + k * d->axes[which].phases;
+}
+
+static void copy_floats(float *to, const float *from, size_t count) {
+    if (count >= 8) {
+        memcpy(to, from, count * sizeof *to);
+        return;
+    }
+    for (size_t k = 0; k < count; k++) {
+        to[k] = from[k];
+    }
+}
+
+/* Gathers what one output meets. */
+static void gather_pixel(const job *j, const piece *at, size_t row, size_t column, float *to) {
+    const direct *d = j->call->state;
+    const plane *p = &j->plane;
+    const operand *x = &j->call->inputs[0];
+    const float *zeros = d->bias + d->bias_floats - d->depth;
+    size_t out_y = output_of(d, p, 0, row), out_x = output_of(d, p, 1, column);
+    for (size_t i = 0; i < p->taps[0]; i++) {
+        size_t y = position(&d->axes[0], out_y, p->first_tap[0] + i * d->axes[0].step);
+        const float *line =
+            y < d->axes[0].in ? operand_image_row(x, at->sample, y) + at->group * d->depth : NULL;
+        for (size_t k = 0; k < p->taps[1]; k++, to += d->depth) {
+            size_t c = position(&d->axes[1], out_x, p->first_tap[1] + k * d->axes[1].step);
+            bool inside = line != NULL && c < d->axes[1].in;
+            copy_floats(to, inside ? line + c * x->row_stride : zeros, d->depth);
+        }
+    }
+}
+
+/* Where one tap is met, inputs lie in the image as the product wants them, unless some lie outside
+ * of it. Returns NULL then, else the first one and the floats to the next. */
+static const float *in_place(const job *j, const piece *at, size_t *out_stride) {
+    const direct *d = j->call->state;
+    const plane *p = &j->plane;
+    const operand *x = &j->call->inputs[0];
+    const axis *rows = &d->axes[0], *columns = &d->axes[1];
+    size_t last = at->column + at->pixels - 1;
+    bool same = !columns->transposed && columns->stride == 1 && columns->out == columns->in &&
+                columns->padding == 0 && rows->stride == 1 && rows->padding == 0;
+    if (p->taps[0] * p->taps[1] != 1 || (last >= p->count[1] && !same)) {
+        return NULL;
+    }
+    size_t y = position(rows, output_of(d, p, 0, at->row), p->first_tap[0]);
+    size_t from = position(columns, output_of(d, p, 1, at->column), p->first_tap[1]);
+    size_t to = position(columns, output_of(d, p, 1, last), p->first_tap[1]);
+    if (y >= rows->in || from >= columns->in || (to >= columns->in && !same)) {
+        return NULL;
+    }
+    *out_stride = (columns->transposed ? 1 : columns->stride) * x->row_stride;
+    return operand_image_row(x, at->sample, y) + from * x->row_stride + at->group * d->depth;
+}
+
+static const float *gather(const job *j, const piece *at, float *to, size_t *out_stride) {
+    size_t columns = j->plane.count[1];
+    const float *from = in_place(j, at, out_stride);
+    if (from != NULL) {
+        return from;
+    }
+    for (size_t k = 0; k < at->pixels; k++) {
+        size_t pixel = at->column + k;
+        gather_pixel(j, at, at->row + pixel / columns, pixel % columns, to + k * j->plane.k);
+    }
+    *out_stride = j->plane.k;
+    return to;
+}
+
+static void compute(const job *j, const piece *at, float *room) {
+    const kernel_call *call = j->call;
+    const direct *d = call->state;
+    const plane *p = &j->plane;
+    const kiln_conv_params *params = call->params;
+    const operand *y = &call->outputs[0];
+    size_t stride, nr = d->ukernels->nr;
+    const float *from = gather(j, at, room, &stride);
+    const float *weights =
+        d->weights + (p->before * d->groups + at->group * p->k) * panels_floats(d);
+    float *to = operand_image_row(y, at->sample, output_of(d, p, 0, at->row)) +
+                output_of(d, p, 1, at->column) * y->row_stride + at->group * d->outputs;
+    for (size_t panel = 0; panel < d->panels; panel++) {
+        gemm_epilogue last = {.bias = d->bias + (at->group * d->panels + panel) * nr,
+                              .min = params->min,
+                              .max = params->max};
+        d->ukernels->gemm(at->pixels, least(d->outputs - panel * nr, nr), p->k, from, stride,
+                          weights + panel * p->k * nr, to + panel * nr,
+                          d->axes[1].phases * y->row_stride, &last);
+    }
+}
+
+static void run_task(void *context, size_t index) {
+    const job *j = context;
+    const direct *d = j->call->state;
+    size_t units = j->samples * j->lines * j->chunks * d->groups;
+    float *room = (float *)j->call->run.scratch + index * d->chunk_floats;
+    for (size_t unit = units * index / d->tasks; unit < units * (index + 1) / d->tasks; unit++) {
+        piece at = piece_of(j, unit);
+        compute(j, &at, room);
+    }
+}
+
+kiln_status conv_direct_run(kernel_call *call, kiln_error *error) {
+    const direct *d = call->state;
+    bool whole = d->axes[0].phases == 1 && d->axes[1].phases == 1;
+    job j = {.call = call, .samples = operand_dim(&call->outputs[0], 0, call->run.batch)};
+    (void)error;
+    for (bool begun = false; next_plane(d, &j.plane, &begun);) {
+        j.lines = whole ? 1 : j.plane.count[0];
+        j.line_pixels = (whole ? j.plane.count[0] : 1) * j.plane.count[1];
+        j.chunks = (j.line_pixels + d->most - 1) / d->most;
+        pthreadpool_parallelize_1d(call->host->threadpool, run_task, &j, d->tasks,
+                                   PTHREADPOOL_FLAG_DISABLE_DENORMALS);
+    }
+    return KILN_OK;
 }

@@ -81,6 +81,7 @@ typedef struct kernel_call {
     /* Its surroundings. */
     const kernel_host *host; /* outlives the call */
     uint32_t max_batch;      /* the largest batch that a run may have */
+    bool in_band;            /* runs compute some rows of one sample */
     /* What is made of the step: `state` by prepare, `packed` by the session in the form that packs
      * has named. */
     void *state;         /* the kernel's own */

@@ -15,6 +15,7 @@ static void describe_bands(const kiln_plan_view *v, kernel_call *calls, band_ste
             kernel_call *call = &calls[band->first_step + k];
             call->run.batch = call->max_batch = 1;
             call->run.end_row = most[k];
+            call->in_band = true;
         }
         if (out_bands != NULL) {
             out_bands[b] = steps;

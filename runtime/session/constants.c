@@ -1,7 +1,6 @@
 /* A session's constants: checked against their checksums, widened from what they are stored as,
  * given back once packed.
  */
-#include "runtime/kernels/xnnpack.h"
 #include "runtime/session/session.h"
 
 #define XXH_INLINE_ALL
@@ -45,7 +44,7 @@ static kiln_status widen(kiln_session *s, uint32_t tensor, kiln_error *error) {
     const kiln_plan_tensor_record *t = &v->tensors[tensor];
     widened *w = &s->widened[tensor];
     size_t count = (size_t)kiln_plan_tensor_elements(t);
-    w->bytes = count * sizeof(float) + XNNPACK_MARGIN;
+    w->bytes = count * sizeof(float);
     w->data = session_allocate(s, w->bytes);
     if (w->data == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
@@ -61,7 +60,7 @@ static kiln_status align_constant(kiln_session *s, uint32_t tensor, kiln_error *
     const kiln_plan_tensor_record *t = &v->tensors[tensor];
     widened *w = &s->widened[tensor];
     size_t bytes = (size_t)kiln_plan_tensor_bytes(t);
-    w->bytes = bytes + XNNPACK_MARGIN;
+    w->bytes = bytes;
     w->data = session_allocate(s, w->bytes);
     if (w->data == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");

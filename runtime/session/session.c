@@ -1,7 +1,6 @@
 /* Sessions: an arena, packed weights, and the steps bound to them. */
 #include "runtime/session/session.h"
 #include "runtime/base/options.h"
-#include "runtime/kernels/xnnpack.h"
 #include "runtime/plan/packed.h"
 #include "runtime/session/threads.h"
 
@@ -54,10 +53,6 @@ static kiln_status create(const kiln_plan *plan, const kiln_session_options *opt
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "%u threads, batch %u: at most 256 and 65536",
                          options->threads, max_batch);
     }
-    kiln_status status = xnnpack_initialize(error);
-    if (status != KILN_OK) {
-        return status;
-    }
     kiln_allocator allocator = options->allocator != NULL ? *options->allocator : plan->allocator;
     kiln_session *s = allocator.allocate(allocator.context, sizeof *s, 16);
     if (s == NULL) {
@@ -70,7 +65,7 @@ static kiln_status create(const kiln_plan *plan, const kiln_session_options *opt
                         .memory_limit = options->memory_limit,
                         .observed_step = SIZE_MAX};
     packed_enter(plan);
-    status = take_pool(s, options, error);
+    kiln_status status = take_pool(s, options, error);
     if (status == KILN_OK) {
         s->host.threads = pthreadpool_get_threads_count(s->host.threadpool);
         s->host.allocator = &s->allocator;

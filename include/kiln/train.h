@@ -242,17 +242,24 @@ KILN_API bool kiln_trainer_is_batchable(const kiln_trainer *trainer);
 
 typedef enum kiln_split { KILN_TRAINING = 0, KILN_VALIDATION = 1 } kiln_split;
 
-/* Adds one sample by its features, or by its input, which is run here. Copies what it needs. */
+/* Adds one sample by its features, or (kiln_trainer_add_sample) by its input, which is run here.
+ * Copies what it needs. */
 KILN_API kiln_status kiln_trainer_add_features(kiln_trainer *trainer, kiln_split split,
                                                const float *features, uint32_t label,
                                                kiln_error *error);
+/* The same without a copy: the features stay the caller's, unchanged and where they are until the
+ * trainer is destroyed. With features in a file that is mapped there may be more samples than fit
+ * into memory: a trainer takes 30 bytes of its own for each. */
+KILN_API kiln_status kiln_trainer_lend_features(kiln_trainer *trainer, kiln_split split,
+                                                const float *features, uint32_t label,
+                                                kiln_error *error);
 KILN_API kiln_status kiln_trainer_add_sample(kiln_trainer *trainer, kiln_split split,
                                              kiln_span input, uint32_t label, kiln_error *error);
 KILN_API size_t kiln_trainer_sample_count(const kiln_trainer *trainer, kiln_split split);
-/* What was added, in order: [count][feature_count] numbers and count labels. Owned by the trainer,
- * valid until a sample is added. */
-KILN_API void kiln_trainer_samples(const kiln_trainer *trainer, kiln_split split,
-                                   const float **out_features, const uint32_t **out_labels);
+/* The features and (out_label not NULL) the label of a sample, in the order in which they were
+ * added; NULL: there is none of that number. Owned by the trainer, or the caller's own. */
+KILN_API const float *kiln_trainer_sample(const kiln_trainer *trainer, kiln_split split,
+                                          size_t index, uint32_t *out_label);
 
 /* Whether a network ends in an embedding: it has no labels, ends in no softmax or sigmoid, and its
  * output is a row of 64 numbers or more, a multiple of 32, which numbers of classes hardly are. Its
@@ -302,10 +309,13 @@ KILN_API uint32_t kiln_trainer_epochs(const kiln_trainer *trainer);
 /* The samples that fit's refit has trained on; 0: there was none. */
 KILN_API size_t kiln_trainer_refitted(const kiln_trainer *trainer);
 
+/* Scores that are kept of samples held out, 256 MiB of them. */
+#define KILN_HELD_OUT_SCORES ((size_t)1 << 26)
+
 /* Samples held out by fit, and how heads scored them that had not seen them, as
  * kiln_trainer_predict does (calibrate divides these logits, too): `out_samples` are numbers of
- * samples of one split, the validation samples or, with folds, training samples. Returns how many;
- * 0: none. Owned by the trainer, valid until it is next used; scores: [count][class_count]. */
+ * samples of one split, the validation samples or, with folds, training samples; where all would be
+ * more than KILN_HELD_OUT_SCORES numbers, every second, third, ... of them. Returns how many; 0: none. Owned by the trainer, valid until it is next used; scores: [count][class_count]. */
 KILN_API size_t kiln_trainer_held_out(const kiln_trainer *trainer, kiln_split *out_split,
                                       const uint32_t **out_samples, const float **out_scores);
 

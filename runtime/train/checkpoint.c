@@ -52,7 +52,9 @@ static uint64_t fingerprint(const kiln_trainer *t) {
     hash = XXH3_64bits_withSeed(from->optimizer, strlen(from->optimizer), hash);
     for (int k = 0; k < 2; k++) {
         const sample_set *s = &t->samples[k];
-        hash = XXH3_64bits_withSeed(s->features, s->count * t->feature_count * sizeof(float), hash);
+        for (size_t n = 0; n < s->count; n++) {
+            hash = XXH3_64bits_withSeed(s->rows[n], t->feature_count * sizeof(float), hash);
+        }
         hash = XXH3_64bits_withSeed(s->labels, s->count * sizeof(uint32_t), hash);
     }
     return hash;

@@ -117,7 +117,8 @@ kiln_status epoch_run(kiln_trainer *t, const kiln_train_callbacks *callbacks, ki
 /* ---- Held out ------------------------------------------------------------------------------ */
 
 kiln_status epoch_keep_scores(kiln_trainer *t, kiln_error *error) {
-    size_t classes = t->options.class_count, count = t->held_out + t->held_count;
+    size_t step = t->held_step, added = (t->held_count + step - 1) / step;
+    size_t classes = t->options.class_count, count = t->held_out + added;
     size_t training = t->samples[KILN_TRAINING].count;
     uint32_t *samples = realloc(t->held_samples, (count + 1) * sizeof *samples);
     t->held_samples = samples != NULL ? samples : t->held_samples;
@@ -127,7 +128,7 @@ kiln_status epoch_keep_scores(kiln_trainer *t, kiln_error *error) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for the scores of %zu samples",
                          count);
     }
-    for (size_t k = 0; k < t->held_count; k++) {
+    for (size_t k = 0; k < t->held_count; k += step) {
         uint32_t sample = t->held[k];
         t->held_split = sample < training ? KILN_TRAINING : KILN_VALIDATION;
         samples[t->held_out] = sample < training ? sample : sample - (uint32_t)training;

@@ -110,6 +110,13 @@ static kiln_status fit_split(kiln_trainer *t, const kiln_train_callbacks *callba
     return failed ? status : epoch_keep_scores(t, error);
 }
 
+/* So that scores stay below KILN_HELD_OUT_SCORES. */
+static size_t held_step(const kiln_trainer *t, bool folds) {
+    size_t held = t->samples[folds ? KILN_TRAINING : KILN_VALIDATION].count;
+    size_t most = KILN_HELD_OUT_SCORES / t->options.class_count;
+    return most > 0 && held > most ? (held + most - 1) / most : 1;
+}
+
 kiln_status kiln_trainer_fit(kiln_trainer *t, const kiln_train_callbacks *callbacks,
                              kiln_error *error) {
     kiln_train_callbacks used;
@@ -117,6 +124,7 @@ kiln_status kiln_trainer_fit(kiln_trainer *t, const kiln_train_callbacks *callba
     kiln_status status = OPTIONS_TAKE(kiln_train_callbacks, callbacks, &used, error);
     if (status == KILN_OK) {
         t->refitted = t->held_out = 0;
+        t->held_step = held_step(t, folds);
         status = fit_settle(t, error);
     }
     if (status == KILN_OK) {

@@ -6,25 +6,61 @@
 #include <string.h>
 #include <tgmath.h>
 
-static kiln_status grow(sample_set *set, size_t feature_count, kiln_error *error) {
+enum { BLOCK_NUMBERS = 1 << 14 };
+
+static kiln_status no_room(size_t samples, kiln_error *error) {
+    return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for %zu samples", samples);
+}
+
+static kiln_status grow(sample_set *set, kiln_error *error) {
     size_t capacity = set->capacity == 0 ? 64 : set->capacity * 2;
-    if (capacity > UINT32_MAX || capacity > SIZE_MAX / sizeof(float) / (feature_count + 1)) {
+    if (capacity > UINT32_MAX) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "too many samples");
     }
-    float *features = realloc(set->features, capacity * feature_count * sizeof(float));
-    set->features = features != NULL ? features : set->features;
-    uint32_t *labels = realloc(set->labels, capacity * sizeof(uint32_t));
+    const float **rows = realloc((void *)set->rows, capacity * sizeof *rows);
+    set->rows = rows != NULL ? rows : set->rows;
+    uint32_t *labels = realloc(set->labels, capacity * sizeof *labels);
     set->labels = labels != NULL ? labels : set->labels;
-    if (features == NULL || labels == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for %zu samples of %zu features",
-                         capacity, feature_count);
+    if (rows == NULL || labels == NULL) {
+        return no_room(capacity, error);
     }
     set->capacity = capacity;
     return KILN_OK;
 }
 
-kiln_status kiln_trainer_add_features(kiln_trainer *t, kiln_split split, const float *features,
-                                      uint32_t label, kiln_error *error) {
+/* Copies features to where they stay. A block is 64 KiB, or a single sample that is larger. */
+static const float *copy_features(sample_set *set, const float *features, size_t size) {
+    size_t each = BLOCK_NUMBERS / size > 0 ? BLOCK_NUMBERS / size : 1;
+    if (set->copied == set->block_count * each) {
+        float **blocks = realloc((void *)set->blocks, (set->block_count + 1) * sizeof *blocks);
+        if (blocks == NULL) {
+            return NULL;
+        }
+        set->blocks = blocks;
+        blocks[set->block_count] = malloc(each * size * sizeof(float));
+        if (blocks[set->block_count] == NULL) {
+            return NULL;
+        }
+        set->block_count++;
+    }
+    float *row = set->blocks[set->copied / each] + set->copied % each * size;
+    memcpy(row, features, size * sizeof *row);
+    set->copied++;
+    return row;
+}
+
+void samples_free(sample_set *set) {
+    for (size_t k = 0; k < set->block_count; k++) {
+        free(set->blocks[k]);
+    }
+    free((void *)set->blocks);
+    free((void *)set->rows);
+    free(set->labels);
+    *set = (sample_set){0};
+}
+
+static kiln_status add(kiln_trainer *t, kiln_split split, const float *features, uint32_t label,
+                       bool copy, kiln_error *error) {
     sample_set *set = &t->samples[split == KILN_VALIDATION];
     if (label >= t->options.class_count) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "label %u of %u classes", label,
@@ -36,25 +72,43 @@ kiln_status kiln_trainer_add_features(kiln_trainer *t, kiln_split split, const f
                              k);
         }
     }
-    kiln_status status = set->count == set->capacity ? grow(set, t->feature_count, error) : KILN_OK;
+    kiln_status status = set->count == set->capacity ? grow(set, error) : KILN_OK;
+    if (status == KILN_OK && copy) {
+        features = copy_features(set, features, t->feature_count);
+        status = features != NULL ? KILN_OK : no_room(set->count + 1, error);
+    }
     if (status == KILN_OK) {
-        memcpy(set->features + set->count * t->feature_count, features,
-               t->feature_count * sizeof(float));
+        set->rows[set->count] = features;
         set->labels[set->count++] = label;
         t->class_counts[label] += split != KILN_VALIDATION;
     }
     return status;
 }
 
+kiln_status kiln_trainer_add_features(kiln_trainer *t, kiln_split split, const float *features,
+                                      uint32_t label, kiln_error *error) {
+    return add(t, split, features, label, true, error);
+}
+
+kiln_status kiln_trainer_lend_features(kiln_trainer *t, kiln_split split, const float *features,
+                                       uint32_t label, kiln_error *error) {
+    return add(t, split, features, label, false, error);
+}
+
 size_t kiln_trainer_sample_count(const kiln_trainer *t, kiln_split split) {
     return t->samples[split == KILN_VALIDATION].count;
 }
 
-void kiln_trainer_samples(const kiln_trainer *t, kiln_split split, const float **out_features,
-                          const uint32_t **out_labels) {
+const float *kiln_trainer_sample(const kiln_trainer *t, kiln_split split, size_t index,
+                                 uint32_t *out_label) {
     const sample_set *set = &t->samples[split == KILN_VALIDATION];
-    *out_features = set->features;
-    *out_labels = set->labels;
+    if (index >= set->count) {
+        return NULL;
+    }
+    if (out_label != NULL) {
+        *out_label = set->labels[index];
+    }
+    return set->rows[index];
 }
 
 /* ---- By number ----------------------------------------------------------------------------- */
@@ -62,7 +116,7 @@ void kiln_trainer_samples(const kiln_trainer *t, kiln_split split, const float *
 const float *sample_features(const kiln_trainer *t, uint32_t sample) {
     size_t training = t->samples[KILN_TRAINING].count;
     bool held = sample >= training;
-    return t->samples[held].features + (sample - (held ? training : 0)) * t->feature_count;
+    return t->samples[held].rows[sample - (held ? training : 0)];
 }
 
 uint32_t sample_label(const kiln_trainer *t, uint32_t sample) {

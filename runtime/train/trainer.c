@@ -170,12 +170,10 @@ void kiln_trainer_destroy(kiln_trainer *t) {
         free(t->class_names[k]);
     }
     descriptions_free(t);
+    samples_free(&t->samples[0]);
+    samples_free(&t->samples[1]);
     void *owned[] = {t->class_names,
                      t->cut,
-                     t->samples[0].features,
-                     t->samples[0].labels,
-                     t->samples[1].features,
-                     t->samples[1].labels,
                      t->shift,
                      t->scale,
                      t->batch,

@@ -7,9 +7,12 @@
 
 /* Samples as they were added: features and labels. */
 typedef struct sample_set {
-    float *features; /* [count][feature_count] */
+    const float **rows; /* by sample, its features: in one of the blocks, or the caller's */
     uint32_t *labels;
     size_t count, capacity;
+    float **blocks; /* of copied features; they stay where they are */
+    size_t block_count;
+    size_t copied; /* samples in the blocks */
 } sample_set;
 
 typedef struct description {
@@ -70,6 +73,8 @@ struct kiln_trainer {
     float *best;           /* copy of weights and biases, layer by layer */
     size_t refitted;
     /* kiln_trainer_held_out. */
+    size_t
+        held_step; /* of samples held out every so many are told of: 1 but where there are many */
     kiln_split held_split;
     uint32_t *held_samples;
     float *held_scores;
@@ -81,6 +86,7 @@ struct kiln_trainer {
 const float *sample_features(const kiln_trainer *t, uint32_t sample);
 uint32_t sample_label(const kiln_trainer *t, uint32_t sample);
 
+void samples_free(sample_set *set);
 /* Makes room for lists of all samples. */
 kiln_status samples_reserve(kiln_trainer *t, kiln_error *error);
 /* Divide the samples: the first learns from the training samples and holds out the others, the

@@ -315,22 +315,22 @@ START_TEST(knn_finds_the_nearest_of_the_others) {
     o.cosine_scale = 3;
     kiln_trainer *t = few(&o, EACH);
     GOOD(kiln_trainer_fit(t, NULL, &error));
-    const float *features, *scores;
-    const uint32_t *own, *held;
+    const float *scores;
+    const uint32_t *held;
     kiln_split split;
-    kiln_trainer_samples(t, KILN_TRAINING, &features, &own);
     ck_assert_uint_eq(kiln_trainer_held_out(t, &split, &held, &scores), PICTURES);
     ck_assert_int_eq(split, KILN_TRAINING);
     for (size_t n = 0; n < PICTURES; n++) {
         double nearest[CLASSES] = {-2, -2, -2}, sum = 0, x[FEATURES], y[FEATURES];
-        direction(features + (size_t)held[n] * FEATURES, x);
+        direction(kiln_trainer_sample(t, KILN_TRAINING, held[n], NULL), x);
         for (size_t other = 0; other < PICTURES; other++) {
             double cosine = 0;
-            direction(features + other * FEATURES, y);
+            uint32_t own;
+            direction(kiln_trainer_sample(t, KILN_TRAINING, other, &own), y);
             for (size_t k = 0; k < FEATURES; k++) {
                 cosine += x[k] * y[k];
             }
-            double *best = &nearest[own[other]];
+            double *best = &nearest[own];
             *best = other != held[n] && cosine > *best ? cosine : *best;
         }
         for (size_t c = 0; c < CLASSES; c++) {

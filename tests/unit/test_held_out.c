@@ -58,15 +58,14 @@ START_TEST(folds_hold_out_each_sample_once) {
     bool seen[PICTURES] = {false};
     size_t count = kiln_trainer_held_out(t, &split, &held, &scores);
     ck_assert_uint_eq(count, PICTURES);
-    const float *features;
-    const uint32_t *own;
-    kiln_trainer_samples(t, KILN_TRAINING, &features, &own);
     double loss = 0;
     for (size_t k = 0; k < count; k++) {
+        uint32_t own;
         ck_assert(!seen[held[k]]);
         seen[held[k]] = true;
-        loss -= log((double)scores[k * CLASSES + own[held[k]]]) / (double)count;
-        right += scores[k * CLASSES + own[held[k]]] > 0.5f;
+        ck_assert_ptr_nonnull(kiln_trainer_sample(t, KILN_TRAINING, held[k], &own));
+        loss -= log((double)scores[k * CLASSES + own]) / (double)count;
+        right += scores[k * CLASSES + own] > 0.5f;
     }
     /* The scores are those of the epoch that was chosen. */
     ck_assert_double_eq_tol(loss, (double)history[kiln_trainer_best_epoch(t)].validation_loss,
@@ -175,18 +174,19 @@ START_TEST(probabilities_are_as_often_right_as_they_say) {
     float temperature;
     GOOD(kiln_trainer_calibrate(t, &temperature, &error));
     ck_assert_float_eq_tol(temperature, 10, 1); /* 40 / 4 */
-    const float *scores, *features;
-    const uint32_t *held, *own;
+    const float *scores;
+    const uint32_t *held;
     kiln_split split;
-    kiln_trainer_samples(t, KILN_VALIDATION, &features, &own);
     size_t count = kiln_trainer_held_out(t, &split, &held, &scores), bins[10] = {0};
     double says[10] = {0}, is[10] = {0}, wrong = 0;
     for (size_t n = 0; n < count; n++) {
+        uint32_t own;
+        ck_assert_ptr_nonnull(kiln_trainer_sample(t, KILN_VALIDATION, held[n], &own));
         for (size_t c = 0; c < CLASSES; c++) {
             double score = (double)scores[n * CLASSES + c];
             size_t bin = score < 1 ? (size_t)(score * 10) : 9;
             says[bin] += score;
-            is[bin] += own[held[n]] == c;
+            is[bin] += own == c;
             bins[bin]++;
         }
     }
@@ -196,7 +196,8 @@ START_TEST(probabilities_are_as_often_right_as_they_say) {
     ck_assert_double_lt(wrong, 0.05);
     /* predict says the same as what is held out. */
     float again[CLASSES];
-    GOOD(kiln_trainer_predict(t, features, 1, again, &error));
+    GOOD(kiln_trainer_predict(t, kiln_trainer_sample(t, KILN_VALIDATION, held[0], NULL), 1, again,
+                              &error));
     ck_assert_float_eq_tol(again[0], scores[0], 1e-4f);
     kiln_trainer_destroy(t);
 }

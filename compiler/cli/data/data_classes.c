@@ -3,15 +3,17 @@
 #include "runtime/base/text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-static size_t count_of_class(const data_set *data, uint32_t c, bool training_only) {
-    size_t count = 0;
-    for (size_t k = 0; k < data->count; k++) {
+/* How many items each class has; from malloc, NULL: no memory. */
+static size_t *count_classes(const data_set *data, bool training_only) {
+    size_t *counts = calloc(data->class_count + 1, sizeof *counts);
+    for (size_t k = 0; counts != NULL && k < data->count; k++) {
         const data_item *item = &data->items[k];
-        count += item->label == c && !(training_only && item->validation);
+        counts[item->label] += !(training_only && item->validation);
     }
-    return count;
+    return counts;
 }
 
 static const char *why_of(const data_note *note) {
@@ -56,10 +58,18 @@ static kiln_status refuse_class(const data_set *data, uint32_t c, kiln_error *er
 }
 
 kiln_status data_check_classes(const data_set *data, kiln_error *error) {
-    for (uint32_t c = 0; c < data->class_count; c++) {
-        if (count_of_class(data, c, false) == 0) {
-            return refuse_class(data, c, error);
-        }
+    size_t *counts = count_classes(data, false);
+    uint32_t c = 0;
+    while (counts != NULL && c < data->class_count && counts[c] > 0) {
+        c++;
+    }
+    bool counted = counts != NULL;
+    free(counts);
+    if (!counted) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    if (c < data->class_count) {
+        return refuse_class(data, c, error);
     }
     return data->class_count >= 2
                ? KILN_OK
@@ -69,12 +79,14 @@ kiln_status data_check_classes(const data_set *data, kiln_error *error) {
 }
 
 void data_warn_of_small_classes(data_set *data) {
-    for (uint32_t c = 0; c < data->class_count; c++) {
-        size_t training = count_of_class(data, c, true);
+    size_t *counts = count_classes(data, true);
+    for (uint32_t c = 0; counts != NULL && c < data->class_count; c++) {
+        size_t training = counts[c];
         if (training < 2) {
             data_note_add(&data->warnings, &data->warning_count,
                           "class '%s' has %zu training sample%s: too few to learn from",
                           data->classes[c], training, training == 1 ? "" : "s");
         }
     }
+    free(counts);
 }

@@ -21,57 +21,88 @@ bool people_are_wanted(const training *t) {
 
 /* ---- Classes ------------------------------------------------------------------------------- */
 
-/* The pictures of one class, side by side. */
-typedef struct class_pictures {
-    float *features;
-    const char **names;
-    size_t count;
-} class_pictures;
+/* What classes are learnt by: samples, class after class, in the order of the items. */
+typedef struct class_samples {
+    size_t *begins; /* by class, and one past the last */
+    size_t *items;
+    const float **rows;
+} class_samples;
 
-static void add_picture(class_pictures *of, const float *features, size_t size,
-                        const data_item *item) {
-    memcpy(of->features + of->count * size, features, size * sizeof *features);
-    of->names[of->count++] = item->path != NULL ? picture_name(item->path) : "";
+static void free_samples(class_samples *s) {
+    free(s->begins);
+    free(s->items);
+    free((void *)s->rows);
+}
+
+static bool is_learnt(const training *t, const data_item *item) {
+    return !item->validation || (t->refit && t->split.validation_path == NULL);
 }
 
 /* The trainer's samples are the items in their order, those of each split by themselves, each item
  * that trains followed by its variants. */
-static void gather(const training *t, uint32_t label, class_pictures *out) {
-    const float *features[2];
-    const uint32_t *labels;
-    size_t at[2] = {0, 0}, size = kiln_trainer_feature_count(t->trainer);
-    kiln_trainer_samples(t->trainer, KILN_TRAINING, &features[0], &labels);
-    kiln_trainer_samples(t->trainer, KILN_VALIDATION, &features[1], &labels);
-    out->count = 0;
+static void sort_samples(const training *t, class_samples *s) {
+    size_t at[2] = {0, 0};
+    for (size_t k = 0; k < t->data.count; k++) {
+        s->begins[t->data.items[k].label + 1] += is_learnt(t, &t->data.items[k]);
+    }
+    for (size_t c = 0; c < t->data.class_count; c++) {
+        s->begins[c + 1] += s->begins[c];
+    }
     for (size_t k = 0; k < t->data.count; k++) {
         const data_item *item = &t->data.items[k];
-        bool learnt = !item->validation || (t->refit && t->split.validation_path == NULL);
-        if (item->label == label && learnt) {
-            add_picture(out, features[item->validation] + at[item->validation] * size, size, item);
+        if (is_learnt(t, item)) {
+            size_t place = s->begins[item->label]++;
+            s->items[place] = k;
+            s->rows[place] = kiln_trainer_sample(
+                t->trainer, item->validation ? KILN_VALIDATION : KILN_TRAINING,
+                at[item->validation], NULL);
         }
         at[item->validation] += item->validation ? 1 : 1 + (size_t)t->source.variants;
     }
+    /* Each begin has moved on to the next class's. */
+    memmove(s->begins + 1, s->begins, t->data.class_count * sizeof *s->begins);
+    s->begins[0] = 0;
+}
+
+/* The pictures of one class, side by side. */
+static kiln_status enrol_class(training *t, const class_samples *s, uint32_t c, kiln_error *error) {
+    kiln_error why;
+    size_t first = s->begins[c], count = s->begins[c + 1] - first;
+    size_t size = kiln_trainer_feature_count(t->trainer);
+    float *features = malloc((count * size + 1) * sizeof *features);
+    const char **names = malloc((count + 1) * sizeof *names);
+    kiln_status status = features != NULL && names != NULL
+                             ? KILN_OK
+                             : kiln_fail(&why, KILN_ERROR_MEMORY, "out of memory");
+    for (size_t k = 0; k < count && status == KILN_OK; k++) {
+        const char *path = t->data.items[s->items[first + k]].path;
+        memcpy(features + k * size, s->rows[first + k], size * sizeof *features);
+        names[k] = path != NULL ? picture_name(path) : "";
+    }
+    if (status == KILN_OK && count > 0) {
+        status = kiln_people_enrol(t->people, t->data.classes[c], features, count, names, &why);
+    }
+    free(features);
+    free((void *)names);
+    return status == KILN_OK
+               ? KILN_OK
+               : kiln_fail(error, status, "%s: %s", t->data.classes[c], why.message);
 }
 
 static kiln_status enrol_classes(training *t, kiln_error *error) {
-    size_t size = kiln_trainer_feature_count(t->trainer);
-    class_pictures of = {.features = malloc((t->data.count * size + 1) * sizeof(float)),
-                         .names = malloc((t->data.count + 1) * sizeof *of.names)};
-    kiln_status status = of.features != NULL && of.names != NULL
+    class_samples s = {.begins = calloc(t->data.class_count + 2, sizeof *s.begins),
+                       .items = malloc((t->data.count + 1) * sizeof *s.items),
+                       .rows = malloc((t->data.count + 1) * sizeof *s.rows)};
+    kiln_status status = s.begins != NULL && s.items != NULL && s.rows != NULL
                              ? KILN_OK
                              : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    for (uint32_t c = 0; c < t->data.class_count && status == KILN_OK; c++) {
-        kiln_error why;
-        gather(t, c, &of);
-        status = of.count == 0 ? KILN_OK
-                               : kiln_people_enrol(t->people, t->data.classes[c], of.features,
-                                                   of.count, of.names, &why);
-        status = status == KILN_OK
-                     ? KILN_OK
-                     : kiln_fail(error, status, "%s: %s", t->data.classes[c], why.message);
+    if (status == KILN_OK) {
+        sort_samples(t, &s);
     }
-    free(of.features);
-    free((void *)of.names);
+    for (uint32_t c = 0; c < t->data.class_count && status == KILN_OK; c++) {
+        status = enrol_class(t, &s, c, error);
+    }
+    free_samples(&s);
     return status;
 }
 

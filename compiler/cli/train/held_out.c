@@ -58,19 +58,17 @@ static kiln_status find_items(training *t, kiln_split split, const uint32_t *sam
 static kiln_status find_threshold(training *t, kiln_split split, const uint32_t *samples,
                                   kiln_error *error) {
     size_t size = kiln_trainer_feature_count(t->trainer);
-    const float *features;
-    const uint32_t *labels;
-    float *rows = malloc((t->held_count * size + 1) * sizeof *rows);
-    uint32_t *own = malloc((t->held_count + 1) * sizeof *own);
-    kiln_trainer_samples(t->trainer, split, &features, &labels);
+    size_t count = t->held_count < THRESHOLD_SAMPLES ? t->held_count : THRESHOLD_SAMPLES;
+    float *rows = malloc((count * size + 1) * sizeof *rows);
+    uint32_t *own = malloc((count + 1) * sizeof *own);
     bool good = rows != NULL && own != NULL;
-    for (size_t k = 0; good && k < t->held_count; k++) {
-        memcpy(rows + k * size, features + samples[k] * size, size * sizeof *rows);
-        own[k] = labels[samples[k]];
+    for (size_t k = 0; good && k < count; k++) {
+        memcpy(rows + k * size, kiln_trainer_sample(t->trainer, split, samples[k], &own[k]),
+               size * sizeof *rows);
     }
     double accuracy;
     t->has_threshold =
-        good && choose_threshold(rows, t->held_count, size, own, &t->same_threshold, &accuracy);
+        good && choose_threshold(rows, count, size, own, &t->same_threshold, &accuracy);
     free(rows);
     free(own);
     return good ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");

@@ -245,7 +245,7 @@ static void best_cut(const pair_similarity *pairs, size_t count, size_t same, do
 
 bool choose_threshold(const float *features, size_t count, size_t size, const uint32_t *labels,
                       double *out_threshold, double *out_accuracy) {
-    count = count > 1000 ? 1000 : count; /* half a million pairs tell enough */
+    count = count > THRESHOLD_SAMPLES ? THRESHOLD_SAMPLES : count;
     pair_similarity *pairs = malloc((count * count / 2 + 1) * sizeof *pairs);
     size_t found = 0, same = 0;
     for (size_t a = 0; pairs != NULL && a < count; a++) {

@@ -19,4 +19,8 @@ kiln_status row_writer_add(row_writer *writer, const float *row, kiln_error *err
 /* As file_end. */
 kiln_status row_writer_end(row_writer *writer, kiln_status status, kiln_error *error);
 
+/* The front of a file of so many rows and columns, before the rows. */
+enum { ROW_HEADER_BYTES = 128 };
+void row_writer_header(const row_writer *writer, char out[ROW_HEADER_BYTES]);
+
 #endif

@@ -315,7 +315,8 @@ KILN_API size_t kiln_trainer_refitted(const kiln_trainer *trainer);
 /* Samples held out by fit, and how heads scored them that had not seen them, as
  * kiln_trainer_predict does (calibrate divides these logits, too): `out_samples` are numbers of
  * samples of one split, the validation samples or, with folds, training samples; where all would be
- * more than KILN_HELD_OUT_SCORES numbers, every second, third, ... of them. Returns how many; 0: none. Owned by the trainer, valid until it is next used; scores: [count][class_count]. */
+ * more than KILN_HELD_OUT_SCORES numbers, every second, third, ... of them. Returns how many; 0:
+ * none. Owned by the trainer, valid until it is next used; scores: [count][class_count]. */
 KILN_API size_t kiln_trainer_held_out(const kiln_trainer *trainer, kiln_split *out_split,
                                       const uint32_t **out_samples, const float **out_scores);
 

@@ -3,6 +3,7 @@
 #include "compiler/cli/format.h"
 #include "runtime/base/text.h"
 
+#include <inttypes.h>
 #include <math.h>
 
 const char *face_text(const kiln_face *f, char *out, size_t size) {
@@ -34,17 +35,20 @@ void face_json(FILE *out, const kiln_face *f) {
     fputc(']', out);
 }
 
-static void begin_object(FILE *out, const char *path) {
+static void begin_object(FILE *out, const char *path, const uint64_t *content) {
     fprintf(out, "{\"image\": ");
     json_string(out, path);
     fprintf(out, ", ");
+    if (content != NULL) {
+        fprintf(out, "\"content\": \"%016" PRIx64 "\", ", *content);
+    }
 }
 
 void subject_answer_begin(const subject_answer *a) {
     FILE *out = a->answers->out;
     if (answers_are_objects(a->answers)) {
         answers_next(a->answers);
-        begin_object(out, a->path);
+        begin_object(out, a->path, a->content);
         fputs(a->faces ? "\"faces\": [" : "", out);
     }
 }
@@ -97,10 +101,11 @@ void subject_answer_end(const subject_answer *a) {
     }
 }
 
-void subject_answer_failure(answers *a, const char *path, const char *why) {
+void subject_answer_failure(answers *a, const char *path, const uint64_t *content,
+                            const char *why) {
     if (answers_are_objects(a)) {
         answers_next(a);
-        begin_object(a->out, path);
+        begin_object(a->out, path, content);
         fprintf(a->out, "\"error\": ");
         json_string(a->out, why);
         fputc('}', a->out);

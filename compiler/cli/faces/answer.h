@@ -10,8 +10,9 @@
 typedef struct subject_answer {
     answers *answers;
     const char *path;
-    bool faces;   /* are looked for */
-    size_t found; /* in the picture, those that do not count too */
+    const uint64_t *content; /* of the file; NULL: it is not told */
+    bool faces;              /* are looked for */
+    size_t found;            /* in the picture, those that do not count too */
     size_t told;
 } subject_answer;
 
@@ -22,7 +23,7 @@ void subject_answer_next(subject_answer *a, const subject *which);
 void subject_answer_close(const subject_answer *a);
 void subject_answer_end(const subject_answer *a);
 /* An answer that says why there is none. */
-void subject_answer_failure(answers *a, const char *path, const char *why);
+void subject_answer_failure(answers *a, const char *path, const uint64_t *content, const char *why);
 
 /* The columns of CSV, `rest` being a literal. */
 #define SUBJECT_COLUMNS(faces, rest)                                                               \

@@ -103,7 +103,7 @@ static void end_answer(const faces_call *c) {
 static void print_failure(faces_call *c, const char *photograph, const kiln_error *why) {
     c->unread++;
     (void)fail(why);
-    subject_answer_failure(&c->answers, photograph, why->message);
+    subject_answer_failure(&c->answers, photograph, NULL, why->message);
 }
 
 /* ---- Work ---------------------------------------------------------------------------------- */

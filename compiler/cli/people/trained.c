@@ -15,7 +15,7 @@ bool people_are_wanted(const training *t) {
     if (t->people_choice != PEOPLE_AUTO || t->strangers_path != NULL) {
         return t->people_choice != PEOPLE_NO;
     }
-    return t->backbone != NULL && t->data.pictures &&
+    return t->backbone != NULL && t->data.pictures && t->extracted.rows <= EXTRACTED_MANY &&
            (kiln_people_are_in(t->backbone) || kiln_plan_is_embedding(t->backbone));
 }
 
@@ -53,9 +53,9 @@ static void sort_samples(const training *t, class_samples *s) {
         if (is_learnt(t, item)) {
             size_t place = s->begins[item->label]++;
             s->items[place] = k;
-            s->rows[place] = kiln_trainer_sample(
-                t->trainer, item->validation ? KILN_VALIDATION : KILN_TRAINING,
-                at[item->validation], NULL);
+            s->rows[place] =
+                kiln_trainer_sample(t->trainer, item->validation ? KILN_VALIDATION : KILN_TRAINING,
+                                    at[item->validation], NULL);
         }
         at[item->validation] += item->validation ? 1 : 1 + (size_t)t->source.variants;
     }
@@ -84,9 +84,8 @@ static kiln_status enrol_class(training *t, const class_samples *s, uint32_t c, 
     }
     free(features);
     free((void *)names);
-    return status == KILN_OK
-               ? KILN_OK
-               : kiln_fail(error, status, "%s: %s", t->data.classes[c], why.message);
+    return status == KILN_OK ? KILN_OK
+                             : kiln_fail(error, status, "%s: %s", t->data.classes[c], why.message);
 }
 
 static kiln_status enrol_classes(training *t, kiln_error *error) {

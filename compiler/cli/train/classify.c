@@ -187,6 +187,7 @@ static kiln_status open_classifier(classify_call *c, char **words, int count, ki
     }
     if (status == KILN_OK) {
         c->options.keep_pictures = c->drawing != NULL;
+        c->options.contents = c->sweep.folder != NULL;
         status =
             scoring_open(words[0], &c->options, sweep_most_pictures(&c->sweep), &c->scoring, error);
     }

@@ -67,7 +67,11 @@ void console_summary(const training *t) {
             printf("; %zu computed in %.1f s (%.1f a second)", t->features.computed,
                    t->features.seconds, rate);
         }
-        printf("; %zu from the cache\n", t->features.cached);
+        if (t->features_path != NULL) {
+            printf(", extracted before, in %zu parts\n", t->extracted.parts.count);
+        } else {
+            printf("; %zu from the cache\n", t->features.cached);
+        }
     }
     printf("\n%-10s %-10s %10s %10s %9s %12s\n", "Layer", "activation", "inputs", "units",
            "dropout", "parameters");

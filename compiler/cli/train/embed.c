@@ -147,6 +147,7 @@ static kiln_status embed(embed_call *c, char **words, int count, kiln_error *err
         status = check_files(c, words[0], error);
     }
     if (status == KILN_OK) {
+        c->options.contents = c->sweep.folder != NULL;
         status =
             scoring_open(words[0], &c->options, sweep_most_pictures(&c->sweep), &c->scoring, error);
     }

@@ -13,7 +13,7 @@ void held_out_choose(training *t) {
     kiln_train_options *o = &t->options;
     bool asked = !isnan(t->split.validation) || t->split.validation_path != NULL || t->split.last ||
                  t->split.train_per_class > 0;
-    bool at_once = o->head.rule != KILN_RULE_DESCENT;
+    bool at_once = o->head.rule != KILN_RULE_DESCENT && t->extracted.rows <= EXTRACTED_MANY;
     if (t->folds_given ? o->folds > 1 : !asked && at_once) {
         t->split.validation = 0;
         o->folds = t->folds_given ? o->folds : FOLDS;

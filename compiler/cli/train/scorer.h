@@ -58,8 +58,8 @@ void scorer_free_names(char **names, size_t count);
 double cosine_similarity(const float *a, const float *b, size_t count);
 enum { THRESHOLD_SAMPLES = 1000 }; /* half a million pairs tell enough */
 /* Finds the similarity that best tells pairs of samples of one class from the others (most pairs
- * right, both kinds weighing the same), of the first THRESHOLD_SAMPLES. False: there are no pairs of
- * both kinds. */
+ * right, both kinds weighing the same), of the first THRESHOLD_SAMPLES. False: there are no pairs
+ * of both kinds. */
 bool choose_threshold(const float *features, size_t count, size_t size, const uint32_t *labels,
                       double *out_threshold, double *out_accuracy);
 

@@ -1,10 +1,13 @@
 /* Scoring on several threads: see scoring.h. */
 #include "compiler/cli/train/scoring.h"
+#include "runtime/base/files.h"
 
+#define XXH_INLINE_ALL
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 /* Threads, and how many pictures each may be ahead of the one that is told next. */
 enum { MOST_WORKERS = 256, MOST_AHEAD = 32 };
@@ -105,11 +108,22 @@ static kiln_status score_subjects(scoring_worker *w, const rgb_picture *picture,
     return status;
 }
 
+static uint64_t content_of(const char *path) {
+    kiln_span bytes;
+    if (file_map(path, &bytes, NULL) != KILN_OK) {
+        return 0;
+    }
+    uint64_t content = XXH3_64bits(bytes.data, bytes.size);
+    file_unmap(bytes);
+    return content;
+}
+
 static void score(const scoring *s, scoring_worker *w, scored_picture *p) {
     rgb_picture picture = {0};
     if (p->why.status != KILN_OK) {
         return;
     }
+    p->content = s->options.contents ? content_of(p->path) : 0;
     kiln_status status = scorer_load(&w->scorer, p->path, &picture, &p->why);
     if (status == KILN_OK) {
         status = score_subjects(w, &picture, p);

@@ -8,7 +8,8 @@
 #include "compiler/cli/train/scorer.h"
 
 typedef struct scored_picture {
-    char *path;     /* from malloc */
+    uint64_t content; /* XXH3-64 of the file, where it is asked for; 0: it could not be read */
+    char *path;       /* from malloc */
     kiln_error why; /* its status is not KILN_OK: there are no subjects, and the message says why */
     rgb_picture picture; /* where pictures are kept */
     subject *subjects;
@@ -26,7 +27,7 @@ typedef struct scoring_options {
     scorer_options scorer; /* threads: of all together */
     bool judged;           /* people are asked who somebody is, where the plan knows some */
     double far;            /* see judge.h */
-    bool keep_pictures;
+    bool keep_pictures, contents;
 } scoring_options;
 
 typedef struct scoring {

@@ -48,6 +48,7 @@ static kiln_status answer_subjects(sweep *s, const scored_picture *p, kiln_error
     const scorer *scorer = &s->scoring->workers[0].scorer;
     subject_answer a = {.answers = &s->answers,
                         .path = p->path,
+                        .content = s->folder != NULL ? &p->content : NULL,
                         .faces = subjects_are_faces(&scorer->subjects),
                         .found = p->found};
     kiln_status status = KILN_OK;
@@ -78,7 +79,8 @@ static kiln_status take(void *context, scored_picture *p, kiln_error *error) {
         if (!s->quiet) {
             (void)fail(&p->why);
         }
-        subject_answer_failure(&s->answers, p->path, p->why.message);
+        subject_answer_failure(&s->answers, p->path, s->folder != NULL ? &p->content : NULL,
+                               p->why.message);
     }
     if (s->answers.out == stdout && status == KILN_OK && fflush(stdout) != 0) {
         status = kiln_fail(error, KILN_ERROR_IO, "cannot write the output: %s", strerror(errno));

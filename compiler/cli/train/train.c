@@ -4,12 +4,14 @@
 #include "compiler/cli/train/scorer.h"
 #include "compiler/cli/train/train_options.h"
 
+#define XXH_INLINE_ALL
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 /* ---- Network and trainer ------------------------------------------------------------------- */
 
@@ -82,11 +84,27 @@ static kiln_status open_subjects(training *t, kiln_error *error) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT,
                          "--bundle: there is no detector; give one with --detector FILE");
     }
-    if (status == KILN_OK && !faces && !t->quiet && t->data.pictures && is_for_faces(t)) {
+    if (status == KILN_OK && !faces && !t->quiet && t->data.pictures && t->features_path == NULL &&
+        is_for_faces(t)) {
         fprintf(stderr, "kiln: note: this seems to be a network for faces, and pictures are taken "
                         "whole; --detector FILE aligns the faces, which is worth more than any "
                         "other option\n");
     }
+    return status;
+}
+
+/* That what others have extracted is what would be extracted here. */
+static kiln_status check_features(training *t, kiln_error *error) {
+    const kiln_plan_detector_record *found_by = &t->subjects.detector.record;
+    kiln_plan *cut = NULL;
+    kiln_status status = kiln_plan_cut(t->backbone, kiln_trainer_cut(t->trainer), &cut, error);
+    if (status == KILN_OK) {
+        uint64_t detector =
+            subjects_are_faces(&t->subjects) ? XXH3_64bits(found_by, sizeof *found_by) : 0;
+        status = extracted_check(&t->extracted, t->trainer, network_key(cut, &t->source.preprocess),
+                                 detector, error);
+    }
+    kiln_plan_close(cut);
     return status;
 }
 
@@ -114,7 +132,7 @@ static kiln_status make_trainer(training *t, kiln_error *error) {
     }
     status = kiln_trainer_create(t->backbone, &t->options, &t->trainer, error);
     t->source.trainer = t->trainer;
-    return status;
+    return status == KILN_OK && t->features_path != NULL ? check_features(t, error) : status;
 }
 
 /* ---- After training ------------------------------------------------------------------------ */
@@ -282,6 +300,9 @@ static kiln_status open_data(training *t, kiln_error *error) {
     size_t count = sizeof outputs / sizeof *outputs;
     const char *inputs[] = {t->backbone_path, t->data_path, t->strangers_path};
     kiln_status status = check_outputs(outputs, count, inputs, 3, error);
+    if (status == KILN_OK && t->features_path != NULL) {
+        status = extracted_open(t->part_words, t->part_word_count, &t->extracted, error);
+    }
     if (status == KILN_OK) {
         status = open_network(t, error);
     }
@@ -289,7 +310,9 @@ static kiln_status open_data(training *t, kiln_error *error) {
         status = kiln_fail(error, KILN_ERROR_IO, "%s: %s", t->strangers_path, strerror(errno));
     }
     if (status == KILN_OK) {
-        status = data_open(t->data_path, &t->split, &t->data, error);
+        status = t->features_path != NULL
+                     ? extracted_data(&t->extracted, t->labels_path, &t->split, &t->data, error)
+                     : data_open(t->data_path, &t->split, &t->data, error);
     }
     for (size_t k = 0; k < t->data.count && status == KILN_OK; k++) {
         status = outputs_keep(outputs, count, t->data.items[k].path, error);
@@ -297,14 +320,19 @@ static kiln_status open_data(training *t, kiln_error *error) {
     return status;
 }
 
-static kiln_status find_faces(training *t, kiln_error *error) {
+/* The samples' features: of faces where these are looked for, or what others have extracted. */
+static kiln_status add_features(training *t, kiln_error *error) {
     const feature_source *s = &t->source;
     const gallery_options options = {.threads = s->threads,
                                      .use_cache = s->use_cache,
                                      .cache_folder = s->cache_folder,
                                      .strict = s->strict,
                                      .quiet = s->quiet};
-    return gallery_find(&t->subjects, &options, &t->data, &t->gallery, error);
+    if (t->features_path != NULL) {
+        return extracted_add(&t->extracted, &t->data, t->trainer, error);
+    }
+    kiln_status status = gallery_find(&t->subjects, &options, &t->data, &t->gallery, error);
+    return status == KILN_OK ? features_add(s, &t->data, &t->features, error) : status;
 }
 
 static kiln_status train(training *t, kiln_error *error) {
@@ -314,10 +342,7 @@ static kiln_status train(training *t, kiln_error *error) {
         status = make_trainer(t, error);
     }
     if (status == KILN_OK) {
-        status = find_faces(t, error);
-    }
-    if (status == KILN_OK) {
-        status = features_add(&t->source, &t->data, &t->features, error);
+        status = add_features(t, error);
     }
     if (status == KILN_OK) { /* decoding may have left a class without pictures */
         status = data_check_classes(&t->data, error);
@@ -349,6 +374,8 @@ static kiln_status train(training *t, kiln_error *error) {
 
 static void release(training *t) {
     kiln_trainer_destroy(t->trainer);
+    extracted_close(&t->extracted);
+    free((void *)t->part_words);
     kiln_people_close(t->people);
     subjects_close(&t->subjects);
     gallery_free(&t->gallery);
@@ -375,6 +402,7 @@ const command command_train = {
     .summary = "train a classifier on your own pictures",
     .order = 210,
     .synopsis = "BACKBONE.plan DATA -o FACES.plan [options]\n"
+                "BACKBONE.plan --features PART.npy... [--labels FILE] -o FACES.plan [options]\n"
                 "--from-scratch --head HEAD DATA -o NET.plan [options]",
     .about =
         "Replaces the last dense layers of a pretrained network by a head of your own and trains "
@@ -394,7 +422,15 @@ const command command_train = {
         "DATA: a folder with a sub-folder of pictures (" PICTURE_FORMATS ") for each class; or an "
         "IDX file of images as MNIST has them; or samples-x.npy with samples-y.npy (labels) beside "
         "it: pictures (HxW, or with 1 or 3 channels first or last; bytes, or numbers from 0 to 1) "
-        "or other numbers.",
+        "or other numbers.\n"
+        "\n"
+        "With --features the network has been run already, by kiln embed --shard (see there), on "
+        "any number of machines: PART.npy... are its parts, or the folder of them. The head is the "
+        "one that training on the pictures would give, bit for bit. Rows stay in their files, so "
+        "that there may be more of them than memory holds. --labels names each picture's class; "
+        "without it that is the folder in which it lies. Of more than 100,000 rows a fifth "
+        "validates (--folds K divides them all), and the plan knows people if --people asks for "
+        "it.",
     .notes =
         "Heads: layers from input to output with commas between. UNITS:ACTIVATION is a dense layer "
         "(relu, tanh, sigmoid, linear); dropout:RATE stands before one; l2:FACTOR and "
@@ -413,6 +449,8 @@ const command command_train = {
         "kiln train mobilefacenet.plan faces/ -o faces.plan --detector yunet.onnx --bundle\n"
         "kiln train vgg16.plan faces/ -o faces.plan --head 256:relu,dropout:0.5,softmax --augment "
         "all\n"
+        "kiln train mobilefacenet.plan --features parts/part-*.npy --labels labels.csv -o "
+        "faces.plan\n"
         "kiln train --from-scratch --head 64:tanh,softmax t10k-images-idx3-ubyte.gz \\\n"
         "    -o digits.plan --optimizer sgd --batch-size 64 --epochs 5",
     .options = train_options,

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- Values -------------------------------------------------------------------------------- */
 
@@ -84,6 +85,20 @@ static int take_no_people(const command *self, void *at, const char *value) {
 
 const option_row train_options[] = {
     {.kind = OPTION_HEADING, .help = "Data"},
+    {.kind = OPTION_TEXT,
+     .name = "features",
+     .value = "PART.npy",
+     .place = AT(features_path),
+     .help =
+         "features that kiln embed has extracted, instead of DATA: parts (more of them as words "
+         "behind it), or a folder of parts"},
+    {.kind = OPTION_TEXT,
+     .name = "labels",
+     .value = "FILE",
+     .place = AT(labels_path),
+     .help = "their classes: CSV (IMAGE,LABEL) or lines of JSON ({\"image\": ..., \"label\": "
+             "...}); or DIR/: the folder in it that a picture lies in (default: the folder that it "
+             "lies in)"},
     {.kind = OPTION_REAL,
      .name = "validation",
      .value = "FRACTION",
@@ -383,15 +398,62 @@ static void set_defaults(training *t) {
     t->checkpoint_path = "";
 }
 
-/* What follows from several options. */
-static int settle(const command *self, training *t, char **words, int count) {
-    kiln_error error;
+static bool is_part_word(const char *word) {
+    struct stat about;
+    size_t length = strlen(word);
+    return (length > 4 && strcmp(word + length - 4, ".npy") == 0) ||
+           (stat(word, &about) == 0 && S_ISDIR(about.st_mode));
+}
+
+/* Words that are no backbone are parts: what a shell makes of part-*.npy. */
+static int settle_features(const command *self, training *t, char **words, int count) {
+    t->part_words = calloc((size_t)count + 1, sizeof *t->part_words);
+    if (t->part_words == NULL || t->scratch || t->split.validation_path != NULL ||
+        t->source.augment != 0 || t->baseline || t->plan_path == NULL) {
+        return usage(self, t->plan_path == NULL
+                               ? "expected BACKBONE.plan, --features PART.npy and -o PLAN"
+                               : "--features excludes what needs pictures: --from-scratch, "
+                                 "--validation-data, --augment, --baseline");
+    }
+    t->part_words[t->part_word_count++] = (char *)(uintptr_t)t->features_path;
+    for (int k = 0; k < count; k++) {
+        if (is_part_word(words[k])) {
+            t->part_words[t->part_word_count++] = words[k];
+        } else if (t->backbone_path != NULL) {
+            return usage(self, "%s and %s: one backbone is expected, the other words end in .npy",
+                         t->backbone_path, words[k]);
+        } else {
+            t->backbone_path = words[k];
+        }
+    }
+    t->data_path = t->features_path;
+    return t->backbone_path != NULL ? OPTIONS_READ
+                                    : usage(self, "expected BACKBONE.plan beside --features");
+}
+
+static int settle_words(const command *self, training *t, char **words, int count) {
+    if (t->features_path != NULL) {
+        return settle_features(self, t, words, count);
+    }
+    if (t->labels_path != NULL) {
+        return usage(self, "--labels is for --features; folders name the classes of pictures");
+    }
     if (count != (t->scratch ? 1 : 2) || t->plan_path == NULL) {
         return usage(self, t->scratch ? "expected DATA and -o PLAN"
                                       : "expected BACKBONE.plan, DATA and -o PLAN");
     }
     t->backbone_path = t->scratch ? NULL : words[0];
     t->data_path = words[count - 1];
+    return OPTIONS_READ;
+}
+
+/* What follows from several options. */
+static int settle(const command *self, training *t, char **words, int count) {
+    kiln_error error;
+    int status = settle_words(self, t, words, count);
+    if (status != OPTIONS_READ) {
+        return status;
+    }
     if (t->head != NULL && kiln_head_parse(t->head, &t->options.head, &error) != KILN_OK) {
         return usage(self, "--%s", error.message);
     }

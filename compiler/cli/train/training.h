@@ -3,6 +3,7 @@
 #define KILN_CLI_TRAIN_TRAINING_H
 
 #include "compiler/cli/faces/gallery.h"
+#include "compiler/cli/train/extracted.h"
 #include "compiler/cli/train/features.h"
 #include "compiler/cli/train/metrics.h"
 #include <kiln/people.h>
@@ -14,6 +15,10 @@ typedef struct training {
     const char *backbone_path, *data_path, *plan_path; /* backbone: NULL from scratch */
     const char *history_path, *report_path, *checkpoint_path, *preset, *head;
     const char *strangers_path; /* pictures of people who are not to be known */
+    const char *features_path;  /* the first of the parts; NULL: features are computed */
+    const char *labels_path;
+    char **part_words; /* all of them */
+    size_t part_word_count;
     char *default_checkpoint;
     kiln_train_options options;
     data_options split;
@@ -25,6 +30,7 @@ typedef struct training {
 
     kiln_plan *backbone;
     data_set data;
+    extracted extracted; /* where features are not computed */
     subject_source subjects;
     gallery gallery;
     feature_source source;

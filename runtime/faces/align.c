@@ -1,5 +1,5 @@
 /* Faces turned upright: the similarity to the template, and the warp by it. */
-#include "runtime/image/view.h"
+#include "runtime/image/filter.h"
 #include <kiln/faces.h>
 
 #include <math.h>
@@ -117,47 +117,28 @@ static void find_extent(const similarity *s, const image_view *view, uint32_t wi
     out->stride = (size_t)out->width * 3;
 }
 
-/* Row y of the reduced image: the means of squares, as far as the image goes. `sums`: of the
- * columns of the squares' rows. */
-static void reduce_row(const image_view *view, const source *s, uint32_t y, uint32_t *sums,
-                       uint8_t *row, uint8_t *out) {
-    size_t left = s->left * s->factor, right = ((size_t)s->left + s->width) * s->factor;
-    size_t top = ((size_t)s->top + y) * s->factor, bottom = top + s->factor;
-    right = right < view->width ? right : view->width;
-    bottom = bottom < view->height ? bottom : view->height;
-    size_t numbers = (right - left) * 3;
-    memset(sums, 0, numbers * sizeof *sums);
-    for (size_t from = top; from < bottom; from++) {
-        const uint8_t *pixels =
-            image_span(view, (uint32_t)left, (uint32_t)from, (uint32_t)(right - left), row);
-        for (size_t k = 0; k < numbers; k++) {
-            sums[k] += pixels[k];
-        }
-    }
-    for (size_t x = left; x < right; x += s->factor, out += 3) {
-        size_t across = right - x < s->factor ? right - x : s->factor;
-        uint64_t sum[3] = {0}, count = (uint64_t)across * (bottom - top);
-        const uint32_t *from = sums + (x - left) * 3;
-        for (size_t k = 0; k < across; k++, from += 3) {
-            sum[0] += from[0], sum[1] += from[1], sum[2] += from[2];
-        }
-        for (size_t c = 0; c < 3; c++) {
-            out[c] = (uint8_t)((sum[c] + count / 2) / count);
-        }
-    }
-}
-
+/* Means of squares (of one pixel, where it is to be turned and converted alone). */
 static bool reduce(const image_view *view, source *s) {
-    size_t wide = s->stride * s->factor;
-    uint32_t *sums = wide <= SIZE_MAX / sizeof *sums - 1 ? calloc(wide + 1, sizeof *sums) : NULL;
-    uint8_t *row = malloc(wide + 1);
+    uint32_t factor = (uint32_t)s->factor;
+    image_reduction part = {view, s->left * factor, s->top * factor, 0, 0, factor};
+    image_reduction_work *work = malloc(sizeof *work);
+    float *totals = malloc((s->stride + 1) * sizeof *totals);
     s->owned = malloc(s->stride * s->height + 1);
-    bool made = sums != NULL && row != NULL && s->owned != NULL;
-    for (uint32_t y = 0; made && s->width > 0 && y < s->height; y++) {
-        reduce_row(view, s, y, sums, row, s->owned + y * s->stride);
+    bool made = work != NULL && totals != NULL && s->owned != NULL;
+    if (made && s->width > 0 && s->height > 0) {
+        uint32_t right = view->width - part.left, below = view->height - part.top;
+        part.width = s->width <= right / factor ? s->width * factor : right;
+        part.height = s->height <= below / factor ? s->height * factor : below;
     }
-    free(sums);
-    free(row);
+    for (uint32_t y = 0; made && s->width > 0 && y < s->height; y++) {
+        uint8_t *to = s->owned + y * s->stride;
+        const uint8_t *row = image_reduced_row(&part, y, work, totals, to);
+        if (row != to) {
+            memcpy(to, row, s->stride);
+        }
+    }
+    free(work);
+    free(totals);
     s->rgb = s->owned;
     return made;
 }
@@ -191,21 +172,34 @@ static const uint8_t *pixel_at(const source *from, long column, long row) {
     return inside ? from->rgb + (size_t)row * from->stride + (size_t)column * 3 : black;
 }
 
+/* The four pixels about a place, of which some may be none. */
+static void neighbours(const source *from, long column, long row, const uint8_t *out[4]) {
+    if (column >= 0 && row >= 0 && column + 1 < (long)from->width && row + 1 < (long)from->height) {
+        out[0] = from->rgb + (size_t)row * from->stride + (size_t)column * 3;
+        out[1] = out[0] + 3;
+        out[2] = out[0] + from->stride;
+        out[3] = out[2] + 3;
+        return;
+    }
+    for (long k = 0; k < 4; k++) {
+        out[k] = pixel_at(from, column + k % 2, row + k / 2);
+    }
+}
+
 /* Bilinear at x, y of the source; what lies outside is black. */
-static void sample(const source *from, double x, double y, uint8_t *out) {
+static inline void sample(const source *from, double x, double y, uint8_t *out) {
     if (!(x > -1 && y > -1 && x < (double)from->width && y < (double)from->height)) {
         out[0] = out[1] = out[2] = 0;
         return;
     }
     long column = (long)(x + 1) - 1, row = (long)(y + 1) - 1; /* rounded down */
     float fx = (float)(x - (double)column), fy = (float)(y - (double)row);
-    const uint8_t *pixels[4] = {pixel_at(from, column, row), pixel_at(from, column + 1, row),
-                                pixel_at(from, column, row + 1),
-                                pixel_at(from, column + 1, row + 1)};
+    const uint8_t *pixels[4];
+    neighbours(from, column, row, pixels);
     for (size_t c = 0; c < 3; c++) {
         float upper = (1 - fx) * (float)pixels[0][c] + fx * (float)pixels[1][c];
         float lower = (1 - fx) * (float)pixels[2][c] + fx * (float)pixels[3][c];
-        out[c] = (uint8_t)((1 - fy) * upper + fy * lower + 0.5F);
+        out[c] = (uint8_t)(int32_t)((1 - fy) * upper + fy * lower + 0.5F);
     }
 }
 
@@ -252,24 +246,26 @@ kiln_status kiln_face_to_input(const kiln_image *image, const kiln_face *face,
                                uint32_t index, kiln_buffer buffer, kiln_error *error) {
     kiln_image_layout layout;
     kiln_status status = kiln_image_layout_of(input, &layout, error);
+    if (status == KILN_OK) {
+        status = image_check_room(input, &layout, index, buffer.size, error);
+    }
     if (status != KILN_OK) {
         return status;
     }
-    size_t row = (size_t)layout.width * 3;
-    uint8_t *rgb = layout.height <= SIZE_MAX / row ? malloc(row * layout.height) : NULL;
+    size_t row = (size_t)layout.width * 3, each = 1 + sizeof(float);
+    size_t room = layout.height <= SIZE_MAX / row / each ? row * layout.height * each : 0;
+    float *rgb = room > 0 ? malloc(room) : NULL;
     if (rgb == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    status = kiln_face_crop(image, face, layout.width, layout.height, rgb, error);
+    size_t numbers = row * layout.height;
+    uint8_t *crop = (uint8_t *)(rgb + numbers);
+    status = kiln_face_crop(image, face, layout.width, layout.height, crop, error);
+    for (size_t k = 0; status == KILN_OK && k < numbers; k++) {
+        rgb[k] = crop[k];
+    }
     if (status == KILN_OK) {
-        kiln_image crop = {.format = KILN_IMAGE_RGB,
-                           .width = layout.width,
-                           .height = layout.height,
-                           .pixels = rgb,
-                           .stride = row};
-        kiln_preprocess whole = *preprocess;
-        whole.resize = KILN_RESIZE_STRETCH;
-        status = kiln_image_to_input(&crop, input, &whole, index, buffer, error);
+        image_store(rgb, &layout, preprocess, input->dtype, index, buffer.data);
     }
     free(rgb);
     return status;

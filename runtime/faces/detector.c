@@ -37,16 +37,8 @@ static void settle(kiln_detector *d, const kiln_plan *plan, const kiln_detector_
 }
 
 static kiln_status allocate(kiln_detector *d, kiln_error *error) {
-    size_t pixels = (size_t)d->layout.width * d->layout.height;
-    d->fit.width = d->layout.width;
-    d->fit.height = d->layout.height;
-    d->fit.columns = calloc(d->layout.width, sizeof *d->fit.columns);
-    d->fit.spans = calloc(d->layout.width, sizeof *d->fit.spans);
-    d->fit.weights = calloc(FIT_WEIGHTS(d->layout.width), sizeof *d->fit.weights);
-    d->fit.rgb = calloc(pixels, 3 * sizeof *d->fit.rgb);
     d->input_buffer = (kiln_buffer){calloc(1, d->input.bytes), d->input.bytes};
-    bool all = d->fit.columns != NULL && d->fit.spans != NULL && d->fit.weights != NULL &&
-               d->fit.rgb != NULL && d->input_buffer.data != NULL;
+    bool all = fit_make(&d->fit, d->layout.width, d->layout.height) && d->input_buffer.data != NULL;
     for (uint32_t k = 0; k < d->layout.output_count; k++) {
         size_t bytes = d->layout.outputs[k].bytes;
         d->outputs[k] = (kiln_buffer){calloc(1, bytes), bytes};
@@ -136,10 +128,7 @@ void kiln_detector_destroy(kiln_detector *detector) {
         free(detector->outputs[k].data);
     }
     free(detector->input_buffer.data);
-    free(detector->fit.columns);
-    free(detector->fit.spans);
-    free(detector->fit.weights);
-    free(detector->fit.rgb);
+    fit_free(&detector->fit);
     kiln_plan_close(detector->own_plan);
     free(detector);
 }

@@ -15,7 +15,8 @@
 #ifndef KILN_RUNTIME_FACES_DETECTOR_H
 #define KILN_RUNTIME_FACES_DETECTOR_H
 
-#include "runtime/image/view.h"
+#include "runtime/image/filter.h"
+#include "runtime/ukernels/ukernels.h"
 #include <kiln/faces.h>
 
 enum {
@@ -109,41 +110,39 @@ kiln_status trace_outputs(detector_layout *inout_layout, kiln_error *error);
 
 /* ---- Images to inputs (fit.c) ---------------------------------------------------------------- */
 
-enum { FIT_CHUNK = 1024 }; /* pixels of a row of the image that are worked at a time */
-
 /* A rectangle of what is seen of an image. */
 typedef struct fit_part {
     const image_view *view;
     uint32_t left, top, width, height;
 } fit_part;
 
-/* What a pixel of the result is made of: pixels first .. last of a row (or column) of the image,
- * weighted by a triangle. */
-typedef struct fit_tap {
-    uint32_t first, last;
-    float offset;  /* from the triangle's middle to the first */
-    float inverse; /* 1 / the sum of weights */
-} fit_tap;
+enum {
+    FIT_TAPS = 2,     /* enlarged, a pixel lies between two */
+    FIT_CHUNK = 1024, /* pixels of a row of the image that are worked at a time */
+    FIT_AHEAD = 4     /* rows are fetched so early */
+};
 
-/* Pixels of a chunk that are part of a column of the result. */
-typedef struct fit_span {
-    uint32_t column, from, count;
-} fit_span;
-
-/* Of two neighbouring pixels' triangles only ends meet at a third, so that a pixel is part of three
- * columns at most, and a column of three pixels where there are more of them. */
-#define FIT_WEIGHTS(width) (3 * ((size_t)FIT_CHUNK + (width)))
+/* How `count` pixels of a row (or column) become `wanted` ones. */
+typedef struct fit_axis {
+    uint32_t count, wanted;
+    double step;     /* of the image, for one of the result */
+    float *inverses; /* reducing: 1 / the sum of weights, of each of the result */
+    image_filter enlarging;
+} fit_axis;
 
 typedef struct fit {
     uint32_t width, height;
-    fit_tap *columns; /* [width] */
-    fit_span *spans;  /* [width], those of a chunk */
-    float *weights;   /* [FIT_WEIGHTS(width)], of the spans' pixels */
-    float *rgb;       /* [height][width][3], in 0..255 */
-    float row[FIT_CHUNK * 3 + 1];
-    uint8_t pixels[2][FIT_CHUNK * 3];
+    fit_axis columns, rows; /* of at most width, height */
+    float rises[FIT_CHUNK]; /* of a chunk's pixels */
+    image_run *runs;        /* [width + 2], of a chunk */
+    float *sums[2];         /* of rows, [FIT_CHUNK][3] or [width][3], and one */
+    uint8_t *pixels[2];     /* likewise */
+    float *rgb;             /* [height][width][3], in 0..255, and one */
 } fit;
 
+/* Makes room; false: no memory. fit_free follows in both cases. */
+bool fit_make(fit *f, uint32_t width, uint32_t height);
+void fit_free(fit *f);
 /* Scales the part, its aspect ratio kept to the nearest pixel, into the upper left `share` (of
  * width and height) of f->rgb; the rest becomes black. out_factors: of x and of y. Allocates
  * nothing. */

@@ -1,92 +1,207 @@
 /* Images to a detector's input: scaled with the aspect ratio kept, bilinear, each pixel averaging
  * what it stands for where that is more than one; as kiln_image_scale does, but without memory that
- * grows with the image. */
+ * grows with the image, and reading each of its pixels once. */
 #include "runtime/faces/detector.h"
-#include "runtime/ukernels/ukernels.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* The triangle about a pixel of the result. Its half width is 1 pixel of the image, or of the
- * result where those are larger. */
-static fit_tap tap_make(double position, double step, uint32_t count) {
-    double half = fmax(step, 1), centre = (position + 0.5) * step, sum = 0;
-    double first = fmin(fmax(ceil(centre - half - 0.5), 0), (double)count - 1);
-    double last = fmin(fmax(floor(centre + half - 0.5), first), (double)count - 1);
-    fit_tap tap = {.first = (uint32_t)first, .last = (uint32_t)last};
-    for (uint32_t k = tap.first; k <= tap.last; k++) {
-        sum += fmax(1 - fabs(k + 0.5 - centre) / half, 0);
+static bool axis_room(fit_axis *a, uint32_t count) {
+    a->inverses = calloc(count, sizeof *a->inverses);
+    a->enlarging.first = calloc(count, sizeof *a->enlarging.first);
+    a->enlarging.weights = calloc(count, FIT_TAPS * sizeof *a->enlarging.weights);
+    return a->inverses != NULL && a->enlarging.first != NULL && a->enlarging.weights != NULL;
+}
+
+static void axis_free(fit_axis *a) {
+    free(a->inverses);
+    free(a->enlarging.first);
+    free(a->enlarging.weights);
+}
+
+bool fit_make(fit *f, uint32_t width, uint32_t height) {
+    size_t line = (size_t)(width > FIT_CHUNK ? width : FIT_CHUNK) * 3 + 1;
+    f->width = width;
+    f->height = height;
+    f->runs = calloc((size_t)width + 2, sizeof *f->runs);
+    f->rgb = calloc((size_t)width * height * 3 + 1, sizeof *f->rgb);
+    bool made = axis_room(&f->columns, width) && axis_room(&f->rows, height) && f->runs != NULL &&
+                f->rgb != NULL;
+    for (size_t k = 0; k < 2; k++) {
+        f->sums[k] = calloc(line, sizeof *f->sums[k]);
+        f->pixels[k] = calloc(line, 1);
+        made = made && f->sums[k] != NULL && f->pixels[k] != NULL;
     }
-    tap.offset = (float)(first + 0.5 - centre);
-    tap.inverse = (float)(1 / sum);
-    return tap;
+    return made;
 }
 
-/* Of the pixel number k from the first on; `slope`: 1 / half width. */
-static inline float tap_weight(const fit_tap *tap, uint32_t k, float slope) {
-    float weight = 1 - fabsf(tap->offset + (float)k) * slope;
-    return (weight > 0 ? weight : 0) * tap->inverse;
-}
-
-/* Rows of the part to one, two at a time: `count` pixels from column `begin` on, to f->row. */
-static void add_rows(fit *f, const fit_part *part, const fit_tap *tap, float slope, uint32_t begin,
-                     uint32_t count) {
-    size_t numbers = (size_t)count * 3;
-    memset(f->row, 0, numbers * sizeof *f->row);
-    for (uint32_t k = tap->first; k <= tap->last; k += 2) {
-        bool paired = k < tap->last;
-        uint32_t left = part->left + begin, top = part->top + k;
-        const uint8_t *upper = image_span(part->view, left, top, count, f->pixels[0]);
-        const uint8_t *lower =
-            paired ? image_span(part->view, left, top + 1, count, f->pixels[1]) : upper;
-        float above = tap_weight(tap, k - tap->first, slope);
-        float below = paired ? tap_weight(tap, k + 1 - tap->first, slope) : 0;
-        ukernels_best()->image->add_rows(upper, lower, above, below, numbers, f->row);
+void fit_free(fit *f) {
+    axis_free(&f->columns);
+    axis_free(&f->rows);
+    free(f->runs);
+    free(f->rgb);
+    for (size_t k = 0; k < 2; k++) {
+        free(f->sums[k]);
+        free(f->pixels[k]);
     }
 }
 
-/* The columns of the result that pixels begin .. end of a row are part of, with the weights of
- * those pixels; returns how many. */
-static size_t find_spans(fit *f, uint32_t begin, uint32_t end, float slope, uint32_t columns) {
-    size_t count = 0, used = 0;
-    for (uint32_t x = 0; x < columns && f->columns[x].first < end; x++) {
-        const fit_tap *tap = &f->columns[x];
-        if (tap->last < begin) {
-            continue;
+/* ---- Enlarging ------------------------------------------------------------------------------- */
+
+static void enlarge_axis(fit_axis *a, uint32_t count, uint32_t wanted) {
+    a->enlarging.taps = image_filter_taps(1, count);
+    image_filter_fill(&a->enlarging, count, (double)count / wanted, 1, 0, wanted);
+}
+
+/* Between two pixels and two rows. */
+static void enlarge(fit *f, const fit_part *part, uint32_t columns, uint32_t rows) {
+    const image_ukernels *u = ukernels_best()->image;
+    const image_filter *down = &f->rows.enlarging, *across = &f->columns.enlarging;
+    size_t numbers = (size_t)part->width * 3;
+    enlarge_axis(&f->columns, part->width, columns);
+    enlarge_axis(&f->rows, part->height, rows);
+    for (uint32_t y = 0; y < rows; y++) {
+        const uint8_t *lines[2];
+        const float *weights = down->weights + y * down->taps;
+        for (uint32_t t = 0; t < 2; t++) {
+            uint32_t row = (uint32_t)down->first[y] + (t < down->taps ? t : 0);
+            lines[t] =
+                image_span(part->view, part->left, part->top + row, part->width, f->pixels[t]);
         }
-        uint32_t from = tap->first > begin ? tap->first : begin;
-        uint32_t to = tap->last < end ? tap->last + 1 : end;
-        f->spans[count++] = (fit_span){x, from - begin, to - from};
-        for (uint32_t k = from; k < to; k++) {
-            f->weights[used++] = tap_weight(tap, k - tap->first, slope);
+        memset(f->sums[0], 0, numbers * sizeof **f->sums);
+        u->add_rows(lines[0], lines[1], weights[0], down->taps > 1 ? weights[1] : 0, numbers,
+                    f->sums[0]);
+        float *out = f->rgb + (size_t)y * f->width * 3;
+        u->scale_row(f->sums[0], across->first, across->weights, across->taps, columns, out);
+        memset(out + (size_t)columns * 3, 0, (size_t)(f->width - columns) * 3 * sizeof *out);
+    }
+}
+
+/* ---- Reducing -------------------------------------------------------------------------------- */
+
+/* A pixel between the middles of two of the result falls in weight for the first as it rises for
+ * the second, by its place between them: triangles of neighbours share each pixel. So the image is
+ * cut at those middles: what lies between two of them is summed as it is (a), and by its rise (b);
+ * a - b is the first one's, b the second one's. */
+
+/* The first pixel that lies at the middle of number k of the result, or beyond it. */
+static uint32_t middle_of(uint32_t k, double step, uint32_t count) {
+    double at = ceil((k + 0.5) * step - 0.5);
+    return at < count ? (uint32_t)at : count;
+}
+
+/* The rise of a pixel that lies between the middles of numbers k - 1 and k of the result. */
+static float rise_of(uint32_t pixel, uint32_t k, double step) {
+    return (float)((pixel + 0.5) / step + 0.5 - k);
+}
+
+/* 1 / the sum of weights, for each of the result. */
+static void reduce_axis(fit_axis *a, uint32_t count, uint32_t wanted) {
+    double step = (double)count / wanted, sum = 0;
+    uint32_t pixel = 0;
+    a->step = step;
+    a->count = count;
+    a->wanted = wanted;
+    for (uint32_t k = 0; k <= wanted; k++) {
+        uint32_t end = k < wanted ? middle_of(k, step, count) : count;
+        double rising = 0, falling = 0;
+        for (; pixel < end; pixel++) {
+            double rise = (double)rise_of(pixel, k, step);
+            rising += rise;
+            falling += 1 - rise;
+        }
+        if (k > 0) {
+            a->inverses[k - 1] = (float)(1 / (sum + falling));
+        }
+        sum = rising;
+    }
+}
+
+static float inverse_of(const fit_axis *a, uint32_t k) {
+    return k < a->wanted ? a->inverses[k] : 0;
+}
+
+/* Pixels begin .. end of a row as runs between middles; returns how many. The first run of the
+ * image belongs to no pixel of the result before it, and what is left of the last to none after. */
+static size_t find_runs(fit *f, uint32_t begin, uint32_t end) {
+    const fit_axis *a = &f->columns;
+    double between = (begin + 0.5) / a->step + 0.5;
+    uint32_t k = between > 1 ? (uint32_t)between - 1 : 0;
+    size_t count = 0;
+    while (k < a->wanted && middle_of(k, a->step, a->count) <= begin) {
+        k++;
+    }
+    for (uint32_t pixel = begin; pixel < end; k++) {
+        uint32_t stop = k < a->wanted ? middle_of(k, a->step, a->count) : a->count;
+        stop = stop < end ? stop : end;
+        f->runs[count++] = (image_run){.pixel = k > 0 ? k - 1 : 0,
+                                       .count = stop - pixel,
+                                       .scale = k > 0 ? inverse_of(a, k - 1) : 0};
+        for (; pixel < stop; pixel++) {
+            f->rises[pixel - begin] = rise_of(pixel, k, a->step);
         }
     }
+    uint32_t last = k - 1 < a->wanted ? k - 1 : a->wanted - 1;
+    f->runs[count++] = (image_run){.pixel = last, .scale = inverse_of(a, k - 1)};
     return count;
 }
 
-/* Adds f->row to the columns that it is part of. Four channels at a time make a vector, of which
- * the fourth is the next pixel's, and not kept; two sums, as each addition waits for the one
- * before. */
-static void add_columns(const fit *f, size_t span_count, float *out) {
-    const float *weights = f->weights;
-    for (size_t s = 0; s < span_count; s++) {
-        const fit_span *span = &f->spans[s];
-        const float *at = f->row + (size_t)span->from * 3;
-        float sums[2][4] = {{0}}, *to = out + (size_t)span->column * 3;
-        uint32_t k = 0;
-        for (; k + 1 < span->count; k += 2, at += 6) {
-            for (size_t c = 0; c < 4; c++) {
-                sums[0][c] += weights[k] * at[c];
-                sums[1][c] += weights[k + 1] * at[c + 3];
+/* Rows begin .. end, between the middles of rows k - 1 and k of the result, to f->sums[0] of the
+ * first and f->sums[1] of the second; two at a time. */
+static void add_rows(fit *f, const fit_part *part, uint32_t k, uint32_t begin, uint32_t end,
+                     uint32_t left, uint32_t count) {
+    const fit_axis *a = &f->rows;
+    float first = k > 0 ? inverse_of(a, k - 1) : 0, second = inverse_of(a, k);
+    for (uint32_t y = begin; y < end; y += 2) {
+        const uint8_t *lines[2], *ahead[2];
+        float falling[2], rising[2];
+        for (uint32_t t = 0; t < 2; t++) {
+            uint32_t row = y + t < end ? y + t : y, later = row + FIT_AHEAD;
+            float rise = rise_of(row, k, a->step);
+            lines[t] =
+                image_span(part->view, part->left + left, part->top + row, count, f->pixels[t]);
+            bool fetched = lines[t] != f->pixels[t] && later < part->height;
+            ahead[t] =
+                fetched ? image_span(part->view, part->left + left, part->top + later, count, NULL)
+                        : lines[t];
+            falling[t] = t == 0 || row > y ? (1 - rise) * first : 0;
+            rising[t] = t == 0 || row > y ? rise * second : 0;
+        }
+        ukernels_best()->image->share_rows(lines, ahead, falling, rising, (size_t)count * 3,
+                                           f->sums[0], f->sums[1]);
+    }
+}
+
+/* `count` columns of the image, from `left` on. */
+static void reduce_chunk(fit *f, const fit_part *part, uint32_t left, uint32_t count) {
+    size_t runs = find_runs(f, left, left + count), bytes = (size_t)count * 3 * sizeof **f->sums;
+    uint32_t begin = 0;
+    memset(f->sums[1], 0, bytes);
+    for (uint32_t k = 0; k <= f->rows.wanted; k++) {
+        float *done = f->sums[0];
+        uint32_t end = k < f->rows.wanted ? middle_of(k, f->rows.step, part->height) : part->height;
+        f->sums[0] = f->sums[1];
+        f->sums[1] = done;
+        memset(done, 0, bytes);
+        add_rows(f, part, k, begin, end, left, count);
+        if (k > 0) {
+            float *out = f->rgb + (size_t)(k - 1) * f->width * 3;
+            if (left == 0) {
+                memset(out, 0, (size_t)f->width * 3 * sizeof *out);
             }
+            ukernels_best()->image->share_columns(f->sums[0], f->rises, f->runs, runs, out);
         }
-        for (size_t c = 0; k < span->count && c < 4; c++) {
-            sums[0][c] += weights[k] * at[c];
-        }
-        for (size_t c = 0; c < 3; c++) {
-            to[c] += sums[0][c] + sums[1][c];
-        }
-        weights += span->count;
+        begin = end;
+    }
+}
+
+static void reduce(fit *f, const fit_part *part, uint32_t columns, uint32_t rows) {
+    reduce_axis(&f->columns, part->width, columns);
+    reduce_axis(&f->rows, part->height, rows);
+    for (uint32_t left = 0, count; left < part->width; left += count) {
+        count = part->width - left < FIT_CHUNK ? part->width - left : FIT_CHUNK;
+        reduce_chunk(f, part, left, count);
     }
 }
 
@@ -102,19 +217,7 @@ void fit_image(fit *f, const fit_part *part, double share, double out_factors[2]
     uint32_t rows = scaled(part->height, factor, f->height);
     out_factors[0] = (double)columns / part->width;
     out_factors[1] = (double)rows / part->height;
-    float across = (float)fmin(out_factors[0], 1), down = (float)fmin(out_factors[1], 1);
-    memset(f->rgb, 0, (size_t)f->width * f->height * (3 * sizeof *f->rgb));
-    for (uint32_t x = 0; x < columns; x++) {
-        f->columns[x] = tap_make(x, 1 / out_factors[0], part->width);
-    }
-    for (uint32_t begin = 0, count; begin < part->width; begin += count) {
-        uint32_t left = part->width - begin;
-        count = left < FIT_CHUNK ? left : FIT_CHUNK;
-        size_t spans = find_spans(f, begin, begin + count, across, columns);
-        for (uint32_t y = 0; y < rows; y++) {
-            fit_tap tap = tap_make(y, 1 / out_factors[1], part->height);
-            add_rows(f, part, &tap, down, begin, count);
-            add_columns(f, spans, f->rgb + (size_t)y * f->width * 3);
-        }
-    }
+    memset(f->rgb + (size_t)rows * f->width * 3, 0,
+           (size_t)(f->height - rows) * f->width * (3 * sizeof *f->rgb));
+    (factor > 1 ? enlarge : reduce)(f, part, columns, rows);
 }

@@ -1,6 +1,7 @@
 /* From an image to a network's input: layout, the part that is seen, order of channels,
  * normalisation. */
 #include "runtime/image/view.h"
+#include "runtime/ukernels/ukernels.h"
 #include <kiln/element.h>
 
 #include <math.h>
@@ -56,15 +57,10 @@ static void store_value(double value, kiln_dtype dtype, void *data, size_t index
     kiln_element_put_nearest(dtype, data, index, kiln_dtype_is_float(dtype) ? value : rint(value));
 }
 
-/* One channel, `stride` elements apart from `first` on. f32, what nearly all networks take, without
- * a call an element. */
+/* One channel, `stride` elements apart from `first` on. */
 static void store_channel(const float *rgb, size_t pixels, size_t source, double scale, double bias,
                           kiln_dtype dtype, void *data, size_t first, size_t stride) {
-    float *f32 = (float *)data + first;
-    for (size_t p = 0; dtype == KILN_F32 && p < pixels; p++) {
-        f32[p * stride] = (float)((double)rgb[p * 3 + source] * scale + bias);
-    }
-    for (size_t p = 0; dtype != KILN_F32 && p < pixels; p++) {
+    for (size_t p = 0; p < pixels; p++) {
         store_value((double)rgb[p * 3 + source] * scale + bias, dtype, data, first + p * stride);
     }
 }
@@ -77,6 +73,20 @@ static void store_luma(const float *rgb, size_t pixels, double scale, double bia
     }
 }
 
+/* What nearly all networks take. */
+static void store_planes(const float *rgb, size_t pixels, const kiln_preprocess *preprocess,
+                         float *data) {
+    double scale[3], bias[3];
+    float *planes[3];
+    for (size_t c = 0; c < 3; c++) { /* by colour */
+        size_t channel = preprocess->bgr ? 2 - c : c;
+        scale[c] = (double)preprocess->scale[channel];
+        bias[c] = (double)preprocess->bias[channel];
+        planes[c] = data + channel * pixels;
+    }
+    ukernels_best()->image->store_planes(rgb, pixels, scale, bias, planes[0], planes[1], planes[2]);
+}
+
 void image_store(const float *rgb, const kiln_image_layout *layout,
                  const kiln_preprocess *preprocess, kiln_dtype dtype, size_t index, void *data) {
     size_t channels = layout->channels, pixels = (size_t)layout->width * layout->height;
@@ -84,6 +94,10 @@ void image_store(const float *rgb, const kiln_image_layout *layout,
     if (channels == 1) {
         store_luma(rgb, pixels, (double)preprocess->scale[0], (double)preprocess->bias[0], dtype,
                    data, first);
+        return;
+    }
+    if (dtype == KILN_F32 && !layout->channels_last) {
+        store_planes(rgb, pixels, preprocess, (float *)data + first);
         return;
     }
     for (size_t c = 0; c < channels; c++) {
@@ -94,14 +108,17 @@ void image_store(const float *rgb, const kiln_image_layout *layout,
     }
 }
 
-/* Whether image `index` lies inside `size` bytes. */
-static bool has_room(const kiln_image_layout *layout, kiln_dtype dtype, uint32_t index,
-                     size_t size) {
-    size_t bytes = kiln_dtype_size(dtype);
-    return bytes > 0 && !__builtin_mul_overflow(bytes, layout->channels, &bytes) &&
-           !__builtin_mul_overflow(bytes, layout->height, &bytes) &&
-           !__builtin_mul_overflow(bytes, layout->width, &bytes) &&
-           !__builtin_mul_overflow(bytes, (size_t)index + 1, &bytes) && bytes <= size;
+kiln_status image_check_room(const kiln_tensor_info *input, const kiln_image_layout *layout,
+                             uint32_t index, size_t size, kiln_error *error) {
+    size_t bytes = kiln_dtype_size(input->dtype);
+    bool holds = bytes > 0 && !__builtin_mul_overflow(bytes, layout->channels, &bytes) &&
+                 !__builtin_mul_overflow(bytes, layout->height, &bytes) &&
+                 !__builtin_mul_overflow(bytes, layout->width, &bytes) &&
+                 !__builtin_mul_overflow(bytes, (size_t)index + 1, &bytes) && bytes <= size;
+    return holds ? KILN_OK
+                 : kiln_fail(error, KILN_ERROR_ARGUMENT,
+                             "input '%s': %zu bytes hold no image number %u of %ux%u", input->name,
+                             size, index, layout->width, layout->height);
 }
 
 kiln_status kiln_image_to_input(const kiln_image *image, const kiln_tensor_info *input,
@@ -109,13 +126,11 @@ kiln_status kiln_image_to_input(const kiln_image *image, const kiln_tensor_info 
                                 kiln_buffer buffer, kiln_error *error) {
     kiln_image_layout layout;
     kiln_status status = kiln_image_layout_of(input, &layout, error);
+    if (status == KILN_OK) {
+        status = image_check_room(input, &layout, index, buffer.size, error);
+    }
     if (status != KILN_OK) {
         return status;
-    }
-    if (!has_room(&layout, input->dtype, index, buffer.size)) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT,
-                         "input '%s': %zu bytes hold no image number %u of %ux%u", input->name,
-                         buffer.size, index, layout.width, layout.height);
     }
     size_t pixels = (size_t)layout.width * layout.height;
     float *rgb = pixels <= SIZE_MAX / (3 * sizeof *rgb) ? malloc(pixels * 3 * sizeof *rgb) : NULL;

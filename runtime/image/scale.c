@@ -1,47 +1,21 @@
 /* Bilinear scaling, row by row, then along the row. Scaling down widens the triangle to the scale,
  * so that every source pixel counts (Pillow's and torchvision's antialiased bilinear). */
-#include "runtime/image/view.h"
+#include "runtime/image/filter.h"
+#include "runtime/ukernels/ukernels.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* For each target position: `taps` source positions from first[k] on, with their weights. */
-typedef struct filter {
-    size_t taps;
-    size_t *first;
-    float *weights;
-} filter;
-
-static void filter_free(filter *f) {
+static void filter_free(image_filter *f) {
     free(f->first);
     free(f->weights);
 }
 
-static void fill_weights(filter *f, size_t k, double centre, double width, size_t source) {
-    double sum = 0;
-    double start = ceil(centre - width - 0.5);
-    size_t first = start > 0 ? (size_t)start : 0;
-    first = first < source - 1 ? first : source - 1;
-    first = first + f->taps <= source ? first : source - f->taps;
-    float *weights = f->weights + k * f->taps;
-    for (size_t t = 0; t < f->taps; t++) {
-        double distance = fabs((double)(first + t) + 0.5 - centre) / width;
-        weights[t] = distance < 1 ? (float)(1 - distance) : 0;
-        sum += weights[t];
-    }
-    for (size_t t = 0; t < f->taps; t++) {
-        weights[t] = (float)(weights[t] / sum);
-    }
-    f->first[k] = first;
-}
-
 /* Target positions offset .. offset + count of `source` samples scaled to `full`. */
-static bool filter_make(filter *f, size_t source, size_t full, size_t offset, size_t count) {
-    double scale = (double)source / (double)full;
-    double width = scale > 1 ? scale : 1;
-    size_t taps = (size_t)ceil(2 * width); /* positions less than `width` away */
-    f->taps = taps < source ? taps : source;
+static bool filter_make(image_filter *f, size_t source, size_t full, size_t offset, size_t count) {
+    double step = (double)source / (double)full;
+    double half = step > 1 ? step : 1;
+    f->taps = image_filter_taps(half, source);
     f->first = calloc(count, sizeof *f->first);
     f->weights = count <= SIZE_MAX / sizeof(float) / f->taps
                      ? calloc(count * f->taps, sizeof *f->weights)
@@ -49,9 +23,7 @@ static bool filter_make(filter *f, size_t source, size_t full, size_t offset, si
     if (f->first == NULL || f->weights == NULL) {
         return false;
     }
-    for (size_t k = 0; k < count; k++) {
-        fill_weights(f, k, ((double)(offset + k) + 0.5) * scale, width, source);
-    }
+    image_filter_fill(f, source, step, half, offset, count);
     return true;
 }
 
@@ -94,25 +66,8 @@ static void scale_rows(const row_window *w, size_t first, const float *weights, 
         bool paired = t + 1 < w->taps;
         const uint8_t *upper = w->rows[(first + t) % w->taps];
         const uint8_t *lower = paired ? w->rows[(first + t + 1) % w->taps] : upper;
-        float above = weights[t], below = paired ? weights[t + 1] : 0;
-        for (size_t k = 0; k < length; k++) {
-            out[k] += above * (float)upper[k] + below * (float)lower[k];
-        }
-    }
-}
-
-/* Four channels at a time make a vector; the fourth is the next pixel's, and not kept. */
-static void scale_columns(const float *row, const filter *columns, size_t width, float *out) {
-    for (size_t x = 0; x < width; x++) {
-        const float *from = row + columns->first[x] * 3;
-        const float *weights = columns->weights + x * columns->taps;
-        float sum[4] = {0};
-        for (size_t t = 0; t < columns->taps; t++, from += 3) {
-            for (size_t c = 0; c < 4; c++) {
-                sum[c] += weights[t] * from[c];
-            }
-        }
-        memcpy(out + x * 3, sum, 3 * sizeof *sum);
+        ukernels_best()->image->add_rows(upper, lower, weights[t], paired ? weights[t + 1] : 0,
+                                         length, out);
     }
 }
 
@@ -126,7 +81,7 @@ kiln_status kiln_image_scale(const kiln_image *image, const kiln_image_scaling *
                              float *out_rgb, kiln_error *error) {
     const kiln_image_scaling *s = scaling;
     image_view view;
-    filter columns = {0}, rows = {0};
+    image_filter columns = {0}, rows = {0};
     row_window window = {0};
     kiln_status status = image_view_of(image, &view, error);
     if (status != KILN_OK) {
@@ -137,7 +92,7 @@ kiln_status kiln_image_scale(const kiln_image *image, const kiln_image_scaling *
                          "an image scaled to %ux%u cannot give %ux%u at %u, %u", s->scaled_width,
                          s->scaled_height, s->width, s->height, s->left, s->top);
     }
-    float *row = calloc((size_t)view.width * 3 + 1, sizeof *row); /* scale_columns reads beyond */
+    float *row = calloc((size_t)view.width * 3 + 1, sizeof *row); /* scale_row reads beyond */
     status = KILN_ERROR_MEMORY;
     if (row != NULL && filter_make(&columns, view.width, s->scaled_width, s->left, s->width) &&
         filter_make(&rows, view.height, s->scaled_height, s->top, s->height) &&
@@ -145,7 +100,8 @@ kiln_status kiln_image_scale(const kiln_image *image, const kiln_image_scaling *
         for (size_t y = 0; y < s->height; y++) {
             row_window_move(&window, rows.first[y]);
             scale_rows(&window, rows.first[y], rows.weights + y * rows.taps, row);
-            scale_columns(row, &columns, s->width, out_rgb + y * s->width * 3);
+            ukernels_best()->image->scale_row(row, columns.first, columns.weights, columns.taps,
+                                              s->width, out_rgb + y * s->width * 3);
         }
         status = KILN_OK;
     }

@@ -24,6 +24,9 @@ const uint8_t *image_span(const image_view *view, uint32_t x, uint32_t y, uint32
                           uint8_t *buffer);
 void image_pixels(const image_view *view, uint32_t x, uint32_t y, uint32_t count, uint8_t *out_rgb);
 
+/* KILN_ERROR_ARGUMENT: image `index` of the tensor ends beyond `size` bytes (input.c). */
+kiln_status image_check_room(const kiln_tensor_info *input, const kiln_image_layout *layout,
+                             uint32_t index, size_t size, kiln_error *error);
 /* x = pixel * scale + bias (input.c), to image `index` of a tensor of such a layout, from rows of
  * red, green, blue in 0..255. */
 void image_store(const float *rgb, const kiln_image_layout *layout,

@@ -207,11 +207,42 @@ typedef struct softmax_ukernels {
     void (*columns[2])(const float *x, size_t size, size_t stride, size_t columns, float *y);
 } softmax_ukernels;
 
-/* Images of bytes, of which nothing is read past `count`. */
+/* Neighbouring pixels of a row. */
+typedef struct image_run {
+    uint32_t pixel; /* of the result */
+    uint32_t count;
+    float scale;
+} image_run;
+
+/* Rows of images, three numbers a pixel. Nothing is read past what counts, unless it says so. */
 typedef struct image_ukernels {
     /* sums[count] += above * upper + below * lower */
     void (*add_rows)(const uint8_t *upper, const uint8_t *lower, float above, float below,
                      size_t count, float *sums);
+    /* Pixel x of out[count] is the sum of `taps` pixels of the row from first[x] on, by
+     * weights[count][taps]. Reads a number past the last pixel. */
+    void (*scale_row)(const float *row, const size_t *first, const float *weights, size_t taps,
+                      size_t count, float *out);
+    /* For both lines x: a[count] += falling * x, b[count] += rising * x; ahead is fetched, and may
+     * be any bytes. */
+    void (*share_rows)(const uint8_t *const lines[2], const uint8_t *const ahead[2],
+                       const float falling[2], const float rising[2], size_t count, float *a,
+                       float *b);
+    /* With A the sum of a run's pixels, and B of pixels * rises: out[run.pixel] += (A - B + B of
+     * the run before) * run.scale. Reads a number past the last pixel of the row, and of out. */
+    void (*share_columns)(const float *row, const float *rises, const image_run *runs, size_t count,
+                          float *out);
+    /* sums[count] += from; ahead[count] is fetched, and may be any bytes. */
+    void (*add_bytes)(const uint8_t *from, const uint8_t *ahead, size_t count, uint16_t *sums);
+    void (*add_shorts)(const uint16_t *from, size_t count, float *sums);
+    /* Each of sums[count] pixels += `size` (at least 1) neighbouring pixels. Reads a number past
+     * the last. */
+    void (*add_groups)(const float *from, size_t size, size_t count, float *sums);
+    /* out[count] = x * factor to the nearest, which is to be below 255.5 */
+    void (*round_bytes)(const float *x, float factor, size_t count, uint8_t *out);
+    /* a, b, c [count] = the three channels * scale + bias. Each scale is to be an f32's. */
+    void (*store_planes)(const float *rgb, size_t count, const double scale[3],
+                         const double bias[3], float *a, float *b, float *c);
 } image_ukernels;
 
 /* A row of a resized image: each pixel lies between two of the image's columns and two of its rows.

@@ -1,6 +1,5 @@
-/* Detectors: images to inputs, and a whole detector whose faces are white squares. */
+/* Detectors: a whole one, whose faces are white squares. */
 #include "runtime/faces/detector.h"
-#include "runtime/ukernels/ukernels.h"
 #include "tests/unit/compiled_model.h"
 #include "tests/unit/suite.h"
 
@@ -41,71 +40,6 @@ static void assert_point(const kiln_face *f, size_t k, double x, double y) {
     ck_assert_double_eq_tol((double)f->points[k][0], x, 0.2);
     ck_assert_double_eq_tol((double)f->points[k][1], y, 0.2);
 }
-
-/* ---- Images to inputs ---------------------------------------------------------------------- */
-
-enum { FIT_SIDE = 48, WIDEST = 3000, HIGHEST = 300 };
-typedef struct fit_case {
-    uint32_t width, height;
-} fit_case;
-static const fit_case fits[] = {{48, 48}, {20, 33}, {WIDEST, 40}, {130, HIGHEST}, {1, 1}};
-
-START_TEST(an_image_fits_into_the_upper_left) {
-    static uint8_t rgb[WIDEST * HIGHEST * 3];
-    static float out[FIT_SIDE * FIT_SIDE * 3], expected[FIT_SIDE * FIT_SIDE * 3];
-    static fit_tap columns[FIT_SIDE];
-    static fit_span spans[FIT_SIDE];
-    static float fit_weights[FIT_WEIGHTS(FIT_SIDE)];
-    static fit f;
-    const fit_case *c = &fits[_i];
-    kiln_image image = {.format = KILN_IMAGE_RGB,
-                        .width = c->width,
-                        .height = c->height,
-                        .pixels = rgb,
-                        .stride = (size_t)c->width * 3};
-    image_view view;
-    double factors[2];
-    for (size_t k = 0; k < sizeof rgb; k++) {
-        rgb[k] = (uint8_t)(k * 2654435761u >> 13);
-    }
-    f.width = f.height = FIT_SIDE, f.columns = columns, f.rgb = out;
-    f.spans = spans, f.weights = fit_weights;
-    ck_assert_int_eq(image_view_of(&image, &view, &error), KILN_OK);
-    fit_image(&f, &(fit_part){&view, 0, 0, c->width, c->height}, 1, factors);
-    uint32_t width = (uint32_t)lrint(c->width * factors[0]);
-    uint32_t height = (uint32_t)lrint(c->height * factors[1]);
-    ck_assert_uint_eq(width > height ? width : height, FIT_SIDE);
-    kiln_image_scaling scaling = {width, height, 0, 0, width, height};
-    ck_assert_int_eq(kiln_image_scale(&image, &scaling, expected, &error), KILN_OK);
-    for (uint32_t k = 0; k < FIT_SIDE * FIT_SIDE * 3; k++) {
-        uint32_t x = k / 3 % FIT_SIDE, y = k / 3 / FIT_SIDE;
-        float wanted = x < width && y < height ? expected[(y * width + x) * 3 + k % 3] : 0;
-        ck_assert_float_eq_tol(out[k], wanted, 2e-3F);
-    }
-}
-END_TEST
-
-START_TEST(rows_are_added_by_every_set_of_instructions) {
-    enum { NUMBERS = 77 };
-    uint8_t upper[NUMBERS], lower[NUMBERS];
-    float sums[NUMBERS + 1];
-    for (size_t k = 0; k < NUMBERS; k++) {
-        upper[k] = (uint8_t)(k * 37), lower[k] = (uint8_t)(255 - k * 11);
-    }
-    for (size_t set = 0; ukernels_at(set) != NULL; set++) {
-        for (size_t count = 0; count <= NUMBERS; count++) {
-            for (size_t k = 0; k <= NUMBERS; k++) {
-                sums[k] = 2;
-            }
-            ukernels_at(set)->image->add_rows(upper, lower, 0.25F, 3, count, sums);
-            for (size_t k = 0; k <= NUMBERS; k++) {
-                double sum = k < count ? 2 + upper[k] * 0.25 + lower[k] * 3.0 : 2;
-                ck_assert_double_eq((double)sums[k], sum);
-            }
-        }
-    }
-}
-END_TEST
 
 /* ---- A detector of white squares ----------------------------------------------------------- */
 
@@ -312,8 +246,6 @@ END_TEST
 
 int main(void) {
     const suite_test tests[] = {
-        EACH("inputs", an_image_fits_into_the_upper_left, fits),
-        TEST("inputs", rows_are_added_by_every_set_of_instructions),
         EACH("detector", squares_are_found_where_they_are, formats),
         TEST("detector", a_second_look_finds_small_ones),
 #ifndef __SANITIZE_ADDRESS__

@@ -39,6 +39,8 @@
     PASS(fuse_pad, false)                                                                          \
     /* Everything that could stand between a convolution and its activation is gone by now. */     \
     PASS(fuse_activation, false)                                                                   \
+    /* Activations tell which convolutions are alike. */                                           \
+    PASS(merge_convolutions, false)                                                                \
     /* Dense weights are permuted, so that the layout pass finds nothing to copy before them. */   \
     PASS(flatten_channels_last, false)                                                             \
     PASS(remove_dead_code, true)                                                                   \

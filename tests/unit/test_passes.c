@@ -242,6 +242,56 @@ static tensor *shape_arithmetic(network *n, tensor *x) {
     return APPLY(n, "Reshape", x, target);
 }
 
+/* Convolutions of x, whose outputs another convolution each reads, depthwise where `apart`. */
+static tensor *siblings(network *n, tensor *x, size_t count, const network_conv *each, bool apart) {
+    tensor *y = NULL;
+    for (size_t k = 0; k < count; k++) {
+        int64_t outputs = each[k].outputs;
+        tensor *part = network_convolve(n, x, &each[k]);
+        network_conv c = {outputs, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, apart ? outputs : 1, k == 1};
+        part = network_convolve(n, part, &c);
+        y = y == NULL ? part : APPLY(n, "Concat", y, part);
+        if (k > 0) {
+            ck_assert_int_eq(node_set_int(n->g, last_node(n), "axis", 1), KILN_OK);
+        }
+    }
+    return y;
+}
+
+static tensor *heads(network *n, tensor *x) {
+    static const network_conv each[] = {{4, 1, 1, {1, 1}, {1, 1}, {0}, 1, true},
+                                        {1, 1, 1, {1, 1}, {1, 1}, {0}, 1, false},
+                                        {10, 1, 1, {1, 1}, {1, 1}, {0}, 1, true}};
+    return siblings(n, x, 3, each, true);
+}
+
+static tensor *strided_siblings(network *n, tensor *x) {
+    static const network_conv each[] = {{40, 3, 3, {2, 1}, {1, 1}, {1, 0, 1, 1}, 1, true},
+                                        {17, 3, 3, {2, 1}, {1, 1}, {1, 0, 1, 1}, 1, true}};
+    return siblings(n, x, 2, each, false);
+}
+
+static tensor *unlike_siblings(network *n, tensor *x) {
+    static const network_conv each[] = {{4, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1, true},
+                                        {4, 3, 3, {1, 1}, {2, 2}, {2, 2, 2, 2}, 1, true},
+                                        {4, 1, 1, {1, 1}, {1, 1}, {0}, 1, true},
+                                        {6, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 2, true}};
+    return siblings(n, x, 4, each, false);
+}
+
+static tensor *full_siblings(network *n, tensor *x) {
+    static const network_conv each[] = {{32, 1, 1, {1, 1}, {1, 1}, {0}, 1, true},
+                                        {64, 1, 1, {1, 1}, {1, 1}, {0}, 1, true}};
+    return siblings(n, x, 2, each, false);
+}
+
+/* Slices would be copied. */
+static tensor *summed_siblings(network *n, tensor *x) {
+    static const network_conv each = {10, 1, 1, {1, 1}, {1, 1}, {0}, 1, true};
+    tensor *y = network_convolve(n, x, &each), *z = network_convolve(n, x, &each);
+    return APPLY(n, "Add", y, z);
+}
+
 #define PASS_TEST(name, build, pass, rewrites, nodes)                                              \
     START_TEST(name) {                                                                             \
         ck_assert_uint_eq(check_same(build, pass, rewrites), nodes);                               \
@@ -271,6 +321,11 @@ PASS_TEST(fuses_swish, swish, pass_fuse_swish, 1, 1)
 PASS_TEST(fuses_hard_swish, hard_swish, pass_fuse_hard_swish, 1, 1)
 PASS_TEST(fuses_hard_swish_of_sigmoid, hard_swish_of_sigmoid, pass_fuse_hard_swish, 2, 1)
 PASS_TEST(removes_no_ops, no_ops, pass_remove_no_ops, 3, 2)
+PASS_TEST(merges_heads, heads, pass_merge_convolutions, 2, 5)
+PASS_TEST(merges_strided_siblings, strided_siblings, pass_merge_convolutions, 1, 5)
+PASS_TEST(keeps_unlike_siblings, unlike_siblings, pass_merge_convolutions, 0, 11)
+PASS_TEST(keeps_full_siblings, full_siblings, pass_merge_convolutions, 0, 5)
+PASS_TEST(keeps_summed_siblings, summed_siblings, pass_merge_convolutions, 0, 3)
 PASS_TEST(folds_shapes, shape_arithmetic, pass_remove_dead_code, 0, 1)
 
 int main(void) {
@@ -295,6 +350,11 @@ int main(void) {
         TEST("movement", merges_transposes),
         TEST("products", fuses_matmul_bias),
         TEST("products", convolves_dense),
+        TEST("siblings", merges_heads),
+        TEST("siblings", merges_strided_siblings),
+        TEST("siblings", keeps_unlike_siblings),
+        TEST("siblings", keeps_full_siblings),
+        TEST("siblings", keeps_summed_siblings),
         TEST("norms", fuses_group_norm),
         TEST("cleaning", removes_no_ops),
         TEST("cleaning", removes_pools_of_one),

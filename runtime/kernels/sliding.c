@@ -15,6 +15,7 @@ typedef struct task {
     image_dims in, out;
     size_t rows;  /* rows of each sample that are wanted */
     size_t chunk; /* channels of a task */
+    bool pairs;   /* the micro-kernel takes two rows where all of their windows' rows exist */
     bool far;
 } task;
 
@@ -27,7 +28,16 @@ static size_t kernel_row_at(int64_t top, int64_t row, size_t dilation, size_t ke
     return k < kernel_height ? k : kernel_height;
 }
 
-static void run_row(const task *t, size_t sample, size_t y, size_t channel, size_t channels) {
+/* Do the windows of rows y and y + 1 lie between the image's first row and its last? */
+static bool is_pair(const task *t, size_t y) {
+    const sliding_shape *s = t->shape;
+    size_t top = y * s->stride_height, rows = s->stride_height + s->kernel_height;
+    return t->pairs && top >= s->padding_top && top + rows <= t->in.h + s->padding_top;
+}
+
+/* Computes `rows` rows of outputs from y on, 1 or a pair. */
+static void run_row(const task *t, size_t sample, size_t y, size_t rows, size_t channel,
+                    size_t channels) {
     const sliding_shape *s = t->shape;
     const operand *in = &t->call->inputs[0], *out = &t->call->outputs[0];
     int64_t top = (int64_t)(y * s->stride_height) - (int64_t)s->padding_top;
@@ -37,7 +47,7 @@ static void run_row(const task *t, size_t sample, size_t y, size_t channel, size
         .width = t->in.w,
         .pixel_stride = in->row_stride,
         .row_stride = s->dilation_height * t->in.w * in->row_stride,
-        .kernel_rows = end - begin,
+        .kernel_rows = end - begin + (rows - 1) * s->stride_height,
         .kernel_columns = s->kernel_width,
         .stride = s->stride_width,
         .dilation = s->dilation_width,
@@ -48,10 +58,13 @@ static void run_row(const task *t, size_t sample, size_t y, size_t channel, size
         .to = operand_image_row(out, sample, y) + channel,
         .to_stride = out->row_stride,
         .to_width = t->out.w,
+        .rows = rows,
+        .to_row_stride = t->out.w * out->row_stride,
         .channels = channels,
     };
     if (t->far) {
-        row.fresh_rows = s->stride_height < end - begin ? s->stride_height : end - begin;
+        size_t fresh = rows * s->stride_height;
+        row.fresh_rows = fresh < row.kernel_rows ? fresh : row.kernel_rows;
     }
     if (begin < end) {
         size_t first = (size_t)(top + (int64_t)(begin * s->dilation_height));
@@ -67,14 +80,24 @@ static void run_row(const task *t, size_t sample, size_t y, size_t channel, size
 static void run_rows(void *context, size_t chunk, size_t begin, size_t count) {
     const task *t = context;
     size_t channel = chunk * t->chunk, left = t->out.c - channel;
-    for (size_t k = begin; k < begin + count; k++) {
-        run_row(t, k / t->rows, t->call->run.begin_row + k % t->rows, channel,
-                left < t->chunk ? left : t->chunk);
+    size_t rows = 0;
+    for (size_t k = begin; k < begin + count; k += rows) {
+        size_t y = t->call->run.begin_row + k % t->rows;
+        bool two = k + 1 < begin + count && k % t->rows + 1 < t->rows && is_pair(t, y);
+        rows = two ? 2 : 1;
+        run_row(t, k / t->rows, y, rows, channel, left < t->chunk ? left : t->chunk);
     }
 }
 
+static bool takes_pairs(const ukernels *ukernels, const sliding_shape *s) {
+    return s->op == SLIDING_DEPTHWISE && ukernels->depthwise_rows == 2 && s->kernel_height == 3 &&
+           s->kernel_width == 3 && s->stride_height == s->stride_width && s->stride_width <= 2 &&
+           s->dilation_height == 1 && s->dilation_width == 1;
+}
+
 void sliding_run(const kernel_call *call, const ukernels *ukernels, const sliding_shape *shape) {
-    task t = {.call = call, .ukernels = ukernels, .shape = shape};
+    task t = {
+        .call = call, .ukernels = ukernels, .shape = shape, .pairs = takes_pairs(ukernels, shape)};
     (void)operand_image(&call->inputs[0], &t.in);
     (void)operand_image(&call->outputs[0], &t.out);
     const operand *in = &call->inputs[0];
@@ -95,6 +118,7 @@ void sliding_run(const kernel_call *call, const ukernels *ukernels, const slidin
     t.chunk = chunk < VECTOR_MAX ? VECTOR_MAX : chunk;
     size_t chunks = (t.out.c + t.chunk - 1) / t.chunk;
     size_t tile = few ? rows : rows / (32 * threads) + 1;
+    tile += t.pairs ? tile % 2 : 0;
     pthreadpool_parallelize_2d_tile_1d(call->host->threadpool, run_rows, &t, chunks, rows, tile,
                                        PTHREADPOOL_FLAG_DISABLE_DENORMALS);
 }

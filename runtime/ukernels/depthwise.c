@@ -1,10 +1,14 @@
 /* Depthwise convolution along a row of an image: a block of outputs at a time, in registers. */
 #include "runtime/ukernels/vector.h"
 
+#include <math.h>
+
 /* A block of outputs is so many vectors: one of each of so many pixels, or two of each of half as
  * many. */
 #define SUMS 8
-#define AHEAD 512 /* what is fetched ahead is used so many floats later */
+#define AHEAD 512      /* what is fetched ahead is used so many floats later */
+#define SAME_SETS 256  /* pixels so many floats apart fall into a few sets of the L1 cache */
+#define MOST_COLUMNS 7 /* of windows of known size */
 /* Repeats a step for each input column of a block, of which there are at most 2 * (SUMS - 1) + 3.
  */
 #define UNROLL_COLUMNS _Pragma("GCC unroll 32")
@@ -23,6 +27,7 @@ typedef struct block {
  * found there again. */
 typedef struct known {
     size_t vectors, pixels; /* vectors of a pixel, pixels of a block; their product is SUMS */
+    size_t rows;            /* of outputs: 1, or 2 of windows of 3x3 */
     size_t columns, stride; /* the size of a window that is not dilated; 0 for any window */
     /* Every pixel of the block is a result, and every column under it lies in the image. */
     bool whole;
@@ -46,7 +51,7 @@ INLINE void load_weights(known k, const float *from, vector *out) {
  * whose windows it lies. */
 INLINE void known_row(known k, const sliding_row *r, const block *b, const float *from,
                       const float *weights, vector *sums) {
-    vector weight[3 * 2];
+    vector weight[MOST_COLUMNS * 2];
     UNROLL for (size_t x = 0; x < k.columns; x++) {
         load_weights(k, weights + x * r->tap_stride, weight + x * k.vectors);
     }
@@ -100,9 +105,11 @@ INLINE void fetch_ahead(known k, const sliding_row *r, const block *b, size_t ch
             __builtin_prefetch((const void *)(from + y * r->row_stride * sizeof(float) + j * step));
         }
     }
-    uintptr_t to = (uintptr_t)(b->to + channel) + ahead * to_step;
-    UNROLL for (size_t p = 0; p < k.pixels; p++) {
-        __builtin_prefetch((const void *)(to + p * to_step), 1);
+    for (size_t o = 0; o < k.rows; o++) {
+        uintptr_t to = (uintptr_t)(b->to + o * r->to_row_stride + channel) + ahead * to_step;
+        UNROLL for (size_t p = 0; p < k.pixels; p++) {
+            __builtin_prefetch((const void *)(to + p * to_step), 1);
+        }
     }
 }
 
@@ -118,9 +125,73 @@ INLINE void give(known k, size_t channels, const block *b, size_t step, float *t
     }
 }
 
+/* Stores at most `channels` floats of each pixel of a row of outputs, clamped. */
+INLINE void clamp_and_give(known k, const sliding_row *r, const block *b, size_t c, float *to,
+                           vector *sums) {
+    size_t left = r->channels - c;
+    /* Most layers clamp on one side. */
+    if (r->min > -INFINITY) {
+        vector low = all(r->min);
+        UNROLL for (size_t i = 0; i < SUMS; i++) {
+            sums[i] = larger(low, sums[i]);
+        }
+    }
+    if (r->max < INFINITY) {
+        vector high = all(r->max);
+        UNROLL for (size_t i = 0; i < SUMS; i++) {
+            sums[i] = smaller(high, sums[i]);
+        }
+    }
+    if (left >= k.vectors * VECTOR_WIDTH) {
+        give(k, k.vectors * VECTOR_WIDTH, b, r->to_stride, to + c, sums);
+    } else {
+        give(k, left, b, r->to_stride, to + c, sums);
+    }
+}
+
+/* Adds an input row to two rows of outputs whose windows of 3x3 lie k.stride rows apart: it is
+ * kernel row y of the first. */
+INLINE void shared_row(known k, const sliding_row *r, const block *b, const float *from, size_t y,
+                       const vector *weights, vector (*sums)[SUMS]) {
+    uintptr_t at = (uintptr_t)from + b->left * r->pixel_stride * sizeof(float);
+    UNROLL_COLUMNS for (size_t j = 0; j < (k.pixels - 1) * k.stride + k.columns; j++) {
+        if (k.whole || (b->inside >> j & 1) != 0) {
+            vector x = load((const float *)at);
+            UNROLL for (size_t o = 0; o < 2; o++) {
+                size_t kernel_row = y - o * k.stride; /* wraps below 0 */
+                UNROLL for (size_t p = 0; p < k.pixels; p++) {
+                    size_t column = j - p * k.stride;
+                    if (kernel_row < 3 && column < k.columns) {
+                        sums[o][p] =
+                            accumulate(sums[o][p], x, weights[kernel_row * k.columns + column]);
+                    }
+                }
+            }
+        }
+        at = opaque(at + r->pixel_stride * sizeof(float));
+    }
+}
+
+/* Computes a vector of channels of two rows of outputs, whose windows of 3x3 share rows of inputs:
+ * each input is loaded once for both. All weights are in registers meanwhile. */
+INLINE void slide_pair(known k, const sliding_row *r, const block *b, size_t c) {
+    vector sums[2][SUMS], weights[9];
+    UNROLL for (size_t i = 0; i < SUMS; i++) {
+        sums[0][i] = sums[1][i] = load(r->bias + c);
+    }
+    UNROLL for (size_t i = 0; i < 9; i++) {
+        weights[i] = load(r->weights + i * r->tap_stride + c);
+    }
+    UNROLL for (size_t y = 0; y < k.stride + 3; y++) {
+        shared_row(k, r, b, r->from + y * r->row_stride + c, y, weights, sums);
+    }
+    clamp_and_give(k, r, b, c, b->to, sums[0]);
+    clamp_and_give(k, r, b, c, b->to + r->to_row_stride, sums[1]);
+}
+
 /* Computes a block's channels from c on, at most k.vectors vectors of them. */
 INLINE void slide(known k, const sliding_row *r, const block *b, size_t c) {
-    vector sums[SUMS], low = all(r->min), high = all(r->max);
+    vector sums[SUMS];
     UNROLL for (size_t i = 0; i < SUMS; i++) {
         sums[i] = load(r->bias + c + i % k.vectors * VECTOR_WIDTH);
     }
@@ -133,15 +204,7 @@ INLINE void slide(known k, const sliding_row *r, const block *b, size_t c) {
             any_row(k, r, b, from, weights, sums);
         }
     }
-    UNROLL for (size_t i = 0; i < SUMS; i++) {
-        sums[i] = clamp(sums[i], low, high);
-    }
-    size_t left = r->channels - c;
-    if (left >= k.vectors * VECTOR_WIDTH) {
-        give(k, k.vectors * VECTOR_WIDTH, b, r->to_stride, b->to + c, sums);
-    } else {
-        give(k, left, b, r->to_stride, b->to + c, sums);
-    }
+    clamp_and_give(k, r, b, c, b->to, sums);
 }
 
 /* It works on copies of its parameters, which stores cannot change as far as a compiler knows. */
@@ -152,7 +215,11 @@ INLINE void slide_channels(known k, const sliding_row *from_row, const block *fr
         if (r.fresh_rows > 0 && c % LINE == 0) {
             fetch_ahead(k, &r, &b, c);
         }
-        slide(k, &r, &b, c);
+        if (k.rows == 2) {
+            slide_pair(k, &r, &b, c);
+        } else {
+            slide(k, &r, &b, c);
+        }
     }
 }
 
@@ -170,8 +237,9 @@ static bool place(known k, const sliding_row *r, size_t x, block *b) {
     return whole;
 }
 
-INLINE void slide_row(size_t vectors, size_t columns, size_t stride, const sliding_row *r) {
-    const known part = {vectors, SUMS / vectors, columns, stride, false};
+INLINE void slide_row(size_t vectors, size_t rows, size_t columns, size_t stride,
+                      const sliding_row *r) {
+    const known part = {vectors, SUMS / vectors, rows, columns, stride, false};
     known whole = part;
     whole.whole = true;
     for (size_t x = 0; x < r->to_width; x += part.pixels) {
@@ -204,16 +272,30 @@ static void scale_row(const sliding_row *r) {
 
 #define LINE_VECTORS (VECTOR_WIDTH < LINE ? 2 : 1)
 
+/* Windows of the sizes that networks have. */
+#define KNOWN(ROWS, COLUMNS, STRIDE)                                                               \
+    if (r->kernel_columns == (COLUMNS) && r->stride == (STRIDE) &&                                 \
+        (r->rows == 2) == ((ROWS) == 2)) {                                                         \
+        slide_row(1, ROWS, COLUMNS, STRIDE, r);                                                    \
+        return;                                                                                    \
+    }
+
 void UKERNEL(depthwise)(const sliding_row *r) {
-    bool known = r->kernel_columns == 3 && r->dilation == 1;
     bool single = r->kernel_rows == 1 && r->kernel_columns == 1 && r->stride == 1;
     if (single && r->padding == 0 && r->to_width <= r->width) {
         scale_row(r);
-    } else if (known && r->stride == 1) {
-        slide_row(1, 3, 1, r);
-    } else if (known && r->stride == 2) {
-        slide_row(1, 3, 2, r);
-    } else {
-        slide_row(LINE_VECTORS, 0, 0, r);
+        return;
     }
+    if (r->dilation == 1) {
+        KNOWN(1, 3, 1)
+        KNOWN(1, 3, 2)
+        KNOWN(DEPTHWISE_ROWS, 3, 1)
+        KNOWN(DEPTHWISE_ROWS, 3, 2)
+    }
+    if (r->dilation == 1 && (LINE_VECTORS == 1 || r->pixel_stride % SAME_SETS != 0)) {
+        KNOWN(1, 5, 1)
+        KNOWN(1, 5, 2)
+        KNOWN(1, 7, 1)
+    }
+    slide_row(LINE_VECTORS, 1, 0, 0, r);
 }

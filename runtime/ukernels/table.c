@@ -11,6 +11,7 @@ const ukernels UKERNEL(table) = {
     .gemm_windows = UKERNEL(gemm_windows),
     .winograd = &UKERNEL(winograd),
     .sliding = {UKERNEL(depthwise), UKERNEL(max_pool), UKERNEL(average_pool)},
+    .depthwise_rows = DEPTHWISE_ROWS,
     .global_average_pool = UKERNEL(global_average_pool),
     .peak = &UKERNEL(peak),
     .dense = &UKERNEL(dense),

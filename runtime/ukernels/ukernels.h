@@ -61,6 +61,10 @@ typedef struct sliding_row {
     float *to;
     size_t to_stride; /* floats from one output pixel to the next */
     size_t to_width;  /* output pixels */
+    /* DEPTHWISE: 2 where a second row of outputs is wanted, too (depthwise_rows). Its windows begin
+     * `stride` rows of the image lower; both rows' windows are of 3x3, of stride 1 or 2 and not
+     * dilated, and have all their rows in the image. kernel_rows are then those of both. */
+    size_t rows, to_row_stride;
     size_t channels;
     size_t fresh_rows; /* so many of the lowest kernel rows are to be fetched ahead, as no cache has
                           them */
@@ -301,6 +305,7 @@ typedef struct ukernels {
     gemm_windows_ukernel *gemm_windows;
     const winograd_ukernels *winograd;
     sliding_ukernel *sliding[SLIDING_OPS];
+    size_t depthwise_rows; /* rows of outputs that DEPTHWISE computes together, at most */
     global_average_pool_ukernel *global_average_pool;
     const peak_ukernels *peak;
     const dense_ukernels *dense;

@@ -19,6 +19,9 @@
 #include UKERNEL_ISA
 #include "runtime/ukernels/ukernels.h"
 
+/* Two rows of 8 sums and a window's 9 weights take 26 registers. */
+#define DEPTHWISE_ROWS ((size_t)(GEMM_MR * GEMM_NR_VECTORS >= 16 ? 2 : 1))
+
 #define LINE 16 /* floats of a cache line */
 
 #ifndef OWN_SOME

@@ -36,11 +36,46 @@ refused 'II*\0\x08\0\0\0' TIFF libtiff
 refused 'GIF89a\1\0\1\0' GIF giflib
 if nm "$build/runtime/libkiln.so" 2>/dev/null | grep kiln_trainer_ >/dev/null; then false; fi
 
+# Headers and targets are those of what there is; find_package tells what there is not.
+mkdir "$work/app"
+printf '%s\n' 'cmake_minimum_required(VERSION 3.25)' 'project(app C)' 'find_package(kiln REQUIRED COMPONENTS ${PARTS})' \
+    'add_executable(app app.c)' 'target_link_libraries(app kiln::kiln)' >"$work/app/CMakeLists.txt"
+printf '%s\n' '#include <kiln/tune.h>' 'int main(void) { return kiln_version()[0] == 0; }' >"$work/app/app.c"
+installs() { # PRESENT ABSENT: parts
+    rm -rf "$work/installed"
+    for part in runtime development; do
+        cmake --install "$build" --prefix "$work/installed" --component $part >/dev/null
+    done
+    cmake -S "$work/app" -B "$work/app/build" -DCMAKE_PREFIX_PATH="$work/installed" "-DPARTS=$1" >/dev/null
+    cmake --build "$work/app/build" >/dev/null && "$work/app/build/app"
+    rm -r "$work/app/build"
+    if cmake -S "$work/app" -B "$work/app/build" -DCMAKE_PREFIX_PATH="$work/installed" "-DPARTS=$2" 2>"$work/error" \
+        >/dev/null; then false; fi
+    grep -q "built without $2" "$work/error"
+    rm -r "$work/app/build"
+}
+installs 'compiler;image;faces' training
+test -e "$work/installed/include/kiln/compile.h"
+test ! -e "$work/installed/include/kiln/train.h"
+
 nm -D "$build/runtime/libkiln.so" | grep kiln_image_to_input >/dev/null
 if cmake -S "$source" -B "$build" -DKILN_BUILD_IMAGE=OFF >/dev/null 2>&1; then false; fi
 if cmake -S "$source" -B "$build" -DKILN_BUILD_IMAGE=ON -DKILN_BUILD_FACES=OFF >/dev/null 2>&1; then false; fi
 cmake -S "$source" -B "$build" -DKILN_BUILD_IMAGE=OFF -DKILN_BUILD_COMPILER=OFF >/dev/null
-cmake --build "$build" --target kiln_shared -j "$(nproc)" >"$work/log" ||
+cmake --build "$build" --target kiln kiln_shared -j "$(nproc)" >"$work/log" ||
     { tail -20 "$work/log"; false; }
+installs '' image
+for name in image answer faces compile train; do
+    test ! -e "$work/installed/include/kiln/$name.h"
+done
+
+# In somebody's own build the runtime comes without the command, its tests and our warnings.
+printf '%s\n' 'cmake_minimum_required(VERSION 3.25)' 'project(app C)' "add_subdirectory($source kiln)" \
+    'add_executable(app app.c)' 'target_link_libraries(app kiln::kiln)' >"$work/app/CMakeLists.txt"
+cmake -S "$work/app" -B "$build/inside" -DCMAKE_BUILD_TYPE=Debug -DKILN_BUILD_TRAINING=OFF -DKILN_BUILD_IMAGE=OFF \
+    "${launcher[@]}" >/dev/null
+cmake --build "$build/inside" -j "$(nproc)" >"$work/log" || { tail -20 "$work/log"; false; }
+"$build/inside/app"
+test ! -e "$build/inside/kiln/compiler"
 if nm -D "$build/runtime/libkiln.so" | grep kiln_image_ >/dev/null; then false; fi
 echo '1 passed, 0 failed'

@@ -52,6 +52,11 @@ typedef struct kiln_head_layer {
 
 #define KILN_MAX_HEAD_LAYERS 8
 
+/* For kiln_head_layer.l2: 1 / (2 * pictures trained on), which makes of the loss the logarithm of a
+ * posterior with normal weights of variance 1 (of standardised features): much where pictures are
+ * few, nothing where they are many. */
+#define KILN_L2_PRIOR (-1.0f)
+
 /* How a head's weights are found. All but the first compare directions (features of length 1), are
  * computed at once, without epochs, and have one layer, of KILN_ACTIVATION_COSINE. */
 typedef enum kiln_rule {
@@ -79,7 +84,7 @@ typedef struct kiln_head {
 /* Reads a head from text: layers from input to output, divided by commas.
  *   256:relu      a dense layer of 256 units; also tanh, sigmoid, linear
  *   dropout:0.5   before the next dense layer
- *   l2:1e-4  maxnorm:3    of the dense layer that stands before
+ *   l2:1e-4  maxnorm:3    of the dense layer that stands before; l2:prior (KILN_L2_PRIOR)
  *   softmax       the last layer, a unit a class; also cosine, sigmoid, linear, tanh, relu
  * e.g. "256:relu,dropout:0.5,softmax"; or mean, lda, knn alone (kiln_rule). */
 KILN_API kiln_status kiln_head_parse(const char *text, kiln_head *out_head, kiln_error *error);

@@ -59,6 +59,10 @@ static kiln_status read_constraint(head_reading *r, const char *word, const char
                          word);
     }
     kiln_head_layer *layer = &r->head->layers[r->head->count - 1];
+    if (!is_norm && strcmp(text, "prior") == 0) {
+        layer->l2 = KILN_L2_PRIOR;
+        return KILN_OK;
+    }
     return read_value(r, word, text, 0, 1e6f, is_norm ? &layer->max_norm : &layer->l2);
 }
 

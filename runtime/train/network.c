@@ -75,7 +75,7 @@ kiln_status network_create(const kiln_train_options *options, size_t features, p
         d->units = from->units != 0 ? from->units : options->class_count;
         d->activation = from->activation;
         d->dropout = (real)from->dropout;
-        d->l2 = (real)from->l2;
+        d->l2 = (real)fmaxf(from->l2, 0); /* KILN_L2_PRIOR waits for the samples */
         d->max_norm = (real)from->max_norm;
         d->scale = network_scale(options);
         widest = d->inputs > widest ? d->inputs : widest;

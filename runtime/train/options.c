@@ -37,8 +37,8 @@ static kiln_status check_head(const kiln_train_options *o, kiln_error *error) {
         const kiln_head_layer *l = &head->layers[k];
         bool last = k + 1 == head->count;
         const activation *a = activation_of(l->activation);
-        bool sound = a != NULL && l->dropout >= 0 && l->dropout < 1 && l->l2 >= 0 &&
-                     isfinite(l->l2) && l->max_norm >= 0;
+        bool sound = a != NULL && l->dropout >= 0 && l->dropout < 1 &&
+                     (l->l2 >= 0 || l->l2 == KILN_L2_PRIOR) && isfinite(l->l2) && l->max_norm >= 0;
         bool placed = last ? l->units == 0 || l->units == o->class_count
                            : l->units > 0 && (a == NULL || a->inner);
         if (!sound || !placed) {

@@ -210,6 +210,15 @@ static kiln_status weigh_classes(kiln_trainer *t, kiln_error *error) {
     return KILN_OK;
 }
 
+static void weigh_prior(kiln_trainer *t) {
+    size_t pictures = (t->train_count + variants_of(t) - 1) / variants_of(t);
+    for (size_t k = 0; k < t->net.count; k++) {
+        if (t->options.head.layers[k].l2 == KILN_L2_PRIOR) {
+            t->net.layers[k].l2 = (real)(0.5 / (double)pictures);
+        }
+    }
+}
+
 kiln_status samples_prepare(kiln_trainer *t, kiln_error *error) {
     if (t->train_count == 0) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "there are no training samples");
@@ -217,6 +226,7 @@ kiln_status samples_prepare(kiln_trainer *t, kiln_error *error) {
     for (size_t k = 0; k < t->train_count; k++) {
         t->order[k] = (uint32_t)k;
     }
+    weigh_prior(t);
     kiln_status status = t->shift != NULL ? measure_features(t, error) : KILN_OK;
     return status == KILN_OK && t->options.balance_classes ? weigh_classes(t, error) : status;
 }

@@ -93,7 +93,8 @@ kiln_status samples_reserve(kiln_trainer *t, kiln_error *error);
  * second learns from all. */
 void samples_take_split(kiln_trainer *t);
 void samples_take_all(kiln_trainer *t);
-/* Takes the shift and scale of features, class weights and order from t->train. */
+/* Takes the shift and scale of features, class weights, order and the weight of KILN_L2_PRIOR from
+ * t->train. */
 kiln_status samples_prepare(kiln_trainer *t, kiln_error *error);
 /* Gathers a batch's features, standardised, in t->batch, and its labels: those of
  * samples[order[k]], or of samples[k] where `order` is NULL. */

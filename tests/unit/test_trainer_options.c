@@ -125,6 +125,23 @@ START_TEST(every_choice_has_a_name) {
 }
 END_TEST
 
+/* KILN_L2_PRIOR is 1 / (2 * pictures). */
+START_TEST(priors_weigh_less_with_more_samples) {
+    kiln_dense_info d[2];
+    kiln_trainer *t[2];
+    for (size_t k = 0; k < 2; k++) {
+        kiln_train_options o = options_of(k == 0 ? "softmax,l2:prior" : "softmax,l2:0.002");
+        o.refit = false;
+        t[k] = make_trainer(NULL, &o, 250);
+        GOOD(kiln_trainer_fit(t[k], NULL, &error));
+        GOOD(kiln_trainer_layer(t[k], 0, &d[k]));
+    }
+    ck_assert_mem_eq(d[0].weights, d[1].weights, sizeof(float[CLASSES][FEATURES]));
+    kiln_trainer_destroy(t[0]);
+    kiln_trainer_destroy(t[1]);
+}
+END_TEST
+
 START_TEST(says_when_the_loss_diverges) {
     kiln_train_options o = raw_options("16:linear,16:linear,linear");
     o.loss = KILN_LOSS_MEAN_SQUARED_ERROR;
@@ -153,6 +170,7 @@ int main(void) {
     const suite_test tests[] = {
         TEST("choices", every_choice_trains),
         TEST("choices", every_choice_has_a_name),
+        TEST("choices", priors_weigh_less_with_more_samples),
         TEST("refused", refuses_bad_heads),
         TEST("refused", refuses_bad_options_and_samples),
         TEST("refused", says_when_the_loss_diverges),

@@ -67,8 +67,8 @@ typedef enum kiln_rule {
     /* Linear discriminant analysis: w = S^-1 (mean of the class - mean of the means), of length 1,
      * with the bias that puts 0 at the mean of the means. S is the covariance within classes,
      * shrunk halfway to the average of the eigenvalues that so many samples can show (regularised:
-     * Friedman 1989); with one sample a class it is the covariance between them. Up to 4096
-     * features. */
+     * Friedman 1989); with one picture a class it is the covariance between them. Where pictures
+     * have variants, the covariance within pictures is added. Up to 4096 features. */
     KILN_RULE_LDA = 2,
     /* The nearest sample: all are kept in the plan, and a class is as near as its nearest. */
     KILN_RULE_KNN = 3,
@@ -192,6 +192,10 @@ typedef struct kiln_train_options {
     /* Training samples in a row that show one picture (variants of it, itself first): never parted
      * among the folds. 0 = 1. */
     uint32_t variants;
+    /* Of these, the first so many are views that new pictures may be like (itself, mirrored): the
+     * means of KILN_RULE_LDA and its covariance within classes are theirs; the others (moved,
+     * turned) tell it by how much features differ that should not. 0 = 1. */
+    uint32_t views;
     uint64_t seed;    /* of initial weights, order and dropout */
     uint32_t threads; /* 0 = 1 */
 

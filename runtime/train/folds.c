@@ -14,17 +14,16 @@ bool folds_wanted(const kiln_trainer *t) {
 
 /* Folds are of pictures, not of samples, so that variants of one picture stay together. */
 static size_t picture_count(const kiln_trainer *t) {
-    size_t variants = t->options.variants > 1 ? t->options.variants : 1;
+    size_t variants = variants_of(t);
     return (t->samples[KILN_TRAINING].count + variants - 1) / variants;
 }
 
 static uint32_t picture_label(const kiln_trainer *t, size_t picture) {
-    size_t variants = t->options.variants > 1 ? t->options.variants : 1;
-    return t->samples[KILN_TRAINING].labels[picture * variants];
+    return t->samples[KILN_TRAINING].labels[picture * variants_of(t)];
 }
 
 bool folds_possible(const kiln_trainer *t) {
-    uint32_t variants = t->options.variants > 1 ? t->options.variants : 1;
+    size_t variants = variants_of(t);
     bool found = false;
     for (uint32_t c = 0; c < t->options.class_count && !found; c++) {
         found = t->class_counts[c] > variants;
@@ -61,7 +60,7 @@ static uint32_t *deal_folds(const kiln_trainer *t) {
 
 /* Learns from all samples but those of fold `f`, of which the pictures themselves are scored. */
 static void take_fold(kiln_trainer *t, const uint32_t *folds, uint32_t f) {
-    size_t variants = t->options.variants > 1 ? t->options.variants : 1;
+    size_t variants = variants_of(t);
     t->train_count = t->held_count = 0;
     for (uint32_t k = 0; k < t->samples[KILN_TRAINING].count; k++) {
         if (folds[k / variants] != f) {

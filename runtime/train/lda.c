@@ -41,11 +41,11 @@ static void solve(const double *l, size_t size, double *x) {
     }
 }
 
-static void add_square(double *m, const double *x, size_t size) {
+static void add_square(double *m, const double *x, size_t size, double weight) {
     for (size_t i = 0; i < size; i++) {
-        double *row = m + i * size;
+        double *row = m + i * size, own = x[i] * weight;
         for (size_t j = 0; j <= i; j++) {
-            row[j] += x[i] * x[j];
+            row[j] += own * x[j];
         }
     }
 }
@@ -57,6 +57,7 @@ typedef struct discriminant {
     double *centre; /* mean of the classes' means */
     double *scatter;
     double *x;     /* one row, scratch */
+    double *mean;  /* another: of one picture's variants */
     bool within;   /* the scatter is that within classes */
     double length; /* of the classes' weights as solved: mean */
 } discriminant;
@@ -66,6 +67,7 @@ static void discriminant_free(discriminant *d) {
     free(d->centre);
     free(d->scatter);
     free(d->x);
+    free(d->mean);
 }
 
 static size_t find_centre(discriminant *d, size_t classes, size_t size) {
@@ -82,32 +84,84 @@ static size_t find_centre(discriminant *d, size_t classes, size_t size) {
     return present;
 }
 
-/* The scatter around the classes' means or, where no class has two samples, around the centre. */
-static void measure_scatter(kiln_trainer *t, discriminant *d, size_t present) {
-    size_t size = t->feature_count, samples = t->train_count;
-    bool within = d->within = samples > present;
-    for (size_t n = 0; n < samples; n++) {
-        samples_gather(t, t->train + n, NULL, 1);
-        const double *mean = within ? d->means.means + t->batch_labels[0] * size : d->centre;
-        double length = length_of(t->batch, size);
-        for (size_t k = 0; k < size; k++) {
-            d->x[k] = (length > 0 ? (double)t->batch[k] / length : 0) - mean[k];
-        }
-        add_square(d->scatter, d->x, size);
-    }
-    size_t freedom = within ? samples - present : samples > 1 ? samples - 1 : 1;
-    double trace = 0;
+/* The features of a sample, of length 1, in d->x; returns its class. */
+static uint32_t look_at(kiln_trainer *t, discriminant *d, uint32_t sample) {
+    size_t size = t->feature_count;
+    samples_gather(t, &sample, NULL, 1);
+    double length = length_of(t->batch, size);
     for (size_t k = 0; k < size; k++) {
-        trace += d->scatter[k * size + k] / (double)freedom;
+        d->x[k] = length > 0 ? (double)t->batch[k] / length : 0;
+    }
+    return t->batch_labels[0];
+}
+
+/* Around the classes' means or, where no class has two pictures, around the centre; shrunk. */
+static void measure_scatter(kiln_trainer *t, discriminant *d, size_t present) {
+    size_t size = t->feature_count, views = 0, pictures = 0;
+    for (size_t n = 0; n < t->train_count; n++) {
+        views += sample_is_view(t, t->train[n]);
+        pictures += n == 0 || sample_picture(t, t->train[n]) != sample_picture(t, t->train[n - 1]);
+    }
+    bool within = d->within = pictures > present;
+    size_t freedom = within ? views - present : views > 1 ? views - 1 : 1;
+    double trace = 0;
+    for (size_t n = 0; n < t->train_count; n++) {
+        if (!sample_is_view(t, t->train[n])) {
+            continue;
+        }
+        uint32_t label = look_at(t, d, t->train[n]);
+        const double *mean = within ? d->means.means + label * size : d->centre;
+        for (size_t k = 0; k < size; k++) {
+            d->x[k] -= mean[k];
+        }
+        add_square(d->scatter, d->x, size, (1 - SHRINKAGE) / (double)freedom);
+        trace += dot(d->x, d->x, size) / (double)freedom;
     }
     /* So many eigenvalues are not 0. Where all samples are alike any positive number will do, as
      * only the means remain. */
     double average = trace > 0 ? trace / (double)(freedom < size ? freedom : size) : 1;
     for (size_t k = 0; k < size; k++) {
-        for (size_t j = 0; j <= k; j++) {
-            d->scatter[k * size + j] *= (1 - SHRINKAGE) / (double)freedom;
-        }
         d->scatter[k * size + k] += SHRINKAGE * average;
+    }
+}
+
+/* Adds the covariance of one picture's variants, which tell what moving a face in its picture
+ * changes: pictures to come will differ by that, too, and few samples do not show it. */
+static void add_variants(kiln_trainer *t, discriminant *d, const uint32_t *samples, size_t count,
+                         double weight) {
+    size_t size = t->feature_count;
+    memset(d->mean, 0, size * sizeof *d->mean);
+    for (size_t n = 0; n < count; n++) {
+        (void)look_at(t, d, samples[n]);
+        for (size_t k = 0; k < size; k++) {
+            d->mean[k] += d->x[k] / (double)count;
+        }
+    }
+    for (size_t n = 0; n < count; n++) {
+        (void)look_at(t, d, samples[n]);
+        for (size_t k = 0; k < size; k++) {
+            d->x[k] -= d->mean[k];
+        }
+        add_square(d->scatter, d->x, size, weight);
+    }
+}
+
+static size_t run_length(const kiln_trainer *t, size_t first) {
+    size_t end = first + 1;
+    while (end < t->train_count &&
+           sample_picture(t, t->train[end]) == sample_picture(t, t->train[first])) {
+        end++;
+    }
+    return end - first;
+}
+
+static void measure_variants(kiln_trainer *t, discriminant *d) {
+    size_t freedom = 0;
+    for (size_t n = 0; n < t->train_count; n += run_length(t, n)) {
+        freedom += run_length(t, n) - 1;
+    }
+    for (size_t n = 0; freedom > 0 && n < t->train_count; n += run_length(t, n)) {
+        add_variants(t, d, t->train + n, run_length(t, n), 1 / (double)freedom);
     }
 }
 
@@ -150,13 +204,15 @@ kiln_status lda_start(kiln_trainer *t, kiln_error *error) {
     }
     discriminant d = {.centre = calloc(size, sizeof(double)),
                       .scatter = calloc(size * size, sizeof(double)),
-                      .x = calloc(size, sizeof(double))};
-    bool good = d.centre != NULL && d.scatter != NULL && d.x != NULL;
-    kiln_status status = good ? class_means_create(t, &d.means, error)
+                      .x = calloc(size, sizeof(double)),
+                      .mean = calloc(size, sizeof(double))};
+    bool good = d.centre != NULL && d.scatter != NULL && d.x != NULL && d.mean != NULL;
+    kiln_status status = good ? class_means_create(t, true, &d.means, error)
                               : kiln_fail(error, KILN_ERROR_MEMORY,
                                           "no memory for the covariance of %zu features", size);
     if (status == KILN_OK) {
         measure_scatter(t, &d, find_centre(&d, classes, size));
+        measure_variants(t, &d);
         factorize(d.scatter, size);
         for (size_t c = 0; c < classes; c++) {
             put_class(t, &d, c);

@@ -12,8 +12,9 @@ double length_of(const real *x, size_t count) {
     return sqrt(squares);
 }
 
-kiln_status class_means_create(kiln_trainer *t, class_means *out_means, kiln_error *error) {
-    size_t classes = t->options.class_count, features = t->feature_count;
+kiln_status class_means_create(kiln_trainer *t, bool of_views, class_means *out_means,
+                               kiln_error *error) {
+    size_t classes = t->options.class_count, features = t->feature_count, samples = 0;
     *out_means = (class_means){.means = calloc(classes * features, sizeof(double)),
                                .counts = calloc(classes, sizeof(size_t))};
     if (out_means->means == NULL || out_means->counts == NULL) {
@@ -22,6 +23,9 @@ kiln_status class_means_create(kiln_trainer *t, class_means *out_means, kiln_err
                          classes);
     }
     for (size_t n = 0; n < t->train_count; n++) {
+        if (of_views && !sample_is_view(t, t->train[n])) {
+            continue;
+        }
         samples_gather(t, t->train + n, NULL, 1);
         uint32_t label = t->batch_labels[0];
         double length = length_of(t->batch, features);
@@ -29,8 +33,10 @@ kiln_status class_means_create(kiln_trainer *t, class_means *out_means, kiln_err
             out_means->means[label * features + k] += (double)t->batch[k] / length;
         }
         out_means->counts[label]++;
-        out_means->length += length / (double)t->train_count;
+        out_means->length += length;
+        samples++;
     }
+    out_means->length /= samples > 0 ? (double)samples : 1;
     for (size_t k = 0; k < classes * features; k++) {
         size_t count = out_means->counts[k / features];
         out_means->means[k] /= count > 0 ? (double)count : 1;

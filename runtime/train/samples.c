@@ -125,6 +125,20 @@ uint32_t sample_label(const kiln_trainer *t, uint32_t sample) {
                              : t->samples[KILN_VALIDATION].labels[sample - training];
 }
 
+size_t variants_of(const kiln_trainer *t) {
+    return t->options.variants > 1 ? t->options.variants : 1;
+}
+
+size_t sample_picture(const kiln_trainer *t, uint32_t sample) {
+    size_t training = t->samples[KILN_TRAINING].count;
+    return sample < training ? sample / variants_of(t) : sample; /* no training picture's */
+}
+
+bool sample_is_view(const kiln_trainer *t, uint32_t sample) {
+    size_t views = t->options.views > 1 ? t->options.views : 1;
+    return sample >= t->samples[KILN_TRAINING].count || sample % variants_of(t) < views;
+}
+
 static uint32_t *grow_list(uint32_t **list, size_t count) {
     uint32_t *grown = realloc(*list, (count + 1) * sizeof *grown);
     *list = grown != NULL ? grown : *list;

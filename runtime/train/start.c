@@ -32,7 +32,7 @@ static void put_direction(real *out, const double *from, size_t count, double le
 static kiln_status start_from_means(kiln_trainer *t, kiln_error *error) {
     class_means m;
     dense *d = &t->net.layers[0];
-    kiln_status status = class_means_create(t, &m, error);
+    kiln_status status = class_means_create(t, false, &m, error);
     if (status != KILN_OK) {
         return status;
     }

@@ -85,6 +85,12 @@ struct kiln_trainer {
 
 const float *sample_features(const kiln_trainer *t, uint32_t sample);
 uint32_t sample_label(const kiln_trainer *t, uint32_t sample);
+/* How many training samples in a row show one picture; at least 1. */
+size_t variants_of(const kiln_trainer *t);
+/* A number that samples of one picture share, and no others. */
+size_t sample_picture(const kiln_trainer *t, uint32_t sample);
+/* Whether it is one of the views of its picture: see kiln_train_options. */
+bool sample_is_view(const kiln_trainer *t, uint32_t sample);
 
 void samples_free(sample_set *set);
 /* Makes room for lists of all samples. */
@@ -111,8 +117,9 @@ typedef struct class_means {
     double length;  /* of the features, before: mean */
 } class_means;
 
-/* Of t->train. */
-kiln_status class_means_create(kiln_trainer *t, class_means *out_means, kiln_error *error);
+/* Of t->train, or of the views among it. */
+kiln_status class_means_create(kiln_trainer *t, bool of_views, class_means *out_means,
+                               kiln_error *error);
 void class_means_free(class_means *m);
 double length_of(const real *x, size_t count);
 

@@ -26,17 +26,22 @@ for count in 1 2 8; do few $count; done
 check 'a network for faces' "$kiln" train net.plan people -o faces.plan
 told 'its head' 'Head     lda, computed at once; held out in 5 parts, each once'
 told 'all are held out' '([0-9]* of 72)'
-told 'all are learned from' 'trained anew on all 72 samples'
+told 'mirrored and moved' '(training ones in 6 variants)'
+told 'all are learned from' 'trained anew on all 432 samples'
 silent 'enough to calibrate' 'not calibrated'
 check 'tell as JSON' "$kiln" train net.plan people -o again.plan --json --threads 2
 told 'nothing is trained' '"epochs": 0, "best_epoch": 0'
-told 'what was done' '"calibrated": true, "folds": 5, "refitted_samples": 72'
+told 'what was done' '"calibrated": true, "folds": 5, "refitted_samples": 432'
 check 'any threads, the same plan' cmp faces.plan again.plan
+check 'as they are' "$kiln" train net.plan people -o x.plan --augment none
+told 'without variants' 'trained anew on all 72 samples'
 "$generator" squeezenet -o classes.onnx --width 0.25 --size 64 --classes 10 >/dev/null
 "$kiln" compile classes.onnx -o classes.plan --preprocess imagenet -q
 check 'a network of classes' "$kiln" train classes.plan people -o x.plan --epochs 3
 told 'its head' 'Epochs   3, of 2 steps'
 told 'what it starts from' 'Epoch 0/3 - .* - val_accuracy: '
+check 'its weights are kept small' "$kiln" train classes.plan people -o prior.plan --epochs 3 -q --head softmax,l2:prior
+check 'by default' cmp x.plan prior.plan
 
 # Heads that are computed at once are plans like others.
 for head in lda mean knn; do
@@ -61,6 +66,9 @@ told 'in parts' 'Epochs   7, of 1 steps; held out in 5 parts'
 told 'each epoch once' 'Epoch 7/7'
 told 'what tells how good it is' 'cross-validation, epoch [0-7]:'
 told 'too few to calibrate' 'not calibrated: 12 pictures held out, 50 are needed'
+"$faces" -o many --people 26 --pictures 2 --size 64 --seed 6 >/dev/null || exit 1
+check 'two pictures of many' "$kiln" train net.plan many -o x.plan
+told 'too few of each to calibrate' 'probabilities are a rough guess: 3 pictures a class'
 check 'variants stay together' "$kiln" train net.plan few-2 -o x.plan --head knn --augment flip --variants 3
 told 'the pictures are held out' '([0-9]* of 12)'
 told 'with variants' 'trained anew on all 48 samples'

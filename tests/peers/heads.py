@@ -2,20 +2,23 @@
 """Heads on few pictures a person, beside class means and scikit-learn: the table in models/faces/README.md.
 
     heads.py KILN SHARED BACKBONE.onnx [--sets orl,...] [--networks mobilefacenet-a,...] [--heads default,mean,...]
-             [--counts 1,2,3,5,10] [--seeds 20] [--faces KILN-FACES] [--work DIR]
+             [--counts 1,2,3,5,10] [--seeds 20] [--faces KILN-FACES] [--work DIR] [--features]
 
-SHARED holds models/ and faces/. Features are computed once, by `kiln embed`, and kept in DIR; sets that end in
-"-aligned" go through the detector yunet-n-320, "drawn-N" are N people drawn by KILN-FACES. Each split, of K
-pictures a person to learn from and the rest to test, is the same for all: Kiln trains by `kiln train` on the
-features, through a network that passes them on, as it does on pictures; class means compare by cosine; LogisticRegression takes features as they are, LinearSVC features of length 1.
-"worst" is how far the first head is from the best of the others, in points; "said" how far its probabilities are
-from how often it is right (expected calibration error, over all seeds), in points: they are calibrated where 50
-pictures or more can be held out.
+SHARED holds models/ and faces/; sets that end in "-aligned" go through the detector yunet-n-320, "drawn-N" are N
+people drawn by KILN-FACES. Each split, of K pictures a person to learn from and the rest to test, is the same for
+all: Kiln trains by `kiln train` on the pictures, and `kiln classify` answers (--features: both on what `kiln embed`
+makes of them, through a network that passes it on); the others learn from what `kiln embed` makes of the pictures,
+kept in DIR: class means compare by cosine, LogisticRegression takes features as they are, LinearSVC features of
+length 1. "worst" is how far the first head is from the best of the others, in points; "said" how far its
+probabilities are from how often it is right (expected calibration error, over all seeds), in points, in brackets
+where kiln train says that they are not calibrated.
 
 Needs numpy, onnx and scikit-learn."""
 import argparse
+import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import warnings
@@ -43,6 +46,8 @@ class Bench:
         self.work = pathlib.Path(options.work)
         self.work.mkdir(parents=True, exist_ok=True)
         self.said = []
+        self.calibrated = True
+        os.environ["XDG_CACHE_HOME"] = str(self.work / "cache")
 
     # ---- Features ---------------------------------------------------------------------------------------------
 
@@ -64,18 +69,21 @@ class Bench:
             return folder
         return shared / {"orl": "orl", "celebrities": "five-celebrities/train"}[base]
 
+    def pictures(self, set_name):
+        return sorted(p for p in self.folder(set_name).glob("*/*") if p.is_file())
+
+    def detector(self, set_name):
+        model = f"{self.options.shared}/models/yunet-n-320/model.onnx"
+        return ["--detector", model] if set_name.endswith("-aligned") else []
+
     def features(self, set_name, network):
         """Features and labels of a set's pictures, in the order of their names."""
-        folder = self.folder(set_name)
-        pictures = sorted(p for p in folder.glob("*/*") if p.is_file())
+        pictures = self.pictures(set_name)
         classes = sorted({p.parent.name for p in pictures})
         labels = numpy.array([classes.index(p.parent.name) for p in pictures])
         kept = self.work / f"{set_name}--{network}.npy"
         if not kept.exists():
-            detector = []
-            if set_name.endswith("-aligned"):
-                detector = ["--detector", f"{self.options.shared}/models/yunet-n-320/model.onnx"]
-            run(self.kiln, "embed", self.network(network), *pictures, *detector, "-o", kept)
+            run(self.kiln, "embed", self.network(network), *pictures, *self.detector(set_name), "-o", kept)
         rows = numpy.load(kept)
         if len(rows) != len(labels):
             sys.exit(f"{kept}: {len(rows)} rows for {len(labels)} pictures")
@@ -99,18 +107,43 @@ class Bench:
 
     # ---- Classifiers: accuracy on a split ---------------------------------------------------------------------
 
-    def kiln_head(self, head, x, y, tests, answers, seed, listen):
+    def note(self, said, right, told):
+        """What the head in question answered, and what training told of it."""
+        self.said.append((said, right))
+        self.calibrated = json.loads(told)["calibrated"]
+
+    def on_pictures(self, head, set_name, network, learn, test, listen):
+        """Accuracy of a head that `kiln train` makes of pictures, of those that `kiln classify` is shown."""
+        pictures, base = self.pictures(set_name), self.work / f"split-{os.getpid()}"
+        shutil.rmtree(base, ignore_errors=True)
+        for part, numbers in (("learn", learn), ("test", test)):
+            for k in numbers:
+                link = base / part / pictures[k].parent.name / pictures[k].name
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.symlink_to(pictures[k].resolve())
+        which = [] if head == "default" else ["--head", head]
+        told = run(self.kiln, "train", self.network(network), base / "learn", "-o", base / "out.plan", "--json",
+                   "--no-checkpoint", *self.detector(set_name), *which)
+        answers = json.loads(run(self.kiln, "classify", base / "out.plan", base / "test", "--json", "--top", 1,
+                                 *self.detector(set_name)))
+        best = [a["top"][0] if a.get("top") else {"label": None, "probability": 0} for a in answers]
+        right = numpy.array([b["label"] == pathlib.Path(a["image"]).parent.name for a, b in zip(answers, best)])
+        if listen:
+            self.note(numpy.array([b["probability"] for b in best]), right, told)
+        return float(right.mean())
+
+    def on_features(self, head, x, y, tests, answers, seed, listen):
         own = self.work / f"split-{os.getpid()}"
         numpy.save(f"{own}-x.npy", x.astype(numpy.float32))
         numpy.save(f"{own}-y.npy", y.astype(numpy.uint8))
         numpy.save(f"{own}-test.npy", tests.astype(numpy.float32))
         which = [] if head == "default" else ["--head", head]
-        run(self.kiln, "train", self.passing(x.shape[1]), f"{own}-x.npy", "-o", f"{own}.plan", "-q", "--no-cache",
-            "--no-checkpoint", "--seed", seed + 1, *which)
+        told = run(self.kiln, "train", self.passing(x.shape[1]), f"{own}-x.npy", "-o", f"{own}.plan", "--json",
+                   "--no-cache", "--no-checkpoint", "--seed", seed + 1, *which)
         run(self.kiln, "run", f"{own}.plan", "--input", f"x=@{own}-test.npy", "--output", f"{own}-out")
         scores = numpy.load(f"{own}-out/scores.npy")
         if listen:
-            self.said.append((scores.max(1), scores.argmax(1) == answers))
+            self.note(scores.max(1), scores.argmax(1) == answers, told)
         return float((scores.argmax(1) == answers).mean())
 
     def calibration_error(self):
@@ -163,13 +196,16 @@ def row(bench, set_name, network, count, heads, seeds):
         learn, test = parts
         given = (rows[learn], labels[learn], rows[test], labels[test])
         for head in heads:
-            found[head].append(bench.kiln_head(head, *given, seed, head == heads[0]))
+            listen = head == heads[0]
+            found[head].append(bench.on_features(head, *given, seed, listen) if bench.options.features else
+                               bench.on_pictures(head, set_name, network, learn, test, listen))
         for name, peer in PEERS.items():
             found[name].append(peer(*given))
     means = {name: float(numpy.mean(values)) for name, values in found.items()}
     worst = 100 * (means[heads[0]] - max(means[name] for name in PEERS))
-    print(f"| {set_name} | {network} | {count} | " + " | ".join(f"{v:.3f}" for v in means.values()) 
-          + f" | {worst:+.1f} | {bench.calibration_error():.1f} |", flush=True)
+    said = f"{bench.calibration_error():.1f}" if bench.calibrated else f"({bench.calibration_error():.1f})"
+    print(f"| {set_name} | {network} | {count} | " + " | ".join(f"{v:.3f}" for v in means.values())
+          + f" | {worst:+.1f} | {said} |", flush=True)
 
 
 def main():
@@ -185,6 +221,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--faces", default="kiln-faces")
     parser.add_argument("--work", default="heads-work")
+    parser.add_argument("--features", action="store_true")
     options = parser.parse_args()
     bench, heads = Bench(options), options.heads.split(",")
     titles = ["faces", "network", "pictures", *heads, *PEERS, "worst", "said"]

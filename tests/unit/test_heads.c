@@ -29,12 +29,22 @@ static void direction(const float *from, double *out) {
     }
 }
 
-/* Means of directions of the first `count` samples, by class. */
+/* So many samples in a row show one picture; the first `views` of them are views. */
+static size_t variants = 1, views = 1;
+
+static bool is_view(size_t n) {
+    return n % variants < views;
+}
+
+/* Means of directions of the views among the first `count` samples, by class. */
 static void mean_directions(size_t count, double out[CLASSES][FEATURES]) {
     size_t counts[CLASSES] = {0};
     double x[FEATURES];
     memset(out, 0, CLASSES * sizeof *out);
     for (size_t n = 0; n < count; n++) {
+        if (!is_view(n)) {
+            continue;
+        }
         direction(samples[n], x);
         counts[labels[n]]++;
         for (size_t k = 0; k < FEATURES; k++) {
@@ -181,7 +191,28 @@ END_TEST
 
 /* ---- Heads that are computed at once ------------------------------------------------------- */
 
-/* The scatter that shrinkage makes of `count` samples around `centres` by class. */
+/* Adds the covariance of variants within the pictures. */
+static void add_variants(size_t count, double out[FEATURES][FEATURES]) {
+    for (size_t first = 0; first < count && variants > 1; first += variants) {
+        double x[FEATURES], mean[FEATURES] = {0};
+        for (size_t n = first; n < first + variants; n++) {
+            direction(samples[n], x);
+            for (size_t k = 0; k < FEATURES; k++) {
+                mean[k] += x[k] / (double)variants;
+            }
+        }
+        for (size_t n = first; n < first + variants; n++) {
+            direction(samples[n], x);
+            for (size_t k = 0; k < (size_t)FEATURES * FEATURES; k++) {
+                size_t i = k / FEATURES, j = k % FEATURES;
+                out[i][j] += (x[i] - mean[i]) * (x[j] - mean[j]) /
+                             (double)(count / variants * (variants - 1));
+            }
+        }
+    }
+}
+
+/* The scatter that shrinkage makes of the views among `count` samples around `centres` by class. */
 static void shrunk(size_t count, double centres[CLASSES][FEATURES], size_t freedom,
                    double out[FEATURES][FEATURES]) {
     double trace = 0;
@@ -189,7 +220,7 @@ static void shrunk(size_t count, double centres[CLASSES][FEATURES], size_t freed
     for (size_t n = 0; n < count; n++) {
         double x[FEATURES];
         direction(samples[n], x);
-        for (size_t i = 0; i < FEATURES; i++) {
+        for (size_t i = 0; i < FEATURES && is_view(n); i++) {
             for (size_t j = 0; j < FEATURES; j++) {
                 out[i][j] += (x[i] - centres[labels[n]][i]) * (x[j] - centres[labels[n]][j]) / 2 /
                              (double)freedom;
@@ -202,6 +233,7 @@ static void shrunk(size_t count, double centres[CLASSES][FEATURES], size_t freed
     for (size_t k = 0; k < FEATURES; k++) {
         out[k][k] += trace / (double)(freedom < FEATURES ? freedom : FEATURES);
     }
+    add_variants(count, out);
 }
 
 static void check_lda(kiln_trainer *t, size_t count, double means[CLASSES][FEATURES], bool within) {
@@ -218,7 +250,8 @@ static void check_lda(kiln_trainer *t, size_t count, double means[CLASSES][FEATU
     }
     for (size_t c = 0; c < CLASSES; c++) {
         double w[FEATURES], a[FEATURES][FEATURES], bias = 0;
-        shrunk(count, centres, within ? count - CLASSES : count - 1, a);
+        size_t seen = count / variants * views;
+        shrunk(count, centres, within ? seen - CLASSES : seen - 1, a);
         for (size_t k = 0; k < FEATURES; k++) {
             w[k] = means[c][k] - centre[k];
         }
@@ -247,6 +280,26 @@ START_TEST(lda_is_as_computed_plainly) {
     mean_directions(SAMPLES, means);
     check_lda(t, SAMPLES, means, true);
     kiln_trainer_destroy(t);
+}
+END_TEST
+
+/* Views make the means; what other variants change is told apart by less. */
+START_TEST(lda_learns_from_variants) {
+    enum { USED = SAMPLES / 4 * 4 };
+    double means[CLASSES][FEATURES];
+    kiln_train_options o = options_of("lda");
+    variants = o.variants = 4;
+    views = o.views = 2;
+    for (size_t n = 0; n < USED; n++) {
+        labels[n] = labels[n / variants * variants];
+    }
+    kiln_trainer *t = make_trainer(NULL, &o, USED);
+    GOOD(kiln_trainer_fit(t, NULL, &error));
+    mean_directions(USED, means);
+    check_lda(t, USED, means, true);
+    kiln_trainer_destroy(t);
+    variants = views = 1;
+    make_samples();
 }
 END_TEST
 
@@ -353,6 +406,7 @@ int main(void) {
         EACH("start", last_layers_start_from_zero, last_layers),
         TEST("start", epoch_0_may_be_the_best),
         TEST("at_once", lda_is_as_computed_plainly),
+        TEST("at_once", lda_learns_from_variants),
         TEST("at_once", lda_of_one_sample_a_class),
         LOOP("at_once", alike_and_empty_samples_are_borne, 0, 5),
         TEST("at_once", knn_finds_the_nearest_of_the_others),

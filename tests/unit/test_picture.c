@@ -284,7 +284,8 @@ START_TEST(variants_are_seeded) {
     rgb_picture picture = {(uint32_t)WIDTH, (uint32_t)HEIGHT, pixels}, a, b, c;
     unsigned kinds;
     paint(pixels, 3, (uint8_t[]){200, 100, 50}, (uint8_t[]){20, 40, 80});
-    ck_assert_int_eq(augment_parse("flip,shift,rotate,light,noise", &kinds, &error), KILN_OK);
+    ck_assert_int_eq(augment_parse("mirror,flip,shift,rotate,light,noise", &kinds, &error),
+                     KILN_OK);
     ck_assert_uint_eq(kinds, AUGMENT_ALL);
     ck_assert_int_eq(augment_parse("flip,sharpen", &kinds, &error), KILN_ERROR_ARGUMENT);
     ck_assert_int_eq(augment_picture(&picture, AUGMENT_ALL, 3, &a, &error), KILN_OK);
@@ -308,6 +309,16 @@ START_TEST(variants_are_seeded) {
         picture_free(&a);
     }
     ck_assert(flipped && kept);
+    /* A mirror image is one whatever the seed. */
+    ck_assert_int_eq(augment_parse("mirror", &kinds, &error), KILN_OK);
+    ck_assert_int_eq(augment_picture(&picture, kinds, 7, &a, &error), KILN_OK);
+    for (size_t k = 0; k < sizeof pixels; k++) {
+        size_t x = k / 3 % WIDTH, mirrored = k + (WIDTH - 1 - 2 * x) * 3;
+        ck_assert_uint_eq(a.rgb[k], pixels[mirrored]);
+    }
+    picture_free(&a);
+    ck_assert_int_eq(augment_parse("none", &kinds, &error), KILN_OK);
+    ck_assert_uint_eq(kinds, 0);
 }
 END_TEST
 

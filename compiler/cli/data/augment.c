@@ -7,8 +7,10 @@
 static const struct {
     const char *name;
     unsigned kind;
-} kinds_by_name[] = {{"flip", AUGMENT_FLIP},   {"shift", AUGMENT_SHIFT}, {"rotate", AUGMENT_ROTATE},
-                     {"light", AUGMENT_LIGHT}, {"noise", AUGMENT_NOISE}, {"all", AUGMENT_ALL}};
+} kinds_by_name[] = {{"mirror", AUGMENT_MIRROR}, {"flip", AUGMENT_FLIP},
+                     {"shift", AUGMENT_SHIFT},   {"rotate", AUGMENT_ROTATE},
+                     {"light", AUGMENT_LIGHT},   {"noise", AUGMENT_NOISE},
+                     {"all", AUGMENT_ALL},       {"none", 0}};
 enum { KINDS = sizeof kinds_by_name / sizeof *kinds_by_name };
 
 kiln_status augment_parse(const char *text, unsigned *out_kinds, kiln_error *error) {
@@ -21,8 +23,8 @@ kiln_status augment_parse(const char *text, unsigned *out_kinds, kiln_error *err
         }
         if (k == KINDS) {
             return kiln_fail(error, KILN_ERROR_ARGUMENT,
-                             "--augment '%s': expected flip, shift, rotate, light, noise (with "
-                             "commas between), or all",
+                             "--augment '%s': expected mirror, flip, shift, rotate, light, noise "
+                             "(with commas between), all or none",
                              text);
         }
         *out_kinds |= kinds_by_name[k].kind;
@@ -59,7 +61,8 @@ static placement choose_placement(const rgb_picture *p, unsigned kinds, uint64_t
     float larger = chance(inout_state) * range;
     bool mirrored = (next_bits(inout_state) & 1) != 0;
     angle = (kinds & AUGMENT_ROTATE) != 0 ? angle : 0;
-    flip = (kinds & AUGMENT_FLIP) != 0 && mirrored ? -1 : 1;
+    mirrored = (mirrored && (kinds & AUGMENT_FLIP) != 0) || (kinds & AUGMENT_MIRROR) != 0;
+    flip = mirrored ? -1 : 1;
     if ((kinds & AUGMENT_SHIFT) == 0) {
         across = down = larger = 0;
     }

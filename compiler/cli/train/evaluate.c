@@ -73,7 +73,10 @@ static kiln_status match_classes(evaluate_call *c, kiln_error *error) {
 
 static kiln_status score_item(evaluate_call *c, const feature_source *source, size_t item,
                               float *scores, kiln_error *error) {
-    kiln_status status = features_input(source, &c->data, item, 0, c->scorer.tensor, error);
+    input_picture picture = {0};
+    kiln_status status =
+        features_input(source, &c->data, item, 0, &picture, c->scorer.tensor, error);
+    input_release(&picture);
     kiln_buffer in = {c->scorer.tensor, c->scorer.input.bytes},
                 out = {scores, c->scorer.output.bytes};
     return status == KILN_OK ? kiln_session_run(c->scorer.session, 1, &in, 1, &out, 1, error)

@@ -5,7 +5,6 @@
 #include "compiler/cli/data/augment.h"
 #include "compiler/cli/data/cache.h"
 #include "compiler/cli/parallel.h"
-#include <kiln/element.h>
 
 #define XXH_INLINE_ALL
 #include <stdlib.h>
@@ -14,116 +13,6 @@
 #include <xxhash.h>
 
 #define BATCH 16
-
-/* ---- One sample ---------------------------------------------------------------------------- */
-
-/* The input's shape is a sample's, but for dims of 1 before it. */
-static bool has_samples_shape(const kiln_tensor_info *info, const data_set *data) {
-    return kiln_element_count(info) == data->sample_size && info->rank >= data->rank &&
-           memcmp(info->dims + info->rank - data->rank, data->dims,
-                  data->rank * sizeof *data->dims) == 0;
-}
-
-/* Arrays of pictures that lie as the input does need no detour over bytes. */
-static bool lies_as_input(const feature_source *s, const data_set *data) {
-    const kiln_tensor_info *info = &s->input;
-    const kiln_preprocess *p = &s->preprocess;
-    bool cropped = p->resize == KILN_RESIZE_CENTRE_CROP && p->crop_fraction < 1;
-    return info->dtype == KILN_F32 && !p->bgr && !cropped && has_samples_shape(info, data);
-}
-
-static void scale_array(const feature_source *s, const data_set *data, const float *values,
-                        float *out) {
-    size_t plane = data->sample_size / data->dims[0];
-    for (size_t k = 0; k < data->sample_size; k++) {
-        size_t c = k / plane;
-        out[k] = values[k] * s->preprocess.scale[c] + s->preprocess.bias[c];
-    }
-}
-
-kiln_status features_check(const feature_source *s, const data_set *data, kiln_error *error) {
-    if (data->pictures) {
-        return KILN_OK;
-    }
-    if (!has_samples_shape(&s->input, data)) {
-        char wanted[96], found[96];
-        return kiln_fail(
-            error, KILN_ERROR_ARGUMENT,
-            "the network takes %s, the samples are %s; as pictures would count HxW, "
-            "CxHxW or HxWxC with 1 or 3 channels, of bytes or of 0..1",
-            shape_text(s->input.dims, s->input.rank, s->input.batched, wanted, sizeof wanted),
-            shape_text(data->dims, data->rank, false, found, sizeof found));
-    }
-    return s->augment == 0 ? KILN_OK
-                           : kiln_fail(error, KILN_ERROR_ARGUMENT,
-                                       "--augment is for pictures; the arrays hold other numbers");
-}
-
-/* A variant of the picture, or of the face in it, in its place. A face is aligned first: before it,
- * what moves a picture would be undone by the alignment, and none but the detector's own errors
- * would be learnt from. What is left for it are these errors: see AUGMENT_FACES. */
-static kiln_status vary(const feature_source *s, const kiln_image_layout *layout,
-                        const subject *which, uint64_t seed, rgb_picture *inout_picture,
-                        kiln_error *error) {
-    rgb_picture face = {0}, changed = {0};
-    kiln_status status = KILN_OK;
-    if (which->is_face) {
-        kiln_image image = picture_image(inout_picture);
-        status = picture_allocate(&face, layout->width, layout->height, error);
-        if (status == KILN_OK) {
-            status = kiln_face_crop(&image, &which->face, layout->width, layout->height, face.rgb,
-                                    error);
-        }
-    }
-    if (status == KILN_OK) {
-        unsigned kinds = s->augment | (which->is_face ? AUGMENT_FACES : 0);
-        status =
-            augment_picture(which->is_face ? &face : inout_picture, kinds, seed, &changed, error);
-    }
-    picture_free(&face);
-    picture_free(inout_picture);
-    *inout_picture = changed;
-    return status;
-}
-
-kiln_status features_input(const feature_source *s, const data_set *data, size_t item,
-                           uint64_t variant, void *out_input, kiln_error *error) {
-    const data_item *from = &data->items[item];
-    const float *values =
-        from->path == NULL ? data->values + from->index * data->sample_size : NULL;
-    if (!data->pictures) {
-        for (size_t k = 0; k < data->sample_size; k++) {
-            kiln_element_put_nearest(s->input.dtype, out_input, k, (double)values[k]);
-        }
-        return KILN_OK;
-    }
-    if (values != NULL && variant == 0 && !from->subject.is_face && lies_as_input(s, data)) {
-        scale_array(s, data, values, out_input);
-        return KILN_OK;
-    }
-    rgb_picture picture = {0};
-    kiln_image_layout layout;
-    kiln_buffer input = {out_input, s->input.bytes};
-    kiln_status status = picture_check_input(&s->input, &layout, error);
-    if (status == KILN_OK) {
-        status = data_picture(data, item, &picture, error);
-    }
-    if (status == KILN_OK && variant != 0) {
-        uint64_t seed = from->content ^ (variant * 0x9e3779b97f4a7c15u) ^ s->seed;
-        status = vary(s, &layout, &from->subject, seed, &picture, error);
-    }
-    if (status == KILN_OK) {
-        const subject whole = {.is_face = false};
-        kiln_preprocess preprocess = s->preprocess;
-        if (from->subject.is_face) { /* which has the input's size */
-            preprocess.resize = KILN_RESIZE_STRETCH;
-        }
-        status = subject_to_input(&picture, variant == 0 ? &from->subject : &whole, &s->input,
-                                  &preprocess, 0, input, error);
-    }
-    picture_free(&picture);
-    return status;
-}
 
 /* ---- Work ---------------------------------------------------------------------------------- */
 
@@ -150,6 +39,7 @@ typedef struct extraction {
 
 typedef struct worker {
     kiln_session *session; /* NULL: the inputs are the features */
+    input_picture picture;
     uint8_t *inputs;
     float *features;
     kiln_error errors[BATCH]; /* of decoding, by job; an empty message: none */
@@ -183,6 +73,7 @@ static void worker_close(void *context, void *own) {
     (void)context;
     if (w != NULL) {
         kiln_session_destroy(w->session);
+        input_release(&w->picture);
         free(w->inputs);
         free(w->features);
         free(w);
@@ -195,8 +86,9 @@ static kiln_status decode(const extraction *x, worker *w, job *const *jobs, size
     const feature_source *s = x->source;
     for (size_t k = 0; k < count; k++) {
         w->errors[k] = (kiln_error){.status = KILN_OK};
-        kiln_status status = features_input(s, x->data, jobs[k]->item, jobs[k]->variant,
-                                            w->inputs + k * s->input.bytes, &w->errors[k]);
+        kiln_status status =
+            features_input(s, x->data, jobs[k]->item, jobs[k]->variant, &w->picture,
+                           w->inputs + k * s->input.bytes, &w->errors[k]);
         if (status != KILN_OK && !data_may_skip(status)) {
             return kiln_fail(error, status, "%s", w->errors[k].message);
         }
@@ -272,6 +164,9 @@ static uint64_t cache_key(const feature_source *s) {
 
 static uint64_t variant_key(const feature_source *s, uint32_t variant) {
     uint64_t parts[3] = {s->augment, s->seed, variant};
+    if (variant == 1 && (s->augment & AUGMENT_MIRROR) != 0) {
+        return FEATURES_MIRRORED;
+    }
     return variant == 0 ? 0 : XXH3_64bits(parts, sizeof parts) | 1;
 }
 

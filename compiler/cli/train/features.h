@@ -13,7 +13,7 @@ typedef struct feature_source {
     kiln_tensor_info input;
     kiln_preprocess preprocess;
     unsigned augment;  /* AUGMENT_* */
-    uint32_t variants; /* of each training picture, besides itself */
+    uint32_t variants; /* of each training picture, besides itself; the mirror image is the first */
     uint64_t seed;
     uint32_t threads;
     bool use_cache;
@@ -27,12 +27,29 @@ typedef struct feature_report {
     double seconds; /* spent on computing */
 } feature_report;
 
+/* ---- inputs.c ------------------------------------------------------------------------------ */
+
+/* An item's picture, kept for its variants. Zeros at first. */
+typedef struct input_picture {
+    rgb_picture picture;
+    size_t item;
+    bool held;
+} input_picture;
+
+/* The variant that is the picture's mirror image; 0 is the picture itself, others are odd. */
+#define FEATURES_MIRRORED 2
+
 /* Whether the data can be the network's input at all. */
 kiln_status features_check(const feature_source *source, const data_set *data, kiln_error *error);
 /* The network's input for one item: pictures as the plan's preprocessing says, plain numbers as
  * they are. The data have passed features_check. */
 kiln_status features_input(const feature_source *source, const data_set *data, size_t item,
-                           uint64_t variant, void *out_input, kiln_error *error);
+                           uint64_t variant, input_picture *inout, void *out_input,
+                           kiln_error *error);
+void input_release(input_picture *picture);
+
+/* ---- features.c ---------------------------------------------------------------------------- */
+
 /* Gets the features of each item and variant (0: the item as it is), in order. */
 typedef kiln_status (*feature_taker)(void *context, const data_item *item, uint32_t variant,
                                      const float *features, kiln_error *error);

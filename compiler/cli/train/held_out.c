@@ -23,7 +23,6 @@ void held_out_choose(training *t) {
     }
     t->split.validation = isnan(t->split.validation) ? 0.2 : t->split.validation;
     o->refit = t->refit && !t->scratch && t->split.validation_path == NULL;
-    o->variants = t->source.variants + 1;
 }
 
 bool held_out_in_folds(const training *t) {

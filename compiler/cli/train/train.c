@@ -282,18 +282,6 @@ static kiln_status save(training *t, kiln_error *error) {
     return status;
 }
 
-/* Directions of features tell faces apart; other networks' features are for softmax. */
-static kiln_status open_network(training *t, kiln_error *error) {
-    kiln_status status =
-        t->scratch ? KILN_OK : open_plan(t->backbone_path, false, &t->backbone, error);
-    if (status == KILN_OK && !t->scratch && t->head == NULL && t->options.fine_tune == 0 &&
-        kiln_plan_is_embedding(t->backbone)) {
-        status = kiln_head_parse(kiln_rule_name(KILN_RULE_LDA), &t->options.head, error);
-    }
-    held_out_choose(t);
-    return status;
-}
-
 /* Before the work, which may take hours: outputs, and what data there are among them. */
 static kiln_status open_data(training *t, kiln_error *error) {
     const char *outputs[] = {t->plan_path, t->history_path, t->report_path, t->checkpoint_path};
@@ -304,7 +292,10 @@ static kiln_status open_data(training *t, kiln_error *error) {
         status = extracted_open(t->part_words, t->part_word_count, &t->extracted, error);
     }
     if (status == KILN_OK) {
-        status = open_network(t, error);
+        status = t->scratch ? KILN_OK : open_plan(t->backbone_path, false, &t->backbone, error);
+    }
+    if (status == KILN_OK) {
+        status = choose_head(t, error);
     }
     if (status == KILN_OK && t->strangers_path != NULL && access(t->strangers_path, R_OK) != 0) {
         status = kiln_fail(error, KILN_ERROR_IO, "%s: %s", t->strangers_path, strerror(errno));
@@ -314,6 +305,7 @@ static kiln_status open_data(training *t, kiln_error *error) {
                      ? extracted_data(&t->extracted, t->labels_path, &t->split, &t->data, error)
                      : data_open(t->data_path, &t->split, &t->data, error);
     }
+    choose_variants(t);
     for (size_t k = 0; k < t->data.count && status == KILN_OK; k++) {
         status = outputs_keep(outputs, count, t->data.items[k].path, error);
     }
@@ -434,7 +426,8 @@ const command command_train = {
     .notes =
         "Heads: layers from input to output with commas between. UNITS:ACTIVATION is a dense layer "
         "(relu, tanh, sigmoid, linear); dropout:RATE stands before one; l2:FACTOR and "
-        "maxnorm:LIMIT belong to the one before; the last is softmax, cosine (for embeddings), or "
+        "maxnorm:LIMIT belong to the one before (l2:prior is 1 / (2 * pictures), as weights of "
+        "variance 1 have it); the last is softmax, cosine (for embeddings), or "
         "sigmoid, tanh, linear (mse).\n"
         "\n"
         "Heads that are computed at once, for embeddings: lda (linear discriminant analysis, "

@@ -26,8 +26,12 @@ static const char *schedule_word(unsigned k) {
 }
 
 static int take_augment(const command *self, void *at, const char *value) {
+    training *t = at;
     kiln_error error;
-    return augment_parse(value, at, &error) == KILN_OK ? 0 : usage(self, "%s", error.message);
+    t->augment_given = true;
+    return augment_parse(value, &t->source.augment, &error) == KILN_OK
+               ? 0
+               : usage(self, "%s", error.message);
 }
 
 static int take_checkpoint(const command *self, void *at, const char *value) {
@@ -138,16 +142,17 @@ const option_row train_options[] = {
     {.kind = OPTION_CALL,
      .name = "augment",
      .value = "KINDS",
-     .place = AT(source.augment),
      .take = take_augment,
-     .help = "train on variants, too: flip,shift,rotate,light,noise or all"},
+     .help = "train on variants, too: mirror,flip,shift,rotate,light,noise or all (default: none, "
+             "but for lda mirror,flip,shift,rotate)"},
     {.kind = OPTION_NUMBER,
      .name = "variants",
      .value = "K",
      .place = AT(source.variants),
      .low = 1,
      .high = 1000,
-     .help = "how many of each picture (default 4)"},
+     .help = "how many of each picture (default 4; for lda 5, less from 500 pictures on, so that "
+             "2560 are the most)"},
     {.kind = OPTION_TEXT,
      .name = "preprocess",
      .value = "PRESET",
@@ -178,7 +183,7 @@ const option_row train_options[] = {
      .place = AT(head),
      .help = "layers on the frozen part, e.g. 256:relu,dropout:0.5,softmax; or lda, mean, knn; see "
              "below (default: lda on networks that end in an embedding, as those for faces do; "
-             "else softmax)"},
+             "else softmax,l2:prior)"},
     {.kind = OPTION_CHOICE,
      .name = "start",
      .value = "WHAT",
@@ -467,11 +472,6 @@ static int settle(const command *self, training *t, char **words, int count) {
     (void)kiln_optimizer_defaults(t->options.optimizer, &t->options);
     t->options.learning_rate = isnan(rate) ? t->options.learning_rate : rate;
     t->source.threads = t->options.threads;
-    if (t->source.augment == 0) {
-        t->source.variants = 0;
-    } else if (t->source.variants == 0) {
-        t->source.variants = 4;
-    }
     if (t->checkpoint_path != NULL && t->checkpoint_path[0] == '\0') {
         size_t length = strlen(t->plan_path) + 16;
         t->default_checkpoint = malloc(length);

@@ -25,7 +25,7 @@ typedef struct training {
     subject_options faces;
     unsigned long input_width, input_height;
     bool bundle; /* the detector into the plan */
-    bool refit, folds_given;
+    bool refit, folds_given, augment_given;
     bool gray, scratch, resume, keep_checkpoint, baseline, calibrate, json, quiet;
 
     kiln_plan *backbone;
@@ -59,6 +59,13 @@ void console_outcome(const training *t);
 /* Whether probabilities were made right as often as they say. */
 bool is_calibrated(const training *t);
 void console_notes(const data_set *data);
+
+/* ---- defaults.c ---------------------------------------------------------------------------- */
+
+/* The head, and what is held out for it. */
+kiln_status choose_head(training *t, kiln_error *error);
+/* The variants of each training picture, the data given. */
+void choose_variants(training *t);
 
 /* ---- held_out.c ---------------------------------------------------------------------------- */
 

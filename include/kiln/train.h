@@ -337,11 +337,16 @@ KILN_API kiln_status kiln_trainer_predict(kiln_trainer *trainer, const float *fe
 /* Samples held out below which probabilities cannot be calibrated: the share of right answers among
  * n of them that say 0.8 is known to 0.4 / sqrt(n). */
 #define KILN_CALIBRATION_SAMPLES 50
+/* Pictures a class below which they are calibrated roughly: what is held out of two is scored by
+ * heads that have seen one. */
+#define KILN_CALIBRATION_PICTURES 3
 
 /* Temperature scaling (Guo et al. 2017, arXiv 1706.04599): divides the logits by the temperature
  * that makes the samples held out likeliest, so that a probability says how often it is right. N
  * samples that are all right do not make it certain: the target of their class is (N + 1) / (N +
- * 2), as Platt 1999 has it. Changes no decision. With fewer than KILN_CALIBRATION_SAMPLES held out,
+ * 2), as Platt 1999 has it. A head of KILN_RULE_LDA that was trained anew on n pictures a class,
+ * where m told the temperature, is surer by (1 + 1 / m) / (1 + 1 / n): its means are more exact.
+ * Changes no decision. With fewer than KILN_CALIBRATION_SAMPLES held out,
  * or for outputs that are no softmax: 1, nothing done. */
 KILN_API kiln_status kiln_trainer_calibrate(kiln_trainer *trainer, float *out_temperature,
                                             kiln_error *error);

@@ -2,6 +2,7 @@
 #include "runtime/train/trainer.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* The mean negative log likelihood, at a temperature, of the samples that are held out. It is
  * computed from probabilities, whose logarithms are logits up to a constant. */
@@ -49,6 +50,29 @@ static double likeliest(const kiln_trainer *t) {
     return (low + high) / 2;
 }
 
+/* What the head, which has learned from all, may be surer by than those that scored what was held
+ * out. With normal distributions a logit is of the likelihoods of a picture's distance to means
+ * that n pictures tell, whose covariance is S (1 + 1 / n). */
+static kiln_status find_gain(const kiln_trainer *t, double *out_gain, kiln_error *error) {
+    size_t first = t->held_split == KILN_VALIDATION ? t->samples[KILN_TRAINING].count : 0;
+    double spread;
+    *out_gain = 1;
+    if (t->options.head.rule != KILN_RULE_LDA) {
+        return KILN_OK;
+    }
+    uint32_t *samples = malloc(t->held_out * sizeof *samples);
+    if (samples == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    for (size_t k = 0; k < t->held_out; k++) {
+        samples[k] = t->held_samples[k] + (uint32_t)first;
+    }
+    kiln_status status = classes_spread(t, samples, t->held_out, 1, &spread, error);
+    *out_gain = status == KILN_OK ? t->held_spread / spread : 1;
+    free(samples);
+    return status;
+}
+
 static void divide_logits(dense *last, real temperature) {
     last->scale /= temperature;
     if (last->activation == KILN_ACTIVATION_COSINE) {
@@ -78,14 +102,17 @@ static void divide_held_out(kiln_trainer *t, double temperature) {
 
 kiln_status kiln_trainer_calibrate(kiln_trainer *t, float *out_temperature, kiln_error *error) {
     dense *last = &t->net.layers[t->net.count - 1];
-    (void)error;
+    double gain;
     *out_temperature = 1;
     if (t->held_out < KILN_CALIBRATION_SAMPLES || !activation_of(last->activation)->softmax) {
         return KILN_OK;
     }
-    double best = exp(likeliest(t));
-    divide_logits(last, (real)best);
-    divide_held_out(t, best);
-    *out_temperature = (float)best;
-    return KILN_OK;
+    kiln_status status = find_gain(t, &gain, error);
+    if (status == KILN_OK) {
+        double best = exp(likeliest(t));
+        divide_logits(last, (real)(best / gain));
+        divide_held_out(t, best);
+        *out_temperature = (float)(best / gain);
+    }
+    return status;
 }

@@ -116,6 +116,26 @@ kiln_status epoch_run(kiln_trainer *t, const kiln_train_callbacks *callbacks, ki
 
 /* ---- Held out ------------------------------------------------------------------------------ */
 
+kiln_status classes_spread(const kiln_trainer *t, const uint32_t *samples, size_t count,
+                           size_t step, double *out_spread, kiln_error *error) {
+    size_t *pictures = calloc(t->options.class_count, sizeof *pictures);
+    *out_spread = 0;
+    if (pictures == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    for (size_t k = 0; k < t->train_count; k++) {
+        uint32_t sample = t->train[k];
+        bool variant = k > 0 && sample_picture(t, sample) == sample_picture(t, t->train[k - 1]);
+        pictures[sample_label(t, sample)] += !variant;
+    }
+    for (size_t k = 0; k < count; k += step) {
+        size_t own = pictures[sample_label(t, samples[k])];
+        *out_spread += 1 + 1 / (double)(own > 0 ? own : 1);
+    }
+    free(pictures);
+    return KILN_OK;
+}
+
 kiln_status epoch_keep_scores(kiln_trainer *t, kiln_error *error) {
     size_t step = t->held_step, added = (t->held_count + step - 1) / step;
     size_t classes = t->options.class_count, count = t->held_out + added;
@@ -128,6 +148,12 @@ kiln_status epoch_keep_scores(kiln_trainer *t, kiln_error *error) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for the scores of %zu samples",
                          count);
     }
+    double spread;
+    kiln_status spread_known = classes_spread(t, t->held, t->held_count, step, &spread, error);
+    if (spread_known != KILN_OK) {
+        return spread_known;
+    }
+    t->held_spread += spread;
     for (size_t k = 0; k < t->held_count; k += step) {
         uint32_t sample = t->held[k];
         t->held_split = sample < training ? KILN_TRAINING : KILN_VALIDATION;

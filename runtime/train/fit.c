@@ -125,6 +125,7 @@ kiln_status kiln_trainer_fit(kiln_trainer *t, const kiln_train_callbacks *callba
     if (status == KILN_OK) {
         t->refitted = t->held_out = 0;
         t->held_step = held_step(t, folds);
+        t->held_spread = 0;
         status = fit_settle(t, error);
     }
     if (status == KILN_OK) {

@@ -79,6 +79,7 @@ struct kiln_trainer {
     uint32_t *held_samples;
     float *held_scores;
     size_t held_out;
+    double held_spread; /* classes_spread, of all held out */
 };
 
 /* ---- samples.c ----------------------------------------------------------------------------- */
@@ -144,6 +145,10 @@ kiln_status epoch_train_batch(kiln_trainer *t, size_t first, size_t count, real 
 /* Runs the next epoch, and validates on t->held; epoch 0 only looks. */
 kiln_status epoch_run(kiln_trainer *t, const kiln_train_callbacks *callbacks, kiln_epoch *out_epoch,
                       bool *out_stop, kiln_error *error);
+/* The sum over every `step`th of the samples of 1 + 1 / (pictures of their class in t->train): how
+ * far they lie from the means of so many, against how far from the true ones. */
+kiln_status classes_spread(const kiln_trainer *t, const uint32_t *samples, size_t count,
+                           size_t step, double *out_spread, kiln_error *error);
 /* Adds the scores of t->held to what kiln_trainer_held_out tells. */
 kiln_status epoch_keep_scores(kiln_trainer *t, kiln_error *error);
 

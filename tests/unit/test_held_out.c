@@ -203,6 +203,34 @@ START_TEST(probabilities_are_as_often_right_as_they_say) {
 }
 END_TEST
 
+/* Twenty samples a class, of which folds leave 16: all of them make the means more exact. */
+START_TEST(discriminants_of_more_samples_are_surer) {
+    kiln_train_options o = options_of("lda");
+    kiln_trainer *t = NULL;
+    const float *scores;
+    const uint32_t *held;
+    kiln_split split;
+    size_t counts[CLASSES] = {0};
+    float temperature;
+    o.folds = 5;
+    GOOD(kiln_trainer_create(NULL, &o, &t, &error));
+    for (size_t n = 0; n < SAMPLES; n++) {
+        if (counts[labels[n]]++ < 20) {
+            GOOD(kiln_trainer_add_features(t, KILN_TRAINING, samples[n], labels[n], &error));
+        }
+    }
+    GOOD(kiln_trainer_fit(t, NULL, &error));
+    ck_assert_uint_eq(kiln_trainer_held_out(t, &split, &held, &scores), 20 * CLASSES);
+    double before = log((double)scores[0]) - log((double)scores[1]);
+    GOOD(kiln_trainer_calibrate(t, &temperature, &error));
+    (void)kiln_trainer_held_out(t, &split, &held, &scores);
+    double after = log((double)scores[0]) - log((double)scores[1]);
+    double gain = (1 + 1. / 16) / (1 + 1. / 20);
+    ck_assert_double_eq_tol((double)temperature, before / after / gain, 1e-3);
+    kiln_trainer_destroy(t);
+}
+END_TEST
+
 START_TEST(few_right_answers_make_nothing_certain) {
     kiln_train_options o = options_of("mean");
     float temperature, axis[FEATURES], score[CLASSES];
@@ -238,6 +266,7 @@ int main(void) {
         TEST("held_out", one_picture_a_class_keeps_the_means),
         TEST("held_out", few_samples_are_trained_as_long_as_many),
         TEST("calibration", probabilities_are_as_often_right_as_they_say),
+        TEST("calibration", discriminants_of_more_samples_are_surer),
         TEST("calibration", few_right_answers_make_nothing_certain),
     };
     return SUITE("held_out", tests);

@@ -88,11 +88,18 @@ void console_summary(const training *t) {
     summarize_epochs(t);
 }
 
+/* Of fewer pictures a class, those held out leave heads behind that have seen one of them. */
+static bool are_few(const training *t) {
+    size_t training = kiln_trainer_sample_count(t->trainer, KILN_TRAINING) / t->options.variants;
+    size_t pictures = training + kiln_trainer_sample_count(t->trainer, KILN_VALIDATION);
+    return pictures < (size_t)KILN_CALIBRATION_PICTURES * t->data.class_count;
+}
+
 bool is_calibrated(const training *t) {
     kiln_activation last = t->options.head.layers[t->options.head.count - 1].activation;
     bool probable = last == KILN_ACTIVATION_SOFTMAX || last == KILN_ACTIVATION_COSINE;
     return t->calibrate && (probable || t->options.fine_tune > 0) &&
-           t->held_count >= KILN_CALIBRATION_SAMPLES;
+           t->held_count >= KILN_CALIBRATION_SAMPLES && !are_few(t);
 }
 
 void console_outcome(const training *t) {
@@ -103,6 +110,9 @@ void console_outcome(const training *t) {
     if (t->calibrate && t->held_count < KILN_CALIBRATION_SAMPLES) {
         printf("probabilities are not calibrated: %zu pictures held out, %d are needed\n",
                t->held_count, KILN_CALIBRATION_SAMPLES);
+    } else if (t->calibrate && are_few(t)) {
+        printf("probabilities are a rough guess: %d pictures a class tell how sure to be\n",
+               KILN_CALIBRATION_PICTURES);
     }
 }
 

@@ -76,6 +76,9 @@ class Bench:
         model = f"{self.options.shared}/models/yunet-n-320/model.onnx"
         return ["--detector", model] if set_name.endswith("-aligned") else []
 
+    def faces(self, set_name):
+        return [*self.detector(set_name), "--faces", "largest"] if self.detector(set_name) else []
+
     def features(self, set_name, network):
         """Features and labels of a set's pictures, in the order of their names."""
         pictures = self.pictures(set_name)
@@ -125,8 +128,8 @@ class Bench:
         told = run(self.kiln, "train", self.network(network), base / "learn", "-o", base / "out.plan", "--json",
                    "--no-checkpoint", *self.detector(set_name), *which)
         answers = json.loads(run(self.kiln, "classify", base / "out.plan", base / "test", "--json", "--top", 1,
-                                 *self.detector(set_name)))
-        best = [a["top"][0] if a.get("top") else {"label": None, "probability": 0} for a in answers]
+                                 *self.faces(set_name)))
+        best = [answer_of(a) for a in answers]
         right = numpy.array([b["label"] == pathlib.Path(a["image"]).parent.name for a, b in zip(answers, best)])
         if listen:
             self.note(numpy.array([b["probability"] for b in best]), right, told)
@@ -153,6 +156,12 @@ class Bench:
         off = [abs(said[tenths == k].sum() - right[tenths == k].sum()) for k in range(10)]
         self.said.clear()
         return 100 * sum(off) / len(said)
+
+
+def answer_of(answer):
+    """The best class of a picture, or of the face in it; a picture without one has none."""
+    of = answer["faces"][0] if answer.get("faces") else answer
+    return of["top"][0] if of.get("top") else {"label": None, "probability": 0}
 
 
 def unit(rows):

@@ -19,7 +19,7 @@ printf 'P5 9 9 255 cut' >people/ada/cut.pgm
 # ---- The plan is that of the pictures, bit for bit ----
 for options in '' '--head mean' '--head knn --folds 3' '--head softmax --epochs 3' '--no-people --validation 0.3' \
     '--head cosine --loss arcface --epochs 2 --train-per-class 6' '--head 16:relu,softmax --epochs 2 --balance --no-refit'; do
-    check "pictures $options" train people -o pictures.plan $options --threads 2
+    check "pictures $options" train people -o pictures.plan $options --threads 2 --augment none
     check "parts $options" train --features parts/part-*.npy -o parts.plan $options
     holds cmp pictures.plan parts.plan
 done
@@ -35,7 +35,7 @@ check 'the plan works' "$kiln" classify parts.plan people/bruno/00.png
 find people -name '*.[p]*' | sort | awk -F/ '{ print $0 "," $2 }' >labels.csv
 awk -F, '{ print "{\"image\": \"" $1 "\", \"looked\": {\"by\": [1, true, null]}, \"label\": \"" $2 "\"}" }' labels.csv >labels.jsonl
 { echo image,label && sed 's/.*/&/; s/,/","/; s/^/"/; s/$/"\r/' labels.csv | tac; } >quoted.csv
-train people -o pictures.plan --head lda >/dev/null 2>&1
+train people -o pictures.plan --head lda --augment none >/dev/null 2>&1
 for labels in labels.csv labels.jsonl quoted.csv people people/; do
     check "labels $labels" train --features parts --labels $labels -o parts.plan --head lda
     holds cmp pictures.plan parts.plan
@@ -106,7 +106,7 @@ for k in 1 2 3 4 5; do
     "$marked" picture marked/ada/$k.ppm 512 0,$k,2 && "$marked" picture marked/bob/$k.ppm 512 1,2,$k || exit 1
 done
 "$kiln" embed net.plan marked --shard 0-1/2 --detector detector.onnx -o found 2>/dev/null
-check 'faces of pictures' train marked --detector detector.onnx -o pictures.plan --bundle
+check 'faces of pictures' train marked --detector detector.onnx -o pictures.plan --bundle --augment none
 check 'faces of parts' train --features found --detector detector.onnx -o parts.plan --bundle
 holds cmp pictures.plan parts.plan
 refuses 1 'faces that detector.onnx found: give it with --detector' train --features found -o x.plan

@@ -31,7 +31,8 @@ static uint32_t affordable(const data_set *data) {
 
 void choose_variants(training *t) {
     feature_source *s = &t->source;
-    if (!t->augment_given && t->options.head.rule == KILN_RULE_LDA && t->data.pictures) {
+    if (!t->augment_given && t->options.head.rule == KILN_RULE_LDA && t->data.pictures &&
+        t->features_path == NULL) {
         s->augment = AUGMENT_MIRROR | AUGMENT_FLIP | AUGMENT_SHIFT | AUGMENT_ROTATE;
         s->variants = s->variants > 0 ? s->variants : affordable(&t->data);
     }

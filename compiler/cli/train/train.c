@@ -418,8 +418,9 @@ const command command_train = {
         "\n"
         "With --features the network has been run already, by kiln embed --shard (see there), on "
         "any number of machines: PART.npy... are its parts, or the folder of them. The head is the "
-        "one that training on the pictures would give, bit for bit. Rows stay in their files, so "
-        "that there may be more of them than memory holds. --labels names each picture's class; "
+        "one that training on the pictures would give (with --augment none), bit for bit. Rows "
+        "stay in their files, so that there may be more of them than memory holds. --labels names "
+        "each picture's class; "
         "without it that is the folder in which it lies. Of more than 100,000 rows a fifth "
         "validates (--folds K divides them all), and the plan knows people if --people asks for "
         "it.",

@@ -2,6 +2,7 @@
 #include "compiler/cli/faces/choice.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* The area less twice the squared distance of its middle from the picture's: who is photographed
  * stands large and near the middle. The rule, and the two, are FaceNet's (Sandberg,
@@ -42,4 +43,14 @@ size_t faces_choose(face_choice choice, kiln_face *inout_faces, size_t count, ui
 const char *face_choice_word(unsigned k) {
     static const char *const words[] = {"largest", "all", "only"};
     return k < sizeof words / sizeof *words ? words[k] : NULL;
+}
+
+int take_face_choice(const command *self, void *at, const char *value) {
+    (void)self;
+    unsigned word = 0;
+    while (strcmp(face_choice_word(word), value) != 0) { /* it is one of them */
+        word++;
+    }
+    *(unsigned *)at = word | FACES_ASKED;
+    return 0;
 }

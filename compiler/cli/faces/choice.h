@@ -11,6 +11,11 @@ typedef enum face_choice {
     FACES_ONLY /* the one face of a picture that has no other */
 } face_choice;
 
+/* With one of the above: the user asked for it. */
+enum { FACES_ASKED = 0x100 };
+/* Option --faces, into an unsigned. */
+int take_face_choice(const command *self, void *at, const char *value);
+
 /* Orders faces so that those which count come first, the largest near the middle before all others;
  * returns how many count. */
 size_t faces_choose(face_choice choice, kiln_face *inout_faces, size_t count, uint32_t width,

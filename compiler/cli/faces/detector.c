@@ -90,10 +90,45 @@ static kiln_status read_plan(const char *path, face_detector *d, kiln_error *err
     return status;
 }
 
+/* Plan, bytes and record of the one inside `plan`. */
+static kiln_status face_detector_take(const kiln_plan *plan, face_detector *d, kiln_error *error) {
+    kiln_plan_detector inside;
+    kiln_status status = kiln_plan_find_detector(plan, &inside, error);
+    if (status == KILN_OK) {
+        status = kiln_plan_open_detector(plan, NULL, &d->plan, error);
+    }
+    if (status == KILN_OK) {
+        d->record = inside.record;
+        (void)kiln_plan_find_section(plan, KILN_PLAN_DETECTOR_PLAN, &d->bytes);
+    }
+    return status;
+}
+
+/* A trained network's: with its record, as that says how it was run. */
+static kiln_status take_inside(face_detector *d, const kiln_plan_detector *inside,
+                               kiln_error *error) {
+    if (!inside->bundled) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "a network that was trained on faces which %s (%s) found, but does not "
+                         "hold it: give that file itself, or train with --bundle",
+                         inside->record.name, inside->record.family);
+    }
+    d->around = d->plan;
+    d->plan = NULL;
+    return face_detector_take(d->around, d, error);
+}
+
 /* Whether it is one, and which. */
 static kiln_status recognise(face_detector *d, const char *name, kiln_error *error) {
     kiln_detector *session = NULL;
+    kiln_plan_detector inside = {.present = false};
     kiln_status status = kiln_plan_open_memory(d->bytes, NULL, &d->plan, error);
+    if (status == KILN_OK) {
+        status = kiln_plan_find_detector(d->plan, &inside, error);
+    }
+    if (status == KILN_OK && inside.present) {
+        return take_inside(d, &inside, error);
+    }
     if (status == KILN_OK) {
         status = kiln_detector_create(d->plan, NULL, &session, error);
     }
@@ -122,21 +157,13 @@ kiln_status face_detector_open(const char *path, face_detector *out_detector, ki
 
 kiln_status face_detector_open_bundled(const kiln_plan *plan, face_detector *out_detector,
                                        kiln_error *error) {
-    kiln_plan_detector inside;
     *out_detector = (face_detector){.plan = NULL};
-    kiln_status status = kiln_plan_find_detector(plan, &inside, error);
-    if (status == KILN_OK) {
-        status = kiln_plan_open_detector(plan, NULL, &out_detector->plan, error);
-    }
-    if (status == KILN_OK) {
-        out_detector->record = inside.record;
-        (void)kiln_plan_find_section(plan, KILN_PLAN_DETECTOR_PLAN, &out_detector->bytes);
-    }
-    return status;
+    return face_detector_take(plan, out_detector, error);
 }
 
 void face_detector_close(face_detector *d) {
     kiln_plan_close(d->plan);
+    kiln_plan_close(d->around);
     free(d->own_bytes);
     *d = (face_detector){.plan = NULL};
 }

@@ -7,13 +7,15 @@
 
 typedef struct face_detector {
     kiln_plan *plan;                  /* NULL: no detector */
+    kiln_plan *around;                /* it is inside of; NULL: of none that is ours */
     kiln_span bytes;                  /* of the plan */
     void *own_bytes;                  /* from malloc; NULL: they are inside another plan */
     kiln_plan_detector_record record; /* what it is, with its file's name */
 } face_detector;
 
-/* path: a plan, or ONNX, which is compiled in memory. Anything but a detector of a known family is
- * refused. On failure *out_detector is empty. */
+/* path: a plan, or ONNX, which is compiled in memory; or the plan of a network that holds its
+ * detector (kiln train --bundle). Anything but a detector of a known family is refused. On failure
+ * *out_detector is empty. */
 kiln_status face_detector_open(const char *path, face_detector *out_detector, kiln_error *error);
 /* The one inside a plan, which must outlive it. */
 kiln_status face_detector_open_bundled(const kiln_plan *plan, face_detector *out_detector,

@@ -25,11 +25,25 @@ static void warn_of_another(const char *path, const kiln_plan_detector_record *t
     }
 }
 
+face_choice subjects_choice(const subject_options *options) {
+    return (face_choice)(options->faces & ~(unsigned)FACES_ASKED);
+}
+
+/* Of a network that says nothing of faces, and without a detector. */
+static kiln_status check_choice(const subject_options *options, kiln_error *error) {
+    return (options->faces & FACES_ASKED) == 0
+               ? KILN_OK
+               : kiln_fail(error, KILN_ERROR_ARGUMENT,
+                           "--faces %s: nothing finds faces: give a detector with --detector FILE "
+                           "(or a network that was trained with --bundle)",
+                           face_choice_word(subjects_choice(options)));
+}
+
 kiln_status subjects_open(const subject_options *options, const kiln_plan *network,
                           const char *path, subject_source *out_source, kiln_error *error) {
     kiln_plan_detector own = {.present = false};
     face_detector *detector = &out_source->detector;
-    *out_source = (subject_source){.faces = options->faces};
+    *out_source = (subject_source){.faces = subjects_choice(options)};
     kiln_status status = network != NULL ? kiln_plan_find_detector(network, &own, error) : KILN_OK;
     if (status != KILN_OK) {
         return status;
@@ -52,7 +66,7 @@ kiln_status subjects_open(const subject_options *options, const kiln_plan *netwo
                                    "with --detector FILE (or train with --bundle, so that the plan "
                                    "holds it)",
                                    path, own.record.name, own.record.family)
-                       : KILN_OK;
+                       : check_choice(options, error);
 }
 
 void subjects_close(subject_source *source) {

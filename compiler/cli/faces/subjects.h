@@ -12,8 +12,11 @@
 
 typedef struct subject_options {
     const char *detector; /* a file; NULL: the network's own, where it has one */
-    face_choice faces;
+    unsigned faces;       /* face_choice, perhaps with FACES_ASKED */
 } subject_options;
+
+/* What was asked for, or is the command's choice. */
+face_choice subjects_choice(const subject_options *options);
 
 typedef struct subject {
     bool is_face; /* false: the whole picture */
@@ -37,7 +40,8 @@ typedef struct subject_finder {
 } subject_finder;
 
 /* For a network, whose file is `path`: its own detector is taken where it has one and none is
- * given; a network that was trained on faces which another file found is refused without that. */
+ * given; a network that was trained on faces which another file found is refused without that, and
+ * a choice of faces without any detector. */
 kiln_status subjects_open(const subject_options *options, const kiln_plan *network,
                           const char *path, subject_source *out_source, kiln_error *error);
 void subjects_close(subject_source *source);
@@ -62,14 +66,14 @@ kiln_status subject_to_input(const rgb_picture *picture, const subject *which,
 #define DETECTOR_ROW(at)                                                                           \
     {                                                                                              \
         .kind = OPTION_TEXT, .name = "detector", .value = "FILE", .place = (at),                   \
-        .help = "a face detector, ONNX or plan: faces are found and aligned, instead of whole "    \
-                "pictures"                                                                         \
+        .help = "a face detector (ONNX, plan, or a trained plan that holds one): faces are found " \
+                "and aligned, instead of whole pictures"                                           \
     }
 /* default: the word. */
 #define FACES_ROW(at, default)                                                                     \
     {                                                                                              \
-        .kind = OPTION_CHOICE, .name = "faces", .value = "WHICH", .place = (at),                   \
-        .word = face_choice_word,                                                                  \
+        .kind = OPTION_CALL, .name = "faces", .value = "WHICH", .place = (at),                     \
+        .word = face_choice_word, .take = take_face_choice,                                        \
         .help = "of a picture: the largest near the middle, all, or the only one, where there is " \
                 "no other (default " default ")"                                                   \
     }

@@ -211,7 +211,8 @@ static kiln_status open_classifier(classify_call *c, char **words, int count, ki
 static kiln_status write_parts(classify_call *c, kiln_error *error) {
     char settings[160];
     snprintf(settings, sizeof settings, "faces=%s top=%" PRIu32 " reject=%.9g far=%.9g",
-             face_choice_word(c->options.scorer.subjects.faces), c->top, c->reject, c->options.far);
+             face_choice_word(subjects_choice(&c->options.scorer.subjects)), c->top, c->reject,
+             c->options.far);
     return sweep_write_parts(&c->sweep, &c->scoring, settings, error);
 }
 

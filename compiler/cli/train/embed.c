@@ -137,7 +137,7 @@ static kiln_status write_answers(embed_call *c, kiln_error *error) {
 static kiln_status write_parts(embed_call *c, kiln_error *error) {
     char settings[64];
     snprintf(settings, sizeof settings, "faces=%s normalize=%d",
-             face_choice_word(c->options.scorer.subjects.faces), c->normalize);
+             face_choice_word(subjects_choice(&c->options.scorer.subjects)), c->normalize);
     return sweep_write_parts(&c->sweep, &c->scoring, settings, error);
 }
 

@@ -78,6 +78,14 @@ check 'csv without a probability' "$kiln" classify lda.plan unseen/*/* --format 
 told 'an empty field' ',Ada Lovelace,,0\.'
 ! grep -qi nan out
 outcome $? 'no nan'
+check 'who is in the head likewise' "$kiln" classify lda.plan "test/$somebody/"* --top 3 --far 1
+told 'three by similarity' ": $somebody (similarity 0\.[0-9]*), [^,(]* (similarity -*[0-9.]*), [^,(]* (similarity -*[0-9.]*)$"
+check 'all of them are told of' "$kiln" classify lda.plan "${pictures[0]}" --top 20 --json
+"$json_check" <out && [ "$(grep -o '"label"' out | wc -l)" -eq 10 ] && grep -q '"label": "Ada Lovelace", "probability": null, "similarity": ' out
+outcome $? 'the nine, and who it is'
+refuses 1 'does not have all of its people' "$kiln" classify lda.plan "${pictures[0]}" --reject 0.5
+check 'in doubt' "$kiln" classify faces.plan "${pictures[0]}" --far 0.3 --reject 1
+told 'is said' ": unknown (in doubt: $new, 0\.[0-9]*)$"
 
 # Who.
 check 'who' "$kiln" who faces.plan "${pictures[0]}" --nearest 3

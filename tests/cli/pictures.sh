@@ -29,6 +29,24 @@ $generator squeezenet -o net.onnx --width 0.1 --size 64 --classes 10 >/dev/null 
     "$kiln" compile net.onnx -o net.plan --preprocess imagenet -q &&
     "$kiln" compile "$backbone" -o features.plan --preprocess imagenet -q || exit 1
 
+# ---- Probabilities and scores ----
+# A network that gives logits, below zero, too: not as probabilities, and each class once.
+$generator resnet18 -o logits.onnx --width 0.1 --size 32 --classes 10 >/dev/null &&
+    "$kiln" compile logits.onnx -o logits.plan --preprocess imagenet -q || exit 1
+check 0 "$kiln" classify logits.plan people/ada/00.png --top 10
+told 'class [0-9] (score -*[0-9.]*), class'
+holds [ "$(grep -o 'class [0-9]' out | sort -u | wc -l)" -eq 10 ]
+holds grep -q 'score -' out
+check 0 "$kiln" classify logits.plan people/ada/00.png --json
+told '"label": "class [0-9]", "class_score": -*[0-9.]*, "top": \[{"label": "class [0-9]", "class_score"'
+holds "$json_check" <out
+check 0 "$kiln" classify logits.plan people/ada/00.png --format csv
+told '^image,label,class_score$'
+check 1 "$kiln" classify logits.plan people/ada/00.png --reject 0.5
+told 'gives scores, no probabilities'
+check 0 "$kiln" classify faces.plan people/ada/00.png --json --reject 0.1
+told '"probability"'
+
 # ---- Folders and lists ----
 mkdir -p 'album/a trip/2nd day' album/__MACOSX album/empty
 cp people/ada/00.png 'album/a trip/2nd day/one two.png'
@@ -104,7 +122,7 @@ told "class 'carl': none of its 4 pictures can be used; 3: JPEG XL pictures are 
 
 # ---- Networks that are no classifiers ----
 check 0 "$kiln" classify net.plan people/ada/00.png
-told 'class [0-9] (0\.'
+told 'class [0-9] (score 0\.'
 for command in classify evaluate; do
     what=people/ada/00.png
     [ $command = classify ] || what=people

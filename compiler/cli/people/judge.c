@@ -83,6 +83,11 @@ void judge_close(judge *j) {
 
 /* ---- Deciding ------------------------------------------------------------------------------ */
 
+/* Among some of the people a probability would say nothing of the others. */
+static float probability_of(const judge *j, const float *scores, size_t person) {
+    return j->head_ranks ? scores[j->class_of[person]] : NAN;
+}
+
 kiln_status judge_decide(judge *j, const float *scores, verdict *out_verdict, kiln_error *error) {
     kiln_people_answer nearest;
     if (!j->seen) {
@@ -106,10 +111,43 @@ kiln_status judge_decide(judge *j, const float *scores, verdict *out_verdict, ki
             }
         }
     }
-    size_t class = j->class_of[v.person];
-    v.probability = class != SIZE_MAX ? scores[class] : NAN;
+    v.probability = probability_of(j, scores, v.person);
     *out_verdict = v;
     return KILN_OK;
+}
+
+static int by_rank(const void *a, const void *b) {
+    const verdict *x = a, *y = b;
+    if (x->known != y->known) {
+        return x->known ? -1 : 1;
+    }
+    if (x->known && x->probability != y->probability && !isnan(x->probability)) {
+        return x->probability > y->probability ? -1 : 1;
+    }
+    if (x->similarity != y->similarity) {
+        return x->similarity > y->similarity ? -1 : 1;
+    }
+    return x->person < y->person ? -1 : x->person > y->person;
+}
+
+kiln_status judge_rank(const judge *j, const float *scores, verdict *out, size_t count,
+                       kiln_error *error) {
+    size_t people = kiln_people_count(j->people);
+    verdict *all = calloc(people + 1, sizeof *all);
+    kiln_status status =
+        all != NULL ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    for (size_t k = 0; k < people && status == KILN_OK; k++) {
+        kiln_person_similarity s;
+        status =
+            kiln_people_similarity(j->people, j->features, k, j->threshold.similarity, &s, error);
+        all[k] = (verdict){s.value >= s.asked, k, s.value, s.asked, probability_of(j, scores, k)};
+    }
+    if (status == KILN_OK) {
+        qsort(all, people, sizeof *all, by_rank);
+        memcpy(out, all, (count < people ? count : people) * sizeof *all);
+    }
+    free(all);
+    return status;
 }
 
 kiln_status judge_scores(const judge *j, float *out, kiln_error *error) {

@@ -23,7 +23,7 @@ typedef struct verdict {
     bool known;
     size_t person; /* who it is, or is most similar to */
     float similarity, asked;
-    float probability; /* the head's; NaN where it does not have the person */
+    float probability; /* the head's; NaN where it does not have everybody */
 } verdict;
 
 #define FAR_DEFAULT 0.0
@@ -35,6 +35,11 @@ kiln_status judge_open(scorer *s, double far, judge *out_judge, kiln_error *erro
 void judge_close(judge *j);
 /* After scorer_run (or a run of its session), of its scores. */
 kiln_status judge_decide(judge *j, const float *scores, verdict *out_verdict, kiln_error *error);
+/* Likewise, of everybody: out[count], the answer first, where somebody is known; the others who are
+ * similar enough as the head has it, or by similarity where it does not have everybody; then those
+ * who are not, by similarity. count: people, or fewer. */
+kiln_status judge_rank(const judge *j, const float *scores, verdict *out, size_t count,
+                       kiln_error *error);
 /* Of each person a number from 0 to 1 that rises with the similarity: instead of the head's scores,
  * where that does not have all of them. */
 kiln_status judge_scores(const judge *j, float *out, kiln_error *error);

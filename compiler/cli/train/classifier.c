@@ -1,6 +1,6 @@
 /* Whether a network's outputs are classes. */
 #include "compiler/cli/train/scorer.h"
-
+#include "runtime/plan/sub_plan.h"
 #include <kiln/train.h>
 
 /* More than one number a channel. */
@@ -21,4 +21,30 @@ kiln_status scorer_check_classifier(const scorer *s, const char *path, kiln_erro
                      "%s: a network without labels: kiln run shows its outputs; kiln train makes a "
                      "classifier. Where its %zu outputs are classes, compile it with --labels",
                      path, s->count);
+}
+
+bool scorer_gives_probabilities(const scorer *s) {
+    kiln_plan_view v;
+    kiln_plan_inspect(s->plan, &v);
+    uint32_t tensor = v.outputs[v.output_count - 1];
+    size_t at = v.step_count;
+    while (plan_producer(&v, tensor, at, &at)) {
+        const kiln_plan_step *step = &v.steps[at];
+        const void *params = v.params + step->params_offset;
+        switch (step->kernel) {
+        case KILN_KERNEL_SOFTMAX:
+            return ((const kiln_softmax_params *)params)->log == 0;
+        case KILN_KERNEL_UNARY:
+            return ((const kiln_unary_params *)params)->op == KILN_UNARY_SIGMOID;
+        case KILN_KERNEL_COPY:
+        case KILN_KERNEL_CAST:
+        case KILN_KERNEL_REMAP:
+        case KILN_KERNEL_QUANTIZE:
+            tensor = v.operands[step->first_operand];
+            break;
+        default:
+            return false;
+        }
+    }
+    return false;
 }

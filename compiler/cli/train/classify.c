@@ -21,25 +21,30 @@ typedef struct classify_call {
     scoring scoring;
     const kiln_people *people; /* of plans that know some */
     size_t classes;
+    const char *measure; /* what the numbers of classes are: PROBABILITY or SCORE */
     char **names;
     float *left; /* scores that are not told yet */
 } classify_call;
 
+/* "score" is that of a face, by its detector. */
+static const char PROBABILITY[] = "probability", SCORE[] = "class_score";
 /* The name of who is nobody known. */
 static const char UNKNOWN[] = "unknown";
 
 /* ---- The class of one subject ---------------------------------------------------------------- */
 
-static void print_class(const answers *to, const char *name, float probability, bool first) {
+static void print_class(const classify_call *c, const answers *to, const char *name, float value,
+                        bool first) {
     FILE *out = to->out;
     if (answers_are_objects(to)) {
         fprintf(out, "%s{\"label\": ", first ? "" : ", ");
         json_string(out, name);
-        fprintf(out, ", \"probability\": ");
-        json_number(out, (double)probability);
+        fprintf(out, ", \"%s\": ", c->measure);
+        json_number(out, (double)value);
         fputc('}', out);
     } else {
-        text_print(out, "%s%s (%.4f)", first ? "" : ", ", name, (double)probability);
+        text_print(out, "%s%s (%s%.4f)", first ? "" : ", ", name,
+                   c->measure == SCORE ? "score " : "", (double)value);
     }
 }
 
@@ -50,9 +55,9 @@ static void print_top(const classify_call *c, const answers *to, const float *sc
     for (size_t k = 0; k < c->top && k < c->classes; k++) {
         size_t next = metrics_best(c->left, c->classes);
         if (k > 0 || !after_best) {
-            print_class(to, c->names[next], c->left[next], k == 0 && !after_best);
+            print_class(c, to, c->names[next], c->left[next], k == 0 && !after_best);
         }
-        c->left[next] = -1;
+        c->left[next] = -INFINITY;
     }
 }
 
@@ -72,22 +77,22 @@ static void print_answer(const classify_call *c, const answers *to, const scored
                          size_t which) {
     FILE *out = to->out;
     const float *scores = p->rows + which * c->classes;
-    float probability = scores[metrics_best(scores, c->classes)];
+    float best = scores[metrics_best(scores, c->classes)];
     const char *known = name_of(c, p, which), *name = known != NULL ? known : UNKNOWN;
     bool unknown = known == NULL;
     if (answers_are_objects(to)) {
         fprintf(out, "\"label\": ");
         json_string(out, name);
-        fprintf(out, ", \"probability\": ");
-        json_number(out, (double)probability);
+        fprintf(out, ", \"%s\": ", c->measure);
+        json_number(out, (double)best);
         fprintf(out, ", \"top\": [");
         print_top(c, to, scores, false);
         fputc(']', out);
     } else if (to->format == ANSWERS_CSV) {
         csv_string(out, name);
-        fprintf(out, ",%.6g", (double)probability);
+        fprintf(out, ",%.6g", (double)best);
     } else {
-        print_class(to, name, probability, true);
+        print_class(c, to, name, best, true);
         fputs(unknown ? ", " : "", out);
         print_top(c, to, scores, !unknown);
     }
@@ -95,18 +100,47 @@ static void print_answer(const classify_call *c, const answers *to, const scored
 
 /* ---- The name of one subject ----------------------------------------------------------------- */
 
+/* Who is not known has no probability in words, as it would be one among the known. */
+static void print_ranked(const classify_call *c, const answers *to, const verdict *v, bool first) {
+    FILE *out = to->out;
+    const char *name = kiln_people_name(c->people, v->person);
+    if (answers_are_objects(to)) {
+        fprintf(out, "%s{\"label\": ", first ? "" : ", ");
+        json_string(out, name);
+        fprintf(out, ", \"probability\": ");
+        json_number(out, (double)v->probability);
+        fprintf(out, ", \"similarity\": ");
+        json_number(out, (double)v->similarity);
+        fprintf(out, ", \"asked\": ");
+        json_number(out, (double)v->asked);
+        fputc('}', out);
+    } else if (isnan(v->probability) || !v->known) {
+        text_print(out, "%s%s (similarity %.2f)", first ? "" : ", ", name, (double)v->similarity);
+    } else {
+        text_print(out, "%s%s (%.4f, similarity %.2f)", first ? "" : ", ", name,
+                   (double)v->probability, (double)v->similarity);
+    }
+}
+
+static void print_unknown(const classify_call *c, FILE *out, const verdict *v) {
+    bool close = v->asked - v->similarity < 0.01f; /* two digits could be the same */
+    const char *nearest = kiln_people_name(c->people, v->person);
+    if (v->known) { /* but in doubt: --reject */
+        text_print(out, "unknown (in doubt: %s, %.4f)", nearest, (double)v->probability);
+    } else {
+        text_print(out, "unknown (nearest: %s, %.*f where %.*f is asked)", nearest, close ? 4 : 2,
+                   (double)v->similarity, close ? 4 : 2, (double)v->asked);
+    }
+}
+
 static void print_person(const classify_call *c, const answers *to, const scored_picture *p,
                          size_t which) {
     FILE *out = to->out;
-    const verdict *v = &p->verdicts[which];
-    const float *scores = p->rows + which * c->classes;
+    size_t told = c->scoring.ranked;
+    const verdict *v = &p->verdicts[which], *ranks = p->ranks + which * told;
     const char *nearest = kiln_people_name(c->people, v->person);
     bool known = name_of(c, p, which) != NULL;
     const char *name = known ? nearest : UNKNOWN;
-    char probability[16] = ""; /* of those who have no row in the head there is none */
-    if (!isnan(v->probability)) {
-        snprintf(probability, sizeof probability, "%.4f", (double)v->probability);
-    }
     if (answers_are_objects(to)) {
         fprintf(out, "\"label\": ");
         json_string(out, name);
@@ -121,22 +155,25 @@ static void print_person(const classify_call *c, const answers *to, const scored
         fprintf(out, ", \"far\": ");
         json_number(out, c->scoring.workers[0].judge.threshold.rate);
         fprintf(out, ", \"top\": [");
-        print_top(c, to, scores, false);
+        for (size_t k = 0; k < told; k++) {
+            print_ranked(c, to, &ranks[k], k == 0);
+        }
         fputc(']', out);
     } else if (to->format == ANSWERS_CSV) {
+        char probability[32] = "";
+        if (!isnan(v->probability)) {
+            snprintf(probability, sizeof probability, "%.6g", (double)v->probability);
+        }
         csv_string(out, name);
         fprintf(out, ",%s,%.6g,%.6g", probability, (double)v->similarity, (double)v->asked);
-    } else if (known) {
-        text_print(out, "%s (%s%ssimilarity %.2f)", name, probability, *probability ? ", " : "",
-                   (double)v->similarity);
-        print_top(c, to, scores, true);
     } else {
-        bool close = v->asked - v->similarity < 0.01f; /* two digits could be the same */
-        text_print(out, "unknown (nearest: %s, %.*f where %.*f is asked)", nearest, close ? 4 : 2,
-                   (double)v->similarity, close ? 4 : 2, (double)v->asked);
-        if (c->top > 1) {
-            fputs(", ", out);
-            print_top(c, to, scores, false);
+        if (known) {
+            print_ranked(c, to, v, true);
+        } else {
+            print_unknown(c, out, v);
+        }
+        for (size_t k = known ? 1 : 0; c->top > 1 && k < told; k++) {
+            print_ranked(c, to, &ranks[k], false);
         }
     }
 }
@@ -179,6 +216,27 @@ static kiln_status check_drawing(const classify_call *c, const char *plan, kiln_
     return check_outputs(&c->drawing, 1, inputs, 3, error);
 }
 
+/* What they are, and whether there are some where they are asked for. */
+static kiln_status check_probabilities(classify_call *c, const char *plan, kiln_error *error) {
+    const scoring_worker *w = &c->scoring.workers[0];
+    c->measure = scorer_gives_probabilities(&w->scorer) ? PROBABILITY : SCORE;
+    if (c->reject == 0) {
+        return KILN_OK;
+    }
+    if (w->judge.people != NULL && !w->judge.head_ranks) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "--reject: the head of %s does not have all of its people (see kiln "
+                         "enrol), so that it gives no probabilities; --far tells strangers apart",
+                         plan);
+    }
+    return c->measure == PROBABILITY
+               ? KILN_OK
+               : kiln_fail(error, KILN_ERROR_ARGUMENT,
+                           "--reject: %s gives scores, no probabilities: its network does not "
+                           "end in a softmax or a sigmoid",
+                           plan);
+}
+
 static kiln_status open_classifier(classify_call *c, char **words, int count, kiln_error *error) {
     const scorer *s = NULL;
     kiln_status status = sweep_find(&c->sweep, words + 1, (size_t)count - 1, error);
@@ -187,6 +245,7 @@ static kiln_status open_classifier(classify_call *c, char **words, int count, ki
     }
     if (status == KILN_OK) {
         c->options.keep_pictures = c->drawing != NULL;
+        c->options.ranked = c->top;
         c->options.contents = c->sweep.folder != NULL;
         status =
             scoring_open(words[0], &c->options, sweep_most_pictures(&c->sweep), &c->scoring, error);
@@ -205,6 +264,9 @@ static kiln_status open_classifier(classify_call *c, char **words, int count, ki
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "--draw is for faces: give --detector FILE");
     }
     status = scorer_check_classifier(s, words[0], error);
+    if (status == KILN_OK) {
+        status = check_probabilities(c, words[0], error);
+    }
     return status == KILN_OK ? scorer_names(s, &c->names, error) : status;
 }
 
@@ -224,7 +286,8 @@ static kiln_status classify(classify_call *c, char **words, int count, kiln_erro
     bool faces = subjects_are_faces(&c->scoring.workers[0].scorer.subjects);
     const char *header = c->people != NULL
                              ? SUBJECT_COLUMNS(faces, "label,probability,similarity,asked")
-                             : SUBJECT_COLUMNS(faces, "label,probability");
+                         : c->measure == SCORE ? SUBJECT_COLUMNS(faces, "label,class_score")
+                                               : SUBJECT_COLUMNS(faces, "label,probability");
     status = c->sweep.folder != NULL
                  ? write_parts(c, error)
                  : sweep_answer(&c->sweep, &c->scoring, stdout, c->format, header, NULL, error);
@@ -253,7 +316,7 @@ static const option_row rows[] = {
      .place = AT(top),
      .low = 1,
      .high = 100000,
-     .help = "also the next best classes (default 1)"},
+     .help = "also the next best: classes, or the people most like the face (default 1)"},
     DETECTOR_ROW(AT(options.scorer.subjects.detector)),
     FACES_ROW(AT(options.scorer.subjects.faces), "all"),
     {.kind = OPTION_TEXT,
@@ -339,7 +402,14 @@ const command command_classify = {
         "apart: who is not similar enough to anybody is \"unknown\", and how similar that has to "
         "be "
         "follows from the rate of strangers who may pass (--far), by similarities of people to "
-        "others.",
+        "others. "
+        "The probability is one among the people of the plan's head: once somebody has been "
+        "enrolled "
+        "whom the head does not have (any head but a cosine one), similarity alone is told, of "
+        "everybody.\n"
+        "\n"
+        "A network that does not end in a softmax or a sigmoid gives scores (logits, as in ONNX "
+        "Runtime), which are told as they are, and called scores.",
     .notes =
         "A folder stands for the pictures in it and below. A picture that cannot be read is told "
         "and passed over; the exit status is then 1 (but see --max-errors).\n"

@@ -50,6 +50,9 @@ kiln_status scorer_run_file(scorer *s, const char *path, float *out, kiln_error 
 /* Refuses a backbone: a network without labels whose outputs are features or maps. One that ends in
  * a softmax, or in a number of outputs as classes have it, is a classifier without names. */
 kiln_status scorer_check_classifier(const scorer *s, const char *path, kiln_error *error);
+/* Whether the outputs are probabilities: the network ends in a softmax, or in a sigmoid of each
+ * class. Those of others are scores (logits, say), of which nothing is known but their order. */
+bool scorer_gives_probabilities(const scorer *s);
 /* Labels of the plan, or "class K" where it has none; from malloc, the texts too. */
 kiln_status scorer_names(const scorer *s, char ***out_names, kiln_error *error);
 void scorer_free_names(char **names, size_t count);

@@ -36,7 +36,11 @@ kiln_status scoring_open(const char *plan, const scoring_options *options, size_
     }
     if (status != KILN_OK) {
         scoring_close(s);
+        return status;
     }
+    const kiln_people *people = s->workers[0].judge.people;
+    size_t count = people != NULL ? kiln_people_count(people) : 0;
+    s->ranked = options->ranked < count ? options->ranked : count;
     return status;
 }
 
@@ -80,11 +84,12 @@ static void free_waiting(waiting *w) {
         free(p->subjects);
         free(p->rows);
         free(p->verdicts);
+        free(p->ranks);
         free(w);
     }
 }
 
-static kiln_status score_subjects(scoring_worker *w, const rgb_picture *picture,
+static kiln_status score_subjects(const scoring *s, scoring_worker *w, const rgb_picture *picture,
                                   scored_picture *p) {
     const subject_finder *f = &w->scorer.finder;
     size_t size = w->scorer.count;
@@ -92,7 +97,8 @@ static kiln_status score_subjects(scoring_worker *w, const rgb_picture *picture,
     p->subjects = calloc(f->count + 1, sizeof *p->subjects);
     p->rows = malloc((f->count * size + 1) * sizeof *p->rows);
     p->verdicts = calloc(f->count + 1, sizeof *p->verdicts);
-    if (p->subjects == NULL || p->rows == NULL || p->verdicts == NULL) {
+    p->ranks = calloc(f->count * s->ranked + 1, sizeof *p->ranks);
+    if (p->subjects == NULL || p->rows == NULL || p->verdicts == NULL || p->ranks == NULL) {
         return kiln_fail(&p->why, KILN_ERROR_MEMORY, "%s: out of memory", p->path);
     }
     p->found = f->found;
@@ -102,6 +108,9 @@ static kiln_status score_subjects(scoring_worker *w, const rgb_picture *picture,
         status = scorer_run(&w->scorer, picture, &p->subjects[k], row, &p->why);
         if (status == KILN_OK && w->judge.people != NULL) {
             status = judge_decide(&w->judge, row, &p->verdicts[k], &p->why);
+        }
+        if (status == KILN_OK && s->ranked > 0) {
+            status = judge_rank(&w->judge, row, p->ranks + k * s->ranked, s->ranked, &p->why);
         }
     }
     p->count = status == KILN_OK ? f->count : 0;
@@ -126,7 +135,7 @@ static void score(const scoring *s, scoring_worker *w, scored_picture *p) {
     p->content = s->options.contents ? content_of(p->path) : 0;
     kiln_status status = scorer_load(&w->scorer, p->path, &picture, &p->why);
     if (status == KILN_OK) {
-        status = score_subjects(w, &picture, p);
+        status = score_subjects(s, w, &picture, p);
     }
     if (s->options.keep_pictures) {
         p->picture = picture;

@@ -16,6 +16,7 @@ typedef struct scored_picture {
     size_t found, count; /* faces, and those of them (or the picture) that count */
     float *rows;         /* [count][scorer.count] */
     verdict *verdicts;   /* by subject, where the plan's people are asked */
+    verdict *ranks;      /* [count][scoring.ranked], likewise: see judge_rank */
 } scored_picture;
 
 typedef struct scoring_worker {
@@ -27,6 +28,7 @@ typedef struct scoring_options {
     scorer_options scorer; /* threads: of all together */
     bool judged;           /* people are asked who somebody is, where the plan knows some */
     double far;            /* see judge.h */
+    size_t ranked;         /* people who are told of each subject, at most */
     bool keep_pictures, contents;
 } scoring_options;
 
@@ -35,6 +37,7 @@ typedef struct scoring {
     scoring_worker *workers; /* by thread; the first is open, others are when they are needed */
     size_t worker_count;
     size_t open_count;
+    size_t ranked; /* people who are told of each subject */
 } scoring;
 
 /* pictures: how many there will be at most; fewer than threads share them, with several compute

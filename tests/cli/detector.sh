@@ -108,6 +108,25 @@ check 'what is drawn is a picture' "$kiln" classify whole.plan party.png
 refuses 1 '--draw is for one picture; there are 2' "$kiln" classify one.plan party.ppm party.ppm --draw x.png
 refuses 1 'party.ppm' "$kiln" classify one.plan party.ppm --draw party.ppm
 
+# A trained plan as the detector that it holds; it names whom kiln faces finds, as kiln classify does.
+check 'faces by a trained plan' "$kiln" faces party.ppm --detector one.plan --draw named.png
+told 'names' '128 x 128 at 0, 128  cem (probability [01]\.[0-9]*)  points'
+check 'drawn by faces' cmp named.png party.png
+check 'faces as JSON' "$kiln" faces party.ppm --detector one.plan --json
+told 'names' '"label": "cem", "probability": [01]'
+"$json_check" <out
+outcome $? 'JSON of faces'
+check 'faces as CSV' "$kiln" faces party.ppm --detector one.plan --format csv
+told 'columns' ',crop,label,probability$'
+told 'a name' ',,cem,[01]'
+check 'faces by a detector' "$kiln" faces party.ppm --detector detector.onnx --format csv
+told 'columns' ',mouth2_y,crop$'
+check 'the detector of a plan' "$kiln" classify faces.plan party.ppm --detector one.plan
+told 'finds' 'party.ppm 128x128+0+128: cem ('
+check 'and trains' "$kiln" train "${scratch[@]}" people -o next.plan --detector one.plan --bundle -q
+check 'with its name' "$kiln" inspect next.plan
+told 'detector.onnx' 'as detector.onnx found them .*; it is inside'
+
 # The other commands.
 check 'embed' "$kiln" embed one.plan party.ppm test/ada/0.ppm -o rows.npy
 grep -q "(2, " rows.npy
@@ -140,7 +159,9 @@ told 'the new one, not inside' 'as detector.plan found them (SCRFD, 128x128; sco
 # Wrong use.
 refuses 1 '--bundle: there is no detector' "$kiln" train "${scratch[@]}" people -o x.plan --bundle
 refuses 1 'No such file' "$kiln" classify one.plan party.ppm --detector nothing
-refuses 1 'no face detector' "$kiln" classify one.plan party.ppm --detector faces.plan
+refuses 1 'faces.plan: a network that was trained on faces which detector.onnx (SCRFD) found, but does not hold it' "$kiln" classify one.plan party.ppm --detector faces.plan
+refuses 1 '--faces only: nothing finds faces: give a detector with --detector FILE' "$kiln" classify whole.plan party.ppm --faces only
+refuses 1 '--faces all: nothing finds faces' "$kiln" train "${scratch[@]}" people -o x.plan --faces all
 refuses 1 'party.ppm' "$kiln" classify one.plan party.ppm --detector party.ppm
 refuses 2 'expected largest, all or only' "$kiln" classify one.plan party.ppm --faces none
 check 'faces for a plan of pictures' "$kiln" classify whole.plan party.ppm --detector detector.onnx

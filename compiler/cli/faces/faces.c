@@ -5,6 +5,7 @@
 #include "compiler/cli/faces/detector.h"
 #include "compiler/cli/faces/draw.h"
 #include "compiler/cli/paths.h"
+#include "compiler/cli/people/naming.h"
 
 #include <stdlib.h>
 
@@ -16,10 +17,12 @@ typedef struct faces_call {
     float score, overlap;
     face_detector detector;
     kiln_detector *session;
+    naming naming; /* open where the detector is a trained network's */
     path_list photographs;
     crop_writer crops;
     answers answers;
     kiln_face faces[MOST_FACES];
+    face_name names[MOST_FACES]; /* of them, where there are some */
     size_t count, unread;
 } faces_call;
 
@@ -29,9 +32,16 @@ typedef struct faces_call {
     "image,face,score,left,top,right,bottom,eye1_x,eye1_y,eye2_x,eye2_y,nose_x,nose_y,mouth1_x,"   \
     "mouth1_y,mouth2_x,mouth2_y,crop"
 
-static void print_object(const kiln_face *f, const char *crop) {
+static void print_object(const kiln_face *f, const naming *by, const face_name *name,
+                         const char *crop) {
     putchar('{');
     face_json(stdout, f);
+    if (naming_is_open(by)) {
+        printf(", \"label\": ");
+        json_string(stdout, name->text);
+        printf(", \"%s\": ", by->measure);
+        json_number(stdout, (double)name->value);
+    }
     if (crop != NULL) {
         printf(", \"crop\": ");
         json_string(stdout, crop);
@@ -39,10 +49,14 @@ static void print_object(const kiln_face *f, const char *crop) {
     putchar('}');
 }
 
-static void print_line(const kiln_face *f, const char *crop) {
+static void print_line(const kiln_face *f, const naming *by, const face_name *name,
+                       const char *crop) {
     printf("  %.3f  %4.0f x %.0f at %.0f, %.0f", (double)f->score,
            (double)f->right - (double)f->left, (double)f->bottom - (double)f->top, (double)f->left,
            (double)f->top);
+    if (naming_is_open(by)) {
+        text_print(stdout, "  %s (%s %.2f)", name->text, by->measure, (double)name->value);
+    }
     for (uint32_t k = 0; k < f->point_count; k++) {
         printf("%s%.1f,%.1f", k == 0 ? "  points " : " ", (double)f->points[k][0],
                (double)f->points[k][1]);
@@ -51,7 +65,8 @@ static void print_line(const kiln_face *f, const char *crop) {
     putchar('\n');
 }
 
-static void print_row(const char *photograph, size_t number, const kiln_face *f, const char *crop) {
+static void print_row(const char *photograph, size_t number, const kiln_face *f, const naming *by,
+                      const face_name *name, const char *crop) {
     csv_string(stdout, photograph);
     printf(",%zu,%.6g,%.7g,%.7g,%.7g,%.7g", number, (double)f->score, (double)f->left,
            (double)f->top, (double)f->right, (double)f->bottom);
@@ -65,6 +80,11 @@ static void print_row(const char *photograph, size_t number, const kiln_face *f,
     putchar(',');
     if (crop != NULL) {
         csv_string(stdout, crop);
+    }
+    if (naming_is_open(by)) {
+        putchar(',');
+        csv_string(stdout, name->text);
+        printf(",%.6g", (double)name->value);
     }
     putchar('\n');
 }
@@ -85,11 +105,11 @@ static void begin_answer(faces_call *c, const char *photograph, const rgb_pictur
 static void print_face(const faces_call *c, const char *photograph, size_t k, const char *crop) {
     if (answers_are_objects(&c->answers)) {
         fputs(k > 0 ? ", " : "", stdout);
-        print_object(&c->faces[k], crop);
+        print_object(&c->faces[k], &c->naming, &c->names[k], crop);
     } else if (c->format == ANSWERS_TEXT) {
-        print_line(&c->faces[k], crop);
+        print_line(&c->faces[k], &c->naming, &c->names[k], crop);
     } else {
-        print_row(photograph, k + 1, &c->faces[k], crop);
+        print_row(photograph, k + 1, &c->faces[k], &c->naming, &c->names[k], crop);
     }
 }
 
@@ -112,7 +132,7 @@ static kiln_status draw(const faces_call *c, rgb_picture *picture, kiln_error *e
     for (size_t k = c->count; k-- > 0;) { /* the best on top */
         char score[32];
         (void)snprintf(score, sizeof score, "%.2f", (double)c->faces[k].score);
-        draw_face(picture, &c->faces[k], score);
+        draw_face(picture, &c->faces[k], naming_is_open(&c->naming) ? c->names[k].text : score);
     }
     return picture_write(picture, c->drawing, error);
 }
@@ -129,6 +149,9 @@ static kiln_status answer(faces_call *c, size_t number, kiln_error *error) {
     kiln_image image = picture_image(&picture);
     kiln_status status =
         kiln_detector_find(c->session, &image, c->faces, MOST_FACES, &c->count, error);
+    for (size_t k = 0; k < c->count && status == KILN_OK && naming_is_open(&c->naming); k++) {
+        status = naming_ask(&c->naming, &picture, &c->faces[k], &c->names[k], error);
+    }
     if (status == KILN_OK) {
         begin_answer(c, photograph, &picture);
     }
@@ -169,7 +192,13 @@ static kiln_status open_all(faces_call *c, kiln_error *error) {
                                          .overlap = c->overlap,
                                          .preprocess =
                                              c->preprocess.present ? &c->preprocess : NULL};
-        status = kiln_detector_create(c->detector.plan, &options, &c->session, error);
+        const kiln_plan *network = c->detector.around;
+        status = network != NULL
+                     ? kiln_detector_open_bundled(network, &options, &c->session, error)
+                     : kiln_detector_create(c->detector.plan, &options, &c->session, error);
+        if (status == KILN_OK && network != NULL) {
+            status = naming_open(c->detector_path, c->threads, &c->naming, error);
+        }
     }
     return status;
 }
@@ -199,7 +228,11 @@ static kiln_status find_faces(faces_call *c, char **words, int count, kiln_error
     if (status == KILN_OK) {
         tell_passed_over(passed_over);
         tell_of_detector(c);
-        answers_begin(&c->answers, stdout, c->format, CSV_HEADER);
+        char header[512];
+        snprintf(header, sizeof header, "%s%s%s", CSV_HEADER,
+                 naming_is_open(&c->naming) ? ",label," : "",
+                 naming_is_open(&c->naming) ? c->naming.measure : "");
+        answers_begin(&c->answers, stdout, c->format, header);
         for (size_t k = 0; k < c->photographs.count && status == KILN_OK; k++) {
             status = answer(c, k, error);
         }
@@ -217,7 +250,9 @@ static const option_row rows[] = {
      .name = "detector",
      .value = "FILE",
      .place = AT(detector_path),
-     .help = "the face detector: ONNX, or a plan of one"},
+     .help =
+         "the face detector: ONNX, a plan of one, or a trained plan that holds its own (and names "
+         "the faces)"},
     {.kind = OPTION_TEXT,
      .letter = 'o',
      .name = "output",
@@ -235,7 +270,7 @@ static const option_row rows[] = {
      .name = "draw",
      .value = "FILE",
      .place = AT(drawing),
-     .help = "write the photograph with boxes, points and scores, as PNG"},
+     .help = "write the photograph with boxes, points, and names or scores, as PNG"},
     {.kind = OPTION_SINGLE,
      .name = "score",
      .value = "S",
@@ -281,6 +316,7 @@ static int run(const command *self, int argc, char **argv) {
         status = find_faces(c, argv, argc, &error) == KILN_OK ? 0 : fail(&error);
         status = c->unread > 0 ? EXIT_FAILED : status;
     }
+    naming_close(&c->naming);
     kiln_detector_destroy(c->session);
     face_detector_close(&c->detector);
     crops_end(&c->crops);
@@ -299,7 +335,9 @@ const command command_faces = {
         "the nose, the corners of the mouth) in pixels. Detectors are networks of the families "
         "SCRFD, RetinaFace, YuNet, UltraFace and BlazeFace, by the shapes of their outputs.\n"
         "With -o faces are cut out upright, eyes and mouth where networks for aligned faces expect "
-        "them (the template of ArcFace).",
+        "them (the template of ArcFace).\n"
+        "A plan that kiln train --bundle made holds its detector: that one is used then, and the "
+        "faces are named, as kiln classify does.",
     .notes = "A file that cannot be read is told and passed over; the exit status is then 1. "
              "Folders stand for the pictures in them.\n"
              "A detector sees a photograph at the size of its input; one whose size is open is "
@@ -309,6 +347,7 @@ const command command_faces = {
              "https://github.com/opencv/opencv_zoo. InsightFace's (SCRFD, RetinaFace) are for "
              "non-commercial research alone.",
     .examples = "kiln faces party/*.jpg --detector yunet.onnx -o faces/\n"
+                "kiln faces group.jpg --detector faces.plan --draw named.png\n"
                 "kiln faces group.jpg --detector yunet.onnx --draw found.png",
     .options = rows,
     .run = run};

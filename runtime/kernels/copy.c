@@ -2,6 +2,7 @@
  * run on, and the two innermost are worked in tiles, which makes transposes (NCHW to NHWC)
  * cache-friendly. */
 #include "runtime/kernels/kernel.h"
+#include "runtime/ukernels/ukernels.h"
 
 #include <string.h>
 
@@ -246,8 +247,20 @@ DEFINE_TILES(uint16_t)
 DEFINE_TILES(uint32_t)
 DEFINE_TILES(uint64_t)
 
+/* Three planes to the pixels of a dense image. */
+static bool interleaves(const copy_plan *plan, copy_loop outer, copy_loop inner) {
+    return plan->size == sizeof(uint32_t) && outer.in == 1 && outer.out == 3 && inner.out == 1 &&
+           inner.count == 3;
+}
+
 static void copy_rows(const copy_plan *plan, const uint8_t *x, uint8_t *y, size_t rows) {
     copy_loop outer = plan->loops[plan->rank - 2], inner = plan->loops[plan->rank - 1];
+    if (interleaves(plan, outer, inner)) {
+        const uint32_t *first = (const void *)x;
+        ukernels_best()->image->interleave(first, first + inner.in, first + 2 * inner.in, rows,
+                                           (void *)y);
+        return;
+    }
     if (inner.in == 1 && inner.out == 1) {
         for (size_t r = 0; r < rows; r++) {
             memcpy(y + (ptrdiff_t)r * outer.out * (ptrdiff_t)plan->size,

@@ -126,10 +126,37 @@ static void unary_row(const unary_task *task, size_t in, size_t out, size_t coun
     }
 }
 
+#define THIN 8       /* floats: of shorter rows several make a call of the micro-kernel */
+#define TOGETHER 256 /* floats of such rows */
+
+/* Rows [begin, end) of few floats, which are brought together. */
+static void thin_rows(const unary_task *task, size_t begin, size_t end) {
+    const operand *x = &task->call->inputs[0], *y = &task->call->outputs[0];
+    const float *from = (const float *)x->data + begin * x->row_stride;
+    float together[TOGETHER] = {0}, *to = (float *)y->data + begin * y->row_stride;
+    size_t rows = end - begin;
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t k = 0; k < x->inner; k++) {
+            together[r * x->inner + k] = from[r * x->row_stride + k];
+        }
+    }
+    float_row(task->params, together, together, rows * x->inner);
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t k = 0; k < x->inner; k++) {
+            to[r * y->row_stride + k] = together[r * x->inner + k];
+        }
+    }
+}
+
 static void unary_rows(void *context, size_t begin, size_t end) {
     const unary_task *task = context;
     const operand *x = &task->call->inputs[0], *y = &task->call->outputs[0];
-    for (size_t r = begin; r < end; r++) {
+    bool thin = x->inner < THIN && x->dtype == KILN_F32 && y->dtype == KILN_F32;
+    size_t rows = TOGETHER / x->inner;
+    for (; thin && begin < end; begin += rows) {
+        thin_rows(task, begin, rows < end - begin ? begin + rows : end);
+    }
+    for (size_t r = begin; r < end; r++) { /* none is left of thin ones */
         unary_row(task, r * x->row_stride, r * y->row_stride, x->inner);
     }
 }

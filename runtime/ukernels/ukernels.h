@@ -247,6 +247,9 @@ typedef struct image_ukernels {
     /* a, b, c [count] = the three channels * scale + bias. Each scale is to be an f32's. */
     void (*store_planes)(const float *rgb, size_t count, const double scale[3],
                          const double bias[3], float *a, float *b, float *c);
+    /* to[count][3] of three planes of 4-byte elements. */
+    void (*interleave)(const uint32_t *first, const uint32_t *second, const uint32_t *third,
+                       size_t count, uint32_t *to);
 } image_ukernels;
 
 /* A row of a resized image: each pixel lies between two of the image's columns and two of its rows.

@@ -140,6 +140,28 @@ static void split(network *n, const request *r) {
     network_output(n, unary(n, "Abs", parts[0]));
 }
 
+/* Functions of slices of few channels, whose pixels lie apart. */
+static void thin_slices(network *n, const request *r) {
+    static const int64_t widths[] = {1, 7, 3};
+    tensor *x = source(n, r), *parts[3];
+    for (int k = 0; k < 3; k++) {
+        parts[k] = graph_add_tensor(n->g, NULL, KILN_F32);
+    }
+    node *made = graph_add_node(n->g, op_find("Split"), NULL, 1, &x, 3, parts);
+    ck_assert_int_eq(node_set_int(n->g, made, "axis", 1), KILN_OK);
+    ck_assert_int_eq(node_set_ints(n->g, made, "split", widths, 3), KILN_OK);
+    ck_assert_int_eq(graph_infer_node(n->g, made), KILN_OK);
+    for (int k = 0; k < 3; k++) {
+        network_output(n, unary(n, k == 1 ? "Sin" : "Sigmoid", parts[k]));
+    }
+}
+
+START_TEST(functions_of_thin_slices) {
+    static const request r = {4, {11, 13, 41}, 1, true, "Sigmoid", 0};
+    check(thin_slices, &r);
+}
+END_TEST
+
 START_TEST(split_along_each_axis) {
     check_shapes(split, "Split", 4);
 }
@@ -394,6 +416,7 @@ int main(void) {
     const suite_test tests[] = {
         TEST("views", split_along_each_axis),
         TEST("views", slice_along_each_axis),
+        TEST("views", functions_of_thin_slices),
         TEST("views", concat_along_each_axis),
         TEST("binary", a_tensor_is_two_operands),
         TEST("binary", three_operands_broadcast_step_by_step),

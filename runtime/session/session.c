@@ -20,23 +20,52 @@ static kiln_status make_calls(kiln_session *s, kiln_error *error) {
     }
     describe_calls(v, &s->host, s->max_batch, s->operands, s->calls, s->bands);
     s->bound_batch = s->max_batch;
-    kiln_status status = allocate_arena(s, error);
-    for (size_t step = 0; step < v->step_count && status == KILN_OK; step++) {
-        status = prepare_step(s, step, error);
+    return allocate_arena(s, error);
+}
+
+/* ---- Threads, which start while weights are packed ----------------------------------------- */
+
+static kiln_status begin_threads(kiln_session *s, const kiln_session_options *options,
+                                 kiln_error *error) {
+    s->host.threadpool = options->threadpool;
+    s->host.threads = options->threadpool != NULL
+                          ? pthreadpool_get_threads_count(options->threadpool)
+                          : (options->threads > 1 ? options->threads : 1);
+    return options->threadpool != NULL ? KILN_OK
+                                       : threads_begin(options->threads, &s->start, error);
+}
+
+/* Until then, work is done by the caller's thread alone. */
+static kiln_status take_threads(kiln_session *s, const kiln_session_options *options,
+                                kiln_error *error) {
+    threads_start *start = s->start;
+    s->start = NULL;
+    if (start == NULL) {
+        return KILN_OK;
+    }
+    kiln_status status = threads_take(start, &s->host.threadpool, error);
+    s->owns_pool = s->host.threadpool != NULL;
+    if (s->owns_pool && options->thread_started != NULL) {
+        threads_greet(s->host.threadpool, options->thread_started, options->thread_context);
     }
     return status;
 }
 
-static kiln_status take_pool(kiln_session *s, const kiln_session_options *options,
-                             kiln_error *error) {
-    if (options->threadpool != NULL) {
-        s->host.threadpool = options->threadpool;
-        return KILN_OK;
+static kiln_status prepare_steps(kiln_session *s, const kiln_session_options *options,
+                                 kiln_error *error) {
+    size_t steps = s->plan->view.step_count;
+    kiln_status status = KILN_OK;
+    for (size_t step = 0; step < steps && status == KILN_OK; step++) {
+        if (s->start != NULL && threads_are_ready(s->start)) {
+            status = take_threads(s, options, error);
+        }
+        status = status == KILN_OK ? prepare_step(s, step, error) : status;
     }
-    kiln_status status = threads_create_pool(options->threads, &s->host.threadpool, error);
-    s->owns_pool = s->host.threadpool != NULL;
-    if (s->owns_pool && options->thread_started != NULL) {
-        threads_greet(s->host.threadpool, options->thread_started, options->thread_context);
+    if (status == KILN_OK) {
+        status = take_threads(s, options, error);
+    }
+    for (size_t step = 0; step < steps && status == KILN_OK; step++) {
+        status = bind_step(s, step, error);
     }
     return status;
 }
@@ -65,12 +94,14 @@ static kiln_status create(const kiln_plan *plan, const kiln_session_options *opt
                         .memory_limit = options->memory_limit,
                         .observed_step = SIZE_MAX};
     packed_enter(plan);
-    kiln_status status = take_pool(s, options, error);
+    s->host.allocator = &s->allocator;
+    s->host.plan = &plan->view;
+    kiln_status status = begin_threads(s, options, error);
     if (status == KILN_OK) {
-        s->host.threads = pthreadpool_get_threads_count(s->host.threadpool);
-        s->host.allocator = &s->allocator;
-        s->host.plan = &plan->view;
         status = make_calls(s, error);
+    }
+    if (status == KILN_OK) {
+        status = prepare_steps(s, options, error);
     }
     if (status != KILN_OK) {
         kiln_session_destroy(s);
@@ -97,6 +128,9 @@ void kiln_session_destroy(kiln_session *s) {
         return;
     }
     const kiln_plan_view *v = &s->plan->view;
+    if (s->start != NULL) {
+        s->owns_pool = threads_take(s->start, &s->host.threadpool, NULL) == KILN_OK;
+    }
     for (size_t step = 0; s->calls != NULL && s->prepared != NULL && step < v->step_count; step++) {
         release_step(s, step);
     }

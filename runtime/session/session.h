@@ -10,11 +10,14 @@
  * has destroyed it:
  *
  *   kiln_session_create
+ *     starting   begin_threads: a pool is being started, unless the caller gave one.
  *     described  describe_calls: calls, operands and bands are known; operands have no data.
  *     placed     allocate_arena: the arena is there, scratch lies in its gaps and behind it.
  *     prepared   prepare_step, step by step: constants are loaded, kernels have their state,
  *                weights are packed. prepared[step] is set before the kernel is called, so that
- *                release_step frees what a kernel that failed has left.
+ *                release_step frees what a kernel that failed has left. The pool is taken when it
+ *                is ready, and waited for after the last step.
+ *     bound      bind_step, step by step, for max_batch.
  *     ready      packed_save has kept what was packed; bound_batch is max_batch.
  *   kiln_session_run
  *     bound      bind_batch, where the batch is another than bound_batch: that is 0 until all
@@ -46,8 +49,9 @@ typedef struct widened {
 struct kiln_session {
     const kiln_plan *plan;
     kiln_allocator allocator;
-    kernel_host host; /* of all calls */
-    bool owns_pool;   /* host.threadpool is to be destroyed with the session */
+    kernel_host host;            /* of all calls */
+    bool owns_pool;              /* host.threadpool is to be destroyed with the session */
+    struct threads_start *start; /* of the pool, until it is taken */
     kernel_call *calls;
     operand *operands; /* of all calls, one after the other */
     band_steps *bands; /* by band of the plan */
@@ -84,6 +88,8 @@ void point_into_arena(const kiln_session *s, operand *inout_operand);
 
 /* The step's operands, constants, packed weights, and its kernel's own state. */
 kiln_status prepare_step(kiln_session *s, size_t step, kiln_error *error);
+/* Pointers and sizes for max_batch, after all steps are prepared and the threads are there. */
+kiln_status bind_step(kiln_session *s, size_t step, kiln_error *error);
 void release_step(kiln_session *s, size_t step); /* prepared, or not */
 /* KILN_ERROR_CANCELLED, and nothing done, where that was asked for. */
 kiln_status run_step(kiln_session *s, size_t step, kiln_error *error);

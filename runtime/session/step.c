@@ -42,13 +42,15 @@ kiln_status prepare_step(kiln_session *s, size_t step, kiln_error *error) {
     if (status == KILN_OK && packs) {
         status = pack_weights(s, call, &form, error);
     }
-    if (status == KILN_OK && kernel->bind != NULL) {
-        status = kernel->bind(call, error);
-    }
     if (status == KILN_OK && kernel->packs_constants) {
         drop_constants(s, call);
     }
     return status;
+}
+
+kiln_status bind_step(kiln_session *s, size_t step, kiln_error *error) {
+    kernel_call *call = &s->calls[step];
+    return call->kernel->bind != NULL ? call->kernel->bind(call, error) : KILN_OK;
 }
 
 void release_step(kiln_session *s, size_t step) {

@@ -57,17 +57,17 @@ static void wait_until_gone(long id) {
 #endif
 }
 
-/* Starts `threads` threads at once, and ends them again. */
+/* Starts at once as many threads as a pool of `threads` starts, and ends them again. */
 static kiln_status try_threads(uint32_t threads, kiln_error *error) {
     pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-    trial *trials = calloc(threads, sizeof *trials);
-    uint32_t started = 0;
+    uint32_t workers = threads - 1, started = 0;
+    trial *trials = calloc(workers, sizeof *trials);
     int reason = 0;
     if (trials == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     pthread_mutex_lock(&gate);
-    for (; started < threads && reason == 0; started += reason == 0) {
+    for (; started < workers && reason == 0; started += reason == 0) {
         trials[started].gate = &gate;
         reason = pthread_create(&trials[started].thread, NULL, wait_at_gate, &trials[started]);
     }
@@ -80,31 +80,42 @@ static kiln_status try_threads(uint32_t threads, kiln_error *error) {
     }
     free(trials);
     pthread_mutex_destroy(&gate);
-    return reason == 0 ? KILN_OK : cannot_start(threads, started, reason, error);
+    return reason == 0 ? KILN_OK : cannot_start(threads, started + 1, reason, error);
 }
 
 /* ---- Starting ------------------------------------------------------------------------------ */
 
 /* Freed by whoever is last to need it. */
-typedef struct start {
+struct threads_start {
     uint32_t threads;
+    pthread_t starter;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool done, given_up;
-    pthreadpool_t pool;
-} start;
+    pthreadpool_t pool; /* NULL, when done: status and error say why */
+    kiln_status status;
+    kiln_error error;
+};
 
-static void start_free(start *s) {
+static void start_free(threads_start *s) {
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->changed);
     free(s);
 }
 
 static void *start_pool(void *context) {
-    start *s = context;
-    pthreadpool_t pool = pthreadpool_create(s->threads);
+    threads_start *s = context;
+    kiln_error error = {0};
+    pthreadpool_t pool = NULL;
+    kiln_status status = try_threads(s->threads, &error);
+    if (status == KILN_OK) {
+        pool = pthreadpool_create(s->threads);
+        status = pool != NULL ? KILN_OK : kiln_fail(&error, KILN_ERROR_MEMORY, "out of memory");
+    }
     pthread_mutex_lock(&s->lock);
     s->pool = pool;
+    s->status = status;
+    s->error = error;
     s->done = true;
     bool given_up = s->given_up;
     pthread_cond_signal(&s->changed);
@@ -116,7 +127,7 @@ static void *start_pool(void *context) {
     return NULL;
 }
 
-static bool wait_for_pool(start *s) {
+static bool wait_for_pool(threads_start *s) {
     pthread_mutex_lock(&s->lock);
     for (int waits = 0; waits < PATIENCE_WAITS && !s->done; waits++) {
         struct timespec until;
@@ -132,26 +143,41 @@ static bool wait_for_pool(start *s) {
     return done;
 }
 
-kiln_status threads_create_pool(uint32_t threads, pthreadpool_t *out_pool, kiln_error *error) {
-    pthread_t starter;
-    *out_pool = NULL;
-    /* One more than the pool starts: the starter. */
-    kiln_status status = threads > 1 ? try_threads(threads, error) : KILN_OK;
-    if (status != KILN_OK || threads <= 1) {
-        return status;
+kiln_status threads_begin(uint32_t threads, threads_start **out_start, kiln_error *error) {
+    *out_start = NULL;
+    if (threads <= 1) {
+        return KILN_OK;
     }
-    start *s = calloc(1, sizeof *s);
+    threads_start *s = calloc(1, sizeof *s);
     if (s == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     s->threads = threads;
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changed, NULL);
-    int reason = pthread_create(&starter, NULL, start_pool, s);
+    int reason = pthread_create(&s->starter, NULL, start_pool, s);
     if (reason != 0) {
         start_free(s);
         return cannot_start(threads, 0, reason, error);
     }
+    *out_start = s;
+    return KILN_OK;
+}
+
+bool threads_are_ready(threads_start *s) {
+    pthread_mutex_lock(&s->lock);
+    bool done = s->done;
+    pthread_mutex_unlock(&s->lock);
+    return done;
+}
+
+kiln_status threads_take(threads_start *s, pthreadpool_t *out_pool, kiln_error *error) {
+    *out_pool = NULL;
+    if (s == NULL) {
+        return KILN_OK;
+    }
+    pthread_t starter = s->starter;
+    uint32_t threads = s->threads;
     if (!wait_for_pool(s)) {
         pthread_detach(
             starter); /* it, and the threads that did start, sleep until the process ends */
@@ -159,8 +185,19 @@ kiln_status threads_create_pool(uint32_t threads, pthreadpool_t *out_pool, kiln_
     }
     pthread_join(starter, NULL);
     *out_pool = s->pool;
+    kiln_status status = s->status;
+    if (status != KILN_OK && error != NULL) {
+        *error = s->error;
+    }
     start_free(s);
-    return *out_pool != NULL ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    return status;
+}
+
+kiln_status threads_create_pool(uint32_t threads, pthreadpool_t *out_pool, kiln_error *error) {
+    threads_start *start = NULL;
+    *out_pool = NULL;
+    kiln_status status = threads_begin(threads, &start, error);
+    return status == KILN_OK ? threads_take(start, out_pool, error) : status;
 }
 
 /* ---- Greeting ------------------------------------------------------------------------------ */

@@ -9,6 +9,13 @@
  * error when they cannot all be started. */
 kiln_status threads_create_pool(uint32_t threads, pthreadpool_t *out_pool, kiln_error *error);
 
+/* The same in two parts, so that other work can be done while the threads start. Every start is to
+ * be taken, once, which waits for the threads; that of one thread is NULL, and so is its pool. */
+typedef struct threads_start threads_start;
+kiln_status threads_begin(uint32_t threads, threads_start **out_start, kiln_error *error);
+bool threads_are_ready(threads_start *start); /* taking it would not wait; start is not NULL */
+kiln_status threads_take(threads_start *start, pthreadpool_t *out_pool, kiln_error *error);
+
 /* Calls `greet` once on each of the pool's threads but the caller's, which it numbers from 1. */
 void threads_greet(pthreadpool_t pool, void (*greet)(void *context, uint32_t thread),
                    void *context);

@@ -15,6 +15,7 @@ typedef struct bench_call {
     const char *trace_path;
     trace_file trace;
     bool profile, prepacked, json;
+    double alone; /* seconds of all steps on one thread; 0: not measured */
 } bench_call;
 
 typedef struct bench_result {
@@ -169,7 +170,7 @@ static kiln_status bench_threads(bench_call *c, uint32_t threads, kiln_error *er
             trace_add(&c->trace, &s.measured);
         }
         if (c->profile) {
-            status = profile_print(&s.measured, c->json, error);
+            status = profile_print(&s.measured, c->json, &c->alone, error);
         }
         if (c->json) {
             putchar('}');
@@ -295,9 +296,13 @@ const command command_bench = {
     .synopsis = "PLAN [options]",
     .about = "Times a plan on random input: load and first answer, then runs; prints median, "
              "minimum and 90th percentile for each number of threads.",
-    .notes = "GFLOP/s count what a layer's definition says, % peak what is multiplied in the end: "
-             "Winograd's convolutions multiply less. MB are inputs, weights and outputs, once "
-             "each, and % memory that beside memory's speed: what lies in caches passes it.",
+    .notes =
+        "GFLOP/s count what a layer's definition says, % peak what is multiplied in the end: "
+        "Winograd's convolutions multiply less. MB are inputs, weights and outputs, once "
+        "each, and % memory that beside memory's speed: what lies in caches passes it. Of several "
+        "threads it says what the machine's peak was beside one thread's in the same seconds, "
+        "and, after one thread (--threads 1,2), what part of the network does not scale and how "
+        "fast 4 and 8 threads could be at most (Karp and Flatt; Amdahl).",
     .examples = "kiln bench vgg16.plan --threads 1,2 --profile",
     .options = rows,
     .opens_plan = true,

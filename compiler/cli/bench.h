@@ -3,6 +3,7 @@
 #define KILN_COMPILER_CLI_BENCH_H
 
 #include "compiler/cli/cli.h"
+#include <kiln/machine.h>
 
 /* Nanoseconds of a clock that never goes back. */
 uint64_t clock_now(void);
@@ -48,8 +49,26 @@ typedef struct bench_measured {
 } bench_measured;
 
 /* Each step's time beside what the machine can do, as a table (the slowest first) or as members of
- * a JSON object, each after a comma. */
-kiln_status profile_print(const bench_measured *b, bool json, kiln_error *error);
+ * a JSON object, each after a comma. *inout_alone is the time of all steps on one thread, 0 where
+ * it is not known, and is set by a configuration of one thread. */
+kiln_status profile_print(const bench_measured *b, bool json, double *inout_alone,
+                          kiln_error *error);
+
+/* What several threads are worth: the machine's, and of the network's steps (bench_scaling.c). All
+ * are 0 for one thread, those of the steps also where their time on one thread is not known. */
+typedef struct bench_scaling {
+    uint32_t threads;
+    double machine;   /* the threads' peak, divided by one thread's in the same seconds */
+    bool steady;      /* and that is what so many threads should give */
+    double steps;     /* the steps' time on one thread, divided by that on all */
+    double serial;    /* the part of the work that does not scale */
+    double limits[2]; /* how many times as fast it can be at most, on so many: */
+} bench_scaling;
+extern const uint32_t bench_scaling_threads[2];
+kiln_status scaling_measure(const kiln_machine *machine, double alone, double together,
+                            bench_scaling *out, kiln_error *error);
+void scaling_print(const bench_scaling *s);      /* a line or two; nothing of one thread */
+void scaling_print_json(const bench_scaling *s); /* a member, after a comma; likewise */
 
 /* A file of Chrome's trace events, one process a configuration. */
 typedef struct trace_file {

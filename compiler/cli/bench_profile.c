@@ -1,6 +1,5 @@
 /* kiln bench --profile: what each kernel call takes, beside what the machine can do. */
 #include "compiler/cli/bench.h"
-#include <kiln/machine.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -65,6 +64,7 @@ typedef struct profile {
     size_t count;
     figures total; /* its name alone is set */
     kiln_machine machine;
+    bench_scaling scaling;
 } profile;
 
 static int slowest_first(const void *a, const void *b) {
@@ -137,6 +137,7 @@ static void print_table(profile *p) {
         print_row(p, &p->steps[k]);
     }
     print_row(p, &p->total);
+    scaling_print(&p->scaling);
 }
 
 static void json_member(const char *name, double value) {
@@ -160,7 +161,9 @@ static void print_json(const profile *p) {
     printf(", \"machine\": {\"vectors\": \"%s\"", p->machine.vectors);
     json_member("gflops", p->machine.flops / 1e9);
     json_member("memory_gb_per_second", p->machine.bandwidth / 1e9);
-    printf("}, \"profile\": [");
+    putchar('}');
+    scaling_print_json(&p->scaling);
+    printf(", \"profile\": [");
     for (size_t k = 0; k < p->count; k++) {
         const figures *f = &p->steps[k];
         printf("%s{\"name\": ", k > 0 ? ", " : "");
@@ -177,11 +180,16 @@ static void print_json(const profile *p) {
     json_figures(p, &p->total);
 }
 
-kiln_status profile_print(const bench_measured *b, bool json, kiln_error *error) {
+kiln_status profile_print(const bench_measured *b, bool json, double *inout_alone,
+                          kiln_error *error) {
     profile p = {0};
     kiln_status status = kiln_machine_measure(b->threads, &p.machine, error);
     if (status == KILN_OK) {
         status = take_figures(b, &p, error);
+    }
+    if (status == KILN_OK) {
+        status = scaling_measure(&p.machine, *inout_alone, p.total.seconds, &p.scaling, error);
+        *inout_alone = b->threads == 1 ? p.total.seconds : *inout_alone;
     }
     if (status == KILN_OK && json) {
         print_json(&p);

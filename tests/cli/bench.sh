@@ -32,6 +32,15 @@ for field in vectors gflops memory_gb_per_second algorithm share operations oper
     bytes of_memory total; do
     grep -q "\"$field\": " bench.json
 done
+for field in scaling steady machine steps serial limit_4 limit_8; do
+    test "$(count "\"$field\": [tf0-9{]" bench.json)" -ge 1
+done
+test "$(count '"scaling": ' bench.json)" -eq 1 # of two threads alone
+awk -v text="$(cat bench.json)" 'function value(name) {
+    match(text, "\"" name "\": [0-9.e+-]+"); return substr(text, RSTART + length(name) + 4) + 0 }
+    BEGIN { s = value("serial"); four = value("limit_4"); eight = value("limit_8")
+        exit !(s >= 0 && s <= 1 && four >= 1 && four <= 4.001 && eight >= four && eight <= 8.001 &&
+            (1 / four - s - (1 - s) / 4) ^ 2 < 1e-6) }'
 grep -q '"algorithm": "winograd4"' bench.json
 grep -q '"algorithm": "gemm"' bench.json
 $kiln bench direct.plan --runs 1 --profile --json >direct.json
@@ -48,6 +57,11 @@ test "$(count '"name": "process_name", "ph": "M"' trace.json)" -eq 2
 $kiln bench net.plan --runs 3 --profile >profile.txt
 grep -q 'machine: .* GFLOP/s, .* GB/s from memory (1 thread)' profile.txt
 grep -q '^  total .* 100.0% ' profile.txt
+
+test "$(count 'times one thread' profile.txt)" -eq 0
+$kiln bench net.plan --threads 2,1,2 --runs 3 --profile >profile.txt
+test "$(count '2 threads: [0-9.]* times one thread.s peak$' profile.txt)" -eq 1 # one is not known yet
+test "$(count 'does not scale: at most [0-9.]* times on 4 threads, [0-9.]* on 8$' profile.txt)" -eq 1
 
 # What fails leaves no file.
 mkdir empty

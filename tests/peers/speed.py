@@ -18,6 +18,9 @@ the peak over what the process had at that time.
 files from pnnx, LiteRT from to_tflite.py; what was converted is kept. Each library's answer is compared
 with ONNX Runtime's (without it, with Kiln's); what answers differently is not listed.
 
+Before the rounds and after each, the machine's peak is measured, on several threads beside that on one:
+where it fell meanwhile, the network's figures are marked, and the status is 1.
+
 The libraries are installed from Python wheels into an environment of their own, made when missing.
 Needs Linux and python3-venv. Without models: those of --networks, made by kiln-models.
 """
@@ -44,6 +47,7 @@ WHEELS = {ORT: "onnxruntime", "OpenVINO": "openvino", "ncnn": "ncnn", "LiteRT": 
 NETWORKS = ["vgg16", "resnet50", "resnet18", "inception_v3", "mobilenetv2", "squeezenet",
             "densenet121"]
 PATIENCE = 300  # seconds that an answer may take
+STEADY = 0.9  # of the highest peak, and of a thread's for each: a machine that gives less is not steady
 TOLERANCE = 1e-2  # of the largest output
 
 
@@ -306,19 +310,21 @@ class Contest:
         worker = self.workers[peer]
         self.memory[peer] = worker.status("VmHWM") - worker.before
 
-    def measure(self):
+    def measure(self, roofs):
         others = OtherLoad()
         try:
+            roofs.look()
             for _ in range(self.options.loads):
                 self.each(self.load)
             self.each(self.compare)
             for _ in range(self.options.rounds):
                 self.each(self.turn)
+                roofs.look()
             self.each(self.weigh)
         finally:
             for worker in self.workers.values():
                 worker.end()
-        return {**self.figures(), "others": others.part()}
+        return {**self.figures(), "roofline": roofs.figures(), "others": others.part()}
 
     def ratio(self, mine, theirs):
         return statistics.median(b / a for a, b in zip(mine, theirs))
@@ -340,14 +346,31 @@ class Contest:
         return found
 
 
-def roofline(kiln, network, threads):
-    """What the machine can do at most, and how near each of Kiln's layers comes to it."""
-    bench = json.loads(call([kiln, "bench", network.plans[KILN], "--profile", "--json", "--runs", "5",
-                             "--threads", str(threads)]))[0]
-    machine, total = bench["machine"], bench["total"]
-    return {**machine, "of_peak": total["of_peak"],
-            "multiply_ms": total["operations"] / machine["gflops"] / 1e6,
-            "read_ms": network.weights / machine["memory_gb_per_second"] / 1e6}
+class Roofs:
+    """What the machine can do at most in the seconds of a contest, and how near each of Kiln's layers
+    comes to it. A virtual machine's host gives it less at times, two threads less than twice one's
+    most often: what is measured then says nothing."""
+
+    def __init__(self, kiln, network, threads):
+        self.command = [kiln, "bench", network.plans[KILN], "--profile", "--json", "--runs", "5",
+                        "--threads", str(threads)]
+        self.network, self.found = network, []
+
+    def look(self):
+        bench = json.loads(call(self.command))[0]
+        machine, total = bench["machine"], bench["total"]
+        self.found.append({**machine, "of_peak": total["of_peak"],
+                           "threads_worth": bench.get("scaling", {}).get("machine", 1.0),
+                           "steady": bench.get("scaling", {}).get("steady", True),
+                           "multiply_ms": total["operations"] / machine["gflops"] / 1e6,
+                           "read_ms": self.network.weights / machine["memory_gb_per_second"] / 1e6})
+
+    def figures(self):
+        peaks = [f["gflops"] for f in self.found]
+        middle = sorted(self.found, key=lambda f: f["gflops"])[len(self.found) // 2]
+        steady = min(peaks) >= STEADY * max(peaks) and all(f["steady"] for f in self.found)
+        return {**middle, "steady": steady, "lowest": min(peaks), "highest": max(peaks),
+                "lowest_worth": min(f["threads_worth"] for f in self.found)}
 
 
 # ---- Tables
@@ -369,7 +392,7 @@ def on_threads(count):
 def rows_of(contests, peers, measure, unit):
     rows = []
     for c in contests:
-        row = [c["network"], str(c["threads"])]
+        row = [c["network"] + ("" if c["roofline"]["steady"] else " (not a good run)"), str(c["threads"])]
         for peer in peers:
             of = c["peers"].get(peer)
             row.append("-" if of is None else number(of[f"{measure}_{unit}"]) if peer == KILN else
@@ -403,7 +426,10 @@ def print_report(report, peers, markdown):
         roofs = [c["roofline"] for c in contests if c["threads"] == threads]
         print(f"{on_threads(threads)}: {roofs[0]['vectors']}, "
               f"{statistics.median(r['gflops'] for r in roofs):.1f} GFLOP/s, "
-              f"{statistics.median(r['memory_gb_per_second'] for r in roofs):.1f} GB/s from memory")
+              f"{statistics.median(r['memory_gb_per_second'] for r in roofs):.1f} GB/s from memory"
+              + (f"; {threads} threads' peak is {statistics.median(r['threads_worth'] for r in roofs):.2f}"
+                 f" times one's (at least {min(r['lowest_worth'] for r in roofs):.2f})"
+                 if threads > 1 else ""))
     for measure, unit, title in MEASURES:
         print(f"\n{title}" + (" (divided by Kiln's)" if not markdown else ":\n"))
         head = ["Network", "Threads", *peers]
@@ -414,6 +440,11 @@ def print_report(report, peers, markdown):
         if c["others"] > 0.05:
             print(f"{c['network']}, {on_threads(c['threads'])}: other processes took {c['others']:.0%} of "
                   "the processors; measure again")
+        if not c["roofline"]["steady"]:
+            roof = c["roofline"]
+            print(f"{c['network']}, {on_threads(c['threads'])}: not a good run: the machine's peak fell "
+                  f"to {roof['lowest']:.0f} of {roof['highest']:.0f} GFLOP/s, {roof['lowest_worth']:.2f} "
+                  "times one thread's; measure again")
         for peer, reason in c["failures"].items():
             print(f"{c['network']}, {peer}, {on_threads(c['threads'])}: {reason}")
 
@@ -486,9 +517,8 @@ def main():
             network = Network(path, options.work, kiln, environment)
             for threads in options.threads:
                 say(f"{network.name}, {on_threads(threads)}")
-                found = Contest(options, environment, network, threads, peers).measure()
-                found["roofline"] = roofline(kiln, network, threads)
-                report["results"].append(found)
+                contest = Contest(options, environment, network, threads, peers)
+                report["results"].append(contest.measure(Roofs(kiln, network, threads)))
         except Failure as reason:
             say(f"{path}: {reason}")
             failed = True
@@ -499,7 +529,8 @@ def main():
     if options.json:
         with open(options.json, "w") as out:
             json.dump(report, out, indent=1)
-    return 1 if failed else 0
+    steady = all(c["roofline"]["steady"] for c in report["results"])
+    return 1 if failed or not steady else 0
 
 
 if __name__ == "__main__":

@@ -56,20 +56,21 @@ static kiln_status export_is_inf(exporting *x, const char *input, const kiln_una
 
 kiln_status export_unary(exporting *x) {
     PARAMS(kiln_unary_params);
-    const char *input = value_of(x, step_operand(x, 0)), *y;
-    Onnx__NodeProto *node;
-    if (input == NULL) {
-        return KILN_ERROR_UNSUPPORTED;
-    }
+    const char *input = value_of(x, step_operand(x, 0));
+    return input == NULL              ? KILN_ERROR_UNSUPPORTED
+           : p.op == KILN_UNARY_CLAMP ? finish_clamped(x, input, p.alpha, p.beta)
+                                      : export_function(x, input, &p);
+}
+
+kiln_status export_function(exporting *x, const char *input, const kiln_unary_params *p) {
     const char *twice[2] = {input, input};
-    switch (p.op) {
-    case KILN_UNARY_CLAMP:
-        return finish_clamped(x, input, p.alpha, p.beta);
+    Onnx__NodeProto *node;
+    switch (p->op) {
     case KILN_UNARY_SQUARE:
         return finish(x, model_node(&x->model, "Mul", NULL, 2, twice, NULL));
     case KILN_UNARY_SWISH:
-        if (p.alpha != 1) {
-            return export_fail(x, "swish with a factor of %g", (double)p.alpha);
+        if (p->alpha != 1) {
+            return export_fail(x, "swish with a factor of %g", (double)p->alpha);
         }
         twice[1] = model_node(&x->model, "Sigmoid", NULL, 1, &input, NULL);
         return finish(x, model_node(&x->model, "Mul", NULL, 2, twice, NULL));
@@ -79,19 +80,19 @@ kiln_status export_unary(exporting *x) {
         return finish(x, model_node(&x->model, "Mul", NULL, 2, twice, NULL));
     }
     case KILN_UNARY_IS_INF:
-        return export_is_inf(x, input, &p);
+        return export_is_inf(x, input, p);
     default:
         break;
     }
-    if (p.op >= KILN_UNARY_COUNT || unary_forms[p.op].name == NULL) {
-        return export_fail(x, "function %u", p.op);
+    if (p->op >= KILN_UNARY_COUNT || unary_forms[p->op].name == NULL) {
+        return export_fail(x, "function %u", p->op);
     }
-    y = model_node(&x->model, unary_forms[p.op].name, NULL, 1, &input, &node);
-    if (unary_forms[p.op].alpha != NULL) {
-        model_float(&x->model, node, unary_forms[p.op].alpha, p.alpha);
+    const char *y = model_node(&x->model, unary_forms[p->op].name, NULL, 1, &input, &node);
+    if (unary_forms[p->op].alpha != NULL) {
+        model_float(&x->model, node, unary_forms[p->op].alpha, p->alpha);
     }
-    if (unary_forms[p.op].beta != NULL) {
-        model_float(&x->model, node, unary_forms[p.op].beta, p.beta);
+    if (unary_forms[p->op].beta != NULL) {
+        model_float(&x->model, node, unary_forms[p->op].beta, p->beta);
     }
     return finish(x, y);
 }

@@ -70,6 +70,7 @@ const char *broadcast_value(exporting *x, uint32_t tensor, const kiln_plan_tenso
 bool inputs_of(exporting *x, size_t count, const char **out);
 /* Makes `value`, or `value` clamped, the step's first output. */
 kiln_status finish(exporting *x, const char *value);
+/* Likewise with the bounds, or the function (KILN_STEP_FUNCTION), that the step ends with. */
 kiln_status finish_clamped(exporting *x, const char *value, float min, float max);
 
 /* ---- Kernels ------------------------------------------------------------------------------- */
@@ -92,6 +93,8 @@ kiln_status export_group_norm(exporting *x);
 /* elementwise.c */
 kiln_status export_cast(exporting *x);
 kiln_status export_unary(exporting *x);
+/* The function of `value` becomes the step's first output. */
+kiln_status export_function(exporting *x, const char *value, const kiln_unary_params *p);
 kiln_status export_binary(exporting *x);
 kiln_status export_prelu(exporting *x);
 kiln_status export_where(exporting *x);

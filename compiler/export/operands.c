@@ -7,8 +7,17 @@ static const char *scalar(exporting *x, float value) {
     return model_floats(&x->model, NULL, 0, NULL, &value);
 }
 
+kiln_status finish(exporting *x, const char *value) {
+    value_written(x, step_result(x), value);
+    return KILN_OK;
+}
+
 kiln_status finish_clamped(exporting *x, const char *value, float min, float max) {
-    uint32_t out = step_result(x);
+    uint32_t out = step_result(x), function = KILN_STEP_FUNCTION(x->step->flags);
+    if (function != KILN_UNARY_CLAMP) {
+        const kiln_unary_params p = {.op = function, .alpha = min};
+        return export_function(x, value, &p);
+    }
     if (min == 0 && isinf(max)) {
         value = model_node(&x->model, "Relu", value_name(x, out), 1, &value, NULL);
     } else if (!isinf(min) || !isinf(max)) {
@@ -16,12 +25,7 @@ kiln_status finish_clamped(exporting *x, const char *value, float min, float max
                                  isinf(max) ? NULL : scalar(x, max)};
         value = model_node(&x->model, "Clip", value_name(x, out), isinf(max) ? 2 : 3, inputs, NULL);
     }
-    value_written(x, out, value);
-    return KILN_OK;
-}
-
-kiln_status finish(exporting *x, const char *value) {
-    return finish_clamped(x, value, -INFINITY, INFINITY);
+    return finish(x, value);
 }
 
 bool inputs_of(exporting *x, size_t count, const char **out) {

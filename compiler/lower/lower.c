@@ -108,9 +108,11 @@ kiln_status lower_graph_to_program(graph *g, const kiln_compile_options *options
     l.p->batchable = is_batchable(l.p);
     count_copies(l.p);
     lowering_choose_algorithms(&l);
-    kiln_status status = options->no_fusion ? KILN_OK : lowering_fuse_residuals(&l);
-    if (status == KILN_OK && !options->no_fusion) {
-        status = lowering_choose_bands(&l);
+    kiln_status status = KILN_OK;
+    kiln_status (*const fusions[])(lowering *) = {lowering_fuse_residuals, lowering_fuse_functions,
+                                                  lowering_choose_bands};
+    for (size_t k = 0; k < sizeof fusions / sizeof *fusions && !options->no_fusion; k++) {
+        status = status == KILN_OK ? fusions[k](&l) : status;
     }
     if (status == KILN_OK) {
         status = lowering_share_in_place(&l);

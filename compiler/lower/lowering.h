@@ -94,6 +94,10 @@ void lowering_choose_algorithms(lowering *l);
 bool conv_adds(uint32_t algorithm);
 /* residual.c: convolutions take over additions. */
 kiln_status lowering_fuse_residuals(lowering *l);
+/* Removes the steps that are left without an output. */
+void lowering_remove_steps(lowering *l);
+/* functions.c: convolutions, dense layers and additions take over functions of one element. */
+kiln_status lowering_fuse_functions(lowering *l);
 /* bands.c: chooses which steps run together in stripes, and what then has rolling rows. It tries
  * the two below on each choice. */
 kiln_status lowering_choose_bands(lowering *l);

@@ -42,7 +42,7 @@ static kiln_status take_over(lowering *l, uint32_t convolution, uint32_t additio
     a->origin = origin;
     a->operands = operands;
     a->input_count = 4;
-    c->input_count = c->output_count = 0; /* removed below */
+    c->input_count = c->output_count = 0; /* removed by lowering_remove_steps */
     return KILN_OK;
 }
 
@@ -71,13 +71,8 @@ static kiln_status try_addition(lowering *l, const use_table *table, uint32_t s)
     return found == KILN_PLAN_NONE ? KILN_OK : take_over(l, found, s, addend);
 }
 
-kiln_status lowering_fuse_residuals(lowering *l) {
+void lowering_remove_steps(lowering *l) {
     program *p = l->p;
-    use_table table;
-    kiln_status status = use_table_build(l, &table);
-    for (uint32_t s = 0; s < p->step_count && status == KILN_OK; s++) {
-        status = try_addition(l, &table, s);
-    }
     size_t kept = 0;
     for (size_t s = 0; s < p->step_count; s++) {
         if (p->steps[s].output_count > 0) {
@@ -85,5 +80,15 @@ kiln_status lowering_fuse_residuals(lowering *l) {
         }
     }
     p->step_count = kept;
+}
+
+kiln_status lowering_fuse_residuals(lowering *l) {
+    program *p = l->p;
+    use_table table;
+    kiln_status status = use_table_build(l, &table);
+    for (uint32_t s = 0; s < p->step_count && status == KILN_OK; s++) {
+        status = try_addition(l, &table, s);
+    }
+    lowering_remove_steps(l);
     return status;
 }

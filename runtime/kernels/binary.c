@@ -1,6 +1,6 @@
 /* BINARY: micro-kernels for arithmetic of floats, else plain C, by broadcast rows. */
 #include "runtime/kernels/broadcast.h"
-#include "runtime/ukernels/ukernels.h"
+#include "runtime/kernels/finish.h"
 
 #include <math.h>
 
@@ -42,7 +42,10 @@ static bool takes_dtype(uint32_t op, kiln_dtype dtype) {
 static kiln_status check(const kernel_call *call, kiln_error *error) {
     const kiln_binary_params *p = call->params;
     const operand *a = &call->inputs[0], *b = &call->inputs[1], *y = &call->outputs[0];
-    if (p->op >= KILN_BINARY_COUNT || !(p->min < p->max)) {
+    bool plain =
+        call->inputs[0].dtype != KILN_F32 || p->op >= KILN_BINARY_COUNT || in_ukernels[p->op] == 0;
+    if (p->op >= KILN_BINARY_COUNT || !finish_is_sound(call, p->min, p->max) ||
+        (plain && KILN_STEP_FUNCTION(call->step->flags) != KILN_UNARY_CLAMP)) {
         return kernel_fail(call, error, "parameters out of range");
     }
     kiln_dtype result = is_comparison(p->op) ? KILN_BOOL : a->dtype;
@@ -55,21 +58,28 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
     return KILN_OK;
 }
 
+/* Arithmetic of floats, as micro-kernels have it. */
+typedef struct arithmetic {
+    uint32_t op;
+    finish finish;
+} arithmetic;
+
 static void vector_rows(const void *context, const broadcast_rows *rows) {
-    const kiln_binary_params *p = context;
+    const arithmetic *a = context;
     elementwise_rows of = {.a = rows->inputs[0],
                            .b = rows->inputs[1],
                            .a_single = rows->steps[0] == 0,
                            .b_single = rows->steps[1] == 0,
                            .a_step = rows->row_steps[0],
                            .b_step = rows->row_steps[1],
-                           .min = p->min,
-                           .max = p->max,
+                           .min = a->finish.min,
+                           .max = a->finish.max,
                            .y = rows->output,
                            .y_step = rows->output_row_step,
                            .rows = rows->rows,
                            .count = rows->count};
-    ukernels_best()->elementwise->binary[in_ukernels[p->op] - 1](&of);
+    ukernels_best()->elementwise->binary[in_ukernels[a->op] - 1](&of);
+    finish_rows(&a->finish, of.y, of.rows, of.y_step, of.count);
 }
 
 /* ---- Plain C ------------------------------------------------------------------------------- */
@@ -189,7 +199,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     const kiln_binary_params *p = call->params;
     kiln_dtype dtype = call->inputs[0].dtype;
     if (dtype == KILN_F32 && in_ukernels[p->op] != 0) {
-        broadcast_run(call, 2, p, vector_rows);
+        arithmetic a = {p->op, finish_of(call, p->min, p->max)};
+        broadcast_run(call, 2, &a, vector_rows);
         return KILN_OK;
     }
     broadcast_run_by_row(call, 2, call->params,
@@ -204,4 +215,5 @@ const kernel kernel_binary = {
            KERNEL_STRIDED(3, 1), KERNEL_IN_PLACE(3)),
     .check = check,
     .run = run,
+    .finishes = true,
 };

@@ -2,6 +2,7 @@
 #include "runtime/kernels/conv_direct.h"
 #include "runtime/kernels/conv_xnnpack.h"
 #include "runtime/kernels/depthwise.h"
+#include "runtime/kernels/finish.h"
 #include "runtime/kernels/gemm.h"
 #include "runtime/kernels/winograd.h"
 #ifdef KILN_XNNPACK
@@ -10,7 +11,8 @@
 
 #define MAX_EXTENT 65536u /* the largest kernel, stride or padding: far beyond any network's */
 
-static bool sane_parameters(const kiln_conv_params *p) {
+static bool sane_parameters(const kernel_call *call) {
+    const kiln_conv_params *p = call->params;
     const uint32_t positive[] = {p->stride_height, p->stride_width, p->dilation_height,
                                  p->dilation_width, p->groups};
     const uint32_t any[] = {p->padding_top,  p->padding_right,     p->padding_bottom,
@@ -25,7 +27,7 @@ static bool sane_parameters(const kiln_conv_params *p) {
             return false;
         }
     }
-    return p->min < p->max;
+    return finish_is_sound(call, p->min, p->max);
 }
 
 static kiln_status check_operands(const kernel_call *call, const kiln_conv_params *p,
@@ -73,7 +75,7 @@ static uint64_t deconv_output(uint64_t input, uint64_t before, uint64_t after, u
 static kiln_status check_deconv(const kernel_call *call, kiln_error *error) {
     const kiln_conv_params *p = call->params;
     image_dims x, y;
-    if (!sane_parameters(p) || p->adjustment_height >= p->stride_height ||
+    if (!sane_parameters(call) || p->adjustment_height >= p->stride_height ||
         p->adjustment_width >= p->stride_width || p->algorithm != KILN_CONV_DIRECT) {
         return kernel_fail(call, error, "parameters out of range");
     }
@@ -132,7 +134,8 @@ static const algorithm *planned(const kernel_call *call) {
 }
 
 #ifdef KILN_XNNPACK
-/* XNNPACK in the place of the plan's algorithm. It knows no bands and adds nothing. */
+/* XNNPACK in the place of the plan's algorithm. It knows no bands and no functions, and adds
+ * nothing. */
 static const algorithm by_xnnpack = {
     NULL, conv_xnnpack_prepare, conv_xnnpack_bind, conv_xnnpack_run, conv_xnnpack_release, NULL,
     NULL};
@@ -140,7 +143,8 @@ static const algorithm by_xnnpack = {
 static bool is_by_xnnpack(const kernel_call *call) {
     const kiln_conv_params *p = call->params;
     return p->algorithm == KILN_CONV_DIRECT && !call->inputs[0].constant && !call->in_band &&
-           conv_addend(call) == NULL && xnnpack_starts();
+           conv_addend(call) == NULL && KILN_STEP_FUNCTION(call->step->flags) == KILN_UNARY_CLAMP &&
+           xnnpack_starts();
 }
 #else
 static const algorithm by_xnnpack;
@@ -158,7 +162,7 @@ static const algorithm *algorithm_of(const kernel_call *call) {
 static kiln_status check_conv(const kernel_call *call, kiln_error *error) {
     const kiln_conv_params *p = call->params;
     image_dims x, y;
-    if (!sane_parameters(p) || p->adjustment_height != 0 || p->adjustment_width != 0 ||
+    if (!sane_parameters(call) || p->adjustment_height != 0 || p->adjustment_width != 0 ||
         p->algorithm >= KILN_CONV_ALGORITHM_COUNT) {
         return kernel_fail(call, error, "parameters out of range");
     }
@@ -260,6 +264,7 @@ const kernel kernel_conv_2d = {
     .scratch = conv_scratch,
     .heap = conv_heap,
     .rows = conv_rows,
+    .finishes = true,
     .packs_constants = true,
     .packs = conv_packs,
 };
@@ -274,5 +279,6 @@ const kernel kernel_deconv_2d = {
     .release = release_conv,
     .scratch = conv_scratch,
     .heap = conv_heap,
+    .finishes = true,
     .packs_constants = true,
 };

@@ -10,7 +10,7 @@
  * A task gathers the inputs of some pixels of a row into its part of scratch, but where a plane has
  * one tap, whose inputs lie side by side already. */
 #include "runtime/kernels/conv_direct.h"
-#include "runtime/ukernels/ukernels.h"
+#include "runtime/kernels/finish.h"
 
 #include <string.h>
 
@@ -345,8 +345,9 @@ static void compute(const job *j, const piece *at, float *room) {
     const direct *d = call->state;
     const plane *p = &j->plane;
     const kiln_conv_params *params = call->params;
+    const finish finish = finish_of(call, params->min, params->max);
     const operand *y = &call->outputs[0];
-    size_t stride, nr = d->ukernels->nr;
+    size_t stride, nr = d->ukernels->nr, to_stride = d->axes[1].phases * y->row_stride;
     const float *from = gather(j, at, room, &stride);
     const float *weights =
         d->weights + (p->before * d->groups + at->group * p->k) * panels_floats(d);
@@ -354,12 +355,12 @@ static void compute(const job *j, const piece *at, float *room) {
                 output_of(d, p, 1, at->column) * y->row_stride + at->group * d->outputs;
     for (size_t panel = 0; panel < d->panels; panel++) {
         gemm_epilogue last = {.bias = d->bias + (at->group * d->panels + panel) * nr,
-                              .min = params->min,
-                              .max = params->max};
+                              .min = finish.min,
+                              .max = finish.max};
         d->ukernels->gemm(at->pixels, least(d->outputs - panel * nr, nr), p->k, from, stride,
-                          weights + panel * p->k * nr, to + panel * nr,
-                          d->axes[1].phases * y->row_stride, &last);
+                          weights + panel * p->k * nr, to + panel * nr, to_stride, &last);
     }
+    finish_rows(&finish, to, at->pixels, to_stride, d->outputs);
 }
 
 static void run_task(void *context, size_t index) {

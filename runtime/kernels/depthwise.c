@@ -94,8 +94,7 @@ kiln_status depthwise_run(kernel_call *call, kiln_error *error) {
                            .weights = d->weights,
                            .bias = d->weights + d->taps * d->row,
                            .tap_stride = d->row,
-                           .min = p->min,
-                           .max = p->max};
+                           .finish = finish_of(call, p->min, p->max)};
     sliding_run(call, d->ukernels, &shape);
     return KILN_OK;
 }

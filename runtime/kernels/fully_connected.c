@@ -2,8 +2,7 @@
  * so they are read where they lie in the plan, once, in order, as f32 or f16: nothing is packed and
  * nothing is held but the plan's pages. With more rows arithmetic counts: then a panel of weights
  * at a time is transposed for the matrix product, which is paid back by all rows that meet it. */
-#include "runtime/kernels/kernel.h"
-#include "runtime/ukernels/ukernels.h"
+#include "runtime/kernels/finish.h"
 
 #include <math.h>
 #include <string.h>
@@ -19,6 +18,7 @@ typedef struct layer {
     const ukernels *ukernels;
     dense_weights stored;
     dense_piece whole;
+    finish finish;
 } layer;
 
 static kiln_status check(const kernel_call *call, kiln_error *error) {
@@ -26,7 +26,7 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
     const operand *x = &call->inputs[0], *w = &call->inputs[1], *y = &call->outputs[0];
     const operand *b = call->input_count > 2 ? &call->inputs[2] : NULL;
     bool bias = b != NULL && operand_present(b);
-    if (!(p->min < p->max)) {
+    if (!finish_is_sound(call, p->min, p->max)) {
         return kernel_fail(call, error, "parameters out of range");
     }
     if (x->dtype != KILN_F32 || y->dtype != KILN_F32 || x->rank == 0 || y->rank == 0 ||
@@ -67,6 +67,7 @@ static void run_outputs(void *context, size_t begin, size_t count) {
     const layer *l = context;
     dense_piece piece = piece_of(l, 0, l->whole.m, begin, count);
     l->ukernels->dense->dot[l->stored](&piece);
+    finish_rows(&l->finish, piece.y, piece.m, piece.y_stride, count);
 }
 
 /* ---- Many rows ----------------------------------------------------------------------------- */
@@ -106,6 +107,7 @@ static void run_panel(void *context, size_t strip, size_t index) {
     for (size_t r = 0; r < rows; r++) {
         memcpy(p.y + r * p.y_stride, sums + r * nr, outputs * sizeof(float));
     }
+    finish_rows(&l->finish, p.y, rows, p.y_stride, outputs);
 }
 
 /* ---- Running ------------------------------------------------------------------------------- */
@@ -114,7 +116,9 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     const kiln_fully_connected_params *params = call->params;
     const operand *x = &call->inputs[0], *w = &call->inputs[1], *y = &call->outputs[0];
     bool bias = call->input_count > 2 && operand_present(&call->inputs[2]);
+    finish finish = finish_of(call, params->min, params->max);
     layer l = {.ukernels = ukernels_best(),
+               .finish = finish,
                .stored = w->record->stored_dtype == KILN_F16 ? DENSE_F16 : DENSE_F32,
                .whole = {.m = operand_outer(x, call->run.batch),
                          .n = y->inner,
@@ -123,8 +127,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
                          .x_stride = x->row_stride,
                          .weights = w->data,
                          .bias = bias ? call->inputs[2].data : NULL,
-                         .min = params->min,
-                         .max = params->max,
+                         .min = finish.min,
+                         .max = finish.max,
                          .y = y->data,
                          .y_stride = y->row_stride}};
     (void)error;
@@ -149,5 +153,6 @@ const kernel kernel_fully_connected = {
            KERNEL_INPUTS(2, 3), KERNEL_OUTPUTS(1, 1), KERNEL_STRIDED(1, 1)),
     .check = check,
     .run = run,
+    .finishes = true,
     .reads_f16 = 1 << 1,
 };

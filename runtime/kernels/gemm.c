@@ -22,7 +22,6 @@
 #include "runtime/kernels/gemm.h"
 #include "runtime/kernels/gemm_gather.h"
 #include "runtime/kernels/gemm_windows.h"
-#include "runtime/ukernels/ukernels.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -37,6 +36,7 @@
 
 typedef struct gemm {
     const ukernels *ukernels;
+    finish finish;
     size_t k, outputs, panels;
     size_t kernel_height, kernel_width, inputs;
     float *bias; /* [panels * nr], then zeros, which stand for pixels outside the image */
@@ -157,6 +157,7 @@ static gemm describe(const kernel_call *call) {
     size_t rows = (call->run.end_row - call->run.begin_row) * y.w;
     bool padded = p->padding_top + p->padding_right + p->padding_bottom + p->padding_left > 0;
     gemm g = {.ukernels = best,
+              .finish = finish_of(call, p->min, p->max),
               .k = k,
               .outputs = y.c,
               .panels = panels,
@@ -240,12 +241,12 @@ static void gather(const kernel_call *call, const gemm *g, size_t first, size_t 
 /* ---- Multiplying --------------------------------------------------------------------------- */
 
 /* Multiplies the rows [begin, end) of the strip by one panel. */
-static void multiply(const strip *s, size_t panel, size_t begin, size_t end) {
+static void multiply_panel(const strip *s, size_t panel, size_t begin, size_t end) {
     const gemm *g = s->g;
-    const kiln_conv_params *p = s->call->params;
     const operand *y = &s->call->outputs[0], *add = conv_addend(s->call);
     size_t nr = g->ukernels->nr, first = panel * nr;
-    gemm_epilogue last = {.bias = g->bias + first, .min = p->min, .max = p->max, .far = g->far};
+    gemm_epilogue last = {
+        .bias = g->bias + first, .min = g->finish.min, .max = g->finish.max, .far = g->far};
     if (add != NULL) {
         last.add = s->add + begin * add->row_stride + first;
         last.add_stride = add->row_stride;
@@ -254,6 +255,18 @@ static void multiply(const strip *s, size_t panel, size_t begin, size_t end) {
                       s->from + begin * s->from_stride, s->from_stride,
                       s->call->packed + panel * g->k * nr, s->to + begin * y->row_stride + first,
                       y->row_stride, &last);
+}
+
+/* Multiplies them by the panels [panel, next). A function then goes over long rows, which are in
+ * the L2 cache at least. */
+static void multiply(const strip *s, size_t panel, size_t next, size_t begin, size_t end) {
+    const gemm *g = s->g;
+    size_t first = panel * g->ukernels->nr, stride = s->call->outputs[0].row_stride;
+    for (size_t k = panel; k < next; k++) {
+        multiply_panel(s, k, begin, end);
+    }
+    finish_rows(&g->finish, s->to + begin * stride + first, end - begin, stride,
+                least(next * g->ukernels->nr, g->outputs) - first);
 }
 
 /* ---- Running ------------------------------------------------------------------------------- */
@@ -274,9 +287,7 @@ static void multiply_piece(void *context, size_t index) {
     size_t row = s->count * piece / s->pieces, end = s->count * (piece + 1) / s->pieces;
     for (size_t rows = 0; row < end; row += rows) {
         rows = gemm_tile_rows(end - row, g->ukernels->mr);
-        for (size_t k = panel; k < next; k++) {
-            multiply(s, k, row, row + rows);
-        }
+        multiply(s, panel, next, row, row + rows);
     }
 }
 
@@ -324,9 +335,7 @@ static void run_chunk(void *context, size_t first, size_t count) {
         s.from = to;
         s.from_stride = g->row;
     }
-    for (size_t panel = 0; panel < g->panels; panel++) {
-        multiply(&s, panel, 0, count);
-    }
+    multiply(&s, 0, g->panels, 0, count);
     if (g->gathers) {
         atomic_flag_clear(&g->busy[worker]);
     }
@@ -337,7 +346,7 @@ kiln_status gemm_run(kernel_call *call, kiln_error *error) {
     size_t rows = count_rows(call);
     (void)error;
     if (g->windows) {
-        gemm_panels panels = {g->ukernels, g->bias, g->panels, g->outputs, g->far};
+        gemm_panels panels = {g->ukernels, &g->finish, g->bias, g->panels, g->outputs, g->far};
         gemm_windows_run(call, &panels);
     } else if (g->by_panels) {
         run_by_panels(call, rows);

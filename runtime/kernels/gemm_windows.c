@@ -67,11 +67,12 @@ static void multiply(const task *t, const span *s) {
         w.pieces = s->rows.end - s->rows.begin;
         w.kc = (s->columns.end - s->columns.begin) * kernel[3];
     }
+    const finish *f = t->panels->finish;
     float *to = operand_image_row(y, s->sample, s->y) + s->x * y->row_stride;
     for (size_t panel = 0; panel < t->panels->count; panel++) {
         size_t first = panel * nr, left = t->panels->outputs - first;
         gemm_epilogue last = {
-            .bias = t->panels->bias + first, .min = p->min, .max = p->max, .far = t->panels->far};
+            .bias = t->panels->bias + first, .min = f->min, .max = f->max, .far = t->panels->far};
         if (add != NULL) {
             last.add = operand_image_row(add, s->sample, s->y) + s->x * add->row_stride + first;
             last.add_stride = add->row_stride;
@@ -80,6 +81,7 @@ static void multiply(const task *t, const span *s) {
         t->panels->ukernels->gemm_windows(s->count, left < nr ? left : nr, &w, to + first,
                                           y->row_stride, &last);
     }
+    finish_rows(f, to, s->count, y->row_stride, t->panels->outputs);
 }
 
 static void run_pixels(void *context, size_t row, size_t begin, size_t count) {

@@ -3,12 +3,12 @@
 #ifndef KILN_KERNELS_GEMM_WINDOWS_H
 #define KILN_KERNELS_GEMM_WINDOWS_H
 
-#include "runtime/kernels/kernel.h"
-#include "runtime/ukernels/ukernels.h"
+#include "runtime/kernels/finish.h"
 
 /* What the product's other factor is. */
 typedef struct gemm_panels {
     const ukernels *ukernels;
+    const finish *finish;
     const float *bias; /* [count * nr] */
     size_t count, outputs;
     bool far; /* where results go is in no near cache */

@@ -114,6 +114,7 @@ typedef struct kernel {
     /* step_rows; run then honours begin_row, end_row and the operands' first_row, and prepare
      * and bind take end_row for the most rows of a run. NULL: computes whole outputs only. */
     uint32_t (*rows)(const kernel_call *call, uint32_t input, row_rule *out_rule);
+    bool finishes;        /* results may go through a function: KILN_STEP_FUNCTION */
     bool packs_constants; /* constants are not read any more after prepare and fill */
     /* The packed form that the kernel wants of input 1, which it then reads in no other way: it may
      * not be loaded at all, since forms are shared by sessions and kept in files. False, or NULL:

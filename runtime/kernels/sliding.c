@@ -53,8 +53,8 @@ static void run_row(const task *t, size_t sample, size_t y, size_t rows, size_t 
         .dilation = s->dilation_width,
         .padding = s->padding_left,
         .tap_stride = s->tap_stride,
-        .min = s->min,
-        .max = s->max,
+        .min = s->finish.min,
+        .max = s->finish.max,
         .to = operand_image_row(out, sample, y) + channel,
         .to_stride = out->row_stride,
         .to_width = t->out.w,
@@ -75,6 +75,7 @@ static void run_row(const task *t, size_t sample, size_t y, size_t rows, size_t 
         row.bias = s->bias + channel;
     }
     t->ukernels->sliding[s->op](&row);
+    finish_rows(&s->finish, row.to, rows * row.to_width, row.to_stride, channels);
 }
 
 static void run_rows(void *context, size_t chunk, size_t begin, size_t count) {

@@ -3,8 +3,7 @@
 #ifndef KILN_KERNELS_SLIDING_H
 #define KILN_KERNELS_SLIDING_H
 
-#include "runtime/kernels/kernel.h"
-#include "runtime/ukernels/ukernels.h"
+#include "runtime/kernels/finish.h"
 
 typedef struct sliding_shape {
     sliding_op op;
@@ -14,7 +13,7 @@ typedef struct sliding_shape {
      * whole vectors. */
     const float *weights, *bias;
     size_t tap_stride;
-    float min, max;
+    finish finish;
 } sliding_shape;
 
 /* Computes the call's rows of output 0 from input 0, which are images of the same channels. It

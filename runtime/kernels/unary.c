@@ -1,7 +1,6 @@
 /* UNARY: micro-kernels, libm for the trigonometric functions. Rows that lie one after the other are
  * taken for one. */
-#include "runtime/kernels/kernel.h"
-#include "runtime/ukernels/ukernels.h"
+#include "runtime/kernels/finish.h"
 
 #include <math.h>
 
@@ -38,39 +37,6 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
 
 /* ---- f32 ------------------------------------------------------------------------------------ */
 
-/* An entry is 1 + the micro-kernels' number, or 0 where there is none. */
-static const uint8_t in_ukernels[KILN_UNARY_COUNT] = {
-    [KILN_UNARY_CLAMP] = 1 + UNARY_CLAMP,
-    [KILN_UNARY_LEAKY_RELU] = 1 + UNARY_LEAKY_RELU,
-    [KILN_UNARY_ELU] = 1 + UNARY_ELU,
-    [KILN_UNARY_SELU] = 1 + UNARY_SELU,
-    [KILN_UNARY_CELU] = 1 + UNARY_CELU,
-    [KILN_UNARY_SIGMOID] = 1 + UNARY_SIGMOID,
-    [KILN_UNARY_HARD_SIGMOID] = 1 + UNARY_HARD_SIGMOID,
-    [KILN_UNARY_HARD_SWISH] = 1 + UNARY_HARD_SWISH,
-    [KILN_UNARY_MISH] = 1 + UNARY_MISH,
-    [KILN_UNARY_GELU_ERF] = 1 + UNARY_GELU_ERF,
-    [KILN_UNARY_GELU_TANH] = 1 + UNARY_GELU_TANH,
-    [KILN_UNARY_TANH] = 1 + UNARY_TANH,
-    [KILN_UNARY_SOFTPLUS] = 1 + UNARY_SOFTPLUS,
-    [KILN_UNARY_SOFTSIGN] = 1 + UNARY_SOFTSIGN,
-    [KILN_UNARY_ERF] = 1 + UNARY_ERF,
-    [KILN_UNARY_SQRT] = 1 + UNARY_SQRT,
-    [KILN_UNARY_EXP] = 1 + UNARY_EXP,
-    [KILN_UNARY_LOG] = 1 + UNARY_LOG,
-    [KILN_UNARY_ABS] = 1 + UNARY_ABS,
-    [KILN_UNARY_NEG] = 1 + UNARY_NEG,
-    [KILN_UNARY_RECIPROCAL] = 1 + UNARY_RECIPROCAL,
-    [KILN_UNARY_FLOOR] = 1 + UNARY_FLOOR,
-    [KILN_UNARY_CEIL] = 1 + UNARY_CEIL,
-    [KILN_UNARY_ROUND] = 1 + UNARY_ROUND,
-    [KILN_UNARY_SIGN] = 1 + UNARY_SIGN,
-    [KILN_UNARY_SWISH] = 1 + UNARY_SWISH,
-    [KILN_UNARY_SQUARE] = 1 + UNARY_SQUARE,
-    [KILN_UNARY_THRESHOLDED_RELU] = 1 + UNARY_THRESHOLDED_RELU,
-    [KILN_UNARY_SHRINK] = 1 + UNARY_SHRINK,
-};
-
 static float (*const in_libm[KILN_UNARY_COUNT])(float) = {
     [KILN_UNARY_SIN] = sinf,     [KILN_UNARY_COS] = cosf,     [KILN_UNARY_TAN] = tanf,
     [KILN_UNARY_ASIN] = asinf,   [KILN_UNARY_ACOS] = acosf,   [KILN_UNARY_ATAN] = atanf,
@@ -79,8 +45,9 @@ static float (*const in_libm[KILN_UNARY_COUNT])(float) = {
 };
 
 static void float_row(const kiln_unary_params *p, const float *x, float *y, size_t count) {
-    if (in_ukernels[p->op] != 0) {
-        ukernels_best()->unary[in_ukernels[p->op] - 1](x, count, p->alpha, p->beta, y);
+    unary_ukernel *function = finish_function(p->op);
+    if (function != NULL) {
+        function(x, count, p->alpha, p->beta, y);
         return;
     }
     for (size_t k = 0; k < count; k++) {

@@ -4,7 +4,7 @@
  * the outputs of a strip in blocks of channels, so that what is transformed stays in cache. Threads
  * take strips of their own or, where there are too few, blocks of one strip. */
 #include "runtime/kernels/winograd.h"
-#include "runtime/ukernels/ukernels.h"
+#include "runtime/kernels/finish.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -25,6 +25,7 @@
 
 typedef struct winograd {
     const ukernels *ukernels;
+    finish finish;
     winograd_size size;
     size_t tile, output_tile, positions; /* n, m, n^2 */
     size_t inputs, outputs;
@@ -141,6 +142,7 @@ static winograd describe(const kernel_call *call) {
     (void)operand_image(&call->inputs[0], &x);
     (void)operand_image(&call->outputs[0], &y);
     winograd w = {.ukernels = best,
+                  .finish = finish_of(call, p->min, p->max),
                   .size = (winograd_size)(p->algorithm - KILN_CONV_WINOGRAD_2),
                   .tile = m + 2,
                   .output_tile = m,
@@ -239,7 +241,6 @@ static void multiply_panel(const block *b, size_t position, size_t panel) {
 static void transform_output(const block *b, size_t index) {
     const strip *s = b->s;
     const winograd *w = s->w;
-    const kiln_conv_params *p = s->call->params;
     const operand *y = &s->call->outputs[0], *add = conv_addend(s->call);
     size_t nr = w->ukernels->nr, channel = b->first * nr;
     size_t channels = w->outputs - channel < b->count * nr ? w->outputs - channel : b->count * nr;
@@ -261,8 +262,13 @@ static void transform_output(const block *b, size_t index) {
         }
     }
     w->ukernels->winograd->output[w->size](b->products + index * b->count * nr, b->step,
-                                           w->bias + channel, channels, p->min, p->max,
-                                           add != NULL ? added : NULL, pixels);
+                                           w->bias + channel, channels, w->finish.min,
+                                           w->finish.max, add != NULL ? added : NULL, pixels);
+    for (size_t k = 0; k < w->output_tile * w->output_tile && w->finish.function != NULL; k++) {
+        if (pixels[k] != b->outside) {
+            finish_rows(&w->finish, pixels[k], 1, channels, channels);
+        }
+    }
 }
 
 /* ---- Running ------------------------------------------------------------------------------- */

@@ -1,10 +1,15 @@
 /* What is known of the kernels and algorithms that a plan's steps name. */
-#include "runtime/kernels/kernel.h"
+#include "runtime/kernels/finish.h"
 #include "runtime/plan/plan.h"
 
 const kiln_kernel_traits *kiln_kernel_describe(uint32_t kernel_id) {
     const kernel *kernel = kernel_find(kernel_id);
     return kernel != NULL ? &kernel->traits : NULL;
+}
+
+bool kiln_step_takes_function(uint32_t kernel_id, uint32_t op) {
+    const kernel *kernel = kernel_find(kernel_id);
+    return kernel != NULL && kernel->finishes && finish_takes(op);
 }
 
 const char *kiln_conv_algorithm_name(uint32_t algorithm) {

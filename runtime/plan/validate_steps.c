@@ -152,6 +152,14 @@ static kiln_status check_step(const kiln_plan *plan, uint32_t step, uint8_t *wri
     if (!check_shape_of_step(plan, &v->steps[step])) {
         return kiln_fail(error, KILN_ERROR_FORMAT, "damaged plan: step %u", step);
     }
+    uint32_t function = KILN_STEP_FUNCTION(v->steps[step].flags);
+    if ((v->steps[step].flags & ~KILN_STEP_FLAGS) != 0 ||
+        (function != KILN_UNARY_CLAMP &&
+         !kiln_step_takes_function(v->steps[step].kernel, function))) {
+        return kiln_fail(error, KILN_ERROR_FORMAT,
+                         "damaged plan, or one for a newer runtime: step %u has flags 0x%x", step,
+                         (unsigned)v->steps[step].flags);
+    }
     call_describe(v, step, &host, operands, &call);
     const kernel *kernel = kernel_find(v->steps[step].kernel);
     kiln_status status = check_places(&call, kernel, error);

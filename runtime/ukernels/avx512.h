@@ -29,15 +29,22 @@ INLINE vector scale(vector v, vector n) {
 }
 
 INLINE __mmask16 first_lanes(size_t count) {
-    return count < VECTOR_WIDTH ? (__mmask16)((1u << count) - 1) : (__mmask16)-1;
+    return (__mmask16)((1u << count) - 1);
 }
 
+/* Most vectors are whole, and a branch is cheaper than a mask. */
 INLINE void store_some(float *to, vector v, size_t count) {
-    _mm512_mask_storeu_ps(to, first_lanes(count), (__m512)v);
+    if (count >= VECTOR_WIDTH) {
+        store(to, v);
+    } else {
+        _mm512_mask_storeu_ps(to, first_lanes(count), (__m512)v);
+    }
 }
 
 INLINE vector load_over(vector v, const float *from, size_t count) {
-    return (vector)_mm512_mask_loadu_ps((__m512)v, first_lanes(count), from);
+    return count >= VECTOR_WIDTH
+               ? load(from)
+               : (vector)_mm512_mask_loadu_ps((__m512)v, first_lanes(count), from);
 }
 
 INLINE vector load_half(const uint16_t *from) {

@@ -47,17 +47,16 @@ INLINE vector polynomial(vector x, const float *coefficients, size_t count) {
     return sum;
 }
 
-/* x + more = n ln 2 + rest, |rest| at most half of ln 2, but for what is more. The sum with 1.5 *
- * 2^23 rounds to a whole number, and the product with the high part of ln 2, of 15 bits, is exact.
- */
+/* x = n ln 2 + rest, |rest| at most half of ln 2. The sum with 1.5 * 2^23 rounds to a whole number,
+ * and the product with the high part of ln 2, of 15 bits, is exact. */
 typedef struct reduced {
     vector n, rest;
 } reduced;
 
-INLINE reduced reduce(vector x, vector more) {
+INLINE reduced reduce(vector x) {
     const vector magic = all(0x1.8p23f);
     vector n = (x * all(0x1.715476p0f) + magic) - magic;
-    return (reduced){n, (x - n * all(0x1.62e4p-1f)) + (more - n * all(0x1.7f7d1cp-20f))};
+    return (reduced){n, (x - n * all(0x1.62e4p-1f)) - n * all(0x1.7f7d1cp-20f)};
 }
 
 /* e^rest - 1 of |rest| <= ln 2 / 2. */
@@ -67,9 +66,8 @@ INLINE vector small_expm1(vector rest) {
     return rest + rest * rest * q;
 }
 
-/* e^(x + low), of a small `low` and x from -150 to 89. */
-INLINE vector exp_of_some(vector x, vector low) {
-    reduced r = reduce(x, low);
+/* e^(n ln 2 + rest), of n from -250 to 250. */
+INLINE vector exp_of_reduced(reduced r) {
     return scale(POLYNOMIAL(r.rest, 1, 1, 0x1.fffffap-2f, 0x1.55540ap-3f, 0x1.55589ep-5f,
                             0x1.126dbep-7f, 0x1.6ab8cep-10f),
                  r.n);
@@ -77,12 +75,23 @@ INLINE vector exp_of_some(vector x, vector low) {
 
 /* 0 for x below -104, infinite above 89. */
 INLINE vector v_exp(vector x) {
-    return exp_of_some(clamp(x, all(-104), all(89)), all(0));
+    return exp_of_reduced(reduce(clamp(x, all(-104), all(89))));
+}
+
+/* e^-x, by the same numbers with other signs. */
+INLINE vector v_exp_minus(vector x) {
+    const vector magic = all(0x1.8p23f);
+    x = clamp(x, all(-89), all(104));
+    vector n = (x * all(-0x1.715476p0f) + magic) - magic;
+    vector rest = (x + n * all(0x1.62e4p-1f)) + n * all(0x1.7f7d1cp-20f);
+    return scale(POLYNOMIAL(rest, 1, -1, 0x1.fffffap-2f, -0x1.55540ap-3f, 0x1.55589ep-5f,
+                            -0x1.126dbep-7f, 0x1.6ab8cep-10f),
+                 n);
 }
 
 /* e^x - 1 of x <= 0. */
 INLINE vector negative_expm1(vector x) {
-    reduced r = reduce(larger(all(-20), x), all(0));
+    reduced r = reduce(larger(all(-20), x));
     vector power = scale(all(1), r.n);
     return power * small_expm1(r.rest) + (power - all(1));
 }
@@ -115,12 +124,12 @@ INLINE vector small_log1p(vector z) {
 }
 
 INLINE vector v_sigmoid(vector x) {
-    return all(1) / (all(1) + v_exp(-x));
+    return all(1) / (all(1) + v_exp_minus(x));
 }
 
 /* x sigmoid(at) */
 INLINE vector times_sigmoid(vector x, vector at) {
-    return x / (all(1) + v_exp(-at));
+    return x / (all(1) + v_exp_minus(at));
 }
 
 INLINE vector v_tanh(vector x) {
@@ -133,7 +142,7 @@ INLINE vector v_tanh(vector x) {
 }
 
 INLINE vector v_softplus(vector x) {
-    return larger(all(0), x) + small_log1p(v_exp(-absolute(x)));
+    return larger(all(0), x) + small_log1p(v_exp_minus(absolute(x)));
 }
 
 /* x tanh(softplus(x)) = x ((1 + e^x)^2 - 1) / ((1 + e^x)^2 + 1), which is x from 20 on. */
@@ -147,9 +156,9 @@ INLINE vector v_erf(vector x) {
     vector near = x + x * POLYNOMIAL(s, 0x1.06eba6p-3f, -0x1.8126eap-2f, 0x1.ce1b0ep-4f,
                                      -0x1.b69390p-6f, 0x1.476886p-8f, -0x1.3ac5bcp-11f);
     vector c = smaller(all(4), a);
-    vector far = all(1) - v_exp(-POLYNOMIAL(c, 0x1.5d1570p-13f, 0x1.20b752p+0f, 0x1.4621b8p-1f,
-                                            0x1.aa7342p-4f, -0x1.6d9d4ap-6f, 0x1.91ce82p-9f,
-                                            -0x1.9fb7b6p-13f));
+    vector far = all(1) - v_exp_minus(POLYNOMIAL(c, 0x1.5d1570p-13f, 0x1.20b752p+0f, 0x1.4621b8p-1f,
+                                                 0x1.aa7342p-4f, -0x1.6d9d4ap-6f, 0x1.91ce82p-9f,
+                                                 -0x1.9fb7b6p-13f));
     return choose(a < all(0.92f), near, with_sign(far, x));
 }
 
@@ -163,8 +172,9 @@ INLINE vector v_gelu(vector x) {
     part *= POLYNOMIAL(v, 0x1.ae5754p-1f, -0x1.74b578p-1f, 0x1.788212p-2f, -0x1.011220p-4f,
                        -0x1.18f62ap-5f, 0x1.97158ap-7f, 0x1.91f27ep-8f, -0x1.bed1c0p-10f,
                        -0x1.37c3bcp-10f);
-    vector power = exp_of_some(half * high, all(-0.5f) * (u - high) * (u + high));
-    return larger(all(0), x) - part * power + smaller(all(0), x) * all(0);
+    reduced r = reduce(half * high);
+    r.rest += all(-0.5f) * (u - high) * (u + high);
+    return larger(all(0), x) - part * exp_of_reduced(r) + smaller(all(0), x) * all(0);
 }
 
 /* x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 */

@@ -59,10 +59,15 @@ FUNCTION(floor, v_floor(x))
 FUNCTION(ceil, -v_floor(-x))
 FUNCTION(round, v_round(x))
 FUNCTION(sign, choose(x > all(0), all(1), choose(x < all(0), all(-1), x)))
-FUNCTION(swish, times_sigmoid(x, alpha *x))
+FUNCTION(silu, times_sigmoid(x, x))
+FUNCTION(any_swish, times_sigmoid(x, alpha *x))
 FUNCTION(square, x *x)
 FUNCTION(thresholded_relu, thresholded(x, alpha))
 FUNCTION(shrink, shrink(x, alpha, beta))
+
+static void swish_row(const float *from, size_t count, float a, float b, float *to) {
+    (a == 1 ? silu_row : any_swish_row)(from, count, a, b, to);
+}
 
 unary_ukernel *const UKERNEL(unary)[UNARY_FUNCTIONS] = {
     [UNARY_CLAMP] = clamp_row,

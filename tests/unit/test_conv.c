@@ -1,5 +1,6 @@
 /* Convolutions by each algorithm against sums in double precision: odd channels, sizes that are no
- * multiples of tiles, uneven padding, strides, dilation, clamps, additions, batches, threads.
+ * multiples of tiles, uneven padding, strides, dilation, clamps, functions, additions, batches,
+ * threads.
  * Inputs have variance 1, and weights such that outputs have about that, too. */
 #include "tests/unit/network.h"
 #include "tests/unit/suite.h"
@@ -29,11 +30,21 @@ static const way ways[] = {
  * output may take; one that is. */
 typedef enum addition { ADD_NOTHING, ADD_IN_PLACE, ADD_KEPT, ADD_OWN_INPUT } addition;
 
+/* What results go through, if anything. */
+static const struct {
+    const char *operator; /* NULL: nothing */
+    uint32_t function;    /* of the step */
+} activations[] = {{NULL, KILN_UNARY_CLAMP},
+                   {"Relu", KILN_UNARY_CLAMP},
+                   {"Swish", KILN_UNARY_SWISH},
+                   {"Tanh", KILN_UNARY_TANH}};
+enum { PLAIN, RELU, SILU, TANH };
+
 typedef struct layer {
     int64_t inputs, height, width;
     network_conv c;
     addition add;
-    bool relu;
+    uint32_t activation;
     /* What the plan is made of, for the reference. */
     float *weights, *bias;
     int64_t out_height, out_width;
@@ -65,7 +76,9 @@ static kiln_plan *compile_layer(layer *l, const way *w, uint64_t seed) {
         z = l->add == ADD_OWN_INPUT ? x : network_input(&n, y->dims[1], y->dims[2], y->dims[3]);
         y = network_apply(&n, "Add", 2, (tensor *[]){y, z}, NULL);
     }
-    y = l->relu ? network_apply(&n, "Relu", 1, &y, NULL) : y;
+    if (l->activation != PLAIN) {
+        y = network_apply(&n, activations[l->activation].operator, 1, &y, NULL);
+    }
     network_output(&n, y);
     if (l->add == ADD_KEPT) {
         network_output(&n, network_apply(&n, "Neg", 1, &z, NULL));
@@ -108,7 +121,10 @@ static float *exact_outputs(const layer *l, const float *x, const float *z, uint
         double sum = exact_at(l, from, (int64_t)(k % count / pixels), (int64_t)pixel / l->out_width,
                               (int64_t)pixel % l->out_width) +
                      (z != NULL ? (double)z[k] : 0);
-        y[k] = (float)(l->relu ? fmax(sum, 0) : sum);
+        y[k] = (float)(l->activation == RELU   ? fmax(sum, 0)
+                       : l->activation == SILU ? sum / (1 + exp(-sum))
+                       : l->activation == TANH ? tanh(sum)
+                                               : sum);
     }
     return y;
 }
@@ -124,6 +140,12 @@ static void check_algorithm(const kiln_plan *plan, const layer *l, const way *w)
         if (v.steps[k].kernel == KILN_KERNEL_CONV_2D && l->c.groups == 1) {
             ck_assert_uint_eq(p->algorithm, three || direct ? w->algorithm : KILN_CONV_GEMM);
             ck_assert_int_eq(v.steps[k].input_count == 4, l->add != ADD_NOTHING && !direct);
+        }
+        if (v.steps[k].kernel == KILN_KERNEL_CONV_2D) {
+            bool adds = p->algorithm != KILN_CONV_DEPTHWISE && p->algorithm != KILN_CONV_DIRECT;
+            bool here = adds || l->add == ADD_NOTHING;
+            ck_assert_uint_eq(KILN_STEP_FUNCTION(v.steps[k].flags),
+                              here ? activations[l->activation].function : KILN_UNARY_CLAMP);
         }
     }
 }
@@ -170,7 +192,7 @@ static layer random_layer(uint64_t *state, bool three) {
                      1,
                      random_below(state, 2) == 0},
                .add = (addition)random_below(state, 3),
-               .relu = random_below(state, 2) == 0};
+               .activation = random_below(state, 4)};
     if (!three) {
         l.c.height = 1 + random_below(state, 5);
         l.c.width = 1 + random_below(state, 5);
@@ -268,9 +290,40 @@ START_TEST(windows_lie_in_the_image) {
                .width = sizes[_i][2],
                .c = convolutions[_i],
                .add = (addition)(_i % 3),
-               .relu = _i % 2 == 0};
+               .activation = _i % 2 == 0 ? RELU : SILU};
     double worst = measure_layer(&l, &ways[1], 13);
     ck_assert_msg(worst < ways[1].bound, "layer %d: %g", _i, worst);
+}
+END_TEST
+
+/* So do additions of what no convolution makes. */
+START_TEST(additions_take_functions) {
+    network n;
+    kiln_plan *plan = NULL;
+    kiln_compile_options options;
+    kiln_plan_view v;
+    kiln_compile_options_init(&options);
+    network_begin(&n, 5);
+    tensor *sides[2] = {network_input(&n, 3, 5, 7), network_input(&n, 3, 5, 7)};
+    tensor *y = network_apply(&n, "Add", 2, sides, NULL);
+    network_output(&n, network_apply(&n, "Sigmoid", 1, &y, NULL));
+    ck_assert_int_eq(network_write(&n, &options, path), KILN_OK);
+    ck_assert_int_eq(kiln_plan_open(path, NULL, &plan, &network_error), KILN_OK);
+    kiln_plan_inspect(plan, &v);
+    for (size_t s = 0; s < v.step_count; s++) {
+        ck_assert_uint_ne(v.steps[s].kernel, KILN_KERNEL_UNARY);
+    }
+    network_values in = network_noise(plan, 2, 6);
+    kiln_session *session = network_session(plan, 2, 2);
+    network_values out = network_run(plan, session, 2, &in);
+    for (size_t k = 0; k < out.count[0]; k++) {
+        double sum = (double)in.data[0][k] + (double)in.data[1][k];
+        ck_assert_double_eq_tol((double)out.data[0][k], 1 / (1 + exp(-sum)), 1e-6);
+    }
+    network_free_values(&out);
+    network_free_values(&in);
+    kiln_session_destroy(session);
+    kiln_plan_close(plan);
 }
 END_TEST
 
@@ -284,6 +337,7 @@ int main(void) {
         EACH("residual", adds_its_own_input, ways),
         EACH("many_channels", many_channels_stay_within_bounds, ways),
         LOOP("windows", windows_lie_in_the_image, 0, 5),
+        TEST("residual", additions_take_functions),
         LOOP("large_weights", large_weights_meet_few_rows, 1, 2), /* gemm */
     };
     int failed = SUITE("conv", tests);

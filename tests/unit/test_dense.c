@@ -235,7 +235,7 @@ END_TEST
 
 /* ---- The kernel ------------------------------------------------------------------------------ */
 
-static void run_kernel(layer *l, pthreadpool_t pool) {
+static void run_kernel(layer *l, uint32_t function, pthreadpool_t pool) {
     const dense_piece *p = &l->piece;
     kiln_plan_tensor_record plain = {.dtype = KILN_F32, .stored_dtype = KILN_F32};
     kiln_plan_tensor_record stored = {.dtype = KILN_F32,
@@ -256,7 +256,8 @@ static void run_kernel(layer *l, pthreadpool_t pool) {
         o->row_stride = shape[k][2];
     }
     kiln_fully_connected_params params = {p->min, p->max};
-    kiln_plan_step step = {.kernel = KILN_KERNEL_FULLY_CONNECTED};
+    kiln_plan_step step = {.kernel = KILN_KERNEL_FULLY_CONNECTED,
+                           .flags = KILN_STEP_WITH_FUNCTION(function)};
     const kernel_host host = {.threadpool = pool};
     kernel_call call = {.step = &step,
                         .name = "dense",
@@ -280,17 +281,41 @@ START_TEST(kernel_agrees_with_doubles) {
         const size_t *size = sizes[at / 4];
         layer l = make_layer(size[0], size[1], size[2], at % 2 * 3, at % 4 > 1, at % 3 != 0);
         l.piece.min = at % 5 == 0 ? 0 : -INFINITY;
-        run_kernel(&l, NULL);
+        run_kernel(&l, KILN_UNARY_CLAMP, NULL);
         check_layer(&l, (double)size[2] + 4); /* panels sum one by one */
         size_t bytes = ((size[0] - 1) * l.piece.y_stride + size[1]) * sizeof(float);
         float *alone = malloc(bytes);
         memcpy(alone, l.piece.y, bytes);
-        run_kernel(&l, pool);
+        run_kernel(&l, KILN_UNARY_CLAMP, pool);
         ck_assert_mem_eq(alone, l.piece.y, bytes);
         free(alone);
         free_layer(&l);
     }
     pthreadpool_destroy(pool);
+}
+END_TEST
+
+START_TEST(results_go_through_functions) {
+    static const size_t sizes[][3] = {{1, 70, 30}, {3, 33, 40}, {150, 70, 257}};
+    for (size_t at = 0; at < COUNT(sizes) * 2; at++) {
+        layer l = make_layer(sizes[at / 2][0], sizes[at / 2][1], sizes[at / 2][2], at % 2 * 3,
+                             false, true);
+        const dense_piece *p = &l.piece;
+        run_kernel(&l, KILN_UNARY_CLAMP, NULL);
+        size_t count = (p->m - 1) * p->y_stride + p->n;
+        float *plain = malloc(count * sizeof *plain);
+        memcpy(plain, p->y, count * sizeof *plain);
+        l.piece.min = 0.25f; /* the function's alpha */
+        l.piece.max = NAN;
+        run_kernel(&l, KILN_UNARY_LEAKY_RELU, NULL);
+        for (size_t k = 0; k < count; k++) {
+            bool inside = k % p->y_stride < p->n; /* nothing is written between rows */
+            float expected = inside && plain[k] < 0 ? plain[k] / 4 : plain[k];
+            ck_assert_mem_eq(&p->y[k], &expected, sizeof expected);
+        }
+        free(plain);
+        free_layer(&l);
+    }
 }
 END_TEST
 
@@ -389,6 +414,7 @@ int main(void) {
         TEST("arithmetic", every_half_is_widened_exactly),
         TEST("packing", panels_are_the_weights_turned),
         TEST("kernel", kernel_agrees_with_doubles),
+        TEST("kernel", results_go_through_functions),
         TEST("kernel", sessions_read_the_plan),
     };
     int failed = SUITE("dense", tests);

@@ -222,6 +222,32 @@ START_TEST(unknown_kernels_are_named) {
 }
 END_TEST
 
+/* Results go through functions that the kernel may have, and flags have meanings. */
+START_TEST(unknown_flags_are_refused) {
+    static const struct {
+        size_t step; /* 0: a copy, 1: a convolution */
+        uint32_t flags;
+    } wrong[] = {{1, 4},
+                 {1, 1u << 16},
+                 {1, KILN_STEP_WITH_FUNCTION(KILN_UNARY_COUNT)},
+                 {1, KILN_STEP_WITH_FUNCTION(KILN_UNARY_IS_NAN)},
+                 {0, KILN_STEP_WITH_FUNCTION(KILN_UNARY_TANH)},
+                 {1, KILN_STEP_WITH_FUNCTION(KILN_UNARY_TANH)}}; /* it has bounds */
+    kiln_plan_header h = header_of(&file);
+    kiln_plan_section *steps = &h.sections[KILN_SECTION_STEPS];
+    size_t first = steps->offset + offsetof(kiln_plan_step, flags);
+    for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
+        kiln_plan *plan = NULL;
+        size_t at = first + wrong[k].step * sizeof(kiln_plan_step);
+        memcpy(file.data + at, &wrong[k].flags, sizeof wrong->flags);
+        steps->checksum = XXH3_64bits(file.data + steps->offset, steps->bytes);
+        set_header(&file, h);
+        ck_assert_int_eq(open_bytes(&file, &plan), KILN_ERROR_FORMAT);
+        memset(file.data + at, 0, sizeof wrong->flags);
+    }
+}
+END_TEST
+
 /* A plan may lack what cutting looks at first. */
 START_TEST(cutting_wants_an_output) {
     kiln_plan *plan = NULL, *cut = NULL;
@@ -478,6 +504,7 @@ int main(void) {
         EACH("version", refuses_other_versions_in_words, other_versions),
         TEST("version", damage_to_an_older_header_shows),
         TEST("version", unknown_kernels_are_named),
+        TEST("version", unknown_flags_are_refused),
         TEST("version", cutting_wants_an_output),
         TEST("optional", unknown_sections_are_passed_over),
         TEST("optional", the_builder_writes_optional_sections),

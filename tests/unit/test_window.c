@@ -95,7 +95,7 @@ static double expected(const scene *s, size_t sample, size_t y, size_t x, size_t
         }
     }
     sum = w->op == SLIDING_AVERAGE_POOL ? sum / (double)count : sum;
-    return fmin(fmax(sum, (double)w->min), (double)w->max);
+    return fmin(fmax(sum, (double)w->finish.min), (double)w->finish.max);
 }
 
 static void compare(const scene *s, size_t begin, size_t end) {
@@ -226,8 +226,8 @@ static scene make_scene(sliding_op op, const size_t *window, const size_t *size,
                   .dilation_width = dilation,
                   .padding_top = window[4],
                   .padding_left = window[7],
-                  .min = strided ? -0.5f : -INFINITY,
-                  .max = strided ? 0.25f : INFINITY},
+                  .finish = {.min = strided ? -0.5f : -INFINITY,
+                             .max = strided ? 0.25f : INFINITY}},
         .padding_bottom = window[6],
         .padding_right = window[5],
         .in = {.height = size[0], .width = size[1], .channels = channels, .gap = strided ? 5 : 0}};

@@ -1,0 +1,82 @@
+/* A convolution, a dense layer or an addition takes over the function of one element that follows
+ * it: its results go through the function while they are near, and are stored once. */
+#include "compiler/lower/lowering.h"
+
+#include <math.h>
+
+/* Where the step's bounds lie; NULL: it has none. */
+static float *bounds_of(const program_step *step) {
+    switch (step->kernel) {
+    case KILN_KERNEL_CONV_2D:
+    case KILN_KERNEL_DECONV_2D:
+        return &((kiln_conv_params *)step->params)->min;
+    case KILN_KERNEL_FULLY_CONNECTED:
+        return &((kiln_fully_connected_params *)step->params)->min;
+    case KILN_KERNEL_BINARY:
+        return &((kiln_binary_params *)step->params)->min;
+    default:
+        return NULL;
+    }
+}
+
+/* The network's own last layers stay what training knows. */
+static bool applies(const program_step *step) {
+    const kiln_binary_params *binary = step->params;
+    bool here = step->kernel != KILN_KERNEL_BINARY || binary->op <= KILN_BINARY_MUL;
+    return here && (step->flags & KILN_STEP_FINAL_DENSE) == 0;
+}
+
+/* The step that makes a tensor, where only the function reads it and it may take that over; else
+ * NONE. */
+static uint32_t find_producer(const lowering *l, const use_table *table, uint32_t id,
+                              const kiln_unary_params *function) {
+    const program *p = l->p;
+    size_t begin = table->first[id], end = table->first[id + 1];
+    if (p->tensors[id].place != KILN_PLACE_ARENA || end - begin != 2 ||
+        !table->uses[begin].is_output || !use_table_is_alone(table, id)) {
+        return KILN_PLAN_NONE;
+    }
+    uint32_t s = table->uses[begin].step;
+    const program_step *step = &p->steps[s];
+    const float *bounds = step->output_count == 1 ? bounds_of(step) : NULL;
+    bool fits = bounds != NULL && p->tensors[id].dtype == KILN_F32 && bounds[0] == -INFINITY &&
+                bounds[1] == INFINITY && kiln_step_takes_function(step->kernel, function->op) &&
+                applies(step);
+    return fits ? s : KILN_PLAN_NONE;
+}
+
+static kiln_status take_over(lowering *l, program_step *step, program_step *function) {
+    const kiln_unary_params *params = function->params;
+    float *bounds = bounds_of(step);
+    const char *origin = graph_printf(l->g, "%s + %s", step->origin, function->origin);
+    if (origin == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    bounds[0] = params->alpha;
+    bounds[1] = NAN;
+    step->flags |= KILN_STEP_WITH_FUNCTION(params->op);
+    step->origin = origin;
+    step->operands[step->input_count] = function->operands[1];
+    function->input_count = function->output_count = 0; /* removed by lowering_remove_steps */
+    return KILN_OK;
+}
+
+kiln_status lowering_fuse_functions(lowering *l) {
+    program *p = l->p;
+    use_table table;
+    kiln_status status = use_table_build(l, &table);
+    for (uint32_t s = 0; s < p->step_count && status == KILN_OK; s++) {
+        program_step *step = &p->steps[s];
+        if (step->kernel != KILN_KERNEL_UNARY ||
+            !program_same_physical(&p->tensors[step->operands[0]],
+                                   &p->tensors[step->operands[1]])) {
+            continue;
+        }
+        uint32_t producer = find_producer(l, &table, step->operands[0], step->params);
+        if (producer != KILN_PLAN_NONE) {
+            status = take_over(l, &p->steps[producer], step);
+        }
+    }
+    lowering_remove_steps(l);
+    return status;
+}

@@ -1,0 +1,66 @@
+/* Bounds and functions of results. */
+#include "runtime/kernels/finish.h"
+
+#include <math.h>
+
+/* An entry is 1 + the micro-kernels' number, or 0 where there is none. */
+static const uint8_t in_ukernels[KILN_UNARY_COUNT] = {
+    [KILN_UNARY_CLAMP] = 1 + UNARY_CLAMP,
+    [KILN_UNARY_LEAKY_RELU] = 1 + UNARY_LEAKY_RELU,
+    [KILN_UNARY_ELU] = 1 + UNARY_ELU,
+    [KILN_UNARY_SELU] = 1 + UNARY_SELU,
+    [KILN_UNARY_CELU] = 1 + UNARY_CELU,
+    [KILN_UNARY_SIGMOID] = 1 + UNARY_SIGMOID,
+    [KILN_UNARY_HARD_SIGMOID] = 1 + UNARY_HARD_SIGMOID,
+    [KILN_UNARY_HARD_SWISH] = 1 + UNARY_HARD_SWISH,
+    [KILN_UNARY_MISH] = 1 + UNARY_MISH,
+    [KILN_UNARY_GELU_ERF] = 1 + UNARY_GELU_ERF,
+    [KILN_UNARY_GELU_TANH] = 1 + UNARY_GELU_TANH,
+    [KILN_UNARY_TANH] = 1 + UNARY_TANH,
+    [KILN_UNARY_SOFTPLUS] = 1 + UNARY_SOFTPLUS,
+    [KILN_UNARY_SOFTSIGN] = 1 + UNARY_SOFTSIGN,
+    [KILN_UNARY_ERF] = 1 + UNARY_ERF,
+    [KILN_UNARY_SQRT] = 1 + UNARY_SQRT,
+    [KILN_UNARY_EXP] = 1 + UNARY_EXP,
+    [KILN_UNARY_LOG] = 1 + UNARY_LOG,
+    [KILN_UNARY_ABS] = 1 + UNARY_ABS,
+    [KILN_UNARY_NEG] = 1 + UNARY_NEG,
+    [KILN_UNARY_RECIPROCAL] = 1 + UNARY_RECIPROCAL,
+    [KILN_UNARY_FLOOR] = 1 + UNARY_FLOOR,
+    [KILN_UNARY_CEIL] = 1 + UNARY_CEIL,
+    [KILN_UNARY_ROUND] = 1 + UNARY_ROUND,
+    [KILN_UNARY_SIGN] = 1 + UNARY_SIGN,
+    [KILN_UNARY_SWISH] = 1 + UNARY_SWISH,
+    [KILN_UNARY_SQUARE] = 1 + UNARY_SQUARE,
+    [KILN_UNARY_THRESHOLDED_RELU] = 1 + UNARY_THRESHOLDED_RELU,
+    [KILN_UNARY_SHRINK] = 1 + UNARY_SHRINK,
+};
+
+/* Functions of alpha alone, or of no parameter. */
+static const uint64_t finishing = 1ull << KILN_UNARY_LEAKY_RELU | 1ull << KILN_UNARY_ELU |
+                                  1ull << KILN_UNARY_SIGMOID | 1ull << KILN_UNARY_HARD_SWISH |
+                                  1ull << KILN_UNARY_MISH | 1ull << KILN_UNARY_GELU_ERF |
+                                  1ull << KILN_UNARY_GELU_TANH | 1ull << KILN_UNARY_TANH |
+                                  1ull << KILN_UNARY_SOFTPLUS | 1ull << KILN_UNARY_SWISH;
+
+bool finish_takes(uint32_t op) {
+    return op < KILN_UNARY_COUNT && (finishing >> op & 1) != 0;
+}
+
+unary_ukernel *finish_function(uint32_t op) {
+    return in_ukernels[op] != 0 ? ukernels_best()->unary[in_ukernels[op] - 1] : NULL;
+}
+
+bool finish_is_sound(const kernel_call *call, float min, float max) {
+    uint32_t op = KILN_STEP_FUNCTION(call->step->flags);
+    if (op == KILN_UNARY_CLAMP) {
+        return min < max;
+    }
+    return finish_takes(op) && isfinite(min) && isnan(max);
+}
+
+finish finish_of(const kernel_call *call, float min, float max) {
+    uint32_t op = KILN_STEP_FUNCTION(call->step->flags);
+    return op == KILN_UNARY_CLAMP ? (finish){min, max, NULL, 0}
+                                  : (finish){-INFINITY, INFINITY, finish_function(op), min};
+}

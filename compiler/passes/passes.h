@@ -23,6 +23,8 @@
     /* This comes before transposes are merged: the shuffle's transpose is part of its pattern. */ \
     PASS(fuse_channel_shuffle, false)                                                              \
     PASS(cut_before_transpose, false)                                                              \
+    /* Before anything looks for what follows an addition, which reductions become here. */        \
+    PASS(sum_branches, false)                                                                      \
     /* Dense layers of maps bring transposes, which cancel. */                                     \
     PASS(convolve_dense, false)                                                                    \
     PASS(merge_transposes, false)                                                                  \

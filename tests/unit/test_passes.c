@@ -211,6 +211,43 @@ static tensor *group_norm(network *n, tensor *x) {
     return APPLY(n, "Reshape", y, integers(n, 4, (int64_t[]){2, 6, 7, 7}));
 }
 
+static tensor *add_branches(network *n, tensor *stack) {
+    tensor *sum = APPLY(n, "ReduceSum", stack, integers(n, 1, (int64_t[]){1}));
+    ck_assert_int_eq(node_set_int(n->g, last_node(n), "keepdims", 0), KILN_OK);
+    return sum;
+}
+
+/* Branches of three channels, added up, and added up by weights that depend on their sum. */
+static tensor *attend(network *n, tensor *stack) {
+    tensor *sum = add_branches(n, stack), *mean = APPLY(n, "GlobalAveragePool", sum);
+    tensor *both = APPLY(n, "Concat", mean, APPLY(n, "Neg", mean));
+    ck_assert_int_eq(node_set_int(n->g, last_node(n), "axis", 1), KILN_OK);
+    tensor *weights = APPLY(n, "Reshape", both, integers(n, 5, (int64_t[]){0, 2, 3, 1, 1}));
+    return add_branches(n, APPLY(n, "Mul", stack, APPLY(n, "Sigmoid", weights)));
+}
+
+static tensor *split_attention(network *n, tensor *x) {
+    return attend(n, APPLY(n, "Reshape", x, integers(n, 5, (int64_t[]){0, 2, 3, 7, 7})));
+}
+
+static tensor *stacked_branches(network *n, tensor *x) {
+    tensor *parts[2];
+    for (size_t k = 0; k < 2; k++) {
+        tensor *y = APPLY(n, "Conv", x, constant(n, 4, (int64_t[]){3, 6, 1, 1}));
+        parts[k] = APPLY(n, "Unsqueeze", y, integers(n, 1, (int64_t[]){1}));
+    }
+    tensor *stack = APPLY(n, "Concat", parts[0], parts[1]);
+    ck_assert_int_eq(node_set_int(n->g, last_node(n), "axis", 1), KILN_OK);
+    return attend(n, stack);
+}
+
+/* The stack itself is needed, too. */
+static tensor *read_stack(network *n, tensor *x) {
+    tensor *stack = APPLY(n, "Reshape", x, integers(n, 5, (int64_t[]){0, 2, 3, 7, 7}));
+    tensor *all = APPLY(n, "ReduceMax", APPLY(n, "Tanh", stack));
+    return APPLY(n, "Add", attend(n, stack), all);
+}
+
 static tensor *swish(network *n, tensor *x) {
     return APPLY(n, "Mul", APPLY(n, "Sigmoid", x), x);
 }
@@ -317,6 +354,9 @@ PASS_TEST(merges_transposes, transposes, pass_merge_transposes, 1, 2)
 PASS_TEST(fuses_matmul_bias, matmul_bias, pass_fuse_matmul_bias, 2, 2)
 PASS_TEST(convolves_dense, dense_of_map, pass_convolve_dense, 1, 4)
 PASS_TEST(fuses_group_norm, group_norm, pass_fuse_group_norm, 1, 1)
+PASS_TEST(sums_split_branches, split_attention, pass_sum_branches, 1, 13)
+PASS_TEST(sums_stacked_branches, stacked_branches, pass_sum_branches, 1, 14)
+PASS_TEST(keeps_stacks_that_are_read, read_stack, pass_sum_branches, 0, 12)
 PASS_TEST(fuses_swish, swish, pass_fuse_swish, 1, 1)
 PASS_TEST(fuses_hard_swish, hard_swish, pass_fuse_hard_swish, 1, 1)
 PASS_TEST(fuses_hard_swish_of_sigmoid, hard_swish_of_sigmoid, pass_fuse_hard_swish, 2, 1)
@@ -356,6 +396,9 @@ int main(void) {
         TEST("siblings", keeps_full_siblings),
         TEST("siblings", keeps_summed_siblings),
         TEST("norms", fuses_group_norm),
+        TEST("branches", sums_split_branches),
+        TEST("branches", sums_stacked_branches),
+        TEST("branches", keeps_stacks_that_are_read),
         TEST("cleaning", removes_no_ops),
         TEST("cleaning", removes_pools_of_one),
         TEST("cleaning", folds_shapes),

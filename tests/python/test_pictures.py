@@ -131,6 +131,15 @@ def test_classifies_as_the_command_does(drawn, command):
             assert best[0].label == picture.parent.name
 
 
+def test_recognises_by_vector_and_name(drawn):
+    folder, pictures = drawn
+    with kiln.Classifier(folder / "faces.plan") as one, kiln.Embedder(folder / "faces.plan") as other:
+        for picture in pictures:
+            told = one.recognise(picture, top=2)
+            assert np.array_equal(told.embedding, other.embed(picture))
+            assert told.answers == one.classify(picture, top=2)
+
+
 def test_finds_and_turns_faces(drawn, detector):
     _, pictures = drawn
     with kiln.Faces(detector) as faces:

@@ -85,6 +85,17 @@ def test_cancel_ends_the_next_run_alone(session, noise):
     assert np.array_equal(session.run(x)[0], expected)
 
 
+def test_captures_what_is_computed_on_the_way(session, noise):
+    x = noise(2, 3, 64, 64)
+    inner = [step.outputs[0] for step in session.steps()][-2]
+    y = np.zeros(inner.shape_of(4), inner.dtype)
+    session.capture(inner.name, y)
+    made = session.run(x)[0]
+    assert np.array_equal(made, y[:2].reshape(made.shape)) and not y[2:].any()
+    with pytest.raises(ValueError, match="no such tensor"):
+        session.capture("no such tensor", y)
+
+
 def test_threads_that_share_one_wait(session, noise):
     inputs = [noise(1, 3, 64, 64) for _ in range(4)]
     expected = [session.run(x)[0] for x in inputs]

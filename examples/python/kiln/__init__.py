@@ -34,7 +34,7 @@ from .faces import Face, Faces, crop_face
 from .model import Model
 from .pictures import read_picture
 from .plan import Memory, Plan, Tensor
-from .recognition import Answer, Classifier, Embedder
+from .recognition import Answer, Classifier, Embedder, Recognition
 from .session import Session, Step
 
 __version__ = _text(_lib.kiln_version())
@@ -58,6 +58,7 @@ __all__ = [
     "Model",
     "OutOfMemoryError",
     "Plan",
+    "Recognition",
     "Session",
     "Step",
     "Tensor",

@@ -59,6 +59,15 @@ def _most_central(faces: Sequence[Face], pixels: Pixels) -> list[Face]:
     return sorted(faces, key=weight, reverse=True)
 
 
+@dataclass(frozen=True)
+class Recognition:
+    """What a network says of a picture."""
+
+    face: Optional[Face]  # that was recognised; None: the whole picture was
+    embedding: Rows
+    answers: list[Answer]
+
+
 class _Recogniser:
     """A network of one picture and one output."""
 
@@ -236,6 +245,7 @@ class Classifier(_Recogniser):
     ) -> None:
         opened = as_plan(plan, prepacked=prepacked)
         super().__init__(opened, opened, detector, faces, preprocess, threads, batch_size)
+        self._features: Optional[Session] = None
         count = int(np.prod(self.session.outputs[0].shape))
         self.labels = opened.labels or tuple(f"class {k}" for k in range(count))
         if len(self.labels) != count:
@@ -255,6 +265,19 @@ class Classifier(_Recogniser):
     def classify(self, picture: Picture, *, top: int = 5, order: str = "rgb") -> list[Answer]:
         """The most probable classes of a picture, the best first."""
         return self._best(self.predict([picture], order=order)[0], top)
+
+    def recognise(self, picture: Picture, *, top: int = 1, order: str = "rgb") -> Recognition:
+        """A picture's classes and its vector (that of Embedder): the picture is read, and its face
+        found, once; the network runs up to its features, and then wholly."""
+        pixels = as_pixels(picture)
+        with self._lock:
+            if self._features is None:
+                self._features = Session(self.plan.cut())
+            face = self._subject(pixels, order)
+            self._fill(0, pixels, face, order)
+            (features,) = self._features.run(self._input[: self._size])
+            answers = self._best(self._run(1)[0], top)
+            return Recognition(face, features.reshape(-1).astype(np.float32), answers)
 
     def classify_faces(
         self, picture: Picture, *, top: int = 1, order: str = "rgb"

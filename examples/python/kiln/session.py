@@ -91,6 +91,7 @@ class Session:
         call(lib.kiln_session_create, plan.handle, chosen, out)
         self._handle: Any = owned(out[0], lib.kiln_session_destroy, plan.handle)
         self._lock = threading.Lock()
+        self._captures: dict[str, Array] = {}
         self.inputs, self.outputs = plan.inputs, plan.outputs
         self.max_batch = max_batch
 
@@ -136,6 +137,17 @@ class Session:
         with self._lock:
             call(lib.kiln_session_run, self.handle, batch, sources, len(given), targets, len(made))
         return made
+
+    def capture(self, name: str, array: Array) -> None:
+        """Each following run copies the intermediate tensor of this name to `array`, too, which has
+        room for max_batch samples of it: its own type, C-contiguous."""
+        if not any(name == tensor.name for step in self.steps() for tensor in step.outputs):
+            raise ValueError(f"no step writes a tensor {name}")
+        if not array.flags.c_contiguous:
+            raise ValueError(f"capture of {name}: not C-contiguous")
+        with self._lock:
+            call(lib.kiln_session_capture, self.handle, name.encode(), buffer(array, writable=True))
+            self._captures[name] = array  # as long as runs write to it
 
     def cancel(self) -> None:
         """Ends the run in progress, or else the next, with CancelledError. From any thread."""

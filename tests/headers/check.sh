@@ -34,7 +34,7 @@ for header in "$include"/kiln/*.h; do
     try c "$2" -std=c11
     cat "$work/source" >>"$work/all"
 done
-mv "$work/all" "$work/source"
+cp "$work/all" "$work/source"
 for compiler in gcc clang; do
     try c $compiler -std=c11
 done
@@ -42,6 +42,14 @@ for compiler in "$3" g++ clang++; do
     try cpp $compiler -std=c++11
     try cpp $compiler -std=c++20 -DKILN_STATIC -fno-exceptions -fno-rtti
 done
+for compiler in g++ clang++; do
+    echo '#include <kiln/kiln.hpp>' >"$work/source"
+    for standard in 11 14 17 20; do
+        try cpp $compiler -std=c++$standard -fno-exceptions -fno-rtti
+    done
+    try cpp $compiler -std=c++11 -DKILN_EXCEPTIONS
+done
+cp "$work/all" "$work/source"
 for machine in aarch64-linux-android24 armv7a-linux-androideabi24 i686-linux-gnu arm64-apple-ios15; do
     try c clang --target=$machine -std=c11 -ffreestanding -isystem "$work"
 done

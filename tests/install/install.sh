@@ -42,6 +42,9 @@ $generator squeezenet -o "$work/net.onnx" --width 0.1 --size 64 --classes 5 >/de
 "$work/app/build/app" "$work/net.plan" >"$work/static.txt"
 "$work/app/build/app_shared" "$work/net.plan" >"$work/shared.txt"
 "$work/app/build/app_cpp" "$work/net.plan" >"$work/zeros.f32"
+for name in wrapper wrapper_throws; do
+    "$work/app/build/$name" "$work/net.plan" | cmp - "$work/zeros.f32"
+done
 test -s "$work/static.txt"
 test "$(stat -c %s "$work/zeros.f32")" -eq 20
 cmp "$work/static.txt" "$work/shared.txt"
@@ -73,7 +76,7 @@ fi
 
 # What carries Kiln exports its own functions alone.
 test "$(nm -D --defined-only "$work/app/build/libjni.so" | awk '{ print $NF }')" = Java_org_example_Kiln_version
-nm "$work/app/build/libjni.so" | grep -q ' t kiln_session_create$'
+nm "$work/app/build/libjni.so" | grep ' t kiln_session_create$' >/dev/null
 
 # What an app makes of pixels is what the command makes of a picture of them, to the bit.
 kiln=$installed/bin/kiln

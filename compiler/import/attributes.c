@@ -117,8 +117,9 @@ static kiln_status read_reference(importing *im, const node *n, const char *name
 static kiln_status read_bare_attribute(importing *im, const node *n, kiln_span message,
                                        attribute *a, kiln_span *out_tensor) {
     size_t size = 0;
-    uint8_t *bare = wire_without(message, ATTRIBUTE_TENSOR_FIELD, &size, out_tensor);
-    Onnx__AttributeProto *p = bare != NULL ? onnx__attribute_proto__unpack(NULL, size, bare) : NULL;
+    uint8_t *bare = wire_without(&im->memory, message, ATTRIBUTE_TENSOR_FIELD, &size, out_tensor);
+    Onnx__AttributeProto *p =
+        bare != NULL ? onnx__attribute_proto__unpack(&im->memory, size, bare) : NULL;
     free(bare);
     if (p == NULL) {
         return node_fail(im->g, n, KILN_ERROR_FORMAT, "an attribute is damaged");

@@ -46,7 +46,8 @@ static kiln_status make_input(importing *im, const Onnx__ValueInfoProto *p) {
 }
 
 kiln_status import_input(importing *im, kiln_span message) {
-    Onnx__ValueInfoProto *p = onnx__value_info_proto__unpack(NULL, message.size, message.data);
+    Onnx__ValueInfoProto *p =
+        onnx__value_info_proto__unpack(&im->memory, message.size, message.data);
     kiln_status status = KILN_OK;
     if (p == NULL || p->name == NULL || p->name[0] == '\0') {
         status = graph_fail(im->g, KILN_ERROR_FORMAT, "an input is damaged or has no name");
@@ -111,7 +112,8 @@ static kiln_status make_output(importing *im, const Onnx__ValueInfoProto *p) {
 }
 
 kiln_status import_output(importing *im, kiln_span message) {
-    Onnx__ValueInfoProto *p = onnx__value_info_proto__unpack(NULL, message.size, message.data);
+    Onnx__ValueInfoProto *p =
+        onnx__value_info_proto__unpack(&im->memory, message.size, message.data);
     kiln_status status =
         p == NULL || p->name == NULL || p->name[0] == '\0'
             ? graph_fail(im->g, KILN_ERROR_FORMAT, "an output is damaged or has no name")

@@ -33,9 +33,9 @@ kiln_status import_function(importing *im, kiln_span message) {
     if (f == NULL) {
         return KILN_ERROR_MEMORY;
     }
-    uint8_t *bare = wire_without(message, FUNCTION_NODE, &size, &nodes);
+    uint8_t *bare = wire_without(&im->memory, message, FUNCTION_NODE, &size, &nodes);
     *f = (function){.message = message};
-    f->head = bare != NULL ? onnx__function_proto__unpack(NULL, size, bare) : NULL;
+    f->head = bare != NULL ? onnx__function_proto__unpack(&im->memory, size, bare) : NULL;
     free(bare);
     if (f->head == NULL) {
         return graph_fail(im->g, KILN_ERROR_FORMAT, "a function is damaged");

@@ -16,7 +16,7 @@ enum { MODEL_PRODUCER = 2, MODEL_PRODUCER_VERSION = 3, MODEL_OPSET = 8, MODEL_FU
 
 static kiln_status read_opset(importing *im, kiln_span message) {
     Onnx__OperatorSetIdProto *p =
-        onnx__operator_set_id_proto__unpack(NULL, message.size, message.data);
+        onnx__operator_set_id_proto__unpack(&im->memory, message.size, message.data);
     if (p == NULL) {
         return graph_fail(im->g, KILN_ERROR_FORMAT, "an opset import is damaged");
     }
@@ -161,6 +161,7 @@ kiln_status import_model(const char *path, const kiln_compile_options *options, 
                          kiln_error *error, graph **out_graph) {
     importing im = {.options = options, .symbolic_batch = symbolic_batch};
     *out_graph = NULL;
+    import_memory(&im);
     kiln_status status = graph_create(path, op_find, error, &im.g);
     if (status != KILN_OK) {
         return status;
@@ -179,6 +180,9 @@ kiln_status import_model(const char *path, const kiln_compile_options *options, 
     }
     if (status == KILN_OK) {
         status = import_parts(&im);
+    }
+    if (im.starved) {
+        status = graph_fail(im.g, KILN_ERROR_MEMORY, "out of memory");
     }
     im.g->file_context = im.files;
     for (const mapped_file *f = im.files; f != NULL; f = f->next) {

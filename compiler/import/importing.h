@@ -50,7 +50,8 @@ bool wire_next(kiln_span *inout_rest, wire_field *out_field, bool *inout_sound);
 /* A copy of a message without its fields `number`, to be freed by the caller; *out_removed is the
  * content of the last one (data NULL: there was none), which stays where it lies. NULL: the message
  * is damaged, or there is no memory. */
-uint8_t *wire_without(kiln_span message, uint32_t number, size_t *out_size, kiln_span *out_removed);
+uint8_t *wire_without(ProtobufCAllocator *memory, kiln_span message, uint32_t number,
+                      size_t *out_size, kiln_span *out_removed);
 
 /* ---- Names ---------------------------------------------------------------------------------- */
 
@@ -81,8 +82,14 @@ typedef struct importing {
     scope *scope;           /* NULL: the model's graph, whose names are the tensors' */
     name_table functions;
     size_t inlined_nodes, inlined_bytes;
+    /* What messages are unpacked by: malloc, which remembers that there was no more. Messages that
+     * could not be unpacked are damaged only if it was not that. */
+    ProtobufCAllocator memory;
+    bool starved;
     bool needs_version; /* of the default ONNX domain: some operator is of it */
 } importing;
+
+void import_memory(importing *im); /* walk.c: sets it up */
 
 /* What follows stands in the order of the files' dependence: each calls those above it only. */
 

@@ -120,8 +120,8 @@ static kiln_status import_known(importing *im, kiln_span message, const Onnx__No
 kiln_status import_node(importing *im, kiln_span message) {
     size_t size = 0;
     kiln_span attributes;
-    uint8_t *bare = wire_without(message, NODE_ATTRIBUTE, &size, &attributes);
-    Onnx__NodeProto *p = bare != NULL ? onnx__node_proto__unpack(NULL, size, bare) : NULL;
+    uint8_t *bare = wire_without(&im->memory, message, NODE_ATTRIBUTE, &size, &attributes);
+    Onnx__NodeProto *p = bare != NULL ? onnx__node_proto__unpack(&im->memory, size, bare) : NULL;
     bool sound = p != NULL && p->op_type != NULL && p->op_type[0] != '\0';
     kiln_status status =
         sound ? import_known(im, message, p)

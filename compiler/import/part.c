@@ -78,7 +78,8 @@ static kiln_status find_tensor(importing *im, const char *option, const char *na
 /* ---- Outputs ------------------------------------------------------------------------------- */
 
 static kiln_status keep_named_output(importing *im, kiln_span message) {
-    Onnx__ValueInfoProto *p = onnx__value_info_proto__unpack(NULL, message.size, message.data);
+    Onnx__ValueInfoProto *p =
+        onnx__value_info_proto__unpack(&im->memory, message.size, message.data);
     bool named = p != NULL && p->name != NULL && strcmp(p->name, im->looked_for) == 0;
     if (p != NULL) {
         onnx__value_info_proto__free_unpacked(p, NULL);
@@ -138,7 +139,8 @@ static kiln_status infer_from_model(importing *im, model_importer import, tensor
 
 /* Takes the model's own word on the tensor, where it has one. */
 static kiln_status take_value_info(importing *im, kiln_span message) {
-    Onnx__ValueInfoProto *p = onnx__value_info_proto__unpack(NULL, message.size, message.data);
+    Onnx__ValueInfoProto *p =
+        onnx__value_info_proto__unpack(&im->memory, message.size, message.data);
     kiln_status status = KILN_OK;
     if (p != NULL && p->name != NULL && strcmp(p->name, im->looked_for) == 0 && p->type != NULL &&
         p->type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) {

@@ -9,7 +9,7 @@
 enum { NODE_ATTRIBUTE = 5, ATTRIBUTE_GRAPH_FIELD = 6 };
 
 /* The GraphProto under an attribute's name; data NULL: there is none. */
-static kiln_span graph_attribute(kiln_span node_message, const char *name) {
+static kiln_span graph_attribute(importing *im, kiln_span node_message, const char *name) {
     wire_field field;
     bool sound = true;
     kiln_span found = {NULL, 0};
@@ -19,9 +19,10 @@ static kiln_span graph_attribute(kiln_span node_message, const char *name) {
         }
         kiln_span content;
         size_t size = 0;
-        uint8_t *bare = wire_without(field.bytes, ATTRIBUTE_GRAPH_FIELD, &size, &content);
+        uint8_t *bare =
+            wire_without(&im->memory, field.bytes, ATTRIBUTE_GRAPH_FIELD, &size, &content);
         Onnx__AttributeProto *p =
-            bare != NULL ? onnx__attribute_proto__unpack(NULL, size, bare) : NULL;
+            bare != NULL ? onnx__attribute_proto__unpack(&im->memory, size, bare) : NULL;
         if (p != NULL && p->name != NULL && strcmp(p->name, name) == 0) {
             found = content;
         }
@@ -35,7 +36,8 @@ static kiln_span graph_attribute(kiln_span node_message, const char *name) {
 
 static kiln_status take_output(importing *im, kiln_span message) {
     scope *s = im->scope;
-    Onnx__ValueInfoProto *p = onnx__value_info_proto__unpack(NULL, message.size, message.data);
+    Onnx__ValueInfoProto *p =
+        onnx__value_info_proto__unpack(&im->memory, message.size, message.data);
     bool sound = p != NULL && p->name != NULL && p->name[0] != '\0' && s->output_count < s->room;
     kiln_status status =
         sound ? scope_tensor(im, p->name, &s->outputs[s->output_count++])
@@ -58,7 +60,7 @@ static kiln_status import_graph_parts(importing *im, kiln_span message, part_imp
 static kiln_status import_branch(importing *im, kiln_span node_message, const node *draft,
                                  const char *name, part_importer import_node, tensor **outputs,
                                  size_t output_count) {
-    kiln_span subgraph = graph_attribute(node_message, name);
+    kiln_span subgraph = graph_attribute(im, node_message, name);
     const char *prefix = graph_printf(im->g, "%s/%s", draft->name, name);
     if (prefix == NULL) {
         return KILN_ERROR_MEMORY;

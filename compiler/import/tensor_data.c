@@ -167,8 +167,9 @@ static kiln_status import_tensor_proto(importing *im, const Onnx__TensorProto *p
 static Onnx__TensorProto *unpack_tensor(importing *im, kiln_span message, const char *name,
                                         kiln_span *out_raw) {
     size_t size = 0;
-    uint8_t *bare = wire_without(message, RAW_DATA_FIELD, &size, out_raw);
-    Onnx__TensorProto *p = bare != NULL ? onnx__tensor_proto__unpack(NULL, size, bare) : NULL;
+    uint8_t *bare = wire_without(&im->memory, message, RAW_DATA_FIELD, &size, out_raw);
+    Onnx__TensorProto *p =
+        bare != NULL ? onnx__tensor_proto__unpack(&im->memory, size, bare) : NULL;
     free(bare);
     if (p == NULL) {
         graph_fail(im->g, KILN_ERROR_FORMAT, "%s is damaged", name);

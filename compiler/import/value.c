@@ -67,11 +67,13 @@ static kiln_status read_value(importing *im, const Onnx__TensorProto *p, tensor 
 static kiln_status load_proto(const char *path, kiln_span file, kiln_value **out_value,
                               kiln_error *error) {
     importing im = {.folder = "."};
-    Onnx__TensorProto *p = onnx__tensor_proto__unpack(NULL, file.size, file.data);
+    import_memory(&im);
+    Onnx__TensorProto *p = onnx__tensor_proto__unpack(&im.memory, file.size, file.data);
     kiln_status status =
-        p != NULL ? graph_create(path, op_find, error, &im.g)
-                  : kiln_fail(error, KILN_ERROR_FORMAT, "%s: not a serialised TensorProto%s", path,
-                              file_instead(file));
+        p != NULL    ? graph_create(path, op_find, error, &im.g)
+        : im.starved ? kiln_fail(error, KILN_ERROR_MEMORY, "%s: out of memory", path)
+                     : kiln_fail(error, KILN_ERROR_FORMAT, "%s: not a serialised TensorProto%s",
+                                 path, file_instead(file));
     if (status != KILN_OK) {
         if (p != NULL) {
             onnx__tensor_proto__free_unpacked(p, NULL);

@@ -1,7 +1,25 @@
 /* Walking over a model's messages without unpacking them. */
 #include "compiler/import/importing.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+static void *allocate(void *starved, size_t size) {
+    void *block = malloc(size);
+    if (block == NULL) {
+        *(bool *)starved = true;
+    }
+    return block;
+}
+
+static void release(void *starved, void *block) {
+    (void)starved;
+    free(block);
+}
+
+void import_memory(importing *im) {
+    im->memory = (ProtobufCAllocator){allocate, release, &im->starved};
+}
 
 kiln_status read_text(importing *im, kiln_span bytes, const char **out_text) {
     char *text = graph_allocate(im->g, bytes.size + 1);

@@ -67,8 +67,8 @@ bool wire_next(kiln_span *inout_rest, wire_field *out_field, bool *inout_sound) 
     return true;
 }
 
-uint8_t *wire_without(kiln_span message, uint32_t number, size_t *out_size,
-                      kiln_span *out_removed) {
+uint8_t *wire_without(ProtobufCAllocator *memory, kiln_span message, uint32_t number,
+                      size_t *out_size, kiln_span *out_removed) {
     wire_field field;
     bool sound = true;
     size_t size = 0, used = 0;
@@ -76,7 +76,7 @@ uint8_t *wire_without(kiln_span message, uint32_t number, size_t *out_size,
     for (kiln_span rest = message; wire_next(&rest, &field, &sound);) {
         size += field.number == number ? 0 : field.whole.size;
     }
-    uint8_t *copy = sound ? malloc(size + 1) : NULL;
+    uint8_t *copy = sound ? memory->alloc(memory->allocator_data, size + 1) : NULL;
     if (copy == NULL) {
         return NULL;
     }

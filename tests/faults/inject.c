@@ -6,7 +6,7 @@
  *   KILN_FAULT=N            0 or absent: none fails
  *   KILN_FAULT_LASTING=1
  *   KILN_FAULT_STOP=1       SIGTRAP there, for a debugger
- *   KILN_FAULT_REPORT=FILE  "CALLS FAILED BLOCKS" */
+ *   KILN_FAULT_REPORT=FILE  "CALLS REASON BLOCKS": the errno of the first that failed, or 0 */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +36,7 @@ void __libc_free(void *block);
 
 static atomic_bool counting;
 static atomic_long calls, blocks;
-static atomic_bool failed;
+static atomic_int first_reason;
 static long fault;
 static bool lasting, stops;
 
@@ -67,7 +67,8 @@ static bool is_fault(uintptr_t caller, int reason) {
     if (fault == 0 || (lasting ? call < fault : call != fault)) {
         return false;
     }
-    atomic_store(&failed, true);
+    int none = 0;
+    (void)atomic_compare_exchange_strong(&first_reason, &none, reason);
     if (stops) {
         (void)raise(SIGTRAP);
     }
@@ -258,7 +259,7 @@ static __attribute__((destructor)) void end(void) {
     int file = path != NULL ? open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666) : -1;
     if (file >= 0) {
         int length = snprintf(text, sizeof text, "%ld %d %ld\n", atomic_load(&calls),
-                              atomic_load(&failed), atomic_load(&blocks));
+                              atomic_load(&first_reason), atomic_load(&blocks));
         (void)!write(file, text, (size_t)length);
         (void)close(file);
     }

@@ -345,9 +345,9 @@ KILN_API kiln_status kiln_trainer_predict(kiln_trainer *trainer, const float *fe
  * that makes the samples held out likeliest, so that a probability says how often it is right. N
  * samples that are all right do not make it certain: the target of their class is (N + 1) / (N +
  * 2), as Platt 1999 has it. A head of KILN_RULE_LDA that was trained anew on n pictures a class,
- * where m told the temperature, is surer by (1 + 1 / m) / (1 + 1 / n): its means are more exact.
- * Changes no decision. With fewer than KILN_CALIBRATION_SAMPLES held out,
- * or for outputs that are no softmax: 1, nothing done. */
+ * where m told the temperature, is surer by (1 + 1 / m) / (1 + 1 / n), and by what its weights have
+ * less of chance. Changes no decision. With fewer than KILN_CALIBRATION_SAMPLES held out, or for
+ * outputs that are no softmax: 1, nothing done. */
 KILN_API kiln_status kiln_trainer_calibrate(kiln_trainer *trainer, float *out_temperature,
                                             kiln_error *error);
 

@@ -51,8 +51,11 @@ static double likeliest(const kiln_trainer *t) {
 }
 
 /* What the head, which has learned from all, may be surer by than those that scored what was held
- * out. With normal distributions a logit is of the likelihoods of a picture's distance to means
- * that n pictures tell, whose covariance is S (1 + 1 / n). */
+ * out, of m pictures a class where all are n. With normal distributions, first, a logit is of the
+ * likelihood of a picture's distance to means, whose covariance is S (1 + 1 / n). Second, what
+ * weights have of chance, noise / n, makes them longer and no nearer to what they should be: for
+ * weights of length 1 the likeliest factor is as the inverse of their length before, and what the
+ * temperature divides is in proportion to that length. */
 static kiln_status find_gain(const kiln_trainer *t, double *out_gain, kiln_error *error) {
     size_t first = t->held_split == KILN_VALIDATION ? t->samples[KILN_TRAINING].count : 0;
     double spread;
@@ -68,7 +71,10 @@ static kiln_status find_gain(const kiln_trainer *t, double *out_gain, kiln_error
         samples[k] = t->held_samples[k] + (uint32_t)first;
     }
     kiln_status status = classes_spread(t, samples, t->held_out, 1, &spread, error);
-    *out_gain = status == KILN_OK ? t->held_spread / spread : 1;
+    if (status == KILN_OK) {
+        double more = (t->held_spread - spread) / (double)t->held_out; /* 1 / m - 1 / n */
+        *out_gain = t->held_spread / spread * (1 + t->noise * more);
+    }
     free(samples);
     return status;
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_FEATURES = 4096 };
+enum { MOST_FEATURES = 4096, MOST_LOOKED = 1000 /* pictures, to measure noise by */ };
 
 /* How far the covariance is moved to the average of its eigenvalues. Halfway is what no data has to
  * choose, and few samples a class could not choose. */
@@ -60,6 +60,7 @@ typedef struct discriminant {
     double *mean;  /* another: of one picture's variants */
     bool within;   /* the scatter is that within classes */
     double length; /* of the classes' weights as solved: mean */
+    double square; /* of that length: mean */
 } discriminant;
 
 static void discriminant_free(discriminant *d) {
@@ -146,6 +147,25 @@ static void add_variants(kiln_trainer *t, discriminant *d, const uint32_t *sampl
     }
 }
 
+/* In d->mean: of the views among one picture's variants. Returns its class. */
+static uint32_t mean_of_views(kiln_trainer *t, discriminant *d, const uint32_t *samples,
+                              size_t count) {
+    size_t size = t->feature_count, views = 0;
+    uint32_t label = 0;
+    memset(d->mean, 0, size * sizeof *d->mean);
+    for (size_t n = 0; n < count && sample_is_view(t, samples[n]); n++) {
+        label = look_at(t, d, samples[n]);
+        for (size_t k = 0; k < size; k++) {
+            d->mean[k] += d->x[k];
+        }
+        views++;
+    }
+    for (size_t k = 0; k < size; k++) {
+        d->mean[k] /= (double)views;
+    }
+    return label;
+}
+
 static size_t run_length(const kiln_trainer *t, size_t first) {
     size_t end = first + 1;
     while (end < t->train_count &&
@@ -177,6 +197,7 @@ static void put_class(kiln_trainer *t, discriminant *d, size_t c) {
     double length = sqrt(dot(d->x, d->x, size)), factor = length > 0 ? 1 / length : 0;
     bool known = d->means.counts[c] > 0;
     d->length += length / (double)layer->units;
+    d->square += length * length / (double)layer->units;
     for (size_t k = 0; k < size; k++) {
         layer->weights[c * size + k] = known ? (real)(d->x[k] * factor) : 0;
     }
@@ -191,6 +212,33 @@ static void set_scale(kiln_trainer *t, const discriminant *d) {
     double scale = (1 - SHRINKAGE) * d->length;
     bool told = d->within && scale > 0 && t->options.cosine_scale <= 0;
     t->net.layers[0].scale = told ? (real)scale : network_scale(&t->options);
+}
+
+/* How long weights as solved are by chance, the square against that of the weights: times 1 / n for
+ * means of n pictures. */
+static void measure_noise(kiln_trainer *t, discriminant *d, size_t present) {
+    size_t size = t->feature_count, pictures = 0, looked = 0;
+    double sum = 0;
+    for (size_t n = 0; n < t->train_count; n += run_length(t, n)) {
+        pictures++;
+    }
+    size_t every = pictures / MOST_LOOKED + 1, at = 0;
+    for (size_t n = 0; n < t->train_count; n += run_length(t, n), at++) {
+        if (at % every != 0) {
+            continue;
+        }
+        uint32_t label = mean_of_views(t, d, t->train + n, run_length(t, n));
+        for (size_t k = 0; k < size; k++) {
+            d->mean[k] -= d->means.means[label * size + k];
+        }
+        solve(d->scatter, size, d->mean);
+        sum += dot(d->mean, d->mean, size);
+        looked++;
+    }
+    bool told = d->within && d->square > 0;
+    t->noise =
+        told ? sum / (double)looked * (double)pictures / (double)(pictures - present) / d->square
+             : 0;
 }
 
 kiln_status lda_start(kiln_trainer *t, kiln_error *error) {
@@ -211,12 +259,14 @@ kiln_status lda_start(kiln_trainer *t, kiln_error *error) {
                               : kiln_fail(error, KILN_ERROR_MEMORY,
                                           "no memory for the covariance of %zu features", size);
     if (status == KILN_OK) {
-        measure_scatter(t, &d, find_centre(&d, classes, size));
+        size_t present = find_centre(&d, classes, size);
+        measure_scatter(t, &d, present);
         measure_variants(t, &d);
         factorize(d.scatter, size);
         for (size_t c = 0; c < classes; c++) {
             put_class(t, &d, c);
         }
+        measure_noise(t, &d, present);
         set_scale(t, &d);
     }
     discriminant_free(&d);

@@ -80,6 +80,9 @@ struct kiln_trainer {
     float *held_scores;
     size_t held_out;
     double held_spread; /* classes_spread, of all held out */
+    /* Of discriminants: the square of their weights' length that is by chance where means are of
+     * one picture, against the square of their length. */
+    double noise;
 };
 
 /* ---- samples.c ----------------------------------------------------------------------------- */

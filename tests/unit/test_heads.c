@@ -1,4 +1,5 @@
 /* What heads start from: class means, discriminants and neighbours against plain computations. */
+#include "runtime/train/trainer.h"
 #include "tests/unit/suite.h"
 #include "tests/unit/trainer_samples.h"
 
@@ -272,6 +273,39 @@ static void check_lda(kiln_trainer *t, size_t count, double means[CLASSES][FEATU
     }
 }
 
+/* Weights' lengths by chance: a^-1 of how pictures differ from the means, against a^-1 of the
+ * means. */
+static void check_noise(kiln_trainer *t, size_t count, double means[CLASSES][FEATURES]) {
+    double a[FEATURES][FEATURES], chance = 0, squares = 0, centre[FEATURES] = {0};
+    size_t pictures = count / variants;
+    for (size_t k = 0; k < WEIGHTS; k++) {
+        centre[k % FEATURES] += means[k / FEATURES][k % FEATURES] / CLASSES;
+    }
+    for (size_t c = 0; c < CLASSES; c++) {
+        double w[FEATURES];
+        for (size_t k = 0; k < FEATURES; k++) {
+            w[k] = means[c][k] - centre[k];
+        }
+        shrunk(count, means, pictures * views - CLASSES, a);
+        eliminate(a, w);
+        squares += norm(w) * norm(w) / CLASSES;
+    }
+    for (size_t n = 0; n < count; n += variants) {
+        double r[FEATURES] = {0}, x[FEATURES];
+        for (size_t v = n; v < n + views; v++) {
+            direction(samples[v], x);
+            for (size_t k = 0; k < FEATURES; k++) {
+                r[k] += (x[k] - means[labels[n]][k]) / (double)views;
+            }
+        }
+        shrunk(count, means, pictures * views - CLASSES, a);
+        eliminate(a, r);
+        chance += norm(r) * norm(r) / (double)(pictures - CLASSES);
+    }
+    ck_assert_double_gt(t->noise, 0);
+    ck_assert_double_eq_tol(t->noise, chance / squares, 1e-4 * t->noise);
+}
+
 START_TEST(lda_is_as_computed_plainly) {
     double means[CLASSES][FEATURES];
     kiln_train_options o = options_of("lda");
@@ -279,6 +313,7 @@ START_TEST(lda_is_as_computed_plainly) {
     GOOD(kiln_trainer_fit(t, NULL, &error));
     mean_directions(SAMPLES, means);
     check_lda(t, SAMPLES, means, true);
+    check_noise(t, SAMPLES, means);
     kiln_trainer_destroy(t);
 }
 END_TEST
@@ -297,6 +332,7 @@ START_TEST(lda_learns_from_variants) {
     GOOD(kiln_trainer_fit(t, NULL, &error));
     mean_directions(USED, means);
     check_lda(t, USED, means, true);
+    check_noise(t, USED, means);
     kiln_trainer_destroy(t);
     variants = views = 1;
     make_samples();

@@ -126,7 +126,7 @@ class Bench:
                 link.symlink_to(pictures[k].resolve())
         which = [] if head == "default" else ["--head", head]
         told = run(self.kiln, "train", self.network(network), base / "learn", "-o", base / "out.plan", "--json",
-                   "--no-checkpoint", *self.detector(set_name), *which)
+                   "--no-checkpoint", "--no-people", *self.detector(set_name), *which)
         answers = json.loads(run(self.kiln, "classify", base / "out.plan", base / "test", "--json", "--top", 1,
                                  *self.faces(set_name)))
         best = [answer_of(a) for a in answers]

@@ -5,8 +5,6 @@
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
 
-#include <string.h>
-
 #define PANEL 32 /* outputs that a product computes at a time */
 #define MOST_SIBLINGS 16
 
@@ -33,17 +31,25 @@ static bool is_candidate(const node *n) {
            is_plain(n->inputs[1]) && (!bias || is_plain(n->inputs[2])) && !n->outputs[0]->is_output;
 }
 
+/* All of them have two spatial dims, and see the same input. */
+static bool same_window(const window *a, const window *b) {
+    bool same = true;
+    for (uint32_t k = 0; k < a->spatial && same; k++) {
+        same = a->kernel[k] == b->kernel[k] && a->stride[k] == b->stride[k] &&
+               a->dilation[k] == b->dilation[k] && a->pad_begin[k] == b->pad_begin[k] &&
+               a->pad_end[k] == b->pad_end[k];
+    }
+    return same;
+}
+
 /* Do they differ in weights and outputs alone? */
 static bool are_alike(graph *g, node *a, node *b) {
     window of_a, of_b;
     const tensor *w = a->inputs[1], *v = b->inputs[1];
-    memset(&of_a, 0, sizeof of_a);
-    memset(&of_b, 0, sizeof of_b);
     return w->dims[1] == v->dims[1] && w->dims[2] == v->dims[2] && w->dims[3] == v->dims[3] &&
            a->min == b->min && a->max == b->max &&
            window_of_node(g, a, w->dims + 2, false, &of_a) == KILN_OK &&
-           window_of_node(g, b, v->dims + 2, false, &of_b) == KILN_OK &&
-           memcmp(&of_a, &of_b, sizeof of_a) == 0;
+           window_of_node(g, b, v->dims + 2, false, &of_b) == KILN_OK && same_window(&of_a, &of_b);
 }
 
 static void add(siblings *s, node *n) {

@@ -31,19 +31,6 @@ static kiln_status make_all(const kiln_people *people, const float *features, si
     return status;
 }
 
-/* Room first, so that nothing fails half way. */
-static bool reserve_kept(person *p) {
-    size_t capacity = KILN_PEOPLE_KEPT + 1;
-    portrait *room = p->kept.capacity < capacity ? realloc(p->kept.items, capacity * sizeof *room)
-                                                 : p->kept.items;
-    if (room == NULL) {
-        return false;
-    }
-    p->kept.items = room;
-    p->kept.capacity = p->kept.capacity < capacity ? capacity : p->kept.capacity;
-    return true;
-}
-
 static void add_pictures(const kiln_people *people, person *p, const portrait *all, size_t count) {
     for (size_t k = 0; k < count; k++) {
         for (size_t j = 0; j < people->features; j++) {
@@ -61,6 +48,31 @@ static kiln_status begin_learning(const kiln_people *people, size_t count, metri
     bool learns = people->metric != NULL && count <= PEOPLE_LEARN_ANEW;
     *out_work = learns ? metric_begin(people) : NULL;
     return learns && *out_work == NULL ? people_memory(error) : KILN_OK;
+}
+
+/* Takes them over, for the person at a place, who gets that name there, or (NULL) has one. */
+static kiln_status add_all(kiln_people *people, size_t at, const char *new_name, portrait *all,
+                           size_t count, metric_work *work, kiln_error *error) {
+    person *p = new_name == NULL ? &people->items[at] : people_insert(people, at, new_name);
+    /* Room first, so that nothing fails half way. */
+    if (p == NULL || !portraits_reserve(&p->kept, KILN_PEOPLE_KEPT + 1)) {
+        if (p != NULL && new_name != NULL) {
+            people_remove(people, at);
+        }
+        free_all(all, count);
+        return people_memory(error);
+    }
+    if (new_name == NULL && work == NULL) {
+        scores_leave(people, p);
+    }
+    add_pictures(people, p, all, count);
+    if (work != NULL) {
+        metric_renew(people, work);
+    } else {
+        scores_settle(people, p);
+    }
+    free(all); /* its pictures are the person's */
+    return KILN_OK;
 }
 
 kiln_status kiln_people_enrol(kiln_people *people, const char *name, const float *features,
@@ -83,31 +95,11 @@ kiln_status kiln_people_enrol(kiln_people *people, const char *name, const float
     if (status == KILN_OK) {
         status = make_all(people, features, count, picture_names, &all, error);
     }
-    if (status != KILN_OK) {
-        metric_end(work);
-        return status;
-    }
-    person *p = found ? &people->items[at] : people_insert(people, at, name);
-    if (p == NULL || !reserve_kept(p)) {
-        if (p != NULL && !found) {
-            people_remove(people, at);
-        }
-        free_all(all, count);
-        metric_end(work);
-        return people_memory(error);
-    }
-    if (found && work == NULL) {
-        scores_leave(people, p);
-    }
-    add_pictures(people, p, all, count);
-    if (work != NULL) {
-        metric_renew(people, work);
-    } else {
-        scores_settle(people, p);
+    if (status == KILN_OK) {
+        status = add_all(people, at, found ? NULL : name, all, count, work, error);
     }
     metric_end(work);
-    free(all); /* its pictures are the person's */
-    return KILN_OK;
+    return status;
 }
 
 kiln_status kiln_people_forget(kiln_people *people, const char *name, kiln_error *error) {

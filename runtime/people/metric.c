@@ -46,7 +46,7 @@ static size_t add_scatter(const person *p, size_t n, metric_work *w) {
     for (size_t i = 0; i < n; i++) {
         w->mean[i] = 0;
         for (size_t k = 0; k < count; k++) {
-            w->mean[i] += (double)p->kept.items[k].features[i] / (double)count;
+            w->mean[i] += (double)p->kept.items[k].features[i] / as_double(count);
         }
     }
     for (size_t k = 0; k < count; k++) {
@@ -72,15 +72,15 @@ static bool estimate(const kiln_people *people, const person *without, metric_wo
         freedom += p != without ? add_scatter(p, n, w) : 0;
     }
     for (size_t i = 0; freedom > 0 && i < n; i++) {
-        trace += w->covariance[i * n + i] / (double)freedom;
+        trace += w->covariance[i * n + i] / as_double(freedom);
     }
     if (!(trace > 1e-9)) {
         return false;
     }
-    double average = trace / (double)(freedom < n ? freedom : n);
+    double average = trace / as_double(freedom < n ? freedom : n);
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j <= i; j++) {
-            w->covariance[i * n + j] *= (1 - SHRINKAGE) / (double)freedom;
+            w->covariance[i * n + j] *= (1 - SHRINKAGE) / as_double(freedom);
         }
         w->covariance[i * n + i] += SHRINKAGE * average;
     }
@@ -120,16 +120,19 @@ static void invert(double *a, size_t n) {
 /* Everything in the gallery follows. */
 static void learn(kiln_people *people, const person *without, metric_work *w) {
     size_t n = people->features;
-    bool found = estimate(people, without, w);
-    if (found) {
-        factor(w->covariance, n);
-        invert(w->covariance, n);
+    if (!estimate(people, without, w)) { /* features as they are */
+        memset(w->covariance, 0, n * n * sizeof *w->covariance);
+        for (size_t i = 0; i < n; i++) {
+            w->covariance[i * n + i] = 1;
+        }
     }
+    factor(w->covariance, n);
+    invert(w->covariance, n);
     float *row = people->metric;
-    double scale = found ? 1 / w->covariance[0] : 1; /* the first number is 1 */
+    double scale = 1 / w->covariance[0]; /* the first number is 1 */
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j <= i; j++) {
-            row[j] = found ? (float)(w->covariance[i * n + j] * scale) : (float)(i == j);
+            row[j] = (float)(w->covariance[i * n + j] * scale);
         }
         row += i + 1;
     }

@@ -57,16 +57,25 @@ static inline kiln_status people_memory(kiln_error *error) {
     return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
 }
 
+/* Counts are small, and converting a signed number is one instruction where an unsigned one takes
+ * ten: on them it depends how much code all of this is. */
+static inline double as_double(size_t count) {
+    return (double)(int64_t)count;
+}
+
 /* ---- vectors.c ----------------------------------------------------------------------------- */
 
 double similarity_dot(const float *a, const float *b, size_t count);
-/* 1 / length; 0: all zeros, or not finite. */
-double similarity_scale(const float *features, size_t count);
 size_t metric_count(size_t features); /* numbers of a metric */
 void metric_apply(const kiln_people *people, const float *x, float *out);
 
 /* ---- portraits.c ---------------------------------------------------------------------------- */
 
+/* 1 / length; 0: all zeros, or not finite. */
+double similarity_scale(const float *features, size_t count);
+/* Likewise, of a picture's features that somebody gives: KILN_ERROR_ARGUMENT where it is 0. */
+kiln_status features_scale(const float *features, size_t count, double *out_scale,
+                           kiln_error *error);
 /* Features as pictures have them. `name` may be NULL. */
 kiln_status portrait_make(const kiln_people *people, const float *features, const char *name,
                           portrait *out_picture, kiln_error *error);
@@ -77,6 +86,8 @@ kiln_status portrait_adopt(const kiln_people *people, float *features, char *nam
 /* After the metric has changed. */
 void portrait_settle(const kiln_people *people, portrait *p);
 void portrait_free(portrait *p);
+/* Room for so many in all; false: no memory. */
+bool portraits_reserve(portraits *all, size_t count);
 /* Takes the picture over; false: no memory, and the picture is the caller's. */
 bool portraits_append(portraits *all, const portrait *p);
 /* Takes it over by a hash of its features; the one with the highest goes where there are more than

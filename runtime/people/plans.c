@@ -44,9 +44,11 @@ kiln_status kiln_people_open(const kiln_plan *plan, kiln_people **out_people, ki
 
 enum { MOST_TAIL = 4 };
 
-/* The last dense layer, and what follows it: activation, copy to the output. */
+/* The last dense layer, and what follows it: the largest of a label's rows, activation, copy to the
+ * output. */
 typedef struct head {
     size_t dense;
+    uint32_t group; /* rows of a label: of nearest neighbours, a picture each */
     size_t tail[MOST_TAIL];
     size_t tail_count;
     bool cosine; /* its rows are directions: of vectors of length 1, without biases */
@@ -68,14 +70,14 @@ static bool has_biases(const kiln_plan_view *v, uint32_t tensor) {
     return false;
 }
 
-/* A row a label, or false. */
+/* So many rows as there are for each label, or false. */
 static bool is_head(const kiln_plan_view *v, size_t step, head *out) {
     const kiln_plan_step *s = &v->steps[step];
     uint32_t w = operand(v, step, 1), b = s->input_count == 3 ? operand(v, step, 2) : w;
     size_t norm;
     if (s->input_count != 3 || (s->flags & KILN_STEP_FINAL_DENSE) == 0 ||
         v->tensors[w].place != KILN_PLACE_CONSTANT || v->tensors[b].place != KILN_PLACE_CONSTANT ||
-        v->tensors[w].dims[0] != v->label_count) {
+        v->tensors[w].dims[0] != (uint64_t)v->label_count * out->group) {
         return false;
     }
     out->dense = step;
@@ -84,17 +86,28 @@ static bool is_head(const kiln_plan_view *v, size_t step, head *out) {
     return true;
 }
 
+/* The largest of a label's rows. */
+static bool takes_nearest(const kiln_plan_view *v, const kiln_plan_step *s, head *out) {
+    const kiln_reduce_params *p = (const void *)(v->params + s->params_offset);
+    const kiln_plan_tensor_record *x = &v->tensors[v->operands[s->first_operand]];
+    bool nearest = s->kernel == KILN_KERNEL_REDUCE && p->op == KILN_REDUCE_MAX &&
+                   p->mask == 1u << 2 && x->rank == 3 && x->dims[1] == v->label_count &&
+                   out->group == 1;
+    out->group = nearest ? x->dims[2] : out->group;
+    return nearest;
+}
+
 static bool find_head(const kiln_plan_view *v, head *out) {
     size_t step = v->step_count;
     uint32_t at = v->output_count == 1 ? v->outputs[0] : KILN_PLAN_NONE;
-    *out = (head){0};
+    *out = (head){.group = 1};
     while (at != KILN_PLAN_NONE && plan_producer(v, at, step, &step)) {
         const kiln_plan_step *s = &v->steps[step];
         if (s->kernel == KILN_KERNEL_FULLY_CONNECTED) {
             return is_head(v, step, out);
         }
         bool by_row = s->kernel == KILN_KERNEL_COPY || s->kernel == KILN_KERNEL_UNARY ||
-                      s->kernel == KILN_KERNEL_SOFTMAX;
+                      s->kernel == KILN_KERNEL_SOFTMAX || takes_nearest(v, s, out);
         if (!by_row || s->input_count != 1 || out->tail_count == MOST_TAIL) {
             return false;
         }
@@ -157,18 +170,33 @@ static double length_of(const float *row, size_t count) {
     return sqrt(squares);
 }
 
+/* Of somebody new: the mean; of nearest neighbours the kept pictures, again and again where there
+ * are fewer than rows, which changes no maximum. */
+static void fill_rows(const person *p, uint32_t group, size_t inputs, double scale, float *row) {
+    for (size_t g = 0; g < group; g++, row += inputs) {
+        const float *from = group > 1 ? p->kept.items[g % p->kept.count].features : p->mean;
+        for (size_t j = 0; j < inputs; j++) {
+            row[j] = (float)((double)from[j] * scale);
+        }
+    }
+}
+
 static kiln_status make_rows(const kiln_people *people, const kiln_plan_view *v, const head *h,
                              rows *r, kiln_error *error) {
     const kiln_plan_tensor_record *w = &v->tensors[operand(v, h->dense, 1)];
     const kiln_plan_tensor_record *b = &v->tensors[operand(v, h->dense, 2)];
-    size_t inputs = w->dims[1];
+    size_t inputs = w->dims[1], each = 0, all = 0;
     if (h->cosine && inputs != people->features) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "people of %zu features, a head of %zu",
                          people->features, inputs);
     }
+    if (__builtin_mul_overflow(inputs, h->group, &each) ||
+        __builtin_mul_overflow(each, people->count + 1, &all) || all > UINT32_MAX) {
+        return people_memory(error);
+    }
     r->of = calloc(people->count + 1, sizeof *r->of);
-    r->weights = malloc((people->count * inputs + inputs) * sizeof *r->weights);
-    r->biases = calloc(people->count + 1, sizeof *r->biases);
+    r->weights = malloc(all * sizeof *r->weights);
+    r->biases = calloc((people->count + 1) * h->group, sizeof *r->biases);
     if (r->of == NULL || r->weights == NULL || r->biases == NULL) {
         return people_memory(error);
     }
@@ -176,14 +204,13 @@ static kiln_status make_rows(const kiln_people *people, const kiln_plan_view *v,
     double scale = length_of(r->weights, inputs);
     for (size_t k = 0; k < people->count; k++) {
         const person *p = &people->items[k];
-        float *row = r->weights + r->count * inputs;
+        float *row = r->weights + r->count * each;
         if (p->label < v->label_count) {
-            kiln_plan_widen(v, w, p->label * inputs, inputs, row);
-            kiln_plan_widen(v, b, p->label, 1, &r->biases[r->count]);
+            kiln_plan_widen(v, w, p->label * each, each, row);
+            kiln_plan_widen(v, b, (size_t)p->label * h->group, h->group,
+                            r->biases + r->count * h->group);
         } else if (h->cosine) {
-            for (size_t j = 0; j < inputs; j++) {
-                row[j] = (float)((double)p->mean[j] * scale);
-            }
+            fill_rows(p, h->group, inputs, scale, row);
         } else {
             continue;
         }
@@ -217,9 +244,9 @@ static void add_rows(sub_plan *p, const kiln_plan_view *v, const head *h, const 
     const kiln_plan_step *dense = &v->steps[h->dense];
     const kiln_plan_tensor_record *w = &v->tensors[operand(v, h->dense, 1)],
                                   *b = &v->tensors[operand(v, h->dense, 2)];
-    uint32_t count = (uint32_t)r->count, operands[4] = {x};
-    operands[1] = sub_plan_constant(p, text(v, w->name), 2, count, w->dims[1], r->weights);
-    operands[2] = sub_plan_constant(p, text(v, b->name), 1, count, 0, r->biases);
+    uint32_t count = (uint32_t)r->count, units = count * h->group, operands[4] = {x};
+    operands[1] = sub_plan_constant(p, text(v, w->name), 2, units, w->dims[1], r->weights);
+    operands[2] = sub_plan_constant(p, text(v, b->name), 1, units, 0, r->biases);
     for (size_t k = h->tail_count + 1; k-- > 0;) {
         size_t at = k == h->tail_count ? h->dense : h->tail[k];
         const kiln_plan_step *step = &v->steps[at];
@@ -228,8 +255,9 @@ static void add_rows(sub_plan *p, const kiln_plan_view *v, const head *h, const 
             sub_plan_copy(p, text(v, step->name), x, sub_plan_output_tensor(p, name, count), count);
             return;
         }
-        uint32_t y = sub_plan_arena_tensor(p, name, count);
-        operands[0] = x;
+        uint32_t y = sub_plan_arena_tensor(p, name, step == dense ? units : count);
+        operands[0] =
+            step->kernel == KILN_KERNEL_REDUCE ? sub_plan_grouped(p, x, count, h->group) : x;
         operands[step == dense ? 3 : 1] = y;
         sub_plan_step(p, step, text(v, step->name), text(v, step->origin),
                       v->params + step->params_offset, step->params_bytes, operands);

@@ -2,6 +2,7 @@
 #include "runtime/people/people.h"
 #include <kiln/half.h>
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,13 +18,29 @@ static uint64_t hash_of(const float *features, size_t count) {
     return hash ^ hash >> 31;
 }
 
+double similarity_scale(const float *features, size_t count) {
+    double squares = 0;
+    for (size_t k = 0; k < count; k++) {
+        squares += (double)features[k] * (double)features[k];
+    }
+    return squares > 0 && isfinite(squares) ? 1 / sqrt(squares) : 0;
+}
+
+kiln_status features_scale(const float *features, size_t count, double *out_scale,
+                           kiln_error *error) {
+    *out_scale = similarity_scale(features, count);
+    return *out_scale != 0 ? KILN_OK
+                           : kiln_fail(error, KILN_ERROR_ARGUMENT,
+                                       "features that are all zeros, or not finite, are nobody's");
+}
+
 kiln_status portrait_make(const kiln_people *people, const float *features, const char *name,
                           portrait *out_picture, kiln_error *error) {
     size_t count = people->features;
-    double scale = similarity_scale(features, count);
-    if (scale == 0) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT,
-                         "features that are all zeros, or not finite, are nobody's");
+    double scale;
+    kiln_status status = features_scale(features, count, &scale, error);
+    if (status != KILN_OK) {
+        return status;
     }
     name = name != NULL ? name : "";
     if (strlen(name) > KILN_PEOPLE_NAME) {
@@ -76,18 +93,25 @@ void portrait_free(portrait *p) {
     *p = (portrait){0};
 }
 
-bool portraits_append(portraits *all, const portrait *p) {
-    if (all->count == all->capacity) {
-        size_t capacity = all->capacity == 0 ? KILN_PEOPLE_KEPT + 1 : all->capacity * 2;
-        portrait *grown = realloc(all->items, capacity * sizeof *grown);
-        if (grown == NULL) {
-            return false;
-        }
+bool portraits_reserve(portraits *all, size_t count) {
+    if (count <= all->capacity) {
+        return true;
+    }
+    size_t capacity = all->capacity == 0 ? KILN_PEOPLE_KEPT + 1 : all->capacity * 2;
+    portrait *grown = realloc(all->items, capacity * sizeof *grown);
+    if (grown != NULL) {
         all->items = grown;
         all->capacity = capacity;
     }
-    all->items[all->count++] = *p;
-    return true;
+    return grown != NULL;
+}
+
+bool portraits_append(portraits *all, const portrait *p) {
+    bool room = portraits_reserve(all, all->count + 1);
+    if (room) {
+        all->items[all->count++] = *p;
+    }
+    return room;
 }
 
 /* Equal features may have different names: the order must not depend on which came first. */
@@ -102,8 +126,8 @@ bool portraits_keep(portraits *all, const portrait *p, size_t features) {
     }
     size_t at = all->count - 1;
     for (; at > 0 && before(p, &all->items[at - 1], features); at--) {
-        all->items[at] = all->items[at - 1];
     }
+    memmove(all->items + at + 1, all->items + at, (all->count - 1 - at) * sizeof *p);
     all->items[at] = *p;
     if (all->count > KILN_PEOPLE_KEPT) {
         portrait_free(&all->items[--all->count]);

@@ -118,6 +118,15 @@ static const uint8_t *take(reading *r, size_t size) {
     return found;
 }
 
+static kiln_status read_bytes(reading *r, void *out, size_t size) {
+    const uint8_t *from = take(r, size);
+    if (from == NULL) {
+        return damaged(r, "cut short");
+    }
+    memcpy(out, from, size);
+    return KILN_OK;
+}
+
 /* A copy of a name in the file; NULL: it is none, or (with KILN_ERROR_MEMORY) there is no memory.
  */
 static kiln_status copy_name(reading *r, const uint8_t *from, size_t size, char **out_name) {
@@ -136,16 +145,15 @@ static kiln_status copy_name(reading *r, const uint8_t *from, size_t size, char 
 static kiln_status read_picture(reading *r, portrait *out_picture) {
     picture_record record;
     size_t features = r->people->features, bytes = features * sizeof(uint16_t);
-    const uint8_t *from = take(r, sizeof record);
-    if (from == NULL) {
-        return damaged(r, "cut short");
+    kiln_status status = read_bytes(r, &record, sizeof record);
+    if (status != KILN_OK) {
+        return status;
     }
-    memcpy(&record, from, sizeof record);
     if (record.name_bytes > KILN_PEOPLE_NAME ||
         !(record.score >= -1.01f && record.score <= 1.01f)) {
         return damaged(r, "a picture");
     }
-    from = take(r, bytes + record.name_bytes);
+    const uint8_t *from = take(r, bytes + record.name_bytes);
     float *values = from != NULL ? malloc(features * sizeof *values) : NULL;
     char *name = NULL;
     if (values == NULL) {
@@ -156,7 +164,7 @@ static kiln_status read_picture(reading *r, portrait *out_picture) {
         memcpy(&half, from + k * sizeof half, sizeof half);
         values[k] = kiln_f32_from_f16(half);
     }
-    kiln_status status = copy_name(r, from + bytes, record.name_bytes, &name);
+    status = copy_name(r, from + bytes, record.name_bytes, &name);
     if (status == KILN_OK) {
         status = portrait_adopt(r->people, values, name, out_picture);
         status = status == KILN_ERROR_FORMAT ? damaged(r, "features that are not of length 1")
@@ -189,39 +197,34 @@ static kiln_status read_pictures(reading *r, size_t count, portraits *inout_all)
 }
 
 static kiln_status read_sum(reading *r, person *p) {
-    size_t bytes = r->people->features * sizeof *p->sum;
-    const uint8_t *from = take(r, bytes);
-    if (from == NULL) {
-        return damaged(r, "cut short");
-    }
-    memcpy(p->sum, from, bytes);
-    for (size_t k = 0; k < r->people->features; k++) {
+    kiln_status status = read_bytes(r, p->sum, r->people->features * sizeof *p->sum);
+    for (size_t k = 0; status == KILN_OK && k < r->people->features; k++) {
         if (!(fabs(p->sum[k]) <= 1.01 * p->count)) {
-            return damaged(r, "a mean");
+            status = damaged(r, "a mean");
         }
     }
-    person_settle(r->people, p);
-    return KILN_OK;
+    if (status == KILN_OK) {
+        person_settle(r->people, p);
+    }
+    return status;
 }
 
 static kiln_status read_person(reading *r) {
     person_record record;
     char *name = NULL;
     kiln_people *people = r->people;
-    const uint8_t *from = take(r, sizeof record);
-    if (from == NULL) {
-        return damaged(r, "cut short");
+    kiln_status status = read_bytes(r, &record, sizeof record);
+    if (status != KILN_OK) {
+        return status;
     }
-    memcpy(&record, from, sizeof record);
     size_t kept = record.pictures < KILN_PEOPLE_KEPT ? record.pictures : KILN_PEOPLE_KEPT;
     if (record.pictures == 0 || record.pictures > KILN_PEOPLE_MOST || record.kept != kept ||
         record.corrections > KILN_PEOPLE_CORRECTIONS || record.name_bytes == 0 ||
         record.name_bytes > KILN_PEOPLE_NAME) {
         return damaged(r, "a person");
     }
-    from = take(r, record.name_bytes);
-    kiln_status status =
-        from != NULL ? copy_name(r, from, record.name_bytes, &name) : damaged(r, "cut short");
+    const uint8_t *from = take(r, record.name_bytes);
+    status = from != NULL ? copy_name(r, from, record.name_bytes, &name) : damaged(r, "cut short");
     if (status != KILN_OK) {
         return status;
     }
@@ -242,16 +245,17 @@ static kiln_status read_person(reading *r) {
 
 static kiln_status read_metric(reading *r) {
     size_t features = r->people->features, count = metric_count(features);
-    const uint8_t *from =
-        features <= KILN_PEOPLE_LEARNT ? take(r, count * sizeof *r->people->metric) : NULL;
-    if (from == NULL) {
+    if (features > KILN_PEOPLE_LEARNT) {
         return damaged(r, "a metric");
     }
     r->people->metric = malloc(count * sizeof *r->people->metric);
     if (r->people->metric == NULL) {
         return people_memory(r->error);
     }
-    memcpy(r->people->metric, from, count * sizeof *r->people->metric);
+    kiln_status status = read_bytes(r, r->people->metric, count * sizeof *r->people->metric);
+    if (status != KILN_OK) {
+        return status;
+    }
     const float *row = r->people->metric;
     for (size_t i = 0; i < features; i++) {
         for (size_t j = 0; j <= i; j++) {
@@ -267,11 +271,10 @@ static kiln_status read_metric(reading *r) {
 kiln_status people_read(kiln_span content, kiln_people **out_people, kiln_error *error) {
     people_header header;
     reading r = {content.data, content.size, NULL, error};
-    const uint8_t *from = take(&r, sizeof header);
-    if (from == NULL) {
-        return damaged(&r, "cut short");
+    kiln_status status = read_bytes(&r, &header, sizeof header);
+    if (status != KILN_OK) {
+        return status;
     }
-    memcpy(&header, from, sizeof header);
     if (header.version != VERSION) {
         return kiln_fail(error, KILN_ERROR_FORMAT,
                          "section PEOPLE of version %u; this runtime reads %d", header.version,
@@ -281,7 +284,7 @@ kiln_status people_read(kiln_span content, kiln_people **out_people, kiln_error 
         header.metric > 1) {
         return damaged(&r, "numbers of people");
     }
-    kiln_status status = kiln_people_create(header.features, &r.people, error);
+    status = kiln_people_create(header.features, &r.people, error);
     if (status == KILN_OK && header.metric != 0) {
         status = read_metric(&r);
     }

@@ -131,12 +131,8 @@ static kiln_status look(const kiln_people *people, const float *features,
                         kiln_error *error) {
     *out_room = NULL;
     *out_compared = features;
-    *out_scale = similarity_scale(features, people->features);
-    if (*out_scale == 0) {
-        return kiln_fail(error, KILN_ERROR_ARGUMENT,
-                         "features that are all zeros, or not finite, are nobody's");
-    }
-    if (people->metric != NULL) {
+    kiln_status status = features_scale(features, people->features, out_scale, error);
+    if (status == KILN_OK && people->metric != NULL) {
         *out_compared = *out_room = malloc(people->features * sizeof **out_room);
         if (*out_room == NULL) {
             return people_memory(error);
@@ -144,7 +140,7 @@ static kiln_status look(const kiln_people *people, const float *features,
         metric_apply(people, features, *out_room);
         *out_scale = similarity_scale(*out_room, people->features);
     }
-    return KILN_OK;
+    return status;
 }
 
 kiln_status kiln_people_similarity(const kiln_people *people, const float *features, size_t person,

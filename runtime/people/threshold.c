@@ -26,14 +26,14 @@ static int by_group(const void *a, const void *b) {
 
 size_t kiln_people_scores_needed(double rate) {
     double needed = ceil(3 / rate - 1e-9);
-    return needed < 1e15 ? (size_t)needed : (size_t)1e15;
+    return (size_t)(int64_t)fmin(needed, 1e15);
 }
 
 /* A score of the gallery's own picture is the largest of one person less than a stranger's will be
  * compared with, so that a stranger passes more often by so much. */
 static size_t count_scores(const kiln_people *people, score *out) {
     size_t count = 0, n = people->count;
-    double weight = n > 1 ? (double)n / (double)(n - 1) : 1;
+    double weight = n > 1 ? as_double(n) / as_double(n - 1) : 1;
     for (size_t k = 0; n > 1 && k < n; k++) {
         const portraits *kept = &people->items[k].kept;
         for (size_t j = 0; j < kept->count; j++, count++) {
@@ -63,24 +63,25 @@ static size_t count_groups(score *scores, size_t count) {
 
 /* Scores sorted, largest first; `rate` of strangers reach the result. */
 static float threshold_for(score *scores, size_t count, double rate) {
-    size_t tail = (size_t)ceil(TAIL * (double)count), passing = 0;
+    double all = as_double(count);
+    size_t tail = (size_t)(int64_t)ceil(TAIL * all), passing = 0;
     tail = tail < TAIL_LEAST ? TAIL_LEAST : tail;
     tail = tail > count - 1 ? count - 1 : tail;
     double above = 0, excess = 0, weights = 0;
     float start = scores[tail].value;
     for (size_t k = 0; k < tail; k++) {
-        above += scores[k].weight / (double)count;
-        excess += (double)(scores[k].value - start) / (double)tail;
+        above += scores[k].weight / all;
+        excess += (double)(scores[k].value - start) / as_double(tail);
     }
     if (tail == 0 || rate >= above) {
-        while (passing < count - 1 && weights + scores[passing].weight <= rate * (double)count) {
+        while (passing < count - 1 && weights + scores[passing].weight <= rate * all) {
             weights += scores[passing++].weight;
         }
         return nextafterf(scores[passing].value, 2);
     }
     double most = (double)(scores[0].value - start) + excess; /* a step beyond what was seen */
     size_t people = count_groups(scores, tail);
-    double groups = (double)(people < GROUPS_LEAST ? GROUPS_LEAST : people);
+    double groups = as_double(people < GROUPS_LEAST ? GROUPS_LEAST : people);
     double beyond = groups * excess * (pow(above / rate, 1 / groups) - 1);
     float least = nextafterf(start, 2), found = (float)((double)start + fmin(beyond, most));
     return found > least ? fminf(found, 1) : least;
@@ -101,14 +102,14 @@ kiln_status kiln_people_decide(const kiln_people *people, double rate,
         return kiln_fail(error, KILN_ERROR_ARGUMENT,
                          "a rate of %g needs %zu impostor scores; there are %zu (the lowest rate "
                          "that they can speak for is %.3g): add pictures of strangers",
-                         rate, kiln_people_scores_needed(rate), count, 3 / (double)count);
+                         rate, kiln_people_scores_needed(rate), count, 3 / as_double(count));
     }
     score *scores = malloc(count * sizeof *scores);
     if (scores == NULL) {
         return people_memory(error);
     }
     (void)count_scores(people, scores);
-    double told = rate > 0 ? rate : fmin(fmax(DEFAULT_RATE, 3 / (double)count), 1);
+    double told = rate > 0 ? rate : fmin(fmax(DEFAULT_RATE, 3 / as_double(count)), 1);
     double aim = rate > 0 ? rate : DEFAULT_RATE;
     size_t groups = count_groups(scores, count);
     qsort(scores, count, sizeof *scores, by_value);

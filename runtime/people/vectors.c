@@ -1,8 +1,6 @@
 /* Sums of products, on which all of it stands: in single precision and in lanes. */
 #include "runtime/people/people.h"
 
-#include <math.h>
-
 #define LANES 16
 
 /* Sums in lanes, so that compilers make vectors of them without leave to reorder. */
@@ -22,14 +20,6 @@ double similarity_dot(const float *a, const float *b, size_t count) {
         sum += (double)lanes[j];
     }
     return sum;
-}
-
-double similarity_scale(const float *features, size_t count) {
-    double squares = 0;
-    for (size_t k = 0; k < count; k++) {
-        squares += (double)features[k] * (double)features[k];
-    }
-    return squares > 0 && isfinite(squares) ? 1 / sqrt(squares) : 0;
 }
 
 size_t metric_count(size_t features) {

@@ -84,6 +84,15 @@ uint32_t sub_plan_output_tensor(sub_plan *p, const char *name, uint32_t size) {
     return index;
 }
 
+uint32_t sub_plan_grouped(sub_plan *p, uint32_t tensor, uint32_t count, uint32_t group) {
+    kiln_plan_tensor_record view = *sub_plan_tensor_at(p, tensor);
+    view.rank = 3;
+    view.dims[1] = count;
+    view.dims[2] = group;
+    view.row_stride = group;
+    return sub_plan_tensor(p, &view, NULL);
+}
+
 uint32_t sub_plan_constant(sub_plan *p, const char *name, uint32_t rank, uint32_t a, uint32_t b,
                            const float *data) {
     size_t bytes = (size_t)a * (rank == 2 ? b : 1) * sizeof(float);

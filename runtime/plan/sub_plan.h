@@ -31,6 +31,8 @@ void sub_plan_metadata(sub_plan *p, const char *key, const char *value);
 /* Adds a tensor of a head: f32, row-major, [1][size], batched if the plan is. */
 uint32_t sub_plan_arena_tensor(sub_plan *p, const char *name, uint32_t size);
 uint32_t sub_plan_output_tensor(sub_plan *p, const char *name, uint32_t size);
+/* Adds the view of [1][count * group] as [1][count][group]. */
+uint32_t sub_plan_grouped(sub_plan *p, uint32_t tensor, uint32_t count, uint32_t group);
 /* Adds a constant of dims [a], with rank 1, or [a][b], with rank 2, and computes its checksum. */
 uint32_t sub_plan_constant(sub_plan *p, const char *name, uint32_t rank, uint32_t a, uint32_t b,
                            const float *data);

@@ -121,16 +121,11 @@ static uint32_t add_dense(saving *s, size_t layer, uint32_t x, const char *name)
     return operands[3];
 }
 
-/* Adds the view of [1][classes * group] as [1][classes][group], and the largest of each group. */
+/* Adds the largest of each class's group. */
 static uint32_t add_largest(saving *s, uint32_t x, uint32_t classes, uint32_t group) {
     kiln_reduce_params params = {
         .op = KILN_REDUCE_MAX, .mask = 1u << 2, .min = -INFINITY, .max = INFINITY};
-    kiln_plan_tensor_record view = *sub_plan_tensor_at(&s->plan, x);
-    view.rank = 3;
-    view.dims[1] = classes;
-    view.dims[2] = group;
-    view.row_stride = group;
-    uint32_t grouped = sub_plan_tensor(&s->plan, &view, NULL);
+    uint32_t grouped = sub_plan_grouped(&s->plan, x, classes, group);
     return add_row_step(s, KILN_KERNEL_REDUCE, grouped, classes, &params, sizeof params,
                         "head.nearest", "ReduceMax");
 }

@@ -87,6 +87,25 @@ refuses 1 'does not have all of its people' "$kiln" classify lda.plan "${picture
 check 'in doubt' "$kiln" classify faces.plan "${pictures[0]}" --far 0.3 --reject 1
 told 'is said' ": unknown (in doubt: $new, 0\.[0-9]*)$"
 
+# Heads of means, and of nearest neighbours, which have several rows of a person, take and lose people.
+hers=$(find unseen -mindepth 1 | sort | head -1)
+for head in mean knn; do
+    check "train $head" "$kiln" train backbone.plan known -o $head.plan --head $head --no-checkpoint
+    check "enrol, $head" "$kiln" enrol $head.plan 'Ada Lovelace' "$hers"/*
+    check "rename, $head" "$kiln" rename $head.plan 'Ada Lovelace' 'Ada King'
+    check "classify, $head" "$kiln" classify $head.plan "$hers" --far 1
+    told 'with a probability' ': Ada King ([01]\.[0-9]*, similarity 0\.[0-9]*)$'
+    [ "$(grep -c 'Ada King' out)" -ge 10 ]
+    outcome $? "$head: of 12 pictures 10 are hers"
+    check "forget, $head" "$kiln" forget $head.plan "$somebody"
+    check "classify without, $head" "$kiln" classify $head.plan "test/$somebody/"* --top 99
+    [ "$(grep -c "$somebody (" out)" -eq 0 ] && ! grep -q "$somebody" $head.plan
+    outcome $? "$head: nothing of $somebody is left"
+    check "forget the enrolled, $head" "$kiln" forget $head.plan 'Ada King'
+    check "the others, $head" "$kiln" classify $head.plan "test/$new/"* --far 1
+    told 'as before' ": $new ([01]\.[0-9]*, similarity"
+done
+
 # Who.
 check 'who' "$kiln" who faces.plan "${pictures[0]}" --nearest 3
 [ "$(wc -l <out)" -eq 4 ] && sed -n 2p out | grep -q "$new .* nearest picture: $(basename "${pictures[0]}")"

@@ -129,21 +129,12 @@ KILN_API kiln_status kiln_face_crop(const kiln_image *image, const kiln_face *fa
                                     uint32_t height, uint8_t *out_rgb, kiln_error *error);
 
 /* The aligned face of the input's size as image number `index` of a network's input: what
- * kiln_image_to_input makes of kiln_face_crop. */
+ * kiln_image_to_input makes of kiln_face_crop. With face k as image k, a session of such a
+ * max_batch takes all of them in one run; kiln_recogniser_run gives them to a network one by one. */
 KILN_API kiln_status kiln_face_to_input(const kiln_image *image, const kiln_face *face,
                                         const kiln_tensor_info *input,
                                         const kiln_preprocess *preprocess, uint32_t index,
                                         kiln_buffer buffer, kiln_error *error);
-
-/* From an image to the inputs of a network in one call: finds faces, at most `capacity` of them, by
- * falling score, and writes the aligned face number k as image k of the input, whose buffer holds
- * `capacity` of them. A network whose session has such a max_batch names all of them in one run. */
-KILN_API kiln_status kiln_detector_find_inputs(kiln_detector *detector, const kiln_image *image,
-                                               const kiln_tensor_info *input,
-                                               const kiln_preprocess *preprocess,
-                                               kiln_buffer buffer, kiln_face *out_faces,
-                                               size_t capacity, size_t *out_count,
-                                               kiln_error *error);
 
 /* ---- Detectors of trained plans ------------------------------------------------------------ */
 

@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from start import start_from
+from variation import Variation
 
 SIZE = 64
 TEMPLATE = torch.tensor([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366],
@@ -117,29 +118,17 @@ def align(pictures, points, generator):
 def vary(x, generator):
     """x: float [N, 3, H, W] in 0..1; another picture of the same people."""
     n = x.shape[0]
-
-    def uniform(low, high, *shape):
-        return torch.rand(*shape, generator=generator) * (high - low) + low
-
-    def share(probability):
-        return (torch.rand(n, 1, 1, 1, generator=generator) < probability).float()
-
-    gray = (x * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
-    part = share(0.4)
-    x = x * (1 - part) + gray * part
-    x = x * (1 + uniform(-0.15, 0.15, n, 3, 1, 1) * share(0.5))
+    v = Variation(n, generator)
+    x = v.colours(x, tint=0.15)
     slope = torch.linspace(-1, 1, SIZE)
-    light = uniform(-0.3, 0.3, n, 1, 1, 1) * slope.view(1, 1, 1, -1) + \
-        uniform(-0.2, 0.2, n, 1, 1, 1) * slope.view(1, 1, -1, 1)
-    x = x * (1 + light * share(0.5))
-    x = x.clamp(1e-3, 1) ** uniform(0.6, 1.6, n, 1, 1, 1)
-    x = (x - 0.5) * uniform(0.6, 1.4, n, 1, 1, 1) + 0.5 + uniform(-0.12, 0.12, n, 1, 1, 1)
-    factor = float(uniform(0.3, 0.7, 1))
+    light = v.uniform(-0.3, 0.3, n, 1, 1, 1) * slope.view(1, 1, 1, -1) + \
+        v.uniform(-0.2, 0.2, n, 1, 1, 1) * slope.view(1, 1, -1, 1)
+    x = x * (1 + light * v.share(0.5))
+    x = v.tones(x, contrast=0.6, brightness=0.12)
+    factor = float(v.uniform(0.3, 0.7, 1))
     small = F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
-    soft = F.interpolate(small, size=x.shape[2:], mode="bilinear", align_corners=False)
-    part = uniform(0, 1, n, 1, 1, 1) * share(0.4)
-    x = x * (1 - part) + soft * part
-    x = x + torch.randn(x.shape, generator=generator) * uniform(0, 0.035, n, 1, 1, 1)
+    x = v.soften(x, F.interpolate(small, size=x.shape[2:], mode="bilinear", align_corners=False))
+    x = x + torch.randn(x.shape, generator=generator) * v.uniform(0, 0.035, n, 1, 1, 1)
     if torch.rand(1, generator=generator) < 0.2:
         high, wide = torch.randint(8, 26, (2,), generator=generator).tolist()
         y0, x0 = torch.randint(0, SIZE - 26, (2,), generator=generator).tolist()

@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from start import start_from
+from variation import Variation
 
 STRIDES = (8, 16, 32)
 SIZES = ((0, 44), (30, 120), (84, 1e9))  # of the faces that a stride is to find, in pixels
@@ -167,25 +168,12 @@ def moved_faces(faces, m, shift, flip, side):
 
 def vary(x, generator):
     """x: float RGB [N, 3, H, W] in 0..1, to BGR 0..255."""
-    n = x.shape[0]
-
-    def uniform(low, high, *shape):
-        return torch.rand(*shape, generator=generator) * (high - low) + low
-
-    def share(probability):
-        return (torch.rand(n, 1, 1, 1, generator=generator) < probability).float()
-
-    gray = (x * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
-    part = share(0.4)
-    x = x * (1 - part) + gray * part
-    x = x * (1 + uniform(-0.2, 0.2, n, 3, 1, 1) * share(0.5))
-    x = x.clamp(1e-3, 1) ** uniform(0.6, 1.6, n, 1, 1, 1)
-    x = (x - 0.5) * uniform(0.5, 1.4, n, 1, 1, 1) + 0.5 + uniform(-0.15, 0.15, n, 1, 1, 1)
-    soft = F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
-    part = uniform(0, 1, n, 1, 1, 1) * share(0.4)
-    x = x * (1 - part) + soft * part
+    v = Variation(x.shape[0], generator)
+    x = v.colours(x, tint=0.2)
+    x = v.tones(x, contrast=0.5, brightness=0.15)
+    x = v.soften(x, F.avg_pool2d(x, 3, 1, 1, count_include_pad=False))
     grain = torch.randn(x.shape[1:], generator=generator)  # the same in all, differently strong
-    x = x + grain * uniform(-0.05, 0.05, n, 1, 1, 1)
+    x = x + grain * v.uniform(-0.05, 0.05, x.shape[0], 1, 1, 1)
     return x.clamp(0, 1).flip(1) * 255
 
 

@@ -158,18 +158,3 @@ void kiln_detector_record(const kiln_detector *detector, const char *name,
     memcpy(r.preprocess.bias, info->preprocess.bias, sizeof r.preprocess.bias);
     *out_record = r;
 }
-
-/* ---- From images to inputs ----------------------------------------------------------------- */
-
-kiln_status kiln_detector_find_inputs(kiln_detector *detector, const kiln_image *image,
-                                      const kiln_tensor_info *input,
-                                      const kiln_preprocess *preprocess, kiln_buffer buffer,
-                                      kiln_face *out_faces, size_t capacity, size_t *out_count,
-                                      kiln_error *error) {
-    kiln_status status = kiln_detector_find(detector, image, out_faces, capacity, out_count, error);
-    for (size_t k = 0; k < *out_count && status == KILN_OK; k++) {
-        status =
-            kiln_face_to_input(image, &out_faces[k], input, preprocess, (uint32_t)k, buffer, error);
-    }
-    return status;
-}

@@ -124,8 +124,8 @@ START_TEST(a_bundled_detector_finds_faces) {
 }
 END_TEST
 
-/* In one call, as many as there is room for; each is the cell that it was drawn in. */
-START_TEST(faces_become_inputs_in_one_call) {
+/* As many as there is room for, of a batch; each is the cell that it was drawn in. */
+START_TEST(faces_become_images_of_a_batch) {
     static const kiln_tensor_info input = {.name = "input",
                                            .dtype = KILN_F32,
                                            .rank = 4,
@@ -143,16 +143,15 @@ START_TEST(faces_become_inputs_in_one_call) {
         marked_face(rgb, SIDE, k, k, 3);
     }
     GOOD(face_detector_session(&detector, 1, &session, &error));
-    GOOD(kiln_detector_find_inputs(session, &image, &input, &plain,
-                                   (kiln_buffer){inputs, sizeof inputs}, faces, 2, &count, &error));
+    kiln_buffer both = {inputs, sizeof inputs}, one = {inputs, sizeof inputs[0]};
+    GOOD(kiln_detector_find(session, &image, faces, 2, &count, &error));
     ck_assert_uint_eq(count, 2);
-    for (size_t k = 0; k < 2; k++) {
+    for (uint32_t k = 0; k < 2; k++) {
+        GOOD(kiln_face_to_input(&image, &faces[k], &input, &plain, k, both, &error));
         ck_assert_float_eq_tol(inputs[k][0][CELL / 2][CELL / 2], 255, 0.5);
         ck_assert_float_eq_tol(inputs[k][1][4][CELL - 5], 0, 0.5);
     }
-    ck_assert_int_eq(kiln_detector_find_inputs(session, &image, &input, &plain,
-                                               (kiln_buffer){inputs, sizeof inputs[0]}, faces, 2,
-                                               &count, &error),
+    ck_assert_int_eq(kiln_face_to_input(&image, &faces[1], &input, &plain, 1, one, &error),
                      KILN_ERROR_ARGUMENT);
     kiln_detector_destroy(session);
 }
@@ -360,7 +359,7 @@ int main(void) {
         TEST("section", a_plan_says_nothing_of_itself),
         TEST("section", a_plan_remembers_its_detector),
         TEST("section", a_bundled_detector_finds_faces),
-        TEST("section", faces_become_inputs_in_one_call),
+        TEST("section", faces_become_images_of_a_batch),
         EACH("section", damaged_records_are_refused, damages),
         TEST("section", any_record_is_survived),
         TEST("section", records_of_other_sizes_are_refused),

@@ -61,6 +61,7 @@ static int by_name(const struct dirent **a, const struct dirent **b) {
 typedef struct walker {
     path_taker take;
     void *context;
+    bool lists_files; /* lines of lists are files, and are not looked at */
     folder_rest rest;
 } walker;
 
@@ -165,7 +166,10 @@ static kiln_status take_lines(FILE *in, const char *name, walker *w, kiln_error 
         }
         /* Editors of Windows begin UTF-8 with a byte order mark. */
         const char *path = number == 1 && strncmp(line, "\xef\xbb\xbf", 3) == 0 ? line + 3 : line;
-        status = path[0] != '\0' ? take_word(path, w, error) : KILN_OK;
+        if (path[0] != '\0') {
+            status = w->lists_files ? w->take(w->context, path, false, error)
+                                    : take_word(path, w, error);
+        }
     }
     return status == KILN_OK && ferror(in) != 0
                ? kiln_fail(error, KILN_ERROR_IO, "%s: %s", name, strerror(errno))
@@ -305,7 +309,7 @@ static kiln_status share_file(void *context, const char *path, bool found, kiln_
 
 static kiln_status share(const named *n, sharing *s, kiln_error *error) {
     long begin = n->list != NULL ? ftell(n->in) : 0;
-    walker w = {.take = share_file, .context = s};
+    walker w = {.take = share_file, .context = s, .lists_files = true};
     path_shards *p = s->shards;
     kiln_status status = take_named(n, &w, error);
     p->count = s->count;

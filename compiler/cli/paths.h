@@ -57,8 +57,9 @@ typedef struct path_shards {
     size_t passed_over;   /* files in folders that are no pictures, as far as was looked */
 } path_shards;
 
-/* Reads what is named twice, and keeps the shards asked for; a shard may be empty. On failure, as
- * by paths_expand, *out_shards is empty. */
+/* Reads what is named twice, and keeps the shards asked for; a shard may be empty. Lines of the
+ * list are files, and not asked what they are: that would be millions of questions to a file
+ * server. On failure, as by paths_expand, *out_shards is empty. */
 kiln_status paths_shards(char *const *words, size_t word_count, const char *list,
                          const shard_range *range, path_shards *out_shards, kiln_error *error);
 void path_shards_free(path_shards *shards);

@@ -195,6 +195,16 @@ START_TEST(shards_of_folders_count_what_is_no_picture) {
 }
 END_TEST
 
+START_TEST(shards_of_lists_are_of_files) {
+    make_photos();
+    put("list", "photos\nphotos/c.pgm\n", 20);
+    ck_assert(expand_shards(NULL, "list", 0, 0, 1) == KILN_OK);
+    ck_assert_uint_eq(shards.count, 2);
+    ck_assert_str_eq(shards.pictures.paths[0], "photos");
+    path_shards_free(&shards);
+}
+END_TEST
+
 START_TEST(shards_of_nothing_are_refused) {
     put("empty", "\n", 1);
     ck_assert(expand_shards(NULL, "empty", 0, 0, 1) == KILN_ERROR_ARGUMENT);
@@ -258,6 +268,7 @@ int main(void) {
         TEST("paths", very_deep_folders_end),
         TEST("shards", shards_are_all_files_once_and_in_order),
         TEST("shards", shards_of_folders_count_what_is_no_picture),
+        TEST("shards", shards_of_lists_are_of_files),
         TEST("shards", shards_of_nothing_are_refused),
         TEST("answers", formats_differ_around_answers),
         TEST("answers", fields_are_quoted_where_they_need_it),

@@ -74,7 +74,8 @@ void sweep_free(sweep *s);
     "DIR/part-0000I.npy (a row a picture or face) with DIR/part-0000I.jsonl (an object a "         \
     "picture: "                                                                                    \
     "its row, its faces with their rows, or the error), and DIR/part-0000I.json when it is "       \
-    "finished. A killed process leaves nothing half-written: run it again. A folder takes the "    \
+    "finished. Lines of a list are files then, not folders. A killed process leaves nothing "      \
+    "half-written: run it again. A folder takes the "                                              \
     "parts of one network, one list and one N; others are refused."
 
 #endif

@@ -152,6 +152,7 @@ refuses 1 "did you mean $somebody" "$kiln" rename faces.plan "${somebody:0:2}" x
 refuses 1 "somebody is called '$somebody' already" "$kiln" rename faces.plan "$new" "$somebody"
 victim=$(ls unseen/*/* | head -1)
 check 'not' "$kiln" not faces.plan "$somebody" "$victim"
+told 'what is asked from now on' "who is asked to be $somebody is to be more similar than it, -*0\.[0-9]*$"
 check 'corrected' "$kiln" people faces.plan
 told 'one correction' "^$somebody  *9  *1 "
 check 'forget' "$kiln" forget faces.plan "$new"

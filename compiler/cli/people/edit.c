@@ -103,8 +103,9 @@ static kiln_status correct(people_call *c, char **words, int count, kiln_error *
                 kiln_people_similarity(c->known.people, c->known.features, person, -1, &s, error);
         }
         if (status == KILN_OK) {
-            text_print(stdout, "%s is not %s: %.2f was as similar; %s is now asked for more\n",
-                       words[k], words[1], (double)s.value, words[1]);
+            text_print(stdout,
+                       "%s is not %s: who is asked to be %s is to be more similar than it, %.2f\n",
+                       words[k], words[1], words[1], (double)s.value);
         }
     }
     return status;

@@ -1,7 +1,7 @@
-"""Pictures a second: speed.py KILN PLAN LIST
+"""Pictures a second: speed.py KILN PLAN LIST [PICTURES]
 
 One and two processes of `kiln embed`, two of Python, and Spark with two workers after start-up (a
-session that has embedded the list once). The list is repeated up to 10,000 pictures, so that what
+session that has embedded the list once). The list is repeated up to so many (10,000), so that what
 starts a job weighs little.
 """
 
@@ -62,14 +62,14 @@ def python(plan, listed):
     return time.perf_counter() - begin
 
 
-def main(kiln, plan, listed):
+def main(kiln, plan, listed, pictures=10000):
     sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../../examples/spark"))
     import embed
     from pyspark.sql import SparkSession
 
     with open(listed, encoding="utf-8") as file:
         once = file.read()
-    repeats = -(-10000 // once.count("\n"))
+    repeats = -(-int(pictures) // once.count("\n"))
     count = repeats * once.count("\n")
     repeated = os.path.abspath("repeated.txt")
     with open(repeated, "w", encoding="utf-8") as file:

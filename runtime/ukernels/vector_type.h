@@ -14,7 +14,13 @@ typedef uint32_t bits __attribute__((vector_size(VECTOR_WIDTH * sizeof(float))))
 /* Four floats, whatever the width of a vector. */
 typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
 
+/* Before a loop of few rounds, whose number is known once what it is in has been inlined: only then
+ * do arrays of vectors that it indexes become registers. */
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
 #define UNROLL _Pragma("GCC unroll 16")
+#endif
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE vector load(const float *from) {

@@ -38,7 +38,7 @@ static size_t typed_count(kiln_dtype type, const Onnx__TensorProto *p) {
 
 static void copy_typed(kiln_dtype type, const Onnx__TensorProto *p, size_t count, tensor *t) {
     for (size_t k = 0; k < count; k++) {
-        uint64_t element;
+        uint64_t element = 0;
         switch (type) {
         case KILN_F32:
             put_element(type, &p->float_data[k], k, t);

@@ -34,12 +34,12 @@ finish() {
     exit $((failed > 0))
 }
 
-# build FOLDER PRESET COMPILER
+# build FOLDER PRESET COMPILER CMAKE-OPTION...
 build() {
     local launcher=()
     command -v ccache >/dev/null && launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache)
     cmake --preset "$2" -B "build/$1" -DCMAKE_C_COMPILER="$3" -DKILN_BUILD_TESTS=ON \
-        -DKILN_WERROR=ON "${launcher[@]}" >/dev/null && cmake --build "build/$1"
+        -DKILN_WERROR=ON "${launcher[@]}" "${@:4}" >/dev/null && cmake --build "build/$1"
 }
 
 # run_tests FOLDER CTEST-OPTION...: adds to the totals what ctest's summary line counts.
@@ -78,12 +78,15 @@ step packages ./examples/packages.sh check libonnx-testdata clang clang-format c
     python3-venv || finish
 step "gcc release" build release release gcc
 release=$?
+step "gcc without XNNPACK" build without_xnnpack release gcc -DKILN_XNNPACK=OFF
+alone=$?
 step "clang ubsan" build ubsan ubsan clang
 ubsan=$?
 step "gcc asan" build asan asan gcc
 asan=$?
 [ $release -eq 0 ] && run_tests release -LE peer
 [ $asan -eq 0 ] && run_tests asan -L 'unit|integration|conformance|fuzz'
+[ $alone -eq 0 ] && run_tests without_xnnpack -L 'unit|conformance'
 # test_bands would take more than the others together.
 [ $ubsan -eq 0 ] && run_tests ubsan -L 'unit|integration|conformance' -E '^test_bands$'
 [ $release -eq 0 ] && step "python wheel" tests/python/wheel.sh build/release

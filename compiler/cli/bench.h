@@ -31,7 +31,7 @@ uint64_t record_step_end(const run_record *r, size_t run, size_t step);
 typedef struct step_work {
     size_t step;
     const char *name, *kernel;
-    const char *algorithm; /* of a convolution, else NULL */
+    char how[64]; /* whose kernel, and its algorithm */
     const kiln_plan_tensor_record *output;
     double operations; /* multiplications and additions of its definition */
     double done;       /* those that the algorithm's products do: Winograd's fewer */

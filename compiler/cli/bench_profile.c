@@ -42,10 +42,10 @@ void step_work_of(const kiln_plan *plan, size_t step, uint32_t batch, step_work 
         .operations = 2.0 * (double)kiln_plan_step_macs(plan, step) * batch,
         .bytes = step_bytes(&v, s, batch),
     };
+    computation_text(plan, step, out_work->how, sizeof out_work->how);
     out_work->done = out_work->operations;
     if (s->kernel == KILN_KERNEL_CONV_2D) {
         const kiln_conv_params *c = (const void *)(v.params + s->params_offset);
-        out_work->algorithm = kiln_conv_algorithm_name(c->algorithm);
         if (c->algorithm >= KILN_CONV_WINOGRAD_2 && c->algorithm <= KILN_CONV_WINOGRAD_6) {
             out_work->done *= winograd_saving(out_work->output, 2.0 * c->algorithm);
         }
@@ -60,6 +60,7 @@ typedef struct figures {
 } figures;
 
 typedef struct profile {
+    const kiln_plan *plan;
     figures *steps;
     size_t count;
     figures total; /* its name alone is set */
@@ -119,19 +120,18 @@ static void print_row(const profile *p, const figures *f) {
                  100 * part(part(f->work.done, f->seconds), p->machine.flops));
     }
     char name[TEXT_COLUMN(30)];
-    printf("  %s %-19s %-10s %10.1f %6.1f%% %9s %7s %10.3f %7.1f%%\n",
+    printf("  %s %-19s %-25s %10.1f %6.1f%% %9s %7s %10.3f %7.1f%%\n",
            text_column(f->work.name, 30, name), f->work.kernel != NULL ? f->work.kernel : "",
-           f->work.algorithm != NULL ? f->work.algorithm : "", f->seconds * 1e6,
-           100 * part(f->seconds, p->total.seconds), speed, peak, f->work.bytes / 1e6,
-           100 * part(bandwidth, p->machine.bandwidth));
+           f->work.how, f->seconds * 1e6, 100 * part(f->seconds, p->total.seconds), speed, peak,
+           f->work.bytes / 1e6, 100 * part(bandwidth, p->machine.bandwidth));
 }
 
 static void print_table(profile *p) {
     printf("  machine: %s, %.1f GFLOP/s, %.1f GB/s from memory (%u thread%s)\n", p->machine.vectors,
            p->machine.flops / 1e9, p->machine.bandwidth / 1e9, p->machine.threads,
            p->machine.threads > 1 ? "s" : "");
-    printf("  %-30s %-19s %-10s %10s %7s %9s %7s %10s %8s\n", "Layer", "Kernel", "Algorithm", "us",
-           "share", "GFLOP/s", "% peak", "MB", "% memory");
+    printf("  %-30s %-19s %-25s %10s %7s %9s %7s %10s %8s\n", "Layer", "Kernel", "Computed by",
+           "us", "share", "GFLOP/s", "% peak", "MB", "% memory");
     qsort(p->steps, p->count, sizeof *p->steps, slowest_first);
     for (size_t k = 0; k < p->count; k++) {
         print_row(p, &p->steps[k]);
@@ -168,12 +168,8 @@ static void print_json(const profile *p) {
         const figures *f = &p->steps[k];
         printf("%s{\"name\": ", k > 0 ? ", " : "");
         json_string(stdout, f->work.name);
-        printf(", \"kernel\": \"%s\", \"algorithm\": ", f->work.kernel);
-        if (f->work.algorithm != NULL) {
-            json_string(stdout, f->work.algorithm);
-        } else {
-            printf("null");
-        }
+        printf(", \"kernel\": \"%s\", ", f->work.kernel);
+        json_computation(stdout, p->plan, f->work.step);
         json_figures(p, f);
     }
     printf("], \"total\": {\"steps\": %zu", p->count);
@@ -182,7 +178,7 @@ static void print_json(const profile *p) {
 
 kiln_status profile_print(const bench_measured *b, bool json, double *inout_alone,
                           kiln_error *error) {
-    profile p = {0};
+    profile p = {.plan = b->plan};
     kiln_status status = kiln_machine_measure(b->threads, &p.machine, error);
     if (status == KILN_OK) {
         status = take_figures(b, &p, error);

@@ -41,16 +41,16 @@ static void add_span(trace_file *t, const char *name, const char *category, uint
     fputc('}', t->out.file);
 }
 
-static void add_step(trace_file *t, const step_work *w, uint64_t begin, uint64_t end) {
+static void add_step(trace_file *t, const kiln_plan *plan, const step_work *w, uint64_t begin,
+                     uint64_t end) {
     char shape[96];
     FILE *out = t->out.file;
     const kiln_plan_tensor_record *y = w->output;
     begin_span(t, w->name, w->kernel, begin, end);
     fprintf(out, ", \"args\": {\"step\": %zu, \"kernel\": \"%s\", \"output\": \"%s\"", w->step,
             w->kernel, shape_text(y->dims, y->rank, y->batched != 0, shape, sizeof shape));
-    if (w->algorithm != NULL) {
-        fprintf(out, ", \"algorithm\": \"%s\"", w->algorithm);
-    }
+    fputs(", ", out);
+    json_computation(out, plan, w->step);
     if (w->operations > 0 && end > begin) {
         fputs(", \"GFLOP/s\": ", out);
         json_number(out, w->operations / (double)(end - begin));
@@ -73,7 +73,7 @@ static void add_run(trace_file *t, const bench_measured *b, size_t run) {
     for (size_t step = 0; step < r->steps; step++) {
         step_work w;
         step_work_of(b->plan, step, b->batch, &w);
-        add_step(t, &w, record_step_begin(r, run, step), record_step_end(r, run, step));
+        add_step(t, b->plan, &w, record_step_begin(r, run, step), record_step_end(r, run, step));
     }
 }
 

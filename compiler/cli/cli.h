@@ -58,6 +58,11 @@ void read_plans(void);
 bool plans_are_read(void); /* for what opens plans itself */
 kiln_status open_plan(const char *path, bool prepacked, kiln_plan **out_plan, kiln_error *error);
 
+/* Who computes a step (kiln_plan_step_computation): "XNNPACK 2022-02 direct", "Kiln"; and as
+ * members of a JSON object. */
+const char *computation_text(const kiln_plan *plan, size_t step, char *text, size_t size);
+void json_computation(FILE *out, const kiln_plan *plan, size_t step);
+
 /* A line that is rewritten while long work goes on, when stderr is a terminal. */
 void progress_show(const char *what, size_t done, size_t total);
 void progress_clear(void);

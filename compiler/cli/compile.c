@@ -336,9 +336,10 @@ const command command_compile = {
     .summary = "compile an ONNX model to a plan",
     .order = 110,
     .synopsis = "MODEL.onnx [-o MODEL.plan] [options]",
-    .about = "Compiles an ONNX network: folds constants and batch norms, fuses operators, lays "
-             "tensors out for XNNPACK, plans the memory and writes one plan file. Without -o the "
-             "plan gets the model's name with .plan in its place.",
+    .about =
+        "Compiles an ONNX network: folds constants and batch norms, fuses operators, lays "
+        "tensors out for its kernels, plans the memory and writes one plan file. Without -o the "
+        "plan gets the model's name with .plan in its place.",
     .notes = "Names of inputs may hold = themselves: of several, the first before an @ ends the "
              "name, else the last. In --inputs such a name without a shape is written NAME=.",
     .examples = "kiln compile vgg16.onnx --preprocess imagenet --labels imagenet.txt\n"

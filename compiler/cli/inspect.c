@@ -49,11 +49,12 @@ static void print_row(const kiln_plan *plan, const kiln_plan_view *v, size_t ste
     if (y->place == KILN_PLACE_ARENA) {
         snprintf(offset, sizeof offset, "%llu", (unsigned long long)arena_offset(v, y));
     }
-    char name[TEXT_COLUMN(30)];
+    char name[TEXT_COLUMN(30)], how[64];
     printf("%s %-19s %-18s %11llu %14llu %11s  %s%s\n", text_column(v->strings + s->name, 30, name),
            traits->name, shape_text(y->dims, y->rank, y->batched != 0, shape, sizeof shape),
            (unsigned long long)step_parameters(v, s),
-           (unsigned long long)kiln_plan_step_macs(plan, step), offset, traits->runs_on,
+           (unsigned long long)kiln_plan_step_macs(plan, step), offset,
+           computation_text(plan, step, how, sizeof how),
            (s->flags & KILN_STEP_FINAL_DENSE) != 0 ? " (final dense)" : "");
 }
 
@@ -73,7 +74,7 @@ static void print_table(const kiln_plan *plan, const kiln_plan_view *v) {
                    kiln_plan_label(plan, v->label_count - 1));
     }
     printf("\n%-30s %-19s %-18s %11s %14s %11s  %s\n", "Layer", "Kernel", "Output", "Parameters",
-           "MACs", "Arena", "Runs on");
+           "MACs", "Arena", "Computed by");
     for (size_t k = 0; k < v->step_count; k++) {
         print_row(plan, v, k);
         parameters += step_parameters(v, &v->steps[k]);
@@ -169,8 +170,9 @@ static void print_json(const kiln_plan *plan, const kiln_plan_view *v) {
         json_string(stdout, v->strings + s->name);
         printf(", \"origin\": ");
         json_string(stdout, v->strings + s->origin);
-        printf(", \"kernel\": \"%s\", \"runs_on\": \"%s\", \"final_dense\": %s, \"shape\": ",
-               kiln_kernel_describe(s->kernel)->name, kiln_kernel_describe(s->kernel)->runs_on,
+        printf(", \"kernel\": \"%s\", ", kiln_kernel_describe(s->kernel)->name);
+        json_computation(stdout, plan, k);
+        printf(", \"final_dense\": %s, \"shape\": ",
                (s->flags & KILN_STEP_FINAL_DENSE) != 0 ? "true" : "false");
         json_shape(y->dims, y->rank);
         printf(", \"parameters\": %llu, \"macs\": %llu, \"arena_offset\": ",
@@ -289,7 +291,8 @@ const command command_inspect = {
     .synopsis = "PLAN [--json | --dot | --html FILE]",
     .about = "Shows what a plan holds: its layers with kernel, output shape, parameters, "
              "multiply-accumulates and place in the arena, like Keras's model.summary(); inputs, "
-             "outputs, labels. \"Runs on\" says whether XNNPACK has the kernel or plain C of ours.",
+             "outputs, labels. \"Computed by\" says with which algorithm a session on this machine "
+             "computes a layer, and whose kernel that is.",
     .options = rows,
     .opens_plan = true,
     .run = run};

@@ -89,20 +89,20 @@ static void summary(FILE *out, const kiln_plan *plan, const kiln_plan_view *v) {
 }
 
 static void table(FILE *out, const kiln_plan *plan, const kiln_plan_view *v) {
-    fputs("<table><thead><tr><th>Step<th>Layer<th>ONNX operators<th>Kernel<th>Runs on<th>Output"
+    fputs("<table><thead><tr><th>Step<th>Layer<th>ONNX operators<th>Kernel<th>Computed by<th>Output"
           "<th>Parameters<th>MACs<th>Arena offset</tr></thead><tbody>\n",
           out);
     for (size_t k = 0; k < v->step_count; k++) {
         const kiln_plan_step *s = &v->steps[k];
         const kiln_plan_tensor_record *y = step_output(v, s);
         const kiln_kernel_traits *traits = kiln_kernel_describe(s->kernel);
-        char shape[96];
+        char shape[96], how[64];
         fprintf(out, "<tr><td class=\"n\">%zu<td>", k);
         html_text(out, v->strings + s->name);
         fputs("<td>", out);
         html_text(out, v->strings + s->origin);
         fprintf(out, "<td>%s<td>%s<td>%s<td class=\"n\">%llu<td class=\"n\">%llu<td class=\"n\">",
-                traits->name, traits->runs_on,
+                traits->name, computation_text(plan, k, how, sizeof how),
                 shape_text(y->dims, y->rank, y->batched != 0, shape, sizeof shape),
                 (unsigned long long)step_parameters(v, s),
                 (unsigned long long)kiln_plan_step_macs(plan, k));

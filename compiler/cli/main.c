@@ -30,7 +30,7 @@ static const command *find(const char *name) {
 }
 
 static void overview(FILE *out) {
-    fputs("Kiln " KILN_VERSION ": compiles ONNX networks to plans and runs them on XNNPACK.\n\n"
+    fputs("Kiln " KILN_VERSION ": compiles ONNX networks to plans and runs them.\n\n"
           "usage: kiln COMMAND ...\n\n",
           out);
     for (size_t k = 0; commands[k] != NULL; k++) {

@@ -36,7 +36,7 @@ typedef enum kiln_convolution {
     KILN_CONVOLUTION_WINOGRAD_2 = 2,
     KILN_CONVOLUTION_WINOGRAD_4 = 3,
     KILN_CONVOLUTION_WINOGRAD_6 = 4,
-    KILN_CONVOLUTION_DIRECT = 5, /* XNNPACK's, for all: to compare with */
+    KILN_CONVOLUTION_DIRECT = 5, /* XNNPACK's, for all where it is built in: to compare with */
     KILN_CONVOLUTION_COUNT = 6
 } kiln_convolution;
 

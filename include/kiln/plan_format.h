@@ -244,6 +244,14 @@ KILN_API void kiln_plan_inspect(const kiln_plan *plan, kiln_plan_view *out_view)
  * the plan and is aligned to 8. False: the plan has none. */
 KILN_API bool kiln_plan_find_section(const kiln_plan *plan, const char *tag,
                                      kiln_span *out_content);
+/* How a step is computed by sessions that this process creates: the choice is theirs, for the
+ * processor at hand, with what the library was built with. */
+typedef struct kiln_step_computation {
+    const char *algorithm; /* of a convolution: "gemm", "winograd4", ...; NULL: there is but one */
+    const char *library;   /* whose kernel: "Kiln", or "XNNPACK 2022-02", for example */
+} kiln_step_computation;
+/* Both members are constant texts. Of a step that the plan does not have: NULL, "". */
+KILN_API kiln_step_computation kiln_plan_step_computation(const kiln_plan *plan, size_t step);
 /* Multiply-accumulates of one step for a batch of one; 0 for kernels that do none. */
 KILN_API uint64_t kiln_plan_step_macs(const kiln_plan *plan, size_t step);
 /* Dense size in bytes of the elements of a tensor as stored (constants) or for a batch of one. */

@@ -36,8 +36,7 @@ typedef enum kiln_kernel {
  * (row_stride > row length) only where the mask says so. In place: output 0 may be the same memory
  * (same storage, offset, row_stride) as that input, whose physical dims are then the same. */
 typedef struct kiln_kernel_traits {
-    const char *name;    /* "conv_2d" */
-    const char *runs_on; /* "XNNPACK", "Kiln" (C of ours) or "XNNPACK/Kiln" */
+    const char *name; /* "conv_2d" */
     uint8_t strided_inputs;
     uint8_t strided_outputs;
     uint8_t in_place_inputs;

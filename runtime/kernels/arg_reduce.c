@@ -48,8 +48,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_arg_reduce = {
-    KERNEL("arg_reduce", "Kiln", kiln_arg_reduce_params, NULL, KERNEL_INPUTS(1, 1),
-           KERNEL_OUTPUTS(1, 1)),
+    KERNEL("arg_reduce", kiln_arg_reduce_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1)),
     .check = check,
     .run = run,
 };

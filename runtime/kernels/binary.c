@@ -211,7 +211,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_binary = {
-    KERNEL("binary", "Kiln", kiln_binary_params, NULL, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1),
+    KERNEL("binary", kiln_binary_params, NULL, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1),
            KERNEL_STRIDED(3, 1), KERNEL_IN_PLACE(3)),
     .check = check,
     .run = run,

@@ -1,4 +1,5 @@
 /* CONV_2D and DECONV_2D: checked here, run by an algorithm of ours or by XNNPACK. */
+#include "runtime/kernels/conv_choice.h"
 #include "runtime/kernels/conv_direct.h"
 #include "runtime/kernels/conv_xnnpack.h"
 #include "runtime/kernels/depthwise.h"
@@ -133,30 +134,17 @@ static const algorithm *planned(const kernel_call *call) {
     return &algorithms[((const kiln_conv_params *)call->params)->algorithm];
 }
 
+/* XNNPACK in the place of the plan's algorithm. */
 #ifdef KILN_XNNPACK
-/* XNNPACK in the place of the plan's algorithm. It knows no bands and no functions, and adds
- * nothing. */
 static const algorithm by_xnnpack = {
     NULL, conv_xnnpack_prepare, conv_xnnpack_bind, conv_xnnpack_run, conv_xnnpack_release, NULL,
     NULL};
-
-static bool is_by_xnnpack(const kernel_call *call) {
-    const kiln_conv_params *p = call->params;
-    return p->algorithm == KILN_CONV_DIRECT && !call->inputs[0].constant && !call->in_band &&
-           conv_addend(call) == NULL && KILN_STEP_FUNCTION(call->step->flags) == KILN_UNARY_CLAMP &&
-           xnnpack_starts();
-}
 #else
-static const algorithm by_xnnpack;
-
-static bool is_by_xnnpack(const kernel_call *call) {
-    (void)call;
-    return false;
-}
+static const algorithm by_xnnpack; /* never chosen */
 #endif
 
 static const algorithm *algorithm_of(const kernel_call *call) {
-    return is_by_xnnpack(call) ? &by_xnnpack : planned(call);
+    return conv_is_by_xnnpack(call) ? &by_xnnpack : planned(call);
 }
 
 static kiln_status check_conv(const kernel_call *call, kiln_error *error) {
@@ -196,7 +184,7 @@ static size_t pointers(const kernel_call *call, const operand *pixels) {
 static size_t conv_heap(const kernel_call *call) {
     const operand *w = &call->inputs[1];
     bool points = w->dims[1] * w->dims[2] > 1 || call->step->kernel == KILN_KERNEL_DECONV_2D;
-    return points && is_by_xnnpack(call) ? pointers(call, &call->outputs[0]) : 0;
+    return points && conv_is_by_xnnpack(call) ? pointers(call, &call->outputs[0]) : 0;
 }
 
 static kiln_status prepare_conv(kernel_call *call, kiln_error *error) {
@@ -245,6 +233,16 @@ static bool conv_packs(const kernel_call *call, packed_form *out_form) {
     return a->packs != NULL && a->packs(call, out_form);
 }
 
+static const char *library_of_conv(const kernel_call *call) {
+#ifdef KILN_XNNPACK
+    if (conv_is_by_xnnpack(call)) {
+        return xnnpack_generation();
+    }
+#endif
+    (void)call;
+    return NULL;
+}
+
 static uint64_t macs_of_conv(const kernel_call *call) {
     return conv_macs(call, &call->outputs[0]);
 }
@@ -254,8 +252,8 @@ static uint64_t macs_of_deconv(const kernel_call *call) {
 }
 
 const kernel kernel_conv_2d = {
-    KERNEL("conv_2d", "Kiln/XNNPACK", kiln_conv_params, macs_of_conv, KERNEL_INPUTS(2, 4),
-           KERNEL_OUTPUTS(1, 1), KERNEL_STRIDED(1 | 8, 1), KERNEL_IN_PLACE(8)),
+    KERNEL("conv_2d", kiln_conv_params, macs_of_conv, KERNEL_INPUTS(2, 4), KERNEL_OUTPUTS(1, 1),
+           KERNEL_STRIDED(1 | 8, 1), KERNEL_IN_PLACE(8)),
     .check = check_conv,
     .prepare = prepare_conv,
     .bind = bind_conv,
@@ -263,6 +261,7 @@ const kernel kernel_conv_2d = {
     .release = release_conv,
     .scratch = conv_scratch,
     .heap = conv_heap,
+    .library = library_of_conv,
     .rows = conv_rows,
     .finishes = true,
     .packs_constants = true,
@@ -270,8 +269,8 @@ const kernel kernel_conv_2d = {
 };
 
 const kernel kernel_deconv_2d = {
-    KERNEL("deconv_2d", "Kiln/XNNPACK", kiln_conv_params, macs_of_deconv, KERNEL_INPUTS(2, 3),
-           KERNEL_OUTPUTS(1, 1), KERNEL_STRIDED(1, 1)),
+    KERNEL("deconv_2d", kiln_conv_params, macs_of_deconv, KERNEL_INPUTS(2, 3), KERNEL_OUTPUTS(1, 1),
+           KERNEL_STRIDED(1, 1)),
     .check = check_deconv,
     .prepare = prepare_conv,
     .bind = bind_conv,
@@ -280,5 +279,6 @@ const kernel kernel_deconv_2d = {
     .scratch = conv_scratch,
     .heap = conv_heap,
     .finishes = true,
+    .library = library_of_conv,
     .packs_constants = true,
 };

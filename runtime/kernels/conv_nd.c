@@ -150,8 +150,8 @@ static uint64_t macs_of_conv(const kernel_call *call) {
 }
 
 const kernel kernel_conv_nd = {
-    KERNEL("conv_nd", "Kiln", kiln_conv_nd_params, macs_of_conv, KERNEL_INPUTS(2, 3),
-           KERNEL_OUTPUTS(1, 1), KERNEL_STRIDED(1, 1)),
+    KERNEL("conv_nd", kiln_conv_nd_params, macs_of_conv, KERNEL_INPUTS(2, 3), KERNEL_OUTPUTS(1, 1),
+           KERNEL_STRIDED(1, 1)),
     .check = check,
     .run = run,
 };

@@ -322,7 +322,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_copy = {
-    KERNEL("copy", "Kiln", kiln_copy_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1),
+    KERNEL("copy", kiln_copy_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1),
            KERNEL_STRIDED(1, 1)),
     .check = check,
     .run = run,

@@ -46,7 +46,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_cumulative_sum = {
-    KERNEL("cumulative_sum", "Kiln", kiln_cumulative_sum_params, NULL, KERNEL_INPUTS(1, 1),
+    KERNEL("cumulative_sum", kiln_cumulative_sum_params, NULL, KERNEL_INPUTS(1, 1),
            KERNEL_OUTPUTS(1, 1)),
     .check = check,
     .run = run,

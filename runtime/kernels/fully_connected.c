@@ -149,8 +149,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_fully_connected = {
-    KERNEL("fully_connected", "Kiln", kiln_fully_connected_params, product_macs,
-           KERNEL_INPUTS(2, 3), KERNEL_OUTPUTS(1, 1), KERNEL_STRIDED(1, 1)),
+    KERNEL("fully_connected", kiln_fully_connected_params, product_macs, KERNEL_INPUTS(2, 3),
+           KERNEL_OUTPUTS(1, 1), KERNEL_STRIDED(1, 1)),
     .check = check,
     .run = run,
     .finishes = true,

@@ -33,8 +33,7 @@ static kiln_status run_elements(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_gather_elements = {
-    KERNEL("gather_elements", "Kiln", kiln_gather_params, NULL, KERNEL_INPUTS(2, 2),
-           KERNEL_OUTPUTS(1, 1)),
+    KERNEL("gather_elements", kiln_gather_params, NULL, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1)),
     .check = check_elements,
     .run = run_elements,
 };
@@ -117,8 +116,7 @@ static kiln_status run_nd(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_gather_nd = {
-    KERNEL("gather_nd", "Kiln", kiln_gather_nd_params, NULL, KERNEL_INPUTS(2, 2),
-           KERNEL_OUTPUTS(1, 1)),
+    KERNEL("gather_nd", kiln_gather_nd_params, NULL, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1)),
     .check = check_nd,
     .run = run_nd,
 };

@@ -48,7 +48,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_global_average_pool = {
-    KERNEL("global_average_pool", "Kiln", kiln_global_pool_params, NULL, KERNEL_INPUTS(1, 1),
+    KERNEL("global_average_pool", kiln_global_pool_params, NULL, KERNEL_INPUTS(1, 1),
            KERNEL_OUTPUTS(1, 1), KERNEL_STRIDED(1, 0)),
     .check = check,
     .run = run,

@@ -157,8 +157,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_grid_sample = {
-    KERNEL("grid_sample", "Kiln", kiln_grid_sample_params, NULL, KERNEL_INPUTS(2, 2),
-           KERNEL_OUTPUTS(1, 1)),
+    KERNEL("grid_sample", kiln_grid_sample_params, NULL, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1)),
     .check = check,
     .run = run,
 };

@@ -119,7 +119,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_instance_norm = {
-    KERNEL("instance_norm", "Kiln", kiln_instance_norm_params, NULL, KERNEL_INPUTS(3, 3),
+    KERNEL("instance_norm", kiln_instance_norm_params, NULL, KERNEL_INPUTS(3, 3),
            KERNEL_OUTPUTS(1, 1)),
     .check = check,
     .scratch = scratch,
@@ -127,8 +127,7 @@ const kernel kernel_instance_norm = {
 };
 
 const kernel kernel_group_norm = {
-    KERNEL("group_norm", "Kiln", kiln_group_norm_params, NULL, KERNEL_INPUTS(3, 3),
-           KERNEL_OUTPUTS(1, 1)),
+    KERNEL("group_norm", kiln_group_norm_params, NULL, KERNEL_INPUTS(3, 3), KERNEL_OUTPUTS(1, 1)),
     .check = check,
     .scratch = scratch,
     .run = run,

@@ -111,6 +111,8 @@ typedef struct kernel {
     size_t (*scratch)(const kernel_call *call);
     size_t (*heap)(const kernel_call *call);
     uint64_t (*macs)(const kernel_call *call); /* for a batch of one; NULL: none to speak of */
+    /* Whose kernel computes in the place of ours; NULL, or a result of NULL: nobody's. */
+    const char *(*library)(const kernel_call *call);
     /* step_rows; run then honours begin_row, end_row and the operands' first_row, and prepare
      * and bind take end_row for the most rows of a run. NULL: computes whole outputs only. */
     uint32_t (*rows)(const kernel_call *call, uint32_t input, row_rule *out_rule);
@@ -125,13 +127,12 @@ typedef struct kernel {
     uint8_t reads_f16;
 } kernel;
 
-/* To define one: its name, whose code it runs, the type of its parameters, how many
- * multiply-accumulates it takes (NULL: none to speak of); then how many inputs and outputs it has,
- * at least and at most, and the masks of those that may be strided, and of the inputs that the
- * output may replace. */
-#define KERNEL(its_name, library, params, its_macs, ...)                                           \
-    .traits.name = (its_name), .traits.runs_on = (library), .traits.params_bytes = sizeof(params), \
-    .macs = (its_macs), __VA_ARGS__
+/* To define one: its name, the type of its parameters, how many multiply-accumulates it takes
+ * (NULL: none to speak of); then how many inputs and outputs it has, at least and at most, and the
+ * masks of those that may be strided, and of the inputs that the output may replace. */
+#define KERNEL(its_name, params, its_macs, ...)                                                    \
+    .traits.name = (its_name), .traits.params_bytes = sizeof(params), .macs = (its_macs),          \
+    __VA_ARGS__
 #define KERNEL_INPUTS(least, most) .min_inputs = (least), .max_inputs = (most)
 #define KERNEL_OUTPUTS(least, most) .min_outputs = (least), .max_outputs = (most)
 #define KERNEL_STRIDED(inputs, outputs)                                                            \

@@ -164,8 +164,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_matmul = {
-    KERNEL("matmul", "Kiln", kiln_matmul_params, product_macs, KERNEL_INPUTS(2, 2),
-           KERNEL_OUTPUTS(1, 1)),
+    KERNEL("matmul", kiln_matmul_params, product_macs, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1)),
     .check = check,
     .run = run,
 };

@@ -176,20 +176,19 @@ static kiln_status run_lrn(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_layer_norm = {
-    KERNEL("layer_norm", "Kiln", kiln_layer_norm_params, NULL, KERNEL_INPUTS(2, 3),
-           KERNEL_OUTPUTS(1, 3)),
+    KERNEL("layer_norm", kiln_layer_norm_params, NULL, KERNEL_INPUTS(2, 3), KERNEL_OUTPUTS(1, 3)),
     .check = check_layer,
     .run = run_layer,
 };
 
 const kernel kernel_lp_norm = {
-    KERNEL("lp_norm", "Kiln", kiln_lp_norm_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1)),
+    KERNEL("lp_norm", kiln_lp_norm_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1)),
     .check = check_lp,
     .run = run_lp,
 };
 
 const kernel kernel_lrn = {
-    KERNEL("lrn", "Kiln", kiln_lrn_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1)),
+    KERNEL("lrn", kiln_lrn_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1)),
     .check = check_lrn,
     .run = run_lrn,
 };

@@ -89,7 +89,7 @@ static uint32_t rows(const kernel_call *call, uint32_t input, row_rule *out_rule
 }
 
 const kernel kernel_max_pool_2d = {
-    KERNEL("max_pool_2d", "Kiln", kiln_pool_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1),
+    KERNEL("max_pool_2d", kiln_pool_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1),
            KERNEL_STRIDED(1, 1)),
     .check = check_max,
     .run = run_max,
@@ -97,8 +97,8 @@ const kernel kernel_max_pool_2d = {
 };
 
 const kernel kernel_average_pool_2d = {
-    KERNEL("average_pool_2d", "Kiln", kiln_pool_params, NULL, KERNEL_INPUTS(1, 1),
-           KERNEL_OUTPUTS(1, 1), KERNEL_STRIDED(1, 1)),
+    KERNEL("average_pool_2d", kiln_pool_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1),
+           KERNEL_STRIDED(1, 1)),
     .check = check_average,
     .run = run_average,
     .rows = rows,

@@ -150,7 +150,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_pool_nd = {
-    KERNEL("pool_nd", "Kiln", kiln_pool_nd_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 2),
+    KERNEL("pool_nd", kiln_pool_nd_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 2),
            KERNEL_STRIDED(1, 1)),
     .check = check,
     .run = run,

@@ -42,7 +42,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_prelu = {
-    KERNEL("prelu", "Kiln", kiln_prelu_params, NULL, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1),
+    KERNEL("prelu", kiln_prelu_params, NULL, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1),
            KERNEL_STRIDED(1, 1), KERNEL_IN_PLACE(1)),
     .check = check,
     .run = run,

@@ -152,8 +152,8 @@ static kiln_status run_quantize(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_quantize = {
-    KERNEL("quantize", "Kiln", kiln_quantize_params, NULL, KERNEL_INPUTS(2, 3),
-           KERNEL_OUTPUTS(1, 1), KERNEL_STRIDED(1, 1), KERNEL_IN_PLACE(1)),
+    KERNEL("quantize", kiln_quantize_params, NULL, KERNEL_INPUTS(2, 3), KERNEL_OUTPUTS(1, 1),
+           KERNEL_STRIDED(1, 1), KERNEL_IN_PLACE(1)),
     .check = check_quantize,
     .run = run_quantize,
 };
@@ -214,7 +214,7 @@ static kiln_status run_range(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_quantize_range = {
-    KERNEL("quantize_range", "Kiln", kiln_quantize_range_params, NULL, KERNEL_INPUTS(1, 1),
+    KERNEL("quantize_range", kiln_quantize_range_params, NULL, KERNEL_INPUTS(1, 1),
            KERNEL_OUTPUTS(1, 2), KERNEL_STRIDED(1, 0)),
     .check = check_range,
     .run = run_range,

@@ -260,7 +260,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_reduce = {
-    KERNEL("reduce", "Kiln", kiln_reduce_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1)),
+    KERNEL("reduce", kiln_reduce_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1)),
     .check = check,
     .run = run,
 };

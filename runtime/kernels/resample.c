@@ -74,8 +74,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_resample = {
-    KERNEL("resample", "Kiln", kiln_resample_params, NULL, KERNEL_INPUTS(3, 3),
-           KERNEL_OUTPUTS(1, 1)),
+    KERNEL("resample", kiln_resample_params, NULL, KERNEL_INPUTS(3, 3), KERNEL_OUTPUTS(1, 1)),
     .check = check,
     .prepare = prepare,
     .run = run,

@@ -103,7 +103,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_resize_bilinear = {
-    KERNEL("resize_bilinear", "Kiln", kiln_resize_bilinear_params, NULL, KERNEL_INPUTS(1, 1),
+    KERNEL("resize_bilinear", kiln_resize_bilinear_params, NULL, KERNEL_INPUTS(1, 1),
            KERNEL_OUTPUTS(1, 1), KERNEL_STRIDED(1, 1)),
     .check = check,
     .prepare = prepare,

@@ -144,8 +144,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_roi_align = {
-    KERNEL("roi_align", "Kiln", kiln_roi_align_params, NULL, KERNEL_INPUTS(3, 3),
-           KERNEL_OUTPUTS(1, 1)),
+    KERNEL("roi_align", kiln_roi_align_params, NULL, KERNEL_INPUTS(3, 3), KERNEL_OUTPUTS(1, 1)),
     .check = check,
     .run = run,
 };

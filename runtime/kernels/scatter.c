@@ -95,8 +95,8 @@ static kiln_status run_elements(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_scatter_elements = {
-    KERNEL("scatter_elements", "Kiln", kiln_scatter_params, NULL, KERNEL_INPUTS(3, 3),
-           KERNEL_OUTPUTS(1, 1), KERNEL_IN_PLACE(1)),
+    KERNEL("scatter_elements", kiln_scatter_params, NULL, KERNEL_INPUTS(3, 3), KERNEL_OUTPUTS(1, 1),
+           KERNEL_IN_PLACE(1)),
     .check = check_elements,
     .run = run_elements,
 };
@@ -148,8 +148,8 @@ static kiln_status run_nd(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_scatter_nd = {
-    KERNEL("scatter_nd", "Kiln", kiln_scatter_params, NULL, KERNEL_INPUTS(3, 3),
-           KERNEL_OUTPUTS(1, 1), KERNEL_IN_PLACE(1)),
+    KERNEL("scatter_nd", kiln_scatter_params, NULL, KERNEL_INPUTS(3, 3), KERNEL_OUTPUTS(1, 1),
+           KERNEL_IN_PLACE(1)),
     .check = check_nd,
     .run = run_nd,
 };

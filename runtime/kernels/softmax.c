@@ -61,7 +61,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_softmax = {
-    KERNEL("softmax", "Kiln", kiln_softmax_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1),
+    KERNEL("softmax", kiln_softmax_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1),
            KERNEL_IN_PLACE(1)),
     .check = check,
     .run = run,

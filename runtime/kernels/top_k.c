@@ -129,7 +129,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_top_k = {
-    KERNEL("top_k", "Kiln", kiln_top_k_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 2)),
+    KERNEL("top_k", kiln_top_k_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 2)),
     .check = check,
     .prepare = prepare,
     .run = run,

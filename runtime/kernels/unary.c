@@ -146,7 +146,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_unary = {
-    KERNEL("unary", "Kiln", kiln_unary_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1),
+    KERNEL("unary", kiln_unary_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1),
            KERNEL_STRIDED(1, 1), KERNEL_IN_PLACE(1)),
     .check = check,
     .run = run,

@@ -40,7 +40,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_where = {
-    KERNEL("where", "Kiln", kiln_where_params, NULL, KERNEL_INPUTS(3, 3), KERNEL_OUTPUTS(1, 1),
+    KERNEL("where", kiln_where_params, NULL, KERNEL_INPUTS(3, 3), KERNEL_OUTPUTS(1, 1),
            KERNEL_STRIDED(7, 1)),
     .check = check,
     .run = run,

@@ -23,6 +23,25 @@ const char *kiln_conv_algorithm_name(uint32_t algorithm) {
     return algorithm < KILN_CONV_ALGORITHM_COUNT ? names[algorithm] : "?";
 }
 
+kiln_step_computation kiln_plan_step_computation(const kiln_plan *plan, size_t step) {
+    const kernel_host host = {.threads = 1};
+    const kiln_plan_view *v = &plan->view;
+    operand operands[KERNEL_MAX_OPERANDS];
+    kernel_call call;
+    if (step >= v->step_count) {
+        return (kiln_step_computation){NULL, ""};
+    }
+    call_describe(v, step, &host, operands, &call);
+    call.in_band = band_of_step(v->bands, v->band_count, step) != NULL;
+    const char *other = call.kernel->library != NULL ? call.kernel->library(&call) : NULL;
+    bool conv =
+        call.step->kernel == KILN_KERNEL_CONV_2D || call.step->kernel == KILN_KERNEL_DECONV_2D;
+    const kiln_conv_params *p = call.params;
+    uint32_t algorithm = !conv || other != NULL ? KILN_CONV_DIRECT : p->algorithm;
+    return (kiln_step_computation){conv ? kiln_conv_algorithm_name(algorithm) : NULL,
+                                   other != NULL ? other : "Kiln"};
+}
+
 uint64_t kiln_plan_step_macs(const kiln_plan *plan, size_t step) {
     const kernel_host host = {.threads = 1};
     operand operands[KERNEL_MAX_OPERANDS];

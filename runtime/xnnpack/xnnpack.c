@@ -46,11 +46,11 @@ bool xnnpack_starts(void) {
 
 const char *xnnpack_generation(void) {
 #if defined(KILN_XNNPACK_CODE_CACHE)
-    return "2024-11";
+    return "XNNPACK 2024-11";
 #elif defined(KILN_XNNPACK_RESHAPE)
-    return "2026-08";
+    return "XNNPACK 2026-08";
 #else
-    return "2022-02";
+    return "XNNPACK 2022-02";
 #endif
 }
 
@@ -58,26 +58,25 @@ static kiln_status check(enum xnn_status status, const char *what, kiln_error *e
     if (status == xnn_status_success) {
         return KILN_OK;
     }
-    return kiln_fail(
-        error, status == xnn_status_out_of_memory ? KILN_ERROR_MEMORY : KILN_ERROR_INTERNAL,
-        "XNNPACK could not %s a convolution (status %d)", what, (int)status);
+    return kiln_fail(error,
+                     status == xnn_status_out_of_memory ? KILN_ERROR_MEMORY : KILN_ERROR_INTERNAL,
+                     "XNNPACK could not %s a convolution (status %d)", what, (int)status);
 }
 
 static enum xnn_status create(const xnnpack_conv_shape *s, const float *weights, const float *bias,
                               xnn_operator_t *out_op) {
-    return s->transposed
-               ? xnn_create_deconvolution2d_nhwc_f32(
-                     s->padding_top, s->padding_right, s->padding_bottom, s->padding_left,
-                     s->kernel_height, s->kernel_width, s->stride_height, s->stride_width,
-                     s->dilation_height, s->dilation_width, s->groups, s->group_inputs,
-                     s->group_outputs, s->input_stride, s->output_stride, weights, bias, s->min,
-                     s->max, 0, CACHES out_op)
-               : xnn_create_convolution2d_nhwc_f32(
-                     s->padding_top, s->padding_right, s->padding_bottom, s->padding_left,
-                     s->kernel_height, s->kernel_width, s->stride_height, s->stride_width,
-                     s->dilation_height, s->dilation_width, s->groups, s->group_inputs,
-                     s->group_outputs, s->input_stride, s->output_stride, weights, bias, s->min,
-                     s->max, 0, CACHES out_op);
+    return s->transposed ? xnn_create_deconvolution2d_nhwc_f32(
+                               s->padding_top, s->padding_right, s->padding_bottom, s->padding_left,
+                               s->kernel_height, s->kernel_width, s->stride_height, s->stride_width,
+                               s->dilation_height, s->dilation_width, s->groups, s->group_inputs,
+                               s->group_outputs, s->input_stride, s->output_stride, weights, bias,
+                               s->min, s->max, 0, CACHES out_op)
+                         : xnn_create_convolution2d_nhwc_f32(
+                               s->padding_top, s->padding_right, s->padding_bottom, s->padding_left,
+                               s->kernel_height, s->kernel_width, s->stride_height, s->stride_width,
+                               s->dilation_height, s->dilation_width, s->groups, s->group_inputs,
+                               s->group_outputs, s->input_stride, s->output_stride, weights, bias,
+                               s->min, s->max, 0, CACHES out_op);
 }
 
 kiln_status xnnpack_conv_create(const xnnpack_conv_shape *shape, const float *weights,
@@ -122,14 +121,14 @@ static enum xnn_status set_up(xnnpack_conv *c, size_t batch, size_t height, size
 #define WORKSPACE &bytes
 #endif
     if (c->transposed) {
-        enum xnn_status status = xnn_reshape_deconvolution2d_nhwc_f32(
-            c->op, batch, height, width, c->adjustment_height, c->adjustment_width, NULL, NULL,
-            pool);
+        enum xnn_status status =
+            xnn_reshape_deconvolution2d_nhwc_f32(c->op, batch, height, width, c->adjustment_height,
+                                                 c->adjustment_width, NULL, NULL, pool);
         return status == xnn_status_success ? xnn_setup_deconvolution2d_nhwc_f32(c->op, x, y)
                                             : status;
     }
-    enum xnn_status status = xnn_reshape_convolution2d_nhwc_f32(
-        c->op, batch, height, width, WORKSPACE, NULL, NULL, pool);
+    enum xnn_status status = xnn_reshape_convolution2d_nhwc_f32(c->op, batch, height, width,
+                                                                WORKSPACE, NULL, NULL, pool);
     if (status == xnn_status_success && !make_room(c, bytes)) {
         status = xnn_status_out_of_memory;
     }
@@ -140,11 +139,11 @@ static enum xnn_status set_up(xnnpack_conv *c, size_t batch, size_t height, size
 #else
 static enum xnn_status set_up(xnnpack_conv *c, size_t batch, size_t height, size_t width,
                               const float *x, float *y, pthreadpool_t pool) {
-    return c->transposed ? xnn_setup_deconvolution2d_nhwc_f32(c->op, batch, height, width,
-                                                              c->adjustment_height,
-                                                              c->adjustment_width, x, y, pool)
-                         : xnn_setup_convolution2d_nhwc_f32(c->op, batch, height, width, x, y,
-                                                            pool);
+    return c->transposed
+               ? xnn_setup_deconvolution2d_nhwc_f32(c->op, batch, height, width,
+                                                    c->adjustment_height, c->adjustment_width, x, y,
+                                                    pool)
+               : xnn_setup_convolution2d_nhwc_f32(c->op, batch, height, width, x, y, pool);
 }
 #endif
 

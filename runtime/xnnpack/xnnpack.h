@@ -11,8 +11,8 @@
  * processor, and on Linux /proc. Any thread may ask. */
 bool xnnpack_starts(void);
 
-/* The API that the library was built with, as the year and month of the first version that had it:
- * "2022-02", "2024-11" or "2026-08". */
+/* The API that the library was built with, by the year and month of a version that has it:
+ * "XNNPACK 2022-02", "XNNPACK 2024-11" or "XNNPACK 2026-08". */
 const char *xnnpack_generation(void);
 
 /* A convolution of channels-last images of f32. */

@@ -42,7 +42,8 @@ awk -v text="$(cat bench.json)" 'function value(name) {
         exit !(s >= 0 && s <= 1 && four >= 1 && four <= 4.001 && eight >= four && eight <= 8.001 &&
             (1 / four - s - (1 - s) / 4) ^ 2 < 1e-6) }'
 grep -q '"algorithm": "winograd4"' bench.json
-grep -q '"algorithm": "gemm"' bench.json
+grep -q '"algorithm": "gemm", "library": "[KX]' bench.json
+grep -q '"algorithm": null, "library": "Kiln"' bench.json
 $kiln bench direct.plan --runs 1 --profile --json >direct.json
 grep -q '"algorithm": "direct"' direct.json
 test "$(count '"algorithm": "[wg]' direct.json)" -eq 0

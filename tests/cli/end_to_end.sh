@@ -27,6 +27,8 @@ for field in operators_imported operators_planned fused plan_bytes weights_bytes
 done
 says 'fully_connected.*(final dense)' $kiln inspect net.plan
 says '"labels": \["ash", "birch", "\\"oak\\"", "<elm>"\]' $kiln inspect net.plan --json
+says '  Kiln winograd4$\|  Kiln depthwise$' $kiln inspect net.plan
+says '"algorithm": "depthwise", "library": "Kiln"' $kiln inspect net.plan --json
 says 's0 -> s1' $kiln inspect net.plan --dot
 $kiln inspect net.plan --html page.html
 grep -q '<svg' page.html && ! grep -q 'src=' page.html

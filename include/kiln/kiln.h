@@ -370,7 +370,8 @@ KILN_API kiln_status kiln_session_step_read(const kiln_session *session, size_t 
 
 /* Asks that each following run copies the intermediate tensor `name` to `buffer` when it has been
  * computed. The buffer must hold max_batch samples and stay valid until the session is destroyed or
- * the capture is replaced (same name) or removed (buffer.data == NULL). At most 16 captures. */
+ * the capture is replaced (same name) or removed (buffer.data == NULL). At most 16 captures. No
+ * step computes a mere view (a Flatten, say): KILN_ERROR_ARGUMENT. */
 KILN_API kiln_status kiln_session_capture(kiln_session *session, const char *name,
                                           kiln_buffer buffer, kiln_error *error);
 /* Shape of an intermediate tensor by name. */

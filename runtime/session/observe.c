@@ -77,6 +77,20 @@ kiln_status kiln_session_step_read(const kiln_session *s, size_t step, size_t ou
     return KILN_OK;
 }
 
+/* No step writes a tensor that is another view of what one has written. */
+static bool is_written(const kiln_session *s, uint32_t tensor) {
+    const kiln_plan_tensor_record *record = &s->plan->view.tensors[tensor];
+    for (size_t step = 0; step < s->plan->view.step_count; step++) {
+        const kernel_call *call = &s->calls[step];
+        for (uint32_t k = 0; k < call->output_count; k++) {
+            if (call->outputs[k].record == record) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 kiln_status kiln_session_capture(kiln_session *s, const char *name, kiln_buffer buffer,
                                  kiln_error *error) {
     const kiln_plan_view *v = &s->plan->view;
@@ -88,6 +102,11 @@ kiln_status kiln_session_capture(kiln_session *s, const char *name, kiln_buffer 
     }
     if (tensor == v->tensor_count) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "the plan has no intermediate tensor '%s'",
+                         name);
+    }
+    if (!is_written(s, tensor)) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "tensor '%.80s' is a view of one that a step writes: capture that one",
                          name);
     }
     kiln_tensor_info info;

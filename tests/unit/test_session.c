@@ -6,6 +6,7 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -151,6 +152,37 @@ START_TEST(captures_and_observes) {
 }
 END_TEST
 
+/* What it takes is filled by a run; what no step computes (the flattened view) it does not take. */
+START_TEST(captures_only_what_is_computed) {
+    kiln_plan *plan = open_plan();
+    kiln_session *session = NULL;
+    kiln_plan_view view;
+    float output[2], values[16][4];
+    kiln_buffer in = {(void *)(uintptr_t)input, 16}, out = {output, 8};
+    bool taken[16] = {false};
+    size_t refused = 0;
+    kiln_plan_inspect(plan, &view);
+    ck_assert_uint_le(view.tensor_count, 16);
+    ck_assert_int_eq(kiln_session_create(plan, NULL, &session, &error), KILN_OK);
+    for (size_t t = 0; t < view.tensor_count; t++) {
+        const char *name = view.strings + view.tensors[t].name;
+        if (view.tensors[t].place == KILN_PLACE_ARENA && name[0] != '\0') {
+            kiln_buffer to = {values[t], sizeof values[t]};
+            values[t][0] = NAN;
+            taken[t] = kiln_session_capture(session, name, to, &error) == KILN_OK;
+            refused += !taken[t] && strstr(error.message, "is a view of one") != NULL;
+        }
+    }
+    ck_assert_uint_eq(refused, 1);
+    ck_assert_int_eq(kiln_session_run(session, 1, &in, 1, &out, 1, &error), KILN_OK);
+    for (size_t t = 0; t < view.tensor_count; t++) {
+        ck_assert(!taken[t] || !isnan(values[t][0]));
+    }
+    kiln_session_destroy(session);
+    kiln_plan_close(plan);
+}
+END_TEST
+
 /* The caller's allocator gets back all that it gave. */
 typedef struct counter {
     size_t bytes, calls;
@@ -222,6 +254,7 @@ int main(void) {
         TEST("opening", tells_what_is_wrong),
         TEST("opening", weights_are_checked),
         TEST("running", captures_and_observes),
+        TEST("running", captures_only_what_is_computed),
         TEST("running", uses_the_callers_allocator),
     };
     int failed = SUITE("session", tests, .once = write_test_plan);

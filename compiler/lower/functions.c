@@ -31,12 +31,10 @@ static bool applies(const program_step *step) {
 static uint32_t find_producer(const lowering *l, const use_table *table, uint32_t id,
                               const kiln_unary_params *function) {
     const program *p = l->p;
-    size_t begin = table->first[id], end = table->first[id + 1];
-    if (p->tensors[id].place != KILN_PLACE_ARENA || end - begin != 2 ||
-        !table->uses[begin].is_output || !use_table_is_alone(table, id)) {
+    uint32_t s = use_table_maker_for_one(l, table, id);
+    if (s == KILN_PLAN_NONE) {
         return KILN_PLAN_NONE;
     }
-    uint32_t s = table->uses[begin].step;
     const program_step *step = &p->steps[s];
     const float *bounds = step->output_count == 1 ? bounds_of(step) : NULL;
     bool fits = bounds != NULL && p->tensors[id].dtype == KILN_F32 && bounds[0] == -INFINITY &&

@@ -69,6 +69,9 @@ kiln_status use_table_build(lowering *l, use_table *out_table);
 void use_table_add_tenant(lowering *l, use_table *table, uint32_t t, uint32_t root);
 /* Is the tensor's memory its own, and nobody else's? */
 bool use_table_is_alone(const use_table *table, uint32_t tensor_id);
+/* The step that makes a tensor of the arena, where one other use alone reads it and its memory is
+ * its own; else NONE. */
+uint32_t use_table_maker_for_one(const lowering *l, const use_table *table, uint32_t tensor_id);
 /* May every use of the tensor live with strided rows? */
 bool uses_allow_strides(const lowering *l, const use_table *table, uint32_t tensor_id);
 /* Is it a step of the pseudo-kernels above? */

@@ -8,12 +8,10 @@
  * else NONE. */
 static uint32_t find_convolution(const lowering *l, const use_table *table, uint32_t id) {
     const program *p = l->p;
-    size_t begin = table->first[id], end = table->first[id + 1];
-    if (p->tensors[id].place != KILN_PLACE_ARENA || end - begin != 2 ||
-        !table->uses[begin].is_output || !use_table_is_alone(table, id)) {
+    uint32_t s = use_table_maker_for_one(l, table, id);
+    if (s == KILN_PLAN_NONE) {
         return KILN_PLAN_NONE;
     }
-    uint32_t s = table->uses[begin].step;
     const program_step *step = &p->steps[s];
     const kiln_conv_params *c = step->params;
     bool fits = step->kernel == KILN_KERNEL_CONV_2D && step->input_count <= 3 &&

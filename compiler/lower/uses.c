@@ -67,6 +67,13 @@ bool use_table_is_alone(const use_table *table, uint32_t id) {
     return table->tenant[id] == id && table->next_tenant[id] == KILN_PLAN_NONE;
 }
 
+uint32_t use_table_maker_for_one(const lowering *l, const use_table *table, uint32_t id) {
+    size_t begin = table->first[id], end = table->first[id + 1];
+    bool fits = l->p->tensors[id].place == KILN_PLACE_ARENA && end - begin == 2 &&
+                table->uses[begin].is_output && use_table_is_alone(table, id);
+    return fits ? table->uses[begin].step : KILN_PLAN_NONE;
+}
+
 static bool copy_allows_strides(const program *p, const program_step *step, bool is_output) {
     const kiln_copy_params *params = step->params;
     const int64_t *strides = is_output ? params->output_strides : params->input_strides;

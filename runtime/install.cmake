@@ -66,7 +66,7 @@ install(FILES ${PROJECT_BINARY_DIR}/kiln-config.cmake ${PROJECT_BINARY_DIR}/kiln
     DESTINATION ${KILN_CMAKE_FOLDER} COMPONENT development)
 
 # pkg-config's files find their folders from where they lie.
-file(RELATIVE_PATH KILN_PC_PREFIX /root/${CMAKE_INSTALL_LIBDIR}/pkgconfig /root)
+file(RELATIVE_PATH KILN_PC_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 set(packages kiln)
 if(KILN_BUILD_COMPILER)
     list(APPEND packages kiln-compiler)

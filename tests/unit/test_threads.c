@@ -48,17 +48,26 @@ START_TEST(one_thread_needs_no_pool) {
 }
 END_TEST
 
-/* First comes the starter, then one is tried, then pthreadpool's own. */
+/* First comes the starter, then one is tried, then pthreadpool's own. pthreadpool of 2022 waits for
+ * that one for ever, which is seen; that of 2026 neither waits nor tells, and does the work with
+ * the threads that it has. */
 START_TEST(any_thread_that_fails_is_an_error) {
     kiln_error error;
     pthreadpool_t pool;
     for (unsigned fails = 1; fails <= 3; fails++) {
         calls = 0;
         calls_until_failure = fails;
-        ck_assert_int_eq(threads_create_pool(2, &pool, &error), KILN_ERROR_MEMORY);
+        kiln_status status = threads_create_pool(2, &pool, &error);
+        ck_assert_uint_eq(calls, fails);
+        if (fails == 3 && status == KILN_OK) {
+            unsigned char seen[2] = {0};
+            pthreadpool_parallelize_1d(pool, count_task, seen, 2, 0);
+            ck_assert(seen[0] == 1 && seen[1] == 1);
+            continue;
+        }
+        ck_assert_int_eq(status, KILN_ERROR_MEMORY);
         ck_assert_ptr_nonnull(strstr(error.message, "cannot start 2 threads"));
         ck_assert_ptr_null(pool);
-        ck_assert_uint_eq(calls, fails);
     }
 }
 END_TEST

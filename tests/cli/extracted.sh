@@ -118,9 +118,11 @@ limited() { (
     ulimit -d 40960
     train "$@"
 ); }
-check 'many rows in little memory' limited --features many -o many.plan --head mean --no-people --validation 0.1
-told 'many rows in little memory' '54000 training and 6000 validation samples'
-told 'many rows in little memory' 'accuracy  *0.9\|accuracy  *1.0'
+if ! grep -qa __asan_init "$kiln"; then # whose shadow is larger
+    check 'many rows in little memory' limited --features many -o many.plan --head mean --no-people --validation 0.1
+    told 'many rows in little memory' '54000 training and 6000 validation samples'
+    told 'many rows in little memory' 'accuracy  *0.9\|accuracy  *1.0'
+fi
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -3,6 +3,7 @@
 #include "compiler/cli/faces/answer.h"
 #include "compiler/cli/train/sweep.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -90,7 +91,11 @@ static char *make_header(const embed_call *c) {
     for (size_t k = 0; !writes_array(c) && k < scorer->count; k++) {
         fprintf(out, "%sf%zu", k > 0 ? "," : "", k);
     }
-    return fclose(out) == 0 ? text : NULL;
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
 }
 
 /* Nothing is written over what is read. */
@@ -125,6 +130,9 @@ static kiln_status write_answers(embed_call *c, kiln_error *error) {
                               header, array ? &c->rows : NULL, error);
     }
     if (c->rows.file.file != NULL) {
+        if (status == KILN_OK && fflush(c->file.file) != 0) { /* before the rows take their place */
+            status = kiln_fail(error, KILN_ERROR_IO, "%s: cannot write: %s", path, strerror(errno));
+        }
         status = row_writer_end(&c->rows, status, error);
     }
     if (c->file.file != NULL) {
@@ -207,9 +215,11 @@ static int settle(const command *self, embed_call *c, int words) {
     }
     size_t size = strlen(c->output) + sizeof ".names";
     c->names_path = malloc(size);
-    if (c->names_path != NULL) {
-        snprintf(c->names_path, size, "%s.names", c->output);
+    if (c->names_path == NULL) {
+        const kiln_error error = {KILN_ERROR_MEMORY, "out of memory"};
+        return fail(&error);
     }
+    snprintf(c->names_path, size, "%s.names", c->output);
     return status;
 }
 

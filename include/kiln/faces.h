@@ -130,7 +130,8 @@ KILN_API kiln_status kiln_face_crop(const kiln_image *image, const kiln_face *fa
 
 /* The aligned face of the input's size as image number `index` of a network's input: what
  * kiln_image_to_input makes of kiln_face_crop. With face k as image k, a session of such a
- * max_batch takes all of them in one run; kiln_recogniser_run gives them to a network one by one. */
+ * max_batch takes all of them in one run; kiln_recogniser_run gives them to a network one by one.
+ */
 KILN_API kiln_status kiln_face_to_input(const kiln_image *image, const kiln_face *face,
                                         const kiln_tensor_info *input,
                                         const kiln_preprocess *preprocess, uint32_t index,

@@ -203,7 +203,8 @@ KILN_API kiln_status kiln_people_match(const kiln_people *people, const float *f
 /* Writes `plan` with these people in it, to a temporary file that then takes the place of `path`,
  * which may be the plan's own. A plan with labels has then those of its head that are people, by
  * their new names, and a head whose weights are directions (cosine, means, nearest neighbours) has
- * all of them: who is new gets their mean, or their kept pictures. Other heads know who is new as little as before: the similarity decides. */
+ * all of them: who is new gets their mean, or their kept pictures. Other heads know who is new as
+ * little as before: the similarity decides. */
 KILN_API kiln_status kiln_people_save(const kiln_people *people, const kiln_plan *plan,
                                       const char *path, kiln_error *error);
 /* The content of the section PEOPLE (schemas/plan.md): *out_bytes is released with free(). For

@@ -194,6 +194,7 @@ END_TEST
 
 /* Adds the covariance of variants within the pictures. */
 static void add_variants(size_t count, double out[FEATURES][FEATURES]) {
+    size_t freedom = variants > 1 ? count / variants * (variants - 1) : 1;
     for (size_t first = 0; first < count && variants > 1; first += variants) {
         double x[FEATURES], mean[FEATURES] = {0};
         for (size_t n = first; n < first + variants; n++) {
@@ -206,8 +207,7 @@ static void add_variants(size_t count, double out[FEATURES][FEATURES]) {
             direction(samples[n], x);
             for (size_t k = 0; k < (size_t)FEATURES * FEATURES; k++) {
                 size_t i = k / FEATURES, j = k % FEATURES;
-                out[i][j] += (x[i] - mean[i]) * (x[j] - mean[j]) /
-                             (double)(count / variants * (variants - 1));
+                out[i][j] += (x[i] - mean[i]) * (x[j] - mean[j]) / (double)freedom;
             }
         }
     }

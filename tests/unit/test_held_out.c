@@ -221,7 +221,7 @@ START_TEST(discriminants_of_more_samples_are_surer) {
         }
     }
     GOOD(kiln_trainer_fit(t, NULL, &error));
-    ck_assert_uint_eq(kiln_trainer_held_out(t, &split, &held, &scores), 20 * CLASSES);
+    ck_assert_uint_eq(kiln_trainer_held_out(t, &split, &held, &scores), (size_t)20 * CLASSES);
     double before = log((double)scores[0]) - log((double)scores[1]);
     GOOD(kiln_trainer_calibrate(t, &temperature, &error));
     (void)kiln_trainer_held_out(t, &split, &held, &scores);

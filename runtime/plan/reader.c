@@ -165,7 +165,8 @@ static kiln_status map_plan(int descriptor, uint64_t offset, uint64_t length,
     void *mapping =
         mmap(NULL, mapping_size, PROT_READ, MAP_PRIVATE, descriptor, (off_t)(offset - before));
     if (mapping == MAP_FAILED) {
-        return kiln_fail(error, KILN_ERROR_IO, "cannot map: %s", strerror(errno));
+        return errno == ENOMEM ? kiln_fail(error, KILN_ERROR_MEMORY, "out of memory")
+                               : kiln_fail(error, KILN_ERROR_IO, "cannot map: %s", strerror(errno));
     }
     kiln_plan fields = fields_of(options, (const uint8_t *)mapping + before, (size_t)length);
     fields.mapping = mapping;

@@ -8,6 +8,7 @@ from typing import Any, Literal, Optional, Union
 
 import numpy as np
 
+from ._closing import Holder
 from ._native import call, ffi, lib, options, owned, text
 from .errors import ArgumentError
 from .model import PlanLike, as_plan
@@ -47,7 +48,7 @@ def face_struct(face: Face) -> Any:
     return ffi.new("kiln_face *", members)
 
 
-class Faces:
+class Faces(Holder):
     """A face detector: SCRFD, RetinaFace, YuNet, UltraFace or BlazeFace, which its outputs tell.
 
     Threads as in Session: one at a time, others wait; the interpreter's lock is released.
@@ -58,6 +59,8 @@ class Faces:
     once: never looks a second time, at half the size or in quarters, where it has found nothing.
     most: faces that are found in a picture at most.
     """
+
+    _kind = "detector"
 
     def __init__(
         self,
@@ -77,16 +80,9 @@ class Faces:
         create = lib.kiln_detector_open_bundled if inside else lib.kiln_detector_create
         out = ffi.new("kiln_detector **")
         call(create, plan.handle, chosen, out)
-        self._handle: Any = owned(out[0], lib.kiln_detector_destroy, plan.handle)
+        self._handle = owned(out[0], lib.kiln_detector_destroy, plan.handle)
         self._lock = threading.Lock()
         self._found = ffi.new("kiln_face[]", most)
-
-    @property
-    def handle(self) -> Any:
-        """The kiln_detector, for the C interface."""
-        if self._handle is None:
-            raise ValueError("the detector is closed")
-        return self._handle
 
     @property
     def family(self) -> str:
@@ -97,12 +93,6 @@ class Faces:
     def close(self) -> None:
         with self._lock:
             self._handle = None
-
-    def __enter__(self) -> Faces:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def find(self, picture: Picture, order: str = "rgb") -> list[Face]:
         """By falling score. picture: uint8 [height, width, 3] (or 4, 1, none), or a file."""

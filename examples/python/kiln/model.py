@@ -9,6 +9,7 @@ from typing import Any, Callable, Optional, Union
 
 import numpy as np
 
+from ._closing import Closing
 from ._native import PathLike
 from .compiling import compile
 from .plan import Plan, Tensor
@@ -26,7 +27,7 @@ def as_plan(plan: PlanLike, **options: Any) -> Plan:
     return Plan(plan, **options)
 
 
-class Model:
+class Model(Closing):
     """A plan with a session, for arrays of any number of samples and of any type that converts.
 
     Threads as in Session: one at a time, others wait.
@@ -63,12 +64,6 @@ class Model:
     def close(self) -> None:
         self.session.close()
         self.plan.close()
-
-    def __enter__(self) -> Model:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def predict(
         self, x: Union[Array, Sequence[Array], Mapping[str, Array]]

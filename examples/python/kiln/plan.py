@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 import numpy as np
 
+from ._closing import Holder
 from ._native import DTYPES, PathLike, call, ffi, lib, optional_text, options, owned, path_bytes, text
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def tensor_of(info: Any) -> Tensor:
     return Tensor(text(info.name), DTYPES[info.dtype], shape, bool(info.batched))
 
 
-class Plan:
+class Plan(Holder):
     """A plan file, mapped and checked; or a plan in memory, any object with bytes, which is not copied.
 
     Immutable: threads may share it, and make sessions of it, without locks. Packed weights are the
@@ -59,6 +60,8 @@ class Plan:
     read_into_memory: reads the file instead of mapping it; for files that may be cut short or
     written to while they are open, on network file systems, say.
     """
+
+    _kind = "plan"
 
     report: Optional[CompileReport] = None  # of a plan that kiln.compile has just made
 
@@ -89,7 +92,7 @@ class Plan:
         else:
             self.name = os.path.basename(os.fspath(source))
             call(lib.kiln_plan_open, path_bytes(source), chosen, out)
-        self._handle: Any = owned(out[0], lib.kiln_plan_close, *keep)
+        self._handle = owned(out[0], lib.kiln_plan_close, *keep)
 
     @classmethod
     def _of(cls, pointer: Any, name: str, *needs: Any) -> Plan:
@@ -98,21 +101,8 @@ class Plan:
         plan._handle = owned(pointer, lib.kiln_plan_close, *needs)
         return plan
 
-    @property
-    def handle(self) -> Any:
-        """The kiln_plan, for the C interface."""
-        if self._handle is None:
-            raise ValueError("the plan is closed")
-        return self._handle
-
     def close(self) -> None:
         self._handle = None
-
-    def __enter__(self) -> Plan:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         if self._handle is None:

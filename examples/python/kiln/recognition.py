@@ -9,6 +9,7 @@ from typing import Any, Literal, Optional, Union
 
 import numpy as np
 
+from ._closing import Closing
 from ._native import PathLike, buffer, call, ffi, lib
 from .errors import ArgumentError, UnsupportedError
 from .faces import Face, Faces, detector_of, face_struct
@@ -68,7 +69,7 @@ class Recognition:
     answers: list[Answer]
 
 
-class _Recogniser:
+class _Recogniser(Closing):
     """A network of one picture and one output."""
 
     def __init__(
@@ -101,9 +102,6 @@ class _Recogniser:
 
     def close(self) -> None:
         self.session.close()
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _fill(self, index: int, pixels: Pixels, face: Optional[Face], order: str) -> None:
         where = (self._info, self._preprocess, index, buffer(self._input))
@@ -197,9 +195,6 @@ class Embedder(_Recogniser):
         )
         self.normalize = normalize
 
-    def __enter__(self) -> Embedder:
-        return self
-
     @property
     def size(self) -> int:
         """Numbers of a vector."""
@@ -250,9 +245,6 @@ class Classifier(_Recogniser):
         self.labels = opened.labels or tuple(f"class {k}" for k in range(count))
         if len(self.labels) != count:
             raise UnsupportedError(f"{opened.name}: {count} numbers, {len(self.labels)} labels")
-
-    def __enter__(self) -> Classifier:
-        return self
 
     def predict(self, pictures: Pictures, *, order: str = "rgb") -> Rows:
         """[pictures, classes]: the network's output."""

@@ -9,6 +9,7 @@ from typing import Any, Optional, Union
 
 import numpy as np
 
+from ._closing import Holder
 from ._native import buffer, call, ffi, lib, options, owned, text
 from .plan import Plan, Tensor, tensor_of
 
@@ -56,7 +57,7 @@ def _check(array: Array, tensor: Tensor, batch: int, what: str) -> None:
         )
 
 
-class Session:
+class Session(Holder):
     """Runs a plan. Arrays are passed as they lie in memory, in and out: nothing is copied, unless an
     input is not contiguous.
 
@@ -70,6 +71,8 @@ class Session:
     memory_limit: refuses to need more bytes than that (Plan.memory). 0: none.
     profile: measures each step.
     """
+
+    _kind = "session"
 
     def __init__(
         self,
@@ -89,29 +92,16 @@ class Session:
         )
         out = ffi.new("kiln_session **")
         call(lib.kiln_session_create, plan.handle, chosen, out)
-        self._handle: Any = owned(out[0], lib.kiln_session_destroy, plan.handle)
+        self._handle = owned(out[0], lib.kiln_session_destroy, plan.handle)
         self._lock = threading.Lock()
         self._captures: dict[str, Array] = {}
         self.inputs, self.outputs = plan.inputs, plan.outputs
         self.max_batch = max_batch
 
-    @property
-    def handle(self) -> Any:
-        """The kiln_session, for the C interface."""
-        if self._handle is None:
-            raise ValueError("the session is closed")
-        return self._handle
-
     def close(self) -> None:
         """Gives its memory back; waits for a run in progress."""
         with self._lock:
             self._handle = None
-
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def run(self, inputs: Arrays, outputs: Optional[Arrays] = None) -> list[Array]:
         """Runs as many samples as the inputs hold (at most max_batch) and returns the outputs.

@@ -3,6 +3,7 @@
 #include "runtime/base/text.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *human_bytes(uint64_t bytes, char *buffer, size_t size) {
@@ -58,4 +59,12 @@ void html_text(FILE *out, const char *text) {
             (void)fwrite(text, 1, bytes, out);
         }
     }
+}
+
+char *close_text(FILE *out, char *const *text) {
+    if (fclose(out) != 0) {
+        free(*text);
+        return NULL;
+    }
+    return *text;
 }

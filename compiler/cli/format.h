@@ -15,6 +15,8 @@ void number_text(FILE *out, double value, const char *missing);
 void json_string(FILE *out, const char *text);
 /* A number as JSON: null where it is not finite. */
 void json_number(FILE *out, double value);
+/* Closes a stream of open_memstream. Returns its text, from malloc; NULL: memory was out. */
+char *close_text(FILE *out, char *const *text);
 /* Text in HTML. */
 void html_text(FILE *out, const char *text);
 

@@ -56,11 +56,7 @@ static char *describe(const parts_job *job) {
             ",\n  \"list\": \"%016" PRIx64 "\",\n  \"files\": %" PRIu64
             ",\n  \"columns\": %zu,\n  \"parts\": %" PRIu32 "\n}\n",
             job->list, job->files, job->columns, job->parts);
-    if (fclose(out) != 0) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    return close_text(out, &text);
 }
 
 static size_t line_length(const char *text) {

@@ -91,11 +91,7 @@ static char *make_header(const embed_call *c) {
     for (size_t k = 0; !writes_array(c) && k < scorer->count; k++) {
         fprintf(out, "%sf%zu", k > 0 ? "," : "", k);
     }
-    if (fclose(out) != 0) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    return close_text(out, &text);
 }
 
 /* Nothing is written over what is read. */

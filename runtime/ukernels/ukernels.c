@@ -1,27 +1,24 @@
+/* The sets of vector instructions that are built in, the best first. CMake writes isa_rows.h, with
+ * a line ISA(NAME) for each (KILN_ISA). */
 #include "runtime/ukernels/ukernels.h"
 
-extern const ukernels ukernel_table_base;
-#ifdef KILN_UKERNELS_X86
-extern const ukernels ukernel_table_avx2, ukernel_table_avx512;
-#endif
+#define ISA(name) extern const ukernels ukernel_table_##name;
+#include <isa_rows.h>
+#undef ISA
+
+#define HAS_avx512 __builtin_cpu_supports("avx512f")
+/* Every processor with AVX2 has F16C, which clang 14 cannot ask for. */
+#define HAS_avx2 (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+#define HAS_base true
 
 const ukernels *ukernels_at(size_t k) {
-#ifdef KILN_UKERNELS_X86
-    if (__builtin_cpu_supports("avx512f")) {
-        if (k == 0) {
-            return &ukernel_table_avx512;
-        }
-        k--;
+#define ISA(name)                                                                                  \
+    if (HAS_##name && k-- == 0) {                                                                  \
+        return &ukernel_table_##name;                                                              \
     }
-    /* Every processor with AVX2 has F16C, which clang 14 cannot ask for. */
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-        if (k == 0) {
-            return &ukernel_table_avx2;
-        }
-        k--;
-    }
-#endif
-    return k == 0 ? &ukernel_table_base : NULL;
+#include <isa_rows.h>
+#undef ISA
+    return NULL;
 }
 
 const ukernels *ukernels_best(void) {

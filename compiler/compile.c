@@ -40,7 +40,7 @@ static kiln_status compile(const char *onnx_path, file_writer *out,
     }
     *out_was_symbolic = g->batch_symbolic;
     report->operators_imported = g->node_count;
-    status = out != NULL && out->target != NULL ? import_keep(g, out->path, error) : KILN_OK;
+    status = out != NULL && out->target[0] != '\0' ? import_keep(g, out->path, error) : KILN_OK;
     if (status == KILN_OK) {
         status = passes_run(g, options, report);
     }

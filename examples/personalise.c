@@ -110,7 +110,7 @@ int main(int argc, char **argv) {
     if (status != KILN_OK)
         fprintf(stderr, "personalise: %s\n", error.message);
     free(sample);
-    free(trained);
+    kiln_free(trained);
     kiln_trainer_destroy(trainer);
     kiln_plan_close(backbone);
     return status == KILN_OK ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -82,7 +82,7 @@ static bool parse_channels(const char *text, double out[3]) {
 
 static kiln_status load_labels(compile_call *c, const char *path, kiln_error *error) {
     size_t size;
-    free(c->label_text);
+    kiln_free(c->label_text);
     c->options.label_count = 0;
     kiln_status status = file_read(path, MAX_LABEL_BYTES, &c->label_text, &size, error);
     if (status != KILN_OK) {
@@ -325,7 +325,7 @@ static int run(const command *self, int argc, char **argv) {
         status = compile(&c);
     }
     free(c.labels);
-    free(c.label_text);
+    kiln_free(c.label_text);
     free(c.default_plan);
     given_model_free(&c.given);
     return status;

@@ -170,7 +170,7 @@ kiln_status picture_load(const char *path, rgb_picture *out_picture, kiln_error 
         return status;
     }
     status = picture_decode((kiln_span){data, size}, out_picture, &detail);
-    free(data);
+    kiln_free(data);
     if (status == KILN_OK &&
         (out_picture->width < PICTURE_MIN_SIDE || out_picture->height < PICTURE_MIN_SIDE)) {
         status = kiln_fail(&detail, KILN_ERROR_UNSUPPORTED,

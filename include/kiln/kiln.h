@@ -117,16 +117,22 @@ typedef struct kiln_span {
     size_t size;
 } kiln_span;
 
-/* Memory for everything a plan or session owns, XNNPACK's operators excepted: XNNPACK takes one
- * allocator for the whole process, at its first initialisation.
- * allocate: at least `size` bytes aligned to `alignment` (a power of two), or NULL.
- * release: takes what allocate returned (never NULL) and the same size. Both must be thread-safe
- * if plans or sessions are created from several threads. */
+/* Memory for everything that a plan or session owns, and what is made of them: detectors, galleries
+ * of people, trainers, plans that are cut. Excepted is what others allocate: XNNPACK's operators
+ * (it takes one allocator for the whole process, at its first initialisation), the threads of
+ * pools, and the C library (streams of files that are written, sorting). allocate: at least `size`
+ * bytes aligned to `alignment` (a power of two), or NULL. release: takes what allocate returned
+ * (never NULL) and the same size. Both must be thread-safe if plans or sessions are created from
+ * several threads. */
 typedef struct kiln_allocator {
     void *context;
     void *(*allocate)(void *context, size_t size, size_t alignment);
     void (*release)(void *context, void *pointer, size_t size);
 } kiln_allocator;
+
+/* Releases bytes that a function of Kiln says are released so, to the allocator that they came
+ * from. NULL is allowed. */
+KILN_API void kiln_free(void *bytes);
 
 /* Shape of one tensor as its user sees it: dimensions in ONNX order (images N,C,H,W), row-major,
  * dense. */

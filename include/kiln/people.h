@@ -45,7 +45,8 @@
  *
  * Threads: functions that take a const gallery may be called from any threads at the same time,
  * unless one changes it. Errors: as in kiln.h; a gallery that a function failed to change is as it
- * was before. Memory: from malloc.
+ * was before. Memory: from the allocator of the plan that a gallery was opened from, or that it was
+ * created with.
  */
 #ifndef KILN_PEOPLE_H
 #define KILN_PEOPLE_H
@@ -66,11 +67,12 @@ typedef struct kiln_people kiln_people;
 
 /* ---- A gallery ----------------------------------------------------------------------------- */
 
-/* One without people. feature_count: 1 to 65536. */
-KILN_API kiln_status kiln_people_create(size_t feature_count, kiln_people **out_people,
-                                        kiln_error *error);
-/* That of a plan, which need not stay open. KILN_ERROR_ARGUMENT: it has none; KILN_ERROR_FORMAT:
- * its section is damaged. */
+/* One without people. feature_count: 1 to 65536. allocator: of all that it will hold; NULL: malloc.
+ * It is copied; its context must outlive the gallery. */
+KILN_API kiln_status kiln_people_create(size_t feature_count, const kiln_allocator *allocator,
+                                        kiln_people **out_people, kiln_error *error);
+/* That of a plan, which need not stay open (but its allocator must). KILN_ERROR_ARGUMENT: it has
+ * none; KILN_ERROR_FORMAT: its section is damaged. */
 KILN_API kiln_status kiln_people_open(const kiln_plan *plan, kiln_people **out_people,
                                       kiln_error *error);
 /* NULL is allowed. */
@@ -207,8 +209,8 @@ KILN_API kiln_status kiln_people_match(const kiln_people *people, const float *f
  * little as before: the similarity decides. */
 KILN_API kiln_status kiln_people_save(const kiln_people *people, const kiln_plan *plan,
                                       const char *path, kiln_error *error);
-/* The content of the section PEOPLE (schemas/plan.md): *out_bytes is released with free(). For
- * kiln_trainer_attach. */
+/* The content of the section PEOPLE (schemas/plan.md): *out_bytes is released with kiln_free.
+ * For kiln_trainer_attach. */
 KILN_API kiln_status kiln_people_section(const kiln_people *people, void **out_bytes,
                                          size_t *out_size, kiln_error *error);
 

@@ -204,6 +204,11 @@ typedef struct kiln_train_options {
     uint32_t input_rank;
     uint32_t input_dims[KILN_MAX_RANK];
     const kiln_preprocess *preprocess; /* NULL: the backbone's */
+
+    /* Of all that the trainer holds and that training and saving take; NULL: the backbone's, or
+     * without one malloc. It is copied; its context must outlive the trainer, and it must be
+     * thread-safe. */
+    const kiln_allocator *allocator;
 } kiln_train_options;
 
 /* Sets the defaults of the members that `size` holds: softmax head, standardized features,
@@ -369,7 +374,7 @@ KILN_API kiln_status kiln_trainer_layer(const kiln_trainer *trainer, size_t laye
 
 /* Writes the frozen part and the head as a plan, to a temporary file that is then renamed. */
 KILN_API kiln_status kiln_trainer_save(kiln_trainer *trainer, const char *path, kiln_error *error);
-/* The same to memory: *out_bytes is released with free(). */
+/* The same to memory: *out_bytes is released with kiln_free. */
 KILN_API kiln_status kiln_trainer_save_memory(kiln_trainer *trainer, void **out_bytes,
                                               size_t *out_size, kiln_error *error);
 /* Metadata for the plan (kiln_plan_metadata). A key set again is replaced. Copied. */

@@ -49,6 +49,7 @@ typedef struct kiln_tune_options {
     /* For each convolution that has more than one algorithm, in order of execution; may be NULL. */
     void (*on_layer)(void *context, const kiln_tune_layer *layer);
     void *context;
+    const kiln_allocator *allocator; /* of all that is taken meanwhile; NULL: malloc */
 } kiln_tune_options;
 KILN_OPTIONS_INIT(kiln_tune_options)
 

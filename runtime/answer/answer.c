@@ -1,4 +1,5 @@
 /* An image through a session: classes and features. */
+#include "runtime/image/view.h"
 #include "runtime/session/session.h"
 #include <kiln/answer.h>
 
@@ -63,7 +64,7 @@ static kiln_status run(kiln_session *s, const kiln_image *image, const float **o
     uint8_t *pixels = (uint8_t *)s->answer + rounded(outputs * sizeof(kiln_buffer));
     kiln_buffer buffer = {pixels, input.bytes};
     kiln_plan_preprocess(s->plan, &preprocess);
-    status = kiln_image_to_input(image, &input, &preprocess, 0, buffer, error);
+    status = image_to_input(&s->allocator, image, &input, &preprocess, 0, buffer, error);
     *out_numbers = s->answer[outputs - 1].data;
     *out_count = last.bytes / sizeof(float);
     return status == KILN_OK ? kiln_session_run(s, 1, &buffer, 1, s->answer, outputs, error)

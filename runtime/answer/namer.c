@@ -1,8 +1,8 @@
 /* Faces, features and people, one after the other. */
+#include "runtime/base/memory.h"
 #include "runtime/base/options.h"
+#include "runtime/plan/plan.h"
 #include <kiln/namer.h>
-
-#include <stdlib.h>
 
 #define FACES 16 /* of a frame, unless the options say so */
 #define MOST_FACES 4096
@@ -48,8 +48,8 @@ static kiln_status open_network(kiln_namer *n, const kiln_namer_options *o, kiln
         return status;
     }
     n->numbers = kiln_recogniser_numbers(n->recogniser);
-    n->faces = calloc(n->most, sizeof *n->faces);
-    n->features = calloc(n->most, n->numbers * sizeof *n->features);
+    n->faces = memory_zeros(&n->plan->allocator, n->most, sizeof *n->faces);
+    n->features = memory_zeros(&n->plan->allocator, n->most, n->numbers * sizeof *n->features);
     if (n->faces == NULL || n->features == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
@@ -72,7 +72,7 @@ kiln_status kiln_namer_open(const kiln_plan *plan, const kiln_namer_options *opt
     if (status != KILN_OK) {
         return status;
     }
-    kiln_namer *n = calloc(1, sizeof *n);
+    kiln_namer *n = memory_zeros(&plan->allocator, 1, sizeof *n);
     if (n == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
@@ -99,9 +99,9 @@ void kiln_namer_close(kiln_namer *namer) {
         kiln_detector_destroy(namer->detector);
         kiln_people_close(namer->people);
         kiln_plan_close(namer->cut);
-        free(namer->faces);
-        free(namer->features);
-        free(namer);
+        memory_free(namer->faces);
+        memory_free(namer->features);
+        memory_free(namer);
     }
 }
 
@@ -204,7 +204,7 @@ kiln_status kiln_namer_enrol(kiln_namer *namer, const char *name, const kiln_ima
     if (n->people == NULL) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "the plan knows no people");
     }
-    float *features = calloc(count + 1, n->numbers * sizeof *features);
+    float *features = memory_zeros(&n->plan->allocator, count + 1, n->numbers * sizeof *features);
     kiln_status status =
         features != NULL ? KILN_OK
                          : kiln_fail(error, KILN_ERROR_MEMORY, "no memory for %zu images", count);
@@ -214,6 +214,6 @@ kiln_status kiln_namer_enrol(kiln_namer *namer, const char *name, const kiln_ima
     if (status == KILN_OK) {
         status = kiln_people_enrol(n->people, name, features, count, NULL, error);
     }
-    free(features);
+    memory_free(features);
     return status == KILN_OK ? kiln_namer_decide(n, error) : status;
 }

@@ -1,7 +1,7 @@
 /* Byte buffers. */
 #include "runtime/base/bytes.h"
+#include "runtime/base/memory.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 void buffer_append(byte_buffer *buffer, const void *data, size_t size) {
@@ -10,7 +10,7 @@ void buffer_append(byte_buffer *buffer, const void *data, size_t size) {
     }
     if (size > buffer->capacity - buffer->size) {
         size_t capacity = (buffer->size + size) * 2;
-        uint8_t *grown = realloc(buffer->data, capacity);
+        uint8_t *grown = memory_grow(buffer->allocator, buffer->data, capacity);
         if (grown == NULL) {
             buffer->failed = true;
             return;
@@ -31,8 +31,8 @@ void buffer_pad(byte_buffer *buffer, size_t alignment) {
 }
 
 void buffer_free(byte_buffer *buffer) {
-    free(buffer->data);
-    *buffer = (byte_buffer){0};
+    memory_free(buffer->data);
+    *buffer = (byte_buffer){.allocator = buffer->allocator};
 }
 
 kiln_status buffer_write(void *context, const void *data, size_t size, kiln_error *error) {

@@ -4,10 +4,11 @@
 
 #include <kiln/kiln.h>
 
-/* All zeros: empty. data is from malloc. Running out of memory is remembered, so that it need be
- * looked at once, behind many calls; what was appended until then is still there. */
+/* All zeros: empty, and from the default allocator. Running out of memory is remembered, so that it
+ * need be looked at once, behind many calls; what was appended until then is still there. */
 typedef struct byte_buffer {
-    uint8_t *data;
+    const kiln_allocator *allocator; /* NULL: the default one */
+    uint8_t *data;                   /* released with memory_free */
     size_t size, capacity;
     bool failed;
 } byte_buffer;

@@ -20,8 +20,8 @@ kiln_status file_open(const char *path, int *out_descriptor, size_t *out_size, k
 kiln_status file_map(const char *path, kiln_span *out_bytes, kiln_error *error);
 void file_unmap(kiln_span bytes); /* no bytes are allowed */
 
-/* Reads a whole file of at most `most` bytes into memory from malloc; a zero byte follows the
- * last. What is added to the file meanwhile is left out. */
+/* Reads a whole file of at most `most` bytes into memory that kiln_free releases; a zero byte
+ * follows the last. What is added to the file meanwhile is left out. */
 kiln_status file_read(const char *path, size_t most, char **out_text, size_t *out_size,
                       kiln_error *error);
 
@@ -31,13 +31,15 @@ const char *file_instead(kiln_span bytes);
 
 /* ---- Writing ------------------------------------------------------------------------------- */
 
+#define FILE_PATH 4096 /* bytes of a path, as the system has it */
+
 typedef struct file_writer {
-    FILE *file;       /* for both reading and writing */
-    int descriptor;   /* the same file, unbuffered */
-    const char *path; /* as the caller gave it, for messages: borrowed */
-    char *target;     /* what is replaced: links followed */
-    char *temporary;  /* NULL: the file has no name yet */
-    bool durable;     /* on the disk before it takes its place; false unless the caller sets it */
+    FILE *file;                /* for both reading and writing */
+    int descriptor;            /* the same file, unbuffered */
+    const char *path;          /* as the caller gave it, for messages: borrowed */
+    char target[FILE_PATH];    /* what is replaced: links followed; "": a scratch file */
+    char temporary[FILE_PATH]; /* "": the file has no name yet */
+    bool durable;  /* on the disk before it takes its place; false unless the caller sets it */
     bool only_new; /* likewise: nothing is replaced, what has come meanwhile makes file_end fail */
 } file_writer;
 

@@ -1,9 +1,9 @@
 /* Reading files: see files.h. */
 #include "runtime/base/files.h"
+#include "runtime/base/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/mman.h>
@@ -86,7 +86,7 @@ kiln_status file_read(const char *path, size_t most, char **out_text, size_t *ou
     if (status != KILN_OK) {
         return status;
     }
-    char *text = size <= most ? malloc(size + 1) : NULL;
+    char *text = size <= most ? memory_take(NULL, size + 1) : NULL;
     if (size > most) {
         status = kiln_fail(error, KILN_ERROR_UNSUPPORTED, "%s: %zu bytes; at most %zu are read",
                            path, size, most);
@@ -104,7 +104,7 @@ kiln_status file_read(const char *path, size_t most, char **out_text, size_t *ou
     }
     (void)close(descriptor);
     if (status != KILN_OK) {
-        free(text);
+        memory_free(text);
         return status;
     }
     text[done] = '\0';

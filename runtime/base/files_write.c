@@ -28,16 +28,28 @@ static kiln_status fail(const char *path, int reason, kiln_error *error) {
 
 /* ---- Where to ------------------------------------------------------------------------------ */
 
-/* "FOLDER/NAME", or as `length` bytes of format; NULL: no memory. */
-static char *join(const char *folder, size_t folder_length, const char *name) {
-    size_t length = strlen(name);
-    char *path = malloc(folder_length + length + 2);
-    if (path != NULL) {
-        memcpy(path, folder, folder_length);
-        path[folder_length] = '/';
-        memcpy(path + folder_length + 1, name, length + 1);
+/* All of these give false, with errno, where there is no such path. */
+
+/* The first bytes of a text. */
+static bool put(const char *text, size_t length, char out[FILE_PATH]) {
+    if (length >= FILE_PATH) {
+        errno = ENAMETOOLONG;
+        return false;
     }
-    return path;
+    memcpy(out, text, length);
+    out[length] = '\0';
+    return true;
+}
+
+/* "FOLDER/NAME" */
+static bool join(const char *folder, size_t folder_length, const char *name, char out[FILE_PATH]) {
+    if (folder_length + 1 + strlen(name) >= FILE_PATH) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    memcpy(out, folder, folder_length);
+    out[folder_length] = '/';
+    return put(name, strlen(name), out + folder_length + 1);
 }
 
 static const char *name_of(const char *path) {
@@ -45,59 +57,52 @@ static const char *name_of(const char *path) {
     return slash != NULL ? slash + 1 : path;
 }
 
-/* The path that a link which leads to nothing names; NULL with errno 0: `path` is no link. */
-static char *read_link(const char *path) {
-    char to[4096];
+/* The path that a link which leads to nothing names; false with errno 0: `path` is no link. */
+static bool read_link(const char *path, char out[FILE_PATH]) {
+    char to[FILE_PATH];
     ssize_t length = readlink(path, to, sizeof to - 1);
     if (length < 0) {
         errno = errno == EINVAL || errno == ENOENT ? 0 : errno;
-        return NULL;
+        return false;
     }
     to[length] = '\0';
     size_t folder = (size_t)(name_of(path) - path);
-    return to[0] == '/' || folder == 0 ? strdup(to) : join(path, folder - 1, to);
+    return to[0] == '/' || folder == 0 ? put(to, (size_t)length, out)
+                                       : join(path, folder - 1, to, out);
 }
 
 /* The absolute path of what is no link and need not exist. */
-static char *absolute(const char *path) {
+static bool absolute(const char *path, char out[FILE_PATH]) {
+    char folder[FILE_PATH], real[FILE_PATH];
     const char *name = name_of(path);
     if (*name == '\0') {
         errno = EISDIR;
-        return NULL;
+        return false;
     }
-    char *folder = name == path ? strdup(".") : strndup(path, (size_t)(name - path));
-    char *real = folder != NULL ? realpath(folder, NULL) : NULL;
-    char *joined = real != NULL ? join(real, strlen(real), name) : NULL;
-    free(real);
-    free(folder);
-    return joined;
+    return (name == path ? put(".", 1, folder) : put(path, (size_t)(name - path), folder)) &&
+           realpath(folder, real) != NULL && join(real, strlen(real), name, out);
 }
 
-/* The absolute path of a file that need not exist, links followed; NULL with errno: there can be no
- * such file. */
-static char *resolve(const char *path) {
+/* The absolute path of a file that need not exist, links followed. */
+static bool resolve(const char *path, char out[FILE_PATH]) {
     struct stat about;
-    char *resolved = realpath(path, NULL);
+    char at[FILE_PATH], next[FILE_PATH];
+    bool resolved = realpath(path, out) != NULL;
     /* What can be looked at but has no path is a file without a name, behind /proc. */
-    if (resolved != NULL || errno != ENOENT || stat(path, &about) == 0) {
+    if (resolved || errno != ENOENT || stat(path, &about) == 0) {
         return resolved;
     }
-    char *at = strdup(path);
-    for (int links = 0; at != NULL; links++) {
-        char *next = read_link(at);
-        if (next == NULL) {
-            break;
-        }
-        free(at);
-        at = links < MAX_LINKS ? next : NULL;
-        errno = ELOOP;
-        if (at == NULL) {
-            free(next);
-        }
+    if (!put(path, strlen(path), at)) {
+        return false;
     }
-    resolved = at != NULL && errno == 0 ? absolute(at) : NULL;
-    free(at);
-    return resolved;
+    for (int links = 0; read_link(at, next); links++) {
+        if (links == MAX_LINKS) {
+            errno = ELOOP;
+            return false;
+        }
+        (void)put(next, strlen(next), at);
+    }
+    return errno == 0 && absolute(at, out);
 }
 
 /* What is there may be replaced: a regular file that may be written, or nothing. */
@@ -118,11 +123,8 @@ bool file_is_same(const char *a, const char *b) {
     if (stat(a, &x) == 0 && stat(b, &y) == 0) {
         return x.st_dev == y.st_dev && x.st_ino == y.st_ino;
     }
-    char *first = resolve(a), *second = resolve(b);
-    bool same = first != NULL && second != NULL && strcmp(first, second) == 0;
-    free(first);
-    free(second);
-    return same;
+    char first[FILE_PATH], second[FILE_PATH];
+    return resolve(a, first) && resolve(b, second) && strcmp(first, second) == 0;
 }
 
 kiln_status file_keep(const char *input, const char *output, kiln_error *error) {
@@ -135,7 +137,7 @@ kiln_status file_keep(const char *input, const char *output, kiln_error *error) 
 
 /* ---- Temporary files ----------------------------------------------------------------------- */
 
-static char *temporary_name(const char *target, int attempt) {
+static bool temporary_name(const char *target, int attempt, char out[FILE_PATH]) {
     char name[160];
     const char *base = name_of(target);
     struct timespec now = {0};
@@ -143,7 +145,7 @@ static char *temporary_name(const char *target, int attempt) {
     /* The fixed names are those that are found again; the others are for when locks fail us. */
     long long key = attempt < FIXED_NAMES ? attempt : now.tv_nsec + now.tv_sec * 1000000000LL;
     snprintf(name, sizeof name, ".%.100s.%lld.kiln-tmp", base, key);
-    return join(target, (size_t)(base - target) - 1, name);
+    return join(target, (size_t)(base - target) - 1, name, out);
 }
 
 /* Removes a file whose writer is dead. */
@@ -185,9 +187,10 @@ static void proc_name(int descriptor, char out[32]) {
 static int create_unnamed(const char *target) {
     int descriptor = -1;
 #ifdef O_TMPFILE
-    char proc[32], *folder = strndup(target, (size_t)(name_of(target) - target));
-    descriptor = folder != NULL ? open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666) : -1;
-    free(folder);
+    char proc[32], folder[FILE_PATH];
+    if (put(target, (size_t)(name_of(target) - target), folder)) {
+        descriptor = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+    }
     if (descriptor >= 0) {
         proc_name(descriptor, proc);
         (void)flock(descriptor, LOCK_EX | LOCK_NB);
@@ -215,19 +218,16 @@ static bool place_at(file_writer *w, const char *name) {
 
 static bool name_temporary(file_writer *w) {
     for (int attempt = 0; attempt < MAX_NAMES; attempt++) {
-        char *name = temporary_name(w->target, attempt);
-        if (name == NULL) {
+        char name[FILE_PATH];
+        if (!temporary_name(w->target, attempt, name)) {
             return false;
         }
         bool placed = place_at(w, name), taken = !placed && errno == EEXIST;
         if (placed || (taken && remove_dead(name) && place_at(w, name))) {
-            w->temporary = name;
+            memcpy(w->temporary, name, sizeof name);
             return true;
         }
-        int reason = errno;
-        free(name);
         if (!taken) {
-            errno = reason;
             return false;
         }
     }
@@ -241,14 +241,12 @@ static void release(file_writer *w) {
     if (w->file != NULL) {
         (void)fclose(w->file);
     }
-    if (w->temporary != NULL) {
+    if (w->temporary[0] != '\0') {
         (void)unlink(w->temporary);
     }
     if (w->descriptor >= 0) {
         (void)close(w->descriptor); /* and with it the lock */
     }
-    free(w->temporary);
-    free(w->target);
     *w = (file_writer){.descriptor = -1};
 }
 
@@ -274,8 +272,7 @@ kiln_status file_begin(file_writer *out_writer, const char *path, kiln_error *er
     if (status != KILN_OK) {
         return status;
     }
-    w->target = resolve(path);
-    if (w->target != NULL) {
+    if (resolve(path, w->target)) {
         w->descriptor = create_unnamed(w->target);
         if (w->descriptor < 0) {
             (void)name_temporary(w);
@@ -287,7 +284,7 @@ kiln_status file_begin(file_writer *out_writer, const char *path, kiln_error *er
 kiln_status file_begin_scratch(file_writer *out_writer, kiln_error *error) {
     file_writer *w = out_writer;
     const char *folder = getenv("TMPDIR");
-    char name[4096];
+    char name[FILE_PATH];
     folder = folder != NULL && folder[0] != '\0' ? folder : "/tmp";
     *w = (file_writer){.descriptor = -1, .path = folder};
     snprintf(name, sizeof name, "%s/kiln-XXXXXX", folder);
@@ -351,7 +348,7 @@ static bool complete(file_writer *w) {
 static bool take_place(file_writer *w) {
     char proc[32];
     proc_name(w->descriptor, proc);
-    if (w->temporary == NULL) {
+    if (w->temporary[0] == '\0') {
         if (linkat(AT_FDCWD, proc, AT_FDCWD, w->target, AT_SYMLINK_FOLLOW) == 0) {
             return true;
         }
@@ -365,8 +362,7 @@ static bool take_place(file_writer *w) {
     if (rename(w->temporary, w->target) != 0) {
         return false;
     }
-    free(w->temporary);
-    w->temporary = NULL;
+    w->temporary[0] = '\0';
     return true;
 }
 
@@ -379,7 +375,7 @@ static kiln_status replace_target(file_writer *w, kiln_error *error) {
 }
 
 kiln_status file_end(file_writer *writer, kiln_status status, kiln_error *error) {
-    if (status == KILN_OK && writer->target != NULL) {
+    if (status == KILN_OK && writer->target[0] != '\0') {
         status = replace_target(writer, error);
     }
     release(writer);

@@ -1,7 +1,7 @@
 /* Text from files: see text.h. */
 #include "runtime/base/text.h"
+#include "runtime/base/memory.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define CUT "..."
@@ -133,13 +133,13 @@ void text_print(FILE *out, const char *format, ...) {
     va_start(arguments, format);
     va_copy(again, arguments);
     int length = vsnprintf(few, sizeof few, format, arguments);
-    if (length >= (int)sizeof few && (many = malloc((size_t)length + 1)) != NULL) {
+    if (length >= (int)sizeof few && (many = memory_take(NULL, (size_t)length + 1)) != NULL) {
         (void)vsnprintf(many, (size_t)length + 1, format, again);
     }
     va_end(again);
     va_end(arguments);
     print_escaped(out, format, many != NULL ? many : few);
-    free(many);
+    memory_free(many);
 }
 
 void text_list_add(char *list, size_t size, const char *item) {

@@ -1,9 +1,9 @@
 /* Faces turned upright: the similarity to the template, and the warp by it. */
+#include "runtime/base/memory.h"
 #include "runtime/image/filter.h"
 #include <kiln/faces.h>
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 const float kiln_face_template[KILN_FACE_POINTS][2] = {{38.2946F, 51.6963F},
@@ -87,6 +87,7 @@ typedef struct source {
     uint32_t left, top, width, height;
     size_t factor;
     uint8_t *owned;
+    const kiln_allocator *allocator;
 } source;
 
 static uint32_t clamp_to(double value, uint32_t most) {
@@ -121,9 +122,9 @@ static void find_extent(const similarity *s, const image_view *view, uint32_t wi
 static bool reduce(const image_view *view, source *s) {
     uint32_t factor = (uint32_t)s->factor;
     image_reduction part = {view, s->left * factor, s->top * factor, 0, 0, factor};
-    image_reduction_work *work = malloc(sizeof *work);
-    float *totals = malloc((s->stride + 1) * sizeof *totals);
-    s->owned = malloc(s->stride * s->height + 1);
+    image_reduction_work *work = memory_take(s->allocator, sizeof *work);
+    float *totals = memory_take(s->allocator, (s->stride + 1) * sizeof *totals);
+    s->owned = memory_take(s->allocator, s->stride * s->height + 1);
     bool made = work != NULL && totals != NULL && s->owned != NULL;
     if (made && s->width > 0 && s->height > 0) {
         uint32_t right = view->width - part.left, below = view->height - part.top;
@@ -137,8 +138,8 @@ static bool reduce(const image_view *view, source *s) {
             memcpy(to, row, s->stride);
         }
     }
-    free(work);
-    free(totals);
+    memory_free(work);
+    memory_free(totals);
     s->rgb = s->owned;
     return made;
 }
@@ -149,11 +150,11 @@ static bool is_plain(const image_view *view) {
 }
 
 /* Reduces by a whole number where the warp would pass over pixels otherwise. */
-static bool source_make(const image_view *view, const similarity *s, uint32_t width,
-                        uint32_t height, source *out) {
+static bool source_make(const kiln_allocator *allocator, const image_view *view,
+                        const similarity *s, uint32_t width, uint32_t height, source *out) {
     double scale = hypot(s->a, s->b);
     uint32_t longer = view->width > view->height ? view->width : view->height;
-    *out = (source){.factor = scale > 2 ? clamp_to(scale, longer) : 1};
+    *out = (source){.factor = scale > 2 ? clamp_to(scale, longer) : 1, .allocator = allocator};
     find_extent(s, view, width, height, out);
     if (out->factor > 1 || !is_plain(view)) {
         return reduce(view, out);
@@ -215,8 +216,9 @@ static void warp(const source *from, const similarity *s, uint32_t width, uint32
     }
 }
 
-kiln_status kiln_face_crop(const kiln_image *image, const kiln_face *face, uint32_t width,
-                           uint32_t height, uint8_t *out_rgb, kiln_error *error) {
+static kiln_status face_crop(const kiln_allocator *allocator, const kiln_image *image,
+                             const kiln_face *face, uint32_t width, uint32_t height,
+                             uint8_t *out_rgb, kiln_error *error) {
     similarity s;
     source from;
     image_view view;
@@ -232,18 +234,24 @@ kiln_status kiln_face_crop(const kiln_image *image, const kiln_face *face, uint3
                          "the face has no extent: its %s are one, or no numbers",
                          face->point_count > 0 ? "points" : "corners");
     }
-    if (source_make(&view, &s, width, height, &from)) {
+    if (source_make(allocator, &view, &s, width, height, &from)) {
         warp(&from, &s, width, height, out_rgb);
     } else {
         status = kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    free(from.owned);
+    memory_free(from.owned);
     return status;
 }
 
-kiln_status kiln_face_to_input(const kiln_image *image, const kiln_face *face,
-                               const kiln_tensor_info *input, const kiln_preprocess *preprocess,
-                               uint32_t index, kiln_buffer buffer, kiln_error *error) {
+kiln_status kiln_face_crop(const kiln_image *image, const kiln_face *face, uint32_t width,
+                           uint32_t height, uint8_t *out_rgb, kiln_error *error) {
+    return face_crop(NULL, image, face, width, height, out_rgb, error);
+}
+
+kiln_status face_to_input(const kiln_allocator *allocator, const kiln_image *image,
+                          const kiln_face *face, const kiln_tensor_info *input,
+                          const kiln_preprocess *preprocess, uint32_t index, kiln_buffer buffer,
+                          kiln_error *error) {
     kiln_image_layout layout;
     kiln_status status = kiln_image_layout_of(input, &layout, error);
     if (status == KILN_OK) {
@@ -254,19 +262,25 @@ kiln_status kiln_face_to_input(const kiln_image *image, const kiln_face *face,
     }
     size_t row = (size_t)layout.width * 3, each = 1 + sizeof(float);
     size_t room = layout.height <= SIZE_MAX / row / each ? row * layout.height * each : 0;
-    float *rgb = room > 0 ? malloc(room) : NULL;
+    float *rgb = room > 0 ? memory_take(allocator, room) : NULL;
     if (rgb == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     size_t numbers = row * layout.height;
     uint8_t *crop = (uint8_t *)(rgb + numbers);
-    status = kiln_face_crop(image, face, layout.width, layout.height, crop, error);
+    status = face_crop(allocator, image, face, layout.width, layout.height, crop, error);
     for (size_t k = 0; status == KILN_OK && k < numbers; k++) {
         rgb[k] = crop[k];
     }
     if (status == KILN_OK) {
         image_store(rgb, &layout, preprocess, input->dtype, index, buffer.data);
     }
-    free(rgb);
+    memory_free(rgb);
     return status;
+}
+
+kiln_status kiln_face_to_input(const kiln_image *image, const kiln_face *face,
+                               const kiln_tensor_info *input, const kiln_preprocess *preprocess,
+                               uint32_t index, kiln_buffer buffer, kiln_error *error) {
+    return face_to_input(NULL, image, face, input, preprocess, index, buffer, error);
 }

@@ -3,7 +3,6 @@
 #include "runtime/base/options.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define FARTHEST 1e7 /* pixels from the image's corner at which a face may lie */
@@ -37,11 +36,13 @@ static void settle(kiln_detector *d, const kiln_plan *plan, const kiln_detector_
 }
 
 static kiln_status allocate(kiln_detector *d, kiln_error *error) {
-    d->input_buffer = (kiln_buffer){calloc(1, d->input.bytes), d->input.bytes};
-    bool all = fit_make(&d->fit, d->layout.width, d->layout.height) && d->input_buffer.data != NULL;
+    const kiln_allocator *allocator = &d->layout.plan->allocator;
+    d->input_buffer = (kiln_buffer){memory_zeros(allocator, 1, d->input.bytes), d->input.bytes};
+    bool all = fit_make(allocator, &d->fit, d->layout.width, d->layout.height) &&
+               d->input_buffer.data != NULL;
     for (uint32_t k = 0; k < d->layout.output_count; k++) {
         size_t bytes = d->layout.outputs[k].bytes;
-        d->outputs[k] = (kiln_buffer){calloc(1, bytes), bytes};
+        d->outputs[k] = (kiln_buffer){memory_zeros(allocator, 1, bytes), bytes};
         all = all && d->outputs[k].data != NULL;
     }
     return all ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
@@ -104,7 +105,7 @@ kiln_status kiln_detector_create(const kiln_plan *plan, const kiln_detector_opti
     if (family == NULL) {
         return KILN_ERROR_UNSUPPORTED;
     }
-    kiln_detector *d = calloc(1, sizeof *d);
+    kiln_detector *d = memory_zeros(&plan->allocator, 1, sizeof *d);
     if (d == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
@@ -125,12 +126,12 @@ void kiln_detector_destroy(kiln_detector *detector) {
     }
     kiln_session_destroy(detector->session);
     for (uint32_t k = 0; k < DETECTOR_OUTPUTS; k++) {
-        free(detector->outputs[k].data);
+        memory_free(detector->outputs[k].data);
     }
-    free(detector->input_buffer.data);
+    memory_free(detector->input_buffer.data);
     fit_free(&detector->fit);
     kiln_plan_close(detector->own_plan);
-    free(detector);
+    memory_free(detector);
 }
 
 void kiln_detector_describe(const kiln_detector *detector, kiln_detector_info *out_info) {

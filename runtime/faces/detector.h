@@ -15,7 +15,9 @@
 #ifndef KILN_RUNTIME_FACES_DETECTOR_H
 #define KILN_RUNTIME_FACES_DETECTOR_H
 
+#include "runtime/base/memory.h"
 #include "runtime/image/filter.h"
+#include "runtime/plan/plan.h"
 #include "runtime/ukernels/ukernels.h"
 #include <kiln/faces.h>
 
@@ -141,12 +143,20 @@ typedef struct fit {
 } fit;
 
 /* Makes room; false: no memory. fit_free follows in both cases. */
-bool fit_make(fit *f, uint32_t width, uint32_t height);
+bool fit_make(const kiln_allocator *allocator, fit *f, uint32_t width, uint32_t height);
 void fit_free(fit *f);
 /* Scales the part, its aspect ratio kept to the nearest pixel, into the upper left `share` (of
  * width and height) of f->rgb; the rest becomes black. out_factors: of x and of y. Allocates
  * nothing. */
 void fit_image(fit *f, const fit_part *part, double share, double out_factors[2]);
+
+/* ---- Aligned faces (align.c) ----------------------------------------------------------------- */
+
+/* kiln_face_to_input with memory from an allocator (NULL: the default one). */
+kiln_status face_to_input(const kiln_allocator *allocator, const kiln_image *image,
+                          const kiln_face *face, const kiln_tensor_info *input,
+                          const kiln_preprocess *preprocess, uint32_t index, kiln_buffer buffer,
+                          kiln_error *error);
 
 /* ---- Candidates (suppress.c) ----------------------------------------------------------------- */
 

@@ -4,33 +4,32 @@
 #include "runtime/faces/detector.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-static bool axis_room(fit_axis *a, uint32_t count) {
-    a->inverses = calloc(count, sizeof *a->inverses);
-    a->enlarging.first = calloc(count, sizeof *a->enlarging.first);
-    a->enlarging.weights = calloc(count, FIT_TAPS * sizeof *a->enlarging.weights);
+static bool axis_room(const kiln_allocator *allocator, fit_axis *a, uint32_t count) {
+    a->inverses = memory_zeros(allocator, count, sizeof *a->inverses);
+    a->enlarging.first = memory_zeros(allocator, count, sizeof *a->enlarging.first);
+    a->enlarging.weights = memory_zeros(allocator, count, FIT_TAPS * sizeof *a->enlarging.weights);
     return a->inverses != NULL && a->enlarging.first != NULL && a->enlarging.weights != NULL;
 }
 
 static void axis_free(fit_axis *a) {
-    free(a->inverses);
-    free(a->enlarging.first);
-    free(a->enlarging.weights);
+    memory_free(a->inverses);
+    memory_free(a->enlarging.first);
+    memory_free(a->enlarging.weights);
 }
 
-bool fit_make(fit *f, uint32_t width, uint32_t height) {
+bool fit_make(const kiln_allocator *allocator, fit *f, uint32_t width, uint32_t height) {
     size_t line = (size_t)(width > FIT_CHUNK ? width : FIT_CHUNK) * 3 + 1;
     f->width = width;
     f->height = height;
-    f->runs = calloc((size_t)width + 2, sizeof *f->runs);
-    f->rgb = calloc((size_t)width * height * 3 + 1, sizeof *f->rgb);
-    bool made = axis_room(&f->columns, width) && axis_room(&f->rows, height) && f->runs != NULL &&
-                f->rgb != NULL;
+    f->runs = memory_zeros(allocator, (size_t)width + 2, sizeof *f->runs);
+    f->rgb = memory_zeros(allocator, (size_t)width * height * 3 + 1, sizeof *f->rgb);
+    bool made = axis_room(allocator, &f->columns, width) &&
+                axis_room(allocator, &f->rows, height) && f->runs != NULL && f->rgb != NULL;
     for (size_t k = 0; k < 2; k++) {
-        f->sums[k] = calloc(line, sizeof *f->sums[k]);
-        f->pixels[k] = calloc(line, 1);
+        f->sums[k] = memory_zeros(allocator, line, sizeof *f->sums[k]);
+        f->pixels[k] = memory_zeros(allocator, line, 1);
         made = made && f->sums[k] != NULL && f->pixels[k] != NULL;
     }
     return made;
@@ -39,11 +38,11 @@ bool fit_make(fit *f, uint32_t width, uint32_t height) {
 void fit_free(fit *f) {
     axis_free(&f->columns);
     axis_free(&f->rows);
-    free(f->runs);
-    free(f->rgb);
+    memory_free(f->runs);
+    memory_free(f->rgb);
     for (size_t k = 0; k < 2; k++) {
-        free(f->sums[k]);
-        free(f->pixels[k]);
+        memory_free(f->sums[k]);
+        memory_free(f->pixels[k]);
     }
 }
 

@@ -1,12 +1,11 @@
 /* Detection, alignment and a network for faces, one after the other. */
 #include "runtime/base/options.h"
-#include <kiln/faces.h>
-
-#include <stdlib.h>
+#include "runtime/faces/detector.h"
 
 struct kiln_recogniser {
     kiln_detector *detector; /* the caller's */
     kiln_session *session;
+    const kiln_allocator *allocator; /* the network's */
     kiln_tensor_info input;
     kiln_preprocess preprocess;
     kiln_buffer buffer; /* one face */
@@ -37,7 +36,7 @@ static kiln_status begin(kiln_recogniser *r, const kiln_plan *network,
     if (options->preprocess != NULL) {
         r->preprocess = *options->preprocess;
     }
-    r->buffer = (kiln_buffer){malloc(r->input.bytes), r->input.bytes};
+    r->buffer = (kiln_buffer){memory_take(&network->allocator, r->input.bytes), r->input.bytes};
     return r->buffer.data != NULL ? kiln_session_create(network, &session, &r->session, error)
                                   : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
 }
@@ -56,11 +55,12 @@ kiln_status kiln_recogniser_create(kiln_detector *detector, const kiln_plan *net
     if (status != KILN_OK) {
         return status;
     }
-    kiln_recogniser *r = calloc(1, sizeof *r);
+    kiln_recogniser *r = memory_zeros(&network->allocator, 1, sizeof *r);
     if (r == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    *r = (kiln_recogniser){.detector = detector, .input = input, .numbers = numbers};
+    *r = (kiln_recogniser){
+        .detector = detector, .allocator = &network->allocator, .input = input, .numbers = numbers};
     status = begin(r, network, &used, error);
     if (status == KILN_OK) {
         *out_recogniser = r;
@@ -73,8 +73,8 @@ kiln_status kiln_recogniser_create(kiln_detector *detector, const kiln_plan *net
 void kiln_recogniser_destroy(kiln_recogniser *recogniser) {
     if (recogniser != NULL) {
         kiln_session_destroy(recogniser->session);
-        free(recogniser->buffer.data);
-        free(recogniser);
+        memory_free(recogniser->buffer.data);
+        memory_free(recogniser);
     }
 }
 
@@ -90,8 +90,8 @@ kiln_status kiln_recogniser_run(kiln_recogniser *recogniser, const kiln_image *i
         kiln_detector_find(r->detector, image, out_faces, capacity, out_count, error);
     for (size_t k = 0; status == KILN_OK && k < *out_count; k++) {
         kiln_buffer output = {out_numbers + k * r->numbers, r->numbers * sizeof(float)};
-        status = kiln_face_to_input(image, &out_faces[k], &r->input, &r->preprocess, 0, r->buffer,
-                                    error);
+        status = face_to_input(r->allocator, image, &out_faces[k], &r->input, &r->preprocess, 0,
+                               r->buffer, error);
         if (status == KILN_OK) {
             status = kiln_session_run(r->session, 1, &r->buffer, 1, &output, 1, error);
         }

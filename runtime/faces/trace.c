@@ -2,8 +2,6 @@
 #include "runtime/faces/detector.h"
 #include <kiln/plan_format.h>
 
-#include <stdlib.h>
-
 /* Tensors that lie in one storage may be parts of one another (of a concatenation, or in place). */
 static bool is_wanted(const kiln_plan_view *view, const uint8_t *tensors, const uint8_t *storages,
                       uint32_t tensor) {
@@ -39,9 +37,10 @@ static void note(const kiln_plan_view *view, const kiln_plan_step *step, bool *i
 }
 
 /* Goes back from an output and tells which functions were on the way. */
-static kiln_status walk(const kiln_plan_view *view, uint32_t output, bool *out_sigmoid,
-                        bool *out_softmax, bool *out_exponential, kiln_error *error) {
-    uint8_t *tensors = calloc(view->tensor_count + view->storage_count + 1, 1);
+static kiln_status walk(const kiln_allocator *allocator, const kiln_plan_view *view,
+                        uint32_t output, bool *out_sigmoid, bool *out_softmax,
+                        bool *out_exponential, kiln_error *error) {
+    uint8_t *tensors = memory_zeros(allocator, view->tensor_count + view->storage_count + 1, 1);
     if (tensors == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
@@ -63,7 +62,7 @@ static kiln_status walk(const kiln_plan_view *view, uint32_t output, bool *out_s
             }
         }
     }
-    free(tensors);
+    memory_free(tensors);
     return KILN_OK;
 }
 
@@ -72,9 +71,9 @@ kiln_status trace_outputs(detector_layout *inout_layout, kiln_error *error) {
     bool other[3];
     const detector_level *first = &inout_layout->levels[0];
     kiln_plan_inspect(inout_layout->plan, &view);
-    kiln_status status = walk(&view, first->scores.output, &inout_layout->sigmoid,
-                              &inout_layout->softmax, &other[0], error);
+    kiln_status status = walk(&inout_layout->plan->allocator, &view, first->scores.output,
+                              &inout_layout->sigmoid, &inout_layout->softmax, &other[0], error);
     return status != KILN_OK ? status
-                             : walk(&view, first->boxes.output, &other[0], &other[1],
-                                    &inout_layout->exponential, error);
+                             : walk(&inout_layout->plan->allocator, &view, first->boxes.output,
+                                    &other[0], &other[1], &inout_layout->exponential, error);
 }

@@ -76,7 +76,13 @@ kiln_status kiln_plan_open_detector(const kiln_plan *plan, const kiln_plan_optio
     if (!detector.bundled || !kiln_plan_find_section(plan, KILN_PLAN_DETECTOR_PLAN, &bytes)) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "the plan has no face detector inside");
     }
-    status = kiln_plan_open_memory(bytes, options, out_detector_plan, &why);
+    kiln_plan_options used;
+    status = OPTIONS_TAKE(kiln_plan_options, options, &used, error);
+    if (status != KILN_OK) {
+        return status;
+    }
+    used.allocator = used.allocator != NULL ? used.allocator : &plan->allocator;
+    status = kiln_plan_open_memory(bytes, &used, out_detector_plan, &why);
     if (status != KILN_OK) {
         return kiln_fail(error, status, "the face detector inside the plan: %s", why.message);
     }

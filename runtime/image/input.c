@@ -1,11 +1,11 @@
 /* From an image to a network's input: layout, the part that is seen, order of channels,
  * normalisation. */
+#include "runtime/base/memory.h"
 #include "runtime/image/view.h"
 #include "runtime/ukernels/ukernels.h"
 #include <kiln/element.h>
 
 #include <math.h>
-#include <stdlib.h>
 
 kiln_status kiln_image_layout_of(const kiln_tensor_info *input, kiln_image_layout *out_layout,
                                  kiln_error *error) {
@@ -121,9 +121,9 @@ kiln_status image_check_room(const kiln_tensor_info *input, const kiln_image_lay
                              size, index, layout->width, layout->height);
 }
 
-kiln_status kiln_image_to_input(const kiln_image *image, const kiln_tensor_info *input,
-                                const kiln_preprocess *preprocess, uint32_t index,
-                                kiln_buffer buffer, kiln_error *error) {
+kiln_status image_to_input(const kiln_allocator *allocator, const kiln_image *image,
+                           const kiln_tensor_info *input, const kiln_preprocess *preprocess,
+                           uint32_t index, kiln_buffer buffer, kiln_error *error) {
     kiln_image_layout layout;
     kiln_status status = kiln_image_layout_of(input, &layout, error);
     if (status == KILN_OK) {
@@ -133,15 +133,23 @@ kiln_status kiln_image_to_input(const kiln_image *image, const kiln_tensor_info 
         return status;
     }
     size_t pixels = (size_t)layout.width * layout.height;
-    float *rgb = pixels <= SIZE_MAX / (3 * sizeof *rgb) ? malloc(pixels * 3 * sizeof *rgb) : NULL;
+    float *rgb = pixels <= SIZE_MAX / (3 * sizeof *rgb)
+                     ? memory_take(allocator, pixels * 3 * sizeof *rgb)
+                     : NULL;
     if (rgb == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     kiln_image_scaling scaling = kiln_image_scaling_of(image, &layout, preprocess);
-    status = kiln_image_scale(image, &scaling, rgb, error);
+    status = image_scale(allocator, image, &scaling, rgb, error);
     if (status == KILN_OK) {
         image_store(rgb, &layout, preprocess, input->dtype, index, buffer.data);
     }
-    free(rgb);
+    memory_free(rgb);
     return status;
+}
+
+kiln_status kiln_image_to_input(const kiln_image *image, const kiln_tensor_info *input,
+                                const kiln_preprocess *preprocess, uint32_t index,
+                                kiln_buffer buffer, kiln_error *error) {
+    return image_to_input(NULL, image, input, preprocess, index, buffer, error);
 }

@@ -1,24 +1,25 @@
 /* Bilinear scaling, row by row, then along the row. Scaling down widens the triangle to the scale,
  * so that every source pixel counts (Pillow's and torchvision's antialiased bilinear). */
+#include "runtime/base/memory.h"
 #include "runtime/image/filter.h"
 #include "runtime/ukernels/ukernels.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static void filter_free(image_filter *f) {
-    free(f->first);
-    free(f->weights);
+    memory_free(f->first);
+    memory_free(f->weights);
 }
 
 /* Target positions offset .. offset + count of `source` samples scaled to `full`. */
-static bool filter_make(image_filter *f, size_t source, size_t full, size_t offset, size_t count) {
+static bool filter_make(const kiln_allocator *allocator, image_filter *f, size_t source,
+                        size_t full, size_t offset, size_t count) {
     double step = (double)source / (double)full;
     double half = step > 1 ? step : 1;
     f->taps = image_filter_taps(half, source);
-    f->first = calloc(count, sizeof *f->first);
+    f->first = memory_zeros(allocator, count, sizeof *f->first);
     f->weights = count <= SIZE_MAX / sizeof(float) / f->taps
-                     ? calloc(count * f->taps, sizeof *f->weights)
+                     ? memory_zeros(allocator, count * f->taps, sizeof *f->weights)
                      : NULL;
     if (f->first == NULL || f->weights == NULL) {
         return false;
@@ -36,11 +37,12 @@ typedef struct row_window {
     const uint8_t **rows;
 } row_window;
 
-static bool row_window_make(row_window *w, const image_view *view, size_t taps) {
+static bool row_window_make(const kiln_allocator *allocator, row_window *w, const image_view *view,
+                            size_t taps) {
     size_t length = (size_t)view->width * 3;
     *w = (row_window){.view = view, .taps = taps};
-    w->buffer = length <= SIZE_MAX / taps ? malloc(length * taps) : NULL;
-    w->rows = calloc(taps, sizeof *w->rows);
+    w->buffer = length <= SIZE_MAX / taps ? memory_take(allocator, length * taps) : NULL;
+    w->rows = memory_zeros(allocator, taps, sizeof *w->rows);
     return w->buffer != NULL && w->rows != NULL;
 }
 
@@ -54,8 +56,8 @@ static void row_window_move(row_window *w, size_t first) {
 }
 
 static void row_window_free(row_window *w) {
-    free(w->buffer);
-    free(w->rows);
+    memory_free(w->buffer);
+    memory_free(w->rows);
 }
 
 /* The rows from `first` on to one; two of them at a time. */
@@ -77,8 +79,8 @@ static bool fits(const kiln_image_scaling *s) {
            s->top <= s->scaled_height - s->height;
 }
 
-kiln_status kiln_image_scale(const kiln_image *image, const kiln_image_scaling *scaling,
-                             float *out_rgb, kiln_error *error) {
+kiln_status image_scale(const kiln_allocator *allocator, const kiln_image *image,
+                        const kiln_image_scaling *scaling, float *out_rgb, kiln_error *error) {
     const kiln_image_scaling *s = scaling;
     image_view view;
     image_filter columns = {0}, rows = {0};
@@ -92,11 +94,13 @@ kiln_status kiln_image_scale(const kiln_image *image, const kiln_image_scaling *
                          "an image scaled to %ux%u cannot give %ux%u at %u, %u", s->scaled_width,
                          s->scaled_height, s->width, s->height, s->left, s->top);
     }
-    float *row = calloc((size_t)view.width * 3 + 1, sizeof *row); /* scale_row reads beyond */
+    float *row = memory_zeros(allocator, (size_t)view.width * 3 + 1,
+                              sizeof *row); /* scale_row reads beyond */
     status = KILN_ERROR_MEMORY;
-    if (row != NULL && filter_make(&columns, view.width, s->scaled_width, s->left, s->width) &&
-        filter_make(&rows, view.height, s->scaled_height, s->top, s->height) &&
-        row_window_make(&window, &view, rows.taps)) {
+    if (row != NULL &&
+        filter_make(allocator, &columns, view.width, s->scaled_width, s->left, s->width) &&
+        filter_make(allocator, &rows, view.height, s->scaled_height, s->top, s->height) &&
+        row_window_make(allocator, &window, &view, rows.taps)) {
         for (size_t y = 0; y < s->height; y++) {
             row_window_move(&window, rows.first[y]);
             scale_rows(&window, rows.first[y], rows.weights + y * rows.taps, row);
@@ -108,6 +112,11 @@ kiln_status kiln_image_scale(const kiln_image *image, const kiln_image_scaling *
     filter_free(&columns);
     filter_free(&rows);
     row_window_free(&window);
-    free(row);
+    memory_free(row);
     return status == KILN_OK ? KILN_OK : kiln_fail(error, status, "out of memory");
+}
+
+kiln_status kiln_image_scale(const kiln_image *image, const kiln_image_scaling *scaling,
+                             float *out_rgb, kiln_error *error) {
+    return image_scale(NULL, image, scaling, out_rgb, error);
 }

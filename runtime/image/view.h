@@ -24,6 +24,14 @@ const uint8_t *image_span(const image_view *view, uint32_t x, uint32_t y, uint32
                           uint8_t *buffer);
 void image_pixels(const image_view *view, uint32_t x, uint32_t y, uint32_t count, uint8_t *out_rgb);
 
+/* kiln_image_scale and kiln_image_to_input with memory from an allocator (NULL: the default one).
+ */
+kiln_status image_scale(const kiln_allocator *allocator, const kiln_image *image,
+                        const kiln_image_scaling *scaling, float *out_rgb, kiln_error *error);
+kiln_status image_to_input(const kiln_allocator *allocator, const kiln_image *image,
+                           const kiln_tensor_info *input, const kiln_preprocess *preprocess,
+                           uint32_t index, kiln_buffer buffer, kiln_error *error);
+
 /* KILN_ERROR_ARGUMENT: image `index` of the tensor ends beyond `size` bytes (input.c). */
 kiln_status image_check_room(const kiln_tensor_info *input, const kiln_image_layout *layout,
                              uint32_t index, size_t size, kiln_error *error);

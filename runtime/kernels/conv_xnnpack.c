@@ -243,8 +243,8 @@ static kiln_status create(const kernel_call *call, xnnpack_conv **out_conv, kiln
                                 .transposed = is_transposed(call),
                                 .adjustment_height = p->adjustment_height,
                                 .adjustment_width = p->adjustment_width};
-    return xnnpack_conv_create(&shape, w->data, biased ? call->inputs[2].data : NULL, out_conv,
-                               error);
+    return xnnpack_conv_create(call->host->allocator, &shape, w->data,
+                               biased ? call->inputs[2].data : NULL, out_conv, error);
 }
 
 kiln_status conv_xnnpack_prepare(kernel_call *call, kiln_error *error) {

@@ -1,7 +1,6 @@
 /* Enrolling, forgetting, renaming, correcting. */
 #include "runtime/people/people.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static kiln_status nobody(const char *name, kiln_error *error) {
@@ -12,12 +11,12 @@ static void free_all(portrait *all, size_t count) {
     for (size_t k = 0; k < count; k++) {
         portrait_free(&all[k]);
     }
-    free(all);
+    memory_free(all);
 }
 
 static kiln_status make_all(const kiln_people *people, const float *features, size_t count,
                             const char *const *names, portrait **out_all, kiln_error *error) {
-    portrait *all = calloc(count, sizeof *all);
+    portrait *all = memory_zeros(&people->allocator, count, sizeof *all);
     kiln_status status = all != NULL ? KILN_OK : people_memory(error);
     for (size_t k = 0; status == KILN_OK && k < count; k++) {
         status = portrait_make(people, features + k * people->features,
@@ -36,7 +35,7 @@ static void add_pictures(const kiln_people *people, person *p, const portrait *a
         for (size_t j = 0; j < people->features; j++) {
             p->sum[j] += (double)all[k].features[j];
         }
-        (void)portraits_keep(&p->kept, &all[k], people->features);
+        (void)portraits_keep(people, &p->kept, &all[k]);
     }
     p->count += (uint32_t)count;
     person_settle(people, p);
@@ -55,7 +54,7 @@ static kiln_status add_all(kiln_people *people, size_t at, const char *new_name,
                            size_t count, metric_work *work, kiln_error *error) {
     person *p = new_name == NULL ? &people->items[at] : people_insert(people, at, new_name);
     /* Room first, so that nothing fails half way. */
-    if (p == NULL || !portraits_reserve(&p->kept, KILN_PEOPLE_KEPT + 1)) {
+    if (p == NULL || !portraits_reserve(people, &p->kept, KILN_PEOPLE_KEPT + 1)) {
         if (p != NULL && new_name != NULL) {
             people_remove(people, at);
         }
@@ -71,7 +70,7 @@ static kiln_status add_all(kiln_people *people, size_t at, const char *new_name,
     } else {
         scores_settle(people, p);
     }
-    free(all); /* its pictures are the person's */
+    memory_free(all); /* its pictures are the person's */
     return KILN_OK;
 }
 
@@ -98,7 +97,7 @@ kiln_status kiln_people_enrol(kiln_people *people, const char *name, const float
     if (status == KILN_OK) {
         status = add_all(people, at, found ? NULL : name, all, count, work, error);
     }
-    metric_end(work);
+    memory_free(work);
     return status;
 }
 
@@ -121,7 +120,7 @@ kiln_status kiln_people_forget(kiln_people *people, const char *name, kiln_error
         people_remove(people, at);
         scores_settle(people, NULL);
     }
-    metric_end(work);
+    memory_free(work);
     return KILN_OK;
 }
 
@@ -139,12 +138,12 @@ kiln_status kiln_people_rename(kiln_people *people, const char *name, const char
     if (taken) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "somebody is called '%s' already", new_name);
     }
-    char *copy = strdup(new_name);
+    char *copy = memory_text(&people->allocator, new_name);
     if (copy == NULL) {
         return people_memory(error);
     }
     person moved = people->items[at];
-    free(moved.name);
+    memory_free(moved.name);
     moved.name = copy;
     to -= to > at; /* without the person */
     if (at < to) {
@@ -170,7 +169,7 @@ kiln_status kiln_people_correct(kiln_people *people, const char *name, const flo
                          KILN_PEOPLE_CORRECTIONS);
     }
     kiln_status status = portrait_make(people, features, picture_name, &p, error);
-    if (status == KILN_OK && !portraits_append(&people->items[at].refused, &p)) {
+    if (status == KILN_OK && !portraits_append(people, &people->items[at].refused, &p)) {
         portrait_free(&p);
         status = people_memory(error);
     }
@@ -190,7 +189,7 @@ kiln_status kiln_people_add_stranger(kiln_people *people, const float *features,
     }
     p.who = who;
     p.score = score_of_stranger(people, &p);
-    if (!portraits_append(&people->strangers, &p)) {
+    if (!portraits_append(people, &people->strangers, &p)) {
         portrait_free(&p);
         return people_memory(error);
     }

@@ -1,31 +1,35 @@
 /* The gallery: who is in it. */
+#include "runtime/base/allocator.h"
 #include "runtime/people/people.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- Making one ----------------------------------------------------------------------------- */
 
-kiln_status kiln_people_create(size_t feature_count, kiln_people **out_people, kiln_error *error) {
+kiln_status kiln_people_create(size_t feature_count, const kiln_allocator *allocator,
+                               kiln_people **out_people, kiln_error *error) {
     *out_people = NULL;
     if (feature_count == 0 || feature_count > 65536) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "%zu features: expected 1 to 65536",
                          feature_count);
     }
-    *out_people = calloc(1, sizeof **out_people);
-    if (*out_people == NULL) {
+    allocator = allocator != NULL ? allocator : default_allocator();
+    kiln_people *people = memory_zeros(allocator, 1, sizeof *people);
+    if (people == NULL) {
         return people_memory(error);
     }
-    (*out_people)->features = feature_count;
+    people->allocator = *allocator;
+    people->features = feature_count;
+    *out_people = people;
     return KILN_OK;
 }
 
 static void person_free(person *p) {
-    free(p->name);
-    free(p->sum);
-    free(p->mean);
-    free(p->room);
+    memory_free(p->name);
+    memory_free(p->sum);
+    memory_free(p->mean);
+    memory_free(p->room);
     portraits_free(&p->kept);
     portraits_free(&p->refused);
 }
@@ -37,10 +41,10 @@ void kiln_people_close(kiln_people *people) {
     for (size_t k = 0; k < people->count; k++) {
         person_free(&people->items[k]);
     }
-    free(people->items);
+    memory_free(people->items);
     portraits_free(&people->strangers);
-    free(people->metric);
-    free(people);
+    memory_free(people->metric);
+    memory_free(people);
 }
 
 /* ---- People -------------------------------------------------------------------------------- */
@@ -62,18 +66,20 @@ size_t people_place(const kiln_people *people, const char *name, bool *out_found
 person *people_insert(kiln_people *people, size_t at, const char *name) {
     if (people->count == people->capacity) {
         size_t capacity = people->capacity == 0 ? 16 : people->capacity * 2;
-        person *grown = realloc(people->items, capacity * sizeof *grown);
+        person *grown = memory_grow(&people->allocator, people->items, capacity * sizeof *grown);
         if (grown == NULL) {
             return NULL;
         }
         people->items = grown;
         people->capacity = capacity;
     }
-    person p = {.name = strdup(name),
+    person p = {.name = memory_text(&people->allocator, name),
                 .label = NOT_IN_HEAD,
-                .sum = calloc(people->features, sizeof *p.sum),
-                .mean = calloc(people->features, sizeof *p.mean),
-                .room = people->metric != NULL ? calloc(people->features, sizeof *p.room) : NULL};
+                .sum = memory_zeros(&people->allocator, people->features, sizeof *p.sum),
+                .mean = memory_zeros(&people->allocator, people->features, sizeof *p.mean),
+                .room = people->metric != NULL
+                            ? memory_zeros(&people->allocator, people->features, sizeof *p.room)
+                            : NULL};
     if (p.name == NULL || p.sum == NULL || p.mean == NULL ||
         (people->metric != NULL && p.room == NULL)) {
         person_free(&p);
@@ -112,7 +118,9 @@ void person_settle(const kiln_people *people, person *p) {
 }
 
 static bool make_room(const kiln_people *people, float **inout_room) {
-    *inout_room = *inout_room != NULL ? *inout_room : calloc(people->features, sizeof **inout_room);
+    *inout_room = *inout_room != NULL
+                      ? *inout_room
+                      : memory_zeros(&people->allocator, people->features, sizeof **inout_room);
     return *inout_room != NULL;
 }
 

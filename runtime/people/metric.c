@@ -5,7 +5,6 @@
 #include "runtime/people/people.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* How far the covariance is shrunk to what its average would be in all directions. */
@@ -13,31 +12,20 @@
 
 /* ---- Learning ------------------------------------------------------------------------------ */
 
+/* In one block. */
 struct metric_work {
-    double *covariance; /* [features][features], of which the lower triangle counts */
     double *mean;
+    double covariance[]; /* [features][features], of which the lower triangle counts */
 };
 
 metric_work *metric_begin(const kiln_people *people) {
     size_t n = people->features;
-    metric_work *w = calloc(1, sizeof *w);
+    metric_work *w =
+        memory_take(&people->allocator, sizeof *w + (n + 1) * n * sizeof *w->covariance);
     if (w != NULL) {
-        w->covariance = malloc(n * n * sizeof *w->covariance);
-        w->mean = malloc(n * sizeof *w->mean);
-    }
-    if (w != NULL && (w->covariance == NULL || w->mean == NULL)) {
-        metric_end(w);
-        w = NULL;
+        w->mean = w->covariance + n * n;
     }
     return w;
-}
-
-void metric_end(metric_work *w) {
-    if (w != NULL) {
-        free(w->covariance);
-        free(w->mean);
-        free(w);
-    }
 }
 
 /* Adds the scatter of a person's kept pictures about their mean; returns its degrees of freedom. */
@@ -161,15 +149,16 @@ kiln_status kiln_people_learn(kiln_people *people, kiln_error *error) {
                          n, KILN_PEOPLE_LEARNT);
     }
     metric_work *w = metric_begin(people);
-    float *metric =
-        people->metric != NULL ? people->metric : malloc(metric_count(n) * sizeof *metric);
+    float *metric = people->metric != NULL
+                        ? people->metric
+                        : memory_take(&people->allocator, metric_count(n) * sizeof *metric);
     bool room = w != NULL && metric != NULL && gallery_make_room(people);
     if (room) {
         people->metric = metric;
         metric_renew(people, w);
     } else if (metric != people->metric) {
-        free(metric);
+        memory_free(metric);
     }
-    metric_end(w);
+    memory_free(w);
     return room ? KILN_OK : people_memory(error);
 }

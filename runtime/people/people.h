@@ -2,6 +2,7 @@
 #ifndef KILN_RUNTIME_PEOPLE_H
 #define KILN_RUNTIME_PEOPLE_H
 
+#include "runtime/base/memory.h"
 #include <kiln/people.h>
 
 #define PEOPLE_TAG "PEOPLE"
@@ -37,6 +38,7 @@ typedef struct person {
 } person;
 
 struct kiln_people {
+    kiln_allocator allocator; /* of all that it holds */
     size_t features;
     person *items; /* by name */
     size_t count, capacity;
@@ -87,12 +89,12 @@ kiln_status portrait_adopt(const kiln_people *people, float *features, char *nam
 void portrait_settle(const kiln_people *people, portrait *p);
 void portrait_free(portrait *p);
 /* Room for so many in all; false: no memory. */
-bool portraits_reserve(portraits *all, size_t count);
+bool portraits_reserve(const kiln_people *people, portraits *all, size_t count);
 /* Takes the picture over; false: no memory, and the picture is the caller's. */
-bool portraits_append(portraits *all, const portrait *p);
+bool portraits_append(const kiln_people *people, portraits *all, const portrait *p);
 /* Takes it over by a hash of its features; the one with the highest goes where there are more than
  * are kept. */
-bool portraits_keep(portraits *all, const portrait *p, size_t features);
+bool portraits_keep(const kiln_people *people, portraits *all, const portrait *p);
 void portraits_free(portraits *all);
 
 /* ---- gallery.c ----------------------------------------------------------------------------- */
@@ -128,15 +130,16 @@ void scores_of_strangers(kiln_people *people);
 
 /* ---- metric.c ------------------------------------------------------------------------------ */
 
-/* Learning, with memory of its own, so that nothing fails half way; NULL: no memory. */
+/* Learning, with memory of its own (memory_free), so that nothing fails half way; NULL: none. */
 typedef struct metric_work metric_work;
 metric_work *metric_begin(const kiln_people *people);
-void metric_end(metric_work *w); /* NULL is allowed */
 /* Learns anew from the gallery as it is; everything in it follows. */
 void metric_renew(kiln_people *people, metric_work *w);
 
 /* ---- section.c ----------------------------------------------------------------------------- */
 
-kiln_status people_read(kiln_span content, kiln_people **out_people, kiln_error *error);
+/* `allocator` as of kiln_people_create. */
+kiln_status people_read(kiln_span content, const kiln_allocator *allocator,
+                        kiln_people **out_people, kiln_error *error);
 
 #endif

@@ -6,7 +6,6 @@
 #include "runtime/plan/sub_plan.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- Opening ------------------------------------------------------------------------------- */
@@ -33,7 +32,7 @@ kiln_status kiln_people_open(const kiln_plan *plan, kiln_people **out_people, ki
         return kiln_fail(error, KILN_ERROR_ARGUMENT,
                          "the plan knows no people (kiln train makes one that does)");
     }
-    kiln_status status = people_read(content, out_people, error);
+    kiln_status status = people_read(content, &plan->allocator, out_people, error);
     if (status == KILN_OK) {
         find_labels(*out_people, plan);
     }
@@ -157,9 +156,9 @@ typedef struct rows {
 } rows;
 
 static void rows_free(rows *r) {
-    free((void *)r->of);
-    free(r->weights);
-    free(r->biases);
+    memory_free((void *)r->of);
+    memory_free(r->weights);
+    memory_free(r->biases);
 }
 
 static double length_of(const float *row, size_t count) {
@@ -194,9 +193,9 @@ static kiln_status make_rows(const kiln_people *people, const kiln_plan_view *v,
         __builtin_mul_overflow(each, people->count + 1, &all) || all > UINT32_MAX) {
         return people_memory(error);
     }
-    r->of = calloc(people->count + 1, sizeof *r->of);
-    r->weights = malloc(all * sizeof *r->weights);
-    r->biases = calloc((people->count + 1) * h->group, sizeof *r->biases);
+    r->of = memory_zeros(&people->allocator, people->count + 1, sizeof *r->of);
+    r->weights = memory_take(&people->allocator, all * sizeof *r->weights);
+    r->biases = memory_zeros(&people->allocator, (people->count + 1) * h->group, sizeof *r->biases);
     if (r->of == NULL || r->weights == NULL || r->biases == NULL) {
         return people_memory(error);
     }
@@ -284,6 +283,7 @@ static kiln_status write_new_head(const kiln_people *people, const kiln_plan *pl
     rows r = {0};
     sub_plan p = {0};
     const kiln_plan_view *v = &plan->view;
+    builder_begin(&p.builder, &people->allocator);
     kiln_status status = make_rows(people, v, h, &r, error);
     if (status == KILN_OK && r.count == 0) {
         status = kiln_fail(error, KILN_ERROR_ARGUMENT, "nobody would be left in the plan's head");
@@ -305,7 +305,7 @@ static kiln_status write_new_head(const kiln_people *people, const kiln_plan *pl
 /* Of a head that stays: the section, and labels by their people's names. */
 static kiln_status write_section(const kiln_people *people, const kiln_plan *plan,
                                  kiln_span section, file_writer *out, kiln_error *error) {
-    plan_builder b = {0};
+    plan_builder b;
     builder_copy(&b, plan);
     builder_optional(&b, PEOPLE_TAG, section);
     for (size_t k = 0; k < people->count && !builder_failed(&b); k++) {
@@ -357,7 +357,7 @@ kiln_status kiln_people_save(const kiln_people *people, const kiln_plan *plan, c
         status = file_begin(&out, path, error);
     }
     if (status != KILN_OK) {
-        free(bytes);
+        memory_free(bytes);
         return status;
     }
     kiln_span section = {bytes, size};
@@ -365,6 +365,6 @@ kiln_status kiln_people_save(const kiln_people *people, const kiln_plan *plan, c
     status = rows && !fits(people, plan, &h)
                  ? write_new_head(people, plan, &h, section, &out, error)
                  : write_section(people, plan, section, &out, error);
-    free(bytes);
+    memory_free(bytes);
     return file_end(&out, status, error);
 }

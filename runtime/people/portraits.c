@@ -3,7 +3,6 @@
 #include <kiln/half.h>
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* FNV-1a over the numbers as f16, then a finaliser (SplitMix64), for features that differ in their
@@ -47,15 +46,15 @@ kiln_status portrait_make(const kiln_people *people, const float *features, cons
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "a picture's name has more than %u bytes",
                          KILN_PEOPLE_NAME);
     }
-    float *rounded = malloc(count * sizeof *rounded);
-    char *copy = strdup(name);
+    float *rounded = memory_take(&people->allocator, count * sizeof *rounded);
+    char *copy = memory_text(&people->allocator, name);
     for (size_t k = 0; rounded != NULL && k < count; k++) {
         rounded[k] = kiln_f32_from_f16(kiln_f16_from_f32((float)(features[k] * scale)));
     }
     if (rounded == NULL || copy == NULL ||
         portrait_adopt(people, rounded, copy, out_picture) != KILN_OK) {
-        free(rounded);
-        free(copy);
+        memory_free(rounded);
+        memory_free(copy);
         return people_memory(error);
     }
     return KILN_OK;
@@ -69,7 +68,7 @@ kiln_status portrait_adopt(const kiln_people *people, float *features, char *nam
         return KILN_ERROR_FORMAT;
     }
     if (people->metric != NULL) {
-        p.room = malloc(people->features * sizeof *p.room);
+        p.room = memory_take(&people->allocator, people->features * sizeof *p.room);
         if (p.room == NULL) {
             return KILN_ERROR_MEMORY;
         }
@@ -87,18 +86,18 @@ void portrait_settle(const kiln_people *people, portrait *p) {
 }
 
 void portrait_free(portrait *p) {
-    free(p->features);
-    free(p->room);
-    free(p->name);
+    memory_free(p->features);
+    memory_free(p->room);
+    memory_free(p->name);
     *p = (portrait){0};
 }
 
-bool portraits_reserve(portraits *all, size_t count) {
+bool portraits_reserve(const kiln_people *people, portraits *all, size_t count) {
     if (count <= all->capacity) {
         return true;
     }
     size_t capacity = all->capacity == 0 ? KILN_PEOPLE_KEPT + 1 : all->capacity * 2;
-    portrait *grown = realloc(all->items, capacity * sizeof *grown);
+    portrait *grown = memory_grow(&people->allocator, all->items, capacity * sizeof *grown);
     if (grown != NULL) {
         all->items = grown;
         all->capacity = capacity;
@@ -106,8 +105,8 @@ bool portraits_reserve(portraits *all, size_t count) {
     return grown != NULL;
 }
 
-bool portraits_append(portraits *all, const portrait *p) {
-    bool room = portraits_reserve(all, all->count + 1);
+bool portraits_append(const kiln_people *people, portraits *all, const portrait *p) {
+    bool room = portraits_reserve(people, all, all->count + 1);
     if (room) {
         all->items[all->count++] = *p;
     }
@@ -120,12 +119,12 @@ static bool before(const portrait *a, const portrait *b, size_t features) {
     return x != y ? x < y : strcmp(a->name, b->name) < 0;
 }
 
-bool portraits_keep(portraits *all, const portrait *p, size_t features) {
-    if (!portraits_append(all, p)) {
+bool portraits_keep(const kiln_people *people, portraits *all, const portrait *p) {
+    if (!portraits_append(people, all, p)) {
         return false;
     }
     size_t at = all->count - 1;
-    for (; at > 0 && before(p, &all->items[at - 1], features); at--) {
+    for (; at > 0 && before(p, &all->items[at - 1], people->features); at--) {
     }
     memmove(all->items + at + 1, all->items + at, (all->count - 1 - at) * sizeof *p);
     all->items[at] = *p;
@@ -139,6 +138,6 @@ void portraits_free(portraits *all) {
     for (size_t k = 0; k < all->count; k++) {
         portrait_free(&all->items[k]);
     }
-    free(all->items);
+    memory_free(all->items);
     *all = (portraits){0};
 }

@@ -4,7 +4,6 @@
 #include <kiln/half.h>
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Records, each at a multiple of 8. */
@@ -66,7 +65,7 @@ static void write_person(byte_buffer *out, const person *p, size_t features) {
 
 kiln_status kiln_people_section(const kiln_people *people, void **out_bytes, size_t *out_size,
                                 kiln_error *error) {
-    byte_buffer out = {0};
+    byte_buffer out = {.allocator = &people->allocator};
     people_header header = {VERSION,
                             (uint32_t)people->features,
                             (uint32_t)people->count,
@@ -133,7 +132,7 @@ static kiln_status copy_name(reading *r, const uint8_t *from, size_t size, char 
     if (memchr(from, 0, size) != NULL) {
         return damaged(r, "a name");
     }
-    *out_name = malloc(size + 1);
+    *out_name = memory_take(&r->people->allocator, size + 1);
     if (*out_name == NULL) {
         return people_memory(r->error);
     }
@@ -154,7 +153,8 @@ static kiln_status read_picture(reading *r, portrait *out_picture) {
         return damaged(r, "a picture");
     }
     const uint8_t *from = take(r, bytes + record.name_bytes);
-    float *values = from != NULL ? malloc(features * sizeof *values) : NULL;
+    float *values =
+        from != NULL ? memory_take(&r->people->allocator, features * sizeof *values) : NULL;
     char *name = NULL;
     if (values == NULL) {
         return from == NULL ? damaged(r, "cut short") : people_memory(r->error);
@@ -172,8 +172,8 @@ static kiln_status read_picture(reading *r, portrait *out_picture) {
                                              : KILN_OK;
     }
     if (status != KILN_OK) {
-        free(values);
-        free(name);
+        memory_free(values);
+        memory_free(name);
         return status;
     }
     out_picture->score = record.score;
@@ -185,7 +185,7 @@ static kiln_status read_pictures(reading *r, size_t count, portraits *inout_all)
     for (size_t k = 0; k < count; k++) {
         portrait p;
         kiln_status status = read_picture(r, &p);
-        if (status == KILN_OK && !portraits_append(inout_all, &p)) {
+        if (status == KILN_OK && !portraits_append(r->people, inout_all, &p)) {
             portrait_free(&p);
             status = people_memory(r->error);
         }
@@ -231,7 +231,7 @@ static kiln_status read_person(reading *r) {
     size_t at = people->count;
     bool sorted = at == 0 || strcmp(people->items[at - 1].name, name) < 0;
     person *p = sorted ? people_insert(people, at, name) : NULL;
-    free(name);
+    memory_free(name);
     if (p == NULL) {
         return sorted ? people_memory(r->error) : damaged(r, "people are not in order");
     }
@@ -248,7 +248,7 @@ static kiln_status read_metric(reading *r) {
     if (features > KILN_PEOPLE_LEARNT) {
         return damaged(r, "a metric");
     }
-    r->people->metric = malloc(count * sizeof *r->people->metric);
+    r->people->metric = memory_take(&r->people->allocator, count * sizeof *r->people->metric);
     if (r->people->metric == NULL) {
         return people_memory(r->error);
     }
@@ -268,7 +268,8 @@ static kiln_status read_metric(reading *r) {
     return KILN_OK;
 }
 
-kiln_status people_read(kiln_span content, kiln_people **out_people, kiln_error *error) {
+kiln_status people_read(kiln_span content, const kiln_allocator *allocator,
+                        kiln_people **out_people, kiln_error *error) {
     people_header header;
     reading r = {content.data, content.size, NULL, error};
     kiln_status status = read_bytes(&r, &header, sizeof header);
@@ -284,7 +285,7 @@ kiln_status people_read(kiln_span content, kiln_people **out_people, kiln_error 
         header.metric > 1) {
         return damaged(&r, "numbers of people");
     }
-    status = kiln_people_create(header.features, &r.people, error);
+    status = kiln_people_create(header.features, allocator, &r.people, error);
     if (status == KILN_OK && header.metric != 0) {
         status = read_metric(&r);
     }

@@ -2,7 +2,6 @@
 #include "runtime/people/people.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 kiln_person_similarity similarity_to(const kiln_people *people, const person *p,
                                      const float *features, double scale) {
@@ -133,7 +132,8 @@ static kiln_status look(const kiln_people *people, const float *features,
     *out_compared = features;
     kiln_status status = features_scale(features, people->features, out_scale, error);
     if (status == KILN_OK && people->metric != NULL) {
-        *out_compared = *out_room = malloc(people->features * sizeof **out_room);
+        *out_compared = *out_room =
+            memory_take(&people->allocator, people->features * sizeof **out_room);
         if (*out_room == NULL) {
             return people_memory(error);
         }
@@ -158,7 +158,7 @@ kiln_status kiln_people_similarity(const kiln_people *people, const float *featu
         *out_similarity = similarity_to(people, p, y, scale);
         out_similarity->asked = similarity_asked(people, p, threshold);
     }
-    free(room);
+    memory_free(room);
     return status;
 }
 
@@ -193,6 +193,6 @@ kiln_status kiln_people_match(const kiln_people *people, const float *features, 
     if (status == KILN_OK) {
         *out_answer = find_best(people, y, scale, threshold);
     }
-    free(room);
+    memory_free(room);
     return status;
 }

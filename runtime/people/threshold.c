@@ -104,7 +104,7 @@ kiln_status kiln_people_decide(const kiln_people *people, double rate,
                          "that they can speak for is %.3g): add pictures of strangers",
                          rate, kiln_people_scores_needed(rate), count, 3 / as_double(count));
     }
-    score *scores = malloc(count * sizeof *scores);
+    score *scores = memory_take(&people->allocator, count * sizeof *scores);
     if (scores == NULL) {
         return people_memory(error);
     }
@@ -115,6 +115,6 @@ kiln_status kiln_people_decide(const kiln_people *people, double rate,
     qsort(scores, count, sizeof *scores, by_value);
     *out_threshold =
         (kiln_people_threshold){told, threshold_for(scores, count, aim), count, groups};
-    free(scores);
+    memory_free(scores);
     return KILN_OK;
 }

@@ -9,6 +9,14 @@
 
 /* ---- Records ------------------------------------------------------------------------------- */
 
+void builder_begin(plan_builder *out_builder, const kiln_allocator *allocator) {
+    plan_builder *b = out_builder;
+    *b = (plan_builder){.allocator = allocator, .optional.allocator = allocator};
+    for (int k = 0; k < KILN_SECTION_COUNT; k++) {
+        b->sections[k].allocator = allocator;
+    }
+}
+
 void builder_free(plan_builder *b) {
     for (int k = 0; k < KILN_SECTION_COUNT; k++) {
         buffer_free(&b->sections[k]);
@@ -116,6 +124,7 @@ void builder_keep_optional(plan_builder *b, const kiln_plan *plan) {
 }
 
 void builder_copy(plan_builder *b, const kiln_plan *plan) {
+    builder_begin(b, &plan->allocator);
     b->header = plan->header;
     b->header.optional_count = 0;
     builder_keep_optional(b, plan);

@@ -14,7 +14,7 @@
 #include "runtime/base/bytes.h"
 #include <kiln/plan_format.h>
 
-/* A builder of all zeros is empty. */
+/* A builder of all zeros is empty, and takes memory from the default allocator. */
 typedef struct plan_builder {
     /* arena_bytes, lower_bound_bytes, no_reuse_bytes and batchable are the caller's; all else is
      * set by builder_lay_out and builder_write. */
@@ -22,8 +22,11 @@ typedef struct plan_builder {
     byte_buffer sections[KILN_SECTION_COUNT]; /* WEIGHTS stays empty */
     byte_buffer optional;                     /* optional sections, as they will lie in the file */
     uint64_t constant_bytes;                  /* bytes of the weights section so far */
+    const kiln_allocator *allocator;          /* borrowed; NULL: the default one */
 } plan_builder;
 
+/* An empty builder with memory from `allocator`. */
+void builder_begin(plan_builder *out_builder, const kiln_allocator *allocator);
 void builder_free(plan_builder *builder);
 /* Tells whether there was memory for all that was added. */
 bool builder_failed(const plan_builder *builder);
@@ -43,7 +46,7 @@ void builder_preprocess(plan_builder *builder, const kiln_preprocess *preprocess
 void builder_optional(plan_builder *builder, const char *tag, kiln_span content);
 /* Appends all optional sections of a plan, known or not. */
 void builder_keep_optional(plan_builder *builder, const kiln_plan *plan);
-/* Takes over all records of an open plan. The builder is empty before. */
+/* Begins a builder, and takes over all records of an open plan. */
 void builder_copy(plan_builder *builder, const kiln_plan *plan);
 
 /* Makes room for a constant of so many bytes behind the others, and returns its offset in the

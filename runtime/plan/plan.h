@@ -23,7 +23,7 @@ struct kiln_plan {
     size_t copy_bytes;
     /* The plan whose constants ours are; NULL where they are our own. */
     const struct kiln_plan *weights_of;
-    void *owned; /* bytes to free() when closed */
+    void *owned; /* bytes to memory_free when closed */
     bool skip_weight_checksums;
     atomic_uchar *verified;      /* by tensor: 1 when the constant's checksum was found right */
     struct packed_store *packed; /* that of weights_of is used where there is one */
@@ -32,8 +32,8 @@ struct kiln_plan {
 
 /* ---- Reading (reader.c) -------------------------------------------------------------------- */
 
-/* Opens a plan over bytes from malloc, which are freed with it, and on failure. weights_of may be
- * NULL, as for any plan. */
+/* Opens a plan over bytes of runtime/base/memory.h, which are freed with it, and on failure, on the
+ * weights and with the allocator of another. */
 kiln_status plan_open_owned(void *bytes, size_t size, const kiln_plan *weights_of,
                             kiln_plan **out_plan, kiln_error *error);
 void tensor_info(const kiln_plan_view *view, uint32_t tensor, kiln_tensor_info *out_info);

@@ -1,11 +1,11 @@
 /* Opening plans: from a path, a descriptor or memory; and what can be asked of one. */
 #include "runtime/base/allocator.h"
 #include "runtime/base/files.h"
+#include "runtime/base/memory.h"
 #include "runtime/base/options.h"
 #include "runtime/plan/packed.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -92,13 +92,13 @@ static kiln_plan fields_of(const kiln_plan_options *options, const void *bytes, 
 
 kiln_status plan_open_owned(void *bytes, size_t size, const kiln_plan *weights_of,
                             kiln_plan **out_plan, kiln_error *error) {
-    static const kiln_plan_options defaults = {0};
-    kiln_plan fields = fields_of(&defaults, bytes, size);
+    const kiln_plan_options options = {.allocator = &weights_of->allocator};
+    kiln_plan fields = fields_of(&options, bytes, size);
     fields.weights_of = weights_of;
     fields.owned = bytes;
-    kiln_status status = make_plan(fields, &defaults, out_plan, error);
+    kiln_status status = make_plan(fields, &options, out_plan, error);
     if (status != KILN_OK) {
-        free(bytes);
+        memory_free(bytes);
     }
     return status;
 }
@@ -251,7 +251,7 @@ void kiln_plan_close(kiln_plan *plan) {
         if (plan->copy != NULL) {
             allocator.release(allocator.context, plan->copy, plan->copy_bytes);
         }
-        free(plan->owned);
+        memory_free(plan->owned);
         allocator.release(allocator.context, plan, sizeof *plan);
     }
 }

@@ -1,14 +1,14 @@
 /* Adding records to a sub-plan. */
 #include "runtime/plan/sub_plan.h"
+#include "runtime/base/memory.h"
 
 #define XXH_INLINE_ALL
-#include <stdlib.h>
 #include <xxhash.h>
 
 void sub_plan_free(sub_plan *p) {
     builder_free(&p->builder);
-    free(p->constants);
-    *p = (sub_plan){0};
+    memory_free(p->constants);
+    *p = (sub_plan){.failed = false};
 }
 
 bool sub_plan_failed(const sub_plan *p) {
@@ -24,7 +24,8 @@ uint32_t sub_plan_tensor(sub_plan *p, const kiln_plan_tensor_record *record, con
     size_t index = builder_count(&p->builder, KILN_SECTION_TENSORS, sizeof *record);
     if (index == p->constant_capacity) {
         size_t capacity = index == 0 ? 64 : index * 2;
-        const void **grown = realloc(p->constants, capacity * sizeof *grown);
+        const void **grown =
+            memory_grow(p->builder.allocator, p->constants, capacity * sizeof *grown);
         if (grown == NULL) {
             p->failed = true;
             return 0;

@@ -5,7 +5,7 @@
 
 #include "runtime/plan/builder.h"
 
-/* A sub-plan of all zeros is empty. */
+/* A sub-plan of all zeros is empty; builder_begin of its builder says where memory comes from. */
 typedef struct sub_plan {
     plan_builder builder;
     const void **constants; /* by tensor: its stored bytes, borrowed until the sub-plan is finished;

@@ -4,7 +4,6 @@
 #include "runtime/plan/sub_plan.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- Where to cut -------------------------------------------------------------------------- */
@@ -157,9 +156,10 @@ kiln_status plan_cut_at(const kiln_plan *plan, uint32_t tensor, kiln_plan **out_
                         kiln_error *error) {
     uint32_t features = 0, count = 0;
     sub_plan p = {0};
-    byte_buffer bytes = {0};
-    kiln_preprocess preprocess;
     const kiln_plan *owner = plan->weights_of != NULL ? plan->weights_of : plan;
+    byte_buffer bytes = {.allocator = &owner->allocator};
+    kiln_preprocess preprocess;
+    builder_begin(&p.builder, &plan->allocator);
     uint32_t taken = sub_plan_take(&p, plan, tensor);
     kiln_status status = sub_plan_failed(&p)
                              ? kiln_fail(error, KILN_ERROR_MEMORY, "out of memory")
@@ -173,7 +173,7 @@ kiln_status plan_cut_at(const kiln_plan *plan, uint32_t tensor, kiln_plan **out_
     }
     sub_plan_free(&p);
     if (status != KILN_OK) {
-        free(bytes.data);
+        buffer_free(&bytes);
         return status;
     }
     return plan_open_owned(bytes.data, bytes.size, owner, out_plan, error);

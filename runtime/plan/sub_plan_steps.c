@@ -1,8 +1,8 @@
 /* Taking over the steps of another plan that make a tensor. */
+#include "runtime/base/memory.h"
 #include "runtime/plan/plan.h"
 #include "runtime/plan/sub_plan.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- What made a tensor -------------------------------------------------------------------- */
@@ -139,10 +139,10 @@ uint32_t sub_plan_take(sub_plan *p, const kiln_plan *plan, uint32_t tensor) {
     const kiln_plan_view *v = &plan->view;
     taking job = {p,
                   v,
-                  calloc(v->step_count + 1, 1),
-                  calloc(v->storage_count + 1, 1),
-                  malloc((v->tensor_count + 1) * sizeof(uint32_t)),
-                  malloc((v->storage_count + 1) * sizeof(uint32_t))};
+                  memory_zeros(p->builder.allocator, v->step_count + 1, 1),
+                  memory_zeros(p->builder.allocator, v->storage_count + 1, 1),
+                  memory_take(p->builder.allocator, (v->tensor_count + 1) * sizeof(uint32_t)),
+                  memory_take(p->builder.allocator, (v->storage_count + 1) * sizeof(uint32_t))};
     uint32_t result = 0;
     p->builder.header.batchable = v->header->batchable;
     p->failed = sub_plan_failed(p) || job.step_kept == NULL || job.storage_needed == NULL ||
@@ -164,9 +164,9 @@ uint32_t sub_plan_take(sub_plan *p, const kiln_plan *plan, uint32_t tensor) {
         builder_keep_optional(&p->builder, plan);
         result = keep_tensor(&job, tensor);
     }
-    free(job.step_kept);
-    free(job.storage_needed);
-    free(job.tensors);
-    free(job.storages);
+    memory_free(job.step_kept);
+    memory_free(job.storage_needed);
+    memory_free(job.tensors);
+    memory_free(job.storages);
     return result;
 }

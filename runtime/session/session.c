@@ -31,8 +31,9 @@ static kiln_status begin_threads(kiln_session *s, const kiln_session_options *op
     s->host.threads = options->threadpool != NULL
                           ? pthreadpool_get_threads_count(options->threadpool)
                           : (options->threads > 1 ? options->threads : 1);
-    return options->threadpool != NULL ? KILN_OK
-                                       : threads_begin(options->threads, &s->start, error);
+    return options->threadpool != NULL
+               ? KILN_OK
+               : threads_begin(&s->allocator, options->threads, &s->start, error);
 }
 
 /* Until then, work is done by the caller's thread alone. */

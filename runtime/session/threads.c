@@ -3,12 +3,12 @@
  * been seen to start; and on a thread of its own that can be given up, should one fail all the
  * same. */
 #include "runtime/session/threads.h"
+#include "runtime/base/memory.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -58,10 +58,11 @@ static void wait_until_gone(long id) {
 }
 
 /* Starts at once as many threads as a pool of `threads` starts, and ends them again. */
-static kiln_status try_threads(uint32_t threads, kiln_error *error) {
+static kiln_status try_threads(const kiln_allocator *allocator, uint32_t threads,
+                               kiln_error *error) {
     pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
     uint32_t workers = threads - 1, started = 0;
-    trial *trials = calloc(workers, sizeof *trials);
+    trial *trials = memory_zeros(allocator, workers, sizeof *trials);
     int reason = 0;
     if (trials == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
@@ -78,7 +79,7 @@ static kiln_status try_threads(uint32_t threads, kiln_error *error) {
     for (uint32_t k = 0; k < started; k++) {
         wait_until_gone(trials[k].id);
     }
-    free(trials);
+    memory_free(trials);
     pthread_mutex_destroy(&gate);
     return reason == 0 ? KILN_OK : cannot_start(threads, started + 1, reason, error);
 }
@@ -87,6 +88,7 @@ static kiln_status try_threads(uint32_t threads, kiln_error *error) {
 
 /* Freed by whoever is last to need it. */
 struct threads_start {
+    kiln_allocator allocator;
     uint32_t threads;
     pthread_t starter;
     pthread_mutex_t lock;
@@ -100,14 +102,14 @@ struct threads_start {
 static void start_free(threads_start *s) {
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->changed);
-    free(s);
+    memory_free(s);
 }
 
 static void *start_pool(void *context) {
     threads_start *s = context;
     kiln_error error = {0};
     pthreadpool_t pool = NULL;
-    kiln_status status = try_threads(s->threads, &error);
+    kiln_status status = try_threads(&s->allocator, s->threads, &error);
     if (status == KILN_OK) {
         pool = pthreadpool_create(s->threads);
         status = pool != NULL ? KILN_OK : kiln_fail(&error, KILN_ERROR_MEMORY, "out of memory");
@@ -143,15 +145,17 @@ static bool wait_for_pool(threads_start *s) {
     return done;
 }
 
-kiln_status threads_begin(uint32_t threads, threads_start **out_start, kiln_error *error) {
+kiln_status threads_begin(const kiln_allocator *allocator, uint32_t threads,
+                          threads_start **out_start, kiln_error *error) {
     *out_start = NULL;
     if (threads <= 1) {
         return KILN_OK;
     }
-    threads_start *s = calloc(1, sizeof *s);
+    threads_start *s = memory_zeros(allocator, 1, sizeof *s);
     if (s == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
+    s->allocator = *allocator;
     s->threads = threads;
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changed, NULL);
@@ -193,10 +197,11 @@ kiln_status threads_take(threads_start *s, pthreadpool_t *out_pool, kiln_error *
     return status;
 }
 
-kiln_status threads_create_pool(uint32_t threads, pthreadpool_t *out_pool, kiln_error *error) {
+kiln_status threads_create_pool(const kiln_allocator *allocator, uint32_t threads,
+                                pthreadpool_t *out_pool, kiln_error *error) {
     threads_start *start = NULL;
     *out_pool = NULL;
-    kiln_status status = threads_begin(threads, &start, error);
+    kiln_status status = threads_begin(allocator, threads, &start, error);
     return status == KILN_OK ? threads_take(start, out_pool, error) : status;
 }
 

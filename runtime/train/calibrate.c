@@ -1,8 +1,8 @@
 /* Probabilities that are right as often as they say. */
+#include "runtime/base/memory.h"
 #include "runtime/train/trainer.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 /* The mean negative log likelihood, at a temperature, of the samples that are held out. It is
  * computed from probabilities, whose logarithms are logits up to a constant. */
@@ -63,7 +63,7 @@ static kiln_status find_gain(const kiln_trainer *t, double *out_gain, kiln_error
     if (t->options.head.rule != KILN_RULE_LDA) {
         return KILN_OK;
     }
-    uint32_t *samples = malloc(t->held_out * sizeof *samples);
+    uint32_t *samples = memory_take(&t->allocator, t->held_out * sizeof *samples);
     if (samples == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
@@ -75,7 +75,7 @@ static kiln_status find_gain(const kiln_trainer *t, double *out_gain, kiln_error
         double more = (t->held_spread - spread) / (double)t->held_out; /* 1 / m - 1 / n */
         *out_gain = t->held_spread / spread * (1 + t->noise * more);
     }
-    free(samples);
+    memory_free(samples);
     return status;
 }
 

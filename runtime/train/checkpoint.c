@@ -7,7 +7,6 @@
 #include "runtime/train/trainer.h"
 
 #define XXH_INLINE_ALL
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -66,7 +65,7 @@ static uint64_t fingerprint(const kiln_trainer *t) {
 typedef struct transfer {
     FILE *file;
     file_writer *writer; /* NULL where the checkpoint is read */
-    XXH3_state_t *hash;
+    XXH3_state_t *hash;  /* NULL: nobody asks */
     kiln_status status;
     kiln_error *error;
 } transfer;
@@ -124,21 +123,17 @@ kiln_status kiln_trainer_checkpoint(const kiln_trainer *trainer, const char *pat
     if (status != KILN_OK) {
         return status;
     }
-    transfer x = {.writer = &out, .hash = XXH3_createState(), .error = error};
+    XXH3_state_t hash;
+    transfer x = {.writer = &out, .hash = &hash, .error = error};
     char magic[8] = MAGIC;
     uint64_t print = fingerprint(trainer), digest = 0;
-    if (x.hash == NULL) {
-        status = kiln_fail(error, KILN_ERROR_MEMORY, "%s: out of memory", path);
-        return file_end(&out, status, error);
-    }
-    XXH3_64bits_reset(x.hash);
+    XXH3_64bits_reset(&hash);
     take(&x, magic, sizeof magic);
     take(&x, &print, sizeof print);
     take(&x, &copy.progress, sizeof copy.progress);
     take_state(&x, &copy);
-    digest = XXH3_64bits_digest(x.hash);
+    digest = XXH3_64bits_digest(&hash);
     take(&x, &digest, sizeof digest);
-    XXH3_freeState(x.hash);
     return file_end(&out, x.status, error);
 }
 
@@ -178,26 +173,23 @@ static kiln_status check_file(const char *path, FILE *file, size_t size, kiln_tr
 /* Checks the whole file's checksum, before anything of the trainer is overwritten. */
 static bool checksum_matches(FILE *file) {
     uint8_t chunk[8192 + 8];
-    XXH3_state_t *hash = XXH3_createState();
+    XXH3_state_t hash;
     size_t held = 0;
     uint64_t stored;
-    if (hash == NULL || fseek(file, 0, SEEK_SET) != 0) {
-        XXH3_freeState(hash);
+    if (fseek(file, 0, SEEK_SET) != 0) {
         return false;
     }
-    XXH3_64bits_reset(hash);
+    XXH3_64bits_reset(&hash);
     for (size_t got = 1; got > 0;) {
         got = fread(chunk + held, 1, sizeof chunk - held, file);
         held += got;
         size_t sure = held > 8 ? held - 8 : 0; /* the last 8 bytes are the checksum */
-        XXH3_64bits_update(hash, chunk, sure);
+        XXH3_64bits_update(&hash, chunk, sure);
         memmove(chunk, chunk + sure, held - sure);
         held -= sure;
     }
     memcpy(&stored, chunk, sizeof stored);
-    bool good = held == 8 && XXH3_64bits_digest(hash) == stored;
-    XXH3_freeState(hash);
-    return good;
+    return held == 8 && XXH3_64bits_digest(&hash) == stored;
 }
 
 kiln_status kiln_trainer_resume(kiln_trainer *t, const char *path, kiln_error *error) {

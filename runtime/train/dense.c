@@ -81,7 +81,7 @@ static kiln_status dense_forward(network *net, size_t layer, const real *x, size
     bool cosine = d->activation == KILN_ACTIVATION_COSINE;
     kiln_status status =
         product_once(d->units, d->inputs, count, cosine ? d->unit_weights : d->weights, x,
-                     layer != 0, d->output, net->pool, error);
+                     layer != 0, d->output, net->pool, net->allocator, error);
     if (status != KILN_OK) {
         return status;
     }
@@ -143,8 +143,8 @@ static kiln_status gradient_of_input(network *net, size_t layer, size_t count, r
     dense *d = &net->layers[layer];
     const real *w = d->activation == KILN_ACTIVATION_COSINE ? d->unit_weights : d->weights;
     product p;
-    kiln_status status =
-        product_create(d->inputs, d->units, count, d->delta, true, net->pool, &p, error);
+    kiln_status status = product_create(d->inputs, d->units, count, d->delta, true, net->pool,
+                                        net->allocator, &p, error);
     if (status != KILN_OK) {
         return status;
     }
@@ -242,8 +242,8 @@ static kiln_status update_layer(network *net, size_t layer, size_t count, const 
     dense *d = &net->layers[layer];
     size_t together = net->row_room / d->inputs;
     product p;
-    kiln_status status =
-        product_create(d->units, count, d->inputs, d->multiplied, layer == 0, net->pool, &p, error);
+    kiln_status status = product_create(d->units, count, d->inputs, d->multiplied, layer == 0,
+                                        net->pool, net->allocator, &p, error);
     if (status != KILN_OK) {
         return status;
     }

@@ -1,8 +1,8 @@
 /* What a trained plan tells of itself besides its network: metadata and optional sections. */
+#include "runtime/base/memory.h"
 #include "runtime/train/trainer.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static kiln_status out_of_memory(kiln_error *error) {
@@ -15,18 +15,18 @@ kiln_status kiln_trainer_describe(kiln_trainer *t, const char *key, const char *
     while (at < t->description_count && strcmp(t->descriptions[at].key, key) != 0) {
         at++;
     }
-    char *copy = strdup(value);
+    char *copy = memory_text(&t->allocator, value);
     if (copy != NULL && at < t->description_count) {
-        free(t->descriptions[at].value);
+        memory_free(t->descriptions[at].value);
         t->descriptions[at].value = copy;
         return KILN_OK;
     }
-    description *grown = realloc(t->descriptions, (at + 1) * sizeof *grown);
+    description *grown = memory_grow(&t->allocator, t->descriptions, (at + 1) * sizeof *grown);
     t->descriptions = grown != NULL ? grown : t->descriptions;
-    char *name = strdup(key);
+    char *name = memory_text(&t->allocator, key);
     if (copy == NULL || grown == NULL || name == NULL) {
-        free(copy);
-        free(name);
+        memory_free(copy);
+        memory_free(name);
         return out_of_memory(error);
     }
     t->descriptions[t->description_count++] = (description){name, copy};
@@ -43,18 +43,19 @@ kiln_status kiln_trainer_attach(kiln_trainer *t, const char *tag, kiln_span cont
     while (at < t->attachment_count && strcmp(t->attachments[at].tag, tag) != 0) {
         at++;
     }
-    void *copy = malloc(content.size + 1);
-    attachment *grown = realloc(t->attachments, (t->attachment_count + 1) * sizeof *grown);
+    void *copy = memory_take(&t->allocator, content.size + 1);
+    attachment *grown =
+        memory_grow(&t->allocator, t->attachments, (t->attachment_count + 1) * sizeof *grown);
     t->attachments = grown != NULL ? grown : t->attachments;
     if (copy == NULL || grown == NULL) {
-        free(copy);
+        memory_free(copy);
         return out_of_memory(error);
     }
     if (content.size > 0) {
         memcpy(copy, content.data, content.size);
     }
     if (at < t->attachment_count) {
-        free(grown[at].data);
+        memory_free(grown[at].data);
     } else {
         t->attachment_count++;
     }
@@ -65,12 +66,12 @@ kiln_status kiln_trainer_attach(kiln_trainer *t, const char *tag, kiln_span cont
 
 void descriptions_free(kiln_trainer *t) {
     for (size_t k = 0; k < t->description_count; k++) {
-        free(t->descriptions[k].key);
-        free(t->descriptions[k].value);
+        memory_free(t->descriptions[k].key);
+        memory_free(t->descriptions[k].value);
     }
     for (size_t k = 0; k < t->attachment_count; k++) {
-        free(t->attachments[k].data);
+        memory_free(t->attachments[k].data);
     }
-    free(t->descriptions);
-    free(t->attachments);
+    memory_free(t->descriptions);
+    memory_free(t->attachments);
 }

@@ -1,8 +1,8 @@
 /* One epoch, and what is held out of it. */
+#include "runtime/base/memory.h"
 #include "runtime/train/trainer.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <time.h>
 
 enum { STREAM_ORDER = 1 };
@@ -118,7 +118,7 @@ kiln_status epoch_run(kiln_trainer *t, const kiln_train_callbacks *callbacks, ki
 
 kiln_status classes_spread(const kiln_trainer *t, const uint32_t *samples, size_t count,
                            size_t step, double *out_spread, kiln_error *error) {
-    size_t *pictures = calloc(t->options.class_count, sizeof *pictures);
+    size_t *pictures = memory_zeros(&t->allocator, t->options.class_count, sizeof *pictures);
     *out_spread = 0;
     if (pictures == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
@@ -132,7 +132,7 @@ kiln_status classes_spread(const kiln_trainer *t, const uint32_t *samples, size_
         size_t own = pictures[sample_label(t, samples[k])];
         *out_spread += 1 + 1 / (double)(own > 0 ? own : 1);
     }
-    free(pictures);
+    memory_free(pictures);
     return KILN_OK;
 }
 
@@ -140,9 +140,10 @@ kiln_status epoch_keep_scores(kiln_trainer *t, kiln_error *error) {
     size_t step = t->held_step, added = (t->held_count + step - 1) / step;
     size_t classes = t->options.class_count, count = t->held_out + added;
     size_t training = t->samples[KILN_TRAINING].count;
-    uint32_t *samples = realloc(t->held_samples, (count + 1) * sizeof *samples);
+    uint32_t *samples = memory_grow(&t->allocator, t->held_samples, (count + 1) * sizeof *samples);
     t->held_samples = samples != NULL ? samples : t->held_samples;
-    float *scores = realloc(t->held_scores, (count * classes + 1) * sizeof *scores);
+    float *scores =
+        memory_grow(&t->allocator, t->held_scores, (count * classes + 1) * sizeof *scores);
     t->held_scores = scores != NULL ? scores : t->held_scores;
     if (samples == NULL || scores == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for the scores of %zu samples",

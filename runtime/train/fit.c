@@ -1,9 +1,8 @@
 /* The training loop, and training anew on all samples for as long as the best epoch took. Dividing
  * the samples into folds is folds.c. */
+#include "runtime/base/memory.h"
 #include "runtime/base/options.h"
 #include "runtime/train/trainer.h"
-
-#include <stdlib.h>
 
 enum { STREAM_REFIT = 2 };
 
@@ -139,7 +138,8 @@ kiln_status kiln_trainer_fit(kiln_trainer *t, const kiln_train_callbacks *callba
 
 kiln_status fit_settle(kiln_trainer *t, kiln_error *error) {
     uint32_t epochs = kiln_trainer_epochs(t);
-    kiln_epoch *history = realloc(t->history, ((size_t)epochs + 1) * sizeof *history);
+    kiln_epoch *history =
+        memory_grow(&t->allocator, t->history, ((size_t)epochs + 1) * sizeof *history);
     if (history == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for %u epochs", epochs);
     }

@@ -1,9 +1,9 @@
 /* Cross-validation: each part of the training samples is left out once, and the head trained on the
  * others says how it scores them. For sets too small to hold some out for good. */
+#include "runtime/base/memory.h"
 #include "runtime/train/trainer.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define STAYS UINT32_MAX /* a sample in no fold, which is always learned from */
@@ -35,8 +35,8 @@ bool folds_possible(const kiln_trainer *t) {
  * different ones and every class keeps one to learn from. NULL: no memory. */
 static uint32_t *deal_folds(const kiln_trainer *t) {
     size_t pictures = picture_count(t), classes = t->options.class_count, dealt = 0;
-    uint32_t *folds = calloc(pictures + 1, sizeof *folds);
-    size_t *counts = calloc(classes + 1, sizeof *counts);
+    uint32_t *folds = memory_zeros(&t->allocator, pictures + 1, sizeof *folds);
+    size_t *counts = memory_zeros(&t->allocator, classes + 1, sizeof *counts);
     for (size_t k = 0; folds != NULL && counts != NULL && k < pictures; k++) {
         counts[picture_label(t, k)]++;
     }
@@ -51,10 +51,10 @@ static uint32_t *deal_folds(const kiln_trainer *t) {
         folds[k] = *next == SIZE_MAX ? STAYS : (uint32_t)((*next)++ % t->options.folds);
     }
     if (counts == NULL) {
-        free(folds);
+        memory_free(folds);
         folds = NULL;
     }
-    free(counts);
+    memory_free(counts);
     return folds;
 }
 
@@ -163,6 +163,6 @@ kiln_status folds_fit(kiln_trainer *t, const kiln_train_callbacks *callbacks, ki
         }
         t->progress = told;
     }
-    free(folds);
+    memory_free(folds);
     return status;
 }

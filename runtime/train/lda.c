@@ -1,10 +1,10 @@
 /* Linear discriminant analysis on directions, shrunk: the head computed at once that telling people
  * apart by few pictures asks for. In double precision: a covariance squares what there is. */
+#include "runtime/base/memory.h"
 #include "runtime/train/dot.h"
 #include "runtime/train/trainer.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_FEATURES = 4096, MOST_LOOKED = 1000 /* pictures, to measure noise by */ };
@@ -65,10 +65,10 @@ typedef struct discriminant {
 
 static void discriminant_free(discriminant *d) {
     class_means_free(&d->means);
-    free(d->centre);
-    free(d->scatter);
-    free(d->x);
-    free(d->mean);
+    memory_free(d->centre);
+    memory_free(d->scatter);
+    memory_free(d->x);
+    memory_free(d->mean);
 }
 
 static size_t find_centre(discriminant *d, size_t classes, size_t size) {
@@ -250,10 +250,10 @@ kiln_status lda_start(kiln_trainer *t, kiln_error *error) {
             "the network elsewhere",
             MOST_FEATURES, size);
     }
-    discriminant d = {.centre = calloc(size, sizeof(double)),
-                      .scatter = calloc(size * size, sizeof(double)),
-                      .x = calloc(size, sizeof(double)),
-                      .mean = calloc(size, sizeof(double))};
+    discriminant d = {.centre = memory_zeros(&t->allocator, size, sizeof(double)),
+                      .scatter = memory_zeros(&t->allocator, size * size, sizeof(double)),
+                      .x = memory_zeros(&t->allocator, size, sizeof(double)),
+                      .mean = memory_zeros(&t->allocator, size, sizeof(double))};
     bool good = d.centre != NULL && d.scatter != NULL && d.x != NULL && d.mean != NULL;
     kiln_status status = good ? class_means_create(t, true, &d.means, error)
                               : kiln_fail(error, KILN_ERROR_MEMORY,

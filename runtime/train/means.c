@@ -1,8 +1,8 @@
 /* The means of classes: what heads that compare directions are made of. */
+#include "runtime/base/memory.h"
 #include "runtime/train/trainer.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 double length_of(const real *x, size_t count) {
     double squares = 0;
@@ -15,8 +15,9 @@ double length_of(const real *x, size_t count) {
 kiln_status class_means_create(kiln_trainer *t, bool of_views, class_means *out_means,
                                kiln_error *error) {
     size_t classes = t->options.class_count, features = t->feature_count, samples = 0;
-    *out_means = (class_means){.means = calloc(classes * features, sizeof(double)),
-                               .counts = calloc(classes, sizeof(size_t))};
+    *out_means =
+        (class_means){.means = memory_zeros(&t->allocator, classes * features, sizeof(double)),
+                      .counts = memory_zeros(&t->allocator, classes, sizeof(size_t))};
     if (out_means->means == NULL || out_means->counts == NULL) {
         class_means_free(out_means);
         return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for the means of %zu classes",
@@ -45,7 +46,7 @@ kiln_status class_means_create(kiln_trainer *t, bool of_views, class_means *out_
 }
 
 void class_means_free(class_means *m) {
-    free(m->means);
-    free(m->counts);
+    memory_free(m->means);
+    memory_free(m->counts);
     *m = (class_means){0};
 }

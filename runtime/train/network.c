@@ -1,37 +1,34 @@
 /* The layers of a head: their memory, and the weights that they have before anything is learned. */
 #include "runtime/train/network.h"
+#include "runtime/base/memory.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <tgmath.h>
 
 #define ROW_SCRATCH ((size_t)1 << 17) /* so many numbers take half of an L2 cache */
 enum { STREAM_WEIGHTS = 1000 };
 
-static void *allocate(size_t count, size_t size) {
-    return calloc(count == 0 ? 1 : count, size);
-}
-
-static bool allocate_layer(dense *d, size_t batch, size_t moments, bool biased) {
-    size_t weights = d->inputs * d->units;
+static bool allocate_layer(const network *net, dense *d, size_t moments, bool biased) {
+    const kiln_allocator *from = net->allocator;
+    size_t weights = d->inputs * d->units, batch = net->batch;
     bool cosine = d->activation == KILN_ACTIVATION_COSINE, good = true;
-    d->weights = allocate(weights, sizeof(real));
-    d->biases = biased ? allocate(d->units, sizeof(real)) : NULL;
+    d->weights = memory_zeros(from, weights, sizeof(real));
+    d->biases = biased ? memory_zeros(from, d->units, sizeof(real)) : NULL;
     for (size_t k = 0; k < moments; k++) {
-        d->moments[k] = allocate(weights, sizeof(real));
-        d->bias_moments[k] = allocate(d->units, sizeof(real));
+        d->moments[k] = memory_zeros(from, weights, sizeof(real));
+        d->bias_moments[k] = memory_zeros(from, d->units, sizeof(real));
         good = good && d->moments[k] != NULL && d->bias_moments[k] != NULL;
     }
     bool copied = d->dropout > 0 || cosine;
-    d->input = copied ? allocate(d->inputs * batch, sizeof(real)) : NULL;
-    d->kept = d->dropout > 0 ? allocate(d->inputs * batch, 1) : NULL;
-    d->output = allocate(d->units * batch, sizeof(real));
-    d->delta = allocate(d->units * batch, sizeof(real));
+    d->input = copied ? memory_zeros(from, d->inputs * batch, sizeof(real)) : NULL;
+    d->kept = d->dropout > 0 ? memory_zeros(from, d->inputs * batch, 1) : NULL;
+    d->output = memory_zeros(from, d->units * batch, sizeof(real));
+    d->delta = memory_zeros(from, d->units * batch, sizeof(real));
     if (cosine) {
-        d->unit_weights = allocate(weights, sizeof(real));
-        d->weight_norms = allocate(d->units, sizeof(real));
-        d->input_norms = allocate(batch, sizeof(real));
+        d->unit_weights = memory_zeros(from, weights, sizeof(real));
+        d->weight_norms = memory_zeros(from, d->units, sizeof(real));
+        d->input_norms = memory_zeros(from, batch, sizeof(real));
         good = good && d->unit_weights != NULL && d->weight_norms != NULL && d->input_norms != NULL;
     }
     return good && d->weights != NULL && (!biased || d->biases != NULL) &&
@@ -62,6 +59,7 @@ kiln_status network_create(const kiln_train_options *options, size_t features, p
                              .group = 1,
                              .batch = options->batch_size,
                              .pool = pool,
+                             .allocator = options->allocator,
                              .seed = options->seed,
                              .loss = loss_of(options->loss),
                              .label_smoothing = (real)options->label_smoothing,
@@ -82,7 +80,7 @@ kiln_status network_create(const kiln_train_options *options, size_t features, p
         widest = d->units > widest ? d->units : widest;
         bool biased =
             d->activation != KILN_ACTIVATION_COSINE || options->head.rule == KILN_RULE_LDA;
-        good = good && allocate_layer(d, out_network->batch, moments, biased);
+        good = good && allocate_layer(out_network, d, moments, biased);
         if (good) {
             initialize_weights(d, options->seed, k);
         }
@@ -90,7 +88,7 @@ kiln_status network_create(const kiln_train_options *options, size_t features, p
     out_network->row_room = widest * TRANSPOSED_COLUMNS;
     out_network->row_room =
         out_network->row_room > ROW_SCRATCH ? out_network->row_room : ROW_SCRATCH;
-    out_network->rows = allocate(out_network->row_room, sizeof(real));
+    out_network->rows = memory_zeros(options->allocator, out_network->row_room, sizeof(real));
     if (!good || out_network->rows == NULL) {
         network_destroy(out_network);
         return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for the head's weights");
@@ -122,7 +120,7 @@ static void free_layer(dense *d) {
         d->bias_moments[1], d->output,      d->delta,      d->kept,       d->unit_weights,
         d->weight_norms,    d->input_norms, d->input};
     for (size_t o = 0; o < sizeof owned / sizeof *owned; o++) {
-        free(owned[o]);
+        memory_free(owned[o]);
     }
 }
 
@@ -133,7 +131,7 @@ kiln_status network_widen(network *net, size_t group, kiln_error *error) {
                   .activation = d->activation,
                   .scale = d->scale};
     if (wide.units > SIZE_MAX / sizeof(real) / wide.inputs ||
-        !allocate_layer(&wide, net->batch, 0, false)) {
+        !allocate_layer(net, &wide, 0, false)) {
         free_layer(&wide);
         return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for %zu kept samples of %zu features",
                          wide.units, wide.inputs);
@@ -148,6 +146,6 @@ void network_destroy(network *net) {
     for (size_t k = 0; k < net->count; k++) {
         free_layer(&net->layers[k]);
     }
-    free(net->rows);
+    memory_free(net->rows);
     *net = (network){0};
 }

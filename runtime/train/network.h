@@ -32,16 +32,19 @@ typedef struct product {
     const real *b;
     bool b_by_k;
     pthreadpool_t pool;
+    const kiln_allocator *allocator; /* of what is packed */
     void *packed; /* b in panels; NULL where m is small, and in double precision */
 } product;
 kiln_status product_create(size_t m, size_t k, size_t n, const real *b, bool b_by_k,
-                           pthreadpool_t pool, product *out_product, kiln_error *error);
+                           pthreadpool_t pool, const kiln_allocator *allocator,
+                           product *out_product, kiln_error *error);
 /* Multiplies any part of the m rows. */
 void product_run(const product *p, size_t m, const real *a, real *y);
 void product_destroy(product *p);
 /* Creates a product, runs it and destroys it. */
 kiln_status product_once(size_t m, size_t k, size_t n, const real *a, const real *b, bool b_by_k,
-                         real *y, pthreadpool_t pool, kiln_error *error);
+                         real *y, pthreadpool_t pool, const kiln_allocator *allocator,
+                         kiln_error *error);
 
 /* ---- Optimizers (optimizer.c, optimizers/) ------------------------------------------------- */
 
@@ -136,6 +139,7 @@ typedef struct network {
     size_t group;
     size_t batch; /* the largest batch */
     pthreadpool_t pool;
+    const kiln_allocator *allocator; /* borrowed */
     real *rows; /* scratch: gradients of some rows of weights, or transposed weights */
     size_t row_room;
     uint64_t seed;

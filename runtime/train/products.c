@@ -3,12 +3,12 @@
  * product. So the small operand (a batch of samples) is packed, and the large one (a layer's
  * weights) is read where it lies. A layer of few units is multiplied by the loops below: there,
  * packing the batch would cost more than the product. */
+#include "runtime/base/memory.h"
 #include "runtime/train/dot.h"
 #include "runtime/train/network.h"
 #include "runtime/train/wide.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #ifdef KILN_TRAIN_VECTORS
@@ -119,7 +119,7 @@ static void multiply_rows(void *context, size_t begin, size_t rows) {
 
 static kiln_status create_packed(product *p, kiln_error *error) {
     size_t nr = ukernels_best()->nr, panels = (p->n + nr - 1) / nr;
-    p->packed = malloc(panels * nr * p->k * sizeof(float));
+    p->packed = memory_take(p->allocator, panels * nr * p->k * sizeof(float));
     if (p->packed == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
@@ -147,8 +147,10 @@ static void multiply_many(const product *p, size_t m, const real *a, real *y) {
 /* ---- Any number of rows -------------------------------------------------------------------- */
 
 kiln_status product_create(size_t m, size_t k, size_t n, const real *b, bool b_by_k,
-                           pthreadpool_t pool, product *out_product, kiln_error *error) {
-    *out_product = (product){k, n, b, b_by_k, m * k * n < WORTH_THREADS ? NULL : pool, NULL};
+                           pthreadpool_t pool, const kiln_allocator *allocator,
+                           product *out_product, kiln_error *error) {
+    *out_product =
+        (product){k, n, b, b_by_k, m * k * n < WORTH_THREADS ? NULL : pool, allocator, NULL};
     return m <= FEW_ROWS ? KILN_OK : create_packed(out_product, error);
 }
 
@@ -161,14 +163,15 @@ void product_run(const product *p, size_t m, const real *a, real *y) {
 }
 
 void product_destroy(product *p) {
-    free(p->packed);
+    memory_free(p->packed);
     p->packed = NULL;
 }
 
 kiln_status product_once(size_t m, size_t k, size_t n, const real *a, const real *b, bool b_by_k,
-                         real *y, pthreadpool_t pool, kiln_error *error) {
+                         real *y, pthreadpool_t pool, const kiln_allocator *allocator,
+                         kiln_error *error) {
     product p;
-    kiln_status status = product_create(m, k, n, b, b_by_k, pool, &p, error);
+    kiln_status status = product_create(m, k, n, b, b_by_k, pool, allocator, &p, error);
     if (status == KILN_OK) {
         product_run(&p, m, a, y);
         product_destroy(&p);

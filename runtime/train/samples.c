@@ -1,8 +1,8 @@
 /* The samples of a trainer: kept as added, standardised when gathered into a batch. */
+#include "runtime/base/memory.h"
 #include "runtime/train/trainer.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <tgmath.h>
 
@@ -12,14 +12,14 @@ static kiln_status no_room(size_t samples, kiln_error *error) {
     return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for %zu samples", samples);
 }
 
-static kiln_status grow(sample_set *set, kiln_error *error) {
+static kiln_status grow(const kiln_trainer *t, sample_set *set, kiln_error *error) {
     size_t capacity = set->capacity == 0 ? 64 : set->capacity * 2;
     if (capacity > UINT32_MAX) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "too many samples");
     }
-    const float **rows = realloc((void *)set->rows, capacity * sizeof *rows);
+    const float **rows = memory_grow(&t->allocator, (void *)set->rows, capacity * sizeof *rows);
     set->rows = rows != NULL ? rows : set->rows;
-    uint32_t *labels = realloc(set->labels, capacity * sizeof *labels);
+    uint32_t *labels = memory_grow(&t->allocator, set->labels, capacity * sizeof *labels);
     set->labels = labels != NULL ? labels : set->labels;
     if (rows == NULL || labels == NULL) {
         return no_room(capacity, error);
@@ -28,20 +28,29 @@ static kiln_status grow(sample_set *set, kiln_error *error) {
     return KILN_OK;
 }
 
+/* Room for one more block, in a list whose room is a power of two. */
+static bool block_room(const kiln_trainer *t, sample_set *set) {
+    size_t count = set->block_count;
+    if ((count & (count - 1)) != 0) {
+        return true;
+    }
+    float **blocks = memory_grow(&t->allocator, (void *)set->blocks,
+                                 (count > 0 ? 2 * count : 1) * sizeof *blocks);
+    set->blocks = blocks != NULL ? blocks : set->blocks;
+    return blocks != NULL;
+}
+
 /* Copies features to where they stay. A block is 64 KiB, or a single sample that is larger. */
-static const float *copy_features(sample_set *set, const float *features, size_t size) {
+static const float *copy_features(const kiln_trainer *t, sample_set *set, const float *features) {
+    size_t size = t->feature_count;
     size_t each = BLOCK_NUMBERS / size > 0 ? BLOCK_NUMBERS / size : 1;
     if (set->copied == set->block_count * each) {
-        float **blocks = realloc((void *)set->blocks, (set->block_count + 1) * sizeof *blocks);
-        if (blocks == NULL) {
+        float *block =
+            block_room(t, set) ? memory_take(&t->allocator, each * size * sizeof(float)) : NULL;
+        if (block == NULL) {
             return NULL;
         }
-        set->blocks = blocks;
-        blocks[set->block_count] = malloc(each * size * sizeof(float));
-        if (blocks[set->block_count] == NULL) {
-            return NULL;
-        }
-        set->block_count++;
+        set->blocks[set->block_count++] = block;
     }
     float *row = set->blocks[set->copied / each] + set->copied % each * size;
     memcpy(row, features, size * sizeof *row);
@@ -51,11 +60,11 @@ static const float *copy_features(sample_set *set, const float *features, size_t
 
 void samples_free(sample_set *set) {
     for (size_t k = 0; k < set->block_count; k++) {
-        free(set->blocks[k]);
+        memory_free(set->blocks[k]);
     }
-    free((void *)set->blocks);
-    free((void *)set->rows);
-    free(set->labels);
+    memory_free((void *)set->blocks);
+    memory_free((void *)set->rows);
+    memory_free(set->labels);
     *set = (sample_set){0};
 }
 
@@ -72,9 +81,9 @@ static kiln_status add(kiln_trainer *t, kiln_split split, const float *features,
                              k);
         }
     }
-    kiln_status status = set->count == set->capacity ? grow(set, error) : KILN_OK;
+    kiln_status status = set->count == set->capacity ? grow(t, set, error) : KILN_OK;
     if (status == KILN_OK && copy) {
-        features = copy_features(set, features, t->feature_count);
+        features = copy_features(t, set, features);
         status = features != NULL ? KILN_OK : no_room(set->count + 1, error);
     }
     if (status == KILN_OK) {
@@ -139,16 +148,16 @@ bool sample_is_view(const kiln_trainer *t, uint32_t sample) {
     return sample >= t->samples[KILN_TRAINING].count || sample % variants_of(t) < views;
 }
 
-static uint32_t *grow_list(uint32_t **list, size_t count) {
-    uint32_t *grown = realloc(*list, (count + 1) * sizeof *grown);
+static uint32_t *grow_list(const kiln_trainer *t, uint32_t **list, size_t count) {
+    uint32_t *grown = memory_grow(&t->allocator, *list, (count + 1) * sizeof *grown);
     *list = grown != NULL ? grown : *list;
     return grown;
 }
 
 kiln_status samples_reserve(kiln_trainer *t, kiln_error *error) {
     size_t count = t->samples[KILN_TRAINING].count + t->samples[KILN_VALIDATION].count;
-    bool good = count <= UINT32_MAX && grow_list(&t->train, count) != NULL &&
-                grow_list(&t->held, count) != NULL && grow_list(&t->order, count) != NULL;
+    bool good = count <= UINT32_MAX && grow_list(t, &t->train, count) != NULL &&
+                grow_list(t, &t->held, count) != NULL && grow_list(t, &t->order, count) != NULL;
     return good ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "no memory for %zu samples", count);
 }
 
@@ -177,7 +186,7 @@ void samples_take_all(kiln_trainer *t) {
  * samples few. */
 static kiln_status measure_features(kiln_trainer *t, kiln_error *error) {
     size_t features = t->feature_count;
-    double *sums = calloc(features * 2, sizeof *sums), variance = 0;
+    double *sums = memory_zeros(&t->allocator, features * 2, sizeof *sums), variance = 0;
     if (sums == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
@@ -201,16 +210,18 @@ static kiln_status measure_features(kiln_trainer *t, kiln_error *error) {
         t->shift[k] = (real)-sums[k];
         t->scale[k] = (real)(1 / sqrt(sums[features + k] + floor));
     }
-    free(sums);
+    memory_free(sums);
     return KILN_OK;
 }
 
 static kiln_status weigh_classes(kiln_trainer *t, kiln_error *error) {
     size_t classes = t->options.class_count;
-    size_t *counts = calloc(classes, sizeof *counts);
-    t->class_weights = t->class_weights != NULL ? t->class_weights : calloc(classes, sizeof(real));
+    size_t *counts = memory_zeros(&t->allocator, classes, sizeof *counts);
+    t->class_weights = t->class_weights != NULL
+                           ? t->class_weights
+                           : memory_zeros(&t->allocator, classes, sizeof(real));
     if (counts == NULL || t->class_weights == NULL) {
-        free(counts);
+        memory_free(counts);
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     for (size_t n = 0; n < t->train_count; n++) {
@@ -220,7 +231,7 @@ static kiln_status weigh_classes(kiln_trainer *t, kiln_error *error) {
         t->class_weights[c] =
             counts[c] == 0 ? 0 : (real)t->train_count / (real)(classes * counts[c]);
     }
-    free(counts);
+    memory_free(counts);
     return KILN_OK;
 }
 

@@ -1,11 +1,11 @@
 /* The trained plan: the frozen part, then the head as kernel calls. */
 #include "runtime/base/files.h"
+#include "runtime/base/memory.h"
 #include "runtime/plan/plan.h"
 #include "runtime/plan/sub_plan.h"
 #include "runtime/train/trainer.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Weights of the plan, kept until it is written. */
@@ -27,8 +27,9 @@ static kiln_status make_weights(saving *s, size_t layer, kiln_error *error) {
     const dense *d = &t->net.layers[layer];
     bool cosine = d->activation == KILN_ACTIVATION_COSINE;
     bool standardized = layer == 0 && t->shift != NULL;
-    float *w = s->weights[layer] = malloc((d->inputs * d->units + 1) * sizeof *w);
-    float *b = s->biases[layer] = calloc(d->units, sizeof *b);
+    float *w = s->weights[layer] =
+        memory_take(&t->allocator, (d->inputs * d->units + 1) * sizeof *w);
+    float *b = s->biases[layer] = memory_zeros(&t->allocator, d->units, sizeof *b);
     if (w == NULL || b == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
@@ -243,6 +244,7 @@ static void add_descriptions(saving *s) {
 static kiln_status write_trained(kiln_trainer *t, plan_sink write, void *context,
                                  kiln_error *error) {
     saving s = {.t = t};
+    builder_begin(&s.plan.builder, &t->allocator);
     uint32_t x = 0;
     kiln_status status = KILN_OK;
     for (size_t k = 0; k < t->net.count && status == KILN_OK; k++) {
@@ -264,8 +266,8 @@ static kiln_status write_trained(kiln_trainer *t, plan_sink write, void *context
     }
     sub_plan_free(&s.plan);
     for (size_t k = 0; k < KILN_MAX_HEAD_LAYERS; k++) {
-        free(s.weights[k]);
-        free(s.biases[k]);
+        memory_free(s.weights[k]);
+        memory_free(s.biases[k]);
     }
     return status;
 }
@@ -279,11 +281,10 @@ kiln_status kiln_trainer_save(kiln_trainer *t, const char *path, kiln_error *err
 
 kiln_status kiln_trainer_save_memory(kiln_trainer *t, void **out_bytes, size_t *out_size,
                                      kiln_error *error) {
-    byte_buffer bytes = {0};
+    byte_buffer bytes = {.allocator = &t->allocator};
     kiln_status status = write_trained(t, buffer_write, &bytes, error);
     if (status != KILN_OK) {
-        free(bytes.data);
-        bytes = (byte_buffer){0};
+        buffer_free(&bytes);
     }
     *out_bytes = bytes.data;
     *out_size = bytes.size;

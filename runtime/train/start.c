@@ -1,9 +1,9 @@
 /* What the last layer starts from, and the heads that are no more than that. */
+#include "runtime/base/memory.h"
 #include "runtime/train/trainer.h"
 
 #include <assert.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char *const names[] = {
@@ -62,7 +62,7 @@ static kiln_status too_many(const kiln_trainer *t, size_t most, kiln_error *erro
 /* A class of fewer samples than the largest has its own again: that changes no maximum. */
 static kiln_status start_from_samples(kiln_trainer *t, kiln_error *error) {
     size_t classes = t->options.class_count, features = t->feature_count, most = 1;
-    size_t *counts = calloc(classes, sizeof *counts);
+    size_t *counts = memory_zeros(&t->allocator, classes, sizeof *counts);
     if (counts == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
@@ -91,9 +91,10 @@ static kiln_status start_from_samples(kiln_trainer *t, kiln_error *error) {
                    features * sizeof *d->weights);
         }
     }
-    free(counts);
-    float *best =
-        status == KILN_OK ? realloc(t->best, weights_count(&t->net) * sizeof *best) : NULL;
+    memory_free(counts);
+    float *best = status == KILN_OK
+                      ? memory_grow(&t->allocator, t->best, weights_count(&t->net) * sizeof *best)
+                      : NULL;
     t->best = best != NULL ? best : t->best;
     return status != KILN_OK || best != NULL ? status
                                              : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");

@@ -1,5 +1,7 @@
 /* The trainer: creating, feeding, asking. The loop is fit.c. */
 #include "runtime/train/trainer.h"
+#include "runtime/base/allocator.h"
+#include "runtime/base/memory.h"
 #include "runtime/base/options.h"
 #include "runtime/plan/plan.h"
 #include "runtime/plan/sub_plan.h"
@@ -7,7 +9,6 @@
 #include "runtime/train/options.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define EXTRACT_BATCH 16
@@ -21,6 +22,7 @@ static kiln_status out_of_memory(kiln_error *error) {
 static kiln_status copy_options(kiln_trainer *t, const kiln_train_options *options,
                                 kiln_error *error) {
     t->options = *options;
+    t->options.allocator = &t->allocator;
     t->options.optimizer = optimizer_named(options->optimizer)->name;
     t->options.cut = NULL;
     t->options.class_names = NULL;
@@ -28,9 +30,9 @@ static kiln_status copy_options(kiln_trainer *t, const kiln_train_options *optio
     t->options.threads = options->threads == 0 ? 1 : options->threads;
     t->asked_epochs = options->epochs;
     if (options->class_names != NULL) {
-        t->class_names = calloc(options->class_count, sizeof *t->class_names);
+        t->class_names = memory_zeros(&t->allocator, options->class_count, sizeof *t->class_names);
         for (uint32_t k = 0; t->class_names != NULL && k < options->class_count; k++) {
-            t->class_names[k] = strdup(options->class_names[k]);
+            t->class_names[k] = memory_text(&t->allocator, options->class_names[k]);
             if (t->class_names[k] == NULL) {
                 return out_of_memory(error);
             }
@@ -71,7 +73,7 @@ static kiln_status cut_backbone(kiln_trainer *t, const char *cut, kiln_error *er
     (void)kiln_plan_output(t->frozen, 0, &features);
     t->feature_count = features.dims[1];
     const kiln_plan_view *v = &t->backbone->view;
-    t->cut = strdup(v->strings + v->tensors[t->cut_tensor].name);
+    t->cut = memory_text(&t->allocator, v->strings + v->tensors[t->cut_tensor].name);
     return t->cut != NULL ? KILN_OK : out_of_memory(error);
 }
 
@@ -92,7 +94,7 @@ static kiln_status find_features(kiln_trainer *t, const kiln_train_options *opti
     for (uint32_t k = 0; status == KILN_OK && k < t->options.input_rank; k++) {
         t->feature_count *= t->options.input_dims[k];
     }
-    t->cut = strdup("");
+    t->cut = memory_text(&t->allocator, "");
     return status == KILN_OK && t->cut == NULL ? out_of_memory(error) : status;
 }
 
@@ -101,13 +103,13 @@ static kiln_status allocate_buffers(kiln_trainer *t, kiln_error *error) {
     const kiln_head *head = &t->options.head;
     bool cosine = head->layers[head->count - 1].activation == KILN_ACTIVATION_COSINE;
     bool standardize = t->options.standardize && !cosine && t->options.fine_tune == 0;
-    t->batch = malloc(batch * features * sizeof(real));
-    t->batch_labels = malloc(batch * sizeof *t->batch_labels);
-    t->best = calloc(weights_count(&t->net), sizeof(float));
-    t->class_counts = calloc(t->options.class_count, sizeof *t->class_counts);
+    t->batch = memory_take(&t->allocator, batch * features * sizeof(real));
+    t->batch_labels = memory_take(&t->allocator, batch * sizeof *t->batch_labels);
+    t->best = memory_zeros(&t->allocator, weights_count(&t->net), sizeof(float));
+    t->class_counts = memory_zeros(&t->allocator, t->options.class_count, sizeof *t->class_counts);
     if (standardize) {
-        t->shift = calloc(features, sizeof(real));
-        t->scale = calloc(features, sizeof(real));
+        t->shift = memory_zeros(&t->allocator, features, sizeof(real));
+        t->scale = memory_zeros(&t->allocator, features, sizeof(real));
         for (size_t k = 0; t->scale != NULL && k < features; k++) {
             t->scale[k] = 1;
         }
@@ -126,10 +128,14 @@ kiln_status kiln_trainer_create(const kiln_plan *backbone, const kiln_train_opti
     if (status == KILN_OK) {
         status = options_check(options, error);
     }
-    kiln_trainer *t = status == KILN_OK ? calloc(1, sizeof *t) : NULL;
+    const kiln_allocator *allocator = options->allocator != NULL ? options->allocator
+                                      : backbone != NULL         ? &backbone->allocator
+                                                                 : default_allocator();
+    kiln_trainer *t = status == KILN_OK ? memory_zeros(allocator, 1, sizeof *t) : NULL;
     if (t == NULL) {
         return status == KILN_OK ? out_of_memory(error) : status;
     }
+    t->allocator = *allocator;
     t->backbone = backbone;
     t->progress.rate_factor = 1;
     status = copy_options(t, options, error);
@@ -137,7 +143,7 @@ kiln_status kiln_trainer_create(const kiln_plan *backbone, const kiln_train_opti
         status = find_features(t, options, error);
     }
     if (status == KILN_OK) {
-        status = threads_create_pool(t->options.threads, &t->pool, error);
+        status = threads_create_pool(&t->allocator, t->options.threads, &t->pool, error);
     }
     if (status == KILN_OK) {
         status = network_create(&t->options, t->feature_count, t->pool, &t->net, error);
@@ -167,7 +173,7 @@ void kiln_trainer_destroy(kiln_trainer *t) {
         pthreadpool_destroy(t->pool);
     }
     for (uint32_t k = 0; t->class_names != NULL && k < t->options.class_count; k++) {
-        free(t->class_names[k]);
+        memory_free(t->class_names[k]);
     }
     descriptions_free(t);
     samples_free(&t->samples[0]);
@@ -177,7 +183,7 @@ void kiln_trainer_destroy(kiln_trainer *t) {
                      t->train,       t->held,         t->order,         t->history,
                      t->best,        t->held_samples, t->held_scores,   t};
     for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) {
-        free(owned[k]);
+        memory_free(owned[k]);
     }
 }
 
@@ -242,7 +248,7 @@ kiln_status kiln_trainer_extract(kiln_trainer *t, size_t count, kiln_span input,
 
 kiln_status kiln_trainer_add_sample(kiln_trainer *t, kiln_split split, kiln_span input,
                                     uint32_t label, kiln_error *error) {
-    float *features = malloc(t->feature_count * sizeof *features);
+    float *features = memory_take(&t->allocator, t->feature_count * sizeof *features);
     if (features == NULL) {
         return out_of_memory(error);
     }
@@ -250,7 +256,7 @@ kiln_status kiln_trainer_add_sample(kiln_trainer *t, kiln_split split, kiln_span
     if (status == KILN_OK) {
         status = kiln_trainer_add_features(t, split, features, label, error);
     }
-    free(features);
+    memory_free(features);
     return status;
 }
 

@@ -40,6 +40,7 @@ typedef struct progress {
 } progress;
 
 struct kiln_trainer {
+    kiln_allocator allocator;
     kiln_train_options options; /* pointers inside are ours */
     const kiln_plan *backbone;  /* NULL for a head from scratch */
     kiln_plan *frozen;          /* the backbone up to the cut */

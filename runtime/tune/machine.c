@@ -107,7 +107,7 @@ kiln_status kiln_machine_measure(uint32_t threads, kiln_machine *out_machine, ki
                          MAX_THREADS);
     }
     measurement m = {.peak = ukernels_best()->peak, .threads = threads};
-    kiln_status status = threads_create_pool(threads, &m.threadpool, error);
+    kiln_status status = threads_create_pool(default_allocator(), threads, &m.threadpool, error);
     if (status != KILN_OK) {
         return status;
     }

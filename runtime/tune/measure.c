@@ -1,5 +1,6 @@
 /* How long steps and whole runs take. What is compared is run in turns, so that a machine that
  * grows warm, or is busy for a while, is so for all. */
+#include "runtime/base/memory.h"
 #include "runtime/tune/tuning.h"
 #include <kiln/element.h>
 
@@ -24,14 +25,14 @@ kiln_status measure_begin(tuning *t, kiln_error *error) {
     const kiln_plan_view *v = &t->plan->view;
     uint32_t state = 1;
     size_t count = v->input_count + v->output_count;
-    t->buffers = calloc(count + 1, sizeof *t->buffers);
+    t->buffers = memory_zeros(&t->plan->allocator, count + 1, sizeof *t->buffers);
     for (size_t k = 0; t->buffers != NULL && k < count; k++) {
         kiln_tensor_info info;
         bool input = k < v->input_count;
         tensor_info(v, input ? v->inputs[k] : v->outputs[k - v->input_count], &info);
         size_t samples = info.batched ? t->options.batch : 1;
         size_t bytes = info.bytes <= SIZE_MAX / samples ? info.bytes * samples : SIZE_MAX;
-        t->buffers[k] = (kiln_buffer){calloc(bytes, 1), bytes};
+        t->buffers[k] = (kiln_buffer){memory_zeros(&t->plan->allocator, bytes, 1), bytes};
         if (t->buffers[k].data == NULL) {
             return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
         }
@@ -45,9 +46,9 @@ kiln_status measure_begin(tuning *t, kiln_error *error) {
 void measure_end(tuning *t) {
     size_t count = t->plan->view.input_count + t->plan->view.output_count;
     for (size_t k = 0; t->buffers != NULL && k < count; k++) {
-        free(t->buffers[k].data);
+        memory_free(t->buffers[k].data);
     }
-    free(t->buffers);
+    memory_free(t->buffers);
 }
 
 static size_t rounds(const tuning *t) {
@@ -147,7 +148,7 @@ static kiln_status measure_variant(tuning *t, const uint8_t *choice, uint64_t *c
 }
 
 kiln_status measure_steps(tuning *t, size_t count, uint8_t *const *choices, kiln_error *error) {
-    uint64_t *clocks = calloc(t->steps + 1, 2 * sizeof *clocks);
+    uint64_t *clocks = memory_zeros(&t->plan->allocator, t->steps + 1, 2 * sizeof *clocks);
     if (clocks == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
@@ -155,7 +156,7 @@ kiln_status measure_steps(tuning *t, size_t count, uint8_t *const *choices, kiln
     for (size_t k = 0; k < rounds(t) * count && status == KILN_OK && !t->stopped; k++) {
         status = measure_variant(t, choices[k % count], clocks, error);
     }
-    free(clocks);
+    memory_free(clocks);
     return status;
 }
 
@@ -187,7 +188,7 @@ kiln_status measure_whole(tuning *t, kiln_plan *const plans[2], double out_secon
                           kiln_error *error) {
     size_t total = rounds(t) * runs_of_round(t);
     kiln_session *sessions[2] = {NULL, NULL};
-    double *times = calloc(2 * total, sizeof *times);
+    double *times = memory_zeros(&t->plan->allocator, 2 * total, sizeof *times);
     kiln_status status =
         times != NULL ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     for (size_t k = 0; k < 2 && status == KILN_OK; k++) {
@@ -202,6 +203,6 @@ kiln_status measure_whole(tuning *t, kiln_plan *const plans[2], double out_secon
     }
     kiln_session_destroy(sessions[0]);
     kiln_session_destroy(sessions[1]);
-    free(times);
+    memory_free(times);
     return status;
 }

@@ -1,11 +1,11 @@
 /* kiln_tune: what can be tried, what each algorithm takes, what is chosen, whether that pays. */
 #include "runtime/base/files.h"
+#include "runtime/base/memory.h"
 #include "runtime/base/options.h"
 #include "runtime/kernels/kernel.h"
 #include "runtime/tune/tuning.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define GAIN 0.97 /* a new algorithm takes at most this part of the old one's time */
@@ -251,9 +251,9 @@ static kiln_status tune_plan(tuning *t, choices *c, kiln_tune_report *r, kiln_er
 
 static kiln_status allocate(tuning *t, choices *c, kiln_error *error) {
     t->steps = t->plan->view.step_count;
-    t->candidates = calloc(t->steps + 1, sizeof *t->candidates);
-    t->seconds = calloc(t->steps + 1, sizeof *t->seconds);
-    c->bytes = calloc(t->steps + 1, CHOICES);
+    t->candidates = memory_zeros(&t->plan->allocator, t->steps + 1, sizeof *t->candidates);
+    t->seconds = memory_zeros(&t->plan->allocator, t->steps + 1, sizeof *t->seconds);
+    c->bytes = memory_zeros(&t->plan->allocator, t->steps + 1, CHOICES);
     for (size_t k = 0; k < CHOICES && c->bytes != NULL; k++) {
         c->of[k] = c->bytes + k * t->steps;
     }
@@ -287,6 +287,7 @@ kiln_status kiln_tune(const char *plan_path, const char *out_path, const kiln_tu
     const char *target = out_path != NULL ? out_path : plan_path;
     kiln_status status = take_options(&t, options, error);
     kiln_plan_options opening = {.size = sizeof opening,
+                                 .allocator = t.options.allocator,
                                  .read_into_memory = t.options.read_into_memory};
     if (status == KILN_OK) {
         status = kiln_plan_open(plan_path, &opening, &t.plan, error);
@@ -313,9 +314,9 @@ kiln_status kiln_tune(const char *plan_path, const char *out_path, const kiln_tu
         }
     }
     measure_end(&t);
-    free(t.candidates);
-    free(t.seconds);
-    free(c.bytes);
+    memory_free(t.candidates);
+    memory_free(t.seconds);
+    memory_free(c.bytes);
     kiln_plan_close(t.plan);
     return status;
 }

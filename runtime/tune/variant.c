@@ -1,10 +1,10 @@
 /* A plan with other algorithms in it: its records patched, its weights where they are. */
 #include "runtime/base/files.h"
+#include "runtime/base/memory.h"
 #include "runtime/plan/bands.h"
 #include "runtime/plan/builder.h"
 #include "runtime/tune/tuning.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 void variant_read(const kiln_plan *plan, uint8_t *out_choice) {
@@ -25,7 +25,6 @@ void variant_read(const kiln_plan *plan, uint8_t *out_choice) {
 static kiln_status copy_records(const kiln_plan *plan, const uint8_t *choice,
                                 plan_builder *out_builder, kiln_error *error) {
     const kiln_plan_view *v = &plan->view;
-    *out_builder = (plan_builder){0};
     builder_copy(out_builder, plan);
     if (builder_failed(out_builder)) {
         builder_free(out_builder);
@@ -61,7 +60,7 @@ static bool holds(const kiln_plan *variant, const uint8_t *choice) {
 kiln_status variant_open(const kiln_plan *plan, const uint8_t *choice, kiln_plan **out_variant,
                          kiln_error *error) {
     plan_builder records;
-    byte_buffer bytes = {0};
+    byte_buffer bytes = {.allocator = &plan->allocator};
     kiln_status status = copy_records(plan, choice, &records, error);
     if (status != KILN_OK) {
         return status;
@@ -104,9 +103,9 @@ static bool adopt_steps(const kiln_plan *plan, const uint8_t *wanted, size_t fir
 
 void variant_adopt(const kiln_plan *plan, const uint8_t *wanted, uint8_t *inout_choice) {
     const kiln_plan_view *v = &plan->view;
-    uint8_t *before = v->step_count > 0 ? malloc(v->step_count) : NULL;
+    uint8_t *before = v->step_count > 0 ? memory_take(&plan->allocator, v->step_count) : NULL;
     if (before == NULL || adopt_steps(plan, wanted, 0, v->step_count - 1, inout_choice, before)) {
-        free(before);
+        memory_free(before);
         return;
     }
     for (size_t step = 0, next; step < v->step_count; step = next) {
@@ -119,7 +118,7 @@ void variant_adopt(const kiln_plan *plan, const uint8_t *wanted, uint8_t *inout_
             (void)adopt_steps(plan, wanted, k, k, inout_choice, before);
         }
     }
-    free(before);
+    memory_free(before);
 }
 
 /* ---- As a file ----------------------------------------------------------------------------- */

@@ -7,10 +7,10 @@
  *   KILN_XNNPACK_CODE_CACHE        -              yes                   -
  */
 #include "runtime/xnnpack/xnnpack.h"
+#include "runtime/base/memory.h"
 
 #include <kiln/plan_format.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <xnnpack.h>
 
 _Static_assert(XNN_EXTRA_BYTES <= KILN_ARENA_MARGIN, "the arena's margin is too small");
@@ -28,6 +28,8 @@ struct xnnpack_conv {
     xnn_operator_t op;
     bool transposed;
     uint32_t adjustment_height, adjustment_width;
+    const kiln_allocator *allocator;
+    void *room; /* in which the workspace lies */
     void *workspace;
     size_t workspace_bytes;
 };
@@ -79,13 +81,15 @@ static enum xnn_status create(const xnnpack_conv_shape *s, const float *weights,
                                s->min, s->max, 0, CACHES out_op);
 }
 
-kiln_status xnnpack_conv_create(const xnnpack_conv_shape *shape, const float *weights,
-                                const float *bias, xnnpack_conv **out_conv, kiln_error *error) {
-    xnnpack_conv *c = calloc(1, sizeof *c);
+kiln_status xnnpack_conv_create(const kiln_allocator *allocator, const xnnpack_conv_shape *shape,
+                                const float *weights, const float *bias, xnnpack_conv **out_conv,
+                                kiln_error *error) {
+    xnnpack_conv *c = memory_zeros(allocator, 1, sizeof *c);
     *out_conv = c;
     if (c == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
+    c->allocator = allocator;
     c->transposed = shape->transposed;
     c->adjustment_height = shape->adjustment_height;
     c->adjustment_width = shape->adjustment_width;
@@ -99,13 +103,15 @@ kiln_status xnnpack_conv_create(const xnnpack_conv_shape *shape, const float *we
 #ifdef KILN_XNNPACK_RESHAPE
 static bool make_room(xnnpack_conv *c, size_t bytes) {
     if (bytes > c->workspace_bytes) {
-        free(c->workspace);
+        memory_free(c->room);
         c->workspace = NULL;
         c->workspace_bytes = 0;
-        if (posix_memalign(&c->workspace, KILN_ARENA_ALIGNMENT, bytes) != 0) {
-            c->workspace = NULL;
+        c->room = memory_take(c->allocator, bytes + KILN_ARENA_ALIGNMENT);
+        if (c->room == NULL) {
             return false;
         }
+        uintptr_t past = (uintptr_t)c->room % KILN_ARENA_ALIGNMENT;
+        c->workspace = (uint8_t *)c->room + (KILN_ARENA_ALIGNMENT - past);
         c->workspace_bytes = bytes;
     }
     return true;
@@ -161,7 +167,7 @@ void xnnpack_conv_destroy(xnnpack_conv *c) {
         if (c->op != NULL) {
             (void)xnn_delete_operator(c->op);
         }
-        free(c->workspace);
-        free(c);
+        memory_free(c->room);
+        memory_free(c);
     }
 }

@@ -30,9 +30,11 @@ typedef struct xnnpack_conv_shape {
 typedef struct xnnpack_conv xnnpack_conv;
 
 /* Packs weights [groups * group_outputs][kernel_height][kernel_width][group_inputs] and bias
- * [groups * group_outputs] (NULL: none), which need not stay. */
-kiln_status xnnpack_conv_create(const xnnpack_conv_shape *shape, const float *weights,
-                                const float *bias, xnnpack_conv **out_conv, kiln_error *error);
+ * [groups * group_outputs] (NULL: none), which need not stay. allocator: of what is not XNNPACK's
+ * own; it is borrowed. */
+kiln_status xnnpack_conv_create(const kiln_allocator *allocator, const xnnpack_conv_shape *shape,
+                                const float *weights, const float *bias, xnnpack_conv **out_conv,
+                                kiln_error *error);
 /* Sizes and pointers of the runs that follow; may be called again, and allocates where images are
  * larger than before. Up to KILN_ARENA_MARGIN bytes past x's end are read. */
 kiln_status xnnpack_conv_setup(xnnpack_conv *conv, size_t batch, size_t height, size_t width,

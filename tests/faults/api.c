@@ -68,7 +68,7 @@ static kiln_status train_head(const kiln_plan *plan, const char *head, uint32_t 
     size_t size;
     TRY(path != NULL ? kiln_trainer_save(trainer, path, error)
                      : kiln_trainer_save_memory(trainer, &bytes, &size, error))
-    free(bytes);
+    kiln_free(bytes);
     free(sample);
     kiln_trainer_destroy(trainer);
     return status;

@@ -32,13 +32,13 @@ static void exercise(kiln_people *people) {
     (void)kiln_people_correct(people, "new", x, "x.jpg", &error);
     if (kiln_people_section(people, &bytes, &size, &error) == KILN_OK) {
         kiln_people *again = NULL;
-        if (people_read((kiln_span){bytes, size}, &again, &error) != KILN_OK) {
+        if (people_read((kiln_span){bytes, size}, NULL, &again, &error) != KILN_OK) {
             fprintf(stderr, "what was written is not read: %s\n", error.message);
             abort();
         }
         kiln_people_close(again);
     }
-    free(bytes);
+    kiln_free(bytes);
     free(x);
 }
 
@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint8_t *exact = malloc(size + 1); /* so that an overread shows */
     if (exact != NULL) {
         memcpy(exact, data, size);
-        if (people_read((kiln_span){exact, size}, &people, &error) == KILN_OK) {
+        if (people_read((kiln_span){exact, size}, NULL, &people, &error) == KILN_OK) {
             exercise(people);
             kiln_people_close(people);
         } else {
@@ -66,7 +66,7 @@ size_t fuzz_seed(size_t k, uint8_t *out, size_t room) {
     float x[FEATURES];
     void *bytes = NULL;
     size_t size = 0;
-    if (k >= 4 || kiln_people_create(FEATURES, &people, NULL) != KILN_OK) {
+    if (k >= 4 || kiln_people_create(FEATURES, NULL, &people, NULL) != KILN_OK) {
         return 0;
     }
     for (size_t n = 0; n < 10 * k; n++) {
@@ -87,7 +87,7 @@ size_t fuzz_seed(size_t k, uint8_t *out, size_t room) {
     } else {
         size = 0;
     }
-    free(bytes);
+    kiln_free(bytes);
     kiln_people_close(people);
     return size;
 }

@@ -1,6 +1,7 @@
 # Which object calls which, as the linker sees it: reads modules.txt, then what `nm -A -P -g` says of all
-# objects, which lie in the folder `build`. Fails where objects call each other in a circle, where a module calls one that it may not (see
-# modules.txt), and where an object belongs to no module.
+# objects, which lie in the folder `build`. Fails where objects call each other in a circle, where a module calls
+# one that it may not (see modules.txt), where an object belongs to no module, and where an object of the runtime
+# takes memory from the C library and not from an allocator.
 
 function fail(message) {
     print "links: " message
@@ -26,6 +27,14 @@ function module_of(object,    m, p, patterns, count) {
         }
     }
     return 0
+}
+
+BEGIN {
+    count = split("malloc calloc realloc reallocarray free strdup strndup aligned_alloc posix_memalign memalign " \
+                  "valloc asprintf vasprintf open_memstream getline getdelim", words, " ")
+    for (k = 1; k <= count; k++) {
+        heap[words[k]] = 1
+    }
 }
 
 FNR == 1 {
@@ -55,6 +64,9 @@ part == 2 {
     objects[object] = 1
     if ($3 ~ /^[Uwv]$/) {
         uses[object, $2] = 1
+        if ($2 in heap && object ~ /^runtime\// && object != "runtime/base/allocator") {
+            fail(object " calls " $2 ": memory of the runtime is its caller's, see runtime/base/memory.h")
+        }
     } else {
         home[$2] = object
     }

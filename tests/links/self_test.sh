@@ -67,5 +67,11 @@ begin
 object runtime/elsewhere/file 'int one(void); int one(void) { return 1; }'
 expect 'runtime/elsewhere/file belongs to no module'
 
+begin # memory that is not the caller's
+object runtime/base/allocator 'void *malloc(unsigned long); void *take(void); void *take(void) { return malloc(8); }'
+expect ''
+object runtime/plan/copy 'char *strdup(const char *); char *copy(char *); char *copy(char *x) { return strdup(x); }'
+expect 'runtime/plan/copy calls strdup'
+
 begin
 expect 'no objects'

@@ -33,7 +33,7 @@ static inline void enrol(kiln_people *people, const char *name, uint64_t who, si
 
 static inline kiln_people *nobody(void) {
     kiln_people *people;
-    GOOD(kiln_people_create(SIZE, &people, &error));
+    GOOD(kiln_people_create(SIZE, NULL, &people, &error));
     return people;
 }
 

@@ -42,7 +42,7 @@ static void check_content(const char *path, const char *expected) {
     ck_assert_msg(file_read(path, 1000, &text, &size, &error) == KILN_OK, "%s", error.message);
     ck_assert_str_eq(text, expected);
     ck_assert_uint_eq(size, strlen(expected));
-    free(text);
+    kiln_free(text);
 }
 
 /* What lies in the folder, hidden files included. */

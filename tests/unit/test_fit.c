@@ -1,5 +1,6 @@
 /* Images to a detector's input: letterboxed by a triangle, after means of squares where much is
  * reduced. */
+#include "runtime/base/allocator.h"
 #include "runtime/faces/detector.h"
 #include "runtime/ukernels/ukernels.h"
 #include "tests/unit/suite.h"
@@ -42,7 +43,7 @@ START_TEST(an_image_fits_into_the_upper_left) {
     image_view view;
     double factors[2];
     draw(c);
-    ck_assert(fit_make(&f, FIT_SIDE, FIT_SIDE));
+    ck_assert(fit_make(default_allocator(), &f, FIT_SIDE, FIT_SIDE));
     ck_assert_int_eq(image_view_of(&image, &view, &error), KILN_OK);
     for (uint32_t k = 0; k < FIT_SIDE * FIT_SIDE * 3; k++) {
         f.rgb[k] = -1; /* of an image before */
@@ -78,7 +79,7 @@ START_TEST(other_formats_fit_likewise) {
     turned.rotation = 90;
     double factors[2];
     fit a = {0}, b = {0};
-    ck_assert(fit_make(&a, FIT_SIDE, FIT_SIDE) && fit_make(&b, FIT_SIDE, FIT_SIDE));
+    ck_assert(fit_make(default_allocator(), &a, FIT_SIDE, FIT_SIDE) && fit_make(default_allocator(), &b, FIT_SIDE, FIT_SIDE));
     draw(&c);
     for (size_t y = 0; y < c.height; y++) {
         for (size_t x = 0; x < c.width; x++) {

@@ -33,8 +33,8 @@ static void ck_same(const kiln_people *a, const kiln_people *b) {
     GOOD(kiln_people_section(b, &bytes[1], &sizes[1], &error));
     ck_assert_uint_eq(sizes[0], sizes[1]);
     ck_assert_mem_eq(bytes[0], bytes[1], sizes[0]);
-    free(bytes[0]);
-    free(bytes[1]);
+    kiln_free(bytes[0]);
+    kiln_free(bytes[1]);
 }
 
 /* ---- However they came --------------------------------------------------------------------- */
@@ -288,14 +288,14 @@ START_TEST(sections_are_read_as_written) {
     size_t size;
     kiln_people *people = small(), *again;
     uint8_t *bytes = section_of(people, &size);
-    GOOD(people_read((kiln_span){bytes, size}, &again, &error));
+    GOOD(people_read((kiln_span){bytes, size}, NULL, &again, &error));
     ck_same(people, again);
     enrol(people, "cy", 2, 0, 9);
     enrol(again, "cy", 2, 0, 9);
     enrol(people, "ada", 0, 9, 3);
     enrol(again, "ada", 0, 9, 3);
     ck_same(people, again);
-    free(bytes);
+    kiln_free(bytes);
     kiln_people_close(people);
     kiln_people_close(again);
 }
@@ -312,7 +312,8 @@ START_TEST(damaged_sections_are_refused) {
     for (size_t cut = 0; cut < size; cut++) {
         uint8_t *exact = malloc(cut + 1); /* at its end, so that an overread shows */
         memcpy(exact, bytes, cut);
-        ck_assert_int_eq(people_read((kiln_span){exact, cut}, &again, &error), KILN_ERROR_FORMAT);
+        ck_assert_int_eq(people_read((kiln_span){exact, cut}, NULL, &again, &error),
+                         KILN_ERROR_FORMAT);
         ck_assert_msg(strstr(error.message, "PEOPLE") != NULL, "%s", error.message);
         free(exact);
     }
@@ -320,7 +321,7 @@ START_TEST(damaged_sections_are_refused) {
         static const uint8_t changes[] = {0xff, 0x80, 0x01};
         bytes[at / 3] ^= changes[at % 3];
         error.message[0] = '\0';
-        if (people_read((kiln_span){bytes, size}, &again, &error) == KILN_OK) {
+        if (people_read((kiln_span){bytes, size}, NULL, &again, &error) == KILN_OK) {
             kiln_people_threshold t;
             GOOD(kiln_people_decide(again, 0, &t, &error));
             kiln_people_close(again);
@@ -336,10 +337,10 @@ START_TEST(damaged_sections_are_refused) {
         uint32_t was;
         memcpy(&was, bytes + 4 * word, 4);
         memcpy(bytes + 4 * word, &many, 4);
-        ck_assert_int_ne(people_read((kiln_span){bytes, size}, &again, &error), KILN_OK);
+        ck_assert_int_ne(people_read((kiln_span){bytes, size}, NULL, &again, &error), KILN_OK);
         memcpy(bytes + 4 * word, &was, 4);
     }
-    free(bytes);
+    kiln_free(bytes);
     kiln_people_close(people);
 }
 END_TEST
@@ -408,11 +409,11 @@ START_TEST(what_is_learnt_follows) {
     GOOD(kiln_people_forget(late, "somebody", &error));
     ck_same(early, late);
     uint8_t *bytes = section_of(late, &size);
-    GOOD(people_read((kiln_span){bytes, size}, &again, &error));
+    GOOD(people_read((kiln_span){bytes, size}, NULL, &again, &error));
     enrol(again, "somebody", 3, 0, 5);
     enrol(early, "somebody", 3, 0, 5);
     ck_same(early, again);
-    free(bytes);
+    kiln_free(bytes);
     kiln_people_close(early);
     kiln_people_close(late);
     kiln_people_close(again);

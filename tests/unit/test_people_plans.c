@@ -34,7 +34,7 @@ static kiln_plan *train(const char *head) {
     GOOD(kiln_trainer_save(t, path, &error));
     GOOD(kiln_plan_open(path, NULL, &plan, &error));
     ck_assert(kiln_people_are_in(plan));
-    free(bytes);
+    kiln_free(bytes);
     kiln_people_close(people);
     kiln_trainer_destroy(t);
     return plan;

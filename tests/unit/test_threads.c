@@ -1,4 +1,5 @@
 /* Threads that cannot start are an error, not a wait without end. */
+#include "runtime/base/allocator.h"
 #include "runtime/session/threads.h"
 #include "tests/unit/network.h"
 #include "tests/unit/no_threads.h"
@@ -31,7 +32,7 @@ START_TEST(a_pool_of_so_many_threads_starts) {
     for (uint32_t threads = 2; threads < 5; threads++) {
         pthreadpool_t pool = NULL;
         unsigned char seen[5] = {0};
-        ck_assert_int_eq(threads_create_pool(threads, &pool, NULL), KILN_OK);
+        ck_assert_int_eq(threads_create_pool(default_allocator(), threads, &pool, NULL), KILN_OK);
         ck_assert_uint_eq(pthreadpool_get_threads_count(pool), threads);
         pthreadpool_parallelize_1d(pool, count_task, seen, threads, 0);
         ck_assert_uint_eq(seen[threads - 1], 1);
@@ -42,7 +43,7 @@ END_TEST
 
 START_TEST(one_thread_needs_no_pool) {
     pthreadpool_t pool = NULL;
-    ck_assert_int_eq(threads_create_pool(1, &pool, NULL), KILN_OK);
+    ck_assert_int_eq(threads_create_pool(default_allocator(), 1, &pool, NULL), KILN_OK);
     ck_assert_ptr_null(pool);
     ck_assert_uint_eq(calls, 0);
 }
@@ -57,7 +58,7 @@ START_TEST(any_thread_that_fails_is_an_error) {
     for (unsigned fails = 1; fails <= 3; fails++) {
         calls = 0;
         calls_until_failure = fails;
-        kiln_status status = threads_create_pool(2, &pool, &error);
+        kiln_status status = threads_create_pool(default_allocator(), 2, &pool, &error);
         ck_assert_uint_eq(calls, fails);
         if (fails == 3 && status == KILN_OK) {
             unsigned char seen[2] = {0};

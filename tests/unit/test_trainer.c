@@ -115,7 +115,7 @@ static kiln_plan *saved_plan(kiln_trainer *t) {
     GOOD(kiln_plan_open(path, NULL, &plan, &error));
     GOOD(kiln_plan_open_memory((kiln_span){bytes, size}, NULL, &again, &error));
     kiln_plan_close(again);
-    free(bytes);
+    kiln_free(bytes);
     (void)unlink(path);
     return plan;
 }

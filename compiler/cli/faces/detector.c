@@ -3,6 +3,7 @@
 #include "compiler/cli/faces/detector.h"
 #include "compiler/compile.h"
 #include "runtime/base/files.h"
+#include "runtime/base/memory.h"
 #include <kiln/plan_format.h>
 
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 static kiln_status read_back(const file_writer *file, size_t size, face_detector *d,
                              kiln_error *error) {
     size_t done = 0;
-    d->own_bytes = malloc(size + 1);
+    d->own_bytes = memory_take(NULL, size + 1);
     d->bytes = (kiln_span){d->own_bytes, size};
     if (d->own_bytes == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
@@ -164,7 +165,7 @@ kiln_status face_detector_open_bundled(const kiln_plan *plan, face_detector *out
 void face_detector_close(face_detector *d) {
     kiln_plan_close(d->plan);
     kiln_plan_close(d->around);
-    free(d->own_bytes);
+    kiln_free(d->own_bytes);
     *d = (face_detector){.plan = NULL};
 }
 

@@ -9,7 +9,7 @@ typedef struct face_detector {
     kiln_plan *plan;                  /* NULL: no detector */
     kiln_plan *around;                /* it is inside of; NULL: of none that is ours */
     kiln_span bytes;                  /* of the plan */
-    void *own_bytes;                  /* from malloc; NULL: they are inside another plan */
+    void *own_bytes;                  /* of kiln_free; NULL: they are inside another plan */
     kiln_plan_detector_record record; /* what it is, with its file's name */
 } face_detector;
 

@@ -179,7 +179,7 @@ kiln_status trained_people(training *t, kiln_error *error) {
         return kiln_trainer_attach(t->trainer, "PEOPLE", (kiln_span){NULL, 0}, error);
     }
     kiln_status status =
-        kiln_people_create(kiln_trainer_feature_count(t->trainer), &t->people, error);
+        kiln_people_create(kiln_trainer_feature_count(t->trainer), NULL, &t->people, error);
     if (status == KILN_OK) {
         status = enrol_classes(t, error);
     }
@@ -195,7 +195,7 @@ kiln_status trained_people(training *t, kiln_error *error) {
     if (status == KILN_OK) {
         status = kiln_trainer_attach(t->trainer, "PEOPLE", (kiln_span){bytes, size}, error);
     }
-    free(bytes);
+    kiln_free(bytes);
     return status;
 }
 

@@ -78,7 +78,7 @@ static kiln_status read_about(const char *path, part_about *out_about, kiln_erro
                  out_about->columns > 0 && out_about->columns < UINT32_MAX &&
                  out_about->rows <= SIZE_MAX / 8 / out_about->columns &&
                  strlen(out_about->checksum) == 16 && out_about->network[0] != '\0';
-    free(text);
+    kiln_free(text);
     if (!sound) {
         return kiln_fail(error, KILN_ERROR_FORMAT, "%s: does not say what the part is", path);
     }

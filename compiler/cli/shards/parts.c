@@ -128,7 +128,7 @@ static kiln_status settle(const parts *p, const char *path, kiln_error *error) {
     if (status == KILN_OK) {
         status = compare(p, text, error);
     }
-    free(text);
+    kiln_free(text);
     return status;
 }
 
@@ -194,7 +194,7 @@ bool part_is_finished(const parts *p, uint32_t number, part_summary *out_summary
                find_number(text + shared, "array_bytes", &array_bytes) &&
                find_number(text + shared, "line_bytes", &line_bytes) &&
                has_size(p, number, "npy", array_bytes) && has_size(p, number, "jsonl", line_bytes);
-    free(text);
+    kiln_free(text);
     free(path);
     return finished;
 }

@@ -272,12 +272,15 @@ KILN_API kiln_status kiln_plan_cut(const kiln_plan *plan, const char *cut, kiln_
 typedef struct kiln_session kiln_session;
 struct pthreadpool; /* of pthreadpool.h, which is not needed here */
 
-/* Threads are pthreadpool's: a worker that waits for its next share spins for about a million
- * rounds (some milliseconds), then sleeps. So the layers of a run follow each other without delay,
- * and between runs workers soon cost nothing. Where other programs want the same cores, spinning
- * workers may hold up the thread that they wait for: give a session fewer threads than there are
- * idle cores. For throughput, several sessions of one thread each share a plan's weights and need
- * no waiting. */
+/* The caller's thread waits for no other that has not begun to work: it does its share meanwhile.
+ * So threads that start, or that get no core, cost little. A thread without work looks for some for
+ * about 0.3 ms, so that the layers of a run follow each other without delay, and then sleeps; where
+ * there are more threads than cores it sleeps at once. For throughput, several sessions of one
+ * thread each share a plan's weights and need no waiting.
+ *
+ * Where XNNPACK computes a layer, which is known for each by kiln_plan_step_computation, threads
+ * are pthreadpool's: all of them are waited for in each layer, and they look for work for some
+ * milliseconds. */
 typedef struct kiln_session_options {
     size_t size;           /* sizeof(kiln_session_options) */
     uint32_t threads;      /* compute threads, the caller's included; 0 = 1 */

@@ -383,8 +383,7 @@ kiln_status conv_direct_run(kernel_call *call, kiln_error *error) {
         j.lines = whole ? 1 : j.plane.count[0];
         j.line_pixels = (whole ? j.plane.count[0] : 1) * j.plane.count[1];
         j.chunks = (j.line_pixels + d->most - 1) / d->most;
-        pthreadpool_parallelize_1d(call->host->threadpool, run_task, &j, d->tasks,
-                                   PTHREADPOOL_FLAG_DISABLE_DENORMALS);
+        thread_pool_each(call->host->pool, run_task, &j, d->tasks);
     }
     return KILN_OK;
 }

@@ -264,12 +264,12 @@ kiln_status conv_xnnpack_bind(kernel_call *call, kiln_error *error) {
     image_dims image;
     (void)operand_image(x, &image);
     return xnnpack_conv_setup(c->xnnpack, operand_dim(x, 0, call->run.batch), image.h, image.w,
-                              x->data, call->outputs[0].data, call->host->threadpool, error);
+                              x->data, call->outputs[0].data, call->host->pthreadpool, error);
 }
 
 kiln_status conv_xnnpack_run(kernel_call *call, kiln_error *error) {
     const conv *c = call->state;
-    kiln_status status = xnnpack_conv_run(c->xnnpack, call->host->threadpool, error);
+    kiln_status status = xnnpack_conv_run(c->xnnpack, call->host->pthreadpool, error);
     if (status == KILN_OK && (c->wild_weights || is_input_wild(call))) {
         repair(call, c->wild_weights);
     }

@@ -136,14 +136,12 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
         /* Neighbouring outputs go to one thread, so that each thread reads one stretch of the plan.
          */
         size_t outputs = TASK_BYTES / (l.whole.k * weight_size(&l)) / VECTOR_MAX * VECTOR_MAX;
-        pthreadpool_parallelize_1d_tile_1d(call->host->threadpool, run_outputs, &l, l.whole.n,
-                                           outputs == 0 ? VECTOR_MAX : outputs,
-                                           PTHREADPOOL_FLAG_DISABLE_DENORMALS);
+        thread_pool_ranges(call->host->pool, run_outputs, &l, l.whole.n,
+                           outputs == 0 ? VECTOR_MAX : outputs);
     } else {
         size_t nr = l.ukernels->nr;
-        pthreadpool_parallelize_2d(call->host->threadpool, run_panel, &l,
-                                   (l.whole.m + PANEL_ROWS - 1) / PANEL_ROWS,
-                                   (l.whole.n + nr - 1) / nr, PTHREADPOOL_FLAG_DISABLE_DENORMALS);
+        thread_pool_grid(call->host->pool, run_panel, &l, (l.whole.m + PANEL_ROWS - 1) / PANEL_ROWS,
+                         (l.whole.n + nr - 1) / nr);
     }
     return KILN_OK;
 }

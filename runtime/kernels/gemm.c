@@ -110,7 +110,7 @@ static void pack(const kernel_call *call, float *to) {
     bool half = call->inputs[1].record->stored_dtype == KILN_F16;
     packing job = {call->inputs[1].data, half ? DENSE_F16 : DENSE_F32,
                    half ? sizeof(uint16_t) : sizeof(float), g, to};
-    pthreadpool_parallelize_1d(call->host->threadpool, pack_panel, &job, g->panels, 0);
+    thread_pool_each(call->host->pool, pack_panel, &job, g->panels);
 }
 
 /* The number of output pixels of a run. */
@@ -305,11 +305,9 @@ static void run_by_panels(kernel_call *call, size_t rows) {
         if (g->gathers) {
             s.from = call->run.scratch;
             s.from_stride = g->row;
-            pthreadpool_parallelize_1d_tile_1d(call->host->threadpool, gather_piece, &s, count,
-                                               chunk_rows(g, count), 0);
+            thread_pool_ranges(call->host->pool, gather_piece, &s, count, chunk_rows(g, count));
         }
-        pthreadpool_parallelize_1d(call->host->threadpool, multiply_piece, &s, g->groups * s.pieces,
-                                   0);
+        thread_pool_each(call->host->pool, multiply_piece, &s, g->groups * s.pieces);
     }
 }
 
@@ -351,8 +349,7 @@ kiln_status gemm_run(kernel_call *call, kiln_error *error) {
     } else if (g->by_panels) {
         run_by_panels(call, rows);
     } else {
-        pthreadpool_parallelize_1d_tile_1d(call->host->threadpool, run_chunk, call, rows,
-                                           chunk_rows(g, rows), 0);
+        thread_pool_ranges(call->host->pool, run_chunk, call, rows, chunk_rows(g, rows));
     }
     return KILN_OK;
 }

@@ -99,11 +99,10 @@ static void run_pixels(void *context, size_t row, size_t begin, size_t count) {
 
 void gemm_windows_run(kernel_call *call, const gemm_panels *panels) {
     task t = describe(call);
-    size_t threads = pthreadpool_get_threads_count(call->host->threadpool);
+    size_t threads = thread_pool_threads(call->host->pool);
     size_t rows = operand_dim(&call->outputs[0], 0, call->run.batch) * t.rows;
     bool few = rows < FEW_ROWS * threads && rows % threads != 0;
     t.panels = panels;
-    pthreadpool_parallelize_2d_tile_1d(call->host->threadpool, run_pixels, &t, rows, t.out.w,
-                                       few ? (t.out.w + threads - 1) / threads : t.out.w,
-                                       PTHREADPOOL_FLAG_DISABLE_DENORMALS);
+    thread_pool_grid_ranges(call->host->pool, run_pixels, &t, rows, t.out.w,
+                            few ? (t.out.w + threads - 1) / threads : t.out.w);
 }

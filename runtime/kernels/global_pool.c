@@ -38,12 +38,11 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     means m = {call, ukernels_best()};
     (void)error;
     size_t samples = operand_dim(x, 0, call->run.batch);
-    size_t threads = pthreadpool_get_threads_count(call->host->threadpool);
+    size_t threads = thread_pool_threads(call->host->pool);
     size_t channels = samples < threads ? (x->inner + threads - 1) / threads : x->inner;
     /* A task takes whole cache lines. */
     channels = (channels + VECTOR_MAX - 1) / VECTOR_MAX * VECTOR_MAX;
-    pthreadpool_parallelize_2d_tile_1d(call->host->threadpool, mean_channels, &m, samples, x->inner,
-                                       channels, PTHREADPOOL_FLAG_DISABLE_DENORMALS);
+    thread_pool_grid_ranges(call->host->pool, mean_channels, &m, samples, x->inner, channels);
     return KILN_OK;
 }
 

@@ -27,6 +27,7 @@
 #ifndef KILN_RUNTIME_KERNEL_H
 #define KILN_RUNTIME_KERNEL_H
 
+#include "runtime/base/thread_pool.h"
 #include "runtime/plan/bands.h"
 #include <pthreadpool.h>
 
@@ -54,7 +55,8 @@ typedef struct operand {
 /* What kernels run on. */
 typedef struct kernel_host {
     size_t threads;
-    pthreadpool_t threadpool; /* a pool of so many threads; NULL for one */
+    thread_pool *pool;         /* a pool of so many threads; NULL for one */
+    pthreadpool_t pthreadpool; /* the same for XNNPACK; NULL where it computes nothing */
     const kiln_allocator *allocator;
     const kiln_plan_view *plan; /* NULL during check */
 } kernel_host;

@@ -102,7 +102,7 @@ void sliding_run(const kernel_call *call, const ukernels *ukernels, const slidin
     (void)operand_image(&call->inputs[0], &t.in);
     (void)operand_image(&call->outputs[0], &t.out);
     const operand *in = &call->inputs[0];
-    size_t threads = pthreadpool_get_threads_count(call->host->threadpool);
+    size_t threads = thread_pool_threads(call->host->pool);
     t.rows = call->run.end_row - call->run.begin_row;
     size_t rows = operand_dim(&call->outputs[0], 0, call->run.batch) * t.rows;
     /* What a band reads has just been written, so it is near. */
@@ -120,6 +120,5 @@ void sliding_run(const kernel_call *call, const ukernels *ukernels, const slidin
     size_t chunks = (t.out.c + t.chunk - 1) / t.chunk;
     size_t tile = few ? rows : rows / (32 * threads) + 1;
     tile += t.pairs ? tile % 2 : 0;
-    pthreadpool_parallelize_2d_tile_1d(call->host->threadpool, run_rows, &t, chunks, rows, tile,
-                                       PTHREADPOOL_FLAG_DISABLE_DENORMALS);
+    thread_pool_grid_ranges(call->host->pool, run_rows, &t, chunks, rows, tile);
 }

@@ -127,9 +127,8 @@ void kernel_parallel(const kernel_call *call, size_t count, size_t grain, void *
     if (count == 0) {
         return;
     }
-    size_t threads = pthreadpool_get_threads_count(call->host->threadpool);
+    size_t threads = thread_pool_threads(call->host->pool);
     size_t tile = (count + threads - 1) / threads;
     tile = tile < grain ? grain : tile;
-    pthreadpool_parallelize_1d_tile_1d(call->host->threadpool, run_range, &task, count,
-                                       tile == 0 ? 1 : tile, PTHREADPOOL_FLAG_DISABLE_DENORMALS);
+    thread_pool_ranges(call->host->pool, run_range, &task, count, tile == 0 ? 1 : tile);
 }

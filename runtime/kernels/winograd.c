@@ -336,7 +336,7 @@ static void run_blocks(void *context, size_t worker) {
 
 kiln_status winograd_run(kernel_call *call, kiln_error *error) {
     winograd *w = call->state;
-    pthreadpool_t pool = call->host->threadpool;
+    thread_pool *pool = call->host->pool;
     (void)error;
     w->strips = (count_tiles(call, w) + w->strip - 1) / w->strip;
     /* A band's stripe may be much smaller than its largest, and then has no strip for each thread.
@@ -347,14 +347,14 @@ kiln_status winograd_run(kernel_call *call, kiln_error *error) {
     w->blocks = (w->panels + w->run_block - 1) / w->run_block;
     atomic_store(&w->next, 0);
     if (!by_blocks) {
-        pthreadpool_parallelize_1d(pool, run_strips, call, w->workers, 0);
+        thread_pool_each(pool, run_strips, call, w->workers);
         return KILN_OK;
     }
     for (size_t index = 0; index < w->strips; index++) {
         strip s = take_strip(call, index, 0, 0);
         atomic_store(&w->next, 0);
-        pthreadpool_parallelize_1d(pool, transform_input, &s, s.count, 0);
-        pthreadpool_parallelize_1d(pool, run_blocks, &s, w->workers, 0);
+        thread_pool_each(pool, transform_input, &s, s.count);
+        thread_pool_each(pool, run_blocks, &s, w->workers);
     }
     return KILN_OK;
 }

@@ -84,7 +84,7 @@ size_t winograd_weight_bytes(const kernel_call *call) {
 static void pack(const kernel_call *call, float *to) {
     packing job = describe(call);
     job.to = to;
-    pthreadpool_parallelize_1d(call->host->threadpool, pack_panel, &job, job.panels, 0);
+    thread_pool_each(call->host->pool, pack_panel, &job, job.panels);
 }
 
 bool winograd_packs(const kernel_call *call, packed_form *out_form) {

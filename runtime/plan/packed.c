@@ -214,7 +214,7 @@ packed *packed_claim(const kiln_plan *plan, const kernel_call *call, const packe
     if (entry != NULL && *out_mine) {
         kiln_error why = {.status = KILN_OK};
         entry->data = prepacked_find(&store->file, entry->key, entry->bytes, store->check,
-                                     call->host->threadpool, &why);
+                                     call->host->pool, &why);
         if (why.status != KILN_OK) {
             (void)kiln_fail(&why, why.status, "%s is damaged: layer '%.80s' is packed again",
                             store->path, call->name);
@@ -266,7 +266,7 @@ static prepacked_part *list_parts(const packed_store *store, size_t *out_count) 
 }
 
 /* Writes what some session of the plan had to pack. The entries stay, as this session does. */
-void packed_save(const kiln_plan *plan, pthreadpool_t threadpool) {
+void packed_save(const kiln_plan *plan, thread_pool *pool) {
     packed_store *store = store_of(plan);
     size_t count = 0;
     prepacked_part *parts = NULL;
@@ -280,8 +280,8 @@ void packed_save(const kiln_plan *plan, pthreadpool_t threadpool) {
     if (parts != NULL) {
         /* Where the file will be read unchecked, it must not be there before its bytes are. */
         kiln_error why;
-        bool good = prepacked_write(store->path, store->plan, parts, count, !store->check,
-                                    threadpool, &why) == KILN_OK;
+        bool good = prepacked_write(store->path, store->plan, parts, count, !store->check, pool,
+                                    &why) == KILN_OK;
         if (!good) {
             tell(store, &why);
         }

@@ -83,7 +83,7 @@ kiln_status packed_fill(const kiln_plan *plan, packed *entry, const kernel_call 
 
 /* For session.c: these are called around a session's life, and, when all is packed, to keep it. */
 void packed_enter(const kiln_plan *plan);
-void packed_save(const kiln_plan *plan, pthreadpool_t threadpool);
+void packed_save(const kiln_plan *plan, thread_pool *pool);
 void packed_leave(const kiln_plan *plan);
 
 #endif

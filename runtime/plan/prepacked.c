@@ -66,9 +66,9 @@ static void sum_stretch(void *context, size_t k) {
     s->sums[k] = XXH3_64bits(s->data + begin, end - begin);
 }
 
-static uint64_t checksum_of(const void *data, size_t bytes, pthreadpool_t threadpool) {
+static uint64_t checksum_of(const void *data, size_t bytes, thread_pool *pool) {
     summing s = {.data = data, .bytes = bytes};
-    pthreadpool_parallelize_1d(threadpool, sum_stretch, &s, STRETCHES, 0);
+    thread_pool_each(pool, sum_stretch, &s, STRETCHES);
     return XXH3_64bits(s.sums, sizeof s.sums);
 }
 
@@ -142,13 +142,13 @@ void prepacked_close(prepacked *file) {
 }
 
 const void *prepacked_find(const prepacked *file, uint64_t key, size_t bytes, bool check,
-                           pthreadpool_t threadpool, kiln_error *inout_error) {
+                           thread_pool *pool, kiln_error *inout_error) {
     const header *h = file->mapping;
     for (size_t k = 0; h != NULL && k < h->entry_count; k++) {
         const entry *e = &entries_of(file)[k];
         if (e->key == key && e->bytes == bytes) {
             const void *data = (const uint8_t *)file->mapping + e->offset;
-            if (!check || checksum_of(data, bytes, threadpool) == e->checksum) {
+            if (!check || checksum_of(data, bytes, pool) == e->checksum) {
                 return data;
             }
             (void)kiln_fail(inout_error, KILN_ERROR_FORMAT, "damaged");
@@ -166,7 +166,7 @@ static kiln_status write_padding(file_writer *out, size_t used, kiln_error *erro
 }
 
 static kiln_status write_parts(file_writer *out, uint64_t plan, const prepacked_part *parts,
-                               size_t count, pthreadpool_t threadpool, kiln_error *error) {
+                               size_t count, thread_pool *pool, kiln_error *error) {
     header h = make_header(plan, count);
     uint64_t sum = 0;
     size_t index = sizeof h + count * sizeof(entry), at = round_up(index);
@@ -174,7 +174,7 @@ static kiln_status write_parts(file_writer *out, uint64_t plan, const prepacked_
     kiln_status status = file_write(out, &h, sizeof h, error);
     for (size_t k = 0; k < count && status == KILN_OK; k++) {
         entry e = {parts[k].key, at, parts[k].bytes,
-                   checksum_of(parts[k].data, parts[k].bytes, threadpool)};
+                   checksum_of(parts[k].data, parts[k].bytes, pool)};
         sum = XXH3_64bits_withSeed(&e, sizeof e, sum);
         status = file_write(out, &e, sizeof e, error);
         at += round_up(parts[k].bytes);
@@ -194,13 +194,12 @@ static kiln_status write_parts(file_writer *out, uint64_t plan, const prepacked_
 }
 
 kiln_status prepacked_write(const char *path, uint64_t plan, const prepacked_part *parts,
-                            size_t count, bool durably, pthreadpool_t threadpool,
-                            kiln_error *error) {
+                            size_t count, bool durably, thread_pool *pool, kiln_error *error) {
     file_writer out;
     kiln_status status = file_begin(&out, path, error);
     if (status != KILN_OK) {
         return status;
     }
     out.durable = durably;
-    return file_end(&out, write_parts(&out, plan, parts, count, threadpool, error), error);
+    return file_end(&out, write_parts(&out, plan, parts, count, pool, error), error);
 }

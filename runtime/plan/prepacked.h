@@ -4,8 +4,7 @@
 #ifndef KILN_RUNTIME_PREPACKED_H
 #define KILN_RUNTIME_PREPACKED_H
 
-#include <kiln/kiln.h>
-#include <pthreadpool.h>
+#include "runtime/base/thread_pool.h"
 
 /* A mapped file; all zeros where there is none. */
 typedef struct prepacked {
@@ -28,12 +27,11 @@ void prepacked_close(prepacked *file);
 /* The bytes of a key, aligned to 64; NULL: not there, of another size, or (`check`) damaged, which
  * *inout_error then says. Valid until the file is closed. */
 const void *prepacked_find(const prepacked *file, uint64_t key, size_t bytes, bool check,
-                           pthreadpool_t threadpool, kiln_error *inout_error);
+                           thread_pool *pool, kiln_error *inout_error);
 
 /* Writes the file whole; `durably`: not before the bytes are on the disk. Where it cannot be
  * written, what was at `path` is still there. */
 kiln_status prepacked_write(const char *path, uint64_t plan, const prepacked_part *parts,
-                            size_t count, bool durably, pthreadpool_t threadpool,
-                            kiln_error *error);
+                            size_t count, bool durably, thread_pool *pool, kiln_error *error);
 
 #endif

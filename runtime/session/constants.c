@@ -50,7 +50,7 @@ static kiln_status widen(kiln_session *s, uint32_t tensor, kiln_error *error) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     widening job = {v, t, w->data};
-    pthreadpool_parallelize_1d_tile_1d(s->host.threadpool, widen_range, &job, count, WIDEN_TASK, 0);
+    thread_pool_ranges(s->host.pool, widen_range, &job, count, WIDEN_TASK);
     return KILN_OK;
 }
 

@@ -20,50 +20,48 @@ static kiln_status make_calls(kiln_session *s, kiln_error *error) {
     }
     describe_calls(v, &s->host, s->max_batch, s->operands, s->calls, s->bands);
     s->bound_batch = s->max_batch;
-    return allocate_arena(s, error);
+    return KILN_OK;
 }
 
-/* ---- Threads, which start while weights are packed ----------------------------------------- */
+/* ---- Threads ------------------------------------------------------------------------------- */
 
-static kiln_status begin_threads(kiln_session *s, const kiln_session_options *options,
-                                 kiln_error *error) {
-    s->host.threadpool = options->threadpool;
-    s->host.threads = options->threadpool != NULL
-                          ? pthreadpool_get_threads_count(options->threadpool)
-                          : (options->threads > 1 ? options->threads : 1);
-    return options->threadpool != NULL
-               ? KILN_OK
-               : threads_begin(&s->allocator, options->threads, &s->start, error);
-}
-
-/* Until then, work is done by the caller's thread alone. */
-static kiln_status take_threads(kiln_session *s, const kiln_session_options *options,
-                                kiln_error *error) {
-    threads_start *start = s->start;
-    s->start = NULL;
-    if (start == NULL) {
-        return KILN_OK;
+/* Which is known before the first step is prepared. */
+static bool has_xnnpack(const kiln_session *s) {
+    for (size_t step = 0; step < s->plan->view.step_count; step++) {
+        const kernel_call *call = &s->calls[step];
+        if (call->kernel->library != NULL && call->kernel->library(call) != NULL) {
+            return true;
+        }
     }
-    kiln_status status = threads_take(start, &s->host.threadpool, error);
-    s->owns_pool = s->host.threadpool != NULL;
-    if (s->owns_pool && options->thread_started != NULL) {
-        threads_greet(s->host.threadpool, options->thread_started, options->thread_context);
+    return false;
+}
+
+/* Threads start while the rest is made: work begins without those that have not come. */
+static kiln_status start_threads(kiln_session *s, const kiln_session_options *options,
+                                 kiln_error *error) {
+    uint32_t threads = (uint32_t)s->host.threads;
+    kiln_status status = KILN_OK;
+    s->host.pthreadpool = options->threadpool;
+    if (options->threadpool == NULL && threads > 1 && has_xnnpack(s)) {
+        status = threads_create_pthreadpool(&s->allocator, threads, &s->host.pthreadpool, error);
+        s->owns_pthreadpool = status == KILN_OK;
+    }
+    if (status == KILN_OK) {
+        status = s->host.pthreadpool != NULL
+                     ? threads_lend(&s->allocator, s->host.pthreadpool, &s->host.pool, error)
+                     : thread_pool_create(&s->allocator, threads, &s->host.pool, error);
+    }
+    if (status == KILN_OK && options->threadpool == NULL && options->thread_started != NULL) {
+        thread_pool_greet(s->host.pool, options->thread_started, options->thread_context);
     }
     return status;
 }
 
-static kiln_status prepare_steps(kiln_session *s, const kiln_session_options *options,
-                                 kiln_error *error) {
+static kiln_status prepare_steps(kiln_session *s, kiln_error *error) {
     size_t steps = s->plan->view.step_count;
     kiln_status status = KILN_OK;
     for (size_t step = 0; step < steps && status == KILN_OK; step++) {
-        if (s->start != NULL && threads_are_ready(s->start)) {
-            status = take_threads(s, options, error);
-        }
-        status = status == KILN_OK ? prepare_step(s, step, error) : status;
-    }
-    if (status == KILN_OK) {
-        status = take_threads(s, options, error);
+        status = prepare_step(s, step, error);
     }
     for (size_t step = 0; step < steps && status == KILN_OK; step++) {
         status = bind_step(s, step, error);
@@ -97,18 +95,24 @@ static kiln_status create(const kiln_plan *plan, const kiln_session_options *opt
     packed_enter(plan);
     s->host.allocator = &s->allocator;
     s->host.plan = &plan->view;
-    kiln_status status = begin_threads(s, options, error);
+    s->host.threads = options->threadpool != NULL
+                          ? pthreadpool_get_threads_count(options->threadpool)
+                          : (options->threads > 1 ? options->threads : 1);
+    kiln_status status = make_calls(s, error);
     if (status == KILN_OK) {
-        status = make_calls(s, error);
+        status = start_threads(s, options, error);
     }
     if (status == KILN_OK) {
-        status = prepare_steps(s, options, error);
+        status = allocate_arena(s, error);
+    }
+    if (status == KILN_OK) {
+        status = prepare_steps(s, error);
     }
     if (status != KILN_OK) {
         kiln_session_destroy(s);
         return status;
     }
-    packed_save(plan, s->host.threadpool);
+    packed_save(plan, s->host.pool);
     *out_session = s;
     return KILN_OK;
 }
@@ -129,9 +133,6 @@ void kiln_session_destroy(kiln_session *s) {
         return;
     }
     const kiln_plan_view *v = &s->plan->view;
-    if (s->start != NULL) {
-        s->owns_pool = threads_take(s->start, &s->host.threadpool, NULL) == KILN_OK;
-    }
     for (size_t step = 0; s->calls != NULL && s->prepared != NULL && step < v->step_count; step++) {
         release_step(s, step);
     }
@@ -146,8 +147,9 @@ void kiln_session_destroy(kiln_session *s) {
     session_free(s, s->widened, v->tensor_count * sizeof *s->widened);
     session_free(s, s->nanoseconds, v->step_count * sizeof *s->nanoseconds);
     session_free(s, s->arena, s->arena_room);
-    if (s->owns_pool) {
-        pthreadpool_destroy(s->host.threadpool);
+    thread_pool_destroy(s->host.pool);
+    if (s->owns_pthreadpool) {
+        pthreadpool_destroy(s->host.pthreadpool);
     }
     packed_leave(s->plan);
     kiln_allocator allocator = s->allocator;

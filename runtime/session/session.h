@@ -10,13 +10,12 @@
  * has destroyed it:
  *
  *   kiln_session_create
- *     starting   begin_threads: a pool is being started, unless the caller gave one.
  *     described  describe_calls: calls, operands and bands are known; operands have no data.
+ *     starting   start_threads: a pool's threads have been started, unless the caller gave one.
  *     placed     allocate_arena: the arena is there, scratch lies in its gaps and behind it.
  *     prepared   prepare_step, step by step: constants are loaded, kernels have their state,
  *                weights are packed. prepared[step] is set before the kernel is called, so that
- *                release_step frees what a kernel that failed has left. The pool is taken when it
- *                is ready, and waited for after the last step.
+ *                release_step frees what a kernel that failed has left.
  *     bound      bind_step, step by step, for max_batch.
  *     ready      packed_save has kept what was packed; bound_batch is max_batch.
  *   kiln_session_run
@@ -49,9 +48,8 @@ typedef struct widened {
 struct kiln_session {
     const kiln_plan *plan;
     kiln_allocator allocator;
-    kernel_host host;            /* of all calls */
-    bool owns_pool;              /* host.threadpool is to be destroyed with the session */
-    struct threads_start *start; /* of the pool, until it is taken */
+    kernel_host host;      /* of all calls */
+    bool owns_pthreadpool; /* host.pthreadpool is to be destroyed with the session */
     kernel_call *calls;
     operand *operands; /* of all calls, one after the other */
     band_steps *bands; /* by band of the plan */

@@ -1,7 +1,7 @@
-/* Thread pools that start or fail. pthreadpool_create ignores the errors of pthread_create and then
- * waits for ever for threads that never started. So it is called only when as many threads have
- * been seen to start; and on a thread of its own that can be given up, should one fail all the
- * same. */
+/* Pools of pthreadpool's that start or fail. pthreadpool_create ignores the errors of
+ * pthread_create and then waits for ever for threads that never started. So it is called only when
+ * as many threads have been seen to start; and on a thread of its own that can be given up, should
+ * one fail all the same. */
 #include "runtime/session/threads.h"
 #include "runtime/base/memory.h"
 
@@ -87,17 +87,16 @@ static kiln_status try_threads(const kiln_allocator *allocator, uint32_t threads
 /* ---- Starting ------------------------------------------------------------------------------ */
 
 /* Freed by whoever is last to need it. */
-struct threads_start {
+typedef struct threads_start {
     kiln_allocator allocator;
     uint32_t threads;
-    pthread_t starter;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool done, given_up;
     pthreadpool_t pool; /* NULL, when done: status and error say why */
     kiln_status status;
     kiln_error error;
-};
+} threads_start;
 
 static void start_free(threads_start *s) {
     pthread_mutex_destroy(&s->lock);
@@ -145,12 +144,9 @@ static bool wait_for_pool(threads_start *s) {
     return done;
 }
 
-kiln_status threads_begin(const kiln_allocator *allocator, uint32_t threads,
-                          threads_start **out_start, kiln_error *error) {
-    *out_start = NULL;
-    if (threads <= 1) {
-        return KILN_OK;
-    }
+kiln_status threads_create_pthreadpool(const kiln_allocator *allocator, uint32_t threads,
+                                       pthreadpool_t *out_pool, kiln_error *error) {
+    *out_pool = NULL;
     threads_start *s = memory_zeros(allocator, 1, sizeof *s);
     if (s == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
@@ -159,29 +155,12 @@ kiln_status threads_begin(const kiln_allocator *allocator, uint32_t threads,
     s->threads = threads;
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changed, NULL);
-    int reason = pthread_create(&s->starter, NULL, start_pool, s);
+    pthread_t starter;
+    int reason = pthread_create(&starter, NULL, start_pool, s);
     if (reason != 0) {
         start_free(s);
         return cannot_start(threads, 0, reason, error);
     }
-    *out_start = s;
-    return KILN_OK;
-}
-
-bool threads_are_ready(threads_start *s) {
-    pthread_mutex_lock(&s->lock);
-    bool done = s->done;
-    pthread_mutex_unlock(&s->lock);
-    return done;
-}
-
-kiln_status threads_take(threads_start *s, pthreadpool_t *out_pool, kiln_error *error) {
-    *out_pool = NULL;
-    if (s == NULL) {
-        return KILN_OK;
-    }
-    pthread_t starter = s->starter;
-    uint32_t threads = s->threads;
     if (!wait_for_pool(s)) {
         pthread_detach(
             starter); /* it, and the threads that did start, sleep until the process ends */
@@ -197,41 +176,14 @@ kiln_status threads_take(threads_start *s, pthreadpool_t *out_pool, kiln_error *
     return status;
 }
 
-kiln_status threads_create_pool(const kiln_allocator *allocator, uint32_t threads,
-                                pthreadpool_t *out_pool, kiln_error *error) {
-    threads_start *start = NULL;
-    *out_pool = NULL;
-    kiln_status status = threads_begin(allocator, threads, &start, error);
-    return status == KILN_OK ? threads_take(start, out_pool, error) : status;
+/* ---- Lending ------------------------------------------------------------------------------- */
+
+static void share(void *other, thread_pool_item *task, void *context, size_t count) {
+    pthreadpool_parallelize_1d(other, task, context, count, PTHREADPOOL_FLAG_DISABLE_DENORMALS);
 }
 
-/* ---- Greeting ------------------------------------------------------------------------------ */
-
-typedef struct greeting {
-    void (*greet)(void *context, uint32_t thread);
-    void *context;
-    pthread_t caller;
-    size_t threads;
-    atomic_size_t arrived;
-    atomic_uint greeted;
-} greeting;
-
-/* Nobody leaves before all have arrived, so that each thread takes one item. */
-static void meet(void *context, size_t item) {
-    greeting *g = context;
-    (void)item;
-    if (!pthread_equal(pthread_self(), g->caller)) {
-        g->greet(g->context, atomic_fetch_add(&g->greeted, 1) + 1);
-    }
-    atomic_fetch_add(&g->arrived, 1);
-    while (atomic_load(&g->arrived) < g->threads) {
-        sched_yield();
-    }
-}
-
-void threads_greet(pthreadpool_t pool, void (*greet)(void *context, uint32_t thread),
-                   void *context) {
-    greeting g = {.greet = greet, .context = context, .caller = pthread_self()};
-    g.threads = pthreadpool_get_threads_count(pool);
-    pthreadpool_parallelize_1d(pool, meet, &g, g.threads, 0);
+kiln_status threads_lend(const kiln_allocator *allocator, pthreadpool_t theirs,
+                         thread_pool **out_pool, kiln_error *error) {
+    return thread_pool_lend(allocator, theirs, pthreadpool_get_threads_count(theirs), share,
+                            out_pool, error);
 }

@@ -251,7 +251,7 @@ static kiln_status update_layer(network *net, size_t layer, size_t count, const 
         size_t rows = d->units - row < together ? d->units - row : together;
         product_run(&p, rows, d->delta + row * count, net->rows);
         row_update r = {d, u, net->rows, row};
-        pthreadpool_parallelize_1d(p.pool, update_row, &r, rows, 0);
+        thread_pool_each(p.pool, update_row, &r, rows);
     }
     product_destroy(&p);
     if (d->biases != NULL) {

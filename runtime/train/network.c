@@ -53,7 +53,7 @@ real network_scale(const kiln_train_options *options) {
                : (others / classes) * log(others * (real)0.999 / (real)0.001) + 1;
 }
 
-kiln_status network_create(const kiln_train_options *options, size_t features, pthreadpool_t pool,
+kiln_status network_create(const kiln_train_options *options, size_t features, thread_pool *pool,
                            network *out_network, kiln_error *error) {
     *out_network = (network){.count = options->head.count,
                              .group = 1,

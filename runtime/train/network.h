@@ -3,9 +3,8 @@
 #ifndef KILN_RUNTIME_NETWORK_H
 #define KILN_RUNTIME_NETWORK_H
 
+#include "runtime/base/thread_pool.h"
 #include "runtime/train/range.h"
-
-#include <pthreadpool.h>
 
 #ifndef KILN_TRAIN_REAL
 #define KILN_TRAIN_REAL float
@@ -31,19 +30,19 @@ typedef struct product {
     size_t k, n;
     const real *b;
     bool b_by_k;
-    pthreadpool_t pool;
+    thread_pool *pool;
     const kiln_allocator *allocator; /* of what is packed */
     void *packed; /* b in panels; NULL where m is small, and in double precision */
 } product;
 kiln_status product_create(size_t m, size_t k, size_t n, const real *b, bool b_by_k,
-                           pthreadpool_t pool, const kiln_allocator *allocator,
-                           product *out_product, kiln_error *error);
+                           thread_pool *pool, const kiln_allocator *allocator, product *out_product,
+                           kiln_error *error);
 /* Multiplies any part of the m rows. */
 void product_run(const product *p, size_t m, const real *a, real *y);
 void product_destroy(product *p);
 /* Creates a product, runs it and destroys it. */
 kiln_status product_once(size_t m, size_t k, size_t n, const real *a, const real *b, bool b_by_k,
-                         real *y, pthreadpool_t pool, const kiln_allocator *allocator,
+                         real *y, thread_pool *pool, const kiln_allocator *allocator,
                          kiln_error *error);
 
 /* ---- Optimizers (optimizer.c, optimizers/) ------------------------------------------------- */
@@ -138,7 +137,7 @@ typedef struct network {
     /* So many neighbouring units of the last layer are one class, whose score is their largest. */
     size_t group;
     size_t batch; /* the largest batch */
-    pthreadpool_t pool;
+    thread_pool *pool;
     const kiln_allocator *allocator; /* borrowed */
     real *rows; /* scratch: gradients of some rows of weights, or transposed weights */
     size_t row_room;
@@ -153,7 +152,7 @@ static inline size_t network_classes(const network *net) {
 }
 
 /* Layers of the head on `features` inputs; weights by Glorot's uniform rule from the seed. */
-kiln_status network_create(const kiln_train_options *options, size_t features, pthreadpool_t pool,
+kiln_status network_create(const kiln_train_options *options, size_t features, thread_pool *pool,
                            network *out_network, kiln_error *error);
 void network_destroy(network *net);
 /* What cosine layers multiply cosines by, unless something better is known. */

@@ -123,14 +123,13 @@ static kiln_status create_packed(product *p, kiln_error *error) {
     if (p->packed == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    pthreadpool_parallelize_1d(p->pool, pack_panel, p, panels, 0);
+    thread_pool_each(p->pool, pack_panel, p, panels);
     return KILN_OK;
 }
 
 static void multiply_many(const product *p, size_t m, const real *a, real *y) {
     multiplying job = {ukernels_best(), p, m, a, y};
-    pthreadpool_parallelize_1d_tile_1d(p->pool, multiply_rows, &job, m, ROWS,
-                                       PTHREADPOOL_FLAG_DISABLE_DENORMALS);
+    thread_pool_ranges(p->pool, multiply_rows, &job, m, ROWS);
 }
 #else
 static kiln_status create_packed(product *p, kiln_error *error) {
@@ -147,8 +146,8 @@ static void multiply_many(const product *p, size_t m, const real *a, real *y) {
 /* ---- Any number of rows -------------------------------------------------------------------- */
 
 kiln_status product_create(size_t m, size_t k, size_t n, const real *b, bool b_by_k,
-                           pthreadpool_t pool, const kiln_allocator *allocator,
-                           product *out_product, kiln_error *error) {
+                           thread_pool *pool, const kiln_allocator *allocator, product *out_product,
+                           kiln_error *error) {
     *out_product =
         (product){k, n, b, b_by_k, m * k * n < WORTH_THREADS ? NULL : pool, allocator, NULL};
     return m <= FEW_ROWS ? KILN_OK : create_packed(out_product, error);
@@ -168,7 +167,7 @@ void product_destroy(product *p) {
 }
 
 kiln_status product_once(size_t m, size_t k, size_t n, const real *a, const real *b, bool b_by_k,
-                         real *y, pthreadpool_t pool, const kiln_allocator *allocator,
+                         real *y, thread_pool *pool, const kiln_allocator *allocator,
                          kiln_error *error) {
     product p;
     kiln_status status = product_create(m, k, n, b, b_by_k, pool, allocator, &p, error);

@@ -5,7 +5,6 @@
 #include "runtime/base/options.h"
 #include "runtime/plan/plan.h"
 #include "runtime/plan/sub_plan.h"
-#include "runtime/session/threads.h"
 #include "runtime/train/options.h"
 
 #include <math.h>
@@ -143,7 +142,7 @@ kiln_status kiln_trainer_create(const kiln_plan *backbone, const kiln_train_opti
         status = find_features(t, options, error);
     }
     if (status == KILN_OK) {
-        status = threads_create_pool(&t->allocator, t->options.threads, &t->pool, error);
+        status = thread_pool_create(&t->allocator, t->options.threads, &t->pool, error);
     }
     if (status == KILN_OK) {
         status = network_create(&t->options, t->feature_count, t->pool, &t->net, error);
@@ -169,9 +168,7 @@ void kiln_trainer_destroy(kiln_trainer *t) {
     kiln_session_destroy(t->session);
     kiln_plan_close(t->frozen);
     network_destroy(&t->net);
-    if (t->pool != NULL) {
-        pthreadpool_destroy(t->pool);
-    }
+    thread_pool_destroy(t->pool);
     for (uint32_t k = 0; t->class_names != NULL && k < t->options.class_count; k++) {
         memory_free(t->class_names[k]);
     }

@@ -57,7 +57,7 @@ struct kiln_trainer {
     size_t feature_count;
     sample_set samples[2];  /* by kiln_split */
     uint32_t *class_counts; /* of training samples */
-    pthreadpool_t pool;
+    thread_pool *pool;
     network net;
     real *shift, *scale; /* for standardisation; NULL where there is none */
     real *batch;         /* gathered features */

@@ -1,10 +1,9 @@
 /* The processor's peaks, measured: multiply-adds in registers, and reading from memory. */
 #include "runtime/base/allocator.h"
-#include "runtime/session/threads.h"
+#include "runtime/base/thread_pool.h"
 #include "runtime/ukernels/ukernels.h"
 #include <kiln/machine.h>
 
-#include <pthreadpool.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,7 +16,7 @@
 
 typedef struct measurement {
     const peak_ukernels *peak;
-    pthreadpool_t threadpool; /* NULL: the caller's thread alone */
+    thread_pool *pool; /* NULL: the caller's thread alone */
     uint32_t threads;
     size_t rounds;
     float *buffer;
@@ -47,13 +46,13 @@ static void read_task(void *context, size_t thread) {
 }
 
 /* Seconds until every thread has done the task once. */
-static double seconds_of(measurement *m, pthreadpool_task_1d_t task) {
+static double seconds_of(measurement *m, thread_pool_item *task) {
     double begin = now();
-    pthreadpool_parallelize_1d(m->threadpool, task, m, m->threads, 0);
+    thread_pool_each(m->pool, task, m, m->threads);
     return now() - begin;
 }
 
-static double best_seconds(measurement *m, pthreadpool_task_1d_t task) {
+static double best_seconds(measurement *m, thread_pool_item *task) {
     double best = seconds_of(m, task);
     for (int k = 1; k < TRIES; k++) {
         double again = seconds_of(m, task);
@@ -107,7 +106,7 @@ kiln_status kiln_machine_measure(uint32_t threads, kiln_machine *out_machine, ki
                          MAX_THREADS);
     }
     measurement m = {.peak = ukernels_best()->peak, .threads = threads};
-    kiln_status status = threads_create_pool(default_allocator(), threads, &m.threadpool, error);
+    kiln_status status = thread_pool_create(default_allocator(), threads, &m.pool, error);
     if (status != KILN_OK) {
         return status;
     }
@@ -116,8 +115,6 @@ kiln_status kiln_machine_measure(uint32_t threads, kiln_machine *out_machine, ki
     if (status == KILN_OK) {
         *out_machine = (kiln_machine){ukernels_best()->name, threads, flops, bandwidth};
     }
-    if (m.threadpool != NULL) {
-        pthreadpool_destroy(m.threadpool);
-    }
+    thread_pool_destroy(m.pool);
     return status;
 }

@@ -2,6 +2,7 @@
  * Builds with XNNPACK may never choose it, so it is called here as a session calls it. Between
  * pixels lie NaNs, which show when they get into a result, and outputs must not be written there.
  */
+#include "runtime/base/allocator.h"
 #include "runtime/kernels/conv_direct.h"
 #include "tests/unit/suite.h"
 
@@ -120,7 +121,7 @@ static void release(void *context, void *pointer, size_t size) {
     free(pointer);
 }
 
-static void run(scene *s, pthreadpool_t pool, size_t threads) {
+static void run(scene *s, thread_pool *pool, size_t threads) {
     static const kiln_allocator allocator = {NULL, allocate, release};
     const kiln_plan_step step = {.kernel =
                                      s->transposed ? KILN_KERNEL_DECONV_2D : KILN_KERNEL_CONV_2D};
@@ -133,7 +134,7 @@ static void run(scene *s, pthreadpool_t pool, size_t threads) {
                           .constant = true,
                           .record = &record},
                          {.data = s->bias, .record = &record}};
-    const kernel_host host = {.threads = threads, .threadpool = pool, .allocator = &allocator};
+    const kernel_host host = {.threads = threads, .pool = pool, .allocator = &allocator};
     kernel_call call = {.kernel = kernel_find(step.kernel),
                         .step = &step,
                         .name = "layer",
@@ -182,7 +183,7 @@ static bool output_sizes(scene *s, const uint32_t *w) {
 }
 
 static void try_scene(bool transposed, const uint32_t *w, const size_t *c, const size_t *size,
-                      pthreadpool_t pool, size_t threads) {
+                      thread_pool *pool, size_t threads) {
     scene s = {.transposed = transposed,
                .params = {.padding_top = w[6],
                           .padding_bottom = w[6],
@@ -216,7 +217,7 @@ static void try_scene(bool transposed, const uint32_t *w, const size_t *c, const
 
 /* Every so many of all combinations, which have no divisor in common with what there are of each.
  */
-static void try_every(size_t step, bool transposed, pthreadpool_t pool, size_t threads) {
+static void try_every(size_t step, bool transposed, thread_pool *pool, size_t threads) {
     size_t window_count = sizeof windows / sizeof *windows;
     size_t channel_count = sizeof channels / sizeof *channels;
     size_t size_count = sizeof sizes / sizeof *sizes;
@@ -232,10 +233,11 @@ START_TEST(matches_sums_in_double_precision) {
 END_TEST
 
 START_TEST(threads_share_pixels_and_groups) {
-    pthreadpool_t pool = pthreadpool_create(2);
+    thread_pool *pool = NULL;
+    ck_assert_int_eq(thread_pool_create(default_allocator(), 2, &pool, NULL), KILN_OK);
     ck_assert_ptr_nonnull(pool);
     try_every(47, _i == 1, pool, 2);
-    pthreadpool_destroy(pool);
+    thread_pool_destroy(pool);
 }
 END_TEST
 

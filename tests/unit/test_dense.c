@@ -1,6 +1,7 @@
 /* Dense layers against sums in double precision, with each set of vector instructions that runs
  * here: odd sizes, strided rows, f32 and f16 weights. Weights and inputs end where a page ends that
  * has none behind it, so that a read past them is a crash. */
+#include "runtime/base/allocator.h"
 #include "runtime/kernels/kernel.h"
 #include "runtime/ukernels/ukernels.h"
 #include "tests/unit/network.h"
@@ -235,7 +236,7 @@ END_TEST
 
 /* ---- The kernel ------------------------------------------------------------------------------ */
 
-static void run_kernel(layer *l, uint32_t function, pthreadpool_t pool) {
+static void run_kernel(layer *l, uint32_t function, thread_pool *pool) {
     const dense_piece *p = &l->piece;
     kiln_plan_tensor_record plain = {.dtype = KILN_F32, .stored_dtype = KILN_F32};
     kiln_plan_tensor_record stored = {.dtype = KILN_F32,
@@ -258,7 +259,7 @@ static void run_kernel(layer *l, uint32_t function, pthreadpool_t pool) {
     kiln_fully_connected_params params = {p->min, p->max};
     kiln_plan_step step = {.kernel = KILN_KERNEL_FULLY_CONNECTED,
                            .flags = KILN_STEP_WITH_FUNCTION(function)};
-    const kernel_host host = {.threadpool = pool};
+    const kernel_host host = {.pool = pool};
     kernel_call call = {.step = &step,
                         .name = "dense",
                         .params = &params,
@@ -276,7 +277,8 @@ START_TEST(kernel_agrees_with_doubles) {
     static const size_t sizes[][3] = {{1, 1, 1},     {1, 1000, 515}, {5, 77, 1031}, {19, 33, 40},
                                       {33, 7, 5},    {33, 65, 300},  {64, 96, 128}, {150, 33, 257},
                                       {300, 40, 64}, {1, 3, 20000}};
-    pthreadpool_t pool = pthreadpool_create(2);
+    thread_pool *pool = NULL;
+    ck_assert_int_eq(thread_pool_create(default_allocator(), 2, &pool, NULL), KILN_OK);
     for (size_t at = 0; at < COUNT(sizes) * 4; at++) {
         const size_t *size = sizes[at / 4];
         layer l = make_layer(size[0], size[1], size[2], at % 2 * 3, at % 4 > 1, at % 3 != 0);
@@ -291,7 +293,7 @@ START_TEST(kernel_agrees_with_doubles) {
         free(alone);
         free_layer(&l);
     }
-    pthreadpool_destroy(pool);
+    thread_pool_destroy(pool);
 }
 END_TEST
 

@@ -2,6 +2,7 @@
  * instructions, whole pictures and bands of rows. Inputs hold no more rows than a band needs, so
  * that AddressSanitizer sees what reads too far; between rows' channels lie NaNs, which show when
  * they get into a result, and outputs must not be written there. */
+#include "runtime/base/allocator.h"
 #include "runtime/kernels/depthwise.h"
 #include "runtime/kernels/sliding.h"
 #include "tests/unit/suite.h"
@@ -146,7 +147,7 @@ static size_t output_size(size_t input, size_t padding, size_t kernel, size_t di
 }
 
 /* Output rows begin .. end, of an input that has only the rows which these need. */
-static void try_rows(scene *s, const ukernels *ukernels, pthreadpool_t pool, size_t begin,
+static void try_rows(scene *s, const ukernels *ukernels, thread_pool *pool, size_t begin,
                      size_t end) {
     const sliding_shape *w = &s->shape;
     bool band = end - begin < s->out.height;
@@ -165,7 +166,7 @@ static void try_rows(scene *s, const ukernels *ukernels, pthreadpool_t pool, siz
     fill(&s->out, begin, end - begin, 0);
     kiln_plan_tensor_record record = {0};
     operand x = describe(&s->in, &record), y = describe(&s->out, &record);
-    const kernel_host host = {.threadpool = pool};
+    const kernel_host host = {.pool = pool};
     kernel_call call = {.inputs = &x,
                         .input_count = 1,
                         .outputs = &y,
@@ -178,7 +179,7 @@ static void try_rows(scene *s, const ukernels *ukernels, pthreadpool_t pool, siz
     free(s->out.data);
 }
 
-static void try_scene(scene *s, const ukernels *ukernels, pthreadpool_t pool) {
+static void try_scene(scene *s, const ukernels *ukernels, thread_pool *pool) {
     const sliding_shape *w = &s->shape;
     s->out =
         (picture){.samples = 2,
@@ -237,7 +238,7 @@ static bool pool_allows(const size_t *w) {
     return w[4] < w[0] && w[6] < w[0] && w[5] < w[1] && w[7] < w[1];
 }
 
-static void try_windows(sliding_op op, const ukernels *ukernels, pthreadpool_t pool) {
+static void try_windows(sliding_op op, const ukernels *ukernels, thread_pool *pool) {
     size_t window_count = sizeof windows / sizeof *windows,
            size_count = sizeof sizes / sizeof *sizes;
     size_t channel_count = sizeof channel_counts / sizeof *channel_counts;
@@ -262,7 +263,8 @@ START_TEST(windows_match_sums_in_double_precision) {
 END_TEST
 
 START_TEST(threads_share_rows_and_channels) {
-    pthreadpool_t pool = pthreadpool_create(3);
+    thread_pool *pool = NULL;
+    ck_assert_int_eq(thread_pool_create(default_allocator(), 3, &pool, NULL), KILN_OK);
     ck_assert_ptr_nonnull(pool);
     for (int op = 0; op < SLIDING_OPS; op++) {
         static const size_t sizes[][2] = {{30, 40}, {7, 7}}; /* by rows; few rows: by channels */
@@ -271,7 +273,7 @@ START_TEST(threads_share_rows_and_channels) {
             try_scene(&s, ukernels_best(), pool);
         }
     }
-    pthreadpool_destroy(pool);
+    thread_pool_destroy(pool);
 }
 END_TEST
 

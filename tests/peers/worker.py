@@ -26,6 +26,8 @@ class OnnxRuntime:
 
 
 class OpenVino:
+    precision = {"INFERENCE_PRECISION_HINT": "f32"}
+
     def __init__(self, threads):
         import openvino
         self.library, self.threads = openvino, threads
@@ -35,14 +37,18 @@ class OpenVino:
         model = core.read_model(path)
         model.reshape(list(x.shape))  # the batch may be open: settled, it is faster
         compiled = core.compile_model(model, "CPU", {
-            "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32",
-            "INFERENCE_NUM_THREADS": self.threads})
+            "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": self.threads, **self.precision})
         self.request = compiled.create_infer_request()
         self.request.set_input_tensor(self.library.Tensor(x, shared_memory=True))
 
     def run(self):
         self.request.infer()
         return self.request.get_output_tensor(0).data
+
+
+class OpenVinoDefault(OpenVino):
+    """As it is unless told: in bf16 where the processor multiplies that."""
+    precision = {}
 
 
 class Ncnn:
@@ -90,7 +96,8 @@ class LiteRt:
         return self.interpreter.get_tensor(self.output)
 
 
-PEERS = {"ONNX Runtime": OnnxRuntime, "OpenVINO": OpenVino, "ncnn": Ncnn, "LiteRT": LiteRt}
+PEERS = {"ONNX Runtime": OnnxRuntime, "OpenVINO": OpenVino, "OpenVINO default": OpenVinoDefault, "ncnn": Ncnn,
+         "LiteRT": LiteRt}
 
 
 def main():

@@ -44,7 +44,7 @@ endforeach()
 # The libraries by their names: folders are those of the machine where Kiln is used.
 set(KILN_NEEDS "")
 set(KILN_PC_LIBRARIES "")
-foreach(library IN LISTS XNNPACK_LIBRARY PTHREADPOOL_LIBRARY)
+foreach(library IN LISTS XNNPACK_LIBRARY XNNPACK_PARTS PTHREADPOOL_LIBRARY)
     if(library)
         get_filename_component(name ${library} NAME_WE)
         string(REGEX REPLACE "^lib" "" name ${name})

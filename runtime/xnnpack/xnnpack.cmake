@@ -1,12 +1,13 @@
 # Finds XNNPACK and pthreadpool. KILN_XNNPACK says which XNNPACK:
 #   ON       the system's (Debian's libxnnpack-dev, of any year)
 #   OFF      none: every kernel is Kiln's. pthreadpool is wanted all the same
-#   DIR      one that is installed there, static or shared, with its pthreadpool
+#   DIR      one that is installed there, static or shared, with its pthreadpool; or its source tree, which
+#            becomes a part of the build (source_tree.cmake)
 #   TARGET   a target of CMake's, imported or of the surrounding project (its XNNPACK), and pthreadpool
 #            as the target of that name, or the system's
 # Defines the target kiln_xnnpack: what the runtime is compiled and linked with. What the API is like is
 # tried, not read off a version.
-set(KILN_XNNPACK ON CACHE STRING "XNNPACK: ON (the system's), OFF, where it is installed, or a target")
+set(KILN_XNNPACK ON CACHE STRING "XNNPACK: ON (the system's), OFF, where it is installed, its source tree, or a target")
 include(CheckCSourceCompiles)
 add_library(kiln_xnnpack INTERFACE)
 
@@ -25,6 +26,11 @@ set(system_names ON TRUE YES 1)
 set(place "")
 if(TARGET "${KILN_XNNPACK}")
     set(XNNPACK_LIBRARY ${KILN_XNNPACK})
+elseif(EXISTS "${KILN_XNNPACK}/CMakeLists.txt")
+    include(xnnpack/source_tree.cmake)
+    add_xnnpack(${KILN_XNNPACK})
+    set(XNNPACK_LIBRARY XNNPACK)
+    set(XNNPACK_PARTS xnnpack-microkernels-prod cpuinfo) # installed beside it
 elseif(IS_DIRECTORY "${KILN_XNNPACK}" OR KILN_XNNPACK IN_LIST system_names)
     if(IS_DIRECTORY "${KILN_XNNPACK}")
         set(place PATHS ${KILN_XNNPACK} NO_DEFAULT_PATH PATH_SUFFIXES lib lib64 include)

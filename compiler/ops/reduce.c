@@ -1,4 +1,5 @@
 /* ReduceMean, ReduceSum, ... over any axes. */
+#include "compiler/ops/expand.h"
 #include "compiler/ops/support.h"
 
 #include <math.h>
@@ -54,7 +55,11 @@ static kiln_status infer_reduce(graph *g, node *n) {
     int64_t dims[KILN_MAX_RANK];
     uint32_t rank = 0;
     bool logarithm = kind_of(n) == KILN_REDUCE_LOG_SUM || kind_of(n) == KILN_REDUCE_LOG_SUM_EXP;
-    kiln_status status = require_dtype(g, n, 0, logarithm ? MASK_F32 : MASK_NUMBERS);
+    bool extreme = kind_of(n) == KILN_REDUCE_MAX || kind_of(n) == KILN_REDUCE_MIN;
+    kiln_status status = require_dtype(g, n, 0,
+                                       logarithm ? MASK_F32
+                                       : extreme ? MASK_ALL
+                                                 : MASK_NUMBERS);
     if (status == KILN_OK) {
         status = read_axes(g, n, reduced);
     }
@@ -109,7 +114,9 @@ static double reduced_value(tensor *x, const bool reduced[KILN_MAX_RANK], int64_
             r /= x->dims[d];
         }
     }
-    return x->dtype == KILN_F32 ? (double)tensor_f32(x)[at] : (double)tensor_i64(x)[at];
+    return x->dtype == KILN_F32   ? (double)tensor_f32(x)[at]
+           : x->dtype == KILN_I64 ? (double)tensor_i64(x)[at]
+                                  : (double)tensor_bytes(x)[at];
 }
 
 /* Loops over the reduced elements of output element k. */
@@ -153,12 +160,26 @@ static kiln_status evaluate_reduce(graph *g, node *n) {
         value = kind_of(n) == KILN_REDUCE_LOG_SUM ? log(value) : value;
         if (y->dtype == KILN_F32) {
             ((float *)y->owned)[k] = (float)value;
+        } else if (y->dtype == KILN_BOOL) {
+            ((uint8_t *)y->owned)[k] = value > 0;
         } else {
             double bounded = fmax(-9.2e18, fmin(9.2e18, value));
             ((int64_t *)y->owned)[k] = (int64_t)bounded;
         }
     }
     return status;
+}
+
+/* The kernel knows numbers: all of some truth values are true where the least of them is 1. */
+static kiln_status expand_reduce(expansion *e, node *n) {
+    if (n->inputs[0]->dtype == KILN_BOOL) {
+        tensor *inputs[] = {expand_cast(e, n->inputs[0], KILN_I64),
+                            n->input_count > 1 ? n->inputs[1] : NULL};
+        tensor *y =
+            expand_node(e, n->op->name, n->input_count, inputs, n->attribute_count, n->attributes);
+        expand_result(e, 0, expand_cast(e, y, KILN_BOOL));
+    }
+    return KILN_OK;
 }
 
 /* ---- Lowering ------------------------------------------------------------------------------ */
@@ -250,7 +271,8 @@ static kiln_status lower_reduce(lowering *l, node *n) {
     {                                                                                              \
         .name = op_name, .min_opset = 1, .min_inputs = 1, .max_inputs = 2, .min_outputs = 1,       \
         .max_outputs = 1, .constant_inputs = 2, .layout = OP_ANY, .flags = OP_CLAMPS,              \
-        .infer = infer_reduce, .evaluate = evaluate_reduce, .lower = lower_reduce                  \
+        .infer = infer_reduce, .evaluate = evaluate_reduce, .lower = lower_reduce,                 \
+        .expand = expand_reduce                                                                    \
     }
 
 const op ops_reduce[] = {

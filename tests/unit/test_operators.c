@@ -57,6 +57,8 @@ static const operator_case products[] = {
     {"ReduceL1", "axes=1,2", {"f N 3 9 37 from -1 to 3"}},
     {"ReduceMax", "axes=1,3", {"f N 3 9 37 5 from -1 to 3"}},
     {"ReduceMin", "axes=2,", {"f N 3 9 37 from -1 to 3"}},
+    {"ReduceMax", "axes=1,", {"b N 3 4 from 0 to 1"}},
+    {"ReduceMin", "axes=2,3 keepdims=0", {"b N 5 2 3 from 0 to 1"}},
     {"ReduceSumSquare", "axes=3,", {"f N 3 9 1 from -1 to 3"}},
     {"ReduceProd", "axes=1,3", {"f N 3 2 4 from 0.5 to 1.5"}},
     {"ReduceLogSum", "axes=2,", {"f N 3 9 4 from 1 to 3"}},

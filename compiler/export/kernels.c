@@ -41,7 +41,8 @@
     FORM(SCATTER_ND, export_scatter)                                                               \
     FORM(GRID_SAMPLE, export_grid_sample)                                                          \
     FORM(ROI_ALIGN, export_roi_align)                                                              \
-    FORM(GROUP_NORM, export_group_norm)
+    FORM(GROUP_NORM, export_group_norm)                                                            \
+    NONE(ATTENTION, "no rule is written for attention")
 
 typedef struct export_rule {
     kiln_status (*form)(exporting *x); /* NULL: there is none */

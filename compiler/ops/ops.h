@@ -96,6 +96,7 @@ const op *op_find(const char *name);
     GROUP(binary)        /* binary.c: Add .. BitShift, Pow, PRelu, Min/Max/Sum/Mean */             \
     GROUP(where)         /* where.c: Where */                                                      \
     GROUP(softmax)       /* softmax.c: Softmax, LogSoftmax */                                      \
+    GROUP(attention)     /* attention.c: DotProductAttention (ours) */                             \
     GROUP(reduce)        /* reduce.c: Reduce* */                                                   \
     GROUP(select)        /* select.c: ArgMax, ArgMin, TopK */                                      \
     GROUP(one_hot)       /* one_hot.c: OneHot, Hardmax */                                          \

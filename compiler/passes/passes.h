@@ -19,6 +19,8 @@
     PASS(move_batch_first, true)                                                                   \
     /* Identities would hide patterns from what follows. */                                        \
     PASS(remove_no_ops, false)                                                                     \
+    /* Heads are moved about by views and transposes, which what follows would take apart. */      \
+    PASS(fuse_attention, false)                                                                    \
     PASS(fuse_quantize, false)                                                                     \
     /* This comes before transposes are merged: the shuffle's transpose is part of its pattern. */ \
     PASS(fuse_channel_shuffle, false)                                                              \

@@ -28,7 +28,8 @@ extern "C" {
     KERNEL(27, QUANTIZE, quantize)                                                                 \
     KERNEL(28, QUANTIZE_RANGE, quantize_range)                                                     \
     KERNEL(29, CUMULATIVE_SUM, cumulative_sum)                                                     \
-    KERNEL(36, GROUP_NORM, group_norm)
+    KERNEL(36, GROUP_NORM, group_norm)                                                             \
+    KERNEL(37, ATTENTION, attention)
 
 /* CAST: y = (dtype of y) x, element by element, same dims and layout. Any pair of dtypes. To bool:
  * x != 0. Floats to i64 and i32: truncation, saturating; NaN gives 0. Floats to narrower integers:
@@ -173,6 +174,29 @@ typedef struct kiln_fully_connected_params {
 typedef struct kiln_matmul_params {
     float min, max;
 } kiln_matmul_params;
+
+/* ATTENTION, scaled dot products (Vaswani et al., "Attention Is All You Need", 2017): inputs q, k,
+ * v, optional bias, optional mask (with a bias only), all f32 and dense. For each index of the
+ * `lead` dims (heads, windows) there are matrices Q [rows][depth], K [keys][depth], V
+ * [keys][width], Y [rows][width], and B and M [rows][keys] of the bias and the mask:
+ *     Y = softmax(scale Q K^T + B + M) V, softmax along each row.
+ * A matrix's element lies in its operand, physical elements of one sample, at
+ *     start + sum of index * lead + its row * row + its column * column;
+ * operands may be one tensor, and matrices overlap, but those of y, which take each of its elements
+ * once. Those of a batched operand are each sample's own; y is batched where any input is. column
+ * is 1 for the bias and the mask. */
+#define KILN_ATTENTION_LEADS 4
+#define KILN_ATTENTION_OPERANDS 6
+typedef struct kiln_attention_view {
+    uint32_t start, lead[KILN_ATTENTION_LEADS], row, column;
+} kiln_attention_view;
+typedef struct kiln_attention_params {
+    uint32_t lead[KILN_ATTENTION_LEADS]; /* sizes, the outermost first; 1 where there is none */
+    uint32_t rows, depth, keys, width;
+    float scale; /* finite */
+    uint32_t reserved;
+    kiln_attention_view views[KILN_ATTENTION_OPERANDS]; /* q, k, v, bias, mask, y; absent: zeros */
+} kiln_attention_params;
 
 /* REDUCE over the physical dims in the mask; y has the remaining dims' elements in order (its rank
  * is free: reduced dims kept as 1 or dropped). f32 or i64. */

@@ -19,6 +19,7 @@ const ukernels UKERNEL(table) = {
     .unary = UKERNEL(unary),
     .reduce = &UKERNEL(reduce),
     .softmax = &UKERNEL(softmax),
+    .attention = &UKERNEL(attention),
     .image = &UKERNEL(image),
     .bilinear = UKERNEL(bilinear),
 };

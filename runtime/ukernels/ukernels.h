@@ -211,6 +211,25 @@ typedef struct softmax_ukernels {
     void (*columns[2])(const float *x, size_t size, size_t stride, size_t columns, float *y);
 } softmax_ukernels;
 
+/* Scores of attention, rows of `count` floats `stride` apart, which is whole vectors and no less:
+ * what is between is overwritten, with zeros. */
+typedef struct attention_rows {
+    float *scores;
+    size_t rows, count, stride;
+    float scale;
+    const float *bias, *mask; /* [count] for each row; NULL: none. No mask without a bias */
+    size_t bias_step, mask_step; /* floats from one row's to the next one's */
+    float *sums;                 /* [rows] */
+} attention_rows;
+
+typedef struct attention_ukernels {
+    /* With s = scale scores + bias + mask: scores = e^(s - the row's largest), and the sums of
+     * these. */
+    void (*weights)(const attention_rows *rows);
+    /* y[rows][count] /= sums[rows]; rows are `stride` floats apart. */
+    void (*divide)(float *y, size_t rows, size_t count, size_t stride, const float *sums);
+} attention_ukernels;
+
 /* Neighbouring pixels of a row. */
 typedef struct image_run {
     uint32_t pixel; /* of the result */
@@ -316,6 +335,7 @@ typedef struct ukernels {
     unary_ukernel *const *unary; /* [UNARY_FUNCTIONS] */
     const reduce_ukernels *reduce;
     const softmax_ukernels *softmax;
+    const attention_ukernels *attention;
     const image_ukernels *image;
     bilinear_ukernel *bilinear;
 } ukernels;

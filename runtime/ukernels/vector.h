@@ -99,6 +99,7 @@ extern const elementwise_ukernels UKERNEL(elementwise);
 extern unary_ukernel *const UKERNEL(unary)[UNARY_FUNCTIONS];
 extern const reduce_ukernels UKERNEL(reduce);
 extern const softmax_ukernels UKERNEL(softmax);
+extern const attention_ukernels UKERNEL(attention);
 extern const image_ukernels UKERNEL(image);
 extern bilinear_ukernel UKERNEL(bilinear);
 

@@ -7,9 +7,10 @@
  *   kiln_namer_run(namer, &frame, faces, 8, &count, &error);
  *   for (size_t k = 0; k < count; k++) if (faces[k].known) puts(faces[k].name);
  *
- * It is kiln/faces.h (finding and aligning), a session, and kiln/people.h (who it is, or nobody
- * known) behind each other, as `kiln classify` has them. A plan whose head is an ordinary
- * classifier knows no strangers: its faces have the name of the most probable class.
+ * It is kiln/faces.h (finding and aligning), a session, and kiln_people_judge of kiln/people.h (who
+ * it is, or nobody known) behind each other, as in `kiln classify`: of the same pixels and plan
+ * both say the same. A plan whose head is an ordinary classifier knows no strangers: its faces have
+ * the name of the most probable class.
  *
  * Threads: a namer belongs to one thread at a time; any number of them may share a plan, which must
  * outlive them, but each has a gallery of its own. Errors: as in kiln.h.
@@ -49,8 +50,9 @@ typedef struct kiln_named_face {
     /* Whom the face is of or, where it is nobody known, most like; "": there is nobody. Owned by
      * the namer until its people change. */
     const char *name;
-    float similarity; /* to that person; without people, the network's score of the class */
-    float asked;      /* what it takes to be known; without people 0 */
+    float similarity;  /* to that person; without people, the network's score of the class */
+    float asked;       /* what it takes to be known; without people 0 */
+    float probability; /* the head's score of that person, or class; NaN: see kiln_people_verdict */
 } kiln_named_face;
 
 /* Those on the image, at most `capacity` of them, by the falling score of their faces. Of a gallery

@@ -200,6 +200,35 @@ KILN_API kiln_status kiln_people_match(const kiln_people *people, const float *f
                                        float threshold, kiln_people_answer *out_answer,
                                        kiln_error *error);
 
+/* Whether the head of the plan that the gallery was opened from knows everybody who is in it now:
+ * not once somebody has been enrolled since. (kiln_people_save makes new heads, see there.) */
+KILN_API bool kiln_people_all_in_head(const kiln_people *people);
+
+typedef struct kiln_people_verdict {
+    bool known;
+    size_t person; /* who it is, or is most similar to */
+    float similarity, asked;
+    float probability; /* the head's score of that person; NaN: none was given, or it does not have
+                          everybody */
+} kiln_people_verdict;
+
+/* Who it is, by the one rule that `kiln classify` and kiln/namer.h share: similarity says who may
+ * be meant, which is everybody whom the picture is similar enough to, and the plan's head which of
+ * them it is. Where the head does not have everybody, the most similar of them. Where there is
+ * nobody of the kind, the most similar of all is told, and is not known. Equal scores: the more
+ * similar; then the first by name.
+ * scores: the output of the whole plan that the gallery was opened from, a number a label; none, or
+ * fewer than labels: similarity alone (kiln_people_match). Errors as of that. */
+KILN_API kiln_status kiln_people_judge(const kiln_people *people, const float *features,
+                                       const float *scores, size_t score_count, float threshold,
+                                       kiln_people_verdict *out_verdict, kiln_error *error);
+/* Likewise of everybody, at most `capacity` of them: the answer first, then the others in the order
+ * in which they would be answers. */
+KILN_API kiln_status kiln_people_rank(const kiln_people *people, const float *features,
+                                      const float *scores, size_t score_count, float threshold,
+                                      kiln_people_verdict *out_verdicts, size_t capacity,
+                                      size_t *out_count, kiln_error *error);
+
 /* ---- Files --------------------------------------------------------------------------------- */
 
 /* Writes `plan` with these people in it, to a temporary file that then takes the place of `path`,

@@ -1,8 +1,11 @@
 /* Faces, features and people, one after the other. */
 #include "runtime/base/memory.h"
 #include "runtime/base/options.h"
+#include "runtime/faces/detector.h"
 #include "runtime/plan/plan.h"
 #include <kiln/namer.h>
+
+#include <math.h>
 
 #define FACES 16 /* of a frame, unless the options say so */
 #define MOST_FACES 4096
@@ -10,14 +13,17 @@
 
 struct kiln_namer {
     kiln_detector *detector;
-    kiln_plan *cut; /* the network up to its head; NULL: without people */
-    kiln_recogniser *recogniser;
-    kiln_people *people; /* NULL: the plan knows none */
+    kiln_recogniser *recogniser; /* of the whole plan */
+    kiln_people *people;         /* NULL: the plan knows none */
     const kiln_plan *plan;
     double rate;
     float threshold;
-    size_t most, numbers; /* faces, and numbers of each */
+    size_t most; /* faces of an image */
     kiln_face *faces;
+    size_t numbers; /* scores of a face */
+    float *scores;
+    /* With people: what feeds the head, of each face. */
+    size_t step, feature_count, seen;
     float *features;
 };
 
@@ -35,29 +41,53 @@ static kiln_status open_people(kiln_namer *n, kiln_error *error) {
     }
     kiln_status status = kiln_people_open(n->plan, &n->people, error);
     if (status == KILN_OK) {
-        status = kiln_namer_decide(n, error);
+        n->feature_count = kiln_people_feature_count(n->people);
+        status = kiln_people_step(n->plan, &n->step, error);
     }
-    return status == KILN_OK ? kiln_people_cut(n->plan, &n->cut, error) : status;
+    return status == KILN_OK ? kiln_namer_decide(n, error) : status;
+}
+
+/* Features are there when a face's run has come to the step that makes them. */
+static bool watch(void *context, kiln_session *session, size_t step) {
+    kiln_namer *n = context;
+    if (step == n->step && n->seen < n->most) {
+        const kiln_buffer to = {n->features + n->seen * n->feature_count,
+                                n->feature_count * sizeof *n->features};
+        n->seen += kiln_session_step_read(session, step, 0, to, NULL) == KILN_OK;
+    }
+    return true;
+}
+
+static kiln_status check_features(const kiln_namer *n, kiln_error *error) {
+    kiln_tensor_info info;
+    return kiln_session_step_output(recogniser_session(n->recogniser), n->step, 0, &info) ==
+                       KILN_OK &&
+                   info.dtype == KILN_F32 && info.bytes == n->feature_count * sizeof(float)
+               ? KILN_OK
+               : kiln_fail(error, KILN_ERROR_FORMAT,
+                           "damaged plan: its people have %zu features, its network others",
+                           n->feature_count);
 }
 
 static kiln_status open_network(kiln_namer *n, const kiln_namer_options *o, kiln_error *error) {
     const kiln_recogniser_options options = {.size = sizeof options, .threads = o->threads};
-    kiln_status status = kiln_recogniser_create(n->detector, n->cut != NULL ? n->cut : n->plan,
-                                                &options, &n->recogniser, error);
+    const kiln_allocator *allocator = &n->plan->allocator;
+    kiln_status status =
+        kiln_recogniser_create(n->detector, n->plan, &options, &n->recogniser, error);
+    if (status == KILN_OK && n->people != NULL) {
+        kiln_session_observe(recogniser_session(n->recogniser), watch, n);
+        status = check_features(n, error);
+    }
     if (status != KILN_OK) {
         return status;
     }
     n->numbers = kiln_recogniser_numbers(n->recogniser);
-    n->faces = memory_zeros(&n->plan->allocator, n->most, sizeof *n->faces);
-    n->features = memory_zeros(&n->plan->allocator, n->most, n->numbers * sizeof *n->features);
-    if (n->faces == NULL || n->features == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    }
-    return n->people == NULL || kiln_people_feature_count(n->people) == n->numbers
+    n->faces = memory_zeros(allocator, n->most, sizeof *n->faces);
+    n->scores = memory_zeros(allocator, n->most, n->numbers * sizeof *n->scores);
+    n->features = memory_zeros(allocator, n->most, n->feature_count * sizeof *n->features);
+    return n->faces != NULL && n->scores != NULL && n->features != NULL
                ? KILN_OK
-               : kiln_fail(error, KILN_ERROR_FORMAT,
-                           "damaged plan: its people have %zu features, its network %zu",
-                           kiln_people_feature_count(n->people), n->numbers);
+               : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
 }
 
 kiln_status kiln_namer_open(const kiln_plan *plan, const kiln_namer_options *options,
@@ -98,8 +128,8 @@ void kiln_namer_close(kiln_namer *namer) {
         kiln_recogniser_destroy(namer->recogniser);
         kiln_detector_destroy(namer->detector);
         kiln_people_close(namer->people);
-        kiln_plan_close(namer->cut);
         memory_free(namer->faces);
+        memory_free(namer->scores);
         memory_free(namer->features);
         memory_free(namer);
     }
@@ -107,23 +137,39 @@ void kiln_namer_close(kiln_namer *namer) {
 
 /* ---- Naming ---------------------------------------------------------------------------------- */
 
-static kiln_status name_person(const kiln_namer *n, const float *features, kiln_named_face *out,
+/* The faces of an image, with the scores of each and, where the plan knows people, the features. */
+static kiln_status look(kiln_namer *n, const kiln_image *image, size_t most, size_t *out_found,
+                        kiln_error *error) {
+    n->seen = 0;
+    kiln_status status =
+        kiln_recogniser_run(n->recogniser, image, n->faces, n->scores, most, out_found, error);
+    return status == KILN_OK && n->people != NULL && n->seen != *out_found
+               ? kiln_fail(error, KILN_ERROR_INTERNAL, "%zu faces, the features of %zu", *out_found,
+                           n->seen)
+               : status;
+}
+
+static kiln_status name_person(const kiln_namer *n, size_t which, kiln_named_face *out,
                                kiln_error *error) {
-    kiln_people_answer answer;
+    kiln_people_verdict v;
     if (kiln_people_count(n->people) == 0) {
         return KILN_OK;
     }
-    kiln_status status = kiln_people_match(n->people, features, n->threshold, &answer, error);
+    kiln_status status =
+        kiln_people_judge(n->people, n->features + which * n->feature_count,
+                          n->scores + which * n->numbers, n->numbers, n->threshold, &v, error);
     if (status == KILN_OK) {
-        out->known = answer.known;
-        out->name = kiln_people_name(n->people, answer.person);
-        out->similarity = answer.similarity;
-        out->asked = answer.asked;
+        out->known = v.known;
+        out->name = kiln_people_name(n->people, v.person);
+        out->similarity = v.similarity;
+        out->asked = v.asked;
+        out->probability = v.probability;
     }
     return status;
 }
 
-static void name_class(const kiln_namer *n, const float *scores, kiln_named_face *out) {
+static void name_class(const kiln_namer *n, size_t which, kiln_named_face *out) {
+    const float *scores = n->scores + which * n->numbers;
     size_t best = 0;
     for (size_t k = 1; k < n->numbers; k++) {
         best = scores[k] > scores[best] ? k : best;
@@ -131,23 +177,21 @@ static void name_class(const kiln_namer *n, const float *scores, kiln_named_face
     const char *label = kiln_plan_label(n->plan, best);
     out->known = label != NULL;
     out->name = label != NULL ? label : "";
-    out->similarity = scores[best];
+    out->similarity = out->probability = scores[best];
 }
 
 kiln_status kiln_namer_run(kiln_namer *namer, const kiln_image *image, kiln_named_face *out_faces,
                            size_t capacity, size_t *out_count, kiln_error *error) {
     kiln_namer *n = namer;
+    size_t found = 0;
     *out_count = 0;
-    size_t most = capacity < n->most ? capacity : n->most, found = 0;
-    kiln_status status =
-        kiln_recogniser_run(n->recogniser, image, n->faces, n->features, most, &found, error);
+    kiln_status status = look(n, image, capacity < n->most ? capacity : n->most, &found, error);
     for (size_t k = 0; status == KILN_OK && k < found; k++) {
-        const float *features = n->features + k * n->numbers;
-        out_faces[k] = (kiln_named_face){.face = n->faces[k], .name = ""};
+        out_faces[k] = (kiln_named_face){.face = n->faces[k], .name = "", .probability = NAN};
         if (n->people != NULL) {
-            status = name_person(n, features, &out_faces[k], error);
+            status = name_person(n, k, &out_faces[k], error);
         } else {
-            name_class(n, features, &out_faces[k]);
+            name_class(n, k, &out_faces[k]);
         }
     }
     *out_count = status == KILN_OK ? found : 0;
@@ -182,9 +226,8 @@ static float area(const kiln_face *face) {
 /* The features of the largest face. */
 static kiln_status features_of(kiln_namer *n, const kiln_image *image, size_t number,
                                float *out_features, kiln_error *error) {
-    size_t found, largest = 0;
-    kiln_status status =
-        kiln_recogniser_run(n->recogniser, image, n->faces, n->features, n->most, &found, error);
+    size_t found = 0, largest = 0;
+    kiln_status status = look(n, image, n->most, &found, error);
     if (status != KILN_OK) {
         return status;
     }
@@ -194,7 +237,8 @@ static kiln_status features_of(kiln_namer *n, const kiln_image *image, size_t nu
     for (size_t k = 1; k < found; k++) {
         largest = area(&n->faces[k]) > area(&n->faces[largest]) ? k : largest;
     }
-    memcpy(out_features, n->features + largest * n->numbers, n->numbers * sizeof *out_features);
+    memcpy(out_features, n->features + largest * n->feature_count,
+           n->feature_count * sizeof *out_features);
     return KILN_OK;
 }
 
@@ -204,12 +248,13 @@ kiln_status kiln_namer_enrol(kiln_namer *namer, const char *name, const kiln_ima
     if (n->people == NULL) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "the plan knows no people");
     }
-    float *features = memory_zeros(&n->plan->allocator, count + 1, n->numbers * sizeof *features);
+    float *features =
+        memory_zeros(&n->plan->allocator, count + 1, n->feature_count * sizeof *features);
     kiln_status status =
         features != NULL ? KILN_OK
                          : kiln_fail(error, KILN_ERROR_MEMORY, "no memory for %zu images", count);
     for (size_t k = 0; k < count && status == KILN_OK; k++) {
-        status = features_of(n, &images[k], k, features + k * n->numbers, error);
+        status = features_of(n, &images[k], k, features + k * n->feature_count, error);
     }
     if (status == KILN_OK) {
         status = kiln_people_enrol(n->people, name, features, count, NULL, error);

@@ -177,6 +177,12 @@ void candidates_add(candidates *c, const kiln_face *face);
 size_t candidates_suppress(candidates *c, float overlap, bool weighted, kiln_face *out_faces,
                            size_t capacity);
 
+/* ---- Detector and network (recogniser.c) ------------------------------------------------------
+ */
+
+/* That of the network, which is run once for each face, in the order of the faces. */
+kiln_session *recogniser_session(const kiln_recogniser *recogniser);
+
 /* ---- The detector (detector.c) --------------------------------------------------------------- */
 
 struct kiln_detector {

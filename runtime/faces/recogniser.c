@@ -78,6 +78,10 @@ void kiln_recogniser_destroy(kiln_recogniser *recogniser) {
     }
 }
 
+kiln_session *recogniser_session(const kiln_recogniser *recogniser) {
+    return recogniser->session;
+}
+
 size_t kiln_recogniser_numbers(const kiln_recogniser *recogniser) {
     return recogniser->numbers;
 }

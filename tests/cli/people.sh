@@ -51,6 +51,9 @@ same 'enrolled is trained anew' faces.plan anew.plan
 check 'inspect' "$kiln" inspect faces.plan
 
 # Named, and not named.
+echo 'no picture' >broken.jpg
+refuses 1 'broken.jpg' "$kiln" classify faces.plan broken.jpg
+silent 'what nobody asked of no picture' 'strangers pass'
 check 'classify' "$kiln" classify faces.plan "test/$new/"* --far 0.3
 told 'named' ": $new ([01]\.[0-9]*, similarity 0\.[0-9]*)"
 told 'rate' 'at most 30 % of strangers pass at similarity 0\.[0-9]* (112 impostor scores of 12 people)'

@@ -12,7 +12,7 @@ library=$1 program=$2 most=$3
         for (k = 1; k <= length(hex); k++) n = n * 16 + index("0123456789abcdef", substr(hex, k, 1)) - 1
         return n
     }
-    BEGIN { n = split("edit gallery metric plans portraits section similarity threshold vectors", names, " ")
+    BEGIN { n = split("edit gallery judge metric plans portraits section similarity threshold vectors", names, " ")
             for (k = 1; k <= n; k++) ours[names[k] ".c.o:"] = 1 }
     /:$/ { from = $1; next }
     NF != 4 || $3 !~ /^[tT]$/ { next }

@@ -5,6 +5,7 @@
 #include <kiln/plan_format.h>
 #include <kiln/train.h>
 
+#include <math.h>
 #include <unistd.h>
 
 static char path[] = "/tmp/kiln-people-XXXXXX";
@@ -169,6 +170,48 @@ START_TEST(features_are_what_feeds_the_head) {
 }
 END_TEST
 
+/* The answer is the first in rank, whatever the head says, and however many are similar enough. */
+START_TEST(the_head_chooses_among_the_similar) {
+    kiln_plan *plan = train("softmax");
+    kiln_people *people;
+    GOOD(kiln_people_open(plan, &people, &error));
+    ck_assert(kiln_people_all_in_head(people));
+    size_t differ = 0;
+    for (size_t n = 0; n < SAMPLES; n++) {
+        const float rest = random_uniform(3, 1, n), scores[CLASSES] = {rest, 1 - rest, 0.5f};
+        const float threshold = 2 * random_uniform(3, 2, n) - 1;
+        kiln_people_verdict all[CLASSES], v, alone;
+        kiln_people_answer nearest;
+        size_t count;
+        GOOD(kiln_people_match(people, samples[n], threshold, &nearest, &error));
+        GOOD(kiln_people_judge(people, samples[n], scores, CLASSES, threshold, &v, &error));
+        GOOD(kiln_people_rank(people, samples[n], scores, CLASSES, threshold, all, CLASSES, &count,
+                              &error));
+        ck_assert_uint_eq(count, CLASSES);
+        ck_assert(all[0].person == v.person && all[0].known == v.known);
+        ck_assert(all[0].similarity == v.similarity && all[0].asked == v.asked);
+        ck_assert(v.known == nearest.known && v.probability == scores[v.person]);
+        ck_assert(v.known || v.person == nearest.person);
+        for (size_t k = 1; k < count; k++) {
+            ck_assert(all[k - 1].known >= all[k].known);
+            ck_assert(!all[k].known || all[k - 1].probability >= all[k].probability);
+            ck_assert(all[k - 1].known || all[k - 1].similarity >= all[k].similarity);
+        }
+        differ += v.person != nearest.person;
+        /* Scores of fewer than have one say nothing. */
+        GOOD(kiln_people_judge(people, samples[n], scores, CLASSES - 1, threshold, &alone, &error));
+        ck_assert(alone.person == nearest.person && isnan(alone.probability));
+        GOOD(kiln_people_rank(people, samples[n], NULL, 0, threshold, all, 1, &count, &error));
+        ck_assert(count == 1 && all[0].person == nearest.person);
+    }
+    ck_assert_uint_gt(differ, SAMPLES / 20);
+    GOOD(kiln_people_enrol(people, "dora", samples[0], 1, NULL, &error));
+    ck_assert(!kiln_people_all_in_head(people));
+    kiln_people_close(people);
+    kiln_plan_close(plan);
+}
+END_TEST
+
 static void begin(void) {
     make_samples();
     make_path();
@@ -179,6 +222,7 @@ int main(void) {
         TEST("plans", cosine_heads_learn_who_is_new),
         TEST("plans", other_heads_keep_their_classes),
         TEST("plans", edits_can_be_undone),
+        TEST("plans", the_head_chooses_among_the_similar),
         LOOP("plans", features_are_what_feeds_the_head, 0, 2),
     };
     return SUITE("people_plans", tests, .begin = begin, .end = remove_path);

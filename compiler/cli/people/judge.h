@@ -1,6 +1,5 @@
-/* Who somebody is, of a plan that knows people: similarity decides whether they are known, the
- * network's head which of those whom they are similar enough to. Where the head does not have all
- * of the people (kiln enrol, of a head that is no cosine one), similarity decides that, too. */
+/* Who somebody is, of a plan that knows people: kiln_people_judge, of the features and the scores
+ * of one run of the whole plan. */
 #ifndef KILN_CLI_PEOPLE_JUDGE_H
 #define KILN_CLI_PEOPLE_JUDGE_H
 
@@ -12,19 +11,13 @@
 typedef struct judge {
     kiln_people *people; /* NULL: the plan knows none */
     kiln_people_threshold threshold;
-    size_t *class_of; /* by person, the head's class; SIZE_MAX: none */
-    bool head_ranks;  /* all of them have one */
-    float *features;  /* of what ran last */
-    size_t step;      /* that makes them */
+    size_t classes;  /* of the head */
+    float *features; /* of what ran last */
+    size_t step;     /* that makes them */
     bool seen;
 } judge;
 
-typedef struct verdict {
-    bool known;
-    size_t person; /* who it is, or is most similar to */
-    float similarity, asked;
-    float probability; /* the head's; NaN where it does not have everybody */
-} verdict;
+typedef kiln_people_verdict verdict;
 
 #define FAR_DEFAULT 0.0
 #define FAR_EVERYBODY 1.0
@@ -35,9 +28,7 @@ kiln_status judge_open(scorer *s, double far, judge *out_judge, kiln_error *erro
 void judge_close(judge *j);
 /* After scorer_run (or a run of its session), of its scores. */
 kiln_status judge_decide(judge *j, const float *scores, verdict *out_verdict, kiln_error *error);
-/* Likewise, of everybody: out[count], the answer first, where somebody is known; the others who are
- * similar enough as the head has it, or by similarity where it does not have everybody; then those
- * who are not, by similarity. count: people, or fewer. */
+/* Likewise, of everybody: out[count], the answer first. count: people, or fewer. */
 kiln_status judge_rank(const judge *j, const float *scores, verdict *out, size_t count,
                        kiln_error *error);
 /* Of each person a number from 0 to 1 that rises with the similarity: instead of the head's scores,

@@ -1,193 +1,20 @@
 /* kiln classify: who is on the picture. */
-#include "compiler/cli/answers.h"
+#include "compiler/cli/train/classify.h"
 #include "compiler/cli/cli.h"
 #include "compiler/cli/faces/answer.h"
 #include "compiler/cli/faces/draw.h"
-#include "compiler/cli/train/metrics.h"
-#include "compiler/cli/train/sweep.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct classify_call {
-    scoring_options options;
-    sweep sweep;
-    const char *drawing;
-    answer_format format;
-    double reject;
-    uint32_t top;
-    scoring scoring;
-    const kiln_people *people; /* of plans that know some */
-    size_t classes;
-    const char *measure; /* what the numbers of classes are: PROBABILITY or SCORE */
-    char **names;
-    float *left; /* scores that are not told yet */
-} classify_call;
-
-/* "score" is that of a face, by its detector. */
-static const char PROBABILITY[] = "probability", SCORE[] = "class_score";
-/* The name of who is nobody known. */
-static const char UNKNOWN[] = "unknown";
-
-/* ---- The class of one subject ---------------------------------------------------------------- */
-
-static void print_class(const classify_call *c, const answers *to, const char *name, float value,
-                        bool first) {
-    FILE *out = to->out;
-    if (answers_are_objects(to)) {
-        fprintf(out, "%s{\"label\": ", first ? "" : ", ");
-        json_string(out, name);
-        fprintf(out, ", \"%s\": ", c->measure);
-        json_number(out, (double)value);
-        fputc('}', out);
-    } else {
-        text_print(out, "%s%s (%s%.4f)", first ? "" : ", ", name,
-                   c->measure == SCORE ? "score " : "", (double)value);
-    }
-}
-
-/* The next best: each time the largest that has not been told. */
-static void print_top(const classify_call *c, const answers *to, const float *scores,
-                      bool after_best) {
-    memcpy(c->left, scores, c->classes * sizeof *scores);
-    for (size_t k = 0; k < c->top && k < c->classes; k++) {
-        size_t next = metrics_best(c->left, c->classes);
-        if (k > 0 || !after_best) {
-            print_class(c, to, c->names[next], c->left[next], k == 0 && !after_best);
-        }
-        c->left[next] = -INFINITY;
-    }
-}
-
-/* Of a subject that has been scored. */
-static const char *name_of(const classify_call *c, const scored_picture *p, size_t which) {
-    if (c->people != NULL) {
-        const verdict *v = &p->verdicts[which];
-        bool known = v->known && !((double)v->probability < c->reject);
-        return known ? kiln_people_name(c->people, v->person) : NULL;
-    }
-    const float *scores = p->rows + which * c->classes;
-    size_t best = metrics_best(scores, c->classes);
-    return (double)scores[best] < c->reject ? NULL : c->names[best];
-}
-
-static void print_answer(const classify_call *c, const answers *to, const scored_picture *p,
-                         size_t which) {
-    FILE *out = to->out;
-    const float *scores = p->rows + which * c->classes;
-    float best = scores[metrics_best(scores, c->classes)];
-    const char *known = name_of(c, p, which), *name = known != NULL ? known : UNKNOWN;
-    bool unknown = known == NULL;
-    if (answers_are_objects(to)) {
-        fprintf(out, "\"label\": ");
-        json_string(out, name);
-        fprintf(out, ", \"%s\": ", c->measure);
-        json_number(out, (double)best);
-        fprintf(out, ", \"top\": [");
-        print_top(c, to, scores, false);
-        fputc(']', out);
-    } else if (to->format == ANSWERS_CSV) {
-        csv_string(out, name);
-        fprintf(out, ",%.6g", (double)best);
-    } else {
-        print_class(c, to, name, best, true);
-        fputs(unknown ? ", " : "", out);
-        print_top(c, to, scores, !unknown);
-    }
-}
-
-/* ---- The name of one subject ----------------------------------------------------------------- */
-
-/* Who is not known has no probability in words, as it would be one among the known. */
-static void print_ranked(const classify_call *c, const answers *to, const verdict *v, bool first) {
-    FILE *out = to->out;
-    const char *name = kiln_people_name(c->people, v->person);
-    if (answers_are_objects(to)) {
-        fprintf(out, "%s{\"label\": ", first ? "" : ", ");
-        json_string(out, name);
-        fprintf(out, ", \"probability\": ");
-        json_number(out, (double)v->probability);
-        fprintf(out, ", \"similarity\": ");
-        json_number(out, (double)v->similarity);
-        fprintf(out, ", \"asked\": ");
-        json_number(out, (double)v->asked);
-        fputc('}', out);
-    } else if (isnan(v->probability) || !v->known) {
-        text_print(out, "%s%s (similarity %.2f)", first ? "" : ", ", name, (double)v->similarity);
-    } else {
-        text_print(out, "%s%s (%.4f, similarity %.2f)", first ? "" : ", ", name,
-                   (double)v->probability, (double)v->similarity);
-    }
-}
-
-static void print_unknown(const classify_call *c, FILE *out, const verdict *v) {
-    bool close = v->asked - v->similarity < 0.01f; /* two digits could be the same */
-    const char *nearest = kiln_people_name(c->people, v->person);
-    if (v->known) { /* but in doubt: --reject */
-        text_print(out, "unknown (in doubt: %s, %.4f)", nearest, (double)v->probability);
-    } else {
-        text_print(out, "unknown (nearest: %s, %.*f where %.*f is asked)", nearest, close ? 4 : 2,
-                   (double)v->similarity, close ? 4 : 2, (double)v->asked);
-    }
-}
-
-static void print_person(const classify_call *c, const answers *to, const scored_picture *p,
-                         size_t which) {
-    FILE *out = to->out;
-    size_t told = c->scoring.ranked;
-    const verdict *v = &p->verdicts[which], *ranks = p->ranks + which * told;
-    const char *nearest = kiln_people_name(c->people, v->person);
-    bool known = name_of(c, p, which) != NULL;
-    const char *name = known ? nearest : UNKNOWN;
-    if (answers_are_objects(to)) {
-        fprintf(out, "\"label\": ");
-        json_string(out, name);
-        fprintf(out, ", \"probability\": ");
-        json_number(out, (double)v->probability);
-        fprintf(out, ", \"known\": %s, \"nearest\": ", known ? "true" : "false");
-        json_string(out, nearest);
-        fprintf(out, ", \"similarity\": ");
-        json_number(out, (double)v->similarity);
-        fprintf(out, ", \"asked\": ");
-        json_number(out, (double)v->asked);
-        fprintf(out, ", \"far\": ");
-        json_number(out, c->scoring.workers[0].judge.threshold.rate);
-        fprintf(out, ", \"top\": [");
-        for (size_t k = 0; k < told; k++) {
-            print_ranked(c, to, &ranks[k], k == 0);
-        }
-        fputc(']', out);
-    } else if (to->format == ANSWERS_CSV) {
-        char probability[32] = "";
-        if (!isnan(v->probability)) {
-            snprintf(probability, sizeof probability, "%.6g", (double)v->probability);
-        }
-        csv_string(out, name);
-        fprintf(out, ",%s,%.6g,%.6g", probability, (double)v->similarity, (double)v->asked);
-    } else {
-        if (known) {
-            print_ranked(c, to, v, true);
-        } else {
-            print_unknown(c, out, v);
-        }
-        for (size_t k = known ? 1 : 0; c->top > 1 && k < told; k++) {
-            print_ranked(c, to, &ranks[k], false);
-        }
-    }
-}
-
 /* ---- All subjects of a picture --------------------------------------------------------------- */
 
 static void print(void *context, const answers *to, const scored_picture *p, size_t subject,
                   const uint64_t *row) {
     const classify_call *c = context;
-    if (c->people != NULL) {
-        print_person(c, to, p, subject);
-    } else {
-        print_answer(c, to, p, subject);
-    }
+    classify_print(c, to, p, subject);
     if (row != NULL) {
         fprintf(to->out, ", \"row\": %" PRIu64, *row);
     }
@@ -197,7 +24,7 @@ static void print(void *context, const answers *to, const scored_picture *p, siz
 static kiln_status draw(void *context, scored_picture *p, kiln_error *why) {
     const classify_call *c = context;
     for (size_t k = p->count; k-- > 0;) {
-        const char *name = name_of(c, p, k);
+        const char *name = classify_name(c, p, k);
         draw_face(&p->picture, &p->subjects[k].face, name != NULL ? name : UNKNOWN);
     }
     return picture_write(&p->picture, c->drawing, why);
@@ -219,17 +46,18 @@ static kiln_status check_drawing(const classify_call *c, const char *plan, kiln_
 /* What they are, and whether there are some where they are asked for. */
 static kiln_status check_probabilities(classify_call *c, const char *plan, kiln_error *error) {
     const scoring_worker *w = &c->scoring.workers[0];
-    c->measure = scorer_gives_probabilities(&w->scorer) ? PROBABILITY : SCORE;
+    c->probable = scorer_gives_probabilities(&w->scorer);
+    c->measure = c->probable ? PROBABILITY : CLASS_SCORE;
     if (c->reject == 0) {
         return KILN_OK;
     }
-    if (w->judge.people != NULL && !w->judge.head_ranks) {
+    if (w->judge.people != NULL && !kiln_people_all_in_head(w->judge.people)) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT,
                          "--reject: the head of %s does not have all of its people (see kiln "
                          "enrol), so that it gives no probabilities; --far tells strangers apart",
                          plan);
     }
-    return c->measure == PROBABILITY
+    return c->probable
                ? KILN_OK
                : kiln_fail(error, KILN_ERROR_ARGUMENT,
                            "--reject: %s gives scores, no probabilities: its network does not "
@@ -286,12 +114,14 @@ static kiln_status classify(classify_call *c, char **words, int count, kiln_erro
     bool faces = subjects_are_faces(&c->scoring.workers[0].scorer.subjects);
     const char *header = c->people != NULL
                              ? SUBJECT_COLUMNS(faces, "label,probability,similarity,asked")
-                         : c->measure == SCORE ? SUBJECT_COLUMNS(faces, "label,class_score")
-                                               : SUBJECT_COLUMNS(faces, "label,probability");
+                         : c->probable ? SUBJECT_COLUMNS(faces, "label," PROBABILITY)
+                                       : SUBJECT_COLUMNS(faces, "label," CLASS_SCORE);
     status = c->sweep.folder != NULL
                  ? write_parts(c, error)
                  : sweep_answer(&c->sweep, &c->scoring, stdout, c->format, header, NULL, error);
-    if (status == KILN_OK && c->people != NULL && c->format == ANSWERS_TEXT) {
+    /* Of no answers there is nothing to be told. */
+    if (status == KILN_OK && c->people != NULL && c->format == ANSWERS_TEXT &&
+        c->sweep.answered > 0) {
         judge_print(&c->scoring.workers[0].judge, stderr);
     }
     return status;

@@ -29,7 +29,7 @@ typedef struct evaluate_call {
 
 /* Those of the head; of people, where it does not have all of them. */
 static kiln_status find_names(evaluate_call *c, kiln_error *error) {
-    if (c->judge.people == NULL || c->judge.head_ranks) {
+    if (c->judge.people == NULL || kiln_people_all_in_head(c->judge.people)) {
         c->classes = c->scorer.count;
         return scorer_names(&c->scorer, &c->names, error);
     }
@@ -94,7 +94,7 @@ static kiln_status count_item(evaluate_call *c, float *scores, uint32_t label, k
         status = open_set_add(&c->open_set, &c->judge, scores, person, error);
     }
     if (status == KILN_OK && label != STRANGER) {
-        if (c->judge.people != NULL && !c->judge.head_ranks) {
+        if (c->judge.people != NULL && !kiln_people_all_in_head(c->judge.people)) {
             status = judge_scores(&c->judge, scores, error);
         }
         metrics_add(&c->results, scores, label);

@@ -73,6 +73,7 @@ static kiln_status take(void *context, scored_picture *p, kiln_error *error) {
         p->why.status = s->look(s->context, p, &p->why);
     }
     if (p->why.status == KILN_OK) {
+        s->answered++;
         status = answer_subjects(s, p, error);
     } else {
         s->failed++;

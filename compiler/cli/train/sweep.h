@@ -32,7 +32,7 @@ typedef struct sweep {
     row_writer *rows; /* NULL: none */
     bool quiet;       /* failures are told in answers alone */
     uint64_t done, total;
-    uint64_t failed; /* pictures */
+    uint64_t answered, failed; /* pictures */
 } sweep;
 
 /* Whether the options and words fit together: OPTIONS_READ, or the exit status. words: behind the

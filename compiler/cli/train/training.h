@@ -49,6 +49,11 @@ typedef struct training {
     bool has_threshold;
 } training;
 
+/* ---- network.c ----------------------------------------------------------------------------- */
+
+/* From the data and the backbone: what a sample is, whose faces are learnt, and t->trainer. */
+kiln_status make_trainer(training *t, kiln_error *error);
+
 /* ---- console.c ----------------------------------------------------------------------------- */
 
 /* What will be trained on what, and the head as Keras's summary() shows it. */

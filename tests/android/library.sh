@@ -1,0 +1,16 @@
+#!/bin/bash
+# libkiln_jni exports what a virtual machine looks for, and nothing of Kiln or of what that carries; its segments fit
+# pages of 16 KB.
+#   library.sh LIBRARY [READELF]
+set -euo pipefail
+library=$1 readelf=${2:-readelf}
+export LC_ALL=C
+
+exported=$("$readelf" -W --dyn-syms "$library" | awk '$7 != "UND" && $5 != "LOCAL" && $8 != "" && $7 != "Ndx" { print $8 }' | sort)
+test "$exported" = $'JNI_OnLoad\nJNI_OnUnload' || { echo "FAILED: exported: $exported"; exit 1; }
+segments=$("$readelf" -W -l "$library" | awk '$1 == "LOAD" { print $NF }')
+test -n "$segments"
+for alignment in $segments; do
+    test $((alignment)) -eq 16384 || { echo "FAILED: a segment is aligned to $alignment"; exit 1; }
+done
+echo '1 passed, 0 failed'

@@ -186,7 +186,8 @@ static void proc_name(int descriptor, char out[32]) {
  * later. */
 static int create_unnamed(const char *target) {
     int descriptor = -1;
-#ifdef O_TMPFILE
+/* Android has them, but lets no app link a file (SELinux), which is seen at the end only. */
+#if defined(O_TMPFILE) && !defined(__ANDROID__)
     char proc[32], folder[FILE_PATH];
     if (put(target, (size_t)(name_of(target) - target), folder)) {
         descriptor = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);

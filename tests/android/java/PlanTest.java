@@ -39,7 +39,7 @@ final class PlanTest {
         byte[] array = Files.readAllBytes(new File(folder, "arrays/picture.ppm.output.npy").toPath());
         ByteBuffer expected = ByteBuffer.wrap(array, array.length - 4000, 4000).slice()
             .order(ByteOrder.LITTLE_ENDIAN);
-        try (plan; KilnSession session = plan.session(2)) {
+        try (KilnPlan open = plan; KilnSession session = open.session(2)) {
             List<KilnAnswer> answers = session.classify(picture, 2000);
             boolean good = answers.size() == 1000;
             for (int k = 0; k < answers.size(); k++) {

@@ -14,7 +14,8 @@ typedef struct bench_call {
     uint32_t batch, runs, warmup;
     const char *trace_path;
     trace_file trace;
-    bool profile, prepacked, json;
+    packed_place prepacked;
+    bool profile, json;
     double alone; /* seconds of all steps on one thread; 0: not measured */
 } bench_call;
 
@@ -273,7 +274,12 @@ static const option_row rows[] = {
      .value = "FILE",
      .place = AT(trace_path),
      .help = "every kernel call of every run, for chrome://tracing or Perfetto"},
-    PREPACKED_ROW(AT(prepacked)),
+    {.kind = OPTION_CALL,
+     .name = "prepacked",
+     .place = AT(prepacked),
+     .take = take_prepacked,
+     .help = "keep packed weights in PLAN.packed, and load what an earlier start has kept there "
+             "(default: load as if there had been none)"},
     {.kind = OPTION_SET, .name = "json", .place = AT(json), .help = "everything as JSON"},
     OPTIONS_END,
 };

@@ -52,11 +52,12 @@ kiln_status check_output_folder(const char *folder, kiln_error *error);
 /* Tells on stderr how many files of the folders that were given are no pictures; nothing for 0. */
 void tell_passed_over(size_t count);
 
-/* Opens a plan; prepacked: packed weights are kept in PATH.packed, for the next start. After
- * read_plans() it is read into memory instead of mapped. */
+/* Opens a plan, whose packed weights are kept for the next start, or not. After read_plans() it is
+ * read into memory instead of mapped. */
 void read_plans(void);
 bool plans_are_read(void); /* for what opens plans itself */
-kiln_status open_plan(const char *path, bool prepacked, kiln_plan **out_plan, kiln_error *error);
+kiln_status open_plan(const char *path, packed_place prepacked, kiln_plan **out_plan,
+                      kiln_error *error);
 
 /* Who computes a step (kiln_plan_step_computation): "XNNPACK 2022-02 direct", "Kiln"; and as
  * members of a JSON object. */

@@ -22,7 +22,7 @@ static int run(const command *self, int argc, char **argv) {
     const char *input = argv[0];
     kiln_status status = check_outputs(&output, 1, &input, 1, &error);
     if (status == KILN_OK) {
-        status = open_plan(input, false, &plan, &error);
+        status = open_plan(input, PACKED_NOWHERE, &plan, &error);
     }
     if (status == KILN_OK) {
         status = export_plan(plan, output, &error);

@@ -64,15 +64,18 @@ static void note(void *context, const char *message) {
     text_print(stderr, "kiln: note: %s\n", message);
 }
 
-kiln_status open_plan(const char *path, bool prepacked, kiln_plan **out_plan, kiln_error *error) {
-    char packed_path[4096];
-    kiln_plan_options options = {.size = sizeof options,
-                                 .prepacked_path = prepacked ? packed_path : NULL,
-                                 .read_into_memory = reads_plans,
-                                 .log = note};
+kiln_status open_plan(const char *path, packed_place prepacked, kiln_plan **out_plan,
+                      kiln_error *error) {
+    char packed_path[FILE_PATH];
+    kiln_plan_options options = {
+        .size = sizeof options, .read_into_memory = reads_plans, .log = note};
     int length = snprintf(packed_path, sizeof packed_path, "%s.packed", path);
     if (length < 0 || (size_t)length >= sizeof packed_path) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "%.80s...: the path is too long", path);
+    }
+    if (prepacked == PACKED_BESIDE || (prepacked == PACKED_IN_CACHE &&
+                                       packed_cache_path(path, packed_path, sizeof packed_path))) {
+        options.prepacked_path = packed_path;
     }
     return kiln_plan_open(path, &options, out_plan, error);
 }

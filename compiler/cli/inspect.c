@@ -264,7 +264,7 @@ static int run(const command *self, int argc, char **argv) {
     const char *path = argv[0];
     kiln_status status = check_outputs(&c.html, 1, &path, 1, &error);
     if (status == KILN_OK) {
-        status = open_plan(path, false, &plan, &error);
+        status = open_plan(path, PACKED_NOWHERE, &plan, &error);
     }
     if (status != KILN_OK) {
         return fail(&error);

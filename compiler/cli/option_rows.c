@@ -55,6 +55,22 @@ const option_row *options_common(const command *self) {
     return self->opens_plan ? common : common + 1;
 }
 
+/* ---- Packed weights ------------------------------------------------------------------------ */
+
+int take_prepacked(const command *self, void *at, const char *value) {
+    (void)self;
+    (void)value;
+    *(packed_place *)at = PACKED_BESIDE;
+    return 0;
+}
+
+int take_no_prepacked(const command *self, void *at, const char *value) {
+    (void)self;
+    (void)value;
+    *(packed_place *)at = PACKED_NOWHERE;
+    return 0;
+}
+
 /* ---- Presets ------------------------------------------------------------------------------- */
 
 const char *preset_word(unsigned k) {

@@ -3,6 +3,7 @@
 #ifndef KILN_COMPILER_CLI_OPTIONS_H
 #define KILN_COMPILER_CLI_OPTIONS_H
 
+#include "compiler/cli/data/packed_cache.h"
 #include <kiln/kiln.h>
 #include <stddef.h>
 
@@ -72,11 +73,25 @@ enum { MOST_THREADS = 256, MOST_SAMPLES = 65536 };
         .kind = OPTION_NUMBER, .name = "threads", .value = "N", .place = (at), .low = 1,           \
         .high = MOST_THREADS, .help = "compute threads (default 1)"                                \
     }
-#define PREPACKED_ROW(at)                                                                          \
+/* Where packed weights are kept for the next start. */
+typedef enum packed_place { PACKED_NOWHERE, PACKED_BESIDE, PACKED_IN_CACHE } packed_place;
+
+/* Into a packed_place, which is PACKED_IN_CACHE to begin with. */
+#define PREPACKED_ROWS(at)                                                                         \
+    {.kind = OPTION_CALL,                                                                          \
+     .name = "prepacked",                                                                          \
+     .place = (at),                                                                                \
+     .take = take_prepacked,                                                                       \
+     .help =                                                                                       \
+         "keep packed weights, which make the next start faster, in PLAN.packed (default: in "     \
+         "your cache folder, where those not used for longest go beyond " PACKED_CACHE_TEXT ")"},  \
     {                                                                                              \
-        .kind = OPTION_SET, .name = "prepacked", .place = (at),                                    \
-        .help = "keep packed weights in PLAN.packed: the next start is faster"                     \
+        .kind = OPTION_CALL, .name = "no-prepacked", .place = (at), .take = take_no_prepacked,     \
+        .help = "do not keep them"                                                                 \
     }
+int take_prepacked(const command *self, void *at, const char *value);
+int take_no_prepacked(const command *self, void *at, const char *value);
+
 /* Into a text. */
 #define PRESET_ROW(at)                                                                             \
     {                                                                                              \

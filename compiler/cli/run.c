@@ -15,7 +15,7 @@ typedef struct run_call {
     const char *output_folder;
     uint32_t threads;
     kiln_preprocess preprocess;
-    bool prepacked;
+    packed_place prepacked;
     kiln_plan *plan;
     kiln_session *session;
     kiln_buffer *in, *out;
@@ -261,7 +261,7 @@ static const option_row rows[] = {
      .word = preset_word,
      .take = take_preset,
      .help = PRESET_HELP},
-    PREPACKED_ROW(AT(prepacked)),
+    PREPACKED_ROWS(AT(prepacked)),
     {.kind = OPTION_SET, .name = "json", .place = AT(scores.json), .help = "results as JSON"},
     OPTIONS_END,
 };
@@ -295,7 +295,7 @@ static int run_words(const command *self, run_call *c, char **words, int count) 
 }
 
 static int run(const command *self, int argc, char **argv) {
-    run_call c = {.scores = {.top = 5}, .threads = 1};
+    run_call c = {.scores = {.top = 5}, .threads = 1, .prepacked = PACKED_IN_CACHE};
     int status = options_read(self, &c, &argc, &argv);
     if (status == OPTIONS_READ) {
         status = run_words(self, &c, argv, argc);

@@ -16,6 +16,9 @@ typedef struct kiln_machine {
     double bandwidth; /* bytes a second that all threads together read from memory, in order */
 } kiln_machine;
 
+/* The widest vector instructions that kernels use on this processor, as in kiln_machine. */
+KILN_API const char *kiln_machine_vectors(void);
+
 /* Measures for under half a second, on `threads` threads (1 .. 256), and takes the best of
  * several tries: other load on the machine lowers the result all the same. Reads a buffer four
  * times the last-level cache, at least 256 MiB, at most 1 GiB, which it allocates and frees. On

@@ -100,6 +100,10 @@ static kiln_status measure_bandwidth(measurement *m, double *out_bandwidth, kiln
     return KILN_OK;
 }
 
+const char *kiln_machine_vectors(void) {
+    return ukernels_best()->name;
+}
+
 kiln_status kiln_machine_measure(uint32_t threads, kiln_machine *out_machine, kiln_error *error) {
     if (out_machine == NULL || threads == 0 || threads > MAX_THREADS) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "%u threads: 1 to %d are possible", threads,

@@ -1,5 +1,6 @@
 /* The cache of features. */
 #include "compiler/cli/data/cache.h"
+#include "compiler/cli/data/cache_folder.h"
 
 #define XXH_INLINE_ALL
 #include <fcntl.h>
@@ -90,24 +91,8 @@ static bool take_record(feature_cache *c, const uint8_t *record) {
 
 static bool make_path(const char *folder, uint64_t key, char *out, size_t size) {
     char base[3500];
-    const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    int length = folder != NULL ? snprintf(base, sizeof base, "%s", folder)
-                 : xdg != NULL && xdg[0] == '/'
-                     ? snprintf(base, sizeof base, "%s/kiln", xdg)
-                     : snprintf(base, sizeof base, "%s/.cache/kiln", home != NULL ? home : "");
-    if (length < 1 || length >= (int)sizeof base ||
-        (folder == NULL && xdg == NULL && home == NULL)) {
-        return false;
-    }
-    for (char *at = base + 1; *at != '\0'; at++) {
-        if (*at == '/') {
-            *at = '\0';
-            (void)mkdir(base, 0777);
-            *at = '/';
-        }
-    }
-    (void)mkdir(base, 0777);
-    return snprintf(out, size, "%s/features-%016llx", base, (unsigned long long)key) < (int)size;
+    return cache_folder(folder, base, sizeof base) &&
+           snprintf(out, size, "%s/features-%016llx", base, (unsigned long long)key) < (int)size;
 }
 
 /* All sound records; what follows a damaged one is cut off. False: the file is another's. */

@@ -16,7 +16,7 @@ kiln_status known_open(const char *path, const scorer_options *options, known *o
         status = scorer_open(path, &to_features, &k->scorer, error);
         k->plan = k->scorer.plan;
     } else {
-        status = open_plan(path, false, &k->plan, error);
+        status = open_plan(path, PACKED_NOWHERE, &k->plan, error);
     }
     if (status == KILN_OK) {
         status = kiln_people_open(k->plan, &k->people, &why);

@@ -156,7 +156,7 @@ static const option_row rows[] = {
      .help = "the picture with everybody's box and name, as PNG"},
     PRESET_ROW(AT(options.scorer.preset)),
     SCORING_THREADS_ROW(AT(options.scorer.threads)),
-    PREPACKED_ROW(AT(options.scorer.prepacked)),
+    PREPACKED_ROWS(AT(options.scorer.prepacked)),
     LIST_ROW(AT(sweep.list)),
     {.kind = OPTION_TEXT,
      .letter = 'o',
@@ -190,10 +190,12 @@ static int settle(const command *self, classify_call *c, int words) {
 }
 
 static int run(const command *self, int argc, char **argv) {
-    classify_call c = {
-        .options = {.scorer = {.subjects.faces = FACES_ALL, .threads = 1}, .judged = true},
-        .sweep = {.command = "classify", .print = print},
-        .top = 1};
+    classify_call c = {.options = {.scorer = {.subjects.faces = FACES_ALL,
+                                              .threads = 1,
+                                              .prepacked = PACKED_IN_CACHE},
+                                   .judged = true},
+                       .sweep = {.command = "classify", .print = print},
+                       .top = 1};
     kiln_error error = {0};
     int status = options_read(self, &c, &argc, &argv);
     c.sweep.context = &c;

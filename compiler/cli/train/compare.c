@@ -131,12 +131,14 @@ static const option_row rows[] = {
     FACES_ROW(AT(options.subjects.faces), "largest"),
     PRESET_ROW(AT(options.preset)),
     THREADS_ROW(AT(options.threads)),
+    PREPACKED_ROWS(AT(options.prepacked)),
     {.kind = OPTION_SET, .name = "json", .place = AT(json), .help = "the answer as JSON"},
     OPTIONS_END,
 };
 
 static int run(const command *self, int argc, char **argv) {
-    compare_call c = {.options = {.features = true, .threads = 1}, .threshold = NAN};
+    compare_call c = {.options = {.features = true, .threads = 1, .prepacked = PACKED_IN_CACHE},
+                      .threshold = NAN};
     kiln_error error = {0};
     int status = options_read(self, &c, &argc, &argv);
     if (status == OPTIONS_READ && argc != 3) {

@@ -249,13 +249,13 @@ static const option_row rows[] = {
     FACES_ROW(AT(options.scorer.subjects.faces), "largest"),
     PRESET_ROW(AT(options.scorer.preset)),
     SCORING_THREADS_ROW(AT(options.scorer.threads)),
-    PREPACKED_ROW(AT(options.scorer.prepacked)),
+    PREPACKED_ROWS(AT(options.scorer.prepacked)),
     OPTIONS_END,
 };
 
 static int run(const command *self, int argc, char **argv) {
     embed_call c = {
-        .options.scorer = {.features = true, .threads = 1},
+        .options.scorer = {.features = true, .threads = 1, .prepacked = PACKED_IN_CACHE},
         .sweep = {.command = "embed", .progress = "embedding", .look = look, .print = print}};
     kiln_error error = {0};
     int status = options_read(self, &c, &argc, &argv);

@@ -241,12 +241,13 @@ static const option_row rows[] = {
      .place = AT(strict),
      .help = "a file that is no picture is an error, not skipped"},
     THREADS_ROW(AT(options.threads)),
+    PREPACKED_ROWS(AT(options.prepacked)),
     {.kind = OPTION_SET, .name = "json", .place = AT(json), .help = "the result as JSON"},
     OPTIONS_END,
 };
 
 static int run(const command *self, int argc, char **argv) {
-    evaluate_call c = {.options = {.threads = 1}};
+    evaluate_call c = {.options = {.threads = 1, .prepacked = PACKED_IN_CACHE}};
     kiln_error error = {0};
     int status = options_read(self, &c, &argc, &argv);
     if (status == OPTIONS_READ && argc != 2) {

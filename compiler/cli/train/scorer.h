@@ -26,7 +26,7 @@ typedef struct scorer_options {
     subject_options subjects;
     uint32_t threads;
     bool numbers;   /* the input is given as numbers, not as pictures */
-    bool prepacked; /* packed weights are kept in a file beside the plan */
+    packed_place prepacked;
 } scorer_options;
 
 kiln_status scorer_open(const char *path, const scorer_options *options, scorer *out_scorer,

@@ -131,7 +131,7 @@ static void print_layers(const kiln_plan *plan, FILE *out) {
 
 static kiln_status list_layers(const char *path, kiln_error *error) {
     kiln_plan *plan = NULL;
-    kiln_status status = open_plan(path, false, &plan, error);
+    kiln_status status = open_plan(path, PACKED_NOWHERE, &plan, error);
     if (status == KILN_OK) {
         print_layers(plan, stdout);
         kiln_plan_close(plan);
@@ -189,7 +189,7 @@ static const kiln_plan_tensor_record *first_filters(const kiln_plan_view *v) {
 static kiln_status view_filters(const view_call *c, const char *path, kiln_error *error) {
     kiln_plan *plan = NULL;
     kiln_plan_view v;
-    kiln_status status = open_plan(path, false, &plan, error);
+    kiln_status status = open_plan(path, PACKED_NOWHERE, &plan, error);
     if (status != KILN_OK) {
         return status;
     }

@@ -6,10 +6,12 @@
 #define XXH_INLINE_ALL
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 #include <xxhash.h>
 
-#define PACKED_RELEASE_BYTES ((size_t)1 << 16)
+#define RELEASE_BYTES ((size_t)1 << 14) /* constants that are smaller are not worth a call */
+/* Reading a page brings in its neighbours, which may be another constant's that has been given
+ * back: Linux's fault_around_bytes. */
+#define RELEASE_UNIT ((uintptr_t)1 << 16)
 
 static kiln_status verify_constant(kiln_session *s, uint32_t tensor, kiln_error *error) {
     const kiln_plan_view *v = &s->plan->view;
@@ -104,11 +106,22 @@ kiln_status load_constants(kiln_session *s, kernel_call *call, bool packs, kiln_
     return status;
 }
 
-/* After packing, the plan's pages are not needed again: give them back, so that the weights are in
- * memory once. */
+/* Gives back the pages of a constant, and those that came with them: what is not packed yet, or is
+ * read as it lies, comes again when it is read. */
+static void give_back(const kiln_plan *plan, const uint8_t *data, size_t bytes) {
+    uintptr_t first = (uintptr_t)plan->mapping, last = first + plan->mapping_size;
+    uintptr_t begin = (uintptr_t)data / RELEASE_UNIT * RELEASE_UNIT;
+    uintptr_t end = ((uintptr_t)data + bytes + RELEASE_UNIT - 1) / RELEASE_UNIT * RELEASE_UNIT;
+    begin = begin < first ? first : begin;
+    end = end > last ? last : end;
+    if (plan->mapping != NULL && bytes >= RELEASE_BYTES) {
+        (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+    }
+}
+
+/* After packing, the plan's pages are not needed again: so that the weights are in memory once. */
 void drop_constants(kiln_session *s, kernel_call *call) {
     const kiln_plan_view *v = &s->plan->view;
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     for (uint32_t k = 0; k < call->input_count; k++) {
         operand *o = &call->inputs[k];
         if (!o->constant || o->data == NULL) {
@@ -120,11 +133,7 @@ void drop_constants(kiln_session *s, kernel_call *call) {
             *w = (widened){0};
         }
         o->data = NULL;
-        uintptr_t begin = (uintptr_t)(v->weights + o->record->offset);
-        uintptr_t end = (begin + (size_t)kiln_plan_tensor_bytes(o->record)) / page * page;
-        begin = (begin + page - 1) / page * page;
-        if (s->plan->mapping != NULL && end > begin && end - begin >= PACKED_RELEASE_BYTES) {
-            (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
-        }
+        give_back(s->plan, v->weights + o->record->offset,
+                  (size_t)kiln_plan_tensor_bytes(o->record));
     }
 }

@@ -181,6 +181,7 @@ static gemm describe(const kernel_call *call) {
     g.most = most_gathered(&g, count_rows(call));
     size_t room = GROUP_BYTES / (k * best->nr * sizeof(float));
     g.groups = room < 2 ? panels : (panels + room - 1) / room;
+    g.groups = g.groups < g.workers ? least(panels, g.workers) : g.groups;
     return g;
 }
 
@@ -291,17 +292,29 @@ static void multiply_piece(void *context, size_t index) {
     }
 }
 
-/* A panel's weights are read from memory once. Where threads cannot share groups evenly, rows are
- * shared too. */
+/* In how many pieces rows are cut, each of a tile at least: so that threads which cannot share the
+ * groups evenly are done as early as they can be, and no more, since each piece reads the group's
+ * weights again. */
+static size_t count_pieces(const gemm *g, size_t rows) {
+    size_t best = 1, best_turns = (g->groups + g->workers - 1) / g->workers;
+    for (size_t pieces = 2; pieces <= g->workers && pieces * g->ukernels->mr <= rows; pieces++) {
+        size_t turns = (g->groups * pieces + g->workers - 1) / g->workers;
+        if (turns * best < best_turns * pieces) { /* of 1 / pieces of a group's time each */
+            best = pieces;
+            best_turns = turns;
+        }
+    }
+    return best;
+}
+
+/* A panel's weights are read from memory once. */
 static void run_by_panels(kernel_call *call, size_t rows) {
     const gemm *g = call->state;
     size_t most = g->gathers ? g->most : rows;
     for (size_t first = 0; first < rows; first += most) {
         size_t count = least(rows - first, most);
         strip s = strip_of(call, first, count);
-        if (g->groups % g->workers != 0 && count >= g->workers * g->ukernels->mr) {
-            s.pieces = g->workers;
-        }
+        s.pieces = count_pieces(g, count);
         if (g->gathers) {
             s.from = call->run.scratch;
             s.from_stride = g->row;

@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 /* How long a thread looks for work, or for the end of others', before it sleeps: longer than steps
- * of a run that one thread does alone, and than waking up takes. Where there are more threads than
- * cores it sleeps at once, since it might keep the one that it waits for from running. */
+ * of a run that one thread does alone, and than waking up takes. It must not keep the one that it
+ * waits for from running: where there are more threads than cores it sleeps at once, and where both
+ * are on one core, since others have the rest, it makes way while it looks. */
 #define LOOK_NANOSECONDS 300000
 #define LOOKS 32 /* between two looks at the clock */
 
@@ -30,7 +31,8 @@ typedef struct stretch {
 typedef struct worker {
     thread_pool *pool;
     pthread_t thread;
-    size_t number; /* from 1 */
+    size_t number;   /* from 1 */
+    atomic_int core; /* where it was when it last began to work */
 } worker;
 
 struct thread_pool {
@@ -48,6 +50,7 @@ struct thread_pool {
      * of the two sees the other. */
     _Alignas(64) atomic_size_t sleepers;
     atomic_bool caller_sleeps, stops;
+    atomic_int caller_core; /* where the caller was when it gave work */
     pthread_mutex_t lock;
     pthread_cond_t work, done;
     worker *workers;   /* one less than threads */
@@ -70,6 +73,25 @@ static uint64_t now(void) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
+/* -1: not to be told. */
+static int current_core(void) {
+#ifdef __linux__
+    return sched_getcpu();
+#else
+    return -1;
+#endif
+}
+
+/* Whether the thread stands on the core of one whom it may wait for. */
+static bool shares_core(thread_pool *p, bool is_caller) {
+    int core = current_core();
+    bool shares = core >= 0 && !is_caller && atomic_load(&p->caller_core) == core;
+    for (size_t k = 0; core >= 0 && is_caller && k + 1 < p->threads && !shares; k++) {
+        shares = atomic_load(&p->workers[k].core) == core;
+    }
+    return shares;
+}
+
 /* Whether there is a job that was not entered before, or nothing to wait for any more. */
 static bool has_work(const thread_pool *p, uint64_t seen) {
     uint64_t state = atomic_load(&p->state);
@@ -83,8 +105,8 @@ static bool is_done(const thread_pool *p, uint64_t seen) {
 }
 
 /* Looks for a while; whether it has come. */
-static bool look_for(const thread_pool *p, bool (*come)(const thread_pool *, uint64_t),
-                     uint64_t seen) {
+static bool look_for(thread_pool *p, bool is_caller, uint64_t seen) {
+    bool (*come)(const thread_pool *, uint64_t) = is_caller ? is_done : has_work;
     uint64_t begin = p->patience > 0 ? now() : 0;
     do {
         for (int k = 0; k < LOOKS; k++) {
@@ -93,12 +115,15 @@ static bool look_for(const thread_pool *p, bool (*come)(const thread_pool *, uin
             }
             relax();
         }
+        if (shares_core(p, is_caller)) {
+            (void)sched_yield();
+        }
     } while (p->patience > 0 && now() - begin < p->patience);
     return false;
 }
 
 static void wait_for_work(thread_pool *p, uint64_t seen) {
-    if (look_for(p, has_work, seen)) {
+    if (look_for(p, false, seen)) {
         return;
     }
     (void)pthread_mutex_lock(&p->lock);
@@ -117,7 +142,7 @@ static void wake(thread_pool *p) {
 }
 
 static void wait_until_done(thread_pool *p) {
-    if (look_for(p, is_done, 0)) {
+    if (look_for(p, true, 0)) {
         return;
     }
     (void)pthread_mutex_lock(&p->lock);
@@ -172,13 +197,14 @@ static void leave(thread_pool *p) {
 }
 
 static void *run_worker(void *context) {
-    const worker *w = context;
+    worker *w = context;
     thread_pool *p = w->pool;
     uint64_t seen = 0;
     (void)denormals_flush();
     while (!atomic_load(&p->stops)) {
         wait_for_work(p, seen);
         if (enter(p, &seen)) {
+            atomic_store(&w->core, current_core());
             work(p, w->number);
             leave(p);
         }
@@ -264,7 +290,9 @@ static size_t count_cores(void) {
 static kiln_status start_workers(thread_pool *p, kiln_error *error) {
     for (size_t k = 0; k + 1 < p->threads; k++) {
         worker *w = &p->workers[k];
-        *w = (worker){.pool = p, .number = k + 1};
+        w->pool = p;
+        w->number = k + 1;
+        atomic_init(&w->core, -1);
         int reason = pthread_create(&w->thread, NULL, run_worker, w);
         if (reason != 0) {
             end_workers(p, k);
@@ -338,6 +366,7 @@ static void share_out(thread_pool *p, thread_pool_item *task, void *context, siz
         atomic_store_explicit(&p->stretches[t].left, (ptrdiff_t)(end - begin),
                               memory_order_relaxed);
     }
+    atomic_store(&p->caller_core, current_core());
     open_job(p);
     work(p, 0);
     close_job(p);

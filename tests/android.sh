@@ -13,7 +13,7 @@ release=$PWD/build/release
 folder=$PWD/build/android
 example=$PWD/examples/android
 
-./examples/packages.sh openjdk-17-jdk-headless gradle proguard aapt android-framework-res gcc-aarch64-linux-gnu
+./examples/packages.sh openjdk-17-jdk-headless gradle proguard aapt android-framework-res g++-aarch64-linux-gnu
 
 echo '== libkiln_jni'
 for processor in x86_64 aarch64; do

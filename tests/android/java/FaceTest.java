@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.kiln.KilnException.Status;
 import org.kiln.KilnFace;
 import org.kiln.KilnNamer;
@@ -30,7 +32,7 @@ final class FaceTest {
         to.addAll(Arrays.asList(folders));
     }
 
-    void run() throws IOException {
+    void run() throws IOException, InterruptedException {
         File saved = new File(folder, "saved.plan");
         String name = "Zo\u00EB \uD83D\uDE00";
         List<Bitmap> pictures = pictures(strangers.get(0));
@@ -52,6 +54,7 @@ final class FaceTest {
             Checks.fails(Status.ARGUMENT, "", () -> namer.forget(name));
             Checks.fails(Status.IO, "", () -> namer.save(new File(folder, "no folder/x.plan")));
             checkKnown(namer);
+            closesDuringRun(plan, enrolled[0]);
         }
         try (KilnPlan plan = KilnPlan.open(saved); KilnNamer namer = plan.namer()) {
             Checks.holds("saved: " + namer.getPeople(), namer.getPeople().contains(name)
@@ -72,7 +75,8 @@ final class FaceTest {
                 Checks.holds("face of " + person, points.length == 10 && face.getScore() > 0
                     && points[0] > face.getLeft() && points[0] < points[2] && points[2] < face.getRight()
                     && points[1] > face.getTop() && points[9] < face.getBottom()
-                    && face.isKnown() == face.getSimilarity() >= face.getAsked());
+                    && face.isKnown() == face.getSimilarity() >= face.getAsked()
+                    && !(face.getProbability() < 0 || face.getProbability() > 1.0001));
             }
         }
         System.out.println(right + " of " + all + " named right");
@@ -92,6 +96,30 @@ final class FaceTest {
         closed.close();
         Checks.fails(IllegalStateException.class, "closed", () -> closed.recognise(gray));
         Checks.fails(IllegalStateException.class, "closed", closed::getPeople);
+    }
+
+    /** Closed while it recognises, which ends well; then it does no more. */
+    private static void closesDuringRun(KilnPlan plan, Bitmap picture) throws InterruptedException {
+        KilnNamer namer = plan.namer();
+        AtomicInteger runs = new AtomicInteger();
+        AtomicReference<Throwable> end = new AtomicReference<>();
+        Thread thread = new Thread(() -> {
+            try {
+                while (true) {
+                    namer.recognise(picture);
+                    runs.incrementAndGet();
+                }
+            } catch (Throwable t) {
+                end.set(t);
+            }
+        });
+        thread.start();
+        while (runs.get() < 3 && thread.isAlive()) {
+            Thread.sleep(1);
+        }
+        namer.close();
+        thread.join();
+        Checks.holds("closed while it recognised: " + end, end.get() instanceof IllegalStateException);
     }
 
     private static List<Bitmap> pictures(File person) throws IOException {

@@ -8,13 +8,11 @@
 #include <jni.h>
 #include <kiln/kiln.h>
 
-/* ---- Tables of functions, one a file, that end with a row of NULL -------------------------------
- */
+/* ---- Tables of functions, one a file; a row of NULL ends them -------------------------------- */
 
 extern const JNINativeMethod plan_methods[], session_methods[], namer_methods[];
 
-/* ---- Errors
- * -------------------------------------------------------------------------------------- */
+/* ---- Errors --------------------------------------------------------------------------------- */
 
 /* Finds and keeps the class KilnException; and lets it go. */
 bool errors_open(JNIEnv *env);
@@ -25,8 +23,7 @@ void throw_no_memory(JNIEnv *env);
 /* Throws, unless the status is KILN_OK. */
 bool succeeded(JNIEnv *env, kiln_status status, const kiln_error *error);
 
-/* ---- Values
- * -------------------------------------------------------------------------------------- */
+/* ---- Values --------------------------------------------------------------------------------- */
 
 static inline jlong address_of(const void *object) {
     return (jlong)(intptr_t)object;

@@ -25,17 +25,17 @@ static void close_namer(JNIEnv *env, jclass class, jlong namer) {
     kiln_namer_close(object_at(namer));
 }
 
-/* ---- Faces
- * --------------------------------------------------------------------------------------- */
+/* ---- Faces ---------------------------------------------------------------------------------- */
 
 /* Numbers of a face, in the order of KilnFace.java. */
-enum { POINTS = 8, NUMBERS = POINTS + 2 * KILN_FACE_POINTS };
+enum { POINTS = 9, NUMBERS = POINTS + 2 * KILN_FACE_POINTS };
 
 static bool face_to_java(JNIEnv *env, const kiln_named_face *named, jsize index, jobjectArray names,
                          jfloatArray numbers) {
     const kiln_face *face = &named->face;
-    jfloat all[NUMBERS] = {face->left,  face->top,         face->right,  face->bottom,
-                           face->score, named->similarity, named->asked, named->known ? 1 : 0};
+    jfloat all[NUMBERS] = {face->left,        face->top,         face->right,  face->bottom,
+                           face->score,       named->similarity, named->asked, named->known ? 1 : 0,
+                           named->probability};
     for (size_t k = 0; k < KILN_FACE_POINTS; k++) {
         all[POINTS + 2 * k] = face->point_count > 0 ? face->points[k][0] : NAN;
         all[POINTS + 2 * k + 1] = face->point_count > 0 ? face->points[k][1] : NAN;
@@ -74,8 +74,7 @@ static jint recognise(JNIEnv *env, jclass class, jlong namer, jobjectArray plane
     return (jint)count;
 }
 
-/* ---- People
- * -------------------------------------------------------------------------------------- */
+/* ---- People --------------------------------------------------------------------------------- */
 
 /* NULL: the plan knows none, and an exception is pending. */
 static kiln_people *people_of(JNIEnv *env, jlong namer) {

@@ -3,8 +3,7 @@
 
 #include <stdlib.h>
 
-/* ---- Opening
- * ------------------------------------------------------------------------------------- */
+/* ---- Opening -------------------------------------------------------------------------------- */
 
 /* Where packed weights are kept, if anywhere; *out_path is to be released with free(). */
 static bool options_from_java(JNIEnv *env, jbyteArray prepacked, kiln_plan_options *out_options,
@@ -78,8 +77,7 @@ static void close_plan(JNIEnv *env, jclass class, jlong plan) {
     kiln_plan_close(object_at(plan));
 }
 
-/* ---- Looking inside
- * ------------------------------------------------------------------------------ */
+/* ---- Looking inside ------------------------------------------------------------------------- */
 
 static const char *label_of(void *plan, size_t k) {
     return kiln_plan_label(plan, k);

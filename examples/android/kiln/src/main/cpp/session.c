@@ -25,8 +25,7 @@ static void cancel(JNIEnv *env, jclass class, jlong session) {
     kiln_session_cancel(object_at(session));
 }
 
-/* ---- Any network
- * --------------------------------------------------------------------------------- */
+/* ---- Any network ---------------------------------------------------------------------------- */
 
 static kiln_buffer *buffers_from_java(JNIEnv *env, jobjectArray buffers, jsize count) {
     kiln_buffer *all = calloc((size_t)count + 1, sizeof *all);
@@ -57,8 +56,7 @@ static void run(JNIEnv *env, jclass class, jlong session, jobjectArray inputs,
     free(to);
 }
 
-/* ---- Images
- * -------------------------------------------------------------------------------------- */
+/* ---- Images --------------------------------------------------------------------------------- */
 
 static void answers_to_java(JNIEnv *env, const kiln_answer *answers, size_t count,
                             jintArray indices, jfloatArray scores) {

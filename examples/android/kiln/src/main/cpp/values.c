@@ -3,8 +3,7 @@
 
 #include <stdlib.h>
 
-/* ---- Errors
- * -------------------------------------------------------------------------------------- */
+/* ---- Errors --------------------------------------------------------------------------------- */
 
 /* Kept while the library is loaded: a thread may throw whose class loader does not know the class.
  */
@@ -53,8 +52,7 @@ bool succeeded(JNIEnv *env, kiln_status status, const kiln_error *error) {
     return status == KILN_OK;
 }
 
-/* ---- Values
- * -------------------------------------------------------------------------------------- */
+/* ---- Values --------------------------------------------------------------------------------- */
 
 char *text_from_java(JNIEnv *env, jbyteArray bytes) {
     jsize length = (*env)->GetArrayLength(env, bytes);

@@ -1,13 +1,15 @@
 package org.kiln;
 
+import java.util.Arrays;
+
 /**
  * A face, and whose it is. Coordinates are pixels of the image as it is seen: its crop, upright,
  * mirrored; boxes and points may lie outside of it.
  */
 public final class KilnFace {
-    /** Numbers of a face, as libkiln_jni writes them: box, score, similarity, asked, known, points. */
-    static final int NUMBERS = 18;
-    private static final int POINTS = 8;
+    /** Numbers of a face, as libkiln_jni writes them: box, score, similarity, asked, known, probability, points. */
+    static final int NUMBERS = 19;
+    private static final int POINTS = 9;
 
     private final String name;
     private final float[] numbers = new float[NUMBERS];
@@ -37,6 +39,11 @@ public final class KilnFace {
         return numbers[6];
     }
 
+    /** What the network's head gives to that person, or class; NaN where it gives nothing. */
+    public float getProbability() {
+        return numbers[8];
+    }
+
     public float getLeft() {
         return numbers[0];
     }
@@ -64,7 +71,7 @@ public final class KilnFace {
      */
     public float[] getPoints() {
         boolean none = Float.isNaN(numbers[POINTS]);
-        return none ? new float[0] : java.util.Arrays.copyOfRange(numbers, POINTS, NUMBERS);
+        return none ? new float[0] : Arrays.copyOfRange(numbers, POINTS, NUMBERS);
     }
 
     @Override

@@ -89,7 +89,7 @@ public final class KilnNamer extends NativeObject {
         }
     }
 
-    /** Makes a person known, or better known, by the largest face of each image; or fails and changes nothing. */
+    /** Makes a person known, or better known, by the largest face of each image. Fails where one shows no face: nobody is enrolled then. */
     public void enrol(String name, KilnImage... images) {
         if (images.length == 0) {
             throw new IllegalArgumentException("no image of " + name);

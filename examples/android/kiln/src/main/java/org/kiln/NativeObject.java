@@ -1,5 +1,7 @@
 package org.kiln;
 
+import java.util.Arrays;
+
 /** An object with a native part, which close() frees, or which is freed some time after it is unreachable. */
 abstract class NativeObject implements AutoCloseable {
     /** Makes the native part of those of the objects that it needs. */
@@ -21,7 +23,7 @@ abstract class NativeObject implements AutoCloseable {
             }
             handle = new Handle(this, make.of(addresses), free, kept, handles);
         } catch (Throwable failed) {
-            Handle.leave(java.util.Arrays.copyOf(handles, entered));
+            Handle.leave(Arrays.copyOf(handles, entered));
             throw failed;
         }
     }

@@ -8,6 +8,7 @@ java=$1 classes=$2 library=$3 kiln=$4 generator=$5
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
+export XDG_CACHE_HOME=$work/cache
 
 for k in $(seq 0 999); do echo "class $k"; done | sed '2s/.*/猫 😀/' >labels.txt
 "$generator" squeezenet -o net.onnx --width 0.1 --size 64 --classes 1000 >/dev/null

@@ -1,6 +1,8 @@
 import android.graphics.Bitmap;
+import android.graphics.PixelFormat;
 import java.io.File;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -88,6 +90,9 @@ final class FaceTest {
         Checks.holds("no face", namer.recognise(gray).isEmpty());
         int count = namer.getPeople().size();
         Checks.fails(Status.ARGUMENT, "shows no face", () -> namer.enrol("nobody", gray));
+        ByteBuffer pixels = ByteBuffer.allocateDirect(64 * 64 * 4);
+        Checks.fails(Status.ARGUMENT, "shows no face", () -> namer.enrol("nobody", Pictures.proxy(
+            PixelFormat.RGBA_8888, 64, 64, 90, null, Pictures.plane(pixels, 64 * 4, 4))));
         Checks.holds("nobody was enrolled", namer.getPeople().size() == count);
         Checks.fails(IllegalArgumentException.class, "no image", () -> namer.enrol("x", new Bitmap[0]));
         Checks.fails(Status.ARGUMENT, "", () -> plan.namer(new KilnNamer.Options().rate(1e-9)));

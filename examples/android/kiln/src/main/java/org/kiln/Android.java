@@ -48,7 +48,7 @@ final class Android {
         return bytes;
     }
 
-    /** A bitmap's pixels, in the buffer where that has room, since one a frame would keep the collector busy. */
+    /** A bitmap's pixels, in the buffer where that has room: one a frame would keep the collector busy. */
     static ByteBuffer pixels(Bitmap bitmap, ByteBuffer buffer) {
         if (bitmap.getConfig() != Bitmap.Config.ARGB_8888) {
             throw new IllegalArgumentException("a bitmap of the configuration " + bitmap.getConfig()

@@ -89,7 +89,10 @@ public final class KilnNamer extends NativeObject {
         }
     }
 
-    /** Makes a person known, or better known, by the largest face of each image. Fails where one shows no face: nobody is enrolled then. */
+    /**
+     * Makes a person known, or better known, by the largest face of each image. Fails where one shows
+     * no face: nobody is enrolled then.
+     */
     public void enrol(String name, KilnImage... images) {
         if (images.length == 0) {
             throw new IllegalArgumentException("no image of " + name);
@@ -105,6 +108,11 @@ public final class KilnNamer extends NativeObject {
             images[k] = Android.image(bitmaps[k], Android.pixels(bitmaps[k], null));
         }
         enrol(name, images);
+    }
+
+    /** @param frame as for {@link #recognise(ImageProxy)} */
+    public void enrol(String name, ImageProxy frame) {
+        enrol(name, Android.image(frame));
     }
 
     /** Nothing of the person is kept. */

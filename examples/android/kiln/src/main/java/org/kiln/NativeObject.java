@@ -2,7 +2,7 @@ package org.kiln;
 
 import java.util.Arrays;
 
-/** An object with a native part, which close() frees, or which is freed some time after it is unreachable. */
+/** An object with a native part, which close() frees, or the collector's finding that nobody has it. */
 abstract class NativeObject implements AutoCloseable {
     /** Makes the native part of those of the objects that it needs. */
     interface Make {

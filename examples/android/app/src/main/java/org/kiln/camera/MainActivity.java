@@ -1,7 +1,6 @@
 package org.kiln.camera;
 
 import android.Manifest;
-import android.graphics.Bitmap;
 import android.os.Bundle;
 import android.widget.EditText;
 import android.widget.TextView;
@@ -14,6 +13,7 @@ import androidx.camera.view.PreviewView;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicReference;
 import org.kiln.KilnFace;
 
 /** The front camera's picture, and who is on it; whoever is there can be remembered. */
@@ -21,14 +21,15 @@ public final class MainActivity extends ComponentActivity {
     /** All work with Kiln, off the thread that draws. */
     private final ExecutorService worker = Executors.newSingleThreadExecutor();
     private volatile People people;
-    private PreviewView preview;
+    /** Who is on the next frame, if somebody has said so. */
+    private final AtomicReference<String> newName = new AtomicReference<>();
+    private LifecycleCameraController camera;
     private TextView names;
 
     @Override
     protected void onCreate(Bundle state) {
         super.onCreate(state);
         setContentView(R.layout.main);
-        preview = findViewById(R.id.preview);
         names = findViewById(R.id.names);
         findViewById(R.id.enrol).setOnClickListener(button -> enrol());
         worker.execute(() -> attempt(() -> people = new People(this)));
@@ -42,11 +43,11 @@ public final class MainActivity extends ComponentActivity {
     }
 
     private void startCamera() {
-        LifecycleCameraController camera = new LifecycleCameraController(this);
+        camera = new LifecycleCameraController(this);
         camera.setCameraSelector(CameraSelector.DEFAULT_FRONT_CAMERA);
         camera.setImageAnalysisAnalyzer(worker, this::analyse);
         camera.bindToLifecycle(this);
-        preview.setController(camera);
+        ((PreviewView) findViewById(R.id.preview)).setController(camera);
     }
 
     /** Frames come one at a time; those that come meanwhile are dropped. */
@@ -54,6 +55,10 @@ public final class MainActivity extends ComponentActivity {
         try (ImageProxy closed = frame) {
             attempt(() -> {
                 if (people != null) {
+                    String name = newName.getAndSet(null);
+                    if (name != null) {
+                        people.enrol(name, closed);
+                    }
                     show(text(people.recognise(closed)));
                 }
             });
@@ -70,14 +75,7 @@ public final class MainActivity extends ComponentActivity {
 
     private void enrol() {
         String name = ((EditText) findViewById(R.id.name)).getText().toString().trim();
-        Bitmap picture = preview.getBitmap();
-        if (!name.isEmpty() && picture != null) {
-            worker.execute(() -> attempt(() -> {
-                if (people != null) {
-                    people.enrol(name, picture);
-                }
-            }));
-        }
+        newName.set(name.isEmpty() ? null : name);
     }
 
     private interface Work {
@@ -100,6 +98,9 @@ public final class MainActivity extends ComponentActivity {
     @Override
     protected void onDestroy() {
         super.onDestroy();
+        if (camera != null) {
+            camera.clearImageAnalysisAnalyzer(); // it would find the worker gone
+        }
         worker.execute(() -> {
             if (people != null) {
                 people.close();

@@ -1,7 +1,6 @@
 package org.kiln.camera;
 
 import android.content.Context;
-import android.graphics.Bitmap;
 import androidx.camera.core.ImageProxy;
 import java.io.File;
 import java.io.IOException;
@@ -33,8 +32,8 @@ final class People implements AutoCloseable {
         return namer.recognise(frame);
     }
 
-    void enrol(String name, Bitmap picture) {
-        namer.enrol(name, picture);
+    void enrol(String name, ImageProxy frame) {
+        namer.enrol(name, frame);
         namer.save(saved);
     }
 

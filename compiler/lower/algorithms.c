@@ -47,7 +47,7 @@ static bool is_depthwise(const program *p, const program_step *step) {
     const kiln_conv_params *c = step->params;
     return step->kernel == KILN_KERNEL_CONV_2D && c->groups > 1 &&
            c->groups == p->tensors[step->operands[0]].dims[1] &&
-           c->groups == p->tensors[step->operands[1]].dims[0] &&
+           p->tensors[step->operands[1]].dims[0] / c->groups <= KILN_DEPTHWISE_OUTPUTS &&
            p->tensors[step->operands[0]].place == KILN_PLACE_ARENA;
 }
 

@@ -37,10 +37,12 @@ typedef enum kiln_conv_algorithm {
     KILN_CONV_WINOGRAD_4 = 2,
     KILN_CONV_WINOGRAD_6 = 3,
     KILN_CONV_GEMM = 4, /* one matrix product, of rows gathered for it; one group */
-    /* One input and one output channel a group, more than one group; x is not constant. */
+    /* One input and up to KILN_DEPTHWISE_OUTPUTS output channels a group, more than one group; x is
+     * not constant. */
     KILN_CONV_DEPTHWISE = 5,
     KILN_CONV_ALGORITHM_COUNT = 6
 } kiln_conv_algorithm;
+#define KILN_DEPTHWISE_OUTPUTS 4
 /* "direct", "winograd4", ...; "?" for a value that is not a kiln_conv_algorithm. */
 KILN_API const char *kiln_conv_algorithm_name(uint32_t algorithm);
 typedef struct kiln_conv_params {

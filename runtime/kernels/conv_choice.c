@@ -15,7 +15,7 @@ conv_class conv_class_of(const kernel_call *call) {
     if (p->groups == 1) {
         return transposed ? CONV_TRANSPOSED : CONV_PRODUCT;
     }
-    if (outputs == 1 && w->dims[3] == 1 && !transposed) {
+    if (outputs <= KILN_DEPTHWISE_OUTPUTS && w->dims[3] == 1 && !transposed) {
         return CONV_DEPTHWISE;
     }
     return outputs <= ukernels_best()->nr ? CONV_NARROW_GROUPS : CONV_WIDE_GROUPS;

@@ -7,18 +7,20 @@
 
 typedef struct depthwise {
     const ukernels *ukernels;
-    size_t taps, channels;
+    size_t taps, channels, outputs; /* outputs of each channel */
     size_t row;     /* floats of one tap: the channels, rounded up to whole vectors */
-    float *weights; /* [taps][row], then the bias [row] */
+    float *weights; /* [taps][outputs][row], then the bias [outputs][row] */
     size_t bytes;
 } depthwise;
 
 kiln_status depthwise_check(const kernel_call *call, kiln_error *error) {
     const kiln_conv_params *p = call->params;
     const operand *x = &call->inputs[0];
-    if (p->groups < 2 || p->groups != x->inner || p->groups != call->outputs[0].inner ||
-        x->constant) {
-        return kernel_fail(call, error, "a depthwise convolution has a channel a group");
+    size_t outputs = call->outputs[0].inner;
+    if (p->groups < 2 || p->groups != x->inner || outputs % p->groups != 0 ||
+        outputs / p->groups > KILN_DEPTHWISE_OUTPUTS || x->constant) {
+        return kernel_fail(call, error,
+                           "a depthwise convolution has a channel a group, with 1 to 4 outputs");
     }
     if (call->input_count > 3 && operand_present(&call->inputs[3])) {
         return kernel_fail(call, error, "a depthwise convolution adds nothing to its result");
@@ -27,15 +29,16 @@ kiln_status depthwise_check(const kernel_call *call, kiln_error *error) {
 }
 
 static void pack(const kernel_call *call, depthwise *d) {
-    const float *from = call->inputs[1].data; /* [channels][taps] */
+    const float *from = call->inputs[1].data; /* [channels][outputs][taps] */
+    bool biased = call->input_count > 2 && operand_present(&call->inputs[2]);
+    const float *bias = biased ? call->inputs[2].data : NULL; /* [channels][outputs] */
     memset(d->weights, 0, d->bytes);
-    for (size_t c = 0; c < d->channels; c++) {
-        for (size_t k = 0; k < d->taps; k++) {
-            d->weights[k * d->row + c] = from[c * d->taps + k];
+    for (size_t k = 0; k < d->channels * d->outputs; k++) {
+        float *to = d->weights + k % d->outputs * d->row + k / d->outputs;
+        for (size_t tap = 0; tap < d->taps; tap++, to += d->outputs * d->row) {
+            *to = from[k * d->taps + tap];
         }
-    }
-    if (call->input_count > 2 && operand_present(&call->inputs[2])) {
-        memcpy(d->weights + d->taps * d->row, call->inputs[2].data, d->channels * sizeof(float));
+        *to = biased ? bias[k] : 0;
     }
 }
 
@@ -46,12 +49,15 @@ kiln_status depthwise_prepare(kernel_call *call, kiln_error *error) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     size_t taps = w->dims[1] * w->dims[2];
-    size_t row = (w->dims[0] + VECTOR_MAX - 1) / VECTOR_MAX * VECTOR_MAX;
+    size_t channels = ((const kiln_conv_params *)call->params)->groups;
+    size_t outputs = w->dims[0] / channels;
+    size_t row = (channels + VECTOR_MAX - 1) / VECTOR_MAX * VECTOR_MAX;
     *d = (depthwise){.ukernels = ukernels_best(),
                      .taps = taps,
-                     .channels = w->dims[0],
+                     .channels = channels,
+                     .outputs = outputs,
                      .row = row,
-                     .bytes = (taps + 1) * row * sizeof(float)};
+                     .bytes = (taps + 1) * outputs * row * sizeof(float)};
     call->state = d;
     d->weights = kernel_allocate(call, d->bytes);
     if (d->weights == NULL) {
@@ -82,7 +88,7 @@ kiln_status depthwise_run(kernel_call *call, kiln_error *error) {
     const kiln_conv_params *p = call->params;
     const operand *w = &call->inputs[1];
     (void)error;
-    sliding_shape shape = {.op = SLIDING_DEPTHWISE,
+    sliding_shape shape = {.op = d->outputs > 1 ? SLIDING_MULTIPLIER : SLIDING_DEPTHWISE,
                            .kernel_height = w->dims[1],
                            .kernel_width = w->dims[2],
                            .stride_height = p->stride_height,
@@ -92,7 +98,7 @@ kiln_status depthwise_run(kernel_call *call, kiln_error *error) {
                            .padding_top = p->padding_top,
                            .padding_left = p->padding_left,
                            .weights = d->weights,
-                           .bias = d->weights + d->taps * d->row,
+                           .bias = d->weights + d->taps * d->outputs * d->row,
                            .tap_stride = d->row,
                            .finish = finish_of(call, p->min, p->max)};
     sliding_run(call, d->ukernels, &shape);

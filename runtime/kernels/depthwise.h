@@ -1,4 +1,4 @@
-/* Depthwise convolution: as many groups as input and output channels. */
+/* Depthwise convolution: as many groups as input channels, of one to four outputs each. */
 #ifndef KILN_KERNELS_DEPTHWISE_H
 #define KILN_KERNELS_DEPTHWISE_H
 

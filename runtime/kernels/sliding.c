@@ -13,9 +13,10 @@ typedef struct task {
     const ukernels *ukernels;
     const sliding_shape *shape;
     image_dims in, out;
-    size_t rows;  /* rows of each sample that are wanted */
-    size_t chunk; /* channels of a task */
-    bool pairs;   /* the micro-kernel takes two rows where all of their windows' rows exist */
+    size_t outputs; /* of each channel */
+    size_t rows;    /* rows of each sample that are wanted */
+    size_t chunk;   /* channels of a task */
+    bool pairs;     /* the micro-kernel takes two rows where all of their windows' rows exist */
     bool far;
 } task;
 
@@ -53,9 +54,10 @@ static void run_row(const task *t, size_t sample, size_t y, size_t rows, size_t 
         .dilation = s->dilation_width,
         .padding = s->padding_left,
         .tap_stride = s->tap_stride,
+        .outputs = t->outputs,
         .min = s->finish.min,
         .max = s->finish.max,
-        .to = operand_image_row(out, sample, y) + channel,
+        .to = operand_image_row(out, sample, y) + channel * t->outputs,
         .to_stride = out->row_stride,
         .to_width = t->out.w,
         .rows = rows,
@@ -70,17 +72,18 @@ static void run_row(const task *t, size_t sample, size_t y, size_t rows, size_t 
         size_t first = (size_t)(top + (int64_t)(begin * s->dilation_height));
         row.from = operand_image_row(in, sample, first) + channel;
     }
-    if (s->op == SLIDING_DEPTHWISE) {
-        row.weights = s->weights + begin * s->kernel_width * s->tap_stride + channel;
+    if (s->weights != NULL) {
+        size_t taps = begin * s->kernel_width;
+        row.weights = s->weights + taps * t->outputs * s->tap_stride + channel;
         row.bias = s->bias + channel;
     }
     t->ukernels->sliding[s->op](&row);
-    finish_rows(&s->finish, row.to, rows * row.to_width, row.to_stride, channels);
+    finish_rows(&s->finish, row.to, rows * row.to_width, row.to_stride, channels * t->outputs);
 }
 
 static void run_rows(void *context, size_t chunk, size_t begin, size_t count) {
     const task *t = context;
-    size_t channel = chunk * t->chunk, left = t->out.c - channel;
+    size_t channel = chunk * t->chunk, left = t->in.c - channel;
     size_t rows = 0;
     for (size_t k = begin; k < begin + count; k += rows) {
         size_t y = t->call->run.begin_row + k % t->rows;
@@ -102,6 +105,7 @@ void sliding_run(const kernel_call *call, const ukernels *ukernels, const slidin
     (void)operand_image(&call->inputs[0], &t.in);
     (void)operand_image(&call->outputs[0], &t.out);
     const operand *in = &call->inputs[0];
+    t.outputs = t.out.c / t.in.c;
     size_t threads = thread_pool_threads(call->host->pool);
     t.rows = call->run.end_row - call->run.begin_row;
     size_t rows = operand_dim(&call->outputs[0], 0, call->run.batch) * t.rows;
@@ -112,12 +116,12 @@ void sliding_run(const kernel_call *call, const ukernels *ukernels, const slidin
     /* A few rows that threads cannot share evenly are cut into chunks of channels. */
     bool few = rows < FEW_ROWS * threads && rows % threads != 0;
     if (few) {
-        size_t share = (t.out.c + threads - 1) / threads;
+        size_t share = (t.in.c + threads - 1) / threads;
         share = (share + VECTOR_MAX - 1) / VECTOR_MAX * VECTOR_MAX;
         chunk = share < chunk ? share : chunk;
     }
     t.chunk = chunk < VECTOR_MAX ? VECTOR_MAX : chunk;
-    size_t chunks = (t.out.c + t.chunk - 1) / t.chunk;
+    size_t chunks = (t.in.c + t.chunk - 1) / t.chunk;
     size_t tile = few ? rows : rows / (32 * threads) + 1;
     tile += t.pairs ? tile % 2 : 0;
     thread_pool_grid_ranges(call->host->pool, run_rows, &t, chunks, rows, tile);

@@ -9,15 +9,16 @@ typedef struct sliding_shape {
     sliding_op op;
     size_t kernel_height, kernel_width, stride_height, stride_width;
     size_t dilation_height, dilation_width, padding_top, padding_left;
-    /* DEPTHWISE: [kernel_height][kernel_width][channels], tap_stride apart, and [channels], both in
-     * whole vectors. */
+    /* DEPTHWISE, MULTIPLIER: [kernel_height][kernel_width][outputs][channels], the channels
+     * tap_stride apart, and [outputs][channels] likewise, in whole vectors. NULL for pooling. */
     const float *weights, *bias;
     size_t tap_stride;
     finish finish;
 } sliding_shape;
 
-/* Computes the call's rows of output 0 from input 0, which are images of the same channels. It
- * reads up to VECTOR_MAX - 1 floats past a pixel, which the arena's margin allows. */
+/* Computes the call's rows of output 0 from input 0, which are images of the same channels, or for
+ * MULTIPLIER of some outputs of each. It reads up to VECTOR_MAX - 1 floats past a pixel, which the
+ * arena's margin allows. */
 void sliding_run(const kernel_call *call, const ukernels *ukernels, const sliding_shape *shape);
 
 #endif

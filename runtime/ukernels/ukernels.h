@@ -8,8 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VECTOR_MAX 16  /* floats of a vector, on any processor */
-#define GEMM_MAX_NR 32 /* columns of a matrix product's tile, on any processor */
+#define VECTOR_MAX 16           /* floats of a vector, on any processor */
+#define GEMM_MAX_NR 32          /* columns of a matrix product's tile, on any processor */
+#define DEPTHWISE_MAX_OUTPUTS 4 /* of each channel */
 
 /* Winograd's F(m x m, 3 x 3): tiles of m + 2 pixels give m. */
 typedef enum winograd_size { WINOGRAD_2 = 0, WINOGRAD_4 = 1, WINOGRAD_6 = 2 } winograd_size;
@@ -43,9 +44,10 @@ typedef struct winograd_ukernels {
 typedef enum sliding_op {
     SLIDING_DEPTHWISE = 0,
     SLIDING_MAX_POOL = 1,
-    SLIDING_AVERAGE_POOL = 2
+    SLIDING_AVERAGE_POOL = 2,
+    SLIDING_MULTIPLIER = 3 /* depthwise, with 2 to DEPTHWISE_MAX_OUTPUTS outputs of each channel */
 } sliding_op;
-#define SLIDING_OPS 3
+#define SLIDING_OPS 4
 
 typedef struct sliding_row {
     const float *from;   /* pixel 0 of the image's row under the first kernel row */
@@ -54,10 +56,12 @@ typedef struct sliding_row {
     size_t row_stride;   /* floats to the row under the next kernel row */
     size_t kernel_rows, kernel_columns;
     size_t stride, dilation, padding; /* of columns, as is the padding on the left */
-    const float *weights; /* DEPTHWISE: [kernel_rows][kernel_columns], tap_stride floats apart */
+    /* DEPTHWISE, MULTIPLIER: [kernel_rows][kernel_columns][outputs] and [outputs], each tap_stride
+     * floats apart; whole vectors. */
+    const float *weights, *bias;
     size_t tap_stride;
-    const float *bias; /* DEPTHWISE: whole vectors, as the weights */
-    float min, max;    /* results are clamped */
+    size_t outputs; /* of each channel, which lie side by side; 1 but for MULTIPLIER */
+    float min, max; /* results are clamped */
     float *to;
     size_t to_stride; /* floats from one output pixel to the next */
     size_t to_width;  /* output pixels */

@@ -92,6 +92,7 @@ extern gemm_ukernel UKERNEL(gemm);
 extern gemm_windows_ukernel UKERNEL(gemm_windows);
 extern const winograd_ukernels UKERNEL(winograd);
 extern sliding_ukernel UKERNEL(depthwise), UKERNEL(max_pool), UKERNEL(average_pool);
+extern sliding_ukernel UKERNEL(depthwise_multiplier);
 extern global_average_pool_ukernel UKERNEL(global_average_pool);
 extern const peak_ukernels UKERNEL(peak);
 extern const dense_ukernels UKERNEL(dense);

@@ -35,7 +35,8 @@ START_TEST(layers_are_told_apart) {
     size_t nr = ukernels_best()->nr;
     ck_assert_int_eq(class_of(KILN_KERNEL_CONV_2D, 1, 8, 8), CONV_PRODUCT);
     ck_assert_int_eq(class_of(KILN_KERNEL_CONV_2D, 8, 8, 1), CONV_DEPTHWISE);
-    ck_assert_int_eq(class_of(KILN_KERNEL_CONV_2D, 8, 16, 1), CONV_NARROW_GROUPS);
+    ck_assert_int_eq(class_of(KILN_KERNEL_CONV_2D, 8, 16, 1), CONV_DEPTHWISE);
+    ck_assert_int_eq(class_of(KILN_KERNEL_CONV_2D, 8, 40, 1), CONV_NARROW_GROUPS);
     ck_assert_int_eq(class_of(KILN_KERNEL_CONV_2D, 2, 2 * nr, 4), CONV_NARROW_GROUPS);
     ck_assert_int_eq(class_of(KILN_KERNEL_CONV_2D, 2, 2 * nr + 2, 4), CONV_WIDE_GROUPS);
     ck_assert_int_eq(class_of(KILN_KERNEL_DECONV_2D, 1, 8, 8), CONV_TRANSPOSED);

@@ -24,8 +24,9 @@ typedef struct picture {
 typedef struct scene {
     sliding_shape shape;
     size_t padding_bottom, padding_right;
+    size_t outputs; /* of each channel */
     picture in, out;
-    float *weights; /* [channels][taps], as in a plan */
+    float *weights; /* [channels][outputs][taps], as in a plan */
 } scene;
 
 static uint32_t state = 1;
@@ -78,9 +79,10 @@ static size_t source(size_t y, size_t k, size_t stride, size_t dilation, size_t 
 
 static double expected(const scene *s, size_t sample, size_t y, size_t x, size_t c) {
     const sliding_shape *w = &s->shape;
-    double sum = w->op == SLIDING_DEPTHWISE  ? (double)w->bias[c]
-                 : w->op == SLIDING_MAX_POOL ? -INFINITY
-                                             : 0;
+    double sum = w->op == SLIDING_MAX_POOL ? -INFINITY
+                 : w->weights != NULL
+                     ? (double)w->bias[c % s->outputs * w->tap_stride + c / s->outputs]
+                     : 0;
     size_t count = 0, taps = w->kernel_height * w->kernel_width;
     for (size_t k = 0; k < taps; k++) {
         size_t row = source(y, k / w->kernel_width, w->stride_height, w->dilation_height,
@@ -88,11 +90,11 @@ static double expected(const scene *s, size_t sample, size_t y, size_t x, size_t
         size_t column = source(x, k % w->kernel_width, w->stride_width, w->dilation_width,
                                w->padding_left, s->in.width);
         if (row != SIZE_MAX && column != SIZE_MAX) {
-            double value = (double)pixel(&s->in, sample, row, column)[c];
+            double value = (double)pixel(&s->in, sample, row, column)[c / s->outputs];
             count++;
-            sum = w->op == SLIDING_MAX_POOL    ? fmax(sum, value)
-                  : w->op == SLIDING_DEPTHWISE ? sum + value * (double)s->weights[c * taps + k]
-                                               : sum + value;
+            sum = w->op == SLIDING_MAX_POOL ? fmax(sum, value)
+                  : w->weights != NULL      ? sum + value * (double)s->weights[c * taps + k]
+                                            : sum + value;
         }
     }
     sum = w->op == SLIDING_AVERAGE_POOL ? sum / (double)count : sum;
@@ -127,17 +129,20 @@ static void make_weights(scene *s) {
     sliding_shape *w = &s->shape;
     size_t taps = w->kernel_height * w->kernel_width, channels = s->in.channels;
     w->tap_stride = (channels + VECTOR_MAX - 1) / VECTOR_MAX * VECTOR_MAX;
-    float *packed = malloc((taps + 1) * w->tap_stride * sizeof(float));
-    s->weights = malloc(taps * channels * sizeof(float));
+    size_t tap = s->outputs * w->tap_stride;
+    float *packed = malloc((taps + 1) * tap * sizeof(float));
+    s->weights = malloc(taps * s->outputs * channels * sizeof(float));
     ck_assert(packed != NULL && s->weights != NULL);
-    for (size_t k = 0; k < (taps + 1) * w->tap_stride; k++) {
+    for (size_t k = 0; k < (taps + 1) * tap; k++) {
         packed[k] = k % w->tap_stride < channels ? next_value() : NAN;
     }
-    for (size_t k = 0; k < taps * channels; k++) {
-        s->weights[k] = packed[k % taps * w->tap_stride + k / taps];
+    for (size_t k = 0; k < taps * s->outputs * channels; k++) {
+        size_t output = k / taps;
+        s->weights[k] =
+            packed[k % taps * tap + output % s->outputs * w->tap_stride + output / s->outputs];
     }
     w->weights = packed;
-    w->bias = packed + taps * w->tap_stride;
+    w->bias = packed + taps * tap;
 }
 
 static size_t output_size(size_t input, size_t padding, size_t kernel, size_t dilation,
@@ -187,13 +192,15 @@ static void try_scene(scene *s, const ukernels *ukernels, thread_pool *pool) {
                                         w->kernel_height, w->dilation_height, w->stride_height),
                   .width = output_size(s->in.width, w->padding_left + s->padding_right,
                                        w->kernel_width, w->dilation_width, w->stride_width),
-                  .channels = s->in.channels,
+                  .channels = s->in.channels * s->outputs,
                   .gap = s->in.gap == 0 ? 0 : 3};
     s->in.samples = 2;
     if (s->out.height == 0 || s->out.width == 0) {
         return;
     }
-    make_weights(s);
+    if (w->op == SLIDING_DEPTHWISE || w->op == SLIDING_MULTIPLIER) {
+        make_weights(s);
+    }
     try_rows(s, ukernels, pool, 0, s->out.height);
     s->in.samples = s->out.samples = 1;
     for (size_t begin = 0; begin < s->out.height && s->out.height > 1; begin += 2) {
@@ -229,6 +236,7 @@ static scene make_scene(sliding_op op, const size_t *window, const size_t *size,
                   .padding_left = window[7],
                   .finish = {.min = strided ? -0.5f : -INFINITY,
                              .max = strided ? 0.25f : INFINITY}},
+        .outputs = op == SLIDING_MULTIPLIER ? 2 + channels % 3 : 1,
         .padding_bottom = window[6],
         .padding_right = window[5],
         .in = {.height = size[0], .width = size[1], .channels = channels, .gap = strided ? 5 : 0}};
@@ -246,7 +254,8 @@ static void try_windows(sliding_op op, const ukernels *ukernels, thread_pool *po
         const size_t *window = windows[k % window_count];
         const size_t *size = sizes[k / window_count % size_count];
         size_t channels = channel_counts[k / window_count / size_count % channel_count];
-        if (op == SLIDING_DEPTHWISE || pool_allows(window)) {
+        bool weighted = op == SLIDING_DEPTHWISE || op == SLIDING_MULTIPLIER;
+        if (weighted || pool_allows(window)) {
             scene s = make_scene(op, window, size, channels,
                                  k >= window_count * size_count * channel_count);
             try_scene(&s, ukernels, pool);
@@ -351,21 +360,30 @@ static void release(void *context, void *pointer, size_t size) {
     free(pointer);
 }
 
-/* One 3x3 convolution of 5 channels, prepared as a session does it; then with a band of its rows.
- */
+static const kiln_allocator allocator = {NULL, allocate, release};
+
+/* One 3x3 convolution of 5 channels and so many outputs of each, prepared as a session does it;
+ * then with a band of its rows. */
 START_TEST(depthwise_packs_and_runs) {
-    static const kiln_allocator allocator = {NULL, allocate, release};
     static const kiln_plan_step step = {.kernel = KILN_KERNEL_CONV_2D};
     kiln_plan_tensor_record record = {0};
-    scene s = make_scene(SLIDING_DEPTHWISE, windows[0], (size_t[]){6, 6}, 5, false);
+    size_t outputs = (size_t)_i, floats = 5 * outputs;
+    scene s = make_scene(outputs > 1 ? SLIDING_MULTIPLIER : SLIDING_DEPTHWISE, windows[0],
+                         (size_t[]){6, 6}, 5, false);
+    s.outputs = outputs;
     s.in.samples = 1;
     s.out = s.in;
+    s.out.channels = floats;
     make_weights(&s);
     fill(&s.in, 0, 6, VECTOR_MAX - 1);
     fill(&s.out, 0, 6, 0);
+    float bias[5 * KILN_DEPTHWISE_OUTPUTS];
+    for (size_t k = 0; k < floats; k++) {
+        bias[k] = s.shape.bias[k % outputs * s.shape.tap_stride + k / outputs];
+    }
     operand inputs[3] = {describe(&s.in, &record),
-                         {.data = s.weights, .dims = {5, 3, 3, 1}, .constant = true},
-                         {.data = (void *)(uintptr_t)s.shape.bias, .record = &record}};
+                         {.data = s.weights, .dims = {floats, 3, 3, 1}, .constant = true},
+                         {.data = bias, .record = &record}};
     operand y = describe(&s.out, &record);
     kiln_conv_params params = {.stride_height = 1,
                                .stride_width = 1,
@@ -395,18 +413,34 @@ START_TEST(depthwise_packs_and_runs) {
     compare(&s, 0, 6);
     call.run.begin_row = 2; /* rows outside the band stay as they are */
     call.run.end_row = 4;
-    memset(s.out.data, 0xff, (size_t)6 * 6 * 5 * sizeof(float));
+    memset(s.out.data, 0xff, (size_t)6 * 6 * floats * sizeof(float));
     ck_assert_int_eq(depthwise_run(&call, &error), KILN_OK);
     compare(&s, 2, 4);
     ck_assert(isnan(pixel(&s.out, 0, 1, 5)[4]) && isnan(pixel(&s.out, 0, 4, 0)[0]));
     depthwise_release(&call);
     ck_assert_ptr_null(call.state);
-    params.groups = 1;
-    ck_assert_int_eq(depthwise_check(&call, &error), KILN_ERROR_FORMAT);
     free((void *)(uintptr_t)s.shape.weights);
     free(s.weights);
     free(s.in.data);
     free(s.out.data);
+}
+END_TEST
+
+START_TEST(other_groups_are_refused) {
+    kiln_conv_params params = {.groups = 5};
+    operand x = {.inner = 5}, y = {.inner = 20};
+    kernel_call call = {.name = "dw",
+                        .kernel = kernel_find(KILN_KERNEL_CONV_2D),
+                        .params = &params,
+                        .inputs = &x,
+                        .outputs = &y};
+    ck_assert_int_eq(depthwise_check(&call, &error), KILN_OK);
+    y.inner = 25;
+    ck_assert_int_eq(depthwise_check(&call, &error), KILN_ERROR_FORMAT);
+    y.inner = 12;
+    ck_assert_int_eq(depthwise_check(&call, &error), KILN_ERROR_FORMAT);
+    y.inner = params.groups = 1;
+    ck_assert_int_eq(depthwise_check(&call, &error), KILN_ERROR_FORMAT);
 }
 END_TEST
 
@@ -416,7 +450,8 @@ int main(void) {
         TEST("threads", threads_share_rows_and_channels),
         TEST("edges", infinities_win_or_lose),
         TEST("edges", means_of_all_pixels),
-        TEST("edges", depthwise_packs_and_runs),
+        LOOP("kernel", depthwise_packs_and_runs, 1, KILN_DEPTHWISE_OUTPUTS + 1),
+        TEST("kernel", other_groups_are_refused),
     };
     return SUITE("window", tests);
 }

@@ -9,9 +9,6 @@
 #define AHEAD 512      /* what is fetched ahead is used so many floats later */
 #define SAME_SETS 256  /* pixels so many floats apart fall into a few sets of the L1 cache */
 #define MOST_COLUMNS 7 /* of windows of known size */
-/* Repeats a step for each input column of a block, of which there are at most 2 * (SUMS - 1) + 3.
- */
-#define UNROLL_COLUMNS _Pragma("GCC unroll 32")
 
 typedef struct block {
     size_t left;     /* column of the image under the first pixel's window; wraps below 0 */
@@ -56,7 +53,7 @@ INLINE void known_row(known k, const sliding_row *r, const block *b, const float
         load_weights(k, weights + x * r->tap_stride, weight + x * k.vectors);
     }
     uintptr_t at = (uintptr_t)from + b->left * r->pixel_stride * sizeof(float);
-    UNROLL_COLUMNS for (size_t j = 0; j < (k.pixels - 1) * k.stride + k.columns; j++) {
+    UNROLL_LONG for (size_t j = 0; j < (k.pixels - 1) * k.stride + k.columns; j++) {
         if (k.whole || (b->inside >> j & 1) != 0) {
             UNROLL for (size_t v = 0; v < k.vectors; v++) {
                 vector x = load((const float *)at + v * VECTOR_WIDTH);
@@ -154,7 +151,7 @@ INLINE void clamp_and_give(known k, const sliding_row *r, const block *b, size_t
 INLINE void shared_row(known k, const sliding_row *r, const block *b, const float *from, size_t y,
                        const vector *weights, vector (*sums)[SUMS]) {
     uintptr_t at = (uintptr_t)from + b->left * r->pixel_stride * sizeof(float);
-    UNROLL_COLUMNS for (size_t j = 0; j < (k.pixels - 1) * k.stride + k.columns; j++) {
+    UNROLL_LONG for (size_t j = 0; j < (k.pixels - 1) * k.stride + k.columns; j++) {
         if (k.whole || (b->inside >> j & 1) != 0) {
             vector x = load((const float *)at);
             UNROLL for (size_t o = 0; o < 2; o++) {

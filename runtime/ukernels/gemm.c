@@ -4,7 +4,11 @@
 #include <math.h>
 
 #define GEMM_NR ((size_t)VECTOR_WIDTH * GEMM_NR_VECTORS)
+/* Rows of a tile of half the columns, which has as many sums: a row's input is loaded for half as
+ * many of them, so that other loads and the begin and end of a tile must weigh less. */
+#define MOST_ROWS ((size_t)2 * GEMM_MR)
 #define ROWS_TOGETHER ((size_t)3) /* rows that one address leads to */
+#define STEPS ((size_t)4)         /* inputs of a round of the inner loop */
 #define AHEAD 512                 /* a panel is fetched so many floats ahead */
 
 /* A tile of results: some rows by all columns of b, or by the first half of them. */
@@ -20,7 +24,7 @@ typedef struct tile {
 /* What is added is read, and results are written, once the sums are done. Both are fetched
  * meanwhile. */
 INLINE void fetch_ahead(size_t vectors, size_t m, const tile *t) {
-    UNROLL for (size_t row = 0; row < m; row++) {
+    UNROLL_LONG for (size_t row = 0; row < m; row++) {
         UNROLL for (size_t c = 0; c < vectors * VECTOR_WIDTH; c += LINE) {
             __builtin_prefetch(t->add + row * t->epilogue->add_stride + c);
             __builtin_prefetch(t->c + row * t->c_stride + c, 1);
@@ -30,8 +34,8 @@ INLINE void fetch_ahead(size_t vectors, size_t m, const tile *t) {
 
 /* By itself the processor fetches too little ahead of a panel that comes from memory. The address
  * may lie past the last panel, so it is made of an integer, not of a pointer. */
-INLINE void fetch_weights(const float *b) {
-    UNROLL for (size_t c = 0; c < GEMM_NR; c += LINE) {
+INLINE void fetch_weights(size_t vectors, const float *b) {
+    UNROLL for (size_t c = 0; c < vectors * VECTOR_WIDTH; c += LINE) {
         __builtin_prefetch((const void *)((uintptr_t)b + (AHEAD + c) * sizeof *b));
     }
 }
@@ -42,39 +46,58 @@ INLINE uintptr_t opaque(uintptr_t address) {
     return address;
 }
 
-/* Adds the products of one piece of all rows. */
-INLINE void multiply_piece(size_t vectors, size_t m, const gemm_windows *from, size_t piece,
-                           vector sums[GEMM_MR][GEMM_NR_VECTORS]) {
-    const float *b = from->b + piece * from->b_step;
-    size_t stride = from->a_stride * sizeof(float);
-    uintptr_t a[GEMM_MR];
-    UNROLL for (size_t row = 0; row < m; row += ROWS_TOGETHER) {
-        a[row] = opaque((uintptr_t)(from->a + piece * from->a_step) + row * stride);
+/* Adds the products of the input `ahead` bytes behind the rows' addresses. */
+INLINE void multiply_step(size_t vectors, size_t m, const float *b, const uintptr_t *a,
+                          size_t ahead, size_t stride, vector sums[MOST_ROWS][GEMM_NR_VECTORS]) {
+    vector weights[GEMM_NR_VECTORS];
+    fetch_weights(vectors, b);
+    UNROLL for (size_t v = 0; v < vectors; v++) {
+        weights[v] = load(b + v * VECTOR_WIDTH);
     }
-    for (size_t i = 0; i < from->kc; i++) {
-        vector weights[GEMM_NR_VECTORS];
-        fetch_weights(b + i * GEMM_NR);
+    UNROLL_LONG for (size_t row = 0; row < m; row++) {
+        size_t first = row / ROWS_TOGETHER * ROWS_TOGETHER;
+        vector x = all(*(const float *)(a[first] + (row - first) * stride + ahead));
         UNROLL for (size_t v = 0; v < vectors; v++) {
-            weights[v] = load(b + i * GEMM_NR + v * VECTOR_WIDTH);
-        }
-        UNROLL for (size_t row = 0; row < m; row++) {
-            size_t first = row / ROWS_TOGETHER * ROWS_TOGETHER;
-            vector x = all(*(const float *)(a[first] + (row - first) * stride));
-            UNROLL for (size_t v = 0; v < vectors; v++) {
-                sums[row][v] = accumulate(sums[row][v], x, weights[v]);
-            }
-        }
-        UNROLL for (size_t row = 0; row < m; row += ROWS_TOGETHER) {
-            a[row] = opaque(a[row] + sizeof(float));
+            sums[row][v] = accumulate(sums[row][v], x, weights[v]);
         }
     }
 }
 
+/* Adds the products of so many inputs of all rows. */
+INLINE void multiply_steps(size_t vectors, size_t m, const float *b, size_t steps, size_t stride,
+                           uintptr_t a[MOST_ROWS], vector sums[MOST_ROWS][GEMM_NR_VECTORS]) {
+    UNROLL for (size_t k = 0; k < steps; k++) {
+        multiply_step(vectors, m, b + k * GEMM_NR, a, k * sizeof(float), stride, sums);
+    }
+    UNROLL for (size_t row = 0; row < m; row += ROWS_TOGETHER) {
+        a[row] = opaque(a[row] + steps * sizeof(float));
+    }
+}
+
+/* Adds the products of one piece of all rows. Where tiles are full, several inputs make a round of
+ * the loop: processors foresee the end of few rounds, and nothing stops between two tiles. */
+INLINE void multiply_piece(size_t vectors, size_t m, const gemm_windows *from, size_t piece,
+                           vector sums[MOST_ROWS][GEMM_NR_VECTORS]) {
+    const float *b = from->b + piece * from->b_step;
+    size_t stride = from->a_stride * sizeof(float), k = 0;
+    uintptr_t a[MOST_ROWS];
+    UNROLL for (size_t row = 0; row < m; row += ROWS_TOGETHER) {
+        a[row] = opaque((uintptr_t)(from->a + piece * from->a_step) + row * stride);
+    }
+    for (; m >= GEMM_MR && k + STEPS <= from->kc; k += STEPS) {
+        multiply_steps(vectors, m, b + k * GEMM_NR, STEPS, stride, a, sums);
+    }
+    for (; k < from->kc; k++) {
+        multiply_steps(vectors, m, b + k * GEMM_NR, 1, stride, a, sums);
+    }
+}
+
 /* Clamps are for most layers of one side, and for some of none. */
-INLINE void finish(size_t vectors, size_t m, const tile *t, vector sums[GEMM_MR][GEMM_NR_VECTORS]) {
+INLINE void finish(size_t vectors, size_t m, const tile *t,
+                   vector sums[MOST_ROWS][GEMM_NR_VECTORS]) {
     const gemm_epilogue *last = t->epilogue;
     vector low = all(last->min), high = all(last->max);
-    UNROLL for (size_t row = 0; row < m; row++) {
+    UNROLL_LONG for (size_t row = 0; row < m; row++) {
         UNROLL for (size_t v = 0; v < vectors; v++) {
             sums[row][v] += load(last->bias + v * VECTOR_WIDTH);
             if (t->add != NULL) {
@@ -83,14 +106,14 @@ INLINE void finish(size_t vectors, size_t m, const tile *t, vector sums[GEMM_MR]
         }
     }
     if (last->min > -INFINITY) {
-        UNROLL for (size_t row = 0; row < m; row++) {
+        UNROLL_LONG for (size_t row = 0; row < m; row++) {
             UNROLL for (size_t v = 0; v < vectors; v++) {
                 sums[row][v] = larger(low, sums[row][v]);
             }
         }
     }
     if (last->max < INFINITY) {
-        UNROLL for (size_t row = 0; row < m; row++) {
+        UNROLL_LONG for (size_t row = 0; row < m; row++) {
             UNROLL for (size_t v = 0; v < vectors; v++) {
                 sums[row][v] = smaller(high, sums[row][v]);
             }
@@ -98,16 +121,16 @@ INLINE void finish(size_t vectors, size_t m, const tile *t, vector sums[GEMM_MR]
     }
 }
 
-INLINE void give(size_t vectors, size_t m, const tile *t, vector sums[GEMM_MR][GEMM_NR_VECTORS]) {
+INLINE void give(size_t vectors, size_t m, const tile *t, vector sums[MOST_ROWS][GEMM_NR_VECTORS]) {
     if (t->n >= vectors * VECTOR_WIDTH) {
-        UNROLL for (size_t row = 0; row < m; row++) {
+        UNROLL_LONG for (size_t row = 0; row < m; row++) {
             UNROLL for (size_t v = 0; v < vectors; v++) {
                 store(t->c + row * t->c_stride + v * VECTOR_WIDTH, sums[row][v]);
             }
         }
         return;
     }
-    UNROLL for (size_t row = 0; row < m; row++) {
+    UNROLL_LONG for (size_t row = 0; row < m; row++) {
         UNROLL for (size_t v = 0; v < vectors; v++) {
             if (t->n > v * VECTOR_WIDTH) {
                 store_some(t->c + row * t->c_stride + v * VECTOR_WIDTH, sums[row][v],
@@ -119,7 +142,7 @@ INLINE void give(size_t vectors, size_t m, const tile *t, vector sums[GEMM_MR][G
 
 INLINE void multiply(size_t vectors, size_t m, const tile *from) {
     const tile t = *from;
-    vector sums[GEMM_MR][GEMM_NR_VECTORS] = {0};
+    vector sums[MOST_ROWS][GEMM_NR_VECTORS] = {0};
     if (t.add != NULL && t.epilogue->far) {
         fetch_ahead(vectors, m, &t);
     }
@@ -140,6 +163,11 @@ INLINE void multiply_rows(size_t vectors, size_t m, const tile *t) {
         break;
     switch (m) {
         GEMM_TILES(TILE)
+    case MOST_ROWS:
+        if (vectors == 1) {
+            multiply(vectors, MOST_ROWS, t);
+        }
+        break;
     default:
         break;
     }
@@ -147,7 +175,7 @@ INLINE void multiply_rows(size_t vectors, size_t m, const tile *t) {
 
 INLINE void multiply_tiles(size_t vectors, size_t m, tile t) {
     for (size_t rows = 0; m > 0; m -= rows) {
-        rows = gemm_tile_rows(m, GEMM_MR);
+        rows = vectors == 1 && m >= MOST_ROWS ? MOST_ROWS : gemm_tile_rows(m, GEMM_MR);
         multiply_rows(vectors, rows, &t);
         t.from.a += rows * t.from.a_stride;
         t.c += rows * t.c_stride;

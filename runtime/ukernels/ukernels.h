@@ -324,7 +324,7 @@ typedef void gemm_windows_ukernel(size_t m, size_t n, const gemm_windows *window
 typedef struct ukernels {
     const char *name; /* "AVX-512" */
     size_t width;     /* floats of a vector */
-    size_t mr;        /* rows of a matrix product's tile: up to so many */
+    size_t mr;        /* rows of a matrix product's tile: up to so many, and twice for half of nr */
     size_t nr;        /* columns of a matrix product's tile: always so many */
 
     gemm_ukernel *gemm;

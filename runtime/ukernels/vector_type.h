@@ -18,8 +18,10 @@ typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
  * do arrays of vectors that it indexes become registers. */
 #ifdef __clang__
 #define UNROLL _Pragma("clang loop unroll(full)")
+#define UNROLL_LONG UNROLL
 #else
 #define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL_LONG _Pragma("GCC unroll 32") /* of more rounds than 16 */
 #endif
 #define INLINE static inline __attribute__((always_inline))
 

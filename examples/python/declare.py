@@ -12,7 +12,7 @@ from pathlib import Path
 
 import cffi
 
-HEADERS = ["kiln", "image", "faces", "people", "compile"]
+HEADERS = ["kiln", "image", "faces", "people", "answer", "compile"]
 
 
 def declarations(compiler: str, include: str) -> str:

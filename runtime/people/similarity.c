@@ -113,12 +113,16 @@ void scores_of_strangers(kiln_people *people) {
 
 /* ---- Who it is ----------------------------------------------------------------------------- */
 
+/* By so much the picture itself may be more similar than its features as they are kept, which are
+ * rounded to f16: 2^-11 of each, of the product with the mean and with a kept picture. */
+#define ROUNDING 0x1p-10f
+
 /* More than the most similar picture that was said to be another's. */
 float similarity_asked(const kiln_people *people, const person *p, float threshold) {
     for (size_t k = 0; k < p->refused.count; k++) {
         const portrait *other = &p->refused.items[k];
         float least =
-            nextafterf(similarity_to(people, p, compared(people, other), other->scale).value, 2);
+            similarity_to(people, p, compared(people, other), other->scale).value + ROUNDING;
         threshold = least > threshold ? least : threshold;
     }
     return threshold;

@@ -212,6 +212,26 @@ START_TEST(the_head_chooses_among_the_similar) {
 }
 END_TEST
 
+/* However its features were rounded. */
+START_TEST(the_very_picture_is_refused) {
+    for (uint64_t n = 0; n < 200; n++) {
+        kiln_people *people = nobody();
+        kiln_people_answer answer;
+        float x[SIZE];
+        enrol(people, "ann", 1, 0, 3);
+        if (_i == 1) {
+            enrol(people, "bob", 2, 0, 3);
+            GOOD(kiln_people_learn(people, &error));
+        }
+        draw(1, 50 + n, 0.7f, x);
+        GOOD(kiln_people_correct(people, "ann", x, NULL, &error));
+        GOOD(kiln_people_match(people, x, -1, &answer, &error));
+        ck_assert(!answer.known || answer.person != 0);
+        kiln_people_close(people);
+    }
+}
+END_TEST
+
 static void begin(void) {
     make_samples();
     make_path();
@@ -223,6 +243,7 @@ int main(void) {
         TEST("plans", other_heads_keep_their_classes),
         TEST("plans", edits_can_be_undone),
         TEST("plans", the_head_chooses_among_the_similar),
+        LOOP("plans", the_very_picture_is_refused, 0, 2),
         LOOP("plans", features_are_what_feeds_the_head, 0, 2),
     };
     return SUITE("people_plans", tests, .begin = begin, .end = remove_path);

@@ -7,7 +7,8 @@
         scores = model.predict(batch)      # numpy, [samples, ...]
 
 Plan, Session: as in C (kiln.h). Model: any number of samples, as Keras has it. Classifier,
-Embedder: pictures to names, and to vectors. Faces: finds them. compile: ONNX to plan.
+Embedder: pictures to names, and to vectors. People: who it is, or nobody known; made known,
+forgotten. Faces: finds them. compile: ONNX to plan.
 
 Threads: a Plan may be shared; all else computes for one thread at a time, and others that call it
 wait. The interpreter's lock is released while anything is computed. Errors are kiln.Error's
@@ -33,6 +34,7 @@ from .errors import (
 from .faces import Face, Faces, crop_face
 from .model import Model
 from .pictures import read_picture
+from .people import UNKNOWN, Identity, People, Person, Threshold, similarity
 from .plan import Memory, Plan, Tensor
 from .recognition import Answer, Classifier, Embedder, Recognition
 from .session import Session, Step
@@ -52,18 +54,24 @@ __all__ = [
     "Faces",
     "FileError",
     "FormatError",
+    "Identity",
     "InternalError",
     "Memory",
     "MismatchError",
     "Model",
     "OutOfMemoryError",
+    "People",
+    "Person",
     "Plan",
     "Recognition",
     "Session",
     "Step",
     "Tensor",
+    "Threshold",
+    "UNKNOWN",
     "UnsupportedError",
     "compile",
     "crop_face",
     "read_picture",
+    "similarity",
 ]

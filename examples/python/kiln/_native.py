@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from pathlib import Path
 from typing import Any, Callable, Union
 
@@ -63,12 +64,15 @@ def options(name: str, **members: Any) -> Any:
 
 
 def owned(pointer: Any, release: Callable[[Any], None], *needs: Any) -> Any:
-    """A handle that is released with the last reference to it, before any of what it needs."""
+    """A handle that is released with the last reference to it, before any of what it needs: that is
+    kept by the finalizer, since a collector that breaks a cycle keeps to no order."""
+    same = ffi.cast(ffi.typeof(pointer), pointer)  # the handle itself would never die
+    weakref.finalize(pointer, _release, release, same, needs).atexit = False
+    return pointer
 
-    def destroy(handle: Any, _needs: tuple[Any, ...] = needs) -> None:
-        release(handle)
 
-    return ffi.gc(pointer, destroy)
+def _release(release: Callable[[Any], None], pointer: Any, _needs: tuple[Any, ...]) -> None:
+    release(pointer)
 
 
 def buffer(array: np.ndarray[Any, Any], writable: bool = False) -> dict[str, Any]:

@@ -20,7 +20,7 @@ if(NOT KILN_BUILD_COMPILER)
     list(APPEND absent compile)
 endif()
 foreach(name IN LISTS absent)
-    list(FILTER headers EXCLUDE REGEX "/${name}\\.h$")
+    list(FILTER headers EXCLUDE REGEX "/${name}\\.(h|hpp)$")
 endforeach()
 install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/kiln COMPONENT development)
 

@@ -164,10 +164,29 @@ class plan {
         return all;
     }
 
+    // The part up to a tensor or layer (null: what feeds the final dense layers), whose output are
+    // the features. It keeps this plan open, whose weights it reads.
+    result<plan> cut(const char *layer = nullptr) const {
+        kiln_plan *part = nullptr;
+        kiln_error error;
+        kiln_status code = kiln_plan_cut(get(), layer, &part, &error);
+        if (code != KILN_OK) {
+            return status(code, error);
+        }
+        plan made;
+        made.plan_.reset(part, close_before{plan_});
+        return result<plan>(std::move(made));
+    }
+
     const kiln_plan *get() const { return plan_.get(); }
+    // For what must keep it open.
+    const std::shared_ptr<kiln_plan> &share() const { return plan_; }
 
   private:
-    friend class session;
+    struct close_before {
+        std::shared_ptr<kiln_plan> whole;
+        void operator()(kiln_plan *part) const { kiln_plan_close(part); }
+    };
     static result<plan> take(kiln_status code, kiln_plan *opened, const kiln_error &error) {
         if (code != KILN_OK) {
             return status(code, error);
@@ -203,7 +222,7 @@ class session {
         if (code != KILN_OK) {
             return status(code, error);
         }
-        made.session_ = std::unique_ptr<kiln_session, destroy>(created, destroy{of.plan_});
+        made.session_ = std::unique_ptr<kiln_session, destroy>(created, destroy{of});
         return result<session>(std::move(made));
     }
 
@@ -230,16 +249,24 @@ class session {
     void cancel() { kiln_session_cancel(get()); }
 
     kiln_session *get() const { return session_.get(); }
+    const plan &of() const { return session_.get_deleter().plan; }
 
   private:
     // With the plan, which so outlives the session when another is assigned, too.
     struct destroy {
-        std::shared_ptr<kiln_plan> plan;
+        kiln::plan plan;
         void operator()(kiln_session *s) const { kiln_session_destroy(s); }
     };
     std::unique_ptr<kiln_session, destroy> session_;
 };
 
 } // namespace kiln
+
+// Faces and people, of a runtime that has them.
+#ifdef __has_include
+#if __has_include(<kiln/namer.h>)
+#include <kiln/faces.hpp>
+#endif
+#endif
 
 #endif

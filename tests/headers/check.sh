@@ -43,7 +43,7 @@ for compiler in "$3" g++ clang++; do
     try cpp $compiler -std=c++20 -DKILN_STATIC -fno-exceptions -fno-rtti
 done
 for compiler in g++ clang++; do
-    echo '#include <kiln/kiln.hpp>' >"$work/source"
+    printf '#include <kiln/%s>\n' kiln.hpp faces.hpp kiln.hpp >"$work/source"
     for standard in 11 14 17 20; do
         try cpp $compiler -std=c++$standard -fno-exceptions -fno-rtti
     done

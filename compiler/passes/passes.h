@@ -21,6 +21,8 @@
     PASS(remove_no_ops, false)                                                                     \
     /* Heads are moved about by views and transposes, which what follows would take apart. */      \
     PASS(fuse_attention, false)                                                                    \
+    /* Where channels are last it brings transposes, which cancel. */                              \
+    PASS(fuse_response_norm, false)                                                                \
     PASS(fuse_quantize, false)                                                                     \
     /* This comes before transposes are merged: the shuffle's transpose is part of its pattern. */ \
     PASS(fuse_channel_shuffle, false)                                                              \

@@ -29,7 +29,8 @@ extern "C" {
     KERNEL(28, QUANTIZE_RANGE, quantize_range)                                                     \
     KERNEL(29, CUMULATIVE_SUM, cumulative_sum)                                                     \
     KERNEL(36, GROUP_NORM, group_norm)                                                             \
-    KERNEL(37, ATTENTION, attention)
+    KERNEL(37, ATTENTION, attention)                                                               \
+    KERNEL(38, RESPONSE_NORM, response_norm)
 
 /* CAST: y = (dtype of y) x, element by element, same dims and layout. Any pair of dtypes. To bool:
  * x != 0. Floats to i64 and i32: truncation, saturating; NaN gives 0. Floats to narrower integers:
@@ -246,6 +247,14 @@ typedef struct kiln_group_norm_params {
     float epsilon;
     uint32_t group_channels; /* a divisor of C */
 } kiln_group_norm_params;
+
+/* RESPONSE_NORM: x channels-last; inputs x, scale [C], bias [C]. With g the 2-norm of a sample's
+ * channel over all its positions, and m the mean of its channels' g: x + x scale g / (m + epsilon)
+ * + bias (Woo et al., "ConvNeXt V2", 2023). */
+typedef struct kiln_response_norm_params {
+    float epsilon;
+    uint32_t reserved;
+} kiln_response_norm_params;
 
 /* LAYER_NORM: x dense row-major, normalised over its last `axes` dims; inputs x, scale (those dims'
  * elements; may be runtime), optional bias; outputs y, optional mean, optional 1/sqrt(var + eps),

@@ -1,6 +1,7 @@
-/* INSTANCE_NORM and GROUP_NORM, channels-last. Sums over the image are taken for each channel,
- * its neighbours side by side in a vector, then joined to those of groups; the image is read
- * three times: for the mean, for the variance of what is left without it, for the result. */
+/* INSTANCE_NORM, GROUP_NORM and RESPONSE_NORM, channels-last. Sums over the image are taken for
+ * each channel, its neighbours side by side in a vector, then joined to those of groups; the image
+ * is read three times: for the mean, for the variance of what is left without it, for the result.
+ * Responses know no mean. */
 #include "runtime/kernels/kernel.h"
 #include "runtime/ukernels/ukernels.h"
 
@@ -26,6 +27,9 @@ static size_t group_channels(const kernel_call *call) {
 }
 
 static float epsilon_of(const kernel_call *call) {
+    if (call->kernel == &kernel_response_norm) {
+        return ((const kiln_response_norm_params *)call->params)->epsilon;
+    }
     return call->kernel == &kernel_group_norm
                ? ((const kiln_group_norm_params *)call->params)->epsilon
                : ((const kiln_instance_norm_params *)call->params)->epsilon;
@@ -86,16 +90,37 @@ static void set_factors(norm_task *t, const float *scale, double epsilon) {
     }
 }
 
+/* Factors by the norms of channels over the mean of these norms. */
+static void set_responses(norm_task *t, const float *scale, double epsilon) {
+    double sum = 0;
+    for (size_t c = 0; c < t->channels; c++) {
+        t->factor[c] = sqrtf(t->sums[c]);
+        sum += (double)t->factor[c];
+    }
+    double inverse = 1 / (sum / (double)t->channels + epsilon);
+    for (size_t c = 0; c < t->channels; c++) {
+        t->factor[c] = (float)(1 + (double)scale[c] * (double)t->factor[c] * inverse);
+    }
+}
+
 static void apply(void *context, size_t begin, size_t end) {
     const norm_task *t = context;
     ukernels_best()->reduce->scale_shift(t->x + begin * t->channels, end - begin, t->channels,
                                          t->mean, t->factor, t->bias, t->y + begin * t->channels);
 }
 
+/* Adds up each channel, or the squares of what it has left without its mean. */
+static void sum_up(const kernel_call *call, norm_task *t, bool squares) {
+    t->squares = squares;
+    kernel_parallel(call, (t->channels + BLOCK - 1) / BLOCK, 1 + 1024 / t->pixels, t, sum_blocks);
+}
+
 static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     const operand *x = &call->inputs[0];
-    size_t channels = x->inner, blocks = (channels + BLOCK - 1) / BLOCK;
+    const float *scale = call->inputs[1].data;
+    double epsilon = (double)epsilon_of(call);
+    size_t channels = x->inner;
     norm_task t = {.pixels = x->outer / x->dims[0],
                    .channels = channels,
                    .group = group_channels(call),
@@ -107,12 +132,16 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
         size_t at = sample * t.pixels * channels;
         t.x = (const float *)x->data + at;
         t.y = (float *)call->outputs[0].data + at;
-        t.squares = false;
-        kernel_parallel(call, blocks, 1 + 1024 / t.pixels, &t, sum_blocks);
-        set_means(&t);
-        t.squares = true;
-        kernel_parallel(call, blocks, 1 + 1024 / t.pixels, &t, sum_blocks);
-        set_factors(&t, call->inputs[1].data, (double)epsilon_of(call));
+        if (call->kernel == &kernel_response_norm) {
+            memset(t.mean, 0, channels * sizeof *t.mean);
+            sum_up(call, &t, true);
+            set_responses(&t, scale, epsilon);
+        } else {
+            sum_up(call, &t, false);
+            set_means(&t);
+            sum_up(call, &t, true);
+            set_factors(&t, scale, epsilon);
+        }
         kernel_parallel(call, t.pixels, 1 + 16384 / channels, &t, apply);
     }
     return KILN_OK;
@@ -128,6 +157,14 @@ const kernel kernel_instance_norm = {
 
 const kernel kernel_group_norm = {
     KERNEL("group_norm", kiln_group_norm_params, NULL, KERNEL_INPUTS(3, 3), KERNEL_OUTPUTS(1, 1)),
+    .check = check,
+    .scratch = scratch,
+    .run = run,
+};
+
+const kernel kernel_response_norm = {
+    KERNEL("response_norm", kiln_response_norm_params, NULL, KERNEL_INPUTS(3, 3),
+           KERNEL_OUTPUTS(1, 1), KERNEL_IN_PLACE(1)),
     .check = check,
     .scratch = scratch,
     .run = run,

@@ -1,67 +1,11 @@
 /* Attention in one step: exporters' forms against the evaluators of the operators that they are
  * made of, the micro-kernels against sums in double precision, damaged parameters. */
 #include "runtime/ukernels/ukernels.h"
-#include "tests/scratch.h"
-#include "tests/unit/network.h"
-#include "tests/unit/suite.h"
-
-static char folder[64];
-
-static void make_folder(void) {
-    snprintf(folder, sizeof folder, "/tmp/kiln-attention-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-}
-
-static void remove_folder(void) {
-    ck_assert(scratch_remove(folder));
-}
-
-#define APPLY(n, op, ...)                                                                          \
-    network_apply(n, op, sizeof((tensor *[]){__VA_ARGS__}) / sizeof(tensor *),                     \
-                  (tensor *[]){__VA_ARGS__}, NULL)
-
-static tensor *integers(network *n, size_t count, const int64_t *values) {
-    const int64_t dims = (int64_t)count;
-    tensor *t = graph_add_constant(n->g, NULL, KILN_I64, 1, &dims);
-    memcpy(t->owned, values, count * sizeof *values);
-    return t;
-}
-
-#define SHAPED(n, x, ...)                                                                          \
-    APPLY(                                                                                         \
-        n, "Reshape", x,                                                                           \
-        integers(n, sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), (int64_t[]){__VA_ARGS__}))
-#define MOVED(n, x, ...)                                                                           \
-    with_ints(n, "Transpose", x, "perm", sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t),       \
-              (int64_t[]){__VA_ARGS__})
-
-static tensor *with_ints(network *n, const char *op, tensor *x, const char *name, size_t count,
-                         const int64_t *values) {
-    node *made;
-    tensor *y = network_apply(n, op, 1, &x, &made);
-    ck_assert_int_eq(node_set_ints(n->g, made, name, values, count), KILN_OK);
-    ck_assert_int_eq(graph_infer_node(n->g, made), KILN_OK);
-    return y;
-}
-
-static tensor *linear(network *n, tensor *x, int64_t outputs) {
-    const int64_t dims[] = {x->dims[x->rank - 1], outputs};
-    tensor *y = APPLY(n, "MatMul", x, network_constant(n, 2, dims, 1 / sqrtf((float)dims[0])));
-    return APPLY(n, "Add", y, network_constant(n, 1, dims + 1, 1));
-}
-
-static tensor *pointwise(network *n, tensor *x, int64_t outputs) {
-    const network_conv c = {outputs, 1, 1, {1, 1}, {1, 1}, {0}, 1, true};
-    return network_convolve(n, x, &c);
-}
-
-static tensor *number(network *n, float value) {
-    return network_constant_of(n, 0, NULL, &value);
-}
+#include "tests/unit/forms.h"
 
 static tensor *part(network *n, tensor *x, int64_t axis, int64_t begin, int64_t end) {
-    return APPLY(n, "Slice", x, integers(n, 1, &begin), integers(n, 1, &end),
-                 integers(n, 1, &axis));
+    return APPLY(n, "Slice", x, form_integers(n, 1, &begin), form_integers(n, 1, &end),
+                 form_integers(n, 1, &axis));
 }
 
 static tensor *element_of(network *n, tensor *x, int64_t index) {
@@ -75,35 +19,35 @@ static tensor *element_of(network *n, tensor *x, int64_t index) {
 /* PyTorch's scaled_dot_product_attention of a packed tensor, both factors scaled. */
 static tensor *packed(network *n) {
     tensor *x = network_input_of(n, 3, (int64_t[]){37, 24}), *heads[3];
-    tensor *all = SHAPED(n, linear(n, x, 72), 0, 37, 3, 2, 12);
+    tensor *all = SHAPED(n, form_linear(n, x, 72), 0, 37, 3, 2, 12);
     all = MOVED(n, all, 2, 0, 3, 1, 4);
     for (int64_t k = 0; k < 3; k++) {
         heads[k] = element_of(n, all, k);
     }
-    tensor *q = APPLY(n, "Mul", heads[0], number(n, 0.7f));
-    tensor *k = APPLY(n, "Mul", MOVED(n, heads[1], 0, 1, 3, 2), number(n, 0.7f));
+    tensor *q = APPLY(n, "Mul", heads[0], form_number(n, 0.7f));
+    tensor *k = APPLY(n, "Mul", MOVED(n, heads[1], 0, 1, 3, 2), form_number(n, 0.7f));
     tensor *p = APPLY(n, "Softmax", APPLY(n, "MatMul", q, k));
     tensor *y = MOVED(n, APPLY(n, "MatMul", p, heads[2]), 0, 2, 1, 3);
-    return linear(n, SHAPED(n, y, 0, 37, 24), 24);
+    return form_linear(n, SHAPED(n, y, 0, 37, 24), 24);
 }
 
 /* Queries, keys and values are channels of a map, and so is the result (LeViT): q^T k, v p^T. */
 static tensor *of_maps(network *n) {
     tensor *x = network_input(n, 10, 5, 7);
-    tensor *all = SHAPED(n, pointwise(n, x, 150), 0, 3, 50, 35);
+    tensor *all = SHAPED(n, form_pointwise(n, x, 150), 0, 3, 50, 35);
     tensor *q = part(n, all, 2, 0, 9), *k = part(n, all, 2, 9, 18), *v = part(n, all, 2, 18, 50);
     tensor *s = APPLY(n, "MatMul", MOVED(n, q, 0, 1, 3, 2), k);
     s = APPLY(n, "Add", network_constant(n, 3, (int64_t[]){3, 35, 35}, 1),
-              APPLY(n, "Mul", s, number(n, 0.5f)));
+              APPLY(n, "Mul", s, form_number(n, 0.5f)));
     tensor *p = MOVED(n, APPLY(n, "Softmax", s), 0, 1, 3, 2);
-    return pointwise(n, SHAPED(n, APPLY(n, "MatMul", v, p), 0, 96, 5, 7), 4);
+    return form_pointwise(n, SHAPED(n, APPLY(n, "MatMul", v, p), 0, 96, 5, 7), 4);
 }
 
 /* Windows of a map, their bias, and a mask for each window (Swin). */
 static tensor *of_windows(network *n) {
     tensor *x = network_input_of(n, 4, (int64_t[]){8, 12, 12}), *heads[3];
     x = MOVED(n, SHAPED(n, x, 0, 2, 4, 3, 4, 12), 0, 1, 3, 2, 4, 5);
-    tensor *all = linear(n, SHAPED(n, x, -1, 16, 12), 36);
+    tensor *all = form_linear(n, SHAPED(n, x, -1, 16, 12), 36);
     all = MOVED(n, SHAPED(n, all, -1, 16, 3, 3, 4), 2, 0, 3, 1, 4);
     for (int64_t k = 0; k < 3; k++) {
         heads[k] = element_of(n, all, k);
@@ -114,7 +58,7 @@ static tensor *of_windows(network *n) {
               network_constant(n, 5, (int64_t[]){1, 6, 1, 16, 16}, 3));
     tensor *p = APPLY(n, "Softmax", SHAPED(n, s, -1, 3, 16, 16));
     tensor *y = MOVED(n, APPLY(n, "MatMul", p, heads[2]), 0, 2, 1, 3);
-    y = SHAPED(n, linear(n, SHAPED(n, y, -1, 16, 12), 12), -1, 2, 3, 4, 4, 12);
+    y = SHAPED(n, form_linear(n, SHAPED(n, y, -1, 16, 12), 12), -1, 2, 3, 4, 4, 12);
     return MOVED(n, y, 0, 1, 3, 2, 4, 5);
 }
 
@@ -125,10 +69,10 @@ static tensor *of_pooled_keys(network *n) {
     pooled = network_apply(n, "AveragePool", 1, &x, &pool);
     network_window(n, pool, 2, 2, (int64_t[]){2, 2}, (int64_t[]){0, 0, 0, 0});
     ck_assert_int_eq(graph_infer_node(n->g, pool), KILN_OK);
-    tensor *q = MOVED(n, SHAPED(n, pointwise(n, x, 80), 0, 4, 20, 36), 0, 1, 3, 2);
-    tensor *k = SHAPED(n, pointwise(n, pooled, 20), 0, 1, 20, 9);
-    tensor *v = MOVED(n, SHAPED(n, pointwise(n, pooled, 33), 0, 1, 33, 9), 0, 1, 3, 2);
-    tensor *s = APPLY(n, "Div", APPLY(n, "MatMul", q, k), number(n, 4));
+    tensor *q = MOVED(n, SHAPED(n, form_pointwise(n, x, 80), 0, 4, 20, 36), 0, 1, 3, 2);
+    tensor *k = SHAPED(n, form_pointwise(n, pooled, 20), 0, 1, 20, 9);
+    tensor *v = MOVED(n, SHAPED(n, form_pointwise(n, pooled, 33), 0, 1, 33, 9), 0, 1, 3, 2);
+    tensor *s = APPLY(n, "Div", APPLY(n, "MatMul", q, k), form_number(n, 4));
     tensor *y = APPLY(n, "MatMul", APPLY(n, "Softmax", s), v);
     return SHAPED(n, MOVED(n, y, 0, 1, 3, 2), 0, 132, 6, 6);
 }
@@ -136,11 +80,12 @@ static tensor *of_pooled_keys(network *n) {
 /* One query, and a bias that the network computes. */
 static tensor *of_one_query(network *n) {
     tensor *x = network_input_of(n, 3, (int64_t[]){19, 16});
-    tensor *q = part(n, linear(n, x, 16), 1, 0, 1), *k = linear(n, x, 16), *v = linear(n, x, 16);
+    tensor *q = part(n, form_linear(n, x, 16), 1, 0, 1), *k = form_linear(n, x, 16),
+           *v = form_linear(n, x, 16);
     q = MOVED(n, SHAPED(n, q, 0, 1, 4, 4), 0, 2, 1, 3);
     k = MOVED(n, SHAPED(n, k, 0, 19, 4, 4), 0, 2, 3, 1);
     v = MOVED(n, SHAPED(n, v, 0, 19, 4, 4), 0, 2, 1, 3);
-    tensor *bias = SHAPED(n, linear(n, x, 1), 0, 1, 1, 19);
+    tensor *bias = SHAPED(n, form_linear(n, x, 1), 0, 1, 1, 19);
     tensor *s = APPLY(n, "Add", APPLY(n, "MatMul", q, k), bias);
     tensor *y = APPLY(n, "MatMul", APPLY(n, "Softmax", s), v);
     return SHAPED(n, MOVED(n, y, 0, 2, 1, 3), 0, 16);
@@ -167,80 +112,31 @@ static tensor *scaled_late(network *n) {
     tensor *x = network_input_of(n, 3, (int64_t[]){9, 8});
     tensor *s = APPLY(n, "MatMul", x, MOVED(n, x, 0, 2, 1));
     s = APPLY(n, "Add", s, network_constant(n, 2, (int64_t[]){9, 9}, 1));
-    tensor *p = APPLY(n, "Softmax", APPLY(n, "Mul", s, number(n, 0.5f)));
+    tensor *p = APPLY(n, "Softmax", APPLY(n, "Mul", s, form_number(n, 0.5f)));
     return APPLY(n, "MatMul", p, x);
 }
 
 /* Heads are mixed between scores and softmax (EfficientFormerV2). */
 static tensor *talking_heads(network *n) {
     tensor *x = network_input_of(n, 4, (int64_t[]){3, 9, 8});
-    tensor *s = pointwise(n, APPLY(n, "MatMul", x, MOVED(n, x, 0, 1, 3, 2)), 3);
+    tensor *s = form_pointwise(n, APPLY(n, "MatMul", x, MOVED(n, x, 0, 1, 3, 2)), 3);
     return APPLY(n, "MatMul", APPLY(n, "Softmax", s), x);
 }
 
-static const struct {
-    tensor *(*build)(network *n);
-    size_t steps;
-} forms[] = {{packed, 1},         {of_maps, 1},      {of_windows, 1},
-             {of_pooled_keys, 1}, {of_one_query, 1}, {of_inputs, 1},
-             {with_weights, 0},   {scaled_late, 0},  {talking_heads, 0}};
-
-static void make_form(network *n, size_t form, int64_t batch) {
-    network_begin_at(n, 7 + form, batch);
-    network_output(n, forms[form].build(n));
-}
-
-static kiln_plan *open_form(size_t form, const char *path) {
-    network n;
-    kiln_plan *plan = NULL;
-    make_form(&n, form, GRAPH_BATCH);
-    network_save(&n, NULL, path);
-    ck_assert_msg(kiln_plan_open(path, NULL, &plan, &network_error) == KILN_OK, "%s",
-                  network_error.message);
-    return plan;
-}
-
-static size_t count_steps(const kiln_plan *plan) {
-    kiln_plan_view view;
-    size_t found = 0;
-    kiln_plan_inspect(plan, &view);
-    for (size_t k = 0; k < view.step_count; k++) {
-        found += view.steps[k].kernel == KILN_KERNEL_ATTENTION;
-    }
-    return found;
-}
+static const form forms[] = {{packed, 1},         {of_maps, 1},      {of_windows, 1},
+                             {of_pooled_keys, 1}, {of_one_query, 1}, {of_inputs, 1},
+                             {with_weights, 0},   {scaled_late, 0},  {talking_heads, 0}};
 
 START_TEST(computes_forms) {
-    char path[128];
-    snprintf(path, sizeof path, "%s/form", folder);
-    kiln_plan *plan = open_form((size_t)_i, path);
-    ck_assert_uint_eq(count_steps(plan), forms[_i].steps);
-    for (uint32_t threads = 1; threads <= 3; threads++) {
-        kiln_session *session = network_session(plan, threads, 3);
-        for (uint32_t batch = 1; batch <= 3; batch++) {
-            network n;
-            network_values in = network_noise(plan, batch, 11 + batch);
-            network_values found = network_run(plan, session, batch, &in);
-            make_form(&n, (size_t)_i, batch);
-            network_values expected = network_evaluate(&n, &in);
-            for (size_t k = 0; k < kiln_plan_output_count(plan); k++) {
-                double difference =
-                    network_difference(found.data[k], expected.data[k], expected.count[k]);
-                ck_assert_msg(difference < 3e-6, "form %d: %g", _i, difference);
-            }
-            network_free_values(&in);
-            network_free_values(&found);
-            network_free_values(&expected);
-        }
-        kiln_session_destroy(session);
-    }
-    kiln_plan_close(plan);
+    form_check(&forms[_i], KILN_KERNEL_ATTENTION);
 }
 END_TEST
 
 /* ---- Micro-kernels ------------------------------------------------------------------------- */
 
-enum { ROWS = 3, MOST = 83, STRIDE = 96 };
+#define ROWS ((size_t)3)
+#define MOST ((size_t)83)
+#define STRIDE ((size_t)96)
 
 static void check_weights(const ukernels *set, size_t count, int sums) {
     static float scores[ROWS * STRIDE], before[ROWS * STRIDE], bias[ROWS * MOST], mask[MOST];
@@ -352,9 +248,9 @@ START_TEST(refuses_damaged_parameters) {
     char path[128];
     size_t found = 0;
     kiln_plan *plan = NULL;
-    snprintf(path, sizeof path, "%s/damaged", folder);
+    snprintf(path, sizeof path, "%s/damaged", form_folder);
     kiln_compile_options_init(&options);
-    make_form(&n, 1, GRAPH_BATCH);
+    form_begin(&n, &forms[1], GRAPH_BATCH);
     network_close(&n);
     ck_assert_int_eq(passes_run(n.g, &options, &report), KILN_OK);
     ck_assert_int_eq(lower_graph_to_program(n.g, &options, &p), KILN_OK);
@@ -383,5 +279,5 @@ int main(void) {
         TEST("micro-kernels", keeps_what_is_no_number),
         EACH("damage", refuses_damaged_parameters, damaged),
     };
-    return SUITE("attention", tests, .begin = make_folder, .end = remove_folder);
+    return SUITE("attention", tests, .begin = form_make_folder, .end = form_remove_folder);
 }

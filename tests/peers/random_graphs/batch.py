@@ -36,7 +36,19 @@ def add_attention(net):
         parts[k:k + 1] = [part]
     keys = net.emit("Transpose", [parts[1]], perm=[0, 1, 3, 2])
     scores = net.emit("MatMul", [parts[0], keys])
-    y = net.emit("MatMul", [net.emit("Softmax", [scores], axis=3), parts[2]])
+    if draw.random() < .5:
+        factor = net.const(np.array(draw.choice([.25, .5, 3.]), np.float32), "s")
+        scores = net.emit(draw.choice(["Mul", "Div"]), [scores, factor])
+    for shape in ([1, heads, tokens, tokens], [tokens], [heads, 1, tokens]):
+        if draw.random() < .3:
+            scores = net.emit("Add", [scores, net.weight(shape, "unit")])
+    weights = net.emit("Softmax", [scores], axis=3)
+    if draw.random() < .3:  # the other product's transpose
+        y = net.emit("MatMul", [net.emit("Transpose", [parts[2]], perm=[0, 1, 3, 2]),
+                                net.emit("Transpose", [weights], perm=[0, 1, 3, 2])])
+        y = net.emit("Transpose", [y], perm=[0, 1, 3, 2])
+    else:
+        y = net.emit("MatMul", [weights, parts[2]])
     y = net.emit("Transpose", [y], perm=[0, 2, 1, 3])
     net.add(net.emit("Reshape", [y, net.ints([-1, dims[1], heads * size])]),
             [dims[0], dims[1], heads * size])

@@ -1,5 +1,6 @@
 /* A convolution, a dense layer or an addition takes over the function of one element that follows
- * it: its results go through the function while they are near, and are stored once. */
+ * it: its results go through the function while they are near, and are stored once. There may be
+ * views in between. */
 #include "compiler/lower/lowering.h"
 
 #include <math.h>
@@ -26,21 +27,54 @@ static bool applies(const program_step *step) {
     return here && (step->flags & KILN_STEP_FINAL_DENSE) == 0;
 }
 
-/* The step that makes a tensor, where only the function reads it and it may take that over; else
- * NONE. */
-static uint32_t find_producer(const lowering *l, const use_table *table, uint32_t id,
-                              const kiln_unary_params *function) {
+/* May the step that makes a tensor take over the function that reads it? */
+static bool takes(const program *p, uint32_t s, uint32_t id, const kiln_unary_params *function) {
+    const program_step *step = s != KILN_PLAN_NONE ? &p->steps[s] : NULL;
+    const float *bounds = step != NULL && step->output_count == 1 ? bounds_of(step) : NULL;
+    return bounds != NULL && p->tensors[id].dtype == KILN_F32 && bounds[0] == -INFINITY &&
+           bounds[1] == INFINITY && kiln_step_takes_function(step->kernel, function->op) &&
+           applies(step);
+}
+
+static bool is_dense(const lowering *l, uint32_t id) {
+    return l->memories[id].offset == 0 &&
+           l->memories[id].row_stride == program_inner(&l->p->tensors[id]);
+}
+
+/* The step that makes the memory of which the tensor is a view, where only the function reads that;
+ * else NONE. */
+static uint32_t find_maker_of_viewed(const lowering *l, const use_table *table, uint32_t id) {
     const program *p = l->p;
-    uint32_t s = use_table_maker_for_one(l, table, id);
-    if (s == KILN_PLAN_NONE) {
-        return KILN_PLAN_NONE;
+    uint32_t maker = KILN_PLAN_NONE, reads = 0;
+    for (uint32_t t = table->tenant[l->memories[id].root]; t != KILN_PLAN_NONE;
+         t = table->next_tenant[t]) {
+        for (size_t u = table->first[t]; u < table->first[t + 1]; u++) {
+            const tensor_use *use = &table->uses[u];
+            bool whole = is_dense(l, t) &&
+                         program_elements(&p->tensors[t]) == program_elements(&p->tensors[id]);
+            if (!whole || (use->is_output ? maker != KILN_PLAN_NONE : t != id)) {
+                return KILN_PLAN_NONE;
+            }
+            maker = use->is_output ? use->step : maker;
+            reads += !use->is_output;
+        }
     }
-    const program_step *step = &p->steps[s];
-    const float *bounds = step->output_count == 1 ? bounds_of(step) : NULL;
-    bool fits = bounds != NULL && p->tensors[id].dtype == KILN_F32 && bounds[0] == -INFINITY &&
-                bounds[1] == INFINITY && kiln_step_takes_function(step->kernel, function->op) &&
-                applies(step);
-    return fits ? s : KILN_PLAN_NONE;
+    return reads == 1 && is_dense(l, id) ? maker : KILN_PLAN_NONE;
+}
+
+/* Puts the function's result, and all that lies in its memory, where its operand lies, which is
+ * what it says no more. */
+static void share_viewed(lowering *l, use_table *table, uint32_t x, uint32_t y) {
+    uint32_t root = l->memories[x].root, next;
+    for (uint32_t t = table->tenant[root]; t != KILN_PLAN_NONE; t = table->next_tenant[t]) {
+        l->p->tensors[t].name = NULL;
+    }
+    for (uint32_t t = table->tenant[y]; t != KILN_PLAN_NONE; t = next) {
+        next = table->next_tenant[t];
+        l->memories[t].same_outer = l->memories[t].same_outer && l->memories[x].same_outer;
+        use_table_add_tenant(l, table, t, root);
+    }
+    table->tenant[y] = KILN_PLAN_NONE;
 }
 
 static kiln_status take_over(lowering *l, program_step *step, program_step *function) {
@@ -54,7 +88,6 @@ static kiln_status take_over(lowering *l, program_step *step, program_step *func
     bounds[1] = NAN;
     step->flags |= KILN_STEP_WITH_FUNCTION(params->op);
     step->origin = origin;
-    step->operands[step->input_count] = function->operands[1];
     function->input_count = function->output_count = 0; /* removed by lowering_remove_steps */
     return KILN_OK;
 }
@@ -70,9 +103,19 @@ kiln_status lowering_fuse_functions(lowering *l) {
                                    &p->tensors[step->operands[1]])) {
             continue;
         }
-        uint32_t producer = find_producer(l, &table, step->operands[0], step->params);
-        if (producer != KILN_PLAN_NONE) {
-            status = take_over(l, &p->steps[producer], step);
+        uint32_t x = step->operands[0], y = step->operands[1];
+        uint32_t maker = use_table_maker_for_one(l, &table, x);
+        if (takes(p, maker, x, step->params)) {
+            p->steps[maker].operands[p->steps[maker].input_count] = y;
+            status = take_over(l, &p->steps[maker], step);
+            continue;
+        }
+        bool viewed = p->tensors[x].place == KILN_PLACE_ARENA && l->memories[x].root != x &&
+                      p->tensors[y].place == KILN_PLACE_ARENA && l->memories[y].root == y;
+        maker = viewed ? find_maker_of_viewed(l, &table, x) : KILN_PLAN_NONE;
+        if (takes(p, maker, x, step->params)) {
+            share_viewed(l, &table, x, y);
+            status = take_over(l, &p->steps[maker], step);
         }
     }
     lowering_remove_steps(l);

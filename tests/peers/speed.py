@@ -11,7 +11,7 @@ ratios medians of the rounds' ratios: above 1 Kiln is faster, or smaller.
 Load with the first answer is timed in fresh processes, from the model's file (in the page cache) on,
 when the library itself has been loaded. As many bytes as it may need are touched and given back before
 its process starts, since those that the host of a virtual machine has taken back come slowly. Memory is
-the peak over what the process had at that time.
+the peak over what the process had at that time; of whole processes, the others' have Python in them.
 
 "Kiln again" keeps packed weights beside the plan (--prepacked), and is timed from the second start on.
 "XNNPACK" is Kiln with XNNPACK's own convolutions (kiln compile --convolution direct). ncnn gets its

@@ -68,7 +68,7 @@ def best_other(contest):
 
 def summary(contests):
     head = ["Network", "Threads", "Kiln, ms", "ONNX Runtime / Kiln", "best other in f32 / Kiln",
-            "its load / Kiln's", "Kiln's memory / its", "differs by"]
+            "its load / Kiln's", "Kiln's memory / its", "whole processes", "differs by"]
     rows = []
     for c in contests:
         ort, mine = c["peers"].get(ORT), c["peers"][KILN]
@@ -77,6 +77,7 @@ def summary(contests):
                      "-" if ort is None else f"{ort['latency_ratio']:.2f}", best_other(c),
                      "-" if ort is None else f"{ort['load_ratio']:.2f}",
                      "-" if ort is None else f"{1 / ort['memory_ratio']:.2f}",
+                     "-" if ort is None else f"{mine['peak_mib'] / ort['peak_mib']:.2f}",
                      f"{mine['difference']:.0e}"])
     return head, rows
 

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- What a step does ---------------------------------------------------------------------- */
 
@@ -44,10 +45,10 @@ void step_work_of(const kiln_plan *plan, size_t step, uint32_t batch, step_work 
     };
     computation_text(plan, step, out_work->how, sizeof out_work->how);
     out_work->done = out_work->operations;
-    if (s->kernel == KILN_KERNEL_CONV_2D) {
-        const kiln_conv_params *c = (const void *)(v.params + s->params_offset);
-        if (c->algorithm >= KILN_CONV_WINOGRAD_2 && c->algorithm <= KILN_CONV_WINOGRAD_6) {
-            out_work->done *= winograd_saving(out_work->output, 2.0 * c->algorithm);
+    const char *algorithm = kiln_plan_step_computation(plan, step).algorithm;
+    for (uint32_t a = KILN_CONV_WINOGRAD_2; a <= KILN_CONV_WINOGRAD_6 && algorithm != NULL; a++) {
+        if (strcmp(algorithm, kiln_conv_algorithm_name(a)) == 0) {
+            out_work->done *= winograd_saving(out_work->output, 2.0 * a);
         }
     }
 }

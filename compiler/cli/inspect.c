@@ -2,6 +2,7 @@
 #include "compiler/cli/inspect.h"
 
 #include <kiln/faces.h>
+#include <kiln/machine.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,15 @@ static void print_row(const kiln_plan *plan, const kiln_plan_view *v, size_t ste
            (s->flags & KILN_STEP_FINAL_DENSE) != 0 ? " (final dense)" : "");
 }
 
+/* The processors that kiln tune has measured the plan on. */
+static void print_tuned(const kiln_plan *plan) {
+    const char *processor;
+    for (size_t k = 0; (processor = kiln_plan_tuned_for(plan, k)) != NULL; k++) {
+        bool here = strcmp(processor, kiln_machine_processor()) == 0;
+        text_print(stdout, "tuned    for %s%s\n", processor, here ? " (this one)" : "");
+    }
+}
+
 static void print_table(const kiln_plan *plan, const kiln_plan_view *v) {
     uint64_t parameters = 0, macs = 0;
     char a[32], b[32], c[32];
@@ -69,6 +79,7 @@ static void print_table(const kiln_plan *plan, const kiln_plan_view *v) {
     print_tensors(plan, "output", v->output_count, kiln_plan_output);
     print_preprocess(plan);
     print_detector(plan);
+    print_tuned(plan);
     if (v->label_count > 0) {
         text_print(stdout, "labels   %zu: %s ... %s\n", v->label_count, kiln_plan_label(plan, 0),
                    kiln_plan_label(plan, v->label_count - 1));
@@ -115,6 +126,16 @@ static void json_tensors(const kiln_plan *plan, const char *kind, size_t count,
     printf("], ");
 }
 
+static void json_tuned(const kiln_plan *plan) {
+    const char *processor;
+    printf("[");
+    for (size_t k = 0; (processor = kiln_plan_tuned_for(plan, k)) != NULL; k++) {
+        printf("%s", k > 0 ? ", " : "");
+        json_string(stdout, processor);
+    }
+    printf("]");
+}
+
 static void json_detector(const kiln_plan *plan) {
     kiln_plan_detector d;
     const kiln_plan_detector_record *r = &d.record;
@@ -158,6 +179,8 @@ static void print_json(const kiln_plan *plan, const kiln_plan_view *v) {
     }
     printf("], \"detector\": ");
     json_detector(plan);
+    printf(", \"tuned_for\": ");
+    json_tuned(plan);
     printf(", \"arena_bytes\": %llu, \"arena_lower_bound_bytes\": %llu, "
            "\"arena_no_reuse_bytes\": %llu, \"layers\": [",
            (unsigned long long)v->header->arena_bytes,

@@ -80,11 +80,13 @@ static void print_report(const tune_call *c, const kiln_tune_report *r) {
     switch (r->outcome) {
     case KILN_TUNE_CHANGED:
         print_layers(c);
-        printf("%zu of %zu convolutions changed; a run: %.3f ms before, %.3f ms after; memory: %s "
-               "before, %s after\n",
-               r->changed, r->convolutions, r->seconds_before * 1e3, r->seconds_after * 1e3,
-               human_bytes(r->memory_before.total_bytes, before, sizeof before),
-               human_bytes(r->memory_after.total_bytes, after, sizeof after));
+        printf(
+            "%zu of %zu convolutions changed on %s; a run: %.3f ms before, %.3f ms after; memory: "
+            "%s before, %s after\n",
+            r->changed, r->convolutions, r->processor, r->seconds_before * 1e3,
+            r->seconds_after * 1e3,
+            human_bytes(r->memory_before.total_bytes, before, sizeof before),
+            human_bytes(r->memory_after.total_bytes, after, sizeof after));
         break;
     case KILN_TUNE_SLOWER:
         printf("unchanged: layers gained, but not the network (%.3f ms before, %.3f ms after)\n",
@@ -105,10 +107,12 @@ static void print_report(const tune_call *c, const kiln_tune_report *r) {
 }
 
 static void print_json(const tune_call *c, const kiln_tune_report *r) {
-    printf("{\"outcome\": \"%s\", \"exact\": %s, \"threads\": %u, \"batch\": %u, "
-           "\"convolutions\": %zu, \"changed\": %zu, ",
-           outcome_text(r), r->exact ? "true" : "false", c->options.threads, c->options.batch,
-           r->convolutions, r->changed);
+    printf("{\"outcome\": \"%s\", \"processor\": ", outcome_text(r));
+    json_string(stdout, r->processor);
+    printf(", \"exact\": %s, \"threads\": %u, \"batch\": %u, \"convolutions\": %zu, "
+           "\"changed\": %zu, ",
+           r->exact ? "true" : "false", c->options.threads, c->options.batch, r->convolutions,
+           r->changed);
     printf("\"before_ms\": %.4f, \"after_ms\": %.4f, \"memory_before_bytes\": %llu, "
            "\"memory_after_bytes\": %llu, \"layers\": [",
            r->seconds_before * 1e3, r->seconds_after * 1e3,
@@ -121,7 +125,7 @@ static void print_json(const tune_call *c, const kiln_tune_report *r) {
         printf(", \"step\": %zu, \"before\": \"%s\", \"after\": \"%s\", \"microseconds\": {",
                l->step, kiln_conv_algorithm_name(l->before), kiln_conv_algorithm_name(l->after));
         const char *comma = "";
-        for (uint32_t a = 0; a < KILN_CONV_ALGORITHM_COUNT; a++) {
+        for (uint32_t a = 0; a < KILN_CONV_CHOICES; a++) {
             if (isfinite(l->seconds[a])) {
                 printf("%s\"%s\": %.2f", comma, kiln_conv_algorithm_name(a), l->seconds[a] * 1e6);
                 comma = ", ";
@@ -246,16 +250,21 @@ const command command_tune = {
     .synopsis = "PLAN [-o FILE] [options]",
     .about =
         "Measures on this machine how fast each convolution runs with each algorithm that can "
-        "compute it, and stores the fastest in the plan. The compiler chooses by a model of the "
-        "costs, which knows neither this machine's caches nor how many threads there will be: tune "
-        "where the plan will run, with the threads it will run with, while nothing else runs.\n"
+        "compute it, and with XNNPACK's, and stores the fastest in the plan, for this processor: "
+        "others choose as before, and may be tuned for, too (kiln inspect lists them). The "
+        "compiler "
+        "chooses by a model of the costs, which knows neither this machine's caches nor how many "
+        "threads there will be: tune where the plan will run, with the threads it will run with, "
+        "while nothing else runs.\n"
         "\n"
         "A layer changes for a gain of 3 % or more, the plan if the network as a whole is not "
         "slower then. Until all is measured the file is as it was; stop at any time.",
     .notes =
         "Algorithms: gemm (one matrix product), winograd2, winograd4, winograd6 (3x3 with stride "
-        "1: fewer multiplications, more rounding), depthwise (one channel a group), direct "
-        "(XNNPACK's own; not where it would have to add or to run by rows). Layers that run "
+        "1: fewer multiplications, more rounding), depthwise (one channel a group), direct (other "
+        "groups), all of them Kiln's, and xnnpack (XNNPACK's convolution; not where it would have "
+        "to "
+        "add, to apply a function or to run by rows). Layers that run "
         "together, some rows at a time (kiln compile --memory), take an algorithm only if their "
         "memory has room for its rows.",
     .examples = "kiln tune resnet50.plan --threads 4\n"

@@ -43,7 +43,12 @@ typedef enum kiln_conv_algorithm {
     KILN_CONV_ALGORITHM_COUNT = 6
 } kiln_conv_algorithm;
 #define KILN_DEPTHWISE_OUTPUTS 4
-/* "direct", "winograd4", ...; "?" for a value that is not a kiln_conv_algorithm. */
+/* Where an algorithm of Kiln's is told from XNNPACK's convolution, which is the best that that has
+ * for the layer: behind the algorithms. Not in kiln_conv_params: a plan's algorithm is what Kiln
+ * computes with wherever XNNPACK does not. */
+#define KILN_CONV_BY_XNNPACK KILN_CONV_ALGORITHM_COUNT
+#define KILN_CONV_CHOICES (KILN_CONV_ALGORITHM_COUNT + 1)
+/* "direct", "winograd4", ..., "xnnpack"; "?" for a value that is neither. */
 KILN_API const char *kiln_conv_algorithm_name(uint32_t algorithm);
 typedef struct kiln_conv_params {
     uint32_t stride_height, stride_width;

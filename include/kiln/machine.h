@@ -26,6 +26,13 @@ KILN_API const char *kiln_machine_vectors(void);
 KILN_API kiln_status kiln_machine_measure(uint32_t threads, kiln_machine *out_machine,
                                           kiln_error *error);
 
+/* What choices that were measured are kept for (kiln/tune.h): the vector instructions in use, maker
+ * and model of the processor's cores, and the XNNPACK that the library was built with: "AVX2
+ * AuthenticAMD:25:17 XNNPACK 2022-02", or "NEON 0x41:0xd05+0x41:0xd0b Kiln" of one without. ""
+ * where the system does not tell the cores: without /proc, for example. A constant text;
+ * thread-safe. */
+KILN_API const char *kiln_machine_processor(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -226,6 +226,26 @@ typedef struct kiln_plan_detector_record {
     kiln_plan_preprocess_record preprocess;
 } kiln_plan_detector_record;
 
+/* Optional section of plans that kiln_tune has measured: for each processor one kiln_plan_tuned and
+ * so many kiln_plan_tuned_layer, in ascending order of `tensor`. */
+#define KILN_PLAN_TUNED "TUNED"
+
+typedef struct kiln_plan_tuned {
+    char processor[120]; /* kiln_machine_processor; zero-terminated, zeros behind it */
+    uint32_t layers;
+    uint32_t reserved;
+} kiln_plan_tuned;
+
+typedef struct kiln_plan_tuned_layer {
+    uint64_t tensor; /* XXH3-64 of the name of a CONV_2D's output */
+    uint32_t choice; /* a kiln_conv_algorithm, computed by Kiln, or KILN_CONV_BY_XNNPACK */
+    uint32_t reserved;
+} kiln_plan_tuned_layer;
+
+/* The processors that an open plan was tuned for, in the order of the section: kiln_plan_tuned_for
+ * returns NULL from the last on. The texts belong to the plan. */
+KILN_API const char *kiln_plan_tuned_for(const kiln_plan *plan, size_t index);
+
 /* ---- Reading an open plan's records -------------------------------------------------------- */
 
 /* The validated records of an open plan, owned by it. strings is the whole string section: the name
@@ -237,6 +257,8 @@ typedef struct kiln_plan_view {
     size_t count;
     KILN_EACH_SECTION(KILN_SECTION_VIEW)
 #undef KILN_SECTION_VIEW
+    /* The runtime's own: what kiln_tune has measured on this processor, or NULL. */
+    const struct kiln_plan_choices *choices;
 } kiln_plan_view;
 
 KILN_API void kiln_plan_inspect(const kiln_plan *plan, kiln_plan_view *out_view);
@@ -272,6 +294,8 @@ KILN_STATIC_ASSERT(sizeof(kiln_plan_step) == 32, "plan format");
 KILN_STATIC_ASSERT(sizeof(kiln_plan_band) == 16, "plan format");
 KILN_STATIC_ASSERT(sizeof(kiln_plan_preprocess_record) == 48, "plan format");
 KILN_STATIC_ASSERT(sizeof(kiln_plan_detector_record) == 200, "plan format");
+KILN_STATIC_ASSERT(sizeof(kiln_plan_tuned) == 128, "plan format");
+KILN_STATIC_ASSERT(sizeof(kiln_plan_tuned_layer) == 16, "plan format");
 
 #ifdef __cplusplus
 }

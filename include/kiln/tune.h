@@ -1,10 +1,15 @@
-/* Kiln tuning: which algorithm each convolution of a plan runs fastest with, measured on the
- * machine at hand. The compiler chose by a model of the costs; a phone's caches and vectors may see
- * it otherwise. Part of the runtime: an app can tune its plan where it runs, once, after
- * installing.
+/* Kiln tuning: with what each convolution of a plan runs fastest, Kiln's algorithms and XNNPACK's
+ * convolution, measured on the machine at hand. The compiler chose by a model of the costs; a
+ * phone's caches and vectors may see it otherwise. Part of the runtime: an app can tune its plan
+ * where it runs, once, after installing.
  *
  *   kiln_tune_report report;
  *   kiln_tune("net.plan", NULL, NULL, &report, &error);
+ *
+ * The choices are kept in the plan, by processor (kiln_machine_processor): sessions take those for
+ * the processor that they run on, and where there are none choose as without tuning. So a tuned
+ * plan travels, and may be tuned on one processor after the other; tuning again replaces what was
+ * kept for that processor. What is compiled into a plan does not change.
  *
  * Takes some dozens of runs of the network, and a few times a session's memory of packed weights.
  * Errors as in kiln.h. */
@@ -22,18 +27,21 @@ typedef enum kiln_tune_precision {
     /* Those that the plan was compiled for: not Winograd's where no convolution runs with them and
      * the plan was compiled as exact or does not say (metadata key "convolution"). */
     KILN_TUNE_AS_COMPILED = 0,
-    /* Exact ones. Convolutions that run with Winograd's algorithm get an exact one even where that
-     * is slower; KILN_ERROR_UNSUPPORTED where a band does not let them. */
+    /* Exact ones. Convolutions that run with Winograd's algorithm get an exact one, on this
+     * processor, even where that is slower; KILN_ERROR_UNSUPPORTED where a band does not let them.
+     */
     KILN_TUNE_EXACT = 1,
     KILN_TUNE_ANY = 2
 } kiln_tune_precision;
 
 /* One convolution, when all is decided. */
 typedef struct kiln_tune_layer {
-    const char *name;                          /* layer name; valid during the callback */
-    size_t step;                               /* of the plan */
-    kiln_conv_algorithm before, after;         /* the same where nothing is to be gained */
-    double seconds[KILN_CONV_ALGORITHM_COUNT]; /* fastest run; INFINITY: could not be tried */
+    const char *name; /* layer name; valid during the callback */
+    size_t step;      /* of the plan */
+    /* A kiln_conv_algorithm of Kiln's, or KILN_CONV_BY_XNNPACK: of sessions up to now, and from now
+     * on; the same where nothing is to be gained. kiln_conv_algorithm_name has names for them. */
+    uint32_t before, after;
+    double seconds[KILN_CONV_CHOICES]; /* fastest run; INFINITY: could not be tried */
 } kiln_tune_layer;
 
 typedef struct kiln_tune_options {
@@ -54,7 +62,7 @@ typedef struct kiln_tune_options {
 KILN_OPTIONS_INIT(kiln_tune_options)
 
 typedef enum kiln_tune_outcome {
-    KILN_TUNE_CHANGED = 0,   /* the plan has other algorithms now */
+    KILN_TUNE_CHANGED = 0,   /* the plan has other choices for this processor now */
     KILN_TUNE_UNCHANGED = 1, /* every convolution runs with its fastest algorithm already */
     KILN_TUNE_SLOWER = 2,    /* layers gained, but the network as a whole did not: left as it was */
     KILN_TUNE_NO_CHOICE = 3, /* no convolution with more than one algorithm */
@@ -69,6 +77,7 @@ typedef struct kiln_tune_report {
     /* A run of the whole network, medians; 0 where nothing was measured. */
     double seconds_before, seconds_after;
     kiln_memory_use memory_before, memory_after; /* of a session with the options' threads, batch */
+    const char *processor;                       /* that the choices are for; a constant text */
 } kiln_tune_report;
 
 /* Measures on random input and stores the choices. An algorithm gives way to one that is at least

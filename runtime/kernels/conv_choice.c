@@ -1,4 +1,5 @@
-/* The choice is made for the processor at hand when a session is created: plans travel. */
+/* The choice is made for the processor at hand when a session is created: plans travel. Where it
+ * was measured there, that counts, else the table. */
 #include "runtime/kernels/conv_choice.h"
 #include "runtime/ukernels/ukernels.h"
 #ifdef KILN_XNNPACK
@@ -47,7 +48,7 @@ float conv_cost_by_xnnpack(const char *ukernels, const char *generation, conv_cl
 
 #ifdef KILN_XNNPACK
 /* A plan names the direct algorithm for a layer that others can compute where somebody wants
- * XNNPACK's, to compare with, or has measured it. Winograd's does with fewer multiplications. */
+ * XNNPACK's, to compare with. Winograd's does with fewer multiplications. */
 static bool wants_xnnpack(const kernel_call *call) {
     const kiln_conv_params *p = call->params;
     conv_class of = conv_class_of(call);
@@ -60,14 +61,32 @@ static bool wants_xnnpack(const kernel_call *call) {
     return exact && conv_cost_by_xnnpack(ukernels_best()->name, xnnpack_generation(), of) < 1;
 }
 
-bool conv_is_by_xnnpack(const kernel_call *call) {
+const char *conv_library(void) {
+    return xnnpack_generation();
+}
+
+bool conv_can_be_by_xnnpack(const kernel_call *call) {
     return !call->inputs[0].constant && !call->in_band && conv_addend(call) == NULL &&
-           KILN_STEP_FUNCTION(call->step->flags) == KILN_UNARY_CLAMP && wants_xnnpack(call) &&
-           xnnpack_starts();
+           KILN_STEP_FUNCTION(call->step->flags) == KILN_UNARY_CLAMP && xnnpack_starts();
 }
 #else
-bool conv_is_by_xnnpack(const kernel_call *call) {
+static bool wants_xnnpack(const kernel_call *call) {
+    (void)call;
+    return false;
+}
+
+const char *conv_library(void) {
+    return "Kiln";
+}
+
+bool conv_can_be_by_xnnpack(const kernel_call *call) {
     (void)call;
     return false;
 }
 #endif
+
+bool conv_is_by_xnnpack(const kernel_call *call) {
+    bool wants =
+        call->measured != 0 ? call->measured == 1 + KILN_CONV_BY_XNNPACK : wants_xnnpack(call);
+    return wants && conv_can_be_by_xnnpack(call);
+}

@@ -23,6 +23,10 @@ float conv_cost_by_xnnpack(const char *ukernels, const char *generation, conv_cl
 
 /* False in builds without XNNPACK, where it does not start, in bands, and where something is
  * added to results or a function applied: it knows neither. */
+bool conv_can_be_by_xnnpack(const kernel_call *call);
+/* Whether it is: where it can, and is faster by measurement or by the costs. */
 bool conv_is_by_xnnpack(const kernel_call *call);
+/* The XNNPACK of this build, as xnnpack_generation; "Kiln" of a build without. */
+const char *conv_library(void);
 
 #endif

@@ -27,6 +27,16 @@ void operand_describe(const kiln_plan_tensor_record *t, operand *out_operand) {
     o->row_stride = t->row_stride;
 }
 
+static uint8_t measured_of(const kiln_plan_view *view, size_t step) {
+    return view->choices != NULL ? view->choices->measured[step] : 0;
+}
+
+const void *step_params(const kiln_plan_view *view, size_t step) {
+    return measured_of(view, step) != 0
+               ? (const void *)&view->choices->params[step]
+               : (const void *)(view->params + view->steps[step].params_offset);
+}
+
 void call_describe(const kiln_plan_view *view, size_t step, const kernel_host *host,
                    operand *operands, kernel_call *out_call) {
     const kiln_plan_step *s = &view->steps[step];
@@ -38,7 +48,8 @@ void call_describe(const kiln_plan_view *view, size_t step, const kernel_host *h
     *out_call = (kernel_call){.kernel = kernel_find(s->kernel),
                               .step = s,
                               .name = view->strings + s->name,
-                              .params = view->params + s->params_offset,
+                              .params = step_params(view, step),
+                              .measured = measured_of(view, step),
                               .input_count = s->input_count,
                               .output_count = s->output_count,
                               .inputs = operands,

@@ -84,6 +84,8 @@ typedef struct kernel_call {
     const kernel_host *host; /* outlives the call */
     uint32_t max_batch;      /* the largest batch that a run may have */
     bool in_band;            /* runs compute some rows of one sample */
+    uint8_t measured;        /* of a convolution: what was measured to be fastest here, 1 + a
+                                kiln_conv_algorithm of ours or KILN_CONV_BY_XNNPACK; 0: nothing was */
     /* What is made of the step: `state` by prepare, `packed` by the session in the form that packs
      * has named. */
     void *state;         /* the kernel's own */
@@ -147,10 +149,20 @@ const kernel *kernel_find(uint32_t kernel_id);
 #define KERNEL_EXTERN(number, NAME, name) extern const kernel kernel_##name;
 KILN_EACH_KERNEL(KERNEL_EXTERN)
 
+/* ---- Choices ------------------------------------------------------------------------------- */
+
+/* What kiln_plan_view's choices point to. */
+struct kiln_plan_choices {
+    const uint8_t *measured;        /* by step: as kernel_call's */
+    const kiln_conv_params *params; /* by step, with the algorithm that was chosen */
+};
+
 /* ---- Descriptions (describe.c) ------------------------------------------------------------- */
 
 /* Fills one operand from a tensor record, data excepted. NULL: an absent one. */
 void operand_describe(const kiln_plan_tensor_record *record, operand *out_operand);
+/* A step's parameters: the plan's, or those with the algorithm that was chosen. */
+const void *step_params(const kiln_plan_view *view, size_t step);
 /* One step as its kernel sees it, for a batch of one; operands points to room for all of its
  * operands. The kernel is known. */
 void call_describe(const kiln_plan_view *view, size_t step, const kernel_host *host,

@@ -148,7 +148,7 @@ bool band_describe(const kiln_plan_view *v, const kiln_plan_band *band, band_ste
             records[k] = ids[k] == KILN_PLAN_NONE ? NULL : &v->tensors[ids[k]];
         }
         step_operands operands = {
-            s->kernel, v->params + s->params_offset, s->input_count, s->output_count, ids, records};
+            s->kernel, step_params(v, step), s->input_count, s->output_count, ids, records};
         if (!band_add_step(out_steps, &operands)) {
             return false;
         }

@@ -23,7 +23,8 @@ struct kiln_plan {
     size_t copy_bytes;
     /* The plan whose constants ours are; NULL where they are our own. */
     const struct kiln_plan *weights_of;
-    void *owned; /* bytes to memory_free when closed */
+    void *owned;                       /* bytes to memory_free when closed */
+    struct kiln_plan_choices *choices; /* from memory_take; those of the view, or NULL */
     bool skip_weight_checksums;
     atomic_uchar *verified;      /* by tensor: 1 when the constant's checksum was found right */
     struct packed_store *packed; /* that of weights_of is used where there is one */
@@ -36,6 +37,10 @@ struct kiln_plan {
  * weights and with the allocator of another. */
 kiln_status plan_open_owned(void *bytes, size_t size, const kiln_plan *weights_of,
                             kiln_plan **out_plan, kiln_error *error);
+/* Opens a plan once more, on its records and its weights, with another choice of how convolutions
+ * are computed (choices.h); close it first. Fails where the choice makes no valid plan. */
+kiln_status plan_open_chosen(const kiln_plan *plan, const uint8_t *choice, kiln_plan **out_plan,
+                             kiln_error *error);
 void tensor_info(const kiln_plan_view *view, uint32_t tensor, kiln_tensor_info *out_info);
 
 /* ---- Validation (validate.c and those named after it) -------------------------------------- */

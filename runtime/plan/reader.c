@@ -3,6 +3,7 @@
 #include "runtime/base/files.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/options.h"
+#include "runtime/plan/choices.h"
 #include "runtime/plan/packed.h"
 
 #include <errno.h>
@@ -69,6 +70,9 @@ static kiln_status make_plan(kiln_plan fields, const kiln_plan_options *options,
         status = plan_validate(plan, error);
     }
     if (status == KILN_OK) {
+        status = choices_of_section(plan, error);
+    }
+    if (status == KILN_OK) {
         status = make_shared_state(plan, options, error);
     }
     if (status != KILN_OK) {
@@ -101,6 +105,31 @@ kiln_status plan_open_owned(void *bytes, size_t size, const kiln_plan *weights_o
         memory_free(bytes);
     }
     return status;
+}
+
+kiln_status plan_open_chosen(const kiln_plan *of, const uint8_t *choice, kiln_plan **out_plan,
+                             kiln_error *error) {
+    const kiln_plan_options options = {.allocator = &of->allocator};
+    kiln_plan *plan = of->allocator.allocate(of->allocator.context, sizeof *plan, 16);
+    if (plan == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    }
+    *plan = fields_of(&options, of->bytes, of->size);
+    plan->view = of->view;
+    plan->view.choices = NULL;
+    plan->header = of->header;
+    plan->records = of->records;
+    plan->weights_of = of;
+    kiln_status status = choices_set(plan, choice, error);
+    if (status == KILN_OK) {
+        status = make_shared_state(plan, &options, error);
+    }
+    if (status != KILN_OK) {
+        kiln_plan_close(plan);
+        return status;
+    }
+    *out_plan = plan;
+    return KILN_OK;
 }
 
 kiln_status kiln_plan_open_memory(kiln_span bytes, const kiln_plan_options *options,
@@ -252,6 +281,7 @@ void kiln_plan_close(kiln_plan *plan) {
             allocator.release(allocator.context, plan->copy, plan->copy_bytes);
         }
         memory_free(plan->owned);
+        memory_free(plan->choices);
         allocator.release(allocator.context, plan, sizeof *plan);
     }
 }

@@ -134,7 +134,7 @@ static kiln_status measure_variant(tuning *t, const uint8_t *choice, uint64_t *c
                                    kiln_error *error) {
     kiln_plan *variant = NULL;
     kiln_session *session = NULL;
-    kiln_status status = variant_open(t->plan, choice, &variant, error);
+    kiln_status status = plan_open_chosen(t->plan, choice, &variant, error);
     if (status == KILN_OK) {
         variant->skip_weight_checksums = t->done > 0; /* the first session has verified them */
         status = create_session(t, variant, true, &session, error);

@@ -2,8 +2,10 @@
 #include "runtime/base/files.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/options.h"
-#include "runtime/kernels/kernel.h"
+#include "runtime/kernels/conv_choice.h"
+#include "runtime/plan/bands.h"
 #include "runtime/tune/tuning.h"
+#include <kiln/machine.h>
 
 #include <math.h>
 #include <string.h>
@@ -13,17 +15,19 @@
 #define MAX_RUNS 65536u
 
 #define BIT(algorithm) (1u << (algorithm))
-#define EXACT_ALGORITHMS (BIT(KILN_CONV_DIRECT) | BIT(KILN_CONV_GEMM) | BIT(KILN_CONV_DEPTHWISE))
-#define ALL_ALGORITHMS (BIT(KILN_CONV_ALGORITHM_COUNT) - 1)
+#define EXACT_CHOICES                                                                              \
+    (BIT(KILN_CONV_DIRECT) | BIT(KILN_CONV_GEMM) | BIT(KILN_CONV_DEPTHWISE) |                      \
+     BIT(KILN_CONV_BY_XNNPACK))
+#define ALL_CHOICES (BIT(KILN_CONV_CHOICES) - 1)
 
-/* The plan's algorithms; those that measuring starts from and a layer must beat (others only where
+/* What sessions choose now; what measuring starts from and a layer must beat (others only where
  * exact ones were asked for); those chosen. */
 enum {
     ORIGINAL,
     START,
     CHOSEN,
     FIRST_VARIANT, /* both of the first again, then one for each algorithm */
-    CHOICES = FIRST_VARIANT + 2 + KILN_CONV_ALGORITHM_COUNT
+    CHOICES = FIRST_VARIANT + 2 + KILN_CONV_CHOICES
 };
 
 typedef struct tuning_choices {
@@ -35,7 +39,7 @@ typedef struct tuning_choices {
 /* ---- What can be tried --------------------------------------------------------------------- */
 
 static bool is_exact(uint8_t algorithm) {
-    return algorithm == NO_ALGORITHM || (EXACT_ALGORITHMS >> algorithm & 1) != 0;
+    return algorithm == NO_CHOICE || (EXACT_CHOICES >> algorithm & 1) != 0;
 }
 
 static bool all_exact(const uint8_t *choice, size_t steps) {
@@ -56,23 +60,29 @@ static bool stays_exact(const tuning *t, const uint8_t *original) {
             all_exact(original, t->steps));
 }
 
-/* The algorithms whose own check the step passes. */
+/* The algorithms whose own check the step passes, and XNNPACK. Ours for groups of any size is for
+ * layers that no other takes: it is far slower there. */
 static uint8_t candidates_of(const tuning *t, size_t step, unsigned allowed) {
     operand operands[KERNEL_MAX_OPERANDS];
     const kernel_host host = {.threads = 1, .allocator = &t->plan->allocator};
     kernel_call call;
     kiln_conv_params params;
     unsigned found = 0;
-    call_describe(&t->plan->view, step, &host, operands, &call);
+    const kiln_plan_view *v = &t->plan->view;
+    call_describe(v, step, &host, operands, &call);
+    call.in_band = band_of_step(v->bands, v->band_count, step) != NULL;
     memcpy(&params, call.params, sizeof params);
     call.params = &params;
+    conv_class class = conv_class_of(&call);
+    bool only_direct = class != CONV_PRODUCT && class != CONV_DEPTHWISE;
     for (uint32_t a = 0; a < KILN_CONV_ALGORITHM_COUNT; a++) {
         params.algorithm = a;
-        if ((allowed >> a & 1) != 0 && call.kernel->check(&call, NULL) == KILN_OK) {
+        if ((a != KILN_CONV_DIRECT || only_direct) && call.kernel->check(&call, NULL) == KILN_OK) {
             found |= BIT(a);
         }
     }
-    return (uint8_t)found;
+    found |= conv_can_be_by_xnnpack(&call) ? BIT(KILN_CONV_BY_XNNPACK) : 0;
+    return (uint8_t)(found & allowed);
 }
 
 /* Steps with no algorithm but their own have no candidates. Returns the number of the others. */
@@ -80,11 +90,11 @@ static size_t find_candidates(tuning *t, const uint8_t *original, unsigned allow
     size_t count = 0;
     for (size_t step = 0; step < t->steps; step++) {
         bool exact = (t->plan->view.steps[step].flags & KILN_STEP_EXACT) != 0;
-        unsigned these = exact ? allowed & EXACT_ALGORITHMS : allowed;
-        uint8_t found = original[step] == NO_ALGORITHM ? 0 : candidates_of(t, step, these);
+        unsigned these = exact ? allowed & EXACT_CHOICES : allowed;
+        uint8_t found = original[step] == NO_CHOICE ? 0 : candidates_of(t, step, these);
         t->candidates[step] = (found & ~BIT(original[step] & 31)) != 0 ? found : 0;
         count += t->candidates[step] != 0;
-        for (size_t a = 0; a < KILN_CONV_ALGORITHM_COUNT; a++) {
+        for (size_t a = 0; a < KILN_CONV_CHOICES; a++) {
             t->seconds[step][a] = INFINITY;
         }
     }
@@ -120,7 +130,7 @@ static void make_variants(const tuning *t, choices *c) {
     if (memcmp(c->of[START], c->of[ORIGINAL], t->steps) != 0) {
         memcpy(*next++, c->of[START], t->steps);
     }
-    for (uint32_t a = 0; a < KILN_CONV_ALGORITHM_COUNT; a++) {
+    for (uint32_t a = 0; a < KILN_CONV_CHOICES; a++) {
         for (size_t step = 0; step < t->steps; step++) {
             bool takes = (t->candidates[step] >> a & 1) != 0;
             wanted[step] = takes ? (uint8_t)a : c->of[START][step];
@@ -135,7 +145,7 @@ static void make_variants(const tuning *t, choices *c) {
 static uint8_t fastest(const tuning *t, size_t step, uint8_t now) {
     const double *seconds = t->seconds[step];
     uint32_t best = now;
-    for (uint32_t a = 0; a < KILN_CONV_ALGORITHM_COUNT; a++) {
+    for (uint32_t a = 0; a < KILN_CONV_CHOICES; a++) {
         bool allowed = (t->candidates[step] >> a & 1) != 0;
         bool gains = seconds[a] <= GAIN * seconds[now];
         best = allowed && gains && seconds[a] < seconds[best] ? a : best;
@@ -164,7 +174,7 @@ static kiln_status decide(tuning *t, choices *c, kiln_tune_report *r, kiln_error
         r->outcome = KILN_TUNE_UNCHANGED;
         return KILN_OK;
     }
-    kiln_status status = variant_open(t->plan, c->of[CHOSEN], &plans[1], error);
+    kiln_status status = plan_open_chosen(t->plan, c->of[CHOSEN], &plans[1], error);
     if (status == KILN_OK) {
         status = measure_whole(t, plans, seconds, error);
     }
@@ -188,7 +198,7 @@ static kiln_status memory_of(const tuning *t, const uint8_t *choice, kiln_memory
     kiln_session_options_init(&options);
     options.threads = t->options.threads;
     options.max_batch = t->options.batch;
-    kiln_status status = variant_open(t->plan, choice, &variant, error);
+    kiln_status status = plan_open_chosen(t->plan, choice, &variant, error);
     if (status == KILN_OK) {
         status = kiln_plan_memory(variant, &options, out_use, error);
     }
@@ -204,8 +214,8 @@ static void report_layers(const tuning *t, const choices *c, kiln_tune_report *r
         }
         kiln_tune_layer layer = {.name = v->strings + v->steps[step].name,
                                  .step = step,
-                                 .before = (kiln_conv_algorithm)c->of[ORIGINAL][step],
-                                 .after = (kiln_conv_algorithm)c->of[CHOSEN][step]};
+                                 .before = c->of[ORIGINAL][step],
+                                 .after = c->of[CHOSEN][step]};
         memcpy(layer.seconds, t->seconds[step], sizeof layer.seconds);
         r->changed += layer.before != layer.after;
         if (t->options.on_layer != NULL) {
@@ -217,11 +227,10 @@ static void report_layers(const tuning *t, const choices *c, kiln_tune_report *r
 /* ---- All of it ----------------------------------------------------------------------------- */
 
 static kiln_status tune_plan(tuning *t, choices *c, kiln_tune_report *r, kiln_error *error) {
-    variant_read(t->plan, c->of[ORIGINAL]);
+    choices_now(t->plan, c->of[ORIGINAL]);
     memcpy(c->of[CHOSEN], c->of[ORIGINAL], t->steps);
     r->exact = stays_exact(t, c->of[ORIGINAL]);
-    r->convolutions =
-        find_candidates(t, c->of[ORIGINAL], r->exact ? EXACT_ALGORITHMS : ALL_ALGORITHMS);
+    r->convolutions = find_candidates(t, c->of[ORIGINAL], r->exact ? EXACT_CHOICES : ALL_CHOICES);
     if (r->convolutions == 0) {
         r->outcome = KILN_TUNE_NO_CHOICE;
         return KILN_OK;
@@ -284,6 +293,11 @@ kiln_status kiln_tune(const char *plan_path, const char *out_path, const kiln_tu
     if (plan_path == NULL) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "kiln_tune: no path");
     }
+    if (kiln_machine_processor()[0] == '\0') {
+        return kiln_fail(error, KILN_ERROR_UNSUPPORTED,
+                         "the system does not tell which processor this is (on Linux in "
+                         "/proc/cpuinfo), for which choices are kept");
+    }
     const char *target = out_path != NULL ? out_path : plan_path;
     kiln_status status = take_options(&t, options, error);
     kiln_plan_options opening = {.size = sizeof opening,
@@ -302,12 +316,13 @@ kiln_status kiln_tune(const char *plan_path, const char *out_path, const kiln_tu
     if (status == KILN_OK) {
         status = tune_plan(&t, &c, &r, error);
     }
-    bool writes = r.outcome == KILN_TUNE_CHANGED ||
-                  (r.outcome != KILN_TUNE_STOPPED && strcmp(target, plan_path) != 0);
-    if (status == KILN_OK && writes) {
-        status = variant_write(t.plan, c.of[CHOSEN], target, error);
+    bool changes = r.outcome == KILN_TUNE_CHANGED;
+    bool copies = r.outcome != KILN_TUNE_STOPPED && strcmp(target, plan_path) != 0;
+    if (status == KILN_OK && (changes || copies)) {
+        status = variant_write(t.plan, changes ? c.of[CHOSEN] : NULL, target, error);
     }
     if (status == KILN_OK) {
+        r.processor = kiln_machine_processor();
         report_layers(&t, &c, &r);
         if (out_report != NULL) {
             *out_report = r;

@@ -1,87 +1,12 @@
-/* A plan with other algorithms in it: its records patched, its weights where they are. */
+/* A plan with other choices: which it is valid with, and as a file. */
 #include "runtime/base/files.h"
 #include "runtime/base/memory.h"
 #include "runtime/plan/bands.h"
 #include "runtime/plan/builder.h"
 #include "runtime/tune/tuning.h"
+#include <kiln/machine.h>
 
 #include <string.h>
-
-void variant_read(const kiln_plan *plan, uint8_t *out_choice) {
-    const kiln_plan_view *v = &plan->view;
-    for (size_t step = 0; step < v->step_count; step++) {
-        kiln_conv_params params;
-        out_choice[step] = NO_ALGORITHM;
-        if (v->steps[step].kernel == KILN_KERNEL_CONV_2D) {
-            memcpy(&params, v->params + v->steps[step].params_offset, sizeof params);
-            out_choice[step] = (uint8_t)params.algorithm;
-        }
-    }
-}
-
-/* ---- In memory ----------------------------------------------------------------------------- */
-
-/* The plan's records with the choice in them. */
-static kiln_status copy_records(const kiln_plan *plan, const uint8_t *choice,
-                                plan_builder *out_builder, kiln_error *error) {
-    const kiln_plan_view *v = &plan->view;
-    builder_copy(out_builder, plan);
-    if (builder_failed(out_builder)) {
-        builder_free(out_builder);
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    }
-    uint8_t *params = out_builder->sections[KILN_SECTION_PARAMS].data;
-    for (size_t step = 0; step < v->step_count; step++) {
-        uint32_t algorithm = choice[step];
-        if (algorithm != NO_ALGORITHM) {
-            memcpy(params + v->steps[step].params_offset + offsetof(kiln_conv_params, algorithm),
-                   &algorithm, sizeof algorithm);
-        }
-    }
-    builder_lay_out(out_builder);
-    return KILN_OK;
-}
-
-/* False where steps share their parameters, and one's choice has overwritten the other's. */
-static bool holds(const kiln_plan *variant, const uint8_t *choice) {
-    const kiln_plan_view *v = &variant->view;
-    for (size_t step = 0; step < v->step_count; step++) {
-        kiln_conv_params params;
-        if (choice[step] != NO_ALGORITHM) {
-            memcpy(&params, v->params + v->steps[step].params_offset, sizeof params);
-            if (params.algorithm != choice[step]) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-kiln_status variant_open(const kiln_plan *plan, const uint8_t *choice, kiln_plan **out_variant,
-                         kiln_error *error) {
-    plan_builder records;
-    byte_buffer bytes = {.allocator = &plan->allocator};
-    kiln_status status = copy_records(plan, choice, &records, error);
-    if (status != KILN_OK) {
-        return status;
-    }
-    status = builder_write(&records, 0, buffer_write, &bytes, error);
-    builder_free(&records);
-    if (status != KILN_OK) {
-        buffer_free(&bytes);
-        return status;
-    }
-    kiln_plan *variant = NULL;
-    status = plan_open_owned(bytes.data, bytes.size, plan, &variant, error);
-    if (status == KILN_OK && !holds(variant, choice)) {
-        kiln_plan_close(variant);
-        return kiln_fail(error, KILN_ERROR_UNSUPPORTED, "convolutions share their parameters");
-    }
-    if (status == KILN_OK) {
-        *out_variant = variant;
-    }
-    return status;
-}
 
 /* Takes over the wanted algorithms of some steps, if the plan is valid with them. */
 static bool adopt_steps(const kiln_plan *plan, const uint8_t *wanted, size_t first, size_t last,
@@ -93,7 +18,7 @@ static bool adopt_steps(const kiln_plan *plan, const uint8_t *wanted, size_t fir
     }
     memcpy(before, inout_choice + first, count);
     memcpy(inout_choice + first, wanted + first, count);
-    if (variant_open(plan, inout_choice, &variant, NULL) == KILN_OK) {
+    if (plan_open_chosen(plan, inout_choice, &variant, NULL) == KILN_OK) {
         kiln_plan_close(variant);
         return true;
     }
@@ -144,10 +69,17 @@ static kiln_status write_to(const kiln_plan *plan, plan_builder *records, const 
 kiln_status variant_write(const kiln_plan *plan, const uint8_t *choice, const char *path,
                           kiln_error *error) {
     plan_builder records;
-    kiln_status status = copy_records(plan, choice, &records, error);
-    if (status == KILN_OK) {
-        status = write_to(plan, &records, path, error);
-        builder_free(&records);
+    byte_buffer content = {.allocator = &plan->allocator};
+    builder_copy(&records, plan);
+    if (choice != NULL) {
+        choices_write(plan, kiln_machine_processor(), choice, &content);
+        builder_optional(&records, KILN_PLAN_TUNED, (kiln_span){content.data, content.size});
     }
+    builder_lay_out(&records);
+    kiln_status status = content.failed || builder_failed(&records)
+                             ? kiln_fail(error, KILN_ERROR_MEMORY, "out of memory")
+                             : write_to(plan, &records, path, error);
+    builder_free(&records);
+    buffer_free(&content);
     return status;
 }

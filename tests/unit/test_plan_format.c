@@ -139,10 +139,11 @@ static kiln_plan *tuned(const kiln_plan *plan) {
     kiln_plan *variant = NULL;
     size_t changed = 0;
     ck_assert_uint_le(plan->view.step_count, sizeof choice);
-    variant_read(plan, choice);
+    choices_now(plan, choice);
     for (size_t k = 0; k < plan->view.step_count; k++) {
-        changed += choice[k] == KILN_CONV_DIRECT;
-        choice[k] = choice[k] == KILN_CONV_DIRECT ? KILN_CONV_GEMM : choice[k];
+        bool changes = choice[k] == KILN_CONV_DIRECT || choice[k] == KILN_CONV_BY_XNNPACK;
+        changed += changes;
+        choice[k] = changes ? KILN_CONV_GEMM : choice[k];
     }
     ck_assert_uint_gt(changed, 0);
     GOOD(variant_write(plan, choice, path, &error));

@@ -1,6 +1,11 @@
-/* kiln_tune: a plan with nothing to choose, one with a choice, and one whose tuning is stopped. */
+/* kiln_tune: a plan with nothing to choose, one with a choice, and one whose tuning is stopped;
+ * whose choices are used on which processor. */
+#include "runtime/base/files.h"
+#include "runtime/plan/builder.h"
+#include "runtime/plan/choices.h"
 #include "tests/unit/network.h"
 #include "tests/unit/suite.h"
+#include <kiln/machine.h>
 #include <kiln/tune.h>
 
 #include <check.h>
@@ -156,7 +161,7 @@ START_TEST(made_exact) {
     ck_assert_uint_gt(report.memory_after.total_bytes, 0);
     ck_assert_uint_eq(s.layers, 1);
     ck_assert_int_eq(s.layer.before, KILN_CONV_WINOGRAD_6);
-    ck_assert(s.layer.after == KILN_CONV_GEMM || s.layer.after == KILN_CONV_DIRECT);
+    ck_assert(s.layer.after == KILN_CONV_GEMM || s.layer.after == KILN_CONV_BY_XNNPACK);
     ck_assert(isfinite(s.layer.seconds[s.layer.before]));
     ck_assert(isinf(s.layer.seconds[KILN_CONV_WINOGRAD_2]));
     float *before = run_plan(path), *after = run_plan(copy), largest = 0, worst = 0;
@@ -190,6 +195,135 @@ START_TEST(stays_exact) {
 }
 END_TEST
 
+/* ---- By processor -------------------------------------------------------------------------- */
+
+static kiln_plan *opened(const char *name) {
+    kiln_plan *plan = NULL;
+    ck_assert_msg(kiln_plan_open(name, NULL, &plan, &error) == KILN_OK, "%s", error.message);
+    return plan;
+}
+
+/* The plan of a file with another section, as a file. */
+static void save_with_section(const char *from, kiln_span content, const char *to) {
+    kiln_plan *plan = opened(from);
+    const kiln_plan_view *v = &plan->view;
+    plan_builder b;
+    file_writer out;
+    builder_copy(&b, plan);
+    builder_optional(&b, KILN_PLAN_TUNED, content);
+    builder_lay_out(&b);
+    ck_assert_int_eq(file_begin(&out, to, &error), KILN_OK);
+    ck_assert_int_eq(builder_write(&b, v->weight_bytes, builder_to_file, &out, &error), KILN_OK);
+    ck_assert_int_eq(file_write(&out, v->weights, v->weight_bytes, &error), KILN_OK);
+    ck_assert_int_eq(file_end(&out, KILN_OK, &error), KILN_OK);
+    builder_free(&b);
+    kiln_plan_close(plan);
+}
+
+static size_t the_convolution(const kiln_plan *plan) {
+    size_t step = 0;
+    while (plan->view.steps[step].kernel != KILN_KERNEL_CONV_2D) {
+        step++;
+    }
+    return step;
+}
+
+static const char *algorithm_of(const char *name) {
+    kiln_plan *plan = opened(name);
+    const char *text = kiln_plan_step_computation(plan, the_convolution(plan)).algorithm;
+    kiln_plan_close(plan);
+    return text;
+}
+
+/* A section with gemm for the convolution on one processor, behind what the plan has. */
+static void tune_by_hand(const char *from, const char *processor, uint8_t how, const char *to) {
+    kiln_plan *plan = opened(from);
+    byte_buffer content = {.allocator = NULL};
+    uint8_t choice[16];
+    ck_assert_uint_le(plan->view.step_count, sizeof choice);
+    memset(choice, NO_CHOICE, sizeof choice);
+    choice[the_convolution(plan)] = how;
+    choices_write(plan, processor, choice, &content);
+    save_with_section(from, (kiln_span){content.data, content.size}, to);
+    buffer_free(&content);
+    kiln_plan_close(plan);
+}
+
+START_TEST(another_processors_choices_are_not_used) {
+    const char *here = kiln_machine_processor();
+    write_plan_of(true, KILN_CONVOLUTION_WINOGRAD_6);
+    tune_by_hand(path, "another processor", KILN_CONV_GEMM, copy);
+    ck_assert_str_eq(algorithm_of(copy), "winograd6");
+    tune_by_hand(copy, here, KILN_CONV_WINOGRAD_2, path);
+    ck_assert_str_eq(algorithm_of(path), "winograd2");
+    kiln_plan *plan = opened(path);
+    uint8_t choice[16];
+    ck_assert_str_eq(kiln_plan_tuned_for(plan, 0), "another processor");
+    ck_assert_str_eq(kiln_plan_tuned_for(plan, 1), here);
+    ck_assert_ptr_null(kiln_plan_tuned_for(plan, 2));
+    ck_assert(choices_find(plan, "another processor", choice));
+    ck_assert_uint_eq(choice[the_convolution(plan)], KILN_CONV_GEMM);
+    ck_assert(!choices_find(plan, "a third one", choice));
+    kiln_plan_close(plan);
+    /* What is measured again replaces its own. */
+    tune_by_hand(path, here, KILN_CONV_GEMM, copy);
+    plan = opened(copy);
+    ck_assert_str_eq(kiln_plan_tuned_for(plan, 1), here);
+    ck_assert_ptr_null(kiln_plan_tuned_for(plan, 2));
+    kiln_plan_close(plan);
+    free(run_plan(copy));
+}
+END_TEST
+
+/* Gemm is chosen where the table would take XNNPACK, and the other way round. */
+START_TEST(both_libraries_can_be_chosen) {
+    write_plan_of(true, KILN_CONVOLUTION_EXACT);
+    for (uint8_t how = 0; how < KILN_CONV_CHOICES; how++) {
+        if (how == KILN_CONV_GEMM || how == KILN_CONV_BY_XNNPACK) {
+            tune_by_hand(path, kiln_machine_processor(), how, copy);
+            kiln_plan *plan = opened(copy);
+            const char *library = kiln_plan_step_computation(plan, the_convolution(plan)).library;
+            bool has = strstr(kiln_machine_processor(), "XNNPACK") != NULL;
+            bool by_xnnpack = has && how == KILN_CONV_BY_XNNPACK;
+            ck_assert_int_eq(strncmp(library, "XNNPACK", 7) == 0, by_xnnpack);
+            kiln_plan_close(plan);
+            free(run_plan(copy));
+        }
+    }
+}
+END_TEST
+
+/* Whatever the section holds, the plan opens and runs. */
+START_TEST(any_section_is_survived) {
+    write_plan_of(true, KILN_CONVOLUTION_WINOGRAD_6);
+    tune_by_hand(path, kiln_machine_processor(), KILN_CONV_GEMM, copy);
+    kiln_plan *plan = opened(copy);
+    kiln_span content;
+    uint8_t bytes[256];
+    ck_assert(kiln_plan_find_section(plan, KILN_PLAN_TUNED, &content));
+    ck_assert_uint_le(content.size, sizeof bytes);
+    memcpy(bytes, content.data, content.size);
+    kiln_plan_close(plan);
+    for (size_t at = 0; at < content.size; at += 3) {
+        uint8_t was = bytes[at];
+        bytes[at] ^= (uint8_t)(1u << at % 8);
+        save_with_section(path, (kiln_span){bytes, content.size - at % 2}, copy);
+        bytes[at] = was;
+        free(run_plan(copy));
+    }
+    /* A choice that does not fit the layer, and one that there is not. */
+    for (uint32_t how = 0; how < 9; how++) {
+        memcpy(bytes + sizeof(kiln_plan_tuned) + 8, &how, sizeof how);
+        save_with_section(path, (kiln_span){bytes, content.size}, copy);
+        free(run_plan(copy));
+    }
+    uint32_t depthwise = KILN_CONV_DEPTHWISE;
+    memcpy(bytes + sizeof(kiln_plan_tuned) + 8, &depthwise, sizeof depthwise);
+    save_with_section(path, (kiln_span){bytes, content.size}, copy);
+    ck_assert_str_eq(algorithm_of(copy), "winograd6");
+}
+END_TEST
+
 int main(void) {
     if (mkdtemp(folder) == NULL) {
         return 1;
@@ -201,6 +335,9 @@ int main(void) {
         TEST("choice", stopped),
         TEST("exact", made_exact),
         TEST("exact", stays_exact),
+        TEST("processor", another_processors_choices_are_not_used),
+        TEST("processor", both_libraries_can_be_chosen),
+        TEST("processor", any_section_is_survived),
     };
     int failed = SUITE("tune", tests);
     (void)unlink(path);

@@ -23,6 +23,17 @@ START_TEST(narrow_groups_are_xnnpacks) {
 }
 END_TEST
 
+/* Debian's XNNPACK has little for processors between SSE and AVX-512. */
+START_TEST(sets_of_instructions_differ) {
+    for (conv_class of = 0; of < CONV_CLASSES; of++) {
+        bool single = of == CONV_PRODUCT || of == CONV_DEPTHWISE;
+        ck_assert(conv_cost_by_xnnpack("AVX2", "XNNPACK 2022-02", of) > 1);
+        ck_assert((conv_cost_by_xnnpack("SSE", "XNNPACK 2022-02", of) < 1) == !single);
+    }
+    ck_assert(conv_cost_by_xnnpack("AVX-512", "XNNPACK 2022-02", CONV_NARROW_GROUPS) < 1);
+}
+END_TEST
+
 static conv_class class_of(kiln_kernel kernel, uint32_t groups, size_t outputs, size_t depth) {
     const kiln_plan_step step = {.kernel = (uint16_t)kernel};
     const kiln_conv_params params = {.groups = groups};
@@ -48,6 +59,7 @@ int main(void) {
     const suite_test tests[] = {
         TEST("costs", products_are_ours_on_x86_and_xnnpacks_on_arm),
         TEST("costs", narrow_groups_are_xnnpacks),
+        TEST("costs", sets_of_instructions_differ),
         TEST("classes", layers_are_told_apart),
     };
     return SUITE("conv_choice", tests);

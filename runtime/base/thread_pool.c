@@ -54,6 +54,7 @@ struct thread_pool {
     pthread_mutex_t lock;
     pthread_cond_t work, done;
     worker *workers;   /* one less than threads */
+    pid_t process;     /* which has them: a child of it has none */
     uint64_t patience; /* nanoseconds to look for something before sleeping */
 };
 
@@ -252,7 +253,7 @@ static void end_workers(thread_pool *p, size_t started) {
 
 static void free_pool(thread_pool *p) {
     kiln_allocator a = p->allocator;
-    if (p->share == NULL) {
+    if (p->share == NULL && p->process == getpid()) {
         (void)pthread_cond_destroy(&p->done);
         (void)pthread_cond_destroy(&p->work);
         (void)pthread_mutex_destroy(&p->lock);
@@ -314,6 +315,7 @@ kiln_status thread_pool_create(const kiln_allocator *allocator, uint32_t threads
     if (p == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
+    p->process = getpid();
     p->patience = threads <= count_cores() ? LOOK_NANOSECONDS : 0;
     (void)pthread_mutex_init(&p->lock, NULL);
     (void)pthread_cond_init(&p->work, NULL);
@@ -341,7 +343,7 @@ kiln_status thread_pool_lend(const kiln_allocator *allocator, void *other, size_
 
 void thread_pool_destroy(thread_pool *p) {
     if (p != NULL) {
-        if (p->share == NULL) {
+        if (p->share == NULL && p->process == getpid()) {
             end_workers(p, p->threads - 1);
         }
         free_pool(p);

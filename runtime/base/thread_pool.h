@@ -29,6 +29,8 @@ typedef void thread_pool_share(void *other, thread_pool_item *task, void *contex
 kiln_status thread_pool_lend(const kiln_allocator *allocator, void *other, size_t threads,
                              thread_pool_share *share, thread_pool **out_pool, kiln_error *error);
 
+/* In a child of the process that has created it, a pool has lost its threads: the caller does all
+ * the work. */
 void thread_pool_destroy(thread_pool *pool);
 size_t thread_pool_threads(const thread_pool *pool);
 

@@ -44,6 +44,8 @@ import os
 import sys
 import time
 
+sys.dont_write_bytecode = True  # beside the sources
+
 from speed_contest import (AGAIN, KILN, WHEELS, XNNPACK, Contest, Environment, Failure, Network, Roofs,
                            call, name_of, say)
 from speed_report import Results, describe_machine, fingerprint, is_good, on_threads, print_report

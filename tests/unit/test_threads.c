@@ -12,6 +12,7 @@
 #include <kiln/machine.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
 
 /* Stands before the C library's, for pthreadpool too: one call fails. 0: none. */
 static unsigned calls_until_failure;
@@ -183,6 +184,27 @@ START_TEST(denormals_are_zeros_while_a_job_runs) {
 }
 END_TEST
 
+/* As servers do that make what their children share before they fork. */
+START_TEST(a_child_of_the_process_works_alone) {
+    thread_pool *pool = NULL;
+    int status = 0;
+    ck_assert_int_eq(thread_pool_create(default_allocator(), 3, &pool, NULL), KILN_OK);
+    thread_pool_each(pool, see, NULL, 100);
+    check_seen(100);
+    (void)usleep(20000); /* they sleep */
+    pid_t child = fork();
+    if (child == 0) {
+        (void)alarm(20);
+        thread_pool_each(pool, see, NULL, 100);
+        thread_pool_destroy(pool);
+        _exit(atomic_load(&tasks) == 100 ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    thread_pool_destroy(pool);
+}
+END_TEST
+
 /* ---- Threads that cannot start --------------------------------------------------------------- */
 
 START_TEST(one_thread_needs_no_pool) {
@@ -287,6 +309,7 @@ int main(void) {
         TEST("sharing", nobody_waits_for_threads_that_have_not_come),
         LOOP("sharing", denormals_are_zeros_while_a_job_runs, 1, 4),
         TEST("sharing", a_lent_pool_does_the_work),
+        TEST("sharing", a_child_of_the_process_works_alone),
         TEST("without", one_thread_needs_no_pool),
         TEST("without", any_thread_that_fails_is_an_error),
         TEST("without", any_thread_of_pthreadpool_that_fails_is_an_error),

@@ -64,7 +64,7 @@ class Session(Holder):
     A session computes for one thread at a time: another that calls it meanwhile waits. The
     interpreter's lock is released while it computes. For throughput give each thread a session of
     one thread: the plan's weights are shared. After os.fork() a session of several threads has
-    lost them: make sessions in the process that uses them.
+    lost them, and computes on one: make sessions in the process that uses them.
 
     threads: that it computes on, the caller's included.
     max_batch: samples of the largest run.

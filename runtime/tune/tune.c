@@ -114,7 +114,10 @@ static kiln_status make_start(const tuning *t, choices *c, bool exact, kiln_erro
             c->of[CHOSEN][step] = KILN_CONV_GEMM;
         }
     }
-    variant_adopt(t->plan, c->of[CHOSEN], c->of[START]);
+    kiln_status status = variant_adopt(t->plan, c->of[CHOSEN], c->of[START], error);
+    if (status != KILN_OK) {
+        return status;
+    }
     return all_exact(c->of[START], t->steps)
                ? KILN_OK
                : kiln_fail(error, KILN_ERROR_UNSUPPORTED,
@@ -124,22 +127,24 @@ static kiln_status make_start(const tuning *t, choices *c, bool exact, kiln_erro
 
 /* Everything that can take an algorithm takes it, for each algorithm; what comes out as before
  * need not be measured again. */
-static void make_variants(const tuning *t, choices *c) {
+static kiln_status make_variants(const tuning *t, choices *c, kiln_error *error) {
+    kiln_status status = KILN_OK;
     uint8_t **next = &c->of[FIRST_VARIANT], *wanted = c->of[CHOSEN];
     memcpy(*next++, c->of[ORIGINAL], t->steps);
     if (memcmp(c->of[START], c->of[ORIGINAL], t->steps) != 0) {
         memcpy(*next++, c->of[START], t->steps);
     }
-    for (uint32_t a = 0; a < KILN_CONV_CHOICES; a++) {
+    for (uint32_t a = 0; a < KILN_CONV_CHOICES && status == KILN_OK; a++) {
         for (size_t step = 0; step < t->steps; step++) {
             bool takes = (t->candidates[step] >> a & 1) != 0;
             wanted[step] = takes ? (uint8_t)a : c->of[START][step];
         }
         memcpy(*next, c->of[START], t->steps);
-        variant_adopt(t->plan, wanted, *next);
+        status = variant_adopt(t->plan, wanted, *next, error);
         next += memcmp(*next, c->of[START], t->steps) != 0;
     }
     c->measured = (size_t)(next - &c->of[FIRST_VARIANT]);
+    return status;
 }
 
 static uint8_t fastest(const tuning *t, size_t step, uint8_t now) {
@@ -153,7 +158,7 @@ static uint8_t fastest(const tuning *t, size_t step, uint8_t now) {
     return (uint8_t)best;
 }
 
-static void choose(const tuning *t, choices *c) {
+static kiln_status choose(const tuning *t, choices *c, kiln_error *error) {
     uint8_t *wanted = c->of[FIRST_VARIANT]; /* measured: not needed any more */
     memcpy(wanted, c->of[START], t->steps);
     memcpy(c->of[CHOSEN], c->of[START], t->steps);
@@ -162,7 +167,7 @@ static void choose(const tuning *t, choices *c) {
             wanted[step] = fastest(t, step, c->of[START][step]);
         }
     }
-    variant_adopt(t->plan, wanted, c->of[CHOSEN]);
+    return variant_adopt(t->plan, wanted, c->of[CHOSEN], error);
 }
 
 /* Layers one by one may promise what the network does not hold: they share caches. A plan that has
@@ -237,7 +242,9 @@ static kiln_status tune_plan(tuning *t, choices *c, kiln_tune_report *r, kiln_er
     }
     kiln_status status = make_start(t, c, r->exact, error);
     if (status == KILN_OK) {
-        make_variants(t, c);
+        status = make_variants(t, c, error);
+    }
+    if (status == KILN_OK) {
         measure_expect(t, c->measured);
         status = measure_begin(t, error);
     }
@@ -245,7 +252,9 @@ static kiln_status tune_plan(tuning *t, choices *c, kiln_tune_report *r, kiln_er
         status = measure_steps(t, c->measured, &c->of[FIRST_VARIANT], error);
     }
     if (status == KILN_OK && !t->stopped) {
-        choose(t, c);
+        status = choose(t, c, error);
+    }
+    if (status == KILN_OK && !t->stopped) {
         status = decide(t, c, r, error);
     }
     if (status == KILN_OK && t->stopped) {

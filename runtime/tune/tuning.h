@@ -19,8 +19,9 @@ typedef struct tuning {
 /* ---- Plans with other choices (variant.c) -------------------------------------------------- */
 
 /* Takes over of `wanted` what the plan is valid with: all, or what is possible band by band, then
- * step by step. */
-void variant_adopt(const kiln_plan *plan, const uint8_t *wanted, uint8_t *inout_choice);
+ * step by step. KILN_ERROR_MEMORY alone is an error. */
+kiln_status variant_adopt(const kiln_plan *plan, const uint8_t *wanted, uint8_t *inout_choice,
+                          kiln_error *error);
 /* The whole plan, with the choice (NULL: as it was) for the processor at hand in its section, as a
  * file beside `path` that takes its place. */
 kiln_status variant_write(const kiln_plan *plan, const uint8_t *choice, const char *path,

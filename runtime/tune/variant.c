@@ -8,42 +8,49 @@
 
 #include <string.h>
 
-/* Takes over the wanted algorithms of some steps, if the plan is valid with them. */
-static bool adopt_steps(const kiln_plan *plan, const uint8_t *wanted, size_t first, size_t last,
-                        uint8_t *inout_choice, uint8_t *before) {
+/* Takes over the wanted algorithms of some steps, if the plan is valid with them; else says why it
+ * is not. */
+static kiln_status adopt_steps(const kiln_plan *plan, const uint8_t *wanted, size_t first,
+                               size_t last, uint8_t *inout_choice, uint8_t *before,
+                               kiln_error *error) {
     size_t count = last - first + 1;
     kiln_plan *variant = NULL;
     if (memcmp(inout_choice + first, wanted + first, count) == 0) {
-        return true;
+        return KILN_OK;
     }
     memcpy(before, inout_choice + first, count);
     memcpy(inout_choice + first, wanted + first, count);
-    if (plan_open_chosen(plan, inout_choice, &variant, NULL) == KILN_OK) {
-        kiln_plan_close(variant);
-        return true;
+    kiln_status status = plan_open_chosen(plan, inout_choice, &variant, error);
+    kiln_plan_close(variant);
+    if (status != KILN_OK) {
+        memcpy(inout_choice + first, before, count);
     }
-    memcpy(inout_choice + first, before, count);
-    return false;
+    return status;
 }
 
-void variant_adopt(const kiln_plan *plan, const uint8_t *wanted, uint8_t *inout_choice) {
+kiln_status variant_adopt(const kiln_plan *plan, const uint8_t *wanted, uint8_t *inout_choice,
+                          kiln_error *error) {
     const kiln_plan_view *v = &plan->view;
-    uint8_t *before = v->step_count > 0 ? memory_take(&plan->allocator, v->step_count) : NULL;
-    if (before == NULL || adopt_steps(plan, wanted, 0, v->step_count - 1, inout_choice, before)) {
-        memory_free(before);
-        return;
+    uint8_t *before = memory_take(&plan->allocator, v->step_count + 1);
+    if (before == NULL) {
+        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    for (size_t step = 0, next; step < v->step_count; step = next) {
+    size_t step = 0, next;
+    kiln_status status = v->step_count > 0 ? adopt_steps(plan, wanted, 0, v->step_count - 1,
+                                                         inout_choice, before, error)
+                                           : KILN_OK;
+    bool all = status == KILN_OK;
+    for (; !all && step < v->step_count && status != KILN_ERROR_MEMORY; step = next) {
         const kiln_plan_band *band = band_of_step(v->bands, v->band_count, step);
         next = band != NULL ? band->last_step + (size_t)1 : step + 1;
-        if (adopt_steps(plan, wanted, step, next - 1, inout_choice, before)) {
-            continue;
-        }
-        for (size_t k = step; k < next; k++) {
-            (void)adopt_steps(plan, wanted, k, k, inout_choice, before);
+        status = adopt_steps(plan, wanted, step, next - 1, inout_choice, before, error);
+        bool band_adopted = status == KILN_OK;
+        for (size_t k = step; k < next && !band_adopted && status != KILN_ERROR_MEMORY; k++) {
+            status = adopt_steps(plan, wanted, k, k, inout_choice, before, error);
         }
     }
     memory_free(before);
+    return status == KILN_ERROR_MEMORY ? status : KILN_OK;
 }
 
 /* ---- As a file ----------------------------------------------------------------------------- */

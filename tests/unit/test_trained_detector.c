@@ -3,6 +3,7 @@
 #include "compiler/cli/faces/quality.h"
 #include "compiler/cli/faces/subjects.h"
 #include "tests/unit/compiled_model.h"
+#include "tests/unit/ledger.h"
 #include "tests/unit/marked_faces.h"
 #include "tests/unit/suite.h"
 
@@ -121,6 +122,35 @@ START_TEST(a_bundled_detector_finds_faces) {
     ck_assert_mem_eq(a, b, sizeof *a * 2);
     kiln_detector_destroy(inside);
     kiln_plan_close(plan);
+}
+END_TEST
+
+/* Each call of the caller's allocator in turn is refused. */
+START_TEST(the_end_of_memory_is_told) {
+    kiln_span record = record_span(&detector.record);
+    kiln_plan_close(trained(&record, &detector.bytes));
+    marked_picture(rgb, SIDE);
+    marked_face(rgb, SIDE, 1, 2, 0);
+    for (size_t refused = 1, reached = 1; reached; refused++) {
+        ledger l = {.refused = refused};
+        const kiln_allocator allocator = ledger_allocator(&l);
+        const kiln_plan_options opening = {.size = sizeof opening, .allocator = &allocator};
+        kiln_plan *plan = NULL;
+        kiln_detector *inside = NULL;
+        kiln_face found[2];
+        size_t count = 0;
+        kiln_status status = kiln_plan_open(in_folder("trained.plan"), &opening, &plan, &error);
+        status =
+            status == KILN_OK ? kiln_detector_open_bundled(plan, NULL, &inside, &error) : status;
+        status = status == KILN_OK ? kiln_detector_find(inside, &image, found, 2, &count, &error)
+                                   : status;
+        kiln_detector_destroy(inside);
+        kiln_plan_close(plan);
+        reached = l.calls >= refused;
+        ck_assert_msg(status == (reached ? KILN_ERROR_MEMORY : KILN_OK), "call %zu: %s: %s",
+                      refused, kiln_status_name(status), error.message);
+        ck_assert(count == !reached && ledger_is_even(&l));
+    }
 }
 END_TEST
 
@@ -359,6 +389,7 @@ int main(void) {
         TEST("section", a_plan_says_nothing_of_itself),
         TEST("section", a_plan_remembers_its_detector),
         TEST("section", a_bundled_detector_finds_faces),
+        TEST("section", the_end_of_memory_is_told),
         TEST("section", faces_become_images_of_a_batch),
         EACH("section", damaged_records_are_refused, damages),
         TEST("section", any_record_is_survived),

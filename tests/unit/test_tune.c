@@ -3,6 +3,7 @@
 #include "runtime/base/files.h"
 #include "runtime/plan/builder.h"
 #include "runtime/plan/choices.h"
+#include "tests/unit/ledger.h"
 #include "tests/unit/network.h"
 #include "tests/unit/suite.h"
 #include <kiln/machine.h>
@@ -195,6 +196,23 @@ START_TEST(stays_exact) {
 }
 END_TEST
 
+/* Each call of the caller's allocator in turn is refused: that is told, or was none. */
+START_TEST(the_end_of_memory_is_told) {
+    write_plan_of(true, KILN_CONVOLUTION_AUTO);
+    for (size_t refused = 1, reached = 1; reached; refused++) {
+        ledger l = {.refused = refused};
+        const kiln_allocator allocator = ledger_allocator(&l);
+        const kiln_tune_options options = {
+            .size = sizeof options, .runs = 1, .allocator = &allocator};
+        kiln_status status = kiln_tune(path, copy, &options, NULL, &error);
+        reached = l.calls >= refused;
+        ck_assert_msg(status == (reached ? KILN_ERROR_MEMORY : KILN_OK), "call %zu of %zu: %s: %s",
+                      refused, (size_t)l.calls, kiln_status_name(status), error.message);
+        ck_assert_msg(ledger_is_even(&l), "call %zu: %zu blocks left", refused, (size_t)l.blocks);
+    }
+}
+END_TEST
+
 /* ---- By processor -------------------------------------------------------------------------- */
 
 static kiln_plan *opened(const char *name) {
@@ -333,6 +351,7 @@ int main(void) {
     const suite_test tests[] = {
         TEST("choice", nothing_to_choose),
         TEST("choice", stopped),
+        TEST("choice", the_end_of_memory_is_told),
         TEST("exact", made_exact),
         TEST("exact", stays_exact),
         TEST("processor", another_processors_choices_are_not_used),

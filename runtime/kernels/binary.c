@@ -6,10 +6,15 @@
 
 /* An entry is 1 + the micro-kernel's number, or 0 where there is none. */
 static const uint8_t in_ukernels[KILN_BINARY_COUNT] = {
-    [KILN_BINARY_ADD] = 1 + ELEMENTWISE_ADD,     [KILN_BINARY_SUB] = 1 + ELEMENTWISE_SUB,
-    [KILN_BINARY_MUL] = 1 + ELEMENTWISE_MUL,     [KILN_BINARY_DIV] = 1 + ELEMENTWISE_DIV,
-    [KILN_BINARY_MIN] = 1 + ELEMENTWISE_MIN,     [KILN_BINARY_MAX] = 1 + ELEMENTWISE_MAX,
+    [KILN_BINARY_ADD] = 1 + ELEMENTWISE_ADD,
+    [KILN_BINARY_SUB] = 1 + ELEMENTWISE_SUB,
+    [KILN_BINARY_MUL] = 1 + ELEMENTWISE_MUL,
+    [KILN_BINARY_DIV] = 1 + ELEMENTWISE_DIV,
+    [KILN_BINARY_MIN] = 1 + ELEMENTWISE_MIN,
+    [KILN_BINARY_MAX] = 1 + ELEMENTWISE_MAX,
     [KILN_BINARY_PRELU] = 1 + ELEMENTWISE_PRELU,
+    [KILN_BINARY_POW] = 1 + ELEMENTWISE_POW,
+    [KILN_BINARY_REMAINDER] = 1 + ELEMENTWISE_REMAINDER,
 };
 
 static bool is_comparison(uint32_t op) {
@@ -97,21 +102,13 @@ static void float_row(const void *context, const void *const *inputs, const size
                       void *output, size_t count) {
     const kiln_binary_params *p = context;
     switch (p->op) {
-        EACH(KILN_BINARY_POW, float, float, powf(a, b))
         EACH(KILN_BINARY_EQUAL, float, uint8_t, a == b)
         EACH(KILN_BINARY_LESS, float, uint8_t, a < b)
         EACH(KILN_BINARY_GREATER, float, uint8_t, a > b)
         EACH(KILN_BINARY_LESS_OR_EQUAL, float, uint8_t, a <= b)
         EACH(KILN_BINARY_GREATER_OR_EQUAL, float, uint8_t, a >= b)
-        EACH(KILN_BINARY_REMAINDER, float, float, fmodf(a, b))
     default:
         break;
-    }
-    if (!is_comparison(p->op) && (p->min != -INFINITY || p->max != INFINITY)) {
-        float *y = output;
-        for (size_t k = 0; k < count; k++) {
-            y[k] = y[k] < p->min ? p->min : y[k] > p->max ? p->max : y[k];
-        }
     }
 }
 

@@ -1,4 +1,4 @@
-/* UNARY: micro-kernels, libm for the trigonometric functions. Rows that lie one after the other are
+/* UNARY: micro-kernels. Rows that lie one after the other are
  * taken for one. */
 #include "runtime/kernels/finish.h"
 
@@ -37,22 +37,8 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
 
 /* ---- f32 ------------------------------------------------------------------------------------ */
 
-static float (*const in_libm[KILN_UNARY_COUNT])(float) = {
-    [KILN_UNARY_SIN] = sinf,     [KILN_UNARY_COS] = cosf,     [KILN_UNARY_TAN] = tanf,
-    [KILN_UNARY_ASIN] = asinf,   [KILN_UNARY_ACOS] = acosf,   [KILN_UNARY_ATAN] = atanf,
-    [KILN_UNARY_SINH] = sinhf,   [KILN_UNARY_COSH] = coshf,   [KILN_UNARY_ASINH] = asinhf,
-    [KILN_UNARY_ACOSH] = acoshf, [KILN_UNARY_ATANH] = atanhf,
-};
-
 static void float_row(const kiln_unary_params *p, const float *x, float *y, size_t count) {
-    unary_ukernel *function = finish_function(p->op);
-    if (function != NULL) {
-        function(x, count, p->alpha, p->beta, y);
-        return;
-    }
-    for (size_t k = 0; k < count; k++) {
-        y[k] = in_libm[p->op](x[k]);
-    }
+    finish_function(p->op)(x, count, p->alpha, p->beta, y);
 }
 
 static void test_row(const kiln_unary_params *p, const float *x, uint8_t *y, size_t count) {

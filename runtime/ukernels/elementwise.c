@@ -1,5 +1,5 @@
 /* Functions of two elements. Nothing is read past an operand's end: it may be that of a file. */
-#include "runtime/ukernels/vector.h"
+#include "runtime/ukernels/wide.h"
 
 #define WIDTH ((size_t)VECTOR_WIDTH)
 
@@ -17,6 +17,10 @@ INLINE vector apply_binary(elementwise_binary op, vector a, vector b) {
         return minimum(a, b);
     case ELEMENTWISE_MAX:
         return maximum(a, b);
+    case ELEMENTWISE_POW:
+        return v_pow(a, b);
+    case ELEMENTWISE_REMAINDER:
+        return v_remainder(a, b);
     default:
         return choose(a < all(0), a * b, a);
     }
@@ -68,8 +72,10 @@ BINARY(divide_row, ELEMENTWISE_DIV)
 BINARY(minimum_row, ELEMENTWISE_MIN)
 BINARY(maximum_row, ELEMENTWISE_MAX)
 BINARY(prelu_row, ELEMENTWISE_PRELU)
+BINARY(power_row, ELEMENTWISE_POW)
+BINARY(remainder_row, ELEMENTWISE_REMAINDER)
 
 const elementwise_ukernels UKERNEL(elementwise) = {
-    .binary = {add_row, subtract_row, multiply_row, divide_row, minimum_row, maximum_row,
-               prelu_row},
+    .binary = {add_row, subtract_row, multiply_row, divide_row, minimum_row, maximum_row, prelu_row,
+               power_row, remainder_row},
 };

@@ -145,6 +145,17 @@ typedef enum unary_function {
     UNARY_SQUARE,
     UNARY_THRESHOLDED_RELU,
     UNARY_SHRINK,
+    UNARY_SIN,
+    UNARY_COS,
+    UNARY_TAN,
+    UNARY_ASIN,
+    UNARY_ACOS,
+    UNARY_ATAN,
+    UNARY_SINH,
+    UNARY_COSH,
+    UNARY_ASINH,
+    UNARY_ACOSH,
+    UNARY_ATANH,
     UNARY_FUNCTIONS
 } unary_function;
 
@@ -159,9 +170,11 @@ typedef enum elementwise_binary {
     ELEMENTWISE_DIV = 3,
     ELEMENTWISE_MIN = 4,
     ELEMENTWISE_MAX = 5,
-    ELEMENTWISE_PRELU = 6
+    ELEMENTWISE_PRELU = 6,
+    ELEMENTWISE_POW = 7,
+    ELEMENTWISE_REMAINDER = 8 /* of a's sign */
 } elementwise_binary;
-#define ELEMENTWISE_BINARY 7
+#define ELEMENTWISE_BINARY 9
 
 typedef struct elementwise_rows {
     const float *a, *b;

@@ -1,5 +1,6 @@
 /* Functions of one element. Nothing is read past an operand's end: it may be that of a file. */
 #include "runtime/ukernels/functions.h"
+#include "runtime/ukernels/wide.h"
 
 #define WIDTH ((size_t)VECTOR_WIDTH)
 
@@ -64,6 +65,17 @@ FUNCTION(any_swish, times_sigmoid(x, alpha *x))
 FUNCTION(square, x *x)
 FUNCTION(thresholded_relu, thresholded(x, alpha))
 FUNCTION(shrink, shrink(x, alpha, beta))
+FUNCTION(sin, v_sin(x))
+FUNCTION(cos, v_cos(x))
+FUNCTION(tan, v_tan(x))
+FUNCTION(asin, v_asin(x))
+FUNCTION(acos, v_acos(x))
+FUNCTION(atan, v_atan(x))
+FUNCTION(sinh, v_sinh(x))
+FUNCTION(cosh, v_cosh(x))
+FUNCTION(asinh, v_asinh(x))
+FUNCTION(acosh, v_acosh(x))
+FUNCTION(atanh, v_atanh(x))
 
 static void swish_row(const float *from, size_t count, float a, float b, float *to) {
     (a == 1 ? silu_row : any_swish_row)(from, count, a, b, to);
@@ -99,4 +111,15 @@ unary_ukernel *const UKERNEL(unary)[UNARY_FUNCTIONS] = {
     [UNARY_SQUARE] = square_row,
     [UNARY_THRESHOLDED_RELU] = thresholded_relu_row,
     [UNARY_SHRINK] = shrink_row,
+    [UNARY_SIN] = sin_row,
+    [UNARY_COS] = cos_row,
+    [UNARY_TAN] = tan_row,
+    [UNARY_ASIN] = asin_row,
+    [UNARY_ACOS] = acos_row,
+    [UNARY_ATAN] = atan_row,
+    [UNARY_SINH] = sinh_row,
+    [UNARY_COSH] = cosh_row,
+    [UNARY_ASINH] = asinh_row,
+    [UNARY_ACOSH] = acosh_row,
+    [UNARY_ATANH] = atanh_row,
 };

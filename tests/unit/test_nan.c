@@ -155,13 +155,18 @@ static float plainly(int op, float a, float b) {
         return isnan(a) || a < b ? a : b;
     case ELEMENTWISE_MAX:
         return isnan(a) || a > b ? a : b;
+    case ELEMENTWISE_POW:
+        return (float)pow((double)a, (double)b);
+    case ELEMENTWISE_REMAINDER:
+        return fmodf(a, b);
     default:
         return a < 0 ? a * b : a;
     }
 }
 
+/* But for the last bit, which powers may have wrong. */
 static bool same(float a, float b) {
-    return isnan(a) ? isnan(b) : a == b;
+    return isnan(a) ? isnan(b) : a == b || fabsf(a - b) <= 1e-7f * fabsf(a);
 }
 
 /* Rows of every length, operands of one element or of all, for each set of instructions here. */

@@ -126,6 +126,18 @@ static const struct {
     {UNARY_LEAKY_RELU, "leaky_relu", leaky_relu, 0.5, NULL},
     {UNARY_THRESHOLDED_RELU, "thresholded_relu", thresholded, 0, NULL},
     {UNARY_SHRINK, "shrink", shrink, 0.5, NULL},
+    /* Of large angles these three are the C library's. */
+    {UNARY_SIN, "sin", sin, 0.6, NULL},
+    {UNARY_COS, "cos", cos, 0.6, NULL},
+    {UNARY_TAN, "tan", tan, 1, NULL},
+    {UNARY_ASIN, "asin", asin, 0.51, NULL},
+    {UNARY_ACOS, "acos", acos, 0.51, NULL},
+    {UNARY_ATAN, "atan", atan, 0.51, NULL},
+    {UNARY_SINH, "sinh", sinh, 0.51, NULL},
+    {UNARY_COSH, "cosh", cosh, 0.51, NULL},
+    {UNARY_ASINH, "asinh", asinh, 0.51, NULL},
+    {UNARY_ACOSH, "acosh", acosh, 0.51, NULL},
+    {UNARY_ATANH, "atanh", atanh, 0.51, NULL},
 };
 
 /* Of a result below this, only the size is looked at: it may be 0. */

@@ -74,6 +74,14 @@ def test_lives_as_long_as_what_stands_on_it(backbone, noise):
     assert np.array_equal(session.run(x)[0], expected)
 
 
+def test_is_released_after_what_stands_on_it_in_cycles_too(backbone):
+    for _ in range(50):
+        session = kiln.Session(kiln.Plan(backbone).cut())
+        session.itself = session
+        del session
+    gc.collect()
+
+
 def test_packed_weights_are_kept_in_a_file(backbone, tmp_path, noise, caplog):
     x, path = noise(1, 3, 64, 64), tmp_path / "packed"
     plan = kiln.Plan(backbone, prepacked=path)

@@ -160,6 +160,18 @@ kiln_status picture_decode(kiln_span bytes, rgb_picture *out_picture, kiln_error
     return status;
 }
 
+kiln_status picture_read(kiln_span bytes, rgb_picture *out_picture, kiln_error *error) {
+    kiln_status status = picture_decode(bytes, out_picture, error);
+    if (status == KILN_OK &&
+        (out_picture->width < PICTURE_MIN_SIDE || out_picture->height < PICTURE_MIN_SIDE)) {
+        status = kiln_fail(error, KILN_ERROR_UNSUPPORTED,
+                           "%ux%u pixels show nothing: at least %u a side are needed",
+                           out_picture->width, out_picture->height, PICTURE_MIN_SIDE);
+        picture_free(out_picture);
+    }
+    return status;
+}
+
 kiln_status picture_load(const char *path, rgb_picture *out_picture, kiln_error *error) {
     kiln_error detail = {0};
     char *data;
@@ -169,15 +181,8 @@ kiln_status picture_load(const char *path, rgb_picture *out_picture, kiln_error 
     if (status != KILN_OK) {
         return status;
     }
-    status = picture_decode((kiln_span){data, size}, out_picture, &detail);
+    status = picture_read((kiln_span){data, size}, out_picture, &detail);
     kiln_free(data);
-    if (status == KILN_OK &&
-        (out_picture->width < PICTURE_MIN_SIDE || out_picture->height < PICTURE_MIN_SIDE)) {
-        status = kiln_fail(&detail, KILN_ERROR_UNSUPPORTED,
-                           "%ux%u pixels show nothing: at least %u a side are needed",
-                           out_picture->width, out_picture->height, PICTURE_MIN_SIDE);
-        picture_free(out_picture);
-    }
     return status == KILN_OK ? KILN_OK : kiln_fail(error, status, "%s: %s", path, detail.message);
 }
 

@@ -9,7 +9,7 @@
 #define PICTURE_FORMATS "JPEG, PNG, HEIC, AVIF, WebP, GIF, BMP, TIFF, PGM and PPM"
 
 /* What web pages count their readers with has 1 pixel; the smallest digits that are learned have 8
- * a side. Of files: picture_decode takes any size. */
+ * a side. Of what is read: picture_decode takes any size. */
 #define PICTURE_MIN_SIDE 4u
 #define PICTURE_MAX_SIDE 20000u
 #define PICTURE_MAX_PIXELS 100000000u
@@ -25,8 +25,9 @@ typedef struct rgb_picture {
 } rgb_picture;
 
 /* The format is told by the content. On failure *out_picture is empty. Release with picture_free.
- */
+ * picture_read takes what is in a file; what picture_load says of that begins with the path. */
 kiln_status picture_load(const char *path, rgb_picture *out_picture, kiln_error *error);
+kiln_status picture_read(kiln_span bytes, rgb_picture *out_picture, kiln_error *error);
 kiln_status picture_decode(kiln_span bytes, rgb_picture *out_picture, kiln_error *error);
 /* Whether the first bytes are those of a picture that is decoded; else why not:
  * KILN_ERROR_UNSUPPORTED for a picture of another kind, or one whose codec's library was missing

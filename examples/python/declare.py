@@ -1,4 +1,4 @@
-"""Makes kiln/_declarations.py of Kiln's headers: declare.py COMPILER INCLUDE-FOLDER OUTPUT.
+"""Makes kiln/_declarations.py of Kiln's headers: declare.py COMPILER ROOT OUTPUT.
 
 The binding has no declarations of its own, which could fall behind: what cffi is told is what the
 preprocessor makes of the headers. How cffi lays out their structs is then compared, member by
@@ -12,19 +12,33 @@ from pathlib import Path
 
 import cffi
 
-HEADERS = ["kiln", "image", "faces", "people", "answer", "compile"]
+# Of Kiln's, and what the package adds to them.
+HEADERS = [
+    *(f"kiln/{name}.h" for name in ("kiln", "image", "faces", "people", "answer", "compile")),
+    "examples/python/native/reader.h",
+]
 
 
-def declarations(compiler: str, include: str) -> str:
-    source = "".join(f"#include <kiln/{header}.h>\n" for header in HEADERS)
-    command = [compiler, "-std=c11", "-E", "-DKILN_STATIC", "-U__GNUC__", "-I", include, "-xc", "-"]
+def includes() -> str:
+    return "".join(f"#include <{header}>\n" for header in HEADERS)
+
+
+def command(compiler: str, root: str, *options: str) -> list[str]:
+    return [compiler, "-std=c11", f"-I{root}/include", f"-I{root}", *options, "-xc", "-"]
+
+
+def declarations(compiler: str, root: str) -> str:
     lines, ours = [], False
     for line in subprocess.run(
-        command, input=source, stdout=subprocess.PIPE, text=True, check=True
+        command(compiler, root, "-E", "-DKILN_STATIC", "-U__GNUC__"),
+        input=includes(),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     ).stdout.splitlines():
         marker = re.match(r'# \d+ "(.*?)"', line)
         if marker:  # which file the lines that follow are of; the system's types cffi knows
-            ours = Path(marker[1]).parent.name == "kiln"
+            ours = marker[1].endswith(tuple(HEADERS)) or Path(marker[1]).parent.name == "kiln"
         elif ours:
             lines.append(line)
     text = re.sub(r"_Static_assert\(.*?\);", "", "\n".join(lines), flags=re.DOTALL)
@@ -38,7 +52,7 @@ def members(ffi: cffi.FFI, struct: str):
 
 def assertions(ffi: cffi.FFI) -> str:
     """C that compiles only where structs are what cffi takes them for."""
-    lines = [f"#include <kiln/{header}.h>" for header in HEADERS] + ["#include <stddef.h>"]
+    lines = [includes(), "#include <stddef.h>"]
     for name in ffi.list_types()[0]:
         type_of = ffi.typeof(name)
         if type_of.kind != "struct" or type_of.fields is None:
@@ -50,14 +64,11 @@ def assertions(ffi: cffi.FFI) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(compiler: str, include: str, output: str) -> None:
+def main(compiler: str, root: str, output: str) -> None:
     ffi = cffi.FFI()
-    ffi.cdef(declarations(compiler, include))
+    ffi.cdef(declarations(compiler, root))
     subprocess.run(
-        [compiler, "-std=c11", "-fsyntax-only", "-I", include, "-xc", "-"],
-        input=assertions(ffi),
-        text=True,
-        check=True,
+        command(compiler, root, "-fsyntax-only"), input=assertions(ffi), text=True, check=True
     )
     ffi.set_source("kiln._declarations", None)  # ABI mode: nothing to compile, here or there
     ffi.emit_python_code(output)

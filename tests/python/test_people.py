@@ -150,7 +150,7 @@ def test_a_picture_without_a_face_enrols_nobody(people, world, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"no picture")
     with pytest.raises((ValueError, OSError), match="broken.png|cannot identify"):
         people.enrol("new", [tmp_path / "broken.png"])
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(kiln.FileError, match="missing.png: No such file"):
         people.enrol("new", [tmp_path / "missing.png"])
     with pytest.raises(kiln.ArgumentError):
         people.enrol("new", [])

@@ -112,6 +112,79 @@ def test_embeds_as_the_command_does(drawn, command, root, normalize):
     assert np.array_equal(ours, np.load(folder / "rows.npy"))
 
 
+@pytest.fixture(scope="session")
+def mixed(drawn, tmp_path_factory):
+    """Pictures in files of several kinds, with what fails among them."""
+    _, pictures = drawn
+    folder = tmp_path_factory.mktemp("mixed")
+    made = []
+    for picture, kind in zip(pictures, ["jpg", "webp", "gif", "bmp", "png"]):
+        made.append(folder / f"{len(made)}.{kind}")
+        Image.open(picture).convert("RGB").save(made[-1])
+    Image.fromarray(np.zeros((90, 90, 3), np.uint8)).save(folder / "empty.png")
+    Image.fromarray(np.zeros((2, 2, 3), np.uint8)).save(folder / "small.png")
+    Image.fromarray(np.zeros((90, 90, 3), np.uint8)).save(folder / "other.tiff")
+    (folder / "damaged.jpg").write_bytes(made[0].read_bytes()[:300])
+    (folder / "text.png").write_text("no picture")
+    names = ("empty.png", "damaged.jpg", "text.png", "missing.png", "small.png", "other.tiff")
+    failing = [folder / name for name in names]
+    return [*made[:2], *failing, *made[2:], *pictures], [*made, *pictures], failing
+
+
+def test_many_files_are_embedded_as_the_command_does(drawn, mixed, command):
+    folder, _ = drawn
+    files, good, failing = mixed
+    subprocess.run(
+        [command["kiln"], "embed", folder / "faces.plan", *good, "-o", folder / "many.npy"], check=True
+    )
+    one_by_one = subprocess.run(
+        [command["kiln"], "embed", folder / "faces.plan", "--stream", "--max-errors", "100"],
+        input="".join(f"{path}\n" for path in failing),
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout.splitlines()
+    with kiln.Embedder(folder / "faces.plan") as embedder:
+        rows, errors = embedder.embed_files(files)
+        assert np.array_equal(rows[[error is None for error in errors]], np.load(folder / "many.npy"))
+        assert [path for path, error in zip(files, errors) if error] == failing
+        theirs = [json.loads(line)["error"] for line in one_by_one]
+        told = [str(error) for error in errors if error]
+        assert told[:5] == theirs[:5] and "built without libtiff" in told[5]
+        assert np.isnan(rows[[error is not None for error in errors]]).all()
+        there = [file for file in files if file.exists()]
+        again, why = embedder.embed_encoded([memoryview(file.read_bytes()) for file in there])
+        assert np.array_equal(again, np.delete(rows, files.index(failing[3]), 0), equal_nan=True)
+        assert [str(error) for error in why if error][0] == "no face found"
+        assert embedder.embed_files([])[0].shape == (0, embedder.size)
+        assert np.array_equal(embedder.predict(good), rows[[error is None for error in errors]])
+
+
+def test_many_files_are_recognised_as_one_is(drawn, mixed):
+    files, good, _ = mixed
+    folder, _ = drawn
+    with kiln.Classifier(folder / "faces.plan") as classifier:
+        many = classifier.recognise_files(files * 4)
+        assert len(many.errors) == 4 * len(files) > 64  # several calls
+        for k, file in enumerate(files):
+            if many.errors[k] is None:
+                one = classifier.recognise(file)
+                assert np.array_equal(many.embeddings[k], one.embedding)
+                assert classifier.labels[many.best()[k]] == one.answers[0].label
+        encoded = classifier.recognise_encoded([file.read_bytes() for file in good])
+        assert encoded.errors == [None] * len(good)
+        assert np.allclose(encoded.scores, classifier.predict(good))  # other sums in a batch
+
+
+def test_only_faces(drawn, mixed, tmp_path):
+    folder, _ = drawn
+    _, good, _ = mixed
+    one = kiln.read_picture(good[0])
+    Image.fromarray(np.hstack([one, one])).save(tmp_path / "two.png")
+    with kiln.Embedder(folder / "faces.plan", faces="only") as embedder:
+        rows, errors = embedder.embed_files([tmp_path / "two.png", good[0]])
+        assert "2 faces" in str(errors[0]) and errors[1] is None and not np.isnan(rows[1]).any()
+
+
 def test_classifies_as_the_command_does(drawn, command):
     folder, pictures = drawn
     told = subprocess.run(

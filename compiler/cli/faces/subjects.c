@@ -79,21 +79,33 @@ bool subjects_are_faces(const subject_source *source) {
 
 /* ---- Finding ------------------------------------------------------------------------------- */
 
-kiln_status finder_open(const subject_source *source, uint32_t threads, subject_finder *out_finder,
-                        kiln_error *error) {
-    bool faces = subjects_are_faces(source);
+kiln_status finder_begin(const subject_source *source, kiln_detector *detector,
+                         subject_finder *out_finder, kiln_error *error) {
+    bool faces = detector != NULL;
     subject_finder *f = out_finder;
-    *f = (subject_finder){.source = source};
+    *f = (subject_finder){.source = source, .detector = detector};
     f->subjects = calloc(faces ? MOST_FACES : 1, sizeof *f->subjects);
     f->faces = faces ? calloc(MOST_FACES, sizeof *f->faces) : NULL;
     if (f->subjects == NULL || (faces && f->faces == NULL)) {
+        f->detector = NULL;
         finder_close(f);
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
-    kiln_status status =
-        faces ? face_detector_session(&source->detector, threads, &f->detector, error) : KILN_OK;
+    return KILN_OK;
+}
+
+kiln_status finder_open(const subject_source *source, uint32_t threads, subject_finder *out_finder,
+                        kiln_error *error) {
+    kiln_detector *detector = NULL;
+    *out_finder = (subject_finder){0};
+    kiln_status status = subjects_are_faces(source)
+                             ? face_detector_session(&source->detector, threads, &detector, error)
+                             : KILN_OK;
+    if (status == KILN_OK) {
+        status = finder_begin(source, detector, out_finder, error);
+    }
     if (status != KILN_OK) {
-        finder_close(f);
+        kiln_detector_destroy(detector);
     }
     return status;
 }

@@ -47,7 +47,11 @@ kiln_status subjects_open(const subject_options *options, const kiln_plan *netwo
 void subjects_close(subject_source *source);
 bool subjects_are_faces(const subject_source *source);
 
-/* The source stays where it is meanwhile. */
+/* With a detector that is made already, and is the finder's from then on, but not on failure; NULL:
+ * whole pictures. The source stays where it is meanwhile. */
+kiln_status finder_begin(const subject_source *source, kiln_detector *detector,
+                         subject_finder *out_finder, kiln_error *error);
+/* With one of the source's. */
 kiln_status finder_open(const subject_source *source, uint32_t threads, subject_finder *out_finder,
                         kiln_error *error);
 void finder_close(subject_finder *finder);

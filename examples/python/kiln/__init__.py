@@ -36,7 +36,7 @@ from .model import Model
 from .pictures import read_picture
 from .people import UNKNOWN, Identity, People, Person, Threshold, similarity
 from .plan import Memory, Plan, Tensor
-from .recognition import Answer, Classifier, Embedder, Recognition
+from .recognition import Answer, Classifier, Embedder, Recognition, Recognitions
 from .session import Session, Step
 
 __version__ = _text(_lib.kiln_version())
@@ -64,6 +64,7 @@ __all__ = [
     "Person",
     "Plan",
     "Recognition",
+    "Recognitions",
     "Session",
     "Step",
     "Tensor",

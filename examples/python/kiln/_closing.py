@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, TypeVar
 
 Self = TypeVar("Self", bound="Closing")
@@ -22,6 +23,7 @@ class Holder(Closing):
     """Of an object of the C library, until it is closed."""
 
     _handle: Any
+    _lock: threading.Lock  # held while it computes
     _kind = ""  # for messages
 
     @property

@@ -10,7 +10,7 @@ from typing import Any, Callable, Union
 import numpy as np
 
 from ._declarations import ffi as ffi
-from .errors import CLASSES
+from .errors import CLASSES, Error
 
 PathLike = Union[str, "os.PathLike[str]"]
 
@@ -43,6 +43,11 @@ def call(function: Callable[..., int], *arguments: Any) -> None:
     status = function(*arguments, error)
     if status != lib.KILN_OK:
         raise CLASSES[status](text(error.message))
+
+
+def error_of(error: Any) -> Error | None:
+    """What a kiln_error tells; None: all is well."""
+    return None if error.status == lib.KILN_OK else CLASSES[error.status](text(error.message))
 
 
 def text(value: Any) -> str:

@@ -305,7 +305,8 @@ class People(_Recogniser):
                 rows.append(self.features([picture], order=order)[0])
             except (Error, ValueError) as error:
                 wrong = type(error) if isinstance(error, Error) else ArgumentError
-                raise wrong(f"{names[-1] or f'picture {number}'}: {error}") from error
+                which, said = names[-1] or f"picture {number}", str(error)
+                raise wrong(said if which in said else f"{which}: {said}") from error
         shape = (len(rows), self._features.shape[1])
         return self.enrol_features(name, np.array(rows, np.float32).reshape(shape), names)
 

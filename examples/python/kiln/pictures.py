@@ -1,16 +1,19 @@
-"""Pictures: pixels in arrays, or files that Pillow reads, as Kiln's images."""
+"""Pictures: pixels in arrays, or encoded in files, as Kiln's images."""
 
 from __future__ import annotations
 
-import io
+import os
 from typing import Any, BinaryIO, Union
 
 import numpy as np
 
-from ._native import PathLike, ffi, lib
+from ._native import PathLike, call, ffi, lib, path_bytes
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
-Picture = Union[Pixels, PathLike, bytes, BinaryIO]
+Encoded = Union[bytes, bytearray, memoryview]  # what is in a picture's file
+Picture = Union[Pixels, PathLike, Encoded, BinaryIO]
+
+_ENCODED = (bytes, bytearray, memoryview)
 
 _FORMATS = {
     ("rgb", 3): lib.KILN_IMAGE_RGB,
@@ -22,26 +25,29 @@ _FORMATS = {
 }
 
 
-def read_picture(source: Union[PathLike, bytes, BinaryIO]) -> Pixels:
-    """The pixels of a picture file (or of its bytes) as RGB, [height, width, 3], upright.
+def picture_file(source: Union[PathLike, Encoded], keep: list[Any]) -> dict[str, Any]:
+    """A kiln_picture_file; what it points to is kept alive by `keep`."""
+    if isinstance(source, _ENCODED):
+        keep.append(ffi.from_buffer(source))
+        return {"bytes": {"data": keep[-1], "size": len(keep[-1])}}
+    keep.append(ffi.new("char[]", path_bytes(source)))
+    return {"path": keep[-1]}
 
-    Needs Pillow (pip install kiln[pictures]). Raises OSError or ValueError where it is no picture,
-    or one of too many pixels (Pillow's limit)."""
-    try:
-        from PIL import Image, ImageOps
-    except ImportError as missing:
-        raise ImportError("reading picture files needs Pillow: pip install kiln[pictures]") from missing
-    file = io.BytesIO(source) if isinstance(source, bytes) else source
-    try:
-        with Image.open(file) as opened:
-            upright = ImageOps.exif_transpose(opened) or opened
-            if upright.mode.startswith("I;16"):  # convert would cut, not scale
-                upright = upright.point(lambda value: value / 256).convert("L")
-            return np.asarray(upright.convert("RGB"))
-    except Image.DecompressionBombError as bomb:
-        raise ValueError(str(bomb)) from bomb
-    except (SyntaxError, EOFError) as damaged:  # what some of Pillow's readers raise
-        raise ValueError(f"a damaged picture: {damaged}") from damaged
+
+def read_picture(source: Union[PathLike, Encoded, BinaryIO]) -> Pixels:
+    """The pixels of a picture file (or of its bytes) as RGB, [height, width, 3], upright: JPEG, PNG,
+    WebP, GIF, BMP, PGM and PPM, as the kiln command reads them.
+
+    Raises FileError where a file cannot be read, FormatError where it is no picture or a damaged
+    one, UnsupportedError for other kinds of pictures, and those of too many pixels or too few."""
+    content = source if isinstance(source, (str, os.PathLike, *_ENCODED)) else source.read()
+    keep: list[Any] = []
+    image = ffi.new("kiln_image *")
+    call(lib.kiln_picture_read, ffi.new("kiln_picture_file *", picture_file(content, keep)), image)
+    pixels = ffi.gc(image.pixels, lib.kiln_picture_free)
+    shape = (image.height, image.width, 3)
+    held = ffi.buffer(pixels, int(np.prod(shape)))  # holds them, and is held by the array
+    return np.frombuffer(held, np.uint8).reshape(shape)
 
 
 def as_pixels(picture: Picture) -> Pixels:

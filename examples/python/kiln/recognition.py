@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Literal, Optional, Union
 
 import numpy as np
 
 from ._closing import Closing
-from ._native import PathLike, buffer, call, ffi, lib
-from .errors import ArgumentError, UnsupportedError
+from ._native import PathLike, buffer, call, error_of, ffi, lib, owned
+from .errors import ArgumentError, Error, UnsupportedError
 from .faces import Face, Faces, detector_of, face_struct
 from .model import PlanLike, as_plan
-from .pictures import Picture, Pixels, as_pixels, image_of
+from .pictures import Encoded, Picture, Pixels, as_pixels, image_of, picture_file
 from .plan import Plan
 from .session import Session
 
 Rows = np.ndarray[Any, np.dtype[np.float32]]
 Pictures = Union[Iterable[Picture], Pixels]
 Which = Literal["largest", "only"]
+Errors = list[Optional[Error]]
+Files = Sequence[Union[PathLike, Encoded]]
+# Files that are run in one call of C, which nothing interrupts.
+_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,19 @@ class Recognition:
     answers: list[Answer]
 
 
+@dataclass(frozen=True)
+class Recognitions:
+    """What a network says of many pictures; a row that is NaN has an error."""
+
+    embeddings: Rows  # [pictures, size]
+    scores: Rows  # [pictures, classes]: the network's output
+    errors: Errors
+
+    def best(self) -> list[int]:
+        """The most probable class of each picture, whether it has an error or not."""
+        return [int(k) for k in np.argmax(self.scores, axis=1)]
+
+
 class _Recogniser(Closing):
     """A network of one picture and one output."""
 
@@ -99,6 +117,7 @@ class _Recogniser(Closing):
         self._input = np.empty(tensor.shape_of(self.batch_size), tensor.dtype)
         self._size = tensor.shape[0]
         self._lock = threading.Lock()
+        self._reader: Any = None
 
     def close(self) -> None:
         self.session.close()
@@ -137,6 +156,42 @@ class _Recogniser(Closing):
             if filled or not rows:
                 rows.append(self._run(filled) if filled else self._none())
         return rows[0] if len(rows) == 1 else np.concatenate(rows)
+
+    def _run_files(self, files: Files, sessions: Sequence[Session]) -> tuple[list[Rows], Errors]:
+        """What networks make of picture files, all in C, whose rows are those of `kiln embed`."""
+        networks = ffi.new("kiln_reader_network[]", len(sessions))
+        made: list[Rows] = []
+        for network, session in zip(networks, sessions):
+            network.session = session.handle
+            lib.kiln_plan_output(session.plan.handle, 0, ffi.addressof(network, "output"))
+            made.append(np.empty((len(files), int(np.prod(session.outputs[0].shape))), np.float32))
+        errors = ffi.new("kiln_error[]", _AT_ONCE)
+        told: Errors = []
+        locks = [self._lock, *(session._lock for session in sessions)]
+        with ExitStack() as stack:
+            for lock in locks + ([self.detector._lock] if self.detector else []):
+                stack.enter_context(lock)
+            if self._reader is None:
+                self._reader = self._new_reader()
+            for start in range(0, len(files), _AT_ONCE):
+                keep: list[Any] = []
+                some = [picture_file(file, keep) for file in files[start : start + _AT_ONCE]]
+                for network, rows in zip(networks, made):
+                    network.rows = ffi.cast("float *", rows[start:].ctypes.data)
+                given = ffi.new("kiln_picture_file[]", some)
+                call(
+                    lib.kiln_reader_run,
+                    *(self._reader, given, len(some), networks, len(networks), errors),
+                )
+                told += [error_of(errors[k]) for k in range(len(some))]
+        return made, told
+
+    def _new_reader(self) -> Any:
+        out = ffi.new("kiln_reader **")
+        detector = ffi.NULL if self.detector is None else self.detector.handle
+        only = self._faces == "only"
+        call(lib.kiln_reader_create, detector, only, self._info, self._preprocess, out)
+        return owned(out[0], lib.kiln_reader_destroy, detector)
 
     def _none(self) -> Rows:
         tensor = self.session.outputs[0]
@@ -218,6 +273,19 @@ class Embedder(_Recogniser):
         row: Rows = self.predict([picture], order=order)[0]
         return row
 
+    def embed_files(self, paths: Sequence[PathLike]) -> tuple[Rows, Errors]:
+        """[pictures, size], and an error or None a picture; a row with an error is NaN.
+
+        All of it is done in C, for many pictures at once, with the interpreter's lock released; a
+        picture that cannot be read, or shows no face, spoils no other."""
+        (rows,), errors = self._run_files(paths, [self.session])
+        return self._finish(rows), errors
+
+    def embed_encoded(self, pictures: Sequence[Encoded]) -> tuple[Rows, Errors]:
+        """As embed_files, of what is in such files; it is not copied."""
+        (rows,), errors = self._run_files(pictures, [self.session])
+        return self._finish(rows), errors
+
     def embed_faces(self, picture: Picture, *, order: str = "rgb") -> list[tuple[Face, Rows]]:
         """Of all faces in a picture, the largest near the middle first."""
         found, rows = self._face_rows(picture, order)
@@ -261,15 +329,30 @@ class Classifier(_Recogniser):
     def recognise(self, picture: Picture, *, top: int = 1, order: str = "rgb") -> Recognition:
         """A picture's classes and its vector (that of Embedder): the picture is read, and its face
         found, once; the network runs up to its features, and then wholly."""
-        pixels = as_pixels(picture)
+        pixels, features_of = as_pixels(picture), self._feature_session()
         with self._lock:
-            if self._features is None:
-                self._features = Session(self.plan.cut())
             face = self._subject(pixels, order)
             self._fill(0, pixels, face, order)
-            (features,) = self._features.run(self._input[: self._size])
+            (features,) = features_of.run(self._input[: self._size])
             answers = self._best(self._run(1)[0], top)
             return Recognition(face, features.reshape(-1).astype(np.float32), answers)
+
+    def _feature_session(self) -> Session:
+        if self._features is None:
+            self._features = Session(self.plan.cut())
+        return self._features
+
+    def recognise_files(self, paths: Sequence[PathLike]) -> Recognitions:
+        """Vectors and scores of many pictures, as Embedder.embed_files makes them."""
+        return self._recognitions(paths)
+
+    def recognise_encoded(self, pictures: Sequence[Encoded]) -> Recognitions:
+        """As recognise_files, of what is in such files."""
+        return self._recognitions(pictures)
+
+    def _recognitions(self, files: Files) -> Recognitions:
+        (features, scores), errors = self._run_files(files, [self._feature_session(), self.session])
+        return Recognitions(features, scores, errors)
 
     def classify_faces(
         self, picture: Picture, *, top: int = 1, order: str = "rgb"

@@ -94,6 +94,7 @@ class Session(Holder):
         call(lib.kiln_session_create, plan.handle, chosen, out)
         self._handle = owned(out[0], lib.kiln_session_destroy, plan.handle)
         self._lock = threading.Lock()
+        self.plan = plan
         self._captures: dict[str, Array] = {}
         self.inputs, self.outputs = plan.inputs, plan.outputs
         self.max_batch = max_batch

@@ -5,7 +5,7 @@ set -eu
 
 packages="cmake ninja-build gcc libc6-dev pkg-config libxnnpack-dev libpthreadpool-dev
     libprotobuf-c-dev protobuf-c-compiler libxxhash-dev libjpeg-dev libpng-dev zlib1g-dev
-    libheif-dev libwebp-dev libtiff-dev libgif-dev $*"
+    libheif-dev libwebp-dev libtiff-dev libgif-dev libjansson-dev $*"
 
 if ! command -v dpkg-query >/dev/null; then
     echo "No Debian packages on this system; Kiln needs the equivalents of: $packages"

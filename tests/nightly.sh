@@ -27,7 +27,7 @@ fuzz() {
     local kind status=0
     build fuzz clang -DCMAKE_C_FLAGS_DEBUG="-O2 -g" -DKILN_SANITIZE=address,undefined \
         -DKILN_BUILD_FUZZERS=ON || return
-    for kind in onnx plan picture npy idx checkpoint cache prepacked people faces; do
+    for kind in onnx plan picture npy idx checkpoint cache prepacked people faces shards; do
         mkdir -p "build/fuzz/corpus/$kind"
         cmake --build build/fuzz --target "fuzz_$kind" &&
             "build/fuzz/tests/fuzz/fuzz_$kind" "build/fuzz/corpus/$kind" -max_len=65536 \

@@ -139,7 +139,7 @@ static uint64_t hash_image(const char *path) {
 
 typedef struct label_line {
     char image[LONGEST], label[LONGEST];
-    bool has_image, has_label;
+    bool has_image, has_label, too_long;
 } label_line;
 
 static void take_member(void *context, unsigned depth, const char *name, const char *string,
@@ -148,7 +148,8 @@ static void take_member(void *context, unsigned depth, const char *name, const c
     (void)number;
     bool image = strcmp(name, "image") == 0, label = strcmp(name, "label") == 0;
     if (depth == 1 && string != NULL && (image || label)) {
-        snprintf(image ? line->image : line->label, LONGEST, "%s", string);
+        int length = snprintf(image ? line->image : line->label, LONGEST, "%s", string);
+        line->too_long = line->too_long || length >= LONGEST;
         line->has_image = line->has_image || image;
         line->has_label = line->has_label || label;
     }
@@ -209,6 +210,28 @@ static kiln_status add_line(labels *l, const label_line *line, const char *path,
                : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
 }
 
+static kiln_status read_line(const char *at, const char *stop, label_line *line,
+                             kiln_error *error) {
+    static const char expected[] = "expected IMAGE,LABEL, or {\"image\": ..., \"label\": ...}";
+    kiln_error why = {.message = ""};
+    line->has_image = line->has_label = line->too_long = false;
+    kiln_status status = KILN_OK;
+    if (*at == '{') {
+        status = json_walk((kiln_span){at, (size_t)(stop - at)}, take_member, line, &why);
+    } else if (!read_csv(at, stop, line)) {
+        status = KILN_ERROR_FORMAT;
+    }
+    if (status == KILN_OK && line->too_long) {
+        return kiln_fail(error, KILN_ERROR_UNSUPPORTED, "an image or label of over %d bytes",
+                         LONGEST - 1);
+    }
+    bool whole = line->has_image && line->has_label && line->label[0] != '\0';
+    return status == KILN_OK && whole
+               ? KILN_OK
+               : kiln_fail(error, status != KILN_OK ? status : KILN_ERROR_FORMAT, "%s%s%s",
+                           expected, why.message[0] != '\0' ? "; found: " : "", why.message);
+}
+
 static kiln_status read_file(labels *l, const char *path, kiln_span bytes, label_line *line,
                              kiln_error *error) {
     const char *at = bytes.data, *end = at + bytes.size;
@@ -217,21 +240,15 @@ static kiln_status read_file(labels *l, const char *path, kiln_span bytes, label
         at += 3;
     }
     for (size_t number = 1; at < end && status == KILN_OK; number++) {
+        kiln_error why;
         const char *stop = memchr(at, '\n', (size_t)(end - at));
         const char *next = stop != NULL ? stop + 1 : end;
         stop = stop != NULL ? stop : end;
         stop -= stop > at && stop[-1] == '\r';
-        line->has_image = line->has_label = false;
         bool empty = stop == at;
-        bool sound = empty || (*at == '{' ? json_walk((kiln_span){at, (size_t)(stop - at)},
-                                                      take_member, line)
-                                          : read_csv(at, stop, line));
-        if (!sound ||
-            (!empty && (!line->has_image || !line->has_label || line->label[0] == '\0'))) {
-            return kiln_fail(error, KILN_ERROR_FORMAT,
-                             "%s: line %zu: expected IMAGE,LABEL, or {\"image\": ..., \"label\": "
-                             "...}",
-                             path, number);
+        status = empty ? KILN_OK : read_line(at, stop, line, &why);
+        if (status != KILN_OK) {
+            return kiln_fail(error, status, "%s: line %zu: %s", path, number, why.message);
         }
         if (!empty && !(number == 1 && is_header(line))) {
             status = add_line(l, line, path, number, error);

@@ -5,7 +5,7 @@
  *   JSON lines   {"image": IMAGE, "label": LABEL}, other members are passed over
  *
  * IMAGE is the path as the pictures were listed by; bytes that are no UTF-8 count as U+FFFD, which
- * JSON has in their place. */
+ * JSON has in their place (it is refused with such bytes). */
 #ifndef KILN_CLI_SHARDS_LABELS_H
 #define KILN_CLI_SHARDS_LABELS_H
 

@@ -74,13 +74,16 @@ static kiln_status read_about(const char *path, part_about *out_about, kiln_erro
     if (status != KILN_OK) {
         return kiln_fail(error, status, "%s (a part without it is not finished)", why.message);
     }
-    bool sound = json_walk((kiln_span){text, size}, take_about, &r) && r.good &&
-                 out_about->columns > 0 && out_about->columns < UINT32_MAX &&
+    status = json_walk((kiln_span){text, size}, take_about, &r, &why);
+    bool sound = status == KILN_OK && r.good && out_about->columns > 0 &&
+                 out_about->columns < UINT32_MAX &&
                  out_about->rows <= SIZE_MAX / 8 / out_about->columns &&
                  strlen(out_about->checksum) == 16 && out_about->network[0] != '\0';
     kiln_free(text);
     if (!sound) {
-        return kiln_fail(error, KILN_ERROR_FORMAT, "%s: does not say what the part is", path);
+        return kiln_fail(error, status != KILN_OK ? status : KILN_ERROR_FORMAT,
+                         "%s: does not say what the part is%s%s", path,
+                         status != KILN_OK ? ": " : "", status != KILN_OK ? why.message : "");
     }
     return strcmp(out_about->command, "embed") == 0
                ? KILN_OK
@@ -301,13 +304,15 @@ static kiln_status read_part_lines(const read_part *p, line_reader *r, part_take
         size_t length = stop != NULL ? (size_t)(stop - at) : (size_t)(end - at);
         r->line = (part_line){.part = p, .first_row = r->next_row};
         r->good = true;
-        bool sound = json_walk((kiln_span){at, length}, take_member, r) && r->good &&
-                     r->line.image != NULL && (r->line.error == NULL) == (r->line.rows > 0) &&
-                     r->next_row <= p->about.rows;
+        kiln_error why;
+        status = json_walk((kiln_span){at, length}, take_member, r, &why);
+        bool sound = status == KILN_OK && r->good && r->line.image != NULL &&
+                     (r->line.error == NULL) == (r->line.rows > 0) && r->next_row <= p->about.rows;
         if (!sound) {
-            return kiln_fail(error, KILN_ERROR_FORMAT,
-                             "%.*sjsonl: line %zu is not as kiln embed writes it",
-                             (int)strlen(p->path) - 3, p->path, number);
+            return kiln_fail(error, status != KILN_OK ? status : KILN_ERROR_FORMAT,
+                             "%.*sjsonl: line %zu is not as kiln embed writes it%s%s",
+                             (int)strlen(p->path) - 3, p->path, number,
+                             status != KILN_OK ? ": " : "", status != KILN_OK ? why.message : "");
         }
         for (uint64_t k = r->line.first_row; k < r->next_row; k++) {
             checksum =

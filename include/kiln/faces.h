@@ -25,8 +25,9 @@
  * Threads: a detector and a recogniser belong to one thread at a time; any number of them may share
  * a plan. The
  * other functions have no state. Ownership: images, faces and buffers are the caller's, and images
- * are only read, during the call. Errors: as in kiln.h. What a network computes is not trusted: a
- * box or point that is no finite number is no face.
+ * are only read, during the call. Memory of detectors and recognisers is of their plan's allocator,
+ * that of the other functions from malloc. Errors: as in kiln.h. What a network computes is not
+ * trusted: a box or point that is no finite number is no face.
  *
  * A runtime built with KILN_BUILD_FACES=OFF has none of this; it stands on KILN_BUILD_IMAGE.
  */

@@ -13,7 +13,8 @@
  * the name of the most probable class.
  *
  * Threads: a namer belongs to one thread at a time; any number of them may share a plan, which must
- * outlive them, but each has a gallery of its own. Errors: as in kiln.h.
+ * outlive them, but each has a gallery of its own. Memory: of the plan's allocator. Errors: as in
+ * kiln.h.
  *
  * A runtime built with KILN_BUILD_FACES=OFF has none of this. */
 #ifndef KILN_NAMER_H

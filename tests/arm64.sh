@@ -49,10 +49,14 @@ set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64 -L $root)
 EOF
 export PKG_CONFIG_SYSROOT_DIR=$root
 export PKG_CONFIG_LIBDIR=$root/usr/lib/aarch64-linux-gnu/pkgconfig
+launcher=()
+command -v ccache >/dev/null && launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache)
 cmake -S . -B "$folder/build" -G Ninja -DCMAKE_TOOLCHAIN_FILE="$folder/toolchain.cmake" \
-    -DKILN_BUILD_TESTS=ON >/dev/null
+    -DKILN_BUILD_TESTS=ON "${launcher[@]}" >/dev/null
 cmake --build "$folder/build"
 
+# Emulated code takes ten times as long and more.
+export CK_TIMEOUT_MULTIPLIER=10
 # The command line's suites start programs from scripts, which emulation would have to be set up for
 # in the system.
 ctest --test-dir "$folder/build" --output-on-failure -j "$(nproc)" -L 'unit|integration|conformance' \

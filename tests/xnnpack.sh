@@ -13,7 +13,7 @@ route=directory
 xnnpack=$(realpath "$1")
 shift
 
-options=(-G Ninja -DCMAKE_BUILD_TYPE=Release -DKILN_BUILD_COMPILER=ON -DKILN_BUILD_TESTS=ON)
+options=(-G Ninja -DCMAKE_BUILD_TYPE=Release -DKILN_BUILD_COMPILER=ON -DKILN_BUILD_TESTS=ON -DKILN_WERROR=ON)
 command -v ccache >/dev/null && options+=(-DCMAKE_C_COMPILER_LAUNCHER=ccache)
 if [ $route = target ]; then
     build=build/xnnpack_target

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <jpeglib.h>
@@ -228,8 +230,23 @@ static kiln_status decode_too_much(kiln_span bytes, rgb_picture *out_picture, ki
     return much != NULL ? KILN_OK : kiln_fail(why, KILN_ERROR_MEMORY, "out of memory");
 }
 
+/* Emulators of processors do not limit memory. */
+static bool limits_hold(void) {
+    int status = 1;
+    pid_t child = fork();
+    if (child == 0) {
+        const struct rlimit limit = {(rlim_t)1 << 30, (rlim_t)1 << 30};
+        void *volatile much = setrlimit(RLIMIT_AS, &limit) == 0 ? malloc((size_t)8 << 30) : NULL;
+        _exit(much != NULL);
+    }
+    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
 START_TEST(decoders_have_no_more_than_their_size_needs) {
     rgb_picture picture = {0};
+    if (!limits_hold()) {
+        return;
+    }
     ck_assert_int_eq(picture_decode_apart(decode_too_much, (kiln_span){"", 0}, &picture, &error),
                      KILN_ERROR_MEMORY);
 }

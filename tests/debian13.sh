@@ -26,7 +26,7 @@ mount --bind -o ro "$source" "$root/kiln"
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
 run() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "$@"; }
-run /kiln/examples/packages.sh check libonnx-testdata ccache
+run /kiln/examples/packages.sh check libonnx-testdata ccache g++ make
 run cmake -S /kiln -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release -DKILN_BUILD_TESTS=ON \
     -DCMAKE_C_COMPILER_LAUNCHER=ccache >/dev/null
 run cmake --build /build

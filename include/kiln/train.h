@@ -209,6 +209,11 @@ typedef struct kiln_train_options {
      * without one malloc. It is copied; its context must outlive the trainer, and it must be
      * thread-safe. */
     const kiln_allocator *allocator;
+
+    /* Samples whose features take no more memory are shuffled together; 0: all are. Where there are
+     * more (lent, in a mapped file), blocks of consecutive samples are, and the samples of as many
+     * blocks as fill that memory, into which they are copied: files are read in a row. */
+    uint64_t shuffle_bytes;
 } kiln_train_options;
 
 /* Sets the defaults of the members that `size` holds: softmax head, standardized features,

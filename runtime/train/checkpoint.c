@@ -44,6 +44,7 @@ static uint64_t fingerprint(const kiln_trainer *t) {
     o.batch_size = from->batch_size;
     o.start = from->start;
     o.shuffle = from->shuffle;
+    o.shuffle_bytes = from->shuffle_bytes;
     o.fine_tune = from->fine_tune;
     o.seed = from->seed;
     memcpy(&o.head, &from->head, sizeof o.head);

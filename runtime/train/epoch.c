@@ -26,7 +26,7 @@ static kiln_status diverged(const kiln_trainer *t, real rate, kiln_error *error)
 
 kiln_status epoch_train_batch(kiln_trainer *t, size_t first, size_t count, real rate,
                               epoch_sums *inout, kiln_error *error) {
-    samples_gather(t, t->train, t->order + first, count);
+    shuffle_gather(t, first, count);
     t->progress.steps++;
     kiln_status status = network_forward(&t->net, t->batch, count, true, t->progress.steps, error);
     if (status != KILN_OK) {
@@ -73,17 +73,15 @@ static kiln_status train_epoch(kiln_trainer *t, const kiln_train_callbacks *call
     uint32_t epoch = t->progress.epochs;
     epoch_sums sums = {0};
     real rate = 0;
+    kiln_status status = KILN_OK;
     if (t->options.shuffle) {
-        random_order(t->options.seed, ((uint64_t)epoch << 16) + STREAM_ORDER, t->order, samples);
+        status = shuffle_samples(t, ((uint64_t)epoch << 16) + STREAM_ORDER, error);
     }
-    for (size_t b = 0; b < batches && !*out_stop; b++) {
+    for (size_t b = 0; b < batches && !*out_stop && status == KILN_OK; b++) {
         size_t first = b * size, count = samples - first < size ? samples - first : size;
         rate = schedule_rate(t, epoch, b, batches);
-        kiln_status status = epoch_train_batch(t, first, count, rate, &sums, error);
-        if (status != KILN_OK) {
-            return status;
-        }
-        if (callbacks != NULL && callbacks->batch != NULL) {
+        status = epoch_train_batch(t, first, count, rate, &sums, error);
+        if (status == KILN_OK && callbacks != NULL && callbacks->batch != NULL) {
             double seen = (double)sums.seen;
             *out_stop = callbacks->batch(callbacks->context, epoch + 1, b + 1, batches,
                                          (float)(sums.loss / seen),
@@ -94,7 +92,7 @@ static kiln_status train_epoch(kiln_trainer *t, const kiln_train_callbacks *call
     out_epoch->loss = (float)(sums.loss / (double)sums.seen);
     out_epoch->accuracy = (float)((double)sums.correct / (double)sums.seen);
     out_epoch->learning_rate = (float)rate;
-    return KILN_OK;
+    return status;
 }
 
 kiln_status epoch_run(kiln_trainer *t, const kiln_train_callbacks *callbacks, kiln_epoch *out_epoch,

@@ -72,11 +72,14 @@ static kiln_status refit(kiln_trainer *t, size_t batches, kiln_error *error) {
     for (uint64_t step = 0; step < steps && status == KILN_OK; step++) {
         size_t first = (size_t)(step % own) * size;
         if (first == 0 && t->options.shuffle) {
-            random_order(t->options.seed, ((step / own) << 16) + STREAM_REFIT, t->order, samples);
+            status = shuffle_samples(t, ((step / own) << 16) + STREAM_REFIT, error);
         }
         size_t count = samples - first < size ? samples - first : size;
         t->progress.epochs = (uint32_t)(step / own);
-        status = epoch_train_batch(t, first, count, rate_of_step(t, step, batches), &sums, error);
+        if (status == KILN_OK) {
+            status =
+                epoch_train_batch(t, first, count, rate_of_step(t, step, batches), &sums, error);
+        }
     }
     t->progress = kept;
     t->refitted = status == KILN_OK ? samples : 0;

@@ -21,6 +21,9 @@ uint64_t random_bits(uint64_t seed, uint64_t stream, uint64_t index);
 float random_uniform(uint64_t seed, uint64_t stream, uint64_t index);
 /* A permutation of 0 .. count-1 (Fisher and Yates). */
 void random_order(uint64_t seed, uint64_t stream, uint32_t *out_order, size_t count);
+/* Shuffles a list by the numbers behind `index`. */
+void random_shuffle(uint64_t seed, uint64_t stream, uint64_t index, uint32_t *inout_list,
+                    size_t count);
 
 /* ---- Matrix products (products.c) ---------------------------------------------------------- */
 

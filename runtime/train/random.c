@@ -20,10 +20,15 @@ void random_order(uint64_t seed, uint64_t stream, uint32_t *out_order, size_t co
     for (size_t k = 0; k < count; k++) {
         out_order[k] = (uint32_t)k;
     }
+    random_shuffle(seed, stream, 0, out_order, count);
+}
+
+void random_shuffle(uint64_t seed, uint64_t stream, uint64_t index, uint32_t *inout_list,
+                    size_t count) {
     for (size_t k = count; k > 1; k--) {
-        size_t other = (size_t)(random_bits(seed, stream, k) % k);
-        uint32_t kept = out_order[k - 1];
-        out_order[k - 1] = out_order[other];
-        out_order[other] = kept;
+        size_t other = (size_t)(random_bits(seed, stream, index + k) % k);
+        uint32_t kept = inout_list[k - 1];
+        inout_list[k - 1] = inout_list[other];
+        inout_list[other] = kept;
     }
 }

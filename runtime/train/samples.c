@@ -266,11 +266,15 @@ static void gather_row(const kiln_trainer *t, const float *x, real *out) {
     }
 }
 
+void samples_put(kiln_trainer *t, size_t n, const float *features, uint32_t label) {
+    gather_row(t, features, t->batch + n * t->feature_count);
+    t->batch_labels[n] = label;
+}
+
 void samples_gather(kiln_trainer *t, const uint32_t *samples, const uint32_t *order, size_t count) {
     for (size_t n = 0; n < count; n++) {
         uint32_t sample = samples[order != NULL ? order[n] : n];
-        gather_row(t, sample_features(t, sample), t->batch + n * t->feature_count);
-        t->batch_labels[n] = sample_label(t, sample);
+        samples_put(t, n, sample_features(t, sample), sample_label(t, sample));
     }
 }
 

@@ -175,10 +175,12 @@ void kiln_trainer_destroy(kiln_trainer *t) {
     descriptions_free(t);
     samples_free(&t->samples[0]);
     samples_free(&t->samples[1]);
-    void *owned[] = {t->class_names, t->cut,          t->shift,         t->scale,
-                     t->batch,       t->batch_labels, t->class_weights, t->class_counts,
-                     t->train,       t->held,         t->order,         t->history,
-                     t->best,        t->held_samples, t->held_scores,   t};
+    void *owned[] = {t->class_names,    t->cut,          t->shift,
+                     t->scale,          t->batch,        t->batch_labels,
+                     t->class_weights,  t->class_counts, t->train,
+                     t->held,           t->order,        t->history,
+                     t->best,           t->held_samples, t->held_scores,
+                     t->shuffle.blocks, t->shuffle.rows, t};
     for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) {
         memory_free(owned[k]);
     }

@@ -39,6 +39,18 @@ typedef struct progress {
     uint32_t stopped;  /* training has ended early: nothing is left to do */
 } progress;
 
+/* Of an epoch whose samples are shuffled in windows: see shuffle.c. */
+typedef struct shuffle {
+    uint32_t *blocks; /* their numbers, in the order in which they make windows; owned */
+    uint32_t *begins; /* by window, its first place in the order, and their end; behind these */
+    uint32_t *places; /* of the window's samples, which of its rows each is; behind these */
+    float *rows;      /* of the window; owned */
+    size_t block_samples, block_count;
+    size_t window_count, window_samples; /* count 0: all samples are shuffled together */
+    size_t filled;                       /* windows so far; the last one is at hand */
+    uint64_t stream;
+} shuffle;
+
 struct kiln_trainer {
     kiln_allocator allocator;
     kiln_train_options options; /* pointers inside are ours */
@@ -68,6 +80,7 @@ struct kiln_trainer {
     uint32_t *train, *held;
     size_t train_count, held_count;
     uint32_t *order; /* the order of `train` in this epoch */
+    shuffle shuffle;
     progress progress;
     uint32_t asked_epochs; /* 0: options.epochs follows from the number of samples */
     kiln_epoch *history;   /* room for options.epochs and epoch 0 */
@@ -110,8 +123,17 @@ kiln_status samples_prepare(kiln_trainer *t, kiln_error *error);
 /* Gathers a batch's features, standardised, in t->batch, and its labels: those of
  * samples[order[k]], or of samples[k] where `order` is NULL. */
 void samples_gather(kiln_trainer *t, const uint32_t *samples, const uint32_t *order, size_t count);
+/* One of them, as number n. */
+void samples_put(kiln_trainer *t, size_t n, const float *features, uint32_t label);
 /* The same of features by themselves, without labels. */
 void samples_gather_rows(kiln_trainer *t, const float *features, size_t count);
+
+/* ---- shuffle.c ----------------------------------------------------------------------------- */
+
+/* Makes t->order of t->train, by the random numbers of a stream. */
+kiln_status shuffle_samples(kiln_trainer *t, uint64_t stream, kiln_error *error);
+/* samples_gather of so many from that place in the order on; places rise within an epoch. */
+void shuffle_gather(kiln_trainer *t, size_t first, size_t count);
 
 /* ---- means.c, lda.c, start.c --------------------------------------------------------------- */
 

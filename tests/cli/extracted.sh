@@ -65,6 +65,12 @@ refuses 1 'do not belong together: the options differs' train --features parts n
 "$kiln" embed other.plan people --shard 0/1 -o others --max-errors 1 2>/dev/null
 refuses 1 'do not belong together: the network differs' train --features parts others -o x.plan
 refuses 1 'are the same part' train --features parts/part-00000.npy parts -o x.plan
+check 'shuffled in windows' train --features parts --head softmax --epochs 3 --batch-size 4 --last-weights --shuffle-memory 16K -o windows.plan
+check 'once more' train --features parts --head softmax --epochs 3 --batch-size 4 --last-weights --shuffle-memory 16K -o again.plan
+holds cmp windows.plan again.plan
+check 'shuffled together' train --features parts --head softmax --epochs 3 --batch-size 4 --last-weights -o together.plan
+holds test -n "$(cmp windows.plan together.plan)"
+refuses 2 'shuffle-memory is for --features' "$kiln" train net.plan people --shuffle-memory 1M -o x.plan
 check 'part of the parts' train --features parts/part-0000[12].npy -o some.plan --no-people
 told 'part of the parts' '2 of 3 parts are given'
 "$kiln" classify parts.plan people --shard 0/1 -o answers --max-errors 1 2>/dev/null

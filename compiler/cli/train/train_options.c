@@ -348,6 +348,12 @@ const option_row train_options[] = {
      .name = "no-shuffle",
      .place = AT(options.shuffle),
      .help = "samples in their order"},
+    {.kind = OPTION_SIZE,
+     .name = "shuffle-memory",
+     .value = "SIZE",
+     .place = AT(options.shuffle_bytes),
+     .help = "with --features: where they take more than that, blocks of them are shuffled in so "
+             "much memory, and files are read in a row (default 1G)"},
     {.kind = OPTION_CLEAR,
      .name = "no-calibration",
      .place = AT(calibrate),
@@ -432,6 +438,9 @@ static int settle_features(const command *self, training *t, char **words, int c
         }
     }
     t->data_path = t->features_path;
+    if (t->options.shuffle_bytes == 0) {
+        t->options.shuffle_bytes = (uint64_t)1 << 30;
+    }
     return t->backbone_path != NULL ? OPTIONS_READ
                                     : usage(self, "expected BACKBONE.plan beside --features");
 }
@@ -442,6 +451,9 @@ static int settle_words(const command *self, training *t, char **words, int coun
     }
     if (t->labels_path != NULL) {
         return usage(self, "--labels is for --features; folders name the classes of pictures");
+    }
+    if (t->options.shuffle_bytes > 0) {
+        return usage(self, "--shuffle-memory is for --features");
     }
     if (count != (t->scratch ? 1 : 2) || t->plan_path == NULL) {
         return usage(self, t->scratch ? "expected DATA and -o PLAN"

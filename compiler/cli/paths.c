@@ -1,16 +1,15 @@
 /* Pictures by words: see paths.h. */
 #include "compiler/cli/paths.h"
 #include "compiler/cli/picture.h"
+#include "runtime/base/checksum.h"
 #include "runtime/base/files.h"
 
-#define XXH_INLINE_ALL
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <xxhash.h>
 
 enum { DEEPEST = 64 };
 
@@ -298,7 +297,7 @@ static void begin_shards(sharing *s, uint64_t number) {
 static kiln_status share_file(void *context, const char *path, bool found, kiln_error *error) {
     sharing *s = context;
     uint64_t number = s->count++;
-    s->hash = XXH3_64bits_withSeed(path, strlen(path) + 1, s->hash);
+    s->hash = checksum_with_seed(path, strlen(path) + 1, s->hash);
     if (!s->keeps) {
         return KILN_OK;
     }

@@ -1,10 +1,9 @@
 /* Rows to arrays: see row_writer.h. */
 #include "compiler/cli/row_writer.h"
+#include "runtime/base/checksum.h"
 
-#define XXH_INLINE_ALL
 #include <errno.h>
 #include <string.h>
-#include <xxhash.h>
 
 enum { FRONT_BYTES = 10 };
 
@@ -36,7 +35,7 @@ kiln_status row_writer_begin(row_writer *out_writer, const char *path, size_t co
 }
 
 kiln_status row_writer_add(row_writer *w, const float *row, kiln_error *error) {
-    w->checksum = XXH3_64bits_withSeed(row, w->columns * sizeof *row, w->checksum);
+    w->checksum = checksum_with_seed(row, w->columns * sizeof *row, w->checksum);
     w->count++;
     return file_write(&w->file, row, w->columns * sizeof *row, error);
 }

@@ -1,10 +1,9 @@
 /* The strings section, each text once. */
 #include "compiler/write/writing.h"
+#include "runtime/base/checksum.h"
 
-#define XXH_INLINE_ALL
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 static const char *text_at(const string_table *table, uint32_t offset) {
     return (const char *)table->builder->sections[KILN_SECTION_STRINGS].data + offset;
@@ -19,7 +18,7 @@ static bool rehash(string_table *table) {
     for (size_t k = 0; k < table->slot_count; k++) {
         if (table->slots[k] != 0) {
             const char *text = text_at(table, table->slots[k]);
-            size_t at = XXH3_64bits(text, strlen(text)) & (count - 1);
+            size_t at = checksum(text, strlen(text)) & (count - 1);
             while (slots[at] != 0) {
                 at = (at + 1) & (count - 1);
             }
@@ -40,7 +39,7 @@ uint32_t string_table_add(string_table *table, const char *text) {
         table->builder->sections[KILN_SECTION_STRINGS].failed = true;
         return 0;
     }
-    size_t at = XXH3_64bits(text, strlen(text)) & (table->slot_count - 1);
+    size_t at = checksum(text, strlen(text)) & (table->slot_count - 1);
     while (table->slots[at] != 0) {
         if (strcmp(text_at(table, table->slots[at]), text) == 0) {
             return table->slots[at];

@@ -3,14 +3,13 @@
  * and source pages are given back as they are consumed, so that a large model never lies in memory
  * twice. */
 #include "compiler/write/writing.h"
+#include "runtime/base/checksum.h"
 #include <kiln/half.h>
 
-#define XXH_INLINE_ALL
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #define CHUNK_BYTES ((size_t)1 << 20)
 #define RELEASE_BYTES ((size_t)1 << 20) /* smaller constants are not worth a system call */
@@ -91,7 +90,7 @@ static bool same_bytes(const weight_writer *writer, uint64_t a, uint64_t b, uint
 
 typedef struct stream {
     weight_writer *writer;
-    XXH3_state_t *hash;
+    checksum_stream *hash;
     size_t filled;
     kiln_dtype dtype, stored;
     uint64_t position; /* in the file */
@@ -99,7 +98,7 @@ typedef struct stream {
 
 static kiln_status flush_chunk(stream *s) {
     size_t bytes = convert_run(s->writer->chunk, s->filled, s->dtype, s->stored);
-    XXH3_64bits_update(s->hash, s->writer->chunk, bytes);
+    checksum_add(s->hash, s->writer->chunk, bytes);
     kiln_status status =
         file_write_at(s->writer->out, s->writer->chunk, bytes, s->position, s->writer->error);
     s->position += bytes;
@@ -257,19 +256,15 @@ kiln_status weight_writer_add(weight_writer *writer, program_tensor *constant,
     if (writer->chunk == NULL && (writer->chunk = malloc(CHUNK_BYTES)) == NULL) {
         return kiln_fail(writer->error, KILN_ERROR_MEMORY, "out of memory");
     }
-    XXH3_state_t *hash = XXH3_createState();
-    if (hash == NULL) {
-        return kiln_fail(writer->error, KILN_ERROR_MEMORY, "out of memory");
-    }
-    XXH3_64bits_reset(hash);
+    checksum_stream hash;
+    checksum_begin(&hash);
     uint64_t end = writer->builder->constant_bytes;
-    stream s = {writer, hash, 0, constant->dtype, stored_dtype, writer->start + end};
+    stream s = {writer, &hash, 0, constant->dtype, stored_dtype, writer->start + end};
     kiln_status status = stream_elements(&s, constant, integers);
     if (status == KILN_OK && s.filled > 0) {
         status = flush_chunk(&s);
     }
-    constant->checksum = XXH3_64bits_digest(hash);
-    XXH3_freeState(hash);
+    constant->checksum = checksum_end(&hash);
     if (status != KILN_OK) {
         return status;
     }

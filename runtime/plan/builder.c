@@ -1,11 +1,10 @@
 /* Building plan files: records, the layout of the container, checksums. */
 #include "runtime/plan/builder.h"
+#include "runtime/base/checksum.h"
 #include "runtime/base/files.h"
 #include "runtime/plan/plan.h"
 
-#define XXH_INLINE_ALL
 #include <string.h>
-#include <xxhash.h>
 
 /* ---- Records ------------------------------------------------------------------------------- */
 
@@ -106,10 +105,10 @@ void builder_optional(plan_builder *b, const char *tag, kiln_span content) {
         return;
     }
     kiln_plan_optional record = {.bytes = content.size,
-                                 .checksum = XXH3_64bits(content.data, content.size)};
+                                 .checksum = checksum(content.data, content.size)};
     size_t length = strlen(tag);
     memcpy(record.tag, tag, length < sizeof record.tag ? length : sizeof record.tag);
-    record.record_checksum = XXH3_64bits(&record, offsetof(kiln_plan_optional, record_checksum));
+    record.record_checksum = checksum(&record, offsetof(kiln_plan_optional, record_checksum));
     buffer_pad(&b->optional, KILN_PLAN_SECTION_ALIGNMENT);
     buffer_append(&b->optional, &record, sizeof record);
     buffer_append(&b->optional, content.data, content.size);
@@ -168,9 +167,9 @@ static void complete_header(plan_builder *b, uint64_t weight_bytes) {
     h->sections[KILN_SECTION_WEIGHTS].bytes = weight_bytes;
     h->file_bytes = h->sections[KILN_SECTION_WEIGHTS].offset + weight_bytes;
     for (int k = 0; k < KILN_SECTION_WEIGHTS; k++) {
-        h->sections[k].checksum = XXH3_64bits(b->sections[k].data, b->sections[k].size);
+        h->sections[k].checksum = checksum(b->sections[k].data, b->sections[k].size);
     }
-    h->checksum = XXH3_64bits(h, offsetof(kiln_plan_header, checksum));
+    h->checksum = checksum(h, offsetof(kiln_plan_header, checksum));
 }
 
 kiln_status builder_to_file(void *context, const void *data, size_t size, kiln_error *error) {

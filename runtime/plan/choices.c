@@ -1,5 +1,6 @@
 /* The section TUNED, and plans with choices. */
 #include "runtime/plan/choices.h"
+#include "runtime/base/checksum.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/processor.h"
 #include "runtime/kernels/conv_choice.h"
@@ -7,12 +8,10 @@
 #include "runtime/ukernels/ukernels.h"
 #include <kiln/machine.h>
 
-#define XXH_INLINE_ALL
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 /* ---- The processor at hand ----------------------------------------------------------------- */
 
@@ -81,7 +80,7 @@ static bool is_convolution(const kiln_plan_view *v, size_t step) {
 static uint64_t output_hash(const kiln_plan_view *v, size_t step) {
     const kiln_plan_step *s = &v->steps[step];
     const char *name = v->strings + v->tensors[v->operands[s->first_operand + s->input_count]].name;
-    return XXH3_64bits(name, strlen(name));
+    return checksum(name, strlen(name));
 }
 
 static int compare_layers(const void *a, const void *b) {

@@ -1,11 +1,10 @@
 /* The header of a plan, of this version of the format or of the one before, which is then read as
  * one of this: its numbers are the same, but it has a section less. */
+#include "runtime/base/checksum.h"
 #include "runtime/base/files.h"
 #include "runtime/plan/plan.h"
 
-#define XXH_INLINE_ALL
 #include <string.h>
-#include <xxhash.h>
 
 #define MOST_ARENA_BYTES ((uint64_t)1 << 43)
 
@@ -18,7 +17,7 @@ static void bring_up_to_date(kiln_plan_header *h) {
     kiln_plan_section old[SECTIONS_BEFORE];
     memcpy(old, h->sections, sizeof old);
     const kiln_plan_section none = {.offset = old[SECTIONS_BEFORE - 1].offset,
-                                    .checksum = XXH3_64bits("", 0)};
+                                    .checksum = checksum("", 0)};
     for (int k = 0, from = 0; k < KILN_SECTION_COUNT; k++) {
         h->sections[k] = plan_sections[k].since <= KILN_PLAN_VERSION_BEFORE ? old[from++] : none;
     }
@@ -79,7 +78,7 @@ kiln_status plan_read_header(kiln_plan *plan, kiln_error *error) {
         memcpy(&h->checksum, plan->bytes + summed, sizeof h->checksum);
     }
     if (plan->size < bytes || h->header_bytes != bytes ||
-        h->checksum != XXH3_64bits(plan->bytes, summed)) {
+        h->checksum != checksum(plan->bytes, summed)) {
         return kiln_fail(error, KILN_ERROR_FORMAT,
                          "damaged plan: the header's checksum does not match");
     }

@@ -1,9 +1,8 @@
 /* Optional sections: passed over by who does not know them, and taken along. */
+#include "runtime/base/checksum.h"
 #include "runtime/plan/plan.h"
 
-#define XXH_INLINE_ALL
 #include <string.h>
-#include <xxhash.h>
 
 static uint64_t align(uint64_t offset) {
     return (offset + KILN_PLAN_SECTION_ALIGNMENT - 1) / KILN_PLAN_SECTION_ALIGNMENT *
@@ -30,9 +29,9 @@ static bool is_sound(const kiln_plan *plan, uint64_t at, uint64_t *out_end) {
     memcpy(&record, plan->bytes + at, sizeof record);
     at += sizeof record;
     if (record.record_checksum !=
-            XXH3_64bits(&record, offsetof(kiln_plan_optional, record_checksum)) ||
+            checksum(&record, offsetof(kiln_plan_optional, record_checksum)) ||
         record.bytes > plan->size - at ||
-        record.checksum != XXH3_64bits(plan->bytes + at, (size_t)record.bytes)) {
+        record.checksum != checksum(plan->bytes + at, (size_t)record.bytes)) {
         return false;
     }
     *out_end = at + record.bytes;

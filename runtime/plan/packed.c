@@ -1,8 +1,7 @@
 #include "runtime/plan/packed.h"
+#include "runtime/base/checksum.h"
 
-#define XXH_INLINE_ALL
 #include <string.h>
-#include <xxhash.h>
 
 /* ---- The store ----------------------------------------------------------------------------- */
 
@@ -159,7 +158,7 @@ static uint64_t key_of(const operand *weights, const packed_form *form) {
         key.dims[k] = weights->dims[k];
     }
     strncpy(key.name, form->name, sizeof key.name - 1);
-    return XXH3_64bits(&key, sizeof key);
+    return checksum(&key, sizeof key);
 }
 
 static packed *find(const packed_store *store, uint64_t key, size_t bytes) {

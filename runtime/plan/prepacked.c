@@ -1,13 +1,12 @@
 #include "runtime/plan/prepacked.h"
+#include "runtime/base/checksum.h"
 #include "runtime/base/files.h"
 #include "runtime/ukernels/ukernels.h"
 #include <kiln/kiln.h>
 
-#define XXH_INLINE_ALL
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #define MAGIC "KILNPACK"
 #define VERSION 1u
@@ -63,13 +62,13 @@ static void sum_stretch(void *context, size_t k) {
     summing *s = context;
     size_t begin = s->bytes / STRETCHES * k;
     size_t end = k + 1 == STRETCHES ? s->bytes : s->bytes / STRETCHES * (k + 1);
-    s->sums[k] = XXH3_64bits(s->data + begin, end - begin);
+    s->sums[k] = checksum(s->data + begin, end - begin);
 }
 
 static uint64_t checksum_of(const void *data, size_t bytes, thread_pool *pool) {
     summing s = {.data = data, .bytes = bytes};
     thread_pool_each(pool, sum_stretch, &s, STRETCHES);
-    return XXH3_64bits(s.sums, sizeof s.sums);
+    return checksum(s.sums, sizeof s.sums);
 }
 
 /* ---- Reading ------------------------------------------------------------------------------- */
@@ -90,7 +89,7 @@ static bool has_sound_entries(const prepacked *file) {
             e->bytes > file->size - e->offset) {
             return false;
         }
-        sum = XXH3_64bits_withSeed(e, sizeof *e, sum);
+        sum = checksum_with_seed(e, sizeof *e, sum);
     }
     return sum == h->entries_checksum;
 }
@@ -105,7 +104,7 @@ static const char *what_is_wrong(const prepacked *file, uint64_t plan) {
     if (h->version != VERSION || memcmp(h->library, ours.library, sizeof h->library) != 0) {
         return "of another version of Kiln";
     }
-    if (h->checksum != XXH3_64bits(h, offsetof(header, checksum)) || h->file_bytes != file->size) {
+    if (h->checksum != checksum(h, offsetof(header, checksum)) || h->file_bytes != file->size) {
         return "damaged";
     }
     if (h->plan != plan) {
@@ -175,7 +174,7 @@ static kiln_status write_parts(file_writer *out, uint64_t plan, const prepacked_
     for (size_t k = 0; k < count && status == KILN_OK; k++) {
         entry e = {parts[k].key, at, parts[k].bytes,
                    checksum_of(parts[k].data, parts[k].bytes, pool)};
-        sum = XXH3_64bits_withSeed(&e, sizeof e, sum);
+        sum = checksum_with_seed(&e, sizeof e, sum);
         status = file_write(out, &e, sizeof e, error);
         at += round_up(parts[k].bytes);
     }
@@ -186,7 +185,7 @@ static kiln_status write_parts(file_writer *out, uint64_t plan, const prepacked_
     }
     h.file_bytes = at;
     h.entries_checksum = sum;
-    h.checksum = XXH3_64bits(&h, offsetof(header, checksum));
+    h.checksum = checksum(&h, offsetof(header, checksum));
     if (status == KILN_OK && fseek(out->file, 0, SEEK_SET) != 0) {
         status = kiln_fail(error, KILN_ERROR_IO, "cannot write %s", out->path);
     }

@@ -1,9 +1,7 @@
 /* Adding records to a sub-plan. */
 #include "runtime/plan/sub_plan.h"
+#include "runtime/base/checksum.h"
 #include "runtime/base/memory.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 void sub_plan_free(sub_plan *p) {
     builder_free(&p->builder);
@@ -105,7 +103,7 @@ uint32_t sub_plan_constant(sub_plan *p, const char *name, uint32_t rank, uint32_
                                       .storage = KILN_PLAN_NONE,
                                       .row_stride = rank == 2 ? b : a,
                                       .dims = {a, rank == 2 ? b : 0},
-                                      .checksum = XXH3_64bits(data, bytes)};
+                                      .checksum = checksum(data, bytes)};
     return sub_plan_tensor(p, &record, data);
 }
 

@@ -1,11 +1,10 @@
 /* The one function that looks at an untrusted plan: plan_validate. Everything else trusts what
  * passed here. Where sections lie and their checksums are looked at here, their content in the
  * files named after it. */
+#include "runtime/base/checksum.h"
 #include "runtime/plan/plan.h"
 
-#define XXH_INLINE_ALL
 #include <string.h>
-#include <xxhash.h>
 
 static kiln_status fail(kiln_error *error, const char *what) {
     return kiln_fail(error, KILN_ERROR_FORMAT, "damaged plan: %s", what);
@@ -21,7 +20,7 @@ static kiln_status check_section(const kiln_plan *plan, int kind, uint64_t *inou
     if (!sound) {
         return fail(error, "a section lies outside the file");
     }
-    if (s->checksum != XXH3_64bits(plan->bytes + s->offset, (size_t)s->bytes)) {
+    if (s->checksum != checksum(plan->bytes + s->offset, (size_t)s->bytes)) {
         return fail(error, "a section's checksum does not match");
     }
     *inout_end = s->offset + s->bytes;

@@ -1,12 +1,11 @@
 /* A session's constants: checked against their checksums, widened from what they are stored as,
  * given back once packed.
  */
+#include "runtime/base/checksum.h"
 #include "runtime/session/session.h"
 
-#define XXH_INLINE_ALL
 #include <string.h>
 #include <sys/mman.h>
-#include <xxhash.h>
 
 #define RELEASE_BYTES ((size_t)1 << 14) /* constants that are smaller are not worth a call */
 /* Reading a page brings in its neighbours, which may be another constant's that has been given
@@ -18,7 +17,7 @@ static kiln_status verify_constant(kiln_session *s, uint32_t tensor, kiln_error 
     const kiln_plan_tensor_record *t = &v->tensors[tensor];
     if (!atomic_load(&s->plan->verified[tensor]) && !s->plan->skip_weight_checksums) {
         size_t bytes = (size_t)kiln_plan_tensor_bytes(t);
-        if (XXH3_64bits(v->weights + t->offset, bytes) != t->checksum) {
+        if (checksum(v->weights + t->offset, bytes) != t->checksum) {
             return kiln_fail(error, KILN_ERROR_FORMAT,
                              "damaged plan: the checksum of weights '%.80s' does not match",
                              v->strings + t->name);

@@ -3,13 +3,12 @@
  * A checkpoint holds, in this order: magic, a fingerprint of options and samples, the progress, the
  * history, then every layer's weights, biases, moments, then the best weights, and the XXH3-64 of
  * all that. It is read by the machine that wrote it, so numbers lie as they do in memory. */
+#include "runtime/base/checksum.h"
 #include "runtime/base/files.h"
 #include "runtime/train/trainer.h"
 
-#define XXH_INLINE_ALL
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #define MAGIC "KILNCKP2"
 
@@ -48,14 +47,14 @@ static uint64_t fingerprint(const kiln_trainer *t) {
     o.fine_tune = from->fine_tune;
     o.seed = from->seed;
     memcpy(&o.head, &from->head, sizeof o.head);
-    uint64_t hash = XXH3_64bits_withSeed(&o, sizeof o, t->feature_count);
-    hash = XXH3_64bits_withSeed(from->optimizer, strlen(from->optimizer), hash);
+    uint64_t hash = checksum_with_seed(&o, sizeof o, t->feature_count);
+    hash = checksum_with_seed(from->optimizer, strlen(from->optimizer), hash);
     for (int k = 0; k < 2; k++) {
         const sample_set *s = &t->samples[k];
         for (size_t n = 0; n < s->count; n++) {
-            hash = XXH3_64bits_withSeed(s->rows[n], t->feature_count * sizeof(float), hash);
+            hash = checksum_with_seed(s->rows[n], t->feature_count * sizeof(float), hash);
         }
-        hash = XXH3_64bits_withSeed(s->labels, s->count * sizeof(uint32_t), hash);
+        hash = checksum_with_seed(s->labels, s->count * sizeof(uint32_t), hash);
     }
     return hash;
 }
@@ -65,8 +64,8 @@ static uint64_t fingerprint(const kiln_trainer *t) {
 /* What `take` needs, which moves bytes between the checkpoint and memory. */
 typedef struct transfer {
     FILE *file;
-    file_writer *writer; /* NULL where the checkpoint is read */
-    XXH3_state_t *hash;  /* NULL: nobody asks */
+    file_writer *writer;   /* NULL where the checkpoint is read */
+    checksum_stream *hash; /* NULL: nobody asks */
     kiln_status status;
     kiln_error *error;
 } transfer;
@@ -81,7 +80,7 @@ static void take(transfer *x, void *data, size_t size) {
         x->status = kiln_fail(x->error, KILN_ERROR_IO, "cannot read");
     }
     if (x->hash != NULL) {
-        XXH3_64bits_update(x->hash, data, size);
+        checksum_add(x->hash, data, size);
     }
 }
 
@@ -124,16 +123,16 @@ kiln_status kiln_trainer_checkpoint(const kiln_trainer *trainer, const char *pat
     if (status != KILN_OK) {
         return status;
     }
-    XXH3_state_t hash;
+    checksum_stream hash;
     transfer x = {.writer = &out, .hash = &hash, .error = error};
     char magic[8] = MAGIC;
     uint64_t print = fingerprint(trainer), digest = 0;
-    XXH3_64bits_reset(&hash);
+    checksum_begin(&hash);
     take(&x, magic, sizeof magic);
     take(&x, &print, sizeof print);
     take(&x, &copy.progress, sizeof copy.progress);
     take_state(&x, &copy);
-    digest = XXH3_64bits_digest(&hash);
+    digest = checksum_end(&hash);
     take(&x, &digest, sizeof digest);
     return file_end(&out, x.status, error);
 }
@@ -174,23 +173,23 @@ static kiln_status check_file(const char *path, FILE *file, size_t size, kiln_tr
 /* Checks the whole file's checksum, before anything of the trainer is overwritten. */
 static bool checksum_matches(FILE *file) {
     uint8_t chunk[8192 + 8];
-    XXH3_state_t hash;
+    checksum_stream hash;
     size_t held = 0;
     uint64_t stored;
     if (fseek(file, 0, SEEK_SET) != 0) {
         return false;
     }
-    XXH3_64bits_reset(&hash);
+    checksum_begin(&hash);
     for (size_t got = 1; got > 0;) {
         got = fread(chunk + held, 1, sizeof chunk - held, file);
         held += got;
         size_t sure = held > 8 ? held - 8 : 0; /* the last 8 bytes are the checksum */
-        XXH3_64bits_update(&hash, chunk, sure);
+        checksum_add(&hash, chunk, sure);
         memmove(chunk, chunk + sure, held - sure);
         held -= sure;
     }
     memcpy(&stored, chunk, sizeof stored);
-    return held == 8 && XXH3_64bits_digest(&hash) == stored;
+    return held == 8 && checksum_end(&hash) == stored;
 }
 
 kiln_status kiln_trainer_resume(kiln_trainer *t, const char *path, kiln_error *error) {

@@ -1,8 +1,8 @@
 /* The cache of features. */
 #include "compiler/cli/data/cache.h"
 #include "compiler/cli/data/cache_folder.h"
+#include "runtime/base/checksum.h"
 
-#define XXH_INLINE_ALL
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 typedef struct cache_header {
     char magic[8];
@@ -34,14 +33,14 @@ static uint64_t field(const uint8_t *record, size_t at) {
 }
 
 static bool is_sound(const feature_cache *c, const uint8_t *record) {
-    return field(record, c->record_bytes - 8) == XXH3_64bits(record, c->record_bytes - 8);
+    return field(record, c->record_bytes - 8) == checksum(record, c->record_bytes - 8);
 }
 
 /* ---- Index --------------------------------------------------------------------------------- */
 
 static size_t slot_of(const feature_cache *c, uint64_t content, uint64_t variant) {
     uint64_t key[2] = {content, variant};
-    size_t at = XXH3_64bits(key, sizeof key) & (c->slot_count - 1);
+    size_t at = checksum(key, sizeof key) & (c->slot_count - 1);
     while (c->slots[at] != 0) {
         const uint8_t *record = c->records + (c->slots[at] - 1) * c->record_bytes;
         if (field(record, 0) == content && field(record, 8) == variant) {
@@ -178,8 +177,8 @@ void cache_add(feature_cache *c, uint64_t content, uint64_t variant, const float
     memcpy(record, &content, 8);
     memcpy(record + 8, &variant, 8);
     memcpy(record + 16, features, c->feature_count * sizeof *features);
-    uint64_t checksum = XXH3_64bits(record, c->record_bytes - 8);
-    memcpy(record + c->record_bytes - 8, &checksum, 8);
+    uint64_t sum = checksum(record, c->record_bytes - 8);
+    memcpy(record + c->record_bytes - 8, &sum, 8);
     if (take_record(c, record)) {
         (void)!write(c->file, record, c->record_bytes); /* a failure costs the next run time */
     }

@@ -1,16 +1,15 @@
 /* Arrays: MNIST's IDX files (plain or gzip; Y. LeCun's description), and .npy. */
 #include "compiler/cli/data/data.h"
+#include "runtime/base/checksum.h"
 #include "runtime/base/files.h"
 #include <kiln/compile.h>
 #include <kiln/element.h>
 
-#define XXH_INLINE_ALL
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 #include <zlib.h>
 
 #define MAX_NUMBERS ((uint64_t)1 << 31)
@@ -150,7 +149,7 @@ static kiln_status fill(data_set *data, size_t count, const double *labels, kiln
         const float *sample = data->values + k * data->sample_size;
         data_item item = {.index = k,
                           .label = (uint32_t)labels[k],
-                          .content = XXH3_64bits(sample, data->sample_size * sizeof *sample)};
+                          .content = checksum(sample, data->sample_size * sizeof *sample)};
         status = data_add(data, &item, error);
     }
     return status;

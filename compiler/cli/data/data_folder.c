@@ -1,16 +1,15 @@
 /* Pictures in folders: one sub-folder a class, whatever folders there are inside of that. */
 #include "compiler/cli/data/data.h"
 #include "compiler/cli/paths.h"
+#include "runtime/base/checksum.h"
 #include "runtime/base/files.h"
 
-#define XXH_INLINE_ALL
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <xxhash.h>
 
 /* KILN_OK: the file can be used, and *out_content is its hash. */
 static kiln_status examine_file(const char *path, uint64_t *out_content, kiln_error *error) {
@@ -24,7 +23,7 @@ static kiln_status examine_file(const char *path, uint64_t *out_content, kiln_er
         status =
             status == KILN_OK ? KILN_OK : kiln_fail(error, status, "%s: %s", path, why.message);
     }
-    *out_content = status == KILN_OK ? XXH3_64bits(bytes.data, bytes.size) : 0;
+    *out_content = status == KILN_OK ? checksum(bytes.data, bytes.size) : 0;
     file_unmap(bytes);
     return status;
 }

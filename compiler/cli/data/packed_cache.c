@@ -1,17 +1,16 @@
 #include "compiler/cli/data/packed_cache.h"
 #include "compiler/cli/data/cache_folder.h"
+#include "runtime/base/checksum.h"
 #include "runtime/base/files.h"
 #include <kiln/machine.h>
 #include <kiln/plan_format.h>
 
-#define XXH_INLINE_ALL
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #define CACHE_PATH 3800
 #define NAME "packed-"
@@ -35,7 +34,7 @@ static uint64_t hash_build(void) {
         build.seconds = self.st_mtim.tv_sec;
         build.nanoseconds = self.st_mtim.tv_nsec;
     }
-    return XXH3_64bits(&build, sizeof build);
+    return checksum(&build, sizeof build);
 }
 
 /* A plan's header has checksums of all that follows: it stands for the whole file. */
@@ -49,7 +48,7 @@ static bool hash_plan(const char *path, uint64_t *out_hash) {
     }
     ssize_t got = pread(descriptor, header, sizeof header, 0);
     (void)close(descriptor);
-    *out_hash = XXH3_64bits_withSeed(header, sizeof header, hash_build());
+    *out_hash = checksum_with_seed(header, sizeof header, hash_build());
     return got > 0 && size <= (size_t)PACKED_CACHE_MIB << 20;
 }
 

@@ -4,12 +4,11 @@
 #include "compiler/cli/data/cache.h"
 #include "compiler/cli/faces/quality.h"
 #include "compiler/cli/parallel.h"
+#include "runtime/base/checksum.h"
 
-#define XXH_INLINE_ALL
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <xxhash.h>
 
 /* Of a picture of a data set; the others are counted, no more. */
 enum { MOST_KEPT = 16 };
@@ -38,8 +37,8 @@ typedef struct search {
 
 static uint64_t cache_key(const face_detector *d) {
     static const char what[] = "faces 1";
-    uint64_t key = XXH3_64bits(what, sizeof what);
-    return XXH3_64bits_withSeed(&d->record, sizeof d->record, key);
+    uint64_t key = checksum(what, sizeof what);
+    return checksum_with_seed(&d->record, sizeof d->record, key);
 }
 
 static kiln_status search_open(void *context, void **out_own, kiln_error *error) {

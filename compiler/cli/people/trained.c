@@ -3,11 +3,10 @@
 #include "compiler/cli/cli.h"
 #include "compiler/cli/paths.h"
 #include "compiler/cli/people/known.h"
+#include "runtime/base/checksum.h"
 
-#define XXH_INLINE_ALL
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 /* ---- Whether ------------------------------------------------------------------------------- */
 
@@ -116,7 +115,7 @@ static uint32_t who_is(const char *root, const char *path, uint32_t index) {
     const char *below = path + (strlen(path) > length ? length + 1 : 0);
     const char *slash = strchr(below, '/');
     return slash == NULL ? index | 0x80000000u
-                         : (uint32_t)XXH3_64bits(below, (size_t)(slash - below)) & 0x7fffffffu;
+                         : (uint32_t)checksum(below, (size_t)(slash - below)) & 0x7fffffffu;
 }
 
 static kiln_status add_item(training *t, data_set *data, const char *path, kiln_error *error) {
@@ -124,7 +123,7 @@ static kiln_status add_item(training *t, data_set *data, const char *path, kiln_
     data_item item = {.validation = true};
     kiln_status status = file_map(path, &bytes, error);
     if (status == KILN_OK) {
-        item.content = XXH3_64bits(bytes.data, bytes.size);
+        item.content = checksum(bytes.data, bytes.size);
         item.label = who_is(t->strangers_path, path, (uint32_t)data->count);
         item.path = strdup(path);
         status = item.path != NULL ? data_add(data, &item, error)

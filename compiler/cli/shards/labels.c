@@ -1,14 +1,13 @@
 /* Labels of pictures: see labels.h. */
 #include "compiler/cli/shards/labels.h"
 #include "compiler/cli/shards/json_walk.h"
+#include "runtime/base/checksum.h"
 #include "runtime/base/files.h"
 #include "runtime/base/text.h"
 
-#define XXH_INLINE_ALL
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <xxhash.h>
 
 enum { LONGEST = 1 << 14 };
 
@@ -23,7 +22,7 @@ typedef struct hash_map {
 } hash_map;
 
 static uint64_t hash_of(const char *text, size_t length) {
-    uint64_t hash = XXH3_64bits(text, length);
+    uint64_t hash = checksum(text, length);
     return hash != 0 ? hash : 1;
 }
 

@@ -2,9 +2,9 @@
 #include "compiler/cli/shards/part_set.h"
 #include "compiler/cli/row_writer.h"
 #include "compiler/cli/shards/json_walk.h"
+#include "runtime/base/checksum.h"
 #include "runtime/base/files.h"
 
-#define XXH_INLINE_ALL
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <xxhash.h>
 
 enum { MOST_ABOUT = 1 << 16 };
 #define MOST_EXACT 9007199254740992.0 /* whole numbers of doubles */
@@ -315,8 +314,7 @@ static kiln_status read_part_lines(const read_part *p, line_reader *r, part_take
                              status != KILN_OK ? ": " : "", status != KILN_OK ? why.message : "");
         }
         for (uint64_t k = r->line.first_row; k < r->next_row; k++) {
-            checksum =
-                XXH3_64bits_withSeed(p->rows + k * columns, columns * sizeof(float), checksum);
+            checksum = checksum_with_seed(p->rows + k * columns, columns * sizeof(float), checksum);
         }
         status = take(context, &r->line, error);
         at += length + (stop != NULL);

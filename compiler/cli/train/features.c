@@ -5,12 +5,11 @@
 #include "compiler/cli/data/augment.h"
 #include "compiler/cli/data/cache.h"
 #include "compiler/cli/parallel.h"
+#include "runtime/base/checksum.h"
 
-#define XXH_INLINE_ALL
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <xxhash.h>
 
 #define BATCH 16
 
@@ -154,12 +153,12 @@ static uint64_t cache_key(const feature_source *s) {
     kiln_plan_view view;
     kiln_plan_inspect(s->backbone, &view);
     const char *cut = kiln_trainer_cut(s->trainer);
-    uint64_t key = XXH3_64bits_withSeed(cut, strlen(cut), view.header->checksum);
+    uint64_t key = checksum_with_seed(cut, strlen(cut), view.header->checksum);
     const kiln_preprocess *p = &s->preprocess;
     float numbers[11] = {(float)p->bgr, (float)p->resize, p->crop_fraction};
     memcpy(numbers + 3, p->scale, sizeof p->scale);
     memcpy(numbers + 7, p->bias, sizeof p->bias);
-    return XXH3_64bits_withSeed(numbers, sizeof numbers, key);
+    return checksum_with_seed(numbers, sizeof numbers, key);
 }
 
 static uint64_t variant_key(const feature_source *s, uint32_t variant) {
@@ -167,14 +166,13 @@ static uint64_t variant_key(const feature_source *s, uint32_t variant) {
     if (variant == 1 && (s->augment & AUGMENT_MIRROR) != 0) {
         return FEATURES_MIRRORED;
     }
-    return variant == 0 ? 0 : XXH3_64bits(parts, sizeof parts) | 1;
+    return variant == 0 ? 0 : checksum(parts, sizeof parts) | 1;
 }
 
 /* A face is told by where it was found: another detector, or another rule of choice, finds its
  * features where they are of the same face. */
 static uint64_t subject_key(const subject *which, uint64_t variant) {
-    return which->is_face ? XXH3_64bits_withSeed(&which->face, sizeof which->face, variant)
-                          : variant;
+    return which->is_face ? checksum_with_seed(&which->face, sizeof which->face, variant) : variant;
 }
 
 static kiln_status list_jobs(extraction *x, kiln_error *error) {

@@ -2,10 +2,9 @@
 #include "compiler/cli/cli.h"
 #include "compiler/cli/train/scorer.h"
 #include "compiler/cli/train/training.h"
+#include "runtime/base/checksum.h"
 
-#define XXH_INLINE_ALL
 #include <string.h>
-#include <xxhash.h>
 
 /* Without a backbone the samples' own shape is the input, or the size that was asked for. */
 static void scratch_input(training *t) {
@@ -92,7 +91,7 @@ static kiln_status check_features(training *t, kiln_error *error) {
     kiln_status status = kiln_plan_cut(t->backbone, kiln_trainer_cut(t->trainer), &cut, error);
     if (status == KILN_OK) {
         uint64_t detector =
-            subjects_are_faces(&t->subjects) ? XXH3_64bits(found_by, sizeof *found_by) : 0;
+            subjects_are_faces(&t->subjects) ? checksum(found_by, sizeof *found_by) : 0;
         status = extracted_check(&t->extracted, t->trainer, network_key(cut, &t->source.preprocess),
                                  detector, error);
     }

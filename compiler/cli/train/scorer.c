@@ -1,18 +1,17 @@
 /* Plans that take one picture. */
 #include "compiler/cli/train/scorer.h"
 #include "compiler/cli/cli.h"
+#include "runtime/base/checksum.h"
 #include <kiln/compile.h>
 #include <kiln/element.h>
 #include <kiln/people.h>
 #include <kiln/plan_format.h>
 #include <kiln/train.h>
 
-#define XXH_INLINE_ALL
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 kiln_status choose_preprocess(const kiln_plan *plan, const char *preset,
                               kiln_preprocess *out_preprocess, kiln_error *error) {
@@ -127,7 +126,7 @@ uint64_t network_key(const kiln_plan *plan, const kiln_preprocess *p) {
     float numbers[11] = {(float)p->bgr, (float)p->resize, p->crop_fraction};
     memcpy(numbers + 3, p->scale, sizeof p->scale);
     memcpy(numbers + 7, p->bias, sizeof p->bias);
-    return XXH3_64bits_withSeed(numbers, sizeof numbers, view.header->checksum);
+    return checksum_with_seed(numbers, sizeof numbers, view.header->checksum);
 }
 
 uint64_t scorer_key(const scorer *s) {

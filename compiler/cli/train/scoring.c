@@ -1,13 +1,12 @@
 /* Scoring on several threads: see scoring.h. */
 #include "compiler/cli/train/scoring.h"
+#include "runtime/base/checksum.h"
 #include "runtime/base/files.h"
 
-#define XXH_INLINE_ALL
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 /* Threads, and how many pictures each may be ahead of the one that is told next. */
 enum { MOST_WORKERS = 256, MOST_AHEAD = 32 };
@@ -122,7 +121,7 @@ static uint64_t content_of(const char *path) {
     if (file_map(path, &bytes, NULL) != KILN_OK) {
         return 0;
     }
-    uint64_t content = XXH3_64bits(bytes.data, bytes.size);
+    uint64_t content = checksum(bytes.data, bytes.size);
     file_unmap(bytes);
     return content;
 }

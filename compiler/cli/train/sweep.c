@@ -2,12 +2,11 @@
 #include "compiler/cli/train/sweep.h"
 #include "compiler/cli/cli.h"
 #include "compiler/cli/faces/answer.h"
+#include "runtime/base/checksum.h"
 
-#define XXH_INLINE_ALL
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <xxhash.h>
 
 int sweep_check(const command *self, const sweep *s, int words) {
     if (s->stream && (words > 0 || s->list != NULL || s->folder != NULL || s->shards.of > 0)) {
@@ -168,7 +167,7 @@ kiln_status sweep_write_parts(sweep *s, scoring *scoring, const char *settings, 
         .command = s->command,
         .network = scorer_key(scorer),
         .detector = subjects_are_faces(&scorer->subjects) ? found_by->name : NULL,
-        .detector_key = XXH3_64bits(found_by, sizeof *found_by),
+        .detector_key = checksum(found_by, sizeof *found_by),
         .settings = settings,
         .list = s->parts.fingerprint,
         .files = s->parts.count,

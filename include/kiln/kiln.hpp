@@ -17,6 +17,7 @@
 
 #include <kiln/kiln.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <string>

@@ -17,7 +17,7 @@ options=(-G Ninja -DCMAKE_BUILD_TYPE=Release -DKILN_BUILD_COMPILER=ON -DKILN_BUI
 command -v ccache >/dev/null && options+=(-DCMAKE_C_COMPILER_LAUNCHER=ccache)
 if [ $route = target ]; then
     build=build/xnnpack_target
-    cmake -S tests/xnnpack -B "$build" -DPREFIX="$xnnpack" "${options[@]}" >/dev/null
+    cmake -S tests/xnnpack -B "$build" -DXNNPACK_PREFIX="$xnnpack" "${options[@]}" >/dev/null
 else
     build=build/xnnpack
     cmake -S . -B "$build" -DKILN_XNNPACK="$xnnpack" "${options[@]}" >/dev/null

@@ -64,7 +64,7 @@ def rows(batches: Iterator, plan: str, detector: str | None) -> Iterator:
         columns = [
             batch.column("path"),
             pyarrow.ListArray.from_arrays(
-                pyarrow.array(starts, mask=numpy.append(failed, False)), embeddings.ravel()
+                pyarrow.array(starts), embeddings.ravel(), mask=pyarrow.array(failed)
             ),
             pyarrow.array(labels, pyarrow.string(), mask=failed),
             pyarrow.array([error and str(error) for error in errors], pyarrow.string()),

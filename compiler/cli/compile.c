@@ -2,6 +2,7 @@
 #include "compiler/cli/cli.h"
 #include "compiler/cli/compile_report.h"
 #include "compiler/cli/given.h"
+#include "compiler/cli/kernel_list.h"
 
 #include <float.h>
 #include <math.h>
@@ -11,10 +12,10 @@
 typedef struct compile_call {
     kiln_compile_options options;
     given_model given;
-    const char *model, *plan, *label_path;
+    const char *model, *plan, *label_path, *kernels;
     char *default_plan, *label_text, **labels;
     double mean[3], deviation[3], scale; /* NaN: not given */
-    bool json, quiet;
+    bool json, quiet, trains;
 } compile_call;
 
 /* ---- Options ------------------------------------------------------------------------------- */
@@ -249,6 +250,16 @@ static const option_row rows[] = {
      .value = "PASS",
      .place = AT(options.dump_after),
      .help = "print the graph after a pass"},
+    {.kind = OPTION_TEXT,
+     .name = "emit-kernels",
+     .value = "FILE",
+     .place = AT(kernels),
+     .help = "add what the plan needs of the runtime to a list, by which a smaller one is built: "
+             "cmake -DKILN_KERNELS=FILE"},
+    {.kind = OPTION_SET,
+     .name = "trains",
+     .place = AT(trains),
+     .help = "with --emit-kernels: the plan will be trained"},
     {.kind = OPTION_SET, .name = "json", .place = AT(json), .help = "what was done, as JSON"},
     {.kind = OPTION_SET, .letter = 'q', .place = AT(quiet), .help = "print nothing"},
     OPTIONS_END,
@@ -287,6 +298,16 @@ static int default_plan(compile_call *c) {
 
 /* ---- Command ------------------------------------------------------------------------------- */
 
+static kiln_status emit_kernels(const compile_call *c, kiln_error *error) {
+    kiln_plan *plan = NULL;
+    kiln_status status = c->kernels != NULL ? kiln_plan_open(c->plan, NULL, &plan, error) : KILN_OK;
+    if (plan != NULL) {
+        status = kernel_list_add(c->kernels, plan, c->trains, error);
+    }
+    kiln_plan_close(plan);
+    return status;
+}
+
 static int compile(compile_call *c) {
     kiln_compile_report report;
     kiln_error error;
@@ -296,10 +317,13 @@ static int compile(compile_call *c) {
     if (status != 0) {
         return status;
     }
-    if (check_outputs(&c->plan, 1, c->given.inputs.paths, c->given.inputs.count, &error) !=
+    const char *outputs[] = {c->plan, c->kernels};
+    if (check_outputs(outputs, 2, c->given.inputs.paths, c->given.inputs.count, &error) !=
             KILN_OK ||
         file_keep(c->label_path, c->plan, &error) != KILN_OK ||
-        kiln_compile(c->model, c->plan, &c->options, &report, &error) != KILN_OK) {
+        outputs_keep(&c->kernels, 1, c->model, &error) != KILN_OK ||
+        kiln_compile(c->model, c->plan, &c->options, &report, &error) != KILN_OK ||
+        emit_kernels(c, &error) != KILN_OK) {
         return fail(&error);
     }
     if (report.batch_lost) {
@@ -320,6 +344,8 @@ static int run(const command *self, int argc, char **argv) {
     int status = options_read(self, &c, &argc, &argv);
     if (status == OPTIONS_READ && argc != 1) {
         status = usage(self, "expected one model, got %d", argc);
+    } else if (status == OPTIONS_READ && c.trains && c.kernels == NULL) {
+        status = usage(self, "--trains is for --emit-kernels");
     } else if (status == OPTIONS_READ) {
         c.model = argv[0];
         status = compile(&c);

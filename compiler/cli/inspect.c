@@ -1,5 +1,6 @@
 /* kiln inspect: the plan as a table, JSON, a Graphviz graph or a page. */
 #include "compiler/cli/inspect.h"
+#include "compiler/cli/kernel_list.h"
 
 #include <kiln/faces.h>
 #include <kiln/machine.h>
@@ -257,7 +258,7 @@ static kiln_status print_dot(const kiln_plan_view *v, kiln_error *error) {
 
 typedef struct inspect_call {
     bool json, dot;
-    const char *html;
+    const char *html, *kernels;
 } inspect_call;
 
 #define AT(member) offsetof(inspect_call, member)
@@ -273,6 +274,11 @@ static const option_row rows[] = {
      .value = "FILE",
      .place = AT(html),
      .help = "one page with the table and a picture of the arena over time"},
+    {.kind = OPTION_TEXT,
+     .name = "emit-kernels",
+     .value = "FILE",
+     .place = AT(kernels),
+     .help = "add what the plan needs of the runtime to a list: see kiln compile"},
     OPTIONS_END,
 };
 
@@ -285,7 +291,8 @@ static int run(const command *self, int argc, char **argv) {
         return read != OPTIONS_READ ? read : usage(self, "expected one plan, got %d", argc);
     }
     const char *path = argv[0];
-    kiln_status status = check_outputs(&c.html, 1, &path, 1, &error);
+    const char *outputs[] = {c.html, c.kernels};
+    kiln_status status = check_outputs(outputs, 2, &path, 1, &error);
     if (status == KILN_OK) {
         status = open_plan(path, PACKED_NOWHERE, &plan, &error);
     }
@@ -302,6 +309,9 @@ static int run(const command *self, int argc, char **argv) {
         print_json(plan, &view);
     } else {
         print_table(plan, &view);
+    }
+    if (status == KILN_OK && c.kernels != NULL) {
+        status = kernel_list_add(c.kernels, plan, false, &error);
     }
     kiln_plan_close(plan);
     return status == KILN_OK ? 0 : fail(&error);

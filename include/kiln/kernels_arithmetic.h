@@ -88,6 +88,9 @@ typedef enum kiln_unary_op {
     KILN_UNARY_IS_INF = 42,           /* f32 -> bool; alpha != 0: -inf counts, beta != 0: +inf */
     KILN_UNARY_COUNT = 43
 } kiln_unary_op;
+
+/* "hard_swish"; "?" when op is not a kiln_unary_op. */
+KILN_API const char *kiln_unary_op_name(uint32_t op);
 typedef struct kiln_unary_params {
     uint32_t op; /* kiln_unary_op; f32 unless said otherwise */
     float alpha, beta;

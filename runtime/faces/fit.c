@@ -55,7 +55,7 @@ static void enlarge_axis(fit_axis *a, uint32_t count, uint32_t wanted) {
 
 /* Between two pixels and two rows. */
 static void enlarge(fit *f, const fit_part *part, uint32_t columns, uint32_t rows) {
-    const image_ukernels *u = ukernels_best()->image;
+    const image_ukernels *u = ukernels_image(ukernels_best());
     const image_filter *down = &f->rows.enlarging, *across = &f->columns.enlarging;
     size_t numbers = (size_t)part->width * 3;
     enlarge_axis(&f->columns, part->width, columns);
@@ -167,8 +167,8 @@ static void add_rows(fit *f, const fit_part *part, uint32_t k, uint32_t begin, u
             falling[t] = t == 0 || row > y ? (1 - rise) * first : 0;
             rising[t] = t == 0 || row > y ? rise * second : 0;
         }
-        ukernels_best()->image->share_rows(lines, ahead, falling, rising, (size_t)count * 3,
-                                           f->sums[0], f->sums[1]);
+        ukernels_image(ukernels_best())
+            ->share_rows(lines, ahead, falling, rising, (size_t)count * 3, f->sums[0], f->sums[1]);
     }
 }
 
@@ -189,7 +189,8 @@ static void reduce_chunk(fit *f, const fit_part *part, uint32_t left, uint32_t c
             if (left == 0) {
                 memset(out, 0, (size_t)f->width * 3 * sizeof *out);
             }
-            ukernels_best()->image->share_columns(f->sums[0], f->rises, f->runs, runs, out);
+            ukernels_image(ukernels_best())
+                ->share_columns(f->sums[0], f->rises, f->runs, runs, out);
         }
         begin = end;
     }

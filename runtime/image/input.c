@@ -84,7 +84,8 @@ static void store_planes(const float *rgb, size_t pixels, const kiln_preprocess 
         bias[c] = (double)preprocess->bias[channel];
         planes[c] = data + channel * pixels;
     }
-    ukernels_best()->image->store_planes(rgb, pixels, scale, bias, planes[0], planes[1], planes[2]);
+    ukernels_image(ukernels_best())
+        ->store_planes(rgb, pixels, scale, bias, planes[0], planes[1], planes[2]);
 }
 
 void image_store(const float *rgb, const kiln_image_layout *layout,

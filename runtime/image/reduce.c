@@ -12,7 +12,7 @@ enum {
 /* Adds columns x .. x + count of `rows` rows from `top` on to `sums`. */
 static void add_rows(const image_reduction *r, uint32_t x, uint32_t count, uint32_t top,
                      uint32_t rows, image_reduction_work *work) {
-    const image_ukernels *u = ukernels_best()->image;
+    const image_ukernels *u = ukernels_image(ukernels_best());
     size_t numbers = (size_t)count * 3;
     memset(work->shorts, 0, numbers * sizeof *work->shorts);
     for (uint32_t k = 0; k < rows; k++) {
@@ -29,7 +29,7 @@ static void add_rows(const image_reduction *r, uint32_t x, uint32_t count, uint3
 /* Adds what is in `sums`, of columns from x on, to the totals of their squares. */
 static void add_squares(const image_reduction *r, uint32_t x, uint32_t count,
                         const image_reduction_work *work, float *totals) {
-    const image_ukernels *u = ukernels_best()->image;
+    const image_ukernels *u = ukernels_image(ukernels_best());
     uint32_t whole = x % r->factor == 0 ? count / r->factor : 0, used = whole * r->factor;
     u->add_groups(work->sums, r->factor, whole, totals);
     if (count > used) {
@@ -63,7 +63,7 @@ const uint8_t *image_reduced_row(const image_reduction *r, uint32_t y, image_red
         }
         add_squares(r, x, count, work, totals + (size_t)(x / r->factor) * 3);
     }
-    const image_ukernels *u = ukernels_best()->image;
+    const image_ukernels *u = ukernels_image(ukernels_best());
     u->round_bytes(totals, 1 / ((float)r->factor * (float)high), (size_t)width * 3, buffer);
     if (across > 0) {
         u->round_bytes(totals + (size_t)width * 3, 1 / ((float)across * (float)high), 3,

@@ -68,8 +68,8 @@ static void scale_rows(const row_window *w, size_t first, const float *weights, 
         bool paired = t + 1 < w->taps;
         const uint8_t *upper = w->rows[(first + t) % w->taps];
         const uint8_t *lower = paired ? w->rows[(first + t + 1) % w->taps] : upper;
-        ukernels_best()->image->add_rows(upper, lower, weights[t], paired ? weights[t + 1] : 0,
-                                         length, out);
+        ukernels_image(ukernels_best())
+            ->add_rows(upper, lower, weights[t], paired ? weights[t + 1] : 0, length, out);
     }
 }
 
@@ -104,8 +104,9 @@ kiln_status image_scale(const kiln_allocator *allocator, const kiln_image *image
         for (size_t y = 0; y < s->height; y++) {
             row_window_move(&window, rows.first[y]);
             scale_rows(&window, rows.first[y], rows.weights + y * rows.taps, row);
-            ukernels_best()->image->scale_row(row, columns.first, columns.weights, columns.taps,
-                                              s->width, out_rgb + y * s->width * 3);
+            ukernels_image(ukernels_best())
+                ->scale_row(row, columns.first, columns.weights, columns.taps, s->width,
+                            out_rgb + y * s->width * 3);
         }
         status = KILN_OK;
     }

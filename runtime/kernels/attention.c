@@ -194,7 +194,7 @@ static void pack_panel(const float *from, size_t depth, size_t step, size_t colu
     const ukernels *best = ukernels_best();
     size_t nr = best->nr;
     if (step == 1 && column_step != 1) {
-        best->dense->pack[DENSE_F32](columns, depth, from, column_step, to);
+        ukernels_pack(best)->weights[DENSE_F32](columns, depth, from, column_step, to);
         return;
     }
     for (size_t i = 0; i < depth; i++) {
@@ -257,7 +257,7 @@ static const float *rows_of_queries(const head *h, size_t first, size_t rows, si
 
 static void attend(const head *h, size_t first, size_t rows) {
     const kiln_attention_params *p = h->p;
-    const attention_ukernels *ukernels = ukernels_best()->attention;
+    const attention_ukernels *ukernels = ukernels_attention(ukernels_best());
     const kiln_attention_view *bias = &p->views[BIAS], *mask = &p->views[MASK], *y = &p->views[Y];
     size_t stride;
     const float *q = rows_of_queries(h, first, rows, &stride);

@@ -83,7 +83,7 @@ static void vector_rows(const void *context, const broadcast_rows *rows) {
                            .y_step = rows->output_row_step,
                            .rows = rows->rows,
                            .count = rows->count};
-    ukernels_best()->elementwise->binary[in_ukernels[a->op] - 1](&of);
+    ukernels_elementwise(ukernels_best())->binary[in_ukernels[a->op] - 1](&of);
     finish_rows(&a->finish, of.y, of.rows, of.y_step, of.count);
 }
 

@@ -1,11 +1,8 @@
 /* CONV_2D and DECONV_2D: checked here, run by an algorithm of ours or by XNNPACK. */
+#include "runtime/kernels/conv_algorithm.h"
 #include "runtime/kernels/conv_choice.h"
-#include "runtime/kernels/conv_direct.h"
 #include "runtime/kernels/conv_xnnpack.h"
-#include "runtime/kernels/depthwise.h"
 #include "runtime/kernels/finish.h"
-#include "runtime/kernels/gemm.h"
-#include "runtime/kernels/winograd.h"
 #ifdef KILN_XNNPACK
 #include "runtime/xnnpack/xnnpack.h"
 #endif
@@ -73,6 +70,10 @@ static uint64_t deconv_output(uint64_t input, uint64_t before, uint64_t after, u
     return full <= before + after ? 0 : full - before - after;
 }
 
+static const conv_algorithm *planned(const kernel_call *call) {
+    return conv_algorithm_find(((const kiln_conv_params *)call->params)->algorithm);
+}
+
 static kiln_status check_deconv(const kernel_call *call, kiln_error *error) {
     const kiln_conv_params *p = call->params;
     image_dims x, y;
@@ -93,57 +94,21 @@ static kiln_status check_deconv(const kernel_call *call, kiln_error *error) {
                        p->stride_width, p->adjustment_width) != y.w)) {
         status = kernel_fail(call, error, "the output's size does not follow from the input's");
     }
-    return status;
-}
-
-/* What a convolution's algorithm does in the place of the kernel's functions. */
-typedef struct algorithm {
-    kiln_status (*check)(const kernel_call *call, kiln_error *error);
-    kiln_status (*prepare)(kernel_call *call, kiln_error *error);
-    kiln_status (*bind)(kernel_call *call, kiln_error *error);
-    kiln_status (*run)(kernel_call *call, kiln_error *error);
-    void (*release)(kernel_call *call);
-    size_t (*scratch)(const kernel_call *call);
-    bool (*packs)(const kernel_call *call, packed_form *out_form);
-} algorithm;
-
-static kiln_status bind_nothing(kernel_call *call, kiln_error *error) {
-    (void)call;
-    (void)error;
-    return KILN_OK;
-}
-
-#define WINOGRAD                                                                                   \
-    {                                                                                              \
-        winograd_check, winograd_prepare, winograd_bind, winograd_run, winograd_release,           \
-            winograd_scratch, winograd_packs                                                       \
-    }
-static const algorithm algorithms[KILN_CONV_ALGORITHM_COUNT] = {
-    [KILN_CONV_DIRECT] = {conv_direct_check, conv_direct_prepare, bind_nothing, conv_direct_run,
-                          conv_direct_release, conv_direct_scratch, NULL},
-    [KILN_CONV_WINOGRAD_2] = WINOGRAD,
-    [KILN_CONV_WINOGRAD_4] = WINOGRAD,
-    [KILN_CONV_WINOGRAD_6] = WINOGRAD,
-    [KILN_CONV_GEMM] = {gemm_check, gemm_prepare, gemm_bind, gemm_run, gemm_release, gemm_scratch,
-                        gemm_packs},
-    [KILN_CONV_DEPTHWISE] = {depthwise_check, depthwise_prepare, depthwise_bind, depthwise_run,
-                             depthwise_release, NULL, NULL},
-};
-
-static const algorithm *planned(const kernel_call *call) {
-    return &algorithms[((const kiln_conv_params *)call->params)->algorithm];
+    return status != KILN_OK || planned(call) != NULL
+               ? status
+               : kernel_not_built_in(call, error, kiln_conv_algorithm_name(p->algorithm));
 }
 
 /* XNNPACK in the place of the plan's algorithm. */
 #ifdef KILN_XNNPACK
-static const algorithm by_xnnpack = {
+static const conv_algorithm by_xnnpack = {
     NULL, conv_xnnpack_prepare, conv_xnnpack_bind, conv_xnnpack_run, conv_xnnpack_release, NULL,
     NULL};
 #else
-static const algorithm by_xnnpack; /* never chosen */
+static const conv_algorithm by_xnnpack; /* never chosen */
 #endif
 
-static const algorithm *algorithm_of(const kernel_call *call) {
+static const conv_algorithm *algorithm_of(const kernel_call *call) {
     return conv_is_by_xnnpack(call) ? &by_xnnpack : planned(call);
 }
 
@@ -165,11 +130,14 @@ static kiln_status check_conv(const kernel_call *call, kiln_error *error) {
     if (status == KILN_OK) {
         status = check_addend(call, error);
     }
+    if (status == KILN_OK && planned(call) == NULL) {
+        return kernel_not_built_in(call, error, kiln_conv_algorithm_name(p->algorithm));
+    }
     return status == KILN_OK ? planned(call)->check(call, error) : status;
 }
 
 static size_t conv_scratch(const kernel_call *call) {
-    const algorithm *a = algorithm_of(call);
+    const conv_algorithm *a = algorithm_of(call);
     return a->scratch != NULL ? a->scratch(call) : 0;
 }
 
@@ -229,7 +197,7 @@ static uint32_t conv_rows(const kernel_call *call, uint32_t input, row_rule *out
 }
 
 static bool conv_packs(const kernel_call *call, packed_form *out_form) {
-    const algorithm *a = algorithm_of(call);
+    const conv_algorithm *a = algorithm_of(call);
     return a->packs != NULL && a->packs(call, out_form);
 }
 

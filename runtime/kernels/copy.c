@@ -257,8 +257,8 @@ static void copy_rows(const copy_plan *plan, const uint8_t *x, uint8_t *y, size_
     copy_loop outer = plan->loops[plan->rank - 2], inner = plan->loops[plan->rank - 1];
     if (interleaves(plan, outer, inner)) {
         const uint32_t *first = (const void *)x;
-        ukernels_best()->image->interleave(first, first + inner.in, first + 2 * inner.in, rows,
-                                           (void *)y);
+        ukernels_interleave(ukernels_best())(first, first + inner.in, first + 2 * inner.in, rows,
+                                             (void *)y);
         return;
     }
     if (inner.in == 1 && inner.out == 1) {

@@ -89,6 +89,8 @@ kiln_status depthwise_run(kernel_call *call, kiln_error *error) {
     const operand *w = &call->inputs[1];
     (void)error;
     sliding_shape shape = {.op = d->outputs > 1 ? SLIDING_MULTIPLIER : SLIDING_DEPTHWISE,
+                           .ukernel = d->outputs > 1 ? ukernels_depthwise_multiplier(d->ukernels)
+                                                     : ukernels_depthwise(d->ukernels),
                            .kernel_height = w->dims[1],
                            .kernel_width = w->dims[2],
                            .stride_height = p->stride_height,

@@ -59,7 +59,11 @@ bool finish_takes(uint32_t op) {
 }
 
 unary_ukernel *finish_function(uint32_t op) {
-    return in_ukernels[op] != 0 ? ukernels_best()->unary[in_ukernels[op] - 1] : NULL;
+    return in_ukernels[op] != 0 ? ukernels_unary(ukernels_best(), in_ukernels[op] - 1u) : NULL;
+}
+
+bool finish_is_missing(uint32_t op) {
+    return in_ukernels[op] != 0 && finish_function(op) == NULL;
 }
 
 bool finish_is_sound(const kernel_call *call, float min, float max) {

@@ -15,6 +15,8 @@ typedef struct finish {
 
 /* The micro-kernel of a kiln_unary_op; NULL: there is none. */
 unary_ukernel *finish_function(uint32_t op);
+/* Whether there is one that is not built in. */
+bool finish_is_missing(uint32_t op);
 /* Whether results may go through that function. */
 bool finish_takes(uint32_t op);
 /* min and max are the fields of that name of the call's parameters. */

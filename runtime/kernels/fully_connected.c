@@ -66,7 +66,7 @@ static dense_piece piece_of(const layer *l, size_t row, size_t rows, size_t outp
 static void run_outputs(void *context, size_t begin, size_t count) {
     const layer *l = context;
     dense_piece piece = piece_of(l, 0, l->whole.m, begin, count);
-    l->ukernels->dense->dot[l->stored](&piece);
+    ukernels_dense(l->ukernels)->dot[l->stored](&piece);
     finish_rows(&l->finish, piece.y, piece.m, piece.y_stride, count);
 }
 
@@ -100,8 +100,9 @@ static void run_panel(void *context, size_t strip, size_t index) {
     }
     for (size_t from = 0; from < p.k; from += PANEL_DEPTH) {
         size_t depth = p.k - from < PANEL_DEPTH ? p.k - from : PANEL_DEPTH;
-        l->ukernels->dense->pack[l->stored](
-            outputs, depth, (const char *)p.weights + from * weight_size(l), p.k, weights);
+        ukernels_pack(l->ukernels)
+            ->weights[l->stored](outputs, depth, (const char *)p.weights + from * weight_size(l),
+                                 p.k, weights);
         add_product(l, &p, from, depth, weights, bias, sums);
     }
     for (size_t r = 0; r < rows; r++) {

@@ -101,8 +101,8 @@ static void pack_panel(void *context, size_t panel) {
     size_t nr = g->ukernels->nr, first = panel * nr;
     size_t count = g->outputs - first < nr ? g->outputs - first : nr;
     float *to = job->to + panel * g->k * nr;
-    g->ukernels->dense->pack[job->stored](count, g->k, job->from + first * g->k * job->size, g->k,
-                                          to);
+    ukernels_pack(g->ukernels)
+        ->weights[job->stored](count, g->k, job->from + first * g->k * job->size, g->k, to);
 }
 
 static void pack(const kernel_call *call, float *to) {

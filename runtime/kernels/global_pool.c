@@ -30,7 +30,8 @@ static void mean_channels(void *context, size_t sample, size_t channel, size_t c
     size_t pixels = x->outer / x->dims[0];
     const float *from = (const float *)x->data + sample * pixels * x->row_stride + channel;
     float *to = (float *)y->data + sample * x->inner + channel;
-    m->ukernels->global_average_pool(from, pixels, x->row_stride, channels, p->min, p->max, to);
+    ukernels_global_average_pool(m->ukernels)(from, pixels, x->row_stride, channels, p->min, p->max,
+                                              to);
 }
 
 static kiln_status run(kernel_call *call, kiln_error *error) {

@@ -58,9 +58,10 @@ static void sum_blocks(void *context, size_t begin, size_t end) {
     const norm_task *t = context;
     size_t first = begin * BLOCK, last = end * BLOCK < t->channels ? end * BLOCK : t->channels;
     memset(t->sums + first, 0, (last - first) * sizeof *t->sums);
-    ukernels_best()->reduce->across[t->squares ? REDUCE_SUM_SQUARES : REDUCE_SUM](
-        t->x + first, t->pixels, t->channels, last - first, t->squares ? t->mean + first : NULL,
-        t->sums + first);
+    ukernels_reduce(ukernels_best())
+        ->across[t->squares ? REDUCE_SUM_SQUARES : REDUCE_SUM](
+            t->x + first, t->pixels, t->channels, last - first, t->squares ? t->mean + first : NULL,
+            t->sums + first);
 }
 
 /* The mean over a group of what has been summed up; the group's channels share it. */
@@ -105,8 +106,8 @@ static void set_responses(norm_task *t, const float *scale, double epsilon) {
 
 static void apply(void *context, size_t begin, size_t end) {
     const norm_task *t = context;
-    ukernels_best()->reduce->scale_shift(t->x + begin * t->channels, end - begin, t->channels,
-                                         t->mean, t->factor, t->bias, t->y + begin * t->channels);
+    ukernels_scale_shift(ukernels_best())(t->x + begin * t->channels, end - begin, t->channels,
+                                          t->mean, t->factor, t->bias, t->y + begin * t->channels);
 }
 
 /* Adds up each channel, or the squares of what it has left without its mean. */

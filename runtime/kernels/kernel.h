@@ -143,8 +143,12 @@ typedef struct kernel {
     .traits.strided_inputs = (inputs), .traits.strided_outputs = (outputs)
 #define KERNEL_IN_PLACE(inputs) .traits.in_place_inputs = (inputs)
 
-/* table.c: all kernels, by kiln_kernel. NULL when out of range. */
+/* table.c: all kernels, by kiln_kernel. NULL when out of range, and where the kernel is not built
+ * in. */
 const kernel *kernel_find(uint32_t kernel_id);
+
+/* plan/names.c: NULL when out of range. */
+const char *kernel_name(uint32_t kernel_id);
 
 #define KERNEL_EXTERN(number, NAME, name) extern const kernel kernel_##name;
 KILN_EACH_KERNEL(KERNEL_EXTERN)
@@ -173,6 +177,8 @@ void call_describe(const kiln_plan_view *view, size_t step, const kernel_host *h
 /* "layer 'NAME' (conv_2d): " + message; KILN_ERROR_FORMAT. For check and prepare. */
 kiln_status kernel_fail(const kernel_call *call, kiln_error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* That the library is built without `what`, a function or an algorithm: KILN_KERNELS. */
+kiln_status kernel_not_built_in(const kernel_call *call, kiln_error *error, const char *what);
 bool operand_present(const operand *o);
 /* Whether two have the same rank, physical dims and batched flag. */
 bool operand_same_dims(const operand *a, const operand *b);

@@ -66,7 +66,7 @@ static void layer_range(void *context, size_t begin, size_t end) {
                             .y = (float *)call->outputs[0].data + begin * size,
                             .mean = mean == NULL ? NULL : mean + begin,
                             .inverse = inverse == NULL ? NULL : inverse + begin};
-    ukernels_best()->reduce->layer_norm(&rows);
+    ukernels_layer_norm(ukernels_best())(&rows);
 }
 
 static kiln_status run_layer(kernel_call *call, kiln_error *error) {

@@ -54,9 +54,10 @@ static kiln_status check_average(const kernel_call *call, kiln_error *error) {
     return check(call, true, error);
 }
 
-static kiln_status run(const kernel_call *call, sliding_op op) {
+static kiln_status run(const kernel_call *call, sliding_op op, sliding_ukernel *ukernel) {
     const kiln_pool_params *p = call->params;
     sliding_shape shape = {.op = op,
+                           .ukernel = ukernel,
                            .kernel_height = p->kernel_height,
                            .kernel_width = p->kernel_width,
                            .stride_height = p->stride_height,
@@ -72,12 +73,12 @@ static kiln_status run(const kernel_call *call, sliding_op op) {
 
 static kiln_status run_max(kernel_call *call, kiln_error *error) {
     (void)error;
-    return run(call, SLIDING_MAX_POOL);
+    return run(call, SLIDING_MAX_POOL, ukernels_max_pool(ukernels_best()));
 }
 
 static kiln_status run_average(kernel_call *call, kiln_error *error) {
     (void)error;
-    return run(call, SLIDING_AVERAGE_POOL);
+    return run(call, SLIDING_AVERAGE_POOL, ukernels_average_pool(ukernels_best()));
 }
 
 static uint32_t rows(const kernel_call *call, uint32_t input, row_rule *out_rule) {

@@ -30,7 +30,7 @@ static void run_rows(void *context, size_t begin, size_t end) {
                              .y_step = y->row_stride,
                              .rows = end - begin,
                              .count = x->inner};
-    ukernels_best()->elementwise->binary[ELEMENTWISE_PRELU](&rows);
+    ukernels_prelu(ukernels_best())(&rows);
 }
 
 static kiln_status run(kernel_call *call, kiln_error *error) {

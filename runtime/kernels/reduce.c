@@ -166,8 +166,8 @@ static float reduce_runs(const reduce_task *task, size_t in_ukernel, const float
     size_t length = task->gone_dims[0];
     double sum = start_of(p->op);
     for (size_t k = 0; k < task->gone_count / length; k++) {
-        double part =
-            ukernels_best()->reduce->along[in_ukernel](x + outer_offset(task, k), length, 0);
+        double part = ukernels_reduce(ukernels_best())
+                          ->along[in_ukernel](x + outer_offset(task, k), length, 0);
         bool extreme = in_ukernel == REDUCE_MAX || in_ukernel == REDUCE_MIN;
         sum = extreme ? join(p->op, sum, part) : sum + part;
     }
@@ -184,8 +184,8 @@ static void reduce_columns(const reduce_task *task, size_t in_ukernel, const flo
         y[c] = (float)start_of(p->op);
     }
     for (size_t k = 0; k < task->gone_count / rows; k++) {
-        ukernels_best()->reduce->across[in_ukernel](x + outer_offset(task, k), rows, stride, count,
-                                                    NULL, y);
+        ukernels_reduce(ukernels_best())
+            ->across[in_ukernel](x + outer_offset(task, k), rows, stride, count, NULL, y);
     }
     for (size_t c = 0; c < count; c++) {
         y[c] = finish(task, (double)y[c]);

@@ -90,7 +90,7 @@ static void resize_rows(void *context, size_t begin, size_t end) {
                              .channels = r->out.c,
                              .to = operand_image_row(y, sample, row),
                              .to_stride = y->row_stride};
-        r->ukernels->bilinear(&task);
+        ukernels_bilinear(r->ukernels)(&task);
     }
 }
 

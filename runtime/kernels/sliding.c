@@ -77,7 +77,7 @@ static void run_row(const task *t, size_t sample, size_t y, size_t rows, size_t 
         row.weights = s->weights + taps * t->outputs * s->tap_stride + channel;
         row.bias = s->bias + channel;
     }
-    t->ukernels->sliding[s->op](&row);
+    s->ukernel(&row);
     finish_rows(&s->finish, row.to, rows * row.to_width, row.to_stride, channels * t->outputs);
 }
 

@@ -7,6 +7,7 @@
 
 typedef struct sliding_shape {
     sliding_op op;
+    sliding_ukernel *ukernel; /* that of op */
     size_t kernel_height, kernel_width, stride_height, stride_width;
     size_t dilation_height, dilation_width, padding_top, padding_left;
     /* DEPTHWISE, MULTIPLIER: [kernel_height][kernel_width][outputs][channels], the channels

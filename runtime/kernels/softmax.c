@@ -25,14 +25,15 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
 static void softmax_rows(void *context, size_t begin, size_t end) {
     const softmax_view *v = context;
     for (size_t row = begin; row < end; row++) {
-        ukernels_best()->softmax->row[v->log](v->x + row * v->size, v->size, v->y + row * v->size);
+        ukernels_softmax(ukernels_best())
+            ->row[v->log](v->x + row * v->size, v->size, v->y + row * v->size);
     }
 }
 
 /* Computes the columns [begin, end), counted through one matrix after the other. */
 static void softmax_columns(void *context, size_t begin, size_t end) {
     const softmax_view *v = context;
-    const softmax_ukernels *ukernels = ukernels_best()->softmax;
+    const softmax_ukernels *ukernels = ukernels_softmax(ukernels_best());
     while (begin < end) {
         size_t column = begin % v->inner, left = v->inner - column;
         size_t columns = end - begin < left ? end - begin : left;

@@ -14,6 +14,10 @@ kiln_status kernel_fail(const kernel_call *call, kiln_error *error, const char *
                      call->kernel->traits.name, detail);
 }
 
+kiln_status kernel_not_built_in(const kernel_call *call, kiln_error *error, const char *what) {
+    return kernel_fail(call, error, "this library is built without %s; see KILN_KERNELS", what);
+}
+
 bool operand_present(const operand *o) {
     return o->record != NULL;
 }

@@ -28,6 +28,9 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
     if (p->op >= KILN_UNARY_COUNT || isnan(p->alpha) || isnan(p->beta) || clamp) {
         return kernel_fail(call, error, "parameters out of range");
     }
+    if (finish_is_missing(p->op)) {
+        return kernel_not_built_in(call, error, kiln_unary_op_name(p->op));
+    }
     kiln_dtype result = is_test(p->op) ? KILN_BOOL : x->dtype;
     if (y->dtype != result || !takes_dtype(p->op, x->dtype) || !operand_same_dims(x, y)) {
         return kernel_fail(call, error, "input and output do not fit the function");

@@ -222,8 +222,8 @@ static void transform_input(void *context, size_t index) {
             pixels[k++] = from != NULL && column < dims.w ? from + column * x->row_stride : zeros;
         }
     }
-    w->ukernels->winograd->input[w->size](pixels, w->inputs, s->transformed + index * w->input_row,
-                                          s->input_step);
+    ukernels_winograd(w->ukernels)
+        ->input[w->size](pixels, w->inputs, s->transformed + index * w->input_row, s->input_step);
 }
 
 /* Multiplies all tiles of the strip by one panel of outputs, at one position. */
@@ -261,9 +261,9 @@ static void transform_output(const block *b, size_t index) {
                 inside && from != NULL ? from + column * add->row_stride : w->bias + w->output_row;
         }
     }
-    w->ukernels->winograd->output[w->size](b->products + index * b->count * nr, b->step,
-                                           w->bias + channel, channels, w->finish.min,
-                                           w->finish.max, add != NULL ? added : NULL, pixels);
+    ukernels_winograd(w->ukernels)
+        ->output[w->size](b->products + index * b->count * nr, b->step, w->bias + channel, channels,
+                          w->finish.min, w->finish.max, add != NULL ? added : NULL, pixels);
     for (size_t k = 0; k < w->output_tile * w->output_tile && w->finish.function != NULL; k++) {
         if (pixels[k] != b->outside) {
             finish_rows(&w->finish, pixels[k], 1, channels, channels);

@@ -45,7 +45,7 @@ static void transform_weights(const packing *job, size_t output, size_t c, size_
             pointers[k] = taps[k];
         }
     }
-    job->ukernels->winograd->weights[job->size](pointers, channels, out[0], VECTOR_MAX);
+    ukernels_winograd(job->ukernels)->weights[job->size](pointers, channels, out[0], VECTOR_MAX);
 }
 
 /* Packs the weights of one panel of outputs, VECTOR_MAX inputs at a time: they are transformed

@@ -12,17 +12,6 @@ bool kiln_step_takes_function(uint32_t kernel_id, uint32_t op) {
     return kernel != NULL && kernel->finishes && finish_takes(op);
 }
 
-const char *kiln_conv_algorithm_name(uint32_t algorithm) {
-    static const char *const names[KILN_CONV_CHOICES] = {[KILN_CONV_DIRECT] = "direct",
-                                                         [KILN_CONV_WINOGRAD_2] = "winograd2",
-                                                         [KILN_CONV_WINOGRAD_4] = "winograd4",
-                                                         [KILN_CONV_WINOGRAD_6] = "winograd6",
-                                                         [KILN_CONV_GEMM] = "gemm",
-                                                         [KILN_CONV_DEPTHWISE] = "depthwise",
-                                                         [KILN_CONV_BY_XNNPACK] = "xnnpack"};
-    return algorithm < KILN_CONV_CHOICES ? names[algorithm] : "?";
-}
-
 kiln_step_computation kiln_plan_step_computation(const kiln_plan *plan, size_t step) {
     const kernel_host host = {.threads = 1};
     const kiln_plan_view *v = &plan->view;

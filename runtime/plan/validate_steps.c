@@ -1,6 +1,6 @@
 /* Steps of an untrusted plan: operands, places, strides, overlaps, order, and each kernel's own
  * check. Tensors and storages have been checked before. */
-#include "runtime/kernels/kernel.h"
+#include "runtime/kernels/finish.h"
 #include "runtime/plan/plan.h"
 
 #include <string.h>
@@ -144,7 +144,14 @@ static kiln_status check_step(const kiln_plan *plan, uint32_t step, uint8_t *wri
     operand operands[KERNEL_MAX_OPERANDS];
     const kernel_host host = {.threads = 1, .allocator = &plan->allocator};
     kernel_call call;
-    if (kernel_find(v->steps[step].kernel) == NULL) {
+    const char *name = kernel_name(v->steps[step].kernel);
+    if (name != NULL && kernel_find(v->steps[step].kernel) == NULL) {
+        return kiln_fail(
+            error, KILN_ERROR_FORMAT,
+            "this library is built without the operator %s, which step %u calls; see KILN_KERNELS",
+            name, step);
+    }
+    if (name == NULL) {
         return kiln_fail(error, KILN_ERROR_FORMAT,
                          "damaged plan, or one for a newer runtime: step %u calls kernel %u", step,
                          (unsigned)v->steps[step].kernel);
@@ -161,6 +168,9 @@ static kiln_status check_step(const kiln_plan *plan, uint32_t step, uint8_t *wri
                          (unsigned)v->steps[step].flags);
     }
     call_describe(v, step, &host, operands, &call);
+    if (function != KILN_UNARY_CLAMP && finish_is_missing(function)) {
+        return kernel_not_built_in(&call, error, kiln_unary_op_name(function));
+    }
     const kernel *kernel = kernel_find(v->steps[step].kernel);
     kiln_status status = check_places(&call, kernel, error);
     if (status == KILN_OK) {

@@ -88,7 +88,7 @@ static void pack_panel(void *context, size_t panel) {
     size_t first = panel * u->nr, columns = p->n - first < u->nr ? p->n - first : u->nr;
     float *to = (float *)p->packed + panel * p->k * u->nr;
     if (!p->b_by_k) {
-        u->dense->pack[DENSE_F32](columns, p->k, p->b + first * p->k, p->k, to);
+        ukernels_pack(u)->weights[DENSE_F32](columns, p->k, p->b + first * p->k, p->k, to);
         return;
     }
     for (size_t k = 0; k < p->k; k++, to += u->nr) {

@@ -109,7 +109,7 @@ kiln_status kiln_machine_measure(uint32_t threads, kiln_machine *out_machine, ki
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "%u threads: 1 to %d are possible", threads,
                          MAX_THREADS);
     }
-    measurement m = {.peak = ukernels_best()->peak, .threads = threads};
+    measurement m = {.peak = ukernels_peak(ukernels_best()), .threads = threads};
     kiln_status status = thread_pool_create(default_allocator(), threads, &m.pool, error);
     if (status != KILN_OK) {
         return status;

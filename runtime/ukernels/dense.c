@@ -226,4 +226,5 @@ static void pack_f16(size_t n, size_t k, const void *weights, size_t stride, flo
     pack(true, n, k, weights, stride, to);
 }
 
-const dense_ukernels UKERNEL(dense) = {.dot = {dot_f32, dot_f16}, .pack = {pack_f32, pack_f16}};
+const dense_ukernels UKERNEL(dense) = {.dot = {dot_f32, dot_f16}};
+const pack_ukernels UKERNEL(pack) = {.weights = {pack_f32, pack_f16}};

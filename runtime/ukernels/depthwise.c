@@ -110,22 +110,37 @@ INLINE void fetch_ahead(known k, const sliding_row *r, const block *b, size_t ch
     }
 }
 
-/* Stores at most `channels` floats of each pixel that is a result. */
-INLINE void give(known k, size_t channels, const block *b, size_t step, float *to, vector *sums) {
-    UNROLL for (size_t v = 0; v < k.vectors; v++) {
-        UNROLL for (size_t p = 0; p < k.pixels; p++) {
-            if ((k.whole || p < b->count) && v * VECTOR_WIDTH < channels) {
-                store_some(to + p * step + v * VECTOR_WIDTH, sums[p * k.vectors + v],
-                           channels - v * VECTOR_WIDTH);
-            }
+/* Stores at most `channels` floats of each of some pixels. Rare, so that it is compiled once. */
+static __attribute__((noinline)) void give_part(size_t vectors, size_t pixels, size_t channels,
+                                                size_t step, float *to, const vector *sums) {
+    for (size_t p = 0; p < pixels; p++) {
+        for (size_t v = 0; v < vectors && v * VECTOR_WIDTH < channels; v++) {
+            store_some(to + p * step + v * VECTOR_WIDTH, sums[p * vectors + v],
+                       channels - v * VECTOR_WIDTH);
         }
     }
+}
+
+/* Stores at most `channels` floats of each pixel that is a result. */
+INLINE void give(known k, size_t channels, const block *b, size_t step, float *to, vector *sums) {
+    if (k.whole && channels >= k.vectors * VECTOR_WIDTH) {
+        UNROLL for (size_t v = 0; v < k.vectors; v++) {
+            UNROLL for (size_t p = 0; p < k.pixels; p++) {
+                store(to + p * step + v * VECTOR_WIDTH, sums[p * k.vectors + v]);
+            }
+        }
+        return;
+    }
+    vector kept[SUMS]; /* the sums themselves are to stay in registers */
+    UNROLL for (size_t i = 0; i < SUMS; i++) {
+        kept[i] = sums[i];
+    }
+    give_part(k.vectors, b->count, channels, step, to, kept);
 }
 
 /* Stores at most `channels` floats of each pixel of a row of outputs, clamped. */
 INLINE void clamp_and_give(known k, const sliding_row *r, const block *b, size_t c, float *to,
                            vector *sums) {
-    size_t left = r->channels - c;
     /* Most layers clamp on one side. */
     if (r->min > -INFINITY) {
         vector low = all(r->min);
@@ -139,11 +154,7 @@ INLINE void clamp_and_give(known k, const sliding_row *r, const block *b, size_t
             sums[i] = smaller(high, sums[i]);
         }
     }
-    if (left >= k.vectors * VECTOR_WIDTH) {
-        give(k, k.vectors * VECTOR_WIDTH, b, r->to_stride, to + c, sums);
-    } else {
-        give(k, left, b, r->to_stride, to + c, sums);
-    }
+    give(k, r->channels - c, b, r->to_stride, to + c, sums);
 }
 
 /* Adds an input row to two rows of outputs whose windows of 3x3 lie k.stride rows apart: it is

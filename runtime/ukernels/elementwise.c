@@ -55,8 +55,8 @@ INLINE void binary(elementwise_binary op, bool a_single, bool b_single,
 }
 
 /* The steps are known when this is compiled, so that they cost no branch in the loop. */
-#define BINARY(name, op)                                                                           \
-    static void name(const elementwise_rows *r) {                                                  \
+#define BINARY(storage, name, op)                                                                  \
+    storage void name(const elementwise_rows *r) {                                                 \
         if (r->a_single) {                                                                         \
             binary(op, true, false, r);                                                            \
         } else if (r->b_single) {                                                                  \
@@ -65,17 +65,17 @@ INLINE void binary(elementwise_binary op, bool a_single, bool b_single,
             binary(op, false, false, r);                                                           \
         }                                                                                          \
     }
-BINARY(add_row, ELEMENTWISE_ADD)
-BINARY(subtract_row, ELEMENTWISE_SUB)
-BINARY(multiply_row, ELEMENTWISE_MUL)
-BINARY(divide_row, ELEMENTWISE_DIV)
-BINARY(minimum_row, ELEMENTWISE_MIN)
-BINARY(maximum_row, ELEMENTWISE_MAX)
-BINARY(prelu_row, ELEMENTWISE_PRELU)
-BINARY(power_row, ELEMENTWISE_POW)
-BINARY(remainder_row, ELEMENTWISE_REMAINDER)
+BINARY(static, add_row, ELEMENTWISE_ADD)
+BINARY(static, subtract_row, ELEMENTWISE_SUB)
+BINARY(static, multiply_row, ELEMENTWISE_MUL)
+BINARY(static, divide_row, ELEMENTWISE_DIV)
+BINARY(static, minimum_row, ELEMENTWISE_MIN)
+BINARY(static, maximum_row, ELEMENTWISE_MAX)
+BINARY(, UKERNEL(prelu), ELEMENTWISE_PRELU)
+BINARY(static, power_row, ELEMENTWISE_POW)
+BINARY(static, remainder_row, ELEMENTWISE_REMAINDER)
 
 const elementwise_ukernels UKERNEL(elementwise) = {
-    .binary = {add_row, subtract_row, multiply_row, divide_row, minimum_row, maximum_row, prelu_row,
-               power_row, remainder_row},
+    .binary = {add_row, subtract_row, multiply_row, divide_row, minimum_row, maximum_row,
+               UKERNEL(prelu), power_row, remainder_row},
 };

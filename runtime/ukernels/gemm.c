@@ -121,6 +121,17 @@ INLINE void finish(size_t vectors, size_t m, const tile *t,
     }
 }
 
+/* Stores the first n columns of a tile. Rare, so that it is compiled once. */
+static __attribute__((noinline)) void give_part(size_t vectors, size_t m, size_t n, float *c,
+                                                size_t c_stride, const vector *sums) {
+    for (size_t row = 0; row < m; row++) {
+        for (size_t v = 0; v < vectors && v * VECTOR_WIDTH < n; v++) {
+            store_some(c + row * c_stride + v * VECTOR_WIDTH, sums[row * vectors + v],
+                       n - v * VECTOR_WIDTH);
+        }
+    }
+}
+
 INLINE void give(size_t vectors, size_t m, const tile *t, vector sums[MOST_ROWS][GEMM_NR_VECTORS]) {
     if (t->n >= vectors * VECTOR_WIDTH) {
         UNROLL_LONG for (size_t row = 0; row < m; row++) {
@@ -130,14 +141,13 @@ INLINE void give(size_t vectors, size_t m, const tile *t, vector sums[MOST_ROWS]
         }
         return;
     }
+    vector kept[MOST_ROWS * GEMM_NR_VECTORS]; /* the sums themselves are to stay in registers */
     UNROLL_LONG for (size_t row = 0; row < m; row++) {
         UNROLL for (size_t v = 0; v < vectors; v++) {
-            if (t->n > v * VECTOR_WIDTH) {
-                store_some(t->c + row * t->c_stride + v * VECTOR_WIDTH, sums[row][v],
-                           t->n - v * VECTOR_WIDTH);
-            }
+            kept[row * vectors + v] = sums[row][v];
         }
     }
+    give_part(vectors, m, t->n, t->c, t->c_stride, kept);
 }
 
 INLINE void multiply(size_t vectors, size_t m, const tile *from) {

@@ -126,8 +126,8 @@ static void store_planes(const float *restrict rgb, size_t count, const double s
     }
 }
 
-static void interleave(const uint32_t *restrict first, const uint32_t *restrict second,
-                       const uint32_t *restrict third, size_t count, uint32_t *restrict to) {
+void UKERNEL(interleave)(const uint32_t *restrict first, const uint32_t *restrict second,
+                         const uint32_t *restrict third, size_t count, uint32_t *restrict to) {
     for (size_t k = 0; k < count; k++) {
         to[3 * k] = first[k];
         to[3 * k + 1] = second[k];
@@ -143,5 +143,4 @@ const image_ukernels UKERNEL(image) = {.add_rows = add_rows,
                                        .add_shorts = add_shorts,
                                        .add_groups = add_groups,
                                        .round_bytes = round_bytes,
-                                       .store_planes = store_planes,
-                                       .interleave = interleave};
+                                       .store_planes = store_planes};

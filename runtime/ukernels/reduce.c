@@ -122,7 +122,7 @@ REDUCTION(max, REDUCE_MAX)
 REDUCTION(min, REDUCE_MIN)
 
 /* The variance is that of what is left when the mean is taken out, so that nothing cancels. */
-static void layer_norm(const layer_norm_rows *r) {
+void UKERNEL(layer_norm)(const layer_norm_rows *r) {
     const double share = 1 / (double)r->count;
     for (size_t row = 0; row < r->rows; row++) {
         const float *x = r->x + row * r->count;
@@ -146,8 +146,8 @@ static void layer_norm(const layer_norm_rows *r) {
     }
 }
 
-static void scale_shift(const float *x, size_t rows, size_t count, const float *mean,
-                        const float *factor, const float *bias, float *y) {
+void UKERNEL(scale_shift)(const float *x, size_t rows, size_t count, const float *mean,
+                          const float *factor, const float *bias, float *y) {
     for (size_t r = 0; r < rows; r++) {
         for (size_t k = 0; k < count; k += WIDTH) {
             size_t left = count - k, at = r * count + k;
@@ -161,6 +161,4 @@ static void scale_shift(const float *x, size_t rows, size_t count, const float *
 const reduce_ukernels UKERNEL(reduce) = {
     .along = {sum_along, sum_abs_along, sum_squares_along, max_along, min_along},
     .across = {sum_across, sum_abs_across, sum_squares_across, max_across, min_across},
-    .layer_norm = layer_norm,
-    .scale_shift = scale_shift,
 };

@@ -1,10 +1,15 @@
-/* The sets of vector instructions that are built in, the best first. CMake writes isa_rows.h, with
- * a line ISA(NAME) for each (KILN_ISA). */
+/* The sets of vector instructions that are built in, and the micro-kernels of each family for each
+ * set. CMake writes built_in.h: EACH_ISA, of the sets with the best first (KILN_ISA), and where
+ * kernels are selected (KILN_KERNELS), EACH_BUILT_IN_FUNCTION. */
 #include "runtime/ukernels/ukernels.h"
 
-#define ISA(name) extern const ukernels ukernel_table_##name;
-#include <isa_rows.h>
-#undef ISA
+#include <built_in.h>
+#ifndef EACH_BUILT_IN_FUNCTION
+#define EACH_BUILT_IN_FUNCTION EACH_UNARY
+#endif
+
+#define DECLARE_SET(set, _) extern const ukernels ukernel_table_##set;
+EACH_ISA(DECLARE_SET, )
 
 #define HAS_avx512 __builtin_cpu_supports("avx512f")
 /* Every processor with AVX2 has F16C, which clang 14 cannot ask for. */
@@ -12,15 +17,35 @@
 #define HAS_base true
 
 const ukernels *ukernels_at(size_t k) {
-#define ISA(name)                                                                                  \
-    if (HAS_##name && k-- == 0) {                                                                  \
-        return &ukernel_table_##name;                                                              \
+#define TAKE_SET(set, _)                                                                           \
+    if (HAS_##set && k-- == 0) {                                                                   \
+        return &ukernel_table_##set;                                                               \
     }
-#include <isa_rows.h>
-#undef ISA
+    EACH_ISA(TAKE_SET, )
     return NULL;
 }
 
 const ukernels *ukernels_best(void) {
     return ukernels_at(0);
+}
+
+#define OF_SET(set, family) [SET_##set] = &ukernel_##family##_##set,
+#define DECLARE_avx512(family, type) extern type ukernel_##family##_avx512;
+#define DECLARE_avx2(family, type) extern type ukernel_##family##_avx2;
+#define DECLARE_base(family, type) extern type ukernel_##family##_base;
+#define FAMILY(family, type)                                                                       \
+    DECLARE_avx512(family, type) DECLARE_avx2(family, type) DECLARE_base(family, type)             \
+        type *const ukernels_of_##family[UKERNEL_SETS] = {EACH_ISA(OF_SET, family)};
+EACH_UKERNEL_FAMILY(FAMILY)
+
+#define FUNCTION(NAME, name)                                                                       \
+    DECLARE_avx512(unary_##name, unary_ukernel) DECLARE_avx2(unary_##name, unary_ukernel)          \
+        DECLARE_base(unary_##name, unary_ukernel)
+EACH_UNARY(FUNCTION)
+
+#define OF_FUNCTION(NAME, name) [UNARY_##NAME] = {EACH_ISA(OF_SET, unary_##name)},
+unary_ukernel *ukernels_unary(const ukernels *set, size_t function) {
+    static unary_ukernel *const functions[UNARY_FUNCTIONS][UKERNEL_SETS] = {
+        EACH_BUILT_IN_FUNCTION(OF_FUNCTION)};
+    return functions[function][set->set];
 }

@@ -1,13 +1,18 @@
 # The sources of this folder (ukernels.c apart) are compiled once for each set of vector instructions.
 # A row: the set's name, which ends the names of what is compiled; its header (see vector.h); the
 # compiler's options. The best set comes first, and the baseline, which all processors have, last.
+# The baseline is compiled smaller.
+set(small -O2)
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    string(APPEND small " -ftree-vectorize -fvect-cost-model=dynamic")
+endif()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|i.86")
     set(KILN_ISA_ROWS
         "avx512 avx512.h -mavx512f -mfma -mf16c"
         "avx2 avx2.h -mavx2 -mfma -mf16c"
-        "base sse.h -msse2")
+        "base sse.h ${small} -msse2")
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
-    set(KILN_ISA_ROWS "base neon.h")
+    set(KILN_ISA_ROWS "base neon.h ${small}")
 else()
     set(KILN_ISA_ROWS "base portable.h")
 endif()
@@ -28,6 +33,7 @@ function(ukernels suffix header)
     else()
         target_link_libraries(${target} PRIVATE kiln_flags)
     endif()
+    compile_sections(${target})
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
     set(KILN_UKERNELS ${KILN_UKERNELS} $<TARGET_OBJECTS:${target}> PARENT_SCOPE)
 endfunction()
@@ -63,17 +69,3 @@ foreach(name IN LISTS KILN_ISA)
             "KILN_ISA: '${name}' is no set of vector instructions of ${CMAKE_SYSTEM_PROCESSOR}, which has: ${known}")
     endif()
 endforeach()
-
-# ukernels_table(TARGET SET...): ukernels.c for these sets, which it finds in a header with a line ISA(NAME)
-# for each.
-function(ukernels_table target)
-    list(TRANSFORM ARGN REPLACE "(.+)" "ISA(\\1)\n" OUTPUT_VARIABLE lines)
-    string(JOIN "" lines ${lines})
-    file(CONFIGURE OUTPUT ${target}/isa_rows.h CONTENT "${lines}" @ONLY)
-    add_library(${target} OBJECT ${PROJECT_SOURCE_DIR}/runtime/ukernels/ukernels.c)
-    target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_BINARY_DIR}/${target})
-    target_link_libraries(${target} PRIVATE kiln_flags)
-    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
-endfunction()
-ukernels_table(kiln_ukernels_table ${KILN_ISA_SETS})
-list(APPEND KILN_UKERNELS $<TARGET_OBJECTS:kiln_ukernels_table>)

@@ -108,55 +108,63 @@ typedef struct dense_ukernels {
     /* y = clamp(x weights^T + bias). Made for few rows: all of a layer's outputs after one another
      * read its weights from first to last. */
     void (*dot[DENSE_WEIGHTS])(const dense_piece *piece);
+} dense_ukernels;
+
+typedef struct pack_ukernels {
     /* to[k][nr] = weights^T as f32, for `gemm`: n rows of k weights, `stride` weights apart, are
      * its first n columns; the others, up to nr, are 0. */
-    void (*pack[DENSE_WEIGHTS])(size_t n, size_t k, const void *weights, size_t stride, float *to);
-} dense_ukernels;
+    void (*weights[DENSE_WEIGHTS])(size_t n, size_t k, const void *weights, size_t stride,
+                                   float *to);
+} pack_ukernels;
 
 /* Functions of one element, with the parameters of the plan format's operation of that name. A NaN
  * gives NaN. */
+#define EACH_UNARY(FUNCTION)                                                                       \
+    FUNCTION(CLAMP, clamp)                                                                         \
+    FUNCTION(LEAKY_RELU, leaky_relu)                                                               \
+    FUNCTION(ELU, elu)                                                                             \
+    FUNCTION(SELU, selu)                                                                           \
+    FUNCTION(CELU, celu)                                                                           \
+    FUNCTION(SIGMOID, sigmoid)                                                                     \
+    FUNCTION(HARD_SIGMOID, hard_sigmoid)                                                           \
+    FUNCTION(HARD_SWISH, hard_swish)                                                               \
+    FUNCTION(MISH, mish)                                                                           \
+    FUNCTION(GELU_ERF, gelu_erf)                                                                   \
+    FUNCTION(GELU_TANH, gelu_tanh)                                                                 \
+    FUNCTION(TANH, tanh)                                                                           \
+    FUNCTION(SOFTPLUS, softplus)                                                                   \
+    FUNCTION(SOFTSIGN, softsign)                                                                   \
+    FUNCTION(ERF, erf)                                                                             \
+    FUNCTION(SQRT, sqrt)                                                                           \
+    FUNCTION(EXP, exp)                                                                             \
+    FUNCTION(LOG, log)                                                                             \
+    FUNCTION(ABS, abs)                                                                             \
+    FUNCTION(NEG, neg)                                                                             \
+    FUNCTION(RECIPROCAL, reciprocal)                                                               \
+    FUNCTION(FLOOR, floor)                                                                         \
+    FUNCTION(CEIL, ceil)                                                                           \
+    FUNCTION(ROUND, round)                                                                         \
+    FUNCTION(SIGN, sign)                                                                           \
+    FUNCTION(SWISH, swish)                                                                         \
+    FUNCTION(SQUARE, square)                                                                       \
+    FUNCTION(THRESHOLDED_RELU, thresholded_relu)                                                   \
+    FUNCTION(SHRINK, shrink)                                                                       \
+    FUNCTION(SIN, sin)                                                                             \
+    FUNCTION(COS, cos)                                                                             \
+    FUNCTION(TAN, tan)                                                                             \
+    FUNCTION(ASIN, asin)                                                                           \
+    FUNCTION(ACOS, acos)                                                                           \
+    FUNCTION(ATAN, atan)                                                                           \
+    FUNCTION(SINH, sinh)                                                                           \
+    FUNCTION(COSH, cosh)                                                                           \
+    FUNCTION(ASINH, asinh)                                                                         \
+    FUNCTION(ACOSH, acosh)                                                                         \
+    FUNCTION(ATANH, atanh)
 typedef enum unary_function {
-    UNARY_CLAMP = 0,
-    UNARY_LEAKY_RELU,
-    UNARY_ELU,
-    UNARY_SELU,
-    UNARY_CELU,
-    UNARY_SIGMOID,
-    UNARY_HARD_SIGMOID,
-    UNARY_HARD_SWISH,
-    UNARY_MISH,
-    UNARY_GELU_ERF,
-    UNARY_GELU_TANH,
-    UNARY_TANH,
-    UNARY_SOFTPLUS,
-    UNARY_SOFTSIGN,
-    UNARY_ERF,
-    UNARY_SQRT,
-    UNARY_EXP,
-    UNARY_LOG,
-    UNARY_ABS,
-    UNARY_NEG,
-    UNARY_RECIPROCAL,
-    UNARY_FLOOR,
-    UNARY_CEIL,
-    UNARY_ROUND,
-    UNARY_SIGN,
-    UNARY_SWISH,
-    UNARY_SQUARE,
-    UNARY_THRESHOLDED_RELU,
-    UNARY_SHRINK,
-    UNARY_SIN,
-    UNARY_COS,
-    UNARY_TAN,
-    UNARY_ASIN,
-    UNARY_ACOS,
-    UNARY_ATAN,
-    UNARY_SINH,
-    UNARY_COSH,
-    UNARY_ASINH,
-    UNARY_ACOSH,
-    UNARY_ATANH,
-    UNARY_FUNCTIONS
+#define NUMBER(NAME, name) UNARY_##NAME,
+    EACH_UNARY(NUMBER)
+#undef NUMBER
+        UNARY_FUNCTIONS
 } unary_function;
 
 /* y[count] of x[count]; y may be x. */
@@ -185,8 +193,9 @@ typedef struct elementwise_rows {
     size_t rows, count;            /* floats of a row */
 } elementwise_rows;
 
+typedef void elementwise_ukernel(const elementwise_rows *rows);
 typedef struct elementwise_ukernels {
-    void (*binary[ELEMENTWISE_BINARY])(const elementwise_rows *rows);
+    elementwise_ukernel *binary[ELEMENTWISE_BINARY];
 } elementwise_ukernels;
 
 /* Reductions; a NaN gives NaN. */
@@ -215,11 +224,12 @@ typedef struct reduce_ukernels {
     /* Joins x's rows less shift[count] (NULL: 0), which lie `stride` floats apart, to y[count]. */
     void (*across[REDUCE_OPS])(const float *x, size_t rows, size_t stride, size_t count,
                                const float *shift, float *y);
-    void (*layer_norm)(const layer_norm_rows *rows);
-    /* y[rows][count] = (x - mean[count]) factor[count] + bias[count]; y may be x. */
-    void (*scale_shift)(const float *x, size_t rows, size_t count, const float *mean,
-                        const float *factor, const float *bias, float *y);
 } reduce_ukernels;
+
+typedef void layer_norm_ukernel(const layer_norm_rows *rows);
+/* y[rows][count] = (x - mean[count]) factor[count] + bias[count]; y may be x. */
+typedef void scale_shift_ukernel(const float *x, size_t rows, size_t count, const float *mean,
+                                 const float *factor, const float *bias, float *y);
 
 /* Entry 1 computes the logarithm of softmax, entry 0 softmax itself. y may be x. Columns lie side
  * by side, and the elements of one are `stride` floats apart. */
@@ -234,7 +244,7 @@ typedef struct attention_rows {
     float *scores;
     size_t rows, count, stride;
     float scale;
-    const float *bias, *mask; /* [count] for each row; NULL: none. No mask without a bias */
+    const float *bias, *mask;    /* [count] for each row; NULL: none. No mask without a bias */
     size_t bias_step, mask_step; /* floats from one row's to the next one's */
     float *sums;                 /* [rows] */
 } attention_rows;
@@ -283,10 +293,11 @@ typedef struct image_ukernels {
     /* a, b, c [count] = the three channels * scale + bias. Each scale is to be an f32's. */
     void (*store_planes)(const float *rgb, size_t count, const double scale[3],
                          const double bias[3], float *a, float *b, float *c);
-    /* to[count][3] of three planes of 4-byte elements. */
-    void (*interleave)(const uint32_t *first, const uint32_t *second, const uint32_t *third,
-                       size_t count, uint32_t *to);
 } image_ukernels;
+
+/* to[count][3] of three planes of 4-byte elements. */
+typedef void interleave_ukernel(const uint32_t *first, const uint32_t *second,
+                                const uint32_t *third, size_t count, uint32_t *to);
 
 /* A row of a resized image: each pixel lies between two of the image's columns and two of its rows.
  * Nothing is read past the channels. */
@@ -334,28 +345,50 @@ typedef struct gemm_windows {
 typedef void gemm_windows_ukernel(size_t m, size_t n, const gemm_windows *windows, float *c,
                                   size_t c_stride, const gemm_epilogue *epilogue);
 
+/* Sets of vector instructions, the least first. */
+typedef enum ukernel_set { SET_base = 0, SET_avx2, SET_avx512, UKERNEL_SETS } ukernel_set;
+
 typedef struct ukernels {
     const char *name; /* "AVX-512" */
-    size_t width;     /* floats of a vector */
-    size_t mr;        /* rows of a matrix product's tile: up to so many, and twice for half of nr */
-    size_t nr;        /* columns of a matrix product's tile: always so many */
-
+    ukernel_set set;
+    size_t width; /* floats of a vector */
+    size_t mr;    /* rows of a matrix product's tile: up to so many, and twice for half of nr */
+    size_t nr;    /* columns of a matrix product's tile: always so many */
+    size_t depthwise_rows; /* rows of outputs that depthwise computes together, at most */
     gemm_ukernel *gemm;
     gemm_windows_ukernel *gemm_windows;
-    const winograd_ukernels *winograd;
-    sliding_ukernel *sliding[SLIDING_OPS];
-    size_t depthwise_rows; /* rows of outputs that DEPTHWISE computes together, at most */
-    global_average_pool_ukernel *global_average_pool;
-    const peak_ukernels *peak;
-    const dense_ukernels *dense;
-    const elementwise_ukernels *elementwise;
-    unary_ukernel *const *unary; /* [UNARY_FUNCTIONS] */
-    const reduce_ukernels *reduce;
-    const softmax_ukernels *softmax;
-    const attention_ukernels *attention;
-    const image_ukernels *image;
-    bilinear_ukernel *bilinear;
 } ukernels;
+
+/* The others by family: ukernels_winograd(set) and so on. Each family has a table of its own, so
+ * that linkers leave out those that nothing calls. */
+#define EACH_UKERNEL_FAMILY(FAMILY)                                                                \
+    FAMILY(winograd, const winograd_ukernels)                                                      \
+    FAMILY(depthwise, sliding_ukernel)                                                             \
+    FAMILY(depthwise_multiplier, sliding_ukernel)                                                  \
+    FAMILY(max_pool, sliding_ukernel)                                                              \
+    FAMILY(average_pool, sliding_ukernel)                                                          \
+    FAMILY(global_average_pool, global_average_pool_ukernel)                                       \
+    FAMILY(peak, const peak_ukernels)                                                              \
+    FAMILY(dense, const dense_ukernels)                                                            \
+    FAMILY(pack, const pack_ukernels)                                                              \
+    FAMILY(elementwise, const elementwise_ukernels)                                                \
+    FAMILY(prelu, elementwise_ukernel)                                                             \
+    FAMILY(reduce, const reduce_ukernels)                                                          \
+    FAMILY(layer_norm, layer_norm_ukernel)                                                         \
+    FAMILY(scale_shift, scale_shift_ukernel)                                                       \
+    FAMILY(softmax, const softmax_ukernels)                                                        \
+    FAMILY(attention, const attention_ukernels)                                                    \
+    FAMILY(image, const image_ukernels)                                                            \
+    FAMILY(interleave, interleave_ukernel)                                                         \
+    FAMILY(bilinear, bilinear_ukernel)
+#define UKERNEL_ACCESS(family, type)                                                               \
+    extern type *const ukernels_of_##family[UKERNEL_SETS];                                         \
+    static inline type *ukernels_##family(const ukernels *set) {                                   \
+        return ukernels_of_##family[set->set];                                                     \
+    }
+EACH_UKERNEL_FAMILY(UKERNEL_ACCESS)
+/* NULL where the function is not built in (KILN_KERNELS). */
+unary_ukernel *ukernels_unary(const ukernels *set, size_t function);
 
 /* How many of the `left` rows the next tile takes, which has up to mr: there are as few tiles as
  * can be, and the last two are about equal. */

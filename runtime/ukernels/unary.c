@@ -25,14 +25,29 @@ INLINE vector shrink(vector x, vector alpha, vector beta) {
     return choose((x > alpha) & ~(x < -alpha), x - beta, low);
 }
 
+/* Rows of whole vectors: x, count, alpha, beta, y. */
+typedef void whole_row(const float *, size_t, float, float, float *);
+
+/* The same for any row: its last part goes through a vector of its own. */
+static __attribute__((noinline)) void in_parts(whole_row *function, const float *x, size_t count,
+                                               float alpha, float beta, float *y) {
+    size_t whole = count / WIDTH * WIDTH;
+    function(x, whole, alpha, beta, y);
+    if (whole < count) {
+        vector last = load_some(x + whole, count - whole);
+        function((const float *)&last, WIDTH, alpha, beta, (float *)&last);
+        store_some(y + whole, last, count - whole);
+    }
+}
+
 /* The function is known when this is compiled. */
 #define FUNCTION(name, result)                                                                     \
     static void name##_row(const float *from, size_t count, float a, float b, float *to) {         \
         const vector alpha = all(a), beta = all(b);                                                \
         (void)alpha, (void)beta;                                                                   \
         for (size_t k = 0; k < count; k += WIDTH) {                                                \
-            vector x = load_some(from + k, count - k);                                             \
-            store_some(to + k, result, count - k);                                                 \
+            vector x = load(from + k);                                                             \
+            store(to + k, result);                                                                 \
         }                                                                                          \
     }
 FUNCTION(clamp, clamp(x, alpha, beta))
@@ -81,45 +96,8 @@ static void swish_row(const float *from, size_t count, float a, float b, float *
     (a == 1 ? silu_row : any_swish_row)(from, count, a, b, to);
 }
 
-unary_ukernel *const UKERNEL(unary)[UNARY_FUNCTIONS] = {
-    [UNARY_CLAMP] = clamp_row,
-    [UNARY_LEAKY_RELU] = leaky_relu_row,
-    [UNARY_ELU] = elu_row,
-    [UNARY_SELU] = selu_row,
-    [UNARY_CELU] = celu_row,
-    [UNARY_SIGMOID] = sigmoid_row,
-    [UNARY_HARD_SIGMOID] = hard_sigmoid_row,
-    [UNARY_HARD_SWISH] = hard_swish_row,
-    [UNARY_MISH] = mish_row,
-    [UNARY_GELU_ERF] = gelu_erf_row,
-    [UNARY_GELU_TANH] = gelu_tanh_row,
-    [UNARY_TANH] = tanh_row,
-    [UNARY_SOFTPLUS] = softplus_row,
-    [UNARY_SOFTSIGN] = softsign_row,
-    [UNARY_ERF] = erf_row,
-    [UNARY_SQRT] = sqrt_row,
-    [UNARY_EXP] = exp_row,
-    [UNARY_LOG] = log_row,
-    [UNARY_ABS] = abs_row,
-    [UNARY_NEG] = neg_row,
-    [UNARY_RECIPROCAL] = reciprocal_row,
-    [UNARY_FLOOR] = floor_row,
-    [UNARY_CEIL] = ceil_row,
-    [UNARY_ROUND] = round_row,
-    [UNARY_SIGN] = sign_row,
-    [UNARY_SWISH] = swish_row,
-    [UNARY_SQUARE] = square_row,
-    [UNARY_THRESHOLDED_RELU] = thresholded_relu_row,
-    [UNARY_SHRINK] = shrink_row,
-    [UNARY_SIN] = sin_row,
-    [UNARY_COS] = cos_row,
-    [UNARY_TAN] = tan_row,
-    [UNARY_ASIN] = asin_row,
-    [UNARY_ACOS] = acos_row,
-    [UNARY_ATAN] = atan_row,
-    [UNARY_SINH] = sinh_row,
-    [UNARY_COSH] = cosh_row,
-    [UNARY_ASINH] = asinh_row,
-    [UNARY_ACOSH] = acosh_row,
-    [UNARY_ATANH] = atanh_row,
-};
+#define UKERNEL_UNARY(NAME, name)                                                                  \
+    void UKERNEL(unary_##name)(const float *x, size_t count, float alpha, float beta, float *y) {  \
+        in_parts(name##_row, x, count, alpha, beta, y);                                            \
+    }
+EACH_UNARY(UKERNEL_UNARY)

@@ -25,22 +25,34 @@
 #define LINE 16 /* floats of a cache line */
 
 #ifndef OWN_SOME
+/* Parts of vectors go through functions of their own, as they are rare, and the code for them long.
+ */
+static __attribute__((noinline, unused)) void store_part(float *to, vector v, size_t count) {
+    for (size_t k = 0; k < count; k++) {
+        to[k] = v[k];
+    }
+}
+
+static __attribute__((noinline, unused)) vector load_part(vector v, const float *from,
+                                                          size_t count) {
+    for (size_t k = 0; k < count; k++) {
+        v[k] = from[k];
+    }
+    return v;
+}
+
 /* Stores at most `count` floats of a vector. */
 INLINE void store_some(float *to, vector v, size_t count) {
     if (count >= VECTOR_WIDTH) {
         store(to, v);
     } else {
-        memcpy(to, &v, count * sizeof(float));
+        store_part(to, v, count);
     }
 }
 
 /* Loads at most `count` floats in place of v's first. */
 INLINE vector load_over(vector v, const float *from, size_t count) {
-    if (count >= VECTOR_WIDTH) {
-        return load(from);
-    }
-    memcpy(&v, from, count * sizeof(float));
-    return v;
+    return count >= VECTOR_WIDTH ? load(from) : load_part(v, from, count);
 }
 #endif
 
@@ -87,21 +99,12 @@ INLINE float sum_of(vector v) {
 #define UKERNEL_EXPAND(name, suffix) UKERNEL_JOIN(name, suffix)
 #define UKERNEL(name) UKERNEL_EXPAND(name, UKERNEL_SUFFIX)
 
-/* What the table of a set of instructions is made of. */
+/* What the tables are made of. */
 extern gemm_ukernel UKERNEL(gemm);
 extern gemm_windows_ukernel UKERNEL(gemm_windows);
-extern const winograd_ukernels UKERNEL(winograd);
-extern sliding_ukernel UKERNEL(depthwise), UKERNEL(max_pool), UKERNEL(average_pool);
-extern sliding_ukernel UKERNEL(depthwise_multiplier);
-extern global_average_pool_ukernel UKERNEL(global_average_pool);
-extern const peak_ukernels UKERNEL(peak);
-extern const dense_ukernels UKERNEL(dense);
-extern const elementwise_ukernels UKERNEL(elementwise);
-extern unary_ukernel *const UKERNEL(unary)[UNARY_FUNCTIONS];
-extern const reduce_ukernels UKERNEL(reduce);
-extern const softmax_ukernels UKERNEL(softmax);
-extern const attention_ukernels UKERNEL(attention);
-extern const image_ukernels UKERNEL(image);
-extern bilinear_ukernel UKERNEL(bilinear);
+#define UKERNEL_DECLARE(family, type) extern type UKERNEL(family);
+EACH_UKERNEL_FAMILY(UKERNEL_DECLARE)
+#define UKERNEL_DECLARE_UNARY(NAME, name) extern unary_ukernel UKERNEL(unary_##name);
+EACH_UNARY(UKERNEL_DECLARE_UNARY)
 
 #endif

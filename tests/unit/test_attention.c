@@ -159,7 +159,7 @@ static void check_weights(const ukernels *set, size_t count, int sums) {
                                  .bias_step = MOST,
                                  .mask_step = 0,
                                  .sums = totals};
-    set->attention->weights(&rows);
+    ukernels_attention(set)->weights(&rows);
     for (size_t row = 0; row < ROWS; row++) {
         double s[MOST], largest = -INFINITY, sum = 0;
         for (size_t k = 0; k < count; k++) {
@@ -202,8 +202,8 @@ START_TEST(keeps_what_is_no_number) {
         scores[17] = NAN;
         const attention_rows rows = {
             .scores = scores, .rows = 2, .count = 20, .stride = STRIDE, .scale = 1, .sums = sums};
-        set->attention->weights(&rows);
-        set->attention->divide(y, 2, 1, 1, sums);
+        ukernels_attention(set)->weights(&rows);
+        ukernels_attention(set)->divide(y, 2, 1, 1, sums);
         ck_assert(isnan(sums[0]) && isnan(sums[1]) && isnan(y[0]) && isnan(y[1]));
     }
 }

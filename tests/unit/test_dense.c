@@ -143,7 +143,7 @@ START_TEST(lanes_agree_with_doubles) {
                 l.piece.min = -0.5f;
                 l.piece.max = 0.75f;
             }
-            best->dense->dot[l.half ? DENSE_F16 : DENSE_F32](&l.piece);
+            ukernels_dense(best)->dot[l.half ? DENSE_F16 : DENSE_F32](&l.piece);
             check_layer(&l, roundings(k));
             free_layer(&l);
         }
@@ -160,13 +160,13 @@ START_TEST(lanes_keep_infinities_apart) {
             ((float *)l.x.data)[at] = INFINITY;
             ((float *)l.weights.data)[at] = 2.0f;
             ((float *)l.weights.data)[37 + at] = -2.0f;
-            best->dense->dot[DENSE_F32](&l.piece);
+            ukernels_dense(best)->dot[DENSE_F32](&l.piece);
             ck_assert_float_eq(l.piece.y[0], INFINITY);
             ck_assert_float_eq(l.piece.y[1], -INFINITY);
             ck_assert_float_finite(l.piece.y[3]);
             ((float *)l.x.data)[at] = ((float *)l.x.data)[37 + at] = 1.5f;
             ((float *)l.weights.data)[37 + at] = INFINITY;
-            best->dense->dot[DENSE_F32](&l.piece);
+            ukernels_dense(best)->dot[DENSE_F32](&l.piece);
             ck_assert_float_finite(l.piece.y[0]);
             ck_assert_float_eq(l.piece.y[1], INFINITY);
             ck_assert_float_eq(l.piece.y[4], INFINITY);
@@ -186,13 +186,13 @@ START_TEST(every_half_is_widened_exactly) {
             for (uint32_t i = 0; i < 8; i++) {
                 halves[i] = (uint16_t)(first + i);
             }
-            best->dense->pack[DENSE_F16](1, 8, halves, 8, turned);
+            ukernels_pack(best)->weights[DENSE_F16](1, 8, halves, 8, turned);
             uint16_t four[4 * 8];
             for (size_t r = 0; r < 4; r++) {
                 memcpy(four + r * 8, halves, sizeof halves);
             }
             static float turned_four[8 * GEMM_MAX_NR];
-            best->dense->pack[DENSE_F16](4, 8, four, 8, turned_four);
+            ukernels_pack(best)->weights[DENSE_F16](4, 8, four, 8, turned_four);
             for (size_t i = 0; i < 8; i++) {
                 float expected = kiln_f32_from_f16(halves[i]), y, one[VECTOR_MAX] = {0};
                 float found = turned[i * best->nr], in_four = turned_four[i * best->nr + 2];
@@ -205,7 +205,7 @@ START_TEST(every_half_is_widened_exactly) {
                 one[i] = 1;
                 dense_piece p = {1,    1,         VECTOR_MAX, one, VECTOR_MAX, row,
                                  NULL, -INFINITY, INFINITY,   &y,  1};
-                best->dense->dot[DENSE_F16](&p);
+                ukernels_dense(best)->dot[DENSE_F16](&p);
                 ck_assert_float_eq(y, expected);
                 row[i] = 0;
             }
@@ -221,7 +221,8 @@ START_TEST(panels_are_the_weights_turned) {
         for (size_t n = 1; n <= best->nr; n++) {
             for (size_t k = 1; k <= 37; k += n % 2 == 0 ? 5 : 4) {
                 layer l = make_layer(1, n, k, 0, n % 3 == 0, false);
-                best->dense->pack[l.half ? DENSE_F16 : DENSE_F32](n, k, l.weights.data, k, to);
+                ukernels_pack(best)->weights[l.half ? DENSE_F16 : DENSE_F32](n, k, l.weights.data,
+                                                                             k, to);
                 for (size_t i = 0; i < k * best->nr; i++) {
                     size_t o = i % best->nr;
                     double expected = o < n ? weight_at(&l, o * k + i / best->nr) : 0;

@@ -79,7 +79,8 @@ START_TEST(other_formats_fit_likewise) {
     turned.rotation = 90;
     double factors[2];
     fit a = {0}, b = {0};
-    ck_assert(fit_make(default_allocator(), &a, FIT_SIDE, FIT_SIDE) && fit_make(default_allocator(), &b, FIT_SIDE, FIT_SIDE));
+    ck_assert(fit_make(default_allocator(), &a, FIT_SIDE, FIT_SIDE) &&
+              fit_make(default_allocator(), &b, FIT_SIDE, FIT_SIDE));
     draw(&c);
     for (size_t y = 0; y < c.height; y++) {
         for (size_t x = 0; x < c.width; x++) {
@@ -150,7 +151,7 @@ START_TEST(rows_are_worked_alike_by_every_set_of_instructions) {
     const float weights[] = {0.5F, 0.25F, 0.125F, 1, 2, 3, 4, 5, 6};
     const double scale[] = {0.5, 2, -1}, bias[] = {1, 0, 0.25};
     for (size_t set = 0; ukernels_at(set) != NULL; set++) {
-        const image_ukernels *u = ukernels_at(set)->image;
+        const image_ukernels *u = ukernels_image(ukernels_at(set));
         for (size_t k = 0; k < NUMBERS; k++) {
             bytes[k] = (uint8_t)(k * 37), shorts[k] = (uint16_t)(k * 11),
             row[k] = (float)(k * 13 % 97);
@@ -197,7 +198,7 @@ START_TEST(rows_are_added_by_every_set_of_instructions) {
             for (size_t k = 0; k <= NUMBERS; k++) {
                 sums[k] = 2;
             }
-            ukernels_at(set)->image->add_rows(upper, lower, 0.25F, 3, count, sums);
+            ukernels_image(ukernels_at(set))->add_rows(upper, lower, 0.25F, 3, count, sums);
             for (size_t k = 0; k <= NUMBERS; k++) {
                 double sum = k < count ? 2 + upper[k] * 0.25 + lower[k] * 3.0 : 2;
                 ck_assert_double_eq((double)sums[k], sum);

@@ -173,7 +173,7 @@ static bool same(float a, float b) {
 START_TEST(every_lane_keeps_it) {
     uint64_t state = 3;
     for (size_t l = 0; ukernels_at(l) != NULL; l++) {
-        const elementwise_ukernels *e = ukernels_at(l)->elementwise;
+        const elementwise_ukernels *e = ukernels_elementwise(ukernels_at(l));
         for (size_t round = 0; round < 700; round++) {
             size_t count = 1 + round % 50, single = random_below(&state, 3);
             int op = (int)random_below(&state, ELEMENTWISE_BINARY);
@@ -193,8 +193,8 @@ START_TEST(every_lane_keeps_it) {
                 ck_assert_msg(same(v, y[at]), "%s, %d: %g, expected %g", ukernels_at(l)->name, op,
                               (double)y[at], (double)v);
             }
-            for (int unary = 0; unary < UNARY_FUNCTIONS; unary++) {
-                ukernels_at(l)->unary[unary](a, count, 0.5f, 1, y);
+            for (unsigned unary = 0; unary < UNARY_FUNCTIONS; unary++) {
+                ukernels_unary(ukernels_at(l), unary)(a, count, 0.5f, 1, y);
                 for (size_t k = 0; k < count; k++) {
                     ck_assert(!isnan(a[k]) || isnan(y[k]));
                 }

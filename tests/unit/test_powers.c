@@ -33,7 +33,7 @@ static float some_float(uint64_t *state, double span) {
 static void compute(const ukernels *set, elementwise_binary op, size_t count) {
     const elementwise_rows rows = {
         .a = a, .b = b, .min = -INFINITY, .max = INFINITY, .y = found, .rows = 1, .count = count};
-    set->elementwise->binary[op](&rows);
+    ukernels_elementwise(set)->binary[op](&rows);
 }
 
 static bool is_near(double exact, float value) {

@@ -41,7 +41,7 @@ START_TEST(rows_are_reduced) {
     static float x[20000];
     fill(x, 20000, 5);
     for (size_t set = 0; ukernels_at(set) != NULL; set++) {
-        const reduce_ukernels *r = ukernels_at(set)->reduce;
+        const reduce_ukernels *r = ukernels_reduce(ukernels_at(set));
         for (int op = 0; op < REDUCE_OPS; op++) {
             for (size_t count = 0; count < 20000; count = count < 200 ? count + 1 : 2 * count + 1) {
                 double found = r->along[op](x, count, 0.25f);
@@ -57,7 +57,7 @@ START_TEST(rows_are_joined) {
     static float x[ROWS * STRIDE], y[STRIDE];
     fill(x, (size_t)ROWS * STRIDE, 7);
     for (size_t set = 0; ukernels_at(set) != NULL; set++) {
-        const reduce_ukernels *r = ukernels_at(set)->reduce;
+        const reduce_ukernels *r = ukernels_reduce(ukernels_at(set));
         for (int op = 0; op < REDUCE_OPS; op++) {
             for (size_t count = 1; count < MOST; count++) {
                 size_t rows = count * 2 + 3;
@@ -88,15 +88,15 @@ START_TEST(nan_is_kept) {
             fill(x, MOST, at);
             x[at] = NAN;
             for (int op = 0; op < REDUCE_OPS; op++) {
-                ck_assert(isnan(u->reduce->along[op](x, MOST, 0)));
+                ck_assert(isnan(ukernels_reduce(u)->along[op](x, MOST, 0)));
                 fill(y, MOST, 3);
-                u->reduce->across[op](x, 1, MOST, MOST, NULL, y);
+                ukernels_reduce(u)->across[op](x, 1, MOST, MOST, NULL, y);
                 ck_assert(isnan(y[at]));
-                u->reduce->across[op](y, 1, MOST, MOST, NULL, x);
+                ukernels_reduce(u)->across[op](y, 1, MOST, MOST, NULL, x);
                 ck_assert(isnan(x[at]));
             }
             for (int logarithm = 0; logarithm < 2; logarithm++) {
-                u->softmax->row[logarithm](x, MOST, y);
+                ukernels_softmax(u)->row[logarithm](x, MOST, y);
                 ck_assert(isnan(y[0]) && isnan(y[MOST - 1]));
             }
         }
@@ -111,7 +111,7 @@ START_TEST(rows_are_normalized) {
     fill(scale, 1000, 1);
     fill(bias, 1000, 2);
     for (size_t set = 0; ukernels_at(set) != NULL; set++) {
-        const reduce_ukernels *r = ukernels_at(set)->reduce;
+        layer_norm_ukernel *layer_norm = ukernels_layer_norm(ukernels_at(set));
         for (size_t count = 1; count <= 1000; count = count < 50 ? count + 1 : count * 2) {
             fill(x, count, count);
             for (size_t k = 0; k < count; k++) {
@@ -129,7 +129,7 @@ START_TEST(rows_are_normalized) {
                                           .y = y,
                                           .mean = &found_mean,
                                           .inverse = &found_inverse};
-            r->layer_norm(&rows);
+            layer_norm(&rows);
             ck_near("mean", (double)found_mean, mean, 100);
             ck_near("inverse", (double)found_inverse, inverse, 100);
             for (size_t k = 0; k < count; k++) {
@@ -157,7 +157,7 @@ START_TEST(softmax_is_that_of_doubles) {
     x[3] = -INFINITY;
     x[5 * STRIDE] = 90;
     for (size_t set = 0; ukernels_at(set) != NULL; set++) {
-        const softmax_ukernels *s = ukernels_at(set)->softmax;
+        const softmax_ukernels *s = ukernels_softmax(ukernels_at(set));
         for (int logarithm = 0; logarithm < 2; logarithm++) {
             for (size_t count = 1; count < MOST; count++) {
                 s->row[logarithm](x, count, y);

@@ -125,7 +125,7 @@ static void try_bilinear(const ukernels *u, size_t channels) {
                         .channels = channels,
                         .to = to,
                         .to_stride = stride};
-    u->bilinear(&row);
+    ukernels_bilinear(u)(&row);
     for (size_t k = 0; k < OUTPUTS * stride; k++) {
         const bilinear_column *c = &columns[k / stride];
         size_t channel = k % stride;

@@ -163,7 +163,7 @@ static double units_off(double exact, float found) {
 
 static void check_block(size_t row, const ukernels *set, const float *x, size_t count) {
     static float y[BLOCK];
-    set->unary[rows[row].function](x, count, ALPHA, BETA, y);
+    ukernels_unary(set, rows[row].function)(x, count, ALPHA, BETA, y);
     for (size_t k = 0; k < count; k++) {
         double allowed = rows[row].units + 0.001;
         if (rows[row].conditioned != NULL && isfinite(x[k])) {
@@ -201,7 +201,7 @@ START_TEST(place_does_not_matter) {
     }
     for (size_t set = 0; ukernels_at(set) != NULL; set++) {
         for (size_t f = 0; f < UNARY_FUNCTIONS; f++) {
-            unary_ukernel *function = ukernels_at(set)->unary[f];
+            unary_ukernel *function = ukernels_unary(ukernels_at(set), f);
             function(x, 80, ALPHA, BETA, whole);
             for (size_t count = 0; count < 40; count++) {
                 memcpy(y, x, sizeof y);

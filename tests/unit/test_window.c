@@ -178,7 +178,12 @@ static void try_rows(scene *s, const ukernels *ukernels, thread_pool *pool, size
                         .output_count = 1,
                         .host = &host,
                         .run = {(uint32_t)s->in.samples, begin, end, NULL}};
-    sliding_run(&call, ukernels, w);
+    sliding_ukernel *const of[SLIDING_OPS] = {
+        ukernels_depthwise(ukernels), ukernels_max_pool(ukernels), ukernels_average_pool(ukernels),
+        ukernels_depthwise_multiplier(ukernels)};
+    sliding_shape shape = *w;
+    shape.ukernel = of[w->op];
+    sliding_run(&call, ukernels, &shape);
     compare(s, begin, end);
     free(s->in.data);
     free(s->out.data);
@@ -309,9 +314,9 @@ START_TEST(infinities_win_or_lose) {
                            .to_stride = 3,
                            .to_width = 1,
                            .channels = 3};
-        ukernels->sliding[SLIDING_MAX_POOL](&row);
+        ukernels_max_pool(ukernels)(&row);
         ck_assert(out[0] == -INFINITY && out[1] == INFINITY && out[2] == -3);
-        ukernels->sliding[SLIDING_AVERAGE_POOL](&row);
+        ukernels_average_pool(ukernels)(&row);
         ck_assert(out[0] == -INFINITY && out[1] == INFINITY && out[2] == -3);
     }
 }
@@ -330,8 +335,8 @@ START_TEST(means_of_all_pixels) {
             fill(&in, 0, 1, VECTOR_MAX - 1);
             float *out = malloc(in.channels * sizeof(float));
             ck_assert_ptr_nonnull(out);
-            ukernels->global_average_pool(in.data, in.width, in.channels + in.gap, in.channels,
-                                          -0.1f, INFINITY, out);
+            ukernels_global_average_pool(ukernels)(in.data, in.width, in.channels + in.gap,
+                                                   in.channels, -0.1f, INFINITY, out);
             for (size_t c = 0; c < in.channels; c++) {
                 double sum = 0;
                 for (size_t x = 0; x < in.width; x++) {

@@ -1,0 +1,48 @@
+/* The algorithms of convolutions; or those of them that KILN_KERNELS selects: then CMake's
+ * built_in.h has EACH_BUILT_IN_ALGORITHM. */
+#include "runtime/kernels/conv_algorithm.h"
+#include "runtime/kernels/conv_direct.h"
+#include "runtime/kernels/depthwise.h"
+#include "runtime/kernels/gemm.h"
+#include "runtime/kernels/winograd.h"
+
+#include <built_in.h>
+#ifndef EACH_BUILT_IN_ALGORITHM
+#define EACH_BUILT_IN_ALGORITHM(ALGORITHM)                                                         \
+    ALGORITHM(DIRECT, direct)                                                                      \
+    ALGORITHM(WINOGRAD_2, winograd)                                                                \
+    ALGORITHM(WINOGRAD_4, winograd)                                                                \
+    ALGORITHM(WINOGRAD_6, winograd)                                                                \
+    ALGORITHM(GEMM, gemm)                                                                          \
+    ALGORITHM(DEPTHWISE, depthwise)
+#endif
+
+static kiln_status bind_nothing(kernel_call *call, kiln_error *error) {
+    (void)call;
+    (void)error;
+    return KILN_OK;
+}
+
+const conv_algorithm conv_algorithm_direct = {
+    conv_direct_check,   conv_direct_prepare, bind_nothing, conv_direct_run,
+    conv_direct_release, conv_direct_scratch, NULL};
+const conv_algorithm conv_algorithm_winograd = {winograd_check, winograd_prepare, winograd_bind,
+                                                winograd_run,   winograd_release, winograd_scratch,
+                                                winograd_packs};
+const conv_algorithm conv_algorithm_gemm = {gemm_check,   gemm_prepare, gemm_bind, gemm_run,
+                                            gemm_release, gemm_scratch, gemm_packs};
+const conv_algorithm conv_algorithm_depthwise = {depthwise_check,
+                                                 depthwise_prepare,
+                                                 depthwise_bind,
+                                                 depthwise_run,
+                                                 depthwise_release,
+                                                 NULL,
+                                                 NULL};
+
+#define ALGORITHM(NAME, name) [KILN_CONV_##NAME] = &conv_algorithm_##name,
+static const conv_algorithm *const algorithms[KILN_CONV_ALGORITHM_COUNT] = {
+    EACH_BUILT_IN_ALGORITHM(ALGORITHM)};
+
+const conv_algorithm *conv_algorithm_find(uint32_t algorithm) {
+    return algorithm < KILN_CONV_ALGORITHM_COUNT ? algorithms[algorithm] : NULL;
+}

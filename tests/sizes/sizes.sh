@@ -1,0 +1,30 @@
+#!/bin/bash
+# Code (the section .text) of libraries and programs beside README's table of sizes: within 5 % of it. Other sections,
+# the largest functions and the folders that the code comes from: sizes.sh --table SIZE NM FILE [OBJECTS-FOLDER]
+#   sizes.sh SIZE README NAME FILE [NAME FILE]...
+set -euo pipefail
+
+if [ "$1" = --table ]; then
+    "$2" -A "$4" | awk '$2 > 2048 { print $2, $1 }' | sort -rn | head -12
+    "$3" -S --size-sort -r -t d "$4" | awk '{ print $2 + 0, $4 }' | head -40
+    [ $# -lt 5 ] || find "$5" -name '*.o' -exec "$2" -A {} + | awk '
+        / :$/ || /:$/ { name = $1; sub(/.*\.dir\//, "", name); sub(/\/[^\/]*$/, "", name) }
+        $1 ~ /^\.text/ { bytes[name] += $2 }
+        END { for (name in bytes) print bytes[name], name }' | sort -rn
+    exit
+fi
+
+size=$1 readme=$2 failed=0
+shift 2
+while [ $# -gt 0 ]; do
+    bytes=$("$size" -A "$2" | awk '$1 == ".text" { print $2 }')
+    told=$(sed -n "s/^| $1 | \([0-9]*\) KB .*/\1/p" "$readme")
+    if [ -z "$told" ] || [ $((bytes * 100)) -gt $((told * 105000)) ] || [ $((bytes * 100)) -lt $((told * 95000)) ]; then
+        echo "FAILED: $1: $bytes bytes of code; README tells ${told:-nothing of it} KB"
+        failed=1
+    else
+        echo "$1: $bytes bytes of code"
+    fi
+    shift 2
+done
+exit $failed

@@ -211,6 +211,7 @@ def test_recognises_by_vector_and_name(drawn):
             told = one.recognise(picture, top=2)
             assert np.array_equal(told.embedding, other.embed(picture))
             assert told.answers == one.classify(picture, top=2)
+        assert one._feature_network().captured is not None  # one run makes both
 
 
 def test_finds_and_turns_faces(drawn, detector):

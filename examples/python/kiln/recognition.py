@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Literal, Optional, Union
+from typing import Any, Literal, NamedTuple, Optional, Union
 
 import numpy as np
 
@@ -16,8 +16,8 @@ from .errors import ArgumentError, Error, UnsupportedError
 from .faces import Face, Faces, detector_of, face_struct
 from .model import PlanLike, as_plan
 from .pictures import Encoded, Picture, Pixels, as_pixels, image_of, picture_file
-from .plan import Plan
-from .session import Session
+from .plan import Plan, Tensor
+from .session import Array, Session
 
 Rows = np.ndarray[Any, np.dtype[np.float32]]
 Pictures = Union[Iterable[Picture], Pixels]
@@ -85,6 +85,14 @@ class Recognitions:
     def best(self) -> list[int]:
         """The most probable class of each picture, whether it has an error or not."""
         return [int(k) for k in np.argmax(self.scores, axis=1)]
+
+
+class _Network(NamedTuple):
+    """One that is run on pictures in C."""
+
+    session: Session
+    plan: Plan  # whose output is wanted
+    captured: Optional[Array] = None  # where the session before leaves it; not run then
 
 
 class _Recogniser(Closing):
@@ -157,17 +165,19 @@ class _Recogniser(Closing):
                 rows.append(self._run(filled) if filled else self._none())
         return rows[0] if len(rows) == 1 else np.concatenate(rows)
 
-    def _run_files(self, files: Files, sessions: Sequence[Session]) -> tuple[list[Rows], Errors]:
+    def _run_files(self, files: Files, wanted: Sequence[_Network]) -> tuple[list[Rows], Errors]:
         """What networks make of picture files, all in C, whose rows are those of `kiln embed`."""
-        networks = ffi.new("kiln_reader_network[]", len(sessions))
+        networks = ffi.new("kiln_reader_network[]", len(wanted))
         made: list[Rows] = []
-        for network, session in zip(networks, sessions):
+        for network, (session, plan, captured) in zip(networks, wanted):
             network.session = session.handle
-            lib.kiln_plan_output(session.plan.handle, 0, ffi.addressof(network, "output"))
-            made.append(np.empty((len(files), int(np.prod(session.outputs[0].shape))), np.float32))
+            if captured is not None:
+                network.captured = ffi.cast("void *", captured.ctypes.data)
+            lib.kiln_plan_output(plan.handle, 0, ffi.addressof(network, "output"))
+            made.append(np.empty((len(files), int(np.prod(plan.outputs[0].shape))), np.float32))
         errors = ffi.new("kiln_error[]", _AT_ONCE)
         told: Errors = []
-        locks = [self._lock, *(session._lock for session in sessions)]
+        locks = [self._lock, *(n.session._lock for n in wanted if n.captured is None)]
         with ExitStack() as stack:
             for lock in locks + ([self.detector._lock] if self.detector else []):
                 stack.enter_context(lock)
@@ -278,12 +288,12 @@ class Embedder(_Recogniser):
 
         All of it is done in C, for many pictures at once, with the interpreter's lock released; a
         picture that cannot be read, or shows no face, spoils no other."""
-        (rows,), errors = self._run_files(paths, [self.session])
+        (rows,), errors = self._run_files(paths, [_Network(self.session, self.session.plan)])
         return self._finish(rows), errors
 
     def embed_encoded(self, pictures: Sequence[Encoded]) -> tuple[Rows, Errors]:
         """As embed_files, of what is in such files; it is not copied."""
-        (rows,), errors = self._run_files(pictures, [self.session])
+        (rows,), errors = self._run_files(pictures, [_Network(self.session, self.session.plan)])
         return self._finish(rows), errors
 
     def embed_faces(self, picture: Picture, *, order: str = "rgb") -> list[tuple[Face, Rows]]:
@@ -308,7 +318,7 @@ class Classifier(_Recogniser):
     ) -> None:
         opened = as_plan(plan, prepacked=prepacked)
         super().__init__(opened, opened, detector, faces, preprocess, threads, batch_size)
-        self._features: Optional[Session] = None
+        self._features: Optional[_Network] = None
         count = int(np.prod(self.session.outputs[0].shape))
         self.labels = opened.labels or tuple(f"class {k}" for k in range(count))
         if len(self.labels) != count:
@@ -328,19 +338,39 @@ class Classifier(_Recogniser):
 
     def recognise(self, picture: Picture, *, top: int = 1, order: str = "rgb") -> Recognition:
         """A picture's classes and its vector (that of Embedder): the picture is read, and its face
-        found, once; the network runs up to its features, and then wholly."""
-        pixels, features_of = as_pixels(picture), self._feature_session()
+        found, once."""
+        pixels, network = as_pixels(picture), self._feature_network()
         with self._lock:
             face = self._subject(pixels, order)
             self._fill(0, pixels, face, order)
-            (features,) = features_of.run(self._input[: self._size])
             answers = self._best(self._run(1)[0], top)
+            if network.captured is not None:
+                features = network.captured[: network.plan.outputs[0].shape[0]]
+            else:
+                (features,) = network.session.run(self._input[: self._size])
             return Recognition(face, features.reshape(-1).astype(np.float32), answers)
 
-    def _feature_session(self) -> Session:
+    def _feature_network(self) -> _Network:
+        """What each run of the whole network leaves of its features; or, where no step of it makes
+        them, the network up to them."""
         if self._features is None:
-            self._features = Session(self.plan.cut())
+            cut = self.plan.cut()
+            apart = Session(cut)
+            self._features = self._captured(cut, apart) or _Network(apart, cut)
         return self._features
+
+    def _captured(self, cut: Plan, apart: Session) -> Optional[_Network]:
+        # Each step serves the last one, which copies features to where they are wanted.
+        made = [t for step in apart.steps() if step.kernel != "copy" for t in step.outputs]
+        size = np.prod(cut.outputs[0].shape)
+        if not made or made[-1].dtype != np.float32 or np.prod(made[-1].shape) != size:
+            return None
+        array = np.empty(made[-1].shape_of(self.batch_size), np.float32)
+        try:
+            self.session.capture(made[-1].name, array)
+        except ArgumentError:
+            return None
+        return _Network(self.session, cut, array)
 
     def recognise_files(self, paths: Sequence[PathLike]) -> Recognitions:
         """Vectors and scores of many pictures, as Embedder.embed_files makes them."""
@@ -351,7 +381,8 @@ class Classifier(_Recogniser):
         return self._recognitions(pictures)
 
     def _recognitions(self, files: Files) -> Recognitions:
-        (features, scores), errors = self._run_files(files, [self._feature_session(), self.session])
+        whole = _Network(self.session, self.plan)
+        (scores, features), errors = self._run_files(files, [whole, self._feature_network()])
         return Recognitions(features, scores, errors)
 
     def classify_faces(

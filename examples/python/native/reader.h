@@ -37,6 +37,9 @@ KILN_API void kiln_reader_destroy(kiln_reader *reader);
 typedef struct kiln_reader_network {
     kiln_session *session;
     kiln_tensor_info output;
+    /* Instead of a session: where an earlier network's run leaves such an output
+     * (kiln_session_capture). */
+    const void *captured;
     float *rows; /* [pictures][numbers of the output] */
 } kiln_reader_network;
 

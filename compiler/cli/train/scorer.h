@@ -25,7 +25,7 @@ typedef struct scorer_options {
     const char *preset; /* normalisation; NULL: as the plan says */
     subject_options subjects;
     uint32_t threads;
-    bool numbers;   /* the input is given as numbers, not as pictures */
+    bool numbers; /* the input is given as numbers, not as pictures */
     packed_place prepacked;
 } scorer_options;
 

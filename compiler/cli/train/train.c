@@ -167,7 +167,8 @@ static kiln_status open_data(training *t, kiln_error *error) {
         status = extracted_open(t->part_words, t->part_word_count, &t->extracted, error);
     }
     if (status == KILN_OK) {
-        status = t->scratch ? KILN_OK : open_plan(t->backbone_path, PACKED_NOWHERE, &t->backbone, error);
+        status =
+            t->scratch ? KILN_OK : open_plan(t->backbone_path, PACKED_NOWHERE, &t->backbone, error);
     }
     if (status == KILN_OK) {
         status = choose_head(t, error);

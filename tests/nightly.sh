@@ -45,10 +45,10 @@ random() {
 # pthreadpool and XNNPACK are not built for it; what it says of them is left out.
 threads() {
     build tsan gcc -DKILN_SANITIZE=thread &&
-        cmake --build build/tsan --target test_packed test_session test_trainer \
+        cmake --build build/tsan --target test_packed test_session test_threads test_trainer \
             test_trainer_options &&
         TSAN_OPTIONS=suppressions=$PWD/tests/tsan.txt ctest --test-dir build/tsan \
-            --output-on-failure -R '^test_(packed|session|trainer|trainer_options)$'
+            --output-on-failure -R '^test_(packed|session|threads|trainer|trainer_options)$'
 }
 
 # Leaks are the address sanitizer's to find.

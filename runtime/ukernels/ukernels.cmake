@@ -1,18 +1,13 @@
 # The sources of this folder (ukernels.c apart) are compiled once for each set of vector instructions.
 # A row: the set's name, which ends the names of what is compiled; its header (see vector.h); the
 # compiler's options. The best set comes first, and the baseline, which all processors have, last.
-# The baseline is compiled smaller.
-set(small -O2)
-if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
-    string(APPEND small " -ftree-vectorize -fvect-cost-model=dynamic")
-endif()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|i.86")
     set(KILN_ISA_ROWS
         "avx512 avx512.h -mavx512f -mfma -mf16c"
         "avx2 avx2.h -mavx2 -mfma -mf16c"
-        "base sse.h ${small} -msse2")
+        "base sse.h -msse2")
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
-    set(KILN_ISA_ROWS "base neon.h ${small}")
+    set(KILN_ISA_ROWS "base neon.h")
 else()
     set(KILN_ISA_ROWS "base portable.h")
 endif()

@@ -130,6 +130,6 @@ size_t fuzz_change(uint64_t *state, uint8_t *bytes, size_t size, size_t room) {
         return size;
     }
     memmove(bytes + at + length, bytes + at, size - at);
-    memcpy(bytes + at, piece, length);
+    memcpy(bytes + at, piece, length); /* NOLINT(bugprone-not-null-terminated-result): no text */
     return size + length;
 }

@@ -297,9 +297,9 @@ END_TEST
 /* Gemm is chosen where the table would take XNNPACK, and the other way round. */
 START_TEST(both_libraries_can_be_chosen) {
     write_plan_of(true, KILN_CONVOLUTION_EXACT);
-    for (uint8_t how = 0; how < KILN_CONV_CHOICES; how++) {
+    for (int how = 0; how < KILN_CONV_CHOICES; how++) {
         if (how == KILN_CONV_GEMM || how == KILN_CONV_BY_XNNPACK) {
-            tune_by_hand(path, kiln_machine_processor(), how, copy);
+            tune_by_hand(path, kiln_machine_processor(), (uint8_t)how, copy);
             kiln_plan *plan = opened(copy);
             const char *library = kiln_plan_step_computation(plan, the_convolution(plan)).library;
             bool has = strstr(kiln_machine_processor(), "XNNPACK") != NULL;

@@ -19,7 +19,7 @@ apt_arm64() {
         -o Dir::Cache="$folder/apt" -o Debug::NoLocking=1 "$@"
 }
 
-if [ ! -e "$root/complete" ]; then
+if [ "$(cat "$root/complete" 2>/dev/null)" != "$libraries" ]; then
     rm -rf "$root" "$folder/apt"
     mkdir -p "$root" "$folder/apt/lists/partial" "$folder/apt/archives/partial"
     : >"$folder/apt/status"
@@ -33,7 +33,7 @@ if [ ! -e "$root/complete" ]; then
         dpkg-deb --fsys-tarfile "$package" | tar -x -C "$root" --keep-directory-symlink
     done
     rm -r "$folder/apt"
-    touch "$root/complete"
+    echo "$libraries" >"$root/complete"
 fi
 
 cat >"$folder/toolchain.cmake" <<EOF

@@ -165,7 +165,9 @@ static void check_weights(const ukernels *set, size_t count, int sums) {
         for (size_t k = 0; k < count; k++) {
             s[k] = (double)before[row * STRIDE + k] * (double)0.3f +
                    (sums > 0 ? (double)bias[row * MOST + k] : 0) + (sums > 1 ? (double)mask[k] : 0);
-            largest = fmax(largest, s[k]);
+            if (s[k] > largest) { /* gcc 12 fails on fmax here, for ARM */
+                largest = s[k];
+            }
         }
         for (size_t k = 0; k < count; k++) {
             /* Scores are rounded before the function makes a factor of their error. */

@@ -74,6 +74,13 @@ static void print_answer(const classify_call *c, const answers *to, const scored
 
 /* ---- The name of one subject ----------------------------------------------------------------- */
 
+static void print_similarity(FILE *out, const verdict *v) {
+    fprintf(out, ", \"similarity\": ");
+    json_number(out, (double)v->similarity);
+    fprintf(out, ", \"asked\": ");
+    json_number(out, (double)v->asked);
+}
+
 /* Who is not known has no probability in words, as it would be one among the known. */
 static void print_ranked(const classify_call *c, const answers *to, const verdict *v, bool first) {
     FILE *out = to->out;
@@ -83,10 +90,7 @@ static void print_ranked(const classify_call *c, const answers *to, const verdic
         json_string(out, name);
         fprintf(out, ", \"probability\": ");
         json_number(out, (double)v->probability);
-        fprintf(out, ", \"similarity\": ");
-        json_number(out, (double)v->similarity);
-        fprintf(out, ", \"asked\": ");
-        json_number(out, (double)v->asked);
+        print_similarity(out, v);
         fputc('}', out);
     } else if (isnan(v->probability) || !v->known) {
         text_print(out, "%s%s (similarity %.2f)", first ? "" : ", ", name, (double)v->similarity);
@@ -122,10 +126,7 @@ static void print_person(const classify_call *c, const answers *to, const scored
         json_number(out, (double)v->probability);
         fprintf(out, ", \"known\": %s, \"nearest\": ", known ? "true" : "false");
         json_string(out, nearest);
-        fprintf(out, ", \"similarity\": ");
-        json_number(out, (double)v->similarity);
-        fprintf(out, ", \"asked\": ");
-        json_number(out, (double)v->asked);
+        print_similarity(out, v);
         fprintf(out, ", \"far\": ");
         json_number(out, c->scoring.workers[0].judge.threshold.rate);
         fprintf(out, ", \"top\": [");

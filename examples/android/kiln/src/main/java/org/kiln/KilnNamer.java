@@ -52,7 +52,6 @@ public final class KilnNamer extends NativeObject {
 
     private final KilnPlan plan;
     private final int faces;
-    private final Object running = new Object();
     private ByteBuffer bitmapPixels;
 
     KilnNamer(KilnPlan plan, Options o) {
@@ -132,21 +131,6 @@ public final class KilnNamer extends NativeObject {
     public void save(File file) {
         long planAddress = plan.handle.address();
         change(namer -> Native.save(namer, planAddress, Native.utf8(file.getPath())));
-    }
-
-    private interface Run<T> {
-        T on(long namer);
-    }
-
-    private <T> T run(Run<T> run) {
-        synchronized (running) {
-            long namer = handle.enter();
-            try {
-                return run.on(namer);
-            } finally {
-                handle.leave();
-            }
-        }
     }
 
     private void change(Handle.Action action) {

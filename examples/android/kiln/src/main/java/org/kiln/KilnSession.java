@@ -15,7 +15,6 @@ import java.util.List;
  */
 public final class KilnSession extends NativeObject {
     private final KilnPlan plan;
-    private final Object running = new Object();
     private ByteBuffer bitmapPixels;
 
     KilnSession(KilnPlan plan, int threads) {
@@ -109,22 +108,6 @@ public final class KilnSession extends NativeObject {
     @Override
     public void close() {
         handle.close(Native::sessionCancel);
-    }
-
-    private interface Run<T> {
-        T on(long session);
-    }
-
-    /** One at a time; a call that waited for another sees whether the session was closed meanwhile. */
-    private <T> T run(Run<T> run) {
-        synchronized (running) {
-            long session = handle.enter();
-            try {
-                return run.on(session);
-            } finally {
-                handle.leave();
-            }
-        }
     }
 
     private static ByteBuffer[] slices(ByteBuffer[] buffers, boolean written) {

@@ -9,7 +9,14 @@ abstract class NativeObject implements AutoCloseable {
         long of(long[] needed);
     }
 
+    /** What is done with the native part. */
+    interface Run<T> {
+        T on(long address);
+    }
+
     final Handle handle;
+    /** Held while the native part works for somebody who must be alone with it. */
+    final Object running = new Object();
 
     /** @param kept what must stay in memory as long as the native part; or null */
     NativeObject(Make make, Handle.Action free, Object kept, NativeObject... needed) {
@@ -25,6 +32,18 @@ abstract class NativeObject implements AutoCloseable {
         } catch (Throwable failed) {
             Handle.leave(Arrays.copyOf(handles, entered));
             throw failed;
+        }
+    }
+
+    /** One at a time; a call that waited for another sees whether this was closed meanwhile. */
+    final <T> T run(Run<T> run) {
+        synchronized (running) {
+            long address = handle.enter();
+            try {
+                return run.on(address);
+            } finally {
+                handle.leave();
+            }
         }
     }
 

@@ -47,6 +47,8 @@
     PASS(fuse_activation, false)                                                                   \
     /* Activations tell which convolutions are alike. */                                           \
     PASS(merge_convolutions, false)                                                                \
+    /* Where activations have been fused, each group takes them along. */                          \
+    PASS(split_groups, false)                                                                      \
     /* Dense weights are permuted, so that the layout pass finds nothing to copy before them. */   \
     PASS(flatten_channels_last, false)                                                             \
     PASS(remove_dead_code, true)                                                                   \

@@ -329,6 +329,25 @@ static tensor *summed_siblings(network *n, tensor *x) {
     return APPLY(n, "Add", y, z);
 }
 
+/* Convolutions of two groups: of 32 inputs and 33 outputs each, or narrower, or strided. */
+static tensor *groups_of(network *n, tensor *x, int64_t channels, int64_t stride) {
+    const network_conv wide = {channels, 1, 1, {1, 1}, {1, 1}, {0}, 1, false};
+    const network_conv grouped = {66, 3, 3, {stride, 1}, {1, 1}, {1, 0, 1, 1}, 2, true};
+    return network_convolve(n, network_convolve(n, x, &wide), &grouped);
+}
+
+static tensor *wide_groups(network *n, tensor *x) {
+    return groups_of(n, x, 64, 1);
+}
+
+static tensor *narrow_groups(network *n, tensor *x) {
+    return groups_of(n, x, 62, 1);
+}
+
+static tensor *strided_groups(network *n, tensor *x) {
+    return groups_of(n, x, 64, 2);
+}
+
 #define PASS_TEST(name, build, pass, rewrites, nodes)                                              \
     START_TEST(name) {                                                                             \
         ck_assert_uint_eq(check_same(build, pass, rewrites), nodes);                               \
@@ -366,6 +385,9 @@ PASS_TEST(merges_strided_siblings, strided_siblings, pass_merge_convolutions, 1,
 PASS_TEST(keeps_unlike_siblings, unlike_siblings, pass_merge_convolutions, 0, 11)
 PASS_TEST(keeps_full_siblings, full_siblings, pass_merge_convolutions, 0, 5)
 PASS_TEST(keeps_summed_siblings, summed_siblings, pass_merge_convolutions, 0, 3)
+PASS_TEST(splits_wide_groups, wide_groups, pass_split_groups, 1, 5)
+PASS_TEST(keeps_narrow_groups, narrow_groups, pass_split_groups, 0, 2)
+PASS_TEST(keeps_strided_groups, strided_groups, pass_split_groups, 0, 2)
 PASS_TEST(folds_shapes, shape_arithmetic, pass_remove_dead_code, 0, 1)
 
 int main(void) {
@@ -395,6 +417,9 @@ int main(void) {
         TEST("siblings", keeps_unlike_siblings),
         TEST("siblings", keeps_full_siblings),
         TEST("siblings", keeps_summed_siblings),
+        TEST("groups", splits_wide_groups),
+        TEST("groups", keeps_narrow_groups),
+        TEST("groups", keeps_strided_groups),
         TEST("norms", fuses_group_norm),
         TEST("branches", sums_split_branches),
         TEST("branches", sums_stacked_branches),

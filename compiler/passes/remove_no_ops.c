@@ -1,5 +1,6 @@
 /* Identity, Dropout at inference, and reshapes, transposes, casts, pools of one element that change
- * nothing. Their readers read the input instead. */
+ * nothing; and Expand before what broadcasts by itself, as exporters write a norm that a map is
+ * divided by. Their readers read the input instead. */
 #include "compiler/graph/element_type.h"
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
@@ -67,25 +68,57 @@ static bool keeps_order(const node *n) {
     return true;
 }
 
+/* Does n broadcast its input k to the shape of the other one, which is that of `expanded`? */
+static bool broadcasts(const node *n, size_t k, const tensor *expanded) {
+    static const char *const names[] = {"Add", "Sub", "Mul", "Div", "Max", "Min"};
+    bool known = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        known = known || node_is(n, names[i]);
+    }
+    return known && n->input_count == 2 && n->inputs[k] == expanded &&
+           n->inputs[1 - k] != expanded && tensor_same_shape(n->inputs[1 - k], expanded) &&
+           node_int(n, "broadcast", 0) == 0;
+}
+
+/* Whoever broadcasts by itself reads what is expanded. */
+static kiln_status pass_by(graph *g, node *expand, size_t *inout_rewrites) {
+    tensor *x = expand->inputs[0], *y = expand->outputs[0];
+    kiln_status status = KILN_OK;
+    for (size_t k = y->consumer_count; k-- > 0 && status == KILN_OK;) {
+        node *n = y->consumers[k];
+        for (size_t i = 0; i < 2 && status == KILN_OK; i++) {
+            if (broadcasts(n, i, y)) {
+                status = node_set_input(g, n, i, x);
+                ++*inout_rewrites;
+            }
+        }
+    }
+    expand->dead = y->consumer_count == 0 && !y->is_output;
+    return status;
+}
+
+static bool changes_nothing(const node *n) {
+    const tensor *x = n->inputs[0], *y = n->outputs[0];
+    bool mask_wanted = n->output_count > 1 && n->outputs[1] != NULL &&
+                       (n->outputs[1]->consumer_count > 0 || n->outputs[1]->is_output);
+    return !y->is_output && !mask_wanted && x->dtype == y->dtype && tensor_same_shape(x, y) &&
+           keeps_order(n) && keeps_values(n);
+}
+
 kiln_status pass_remove_no_ops(graph *g, size_t *inout_rewrites) {
-    for (size_t k = 0; k < g->node_count; k++) {
+    kiln_status status = KILN_OK;
+    for (size_t k = 0; k < g->node_count && status == KILN_OK; k++) {
         node *n = g->nodes[k];
         if (n->dead || !is_removable_kind(n) || n->inputs[0] == NULL || n->outputs[0] == NULL) {
             continue;
         }
-        tensor *x = n->inputs[0], *y = n->outputs[0];
-        bool mask_wanted = n->output_count > 1 && n->outputs[1] != NULL &&
-                           (n->outputs[1]->consumer_count > 0 || n->outputs[1]->is_output);
-        if (y->is_output || mask_wanted || x->dtype != y->dtype || !tensor_same_shape(x, y) ||
-            !keeps_order(n) || !keeps_values(n)) {
-            continue;
+        if (changes_nothing(n)) {
+            status = graph_replace_uses(g, n->outputs[0], n->inputs[0]);
+            n->dead = true;
+            ++*inout_rewrites;
+        } else if (node_is(n, "Expand")) {
+            status = pass_by(g, n, inout_rewrites);
         }
-        kiln_status status = graph_replace_uses(g, y, x);
-        if (status != KILN_OK) {
-            return status;
-        }
-        n->dead = true;
-        ++*inout_rewrites;
     }
-    return KILN_OK;
+    return status;
 }

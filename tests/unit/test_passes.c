@@ -329,6 +329,26 @@ static tensor *summed_siblings(network *n, tensor *x) {
     return APPLY(n, "Add", y, z);
 }
 
+/* x / (its norm along the channels, expanded), as exporters write it, and the norm by itself. */
+static tensor *expanded(network *n, tensor *x, bool read) {
+    const int64_t axis = 1, four = 4, dims[] = {2, 6, 7, 7};
+    tensor *norm = APPLY(n, "ReduceL2", x);
+    ck_assert_int_eq(node_set_ints(n->g, last_node(n), "axes", &axis, 1), KILN_OK);
+    tensor *wide = APPLY(n, "Expand", norm, integers(n, four, dims));
+    tensor *y = APPLY(n, "Div", x, wide);
+    return read ? APPLY(n, "Concat", y, wide) : y;
+}
+
+static tensor *divided_by_expanded(network *n, tensor *x) {
+    return expanded(n, x, false);
+}
+
+static tensor *read_expanded(network *n, tensor *x) {
+    tensor *y = expanded(n, x, true);
+    ck_assert_int_eq(node_set_int(n->g, last_node(n), "axis", 1), KILN_OK);
+    return y;
+}
+
 /* Convolutions of two groups: of 32 inputs and 33 outputs each, or narrower, or strided. */
 static tensor *groups_of(network *n, tensor *x, int64_t channels, int64_t stride) {
     const network_conv wide = {channels, 1, 1, {1, 1}, {1, 1}, {0}, 1, false};
@@ -385,6 +405,8 @@ PASS_TEST(merges_strided_siblings, strided_siblings, pass_merge_convolutions, 1,
 PASS_TEST(keeps_unlike_siblings, unlike_siblings, pass_merge_convolutions, 0, 11)
 PASS_TEST(keeps_full_siblings, full_siblings, pass_merge_convolutions, 0, 5)
 PASS_TEST(keeps_summed_siblings, summed_siblings, pass_merge_convolutions, 0, 3)
+PASS_TEST(passes_by_expand, divided_by_expanded, pass_remove_no_ops, 1, 2)
+PASS_TEST(keeps_expand_that_is_read, read_expanded, pass_remove_no_ops, 1, 4)
 PASS_TEST(splits_wide_groups, wide_groups, pass_split_groups, 1, 5)
 PASS_TEST(keeps_narrow_groups, narrow_groups, pass_split_groups, 0, 2)
 PASS_TEST(keeps_strided_groups, strided_groups, pass_split_groups, 0, 2)
@@ -426,6 +448,8 @@ int main(void) {
         TEST("branches", keeps_stacks_that_are_read),
         TEST("cleaning", removes_no_ops),
         TEST("cleaning", removes_pools_of_one),
+        TEST("cleaning", passes_by_expand),
+        TEST("cleaning", keeps_expand_that_is_read),
         TEST("cleaning", folds_shapes),
     };
     return SUITE("passes", tests);

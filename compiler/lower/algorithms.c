@@ -15,7 +15,10 @@
  * are, for the memory that they take. */
 #define WEIGHT_COST 4.0
 #define WEIGHT_COST_BYTES (6.0 * 1024 * 1024) /* as many raise it by 1 */
-#define CALL_COST 20000.0                     /* of the layer */
+/* But at most so much where many are kept as they are and transformed by each run: F(4)'s, F(6)'s.
+ */
+#define WEIGHT_COST_MOST 5.0
+#define CALL_COST 20000.0 /* of the layer */
 
 typedef struct conv_size {
     double inputs, outputs, height, width, batch;
@@ -32,6 +35,7 @@ static double winograd_cost(const conv_size *s, double m) {
     double transform = (m < 3 ? TRANSFORM_COST_2 : TRANSFORM_COST) * (s->inputs + outputs);
     double weights = positions * s->inputs * outputs;
     double weight_cost = WEIGHT_COST + weights * sizeof(float) / WEIGHT_COST_BYTES;
+    weight_cost = m > 3 && weight_cost > WEIGHT_COST_MOST ? WEIGHT_COST_MOST : weight_cost;
     return positions * tiles * ((s->inputs + PRODUCT_COST) * outputs + transform) +
            weight_cost * weights + CALL_COST;
 }

@@ -6,6 +6,7 @@
 #include "runtime/kernels/winograd.h"
 #include "runtime/kernels/finish.h"
 
+#include <math.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@
 /* With fewer tiles for each, threads share strips block by block. */
 #define FEW_TILES ((size_t)12)
 #define FEW_TILES_LARGE ((size_t)24)    /* the same where weights are large */
+#define FEW_TILES_LATE ((size_t)64)     /* and where each strip transforms them */
 #define LARGE_WEIGHTS ((size_t)6 << 20) /* a part of an L3 cache */
 /* Products are made for a block of outputs at a time, for which the transformed input is read once.
  */
@@ -26,7 +28,7 @@
 typedef struct winograd {
     const ukernels *ukernels;
     finish finish;
-    winograd_size size;
+    winograd_weights weights;
     size_t tile, output_tile, positions; /* n, m, n^2 */
     size_t inputs, outputs;
     size_t input_row, output_row; /* floats of a tile at a position, in whole vectors and panels */
@@ -39,7 +41,8 @@ typedef struct winograd {
     bool by_blocks; /* threads share the blocks of a strip, not strips */
     size_t workers;
     size_t input_floats;   /* scratch for a strip's transformed inputs */
-    size_t product_floats; /* scratch for a block's products */
+    size_t block_floats;   /* scratch for a block's products */
+    size_t product_floats; /* the same, and for a chunk of late weights */
     /* The present run has so many strips, and blocks of so many panels. */
     size_t strips, blocks, run_block;
     atomic_size_t next; /* the strip or block that is taken next */
@@ -119,7 +122,9 @@ static void divide(const kernel_call *call, winograd *w) {
     size_t wanted = STRIP_BYTES / (w->positions * (w->input_row + w->output_row) * sizeof(float));
     wanted = wanted < LEAST_STRIP ? LEAST_STRIP : wanted;
     size_t strips = (tiles + wanted - 1) / wanted;
-    size_t few = winograd_weight_bytes(call) > LARGE_WEIGHTS ? FEW_TILES_LARGE : FEW_TILES;
+    size_t few = w->weights.late                                      ? FEW_TILES_LATE
+                 : winograd_weight_bytes(&w->weights) > LARGE_WEIGHTS ? FEW_TILES_LARGE
+                                                                      : FEW_TILES;
     w->by_blocks = threads > 1 && tiles < few * threads;
     strips = w->by_blocks ? strips : round_up(strips, threads);
     w->strip = (tiles + strips - 1) / strips;
@@ -131,7 +136,8 @@ static void divide(const kernel_call *call, winograd *w) {
     w->block = (w->panels + blocks - 1) / blocks;
     size_t row = w->block * w->ukernels->nr;
     w->input_floats = round_up(w->positions * (w->strip * w->input_row + SKEW), VECTOR_MAX);
-    w->product_floats = round_up(w->positions * (w->strip * row + SKEW) + row, VECTOR_MAX);
+    w->block_floats = round_up(w->positions * (w->strip * row + SKEW) + row, VECTOR_MAX);
+    w->product_floats = w->block_floats + (w->weights.late ? w->positions * w->weights.step : 0);
 }
 
 static winograd describe(const kernel_call *call) {
@@ -143,7 +149,7 @@ static winograd describe(const kernel_call *call) {
     (void)operand_image(&call->outputs[0], &y);
     winograd w = {.ukernels = best,
                   .finish = finish_of(call, p->min, p->max),
-                  .size = (winograd_size)(p->algorithm - KILN_CONV_WINOGRAD_2),
+                  .weights = winograd_weights_of(call),
                   .tile = m + 2,
                   .output_tile = m,
                   .positions = (m + 2) * (m + 2),
@@ -223,11 +229,12 @@ static void transform_input(void *context, size_t index) {
         }
     }
     ukernels_winograd(w->ukernels)
-        ->input[w->size](pixels, w->inputs, s->transformed + index * w->input_row, s->input_step);
+        ->input[w->weights.size](pixels, w->inputs, s->transformed + index * w->input_row,
+                                 s->input_step);
 }
 
 /* Multiplies all tiles of the strip by one panel of outputs, at one position. */
-static void multiply_panel(const block *b, size_t position, size_t panel) {
+static void multiply_early(const block *b, size_t position, size_t panel) {
     const strip *s = b->s;
     const winograd *w = s->w;
     size_t nr = w->ukernels->nr, row = b->count * nr;
@@ -236,6 +243,42 @@ static void multiply_panel(const block *b, size_t position, size_t panel) {
     const float *from = s->transformed + position * s->input_step;
     float *to = b->products + position * b->step + panel * nr;
     w->ukernels->gemm(s->count, nr, w->inputs, from, w->input_row, weights, to, row, NULL);
+}
+
+/* The same at all positions. The sums of one chunk of inputs are added to those of the chunks
+ * before it. */
+static void multiply_late(const block *b, size_t panel, float *weights) {
+    const strip *s = b->s;
+    const winograd *w = s->w;
+    const winograd_weights *form = &w->weights;
+    size_t nr = form->nr, row = b->count * nr;
+    gemm_epilogue more = {.bias = w->bias + w->output_row, /* zeros */
+                          .add_stride = row,
+                          .min = -INFINITY,
+                          .max = INFINITY};
+    for (size_t c = 0; c < w->inputs; c += WINOGRAD_CHUNK) {
+        size_t inputs = w->inputs - c < WINOGRAD_CHUNK ? w->inputs - c : WINOGRAD_CHUNK;
+        winograd_transform_chunk(form, s->call->packed, b->first + panel, c, inputs, weights);
+        for (size_t position = 0; position < w->positions; position++) {
+            const float *from = s->transformed + position * s->input_step + c;
+            float *to = b->products + position * b->step + panel * nr;
+            more.add = to;
+            w->ukernels->gemm(s->count, nr, inputs, from, w->input_row,
+                              weights + position * form->step, to, row, c > 0 ? &more : NULL);
+        }
+    }
+}
+
+static void multiply(const block *b, float *weights) {
+    const winograd *w = b->s->w;
+    for (size_t panel = 0; panel < b->count && w->weights.late; panel++) {
+        multiply_late(b, panel, weights);
+    }
+    for (size_t position = 0; position < w->positions && !w->weights.late; position++) {
+        for (size_t panel = 0; panel < b->count; panel++) {
+            multiply_early(b, position, panel);
+        }
+    }
 }
 
 static void transform_output(const block *b, size_t index) {
@@ -262,8 +305,9 @@ static void transform_output(const block *b, size_t index) {
         }
     }
     ukernels_winograd(w->ukernels)
-        ->output[w->size](b->products + index * b->count * nr, b->step, w->bias + channel, channels,
-                          w->finish.min, w->finish.max, add != NULL ? added : NULL, pixels);
+        ->output[w->weights.size](b->products + index * b->count * nr, b->step, w->bias + channel,
+                                  channels, w->finish.min, w->finish.max,
+                                  add != NULL ? added : NULL, pixels);
     for (size_t k = 0; k < w->output_tile * w->output_tile && w->finish.function != NULL; k++) {
         if (pixels[k] != b->outside) {
             finish_rows(&w->finish, pixels[k], 1, channels, channels);
@@ -303,11 +347,7 @@ static void run_block(const strip *s, size_t index, size_t worker) {
     size_t step = s->count * count * w->ukernels->nr + SKEW;
     float *products = s->products + worker * w->product_floats;
     block b = {s, first, count, products, step, products + w->positions * step};
-    for (size_t position = 0; position < w->positions; position++) {
-        for (size_t panel = 0; panel < count; panel++) {
-            multiply_panel(&b, position, panel);
-        }
-    }
+    multiply(&b, products + w->block_floats);
     for (size_t tile = 0; tile < s->count; tile++) {
         transform_output(&b, tile);
     }

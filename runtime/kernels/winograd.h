@@ -3,6 +3,7 @@
 #define KILN_KERNELS_WINOGRAD_H
 
 #include "runtime/kernels/kernel.h"
+#include "runtime/ukernels/ukernels.h"
 
 /* Checks that the parameters' algorithm can be used on the operands; where it cannot, returns what
  * kernel_fail does. */
@@ -13,8 +14,29 @@ kiln_status winograd_bind(kernel_call *call, kiln_error *error);
 kiln_status winograd_run(kernel_call *call, kiln_error *error);
 void winograd_release(kernel_call *call);
 
-/* winograd_pack.c: the transformed weights, as kernel.h tells of packs; and their size. */
+/* Inputs whose late weights are transformed together: F(4)'s then take 300 KB of an L2 cache. */
+#define WINOGRAD_CHUNK ((size_t)64)
+
+/* How a layer keeps its weights. Transformed they take 1.8, 4 or 7 times what they take as taps.
+ *   early  Transformed when they are packed: [positions][panels][inputs][nr].
+ *   late   As taps: [panels][inputs][9][nr]. Each run transforms some inputs' at a time into a
+ *          buffer: where there are many weights and few tiles that takes less time than to read
+ *          them transformed from memory. */
+typedef struct winograd_weights {
+    const ukernels *ukernels;
+    winograd_size size;
+    size_t positions, inputs, panels, nr;
+    bool late;
+    size_t step; /* floats from one position of the buffer to the next: [positions][step] */
+} winograd_weights;
+
+/* winograd_pack.c: how the call keeps them; its packs, as kernel.h tells; and of late ones, the
+ * transform of a panel's weights for some inputs: position p's are [inputs][nr] from
+ * to + p * step on. At most WINOGRAD_CHUNK inputs. */
+winograd_weights winograd_weights_of(const kernel_call *call);
+size_t winograd_weight_bytes(const winograd_weights *form);
 bool winograd_packs(const kernel_call *call, packed_form *out_form);
-size_t winograd_weight_bytes(const kernel_call *call);
+void winograd_transform_chunk(const winograd_weights *form, const float *packed, size_t panel,
+                              size_t first, size_t inputs, float *to);
 
 #endif

@@ -1,31 +1,71 @@
-/* The weights of Winograd's algorithm: transformed, one matrix a position, in panels of outputs. */
+/* The weights of Winograd's algorithm, in panels of outputs: transformed, one matrix a position; or
+ * as taps, which are transformed while running. */
 #include "runtime/kernels/winograd.h"
-#include "runtime/ukernels/ukernels.h"
 
 #include <string.h>
 
-typedef struct packing {
-    const ukernels *ukernels;
-    const float *weights; /* [outputs][3][3][inputs] */
-    size_t outputs, inputs;
-    size_t panels, positions;
-    winograd_size size;
-    float *to; /* [positions][panels][inputs][nr] */
-} packing;
+/* Weights that have more bytes a tile, once they are transformed, are late. Fewer stay in the
+ * caches from one strip of tiles to the next, each of which reads, or transforms, them all; and of
+ * few tiles, from one run to the next. Measured with AVX-512 and AVX2. */
+#define LATE_BYTES ((size_t)60 << 10)
+#define FEW_TILES ((size_t)64)
+#define TAPS ((size_t)9)
+#define AHEAD (8 * TAPS) /* rows of taps that are fetched before they are needed */
+/* Positions lie so much further apart than they are long, so that they do not all fall into the
+ * same sets of the L1 cache. */
+#define SKEW ((size_t)VECTOR_MAX)
 
-static packing describe(const kernel_call *call) {
+winograd_weights winograd_weights_of(const kernel_call *call) {
     const kiln_conv_params *p = call->params;
     const operand *weights = &call->inputs[1];
     const ukernels *best = ukernels_best();
-    size_t tile = 2 * (size_t)p->algorithm + 2;
-    return (packing){.ukernels = best,
-                     .weights = weights->data,
-                     .outputs = weights->dims[0],
-                     .inputs = weights->dims[3],
-                     .panels = (weights->dims[0] + best->nr - 1) / best->nr,
-                     .positions = tile * tile,
-                     .size = (winograd_size)(p->algorithm - KILN_CONV_WINOGRAD_2)};
+    size_t m = 2 * (size_t)p->algorithm, nr = best->nr; /* the sizes begin at WINOGRAD_2: 1 */
+    winograd_weights form = {.ukernels = best,
+                             .size = (winograd_size)(p->algorithm - KILN_CONV_WINOGRAD_2),
+                             .positions = (m + 2) * (m + 2),
+                             .inputs = weights->dims[3],
+                             .panels = (weights->dims[0] + nr - 1) / nr,
+                             .nr = nr};
+    image_dims y;
+    (void)operand_image(&call->outputs[0], &y);
+    size_t tiles = (y.h + m - 1) / m * ((y.w + m - 1) / m);
+    tiles = tiles < FEW_TILES ? FEW_TILES : tiles;
+    /* F(2)'s are hardly more than the taps. */
+    form.late = form.size != WINOGRAD_2 && winograd_weight_bytes(&form) / tiles > LATE_BYTES;
+    form.step = WINOGRAD_CHUNK * nr + SKEW;
+    return form;
 }
+
+size_t winograd_weight_bytes(const winograd_weights *form) {
+    size_t each = form->late ? TAPS : form->positions;
+    return form->panels * each * form->inputs * form->nr * sizeof(float);
+}
+
+void winograd_transform_chunk(const winograd_weights *form, const float *packed, size_t panel,
+                              size_t first, size_t inputs, float *to) {
+    size_t nr = form->nr;
+    const float *from = packed + (panel * form->inputs + first) * TAPS * nr;
+    for (size_t c = 0; c < inputs; c++, from += TAPS * nr) {
+        const float *taps[TAPS];
+        for (size_t k = 0; k < TAPS; k++) {
+            taps[k] = from + k * nr;
+        }
+        /* By itself the processor fetches too little ahead of what comes from memory. */
+        for (size_t k = 0; k < TAPS * nr; k += VECTOR_MAX) {
+            __builtin_prefetch((const void *)((uintptr_t)from + (AHEAD * nr + k) * sizeof *from));
+        }
+        ukernels_winograd(form->ukernels)->weights[form->size](taps, nr, to + c * nr, form->step);
+    }
+}
+
+/* ---- Packing ------------------------------------------------------------------------------- */
+
+typedef struct packing {
+    winograd_weights form;
+    const float *weights; /* [outputs][3][3][inputs] */
+    size_t outputs;
+    float *to;
+} packing;
 
 /* The weights of so many outputs are packed together, so that a cache line is written at once. */
 #define PACKED_OUTPUTS ((size_t)4)
@@ -35,27 +75,29 @@ typedef float transformed_weights[WINOGRAD_MAX_TILE * WINOGRAD_MAX_TILE][VECTOR_
 /* Transforms one output's weights for `channels` inputs from c on. */
 static void transform_weights(const packing *job, size_t output, size_t c, size_t channels,
                               transformed_weights out) {
-    const float *from = job->weights + output * 9 * job->inputs + c;
-    float taps[9][VECTOR_MAX];
-    const float *pointers[9];
-    for (size_t k = 0; k < 9; k++) {
-        pointers[k] = from + k * job->inputs;
+    const winograd_weights *form = &job->form;
+    const float *from = job->weights + output * TAPS * form->inputs + c;
+    float taps[TAPS][VECTOR_MAX];
+    const float *pointers[TAPS];
+    for (size_t k = 0; k < TAPS; k++) {
+        pointers[k] = from + k * form->inputs;
         if (channels < VECTOR_MAX) { /* whole vectors are read, so the rest must be there */
             memcpy(taps[k], pointers[k], channels * sizeof(float));
             pointers[k] = taps[k];
         }
     }
-    ukernels_winograd(job->ukernels)->weights[job->size](pointers, channels, out[0], VECTOR_MAX);
+    ukernels_winograd(form->ukernels)->weights[form->size](pointers, channels, out[0], VECTOR_MAX);
 }
 
 /* Packs the weights of one panel of outputs, VECTOR_MAX inputs at a time: they are transformed
  * output by output, then transposed, so that the panel's outputs lie side by side. */
-static void pack_panel(void *context, size_t panel) {
+static void pack_early(void *context, size_t panel) {
     const packing *job = context;
-    size_t nr = job->ukernels->nr, first = panel * nr;
+    const winograd_weights *form = &job->form;
+    size_t nr = form->nr, first = panel * nr;
     transformed_weights transformed[PACKED_OUTPUTS];
-    for (size_t c = 0; c < job->inputs; c += VECTOR_MAX) {
-        size_t channels = job->inputs - c < VECTOR_MAX ? job->inputs - c : VECTOR_MAX;
+    for (size_t c = 0; c < form->inputs; c += VECTOR_MAX) {
+        size_t channels = form->inputs - c < VECTOR_MAX ? form->inputs - c : VECTOR_MAX;
         for (size_t o = 0; o < nr; o += PACKED_OUTPUTS) {
             for (size_t i = 0; i < PACKED_OUTPUTS; i++) {
                 if (first + o + i < job->outputs) {
@@ -64,8 +106,8 @@ static void pack_panel(void *context, size_t panel) {
                     memset(transformed[i], 0, sizeof transformed[i]);
                 }
             }
-            for (size_t p = 0; p < job->positions; p++) {
-                float *to = job->to + ((p * job->panels + panel) * job->inputs + c) * nr + o;
+            for (size_t p = 0; p < form->positions; p++) {
+                float *to = job->to + ((p * form->panels + panel) * form->inputs + c) * nr + o;
                 for (size_t k = 0; k < channels; k++, to += nr) {
                     for (size_t i = 0; i < PACKED_OUTPUTS; i++) {
                         to[i] = transformed[i][p][k];
@@ -76,19 +118,37 @@ static void pack_panel(void *context, size_t panel) {
     }
 }
 
-size_t winograd_weight_bytes(const kernel_call *call) {
-    packing job = describe(call);
-    return job.positions * job.panels * job.inputs * job.ukernels->nr * sizeof(float);
+/* Packs one panel's taps, VECTOR_MAX inputs at a time. */
+static void pack_late(void *context, size_t panel) {
+    const packing *job = context;
+    const winograd_weights *form = &job->form;
+    size_t nr = form->nr, first = panel * nr;
+    size_t outputs = job->outputs - first < nr ? job->outputs - first : nr;
+    float *to = job->to + panel * form->inputs * TAPS * nr;
+    float rows[VECTOR_MAX * GEMM_MAX_NR];
+    for (size_t c = 0; c < form->inputs; c += VECTOR_MAX) {
+        size_t inputs = form->inputs - c < VECTOR_MAX ? form->inputs - c : VECTOR_MAX;
+        for (size_t k = 0; k < TAPS; k++) {
+            const float *from = job->weights + (first * TAPS + k) * form->inputs + c;
+            ukernels_pack(form->ukernels)
+                ->weights[DENSE_F32](outputs, inputs, from, TAPS * form->inputs, rows);
+            for (size_t i = 0; i < inputs; i++) {
+                memcpy(to + ((c + i) * TAPS + k) * nr, rows + i * nr, nr * sizeof *to);
+            }
+        }
+    }
 }
 
 static void pack(const kernel_call *call, float *to) {
-    packing job = describe(call);
-    job.to = to;
-    thread_pool_each(call->host->pool, pack_panel, &job, job.panels);
+    packing job = {winograd_weights_of(call), call->inputs[1].data, call->inputs[1].dims[0], to};
+    thread_pool_each(call->host->pool, job.form.late ? pack_late : pack_early, &job,
+                     job.form.panels);
 }
 
 bool winograd_packs(const kernel_call *call, packed_form *out_form) {
     static const char *const names[WINOGRAD_SIZES] = {"winograd 2", "winograd 4", "winograd 6"};
-    *out_form = (packed_form){names[describe(call).size], winograd_weight_bytes(call), pack, false};
+    winograd_weights form = winograd_weights_of(call);
+    *out_form = (packed_form){form.late ? "winograd taps" : names[form.size],
+                              winograd_weight_bytes(&form), pack, false};
     return true;
 }

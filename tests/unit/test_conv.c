@@ -274,6 +274,28 @@ START_TEST(large_weights_meet_few_rows) {
 }
 END_TEST
 
+/* Weights that would be many once they are transformed are packed as they are, and transformed by
+ * each run, 64 inputs at a time: here two such chunks and a part of one. */
+START_TEST(many_weights_are_kept_once) {
+    layer l = {.inputs = 150,
+               .height = 11,
+               .width = 9,
+               .c = {200, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1, true},
+               .add = ADD_KEPT,
+               .activation = RELU};
+    const way *w = &ways[_i];
+    ck_assert_double_lt(measure_layer(&l, w, 17), w->bound);
+    kiln_plan *plan = compile_layer(&l, w, 17);
+    kiln_session *session = network_session(plan, 1, 1);
+    size_t raw = 150 * 200 * 9 * sizeof(float), packed = kiln_plan_packed_bytes(plan);
+    ck_assert_msg(packed >= raw && packed < raw * 9 / 8, "%zu bytes of %zu", packed, raw);
+    free(l.weights);
+    free(l.bias);
+    kiln_session_destroy(session);
+    kiln_plan_close(plan);
+}
+END_TEST
+
 /* Windows that are read where they lie: rows long enough for that, of one kernel row or more, with
  * more padding than a kernel is wide, on few rows and on many. */
 START_TEST(windows_lie_in_the_image) {
@@ -339,6 +361,7 @@ int main(void) {
         EACH("many_channels", many_channels_stay_within_bounds, ways),
         LOOP("windows", windows_lie_in_the_image, 0, 5),
         TEST("residual", additions_take_functions),
+        LOOP("many_weights", many_weights_are_kept_once, 3, 5),   /* F(4), F(6) */
         LOOP("large_weights", large_weights_meet_few_rows, 1, 2), /* gemm */
     };
     int failed = SUITE("conv", tests);

@@ -26,6 +26,8 @@
     PASS(fuse_quantize, false)                                                                     \
     /* This comes before transposes are merged: the shuffle's transpose is part of its pattern. */ \
     PASS(fuse_channel_shuffle, false)                                                              \
+    /* What attention leaves of views; before channels are cut, which lie together then. */        \
+    PASS(order_views, false)                                                                       \
     PASS(cut_before_transpose, false)                                                              \
     /* Before anything looks for what follows an addition, which reductions become here. */        \
     PASS(sum_branches, false)                                                                      \

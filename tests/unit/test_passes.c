@@ -368,6 +368,38 @@ static tensor *strided_groups(network *n, tensor *x) {
     return groups_of(n, x, 64, 2);
 }
 
+static tensor *moved(network *n, tensor *x, const int64_t *perm) {
+    tensor *y = APPLY(n, "Transpose", x);
+    ck_assert_int_eq(node_set_ints(n->g, last_node(n), "perm", perm, 4), KILN_OK);
+    ck_assert_int_eq(graph_infer_node(n->g, last_node(n)), KILN_OK);
+    return y;
+}
+
+static tensor *viewed(network *n, tensor *x, const int64_t *dims) {
+    tensor *y = APPLY(n, "Reshape", x, integers(n, 4, dims));
+    ck_assert_int_eq(graph_infer_node(n->g, last_node(n)), KILN_OK);
+    return y;
+}
+
+/* Three heads of a map of 12 channels, as matrices [2,3,49,4] or [2,4,3,49], which are multiplied
+ * and put back where another convolution reads them. */
+static tensor *heads_of(network *n, tensor *x, const int64_t *perm, int64_t inner) {
+    static const network_conv c = {12, 1, 1, {1, 1}, {1, 1}, {0}, 1, false};
+    const int64_t apart[] = {2, 3, 4, 49}, together[] = {2, 12, 7, 7}, dims[] = {inner, inner};
+    tensor *y = moved(n, viewed(n, network_convolve(n, x, &c), apart), perm);
+    y = APPLY(n, "MatMul", y, constant(n, 2, dims));
+    ck_assert_int_eq(graph_infer_node(n->g, last_node(n)), KILN_OK);
+    return network_convolve(n, viewed(n, moved(n, y, perm), together), &c);
+}
+
+static tensor *heads_of_channels(network *n, tensor *x) {
+    return heads_of(n, x, (int64_t[]){0, 1, 3, 2}, 4);
+}
+
+static tensor *heads_of_pixels(network *n, tensor *x) {
+    return heads_of(n, x, (int64_t[]){0, 2, 1, 3}, 49);
+}
+
 #define PASS_TEST(name, build, pass, rewrites, nodes)                                              \
     START_TEST(name) {                                                                             \
         ck_assert_uint_eq(check_same(build, pass, rewrites), nodes);                               \
@@ -405,6 +437,8 @@ PASS_TEST(merges_strided_siblings, strided_siblings, pass_merge_convolutions, 1,
 PASS_TEST(keeps_unlike_siblings, unlike_siblings, pass_merge_convolutions, 0, 11)
 PASS_TEST(keeps_full_siblings, full_siblings, pass_merge_convolutions, 0, 5)
 PASS_TEST(keeps_summed_siblings, summed_siblings, pass_merge_convolutions, 0, 3)
+PASS_TEST(orders_heads, heads_of_channels, pass_order_views, 2, 11)
+PASS_TEST(keeps_heads_of_pixels, heads_of_pixels, pass_order_views, 0, 7)
 PASS_TEST(passes_by_expand, divided_by_expanded, pass_remove_no_ops, 1, 2)
 PASS_TEST(keeps_expand_that_is_read, read_expanded, pass_remove_no_ops, 1, 4)
 PASS_TEST(splits_wide_groups, wide_groups, pass_split_groups, 1, 5)
@@ -432,6 +466,8 @@ int main(void) {
         TEST("pad", keeps_pad_of_whole_windows),
         TEST("movement", fuses_shuffle),
         TEST("movement", merges_transposes),
+        TEST("movement", orders_heads),
+        TEST("movement", keeps_heads_of_pixels),
         TEST("products", fuses_matmul_bias),
         TEST("products", convolves_dense),
         TEST("siblings", merges_heads),

@@ -43,6 +43,8 @@
     PASS(fuse_group_norm, false)                                                                   \
     /* Batch norm is folded first (it takes no scale), then the scales and biases around it. */    \
     PASS(fold_batch_norm, false)                                                                   \
+    /* What norms left of branches; and a norm behind their sum. */                                \
+    PASS(merge_branches, false)                                                                    \
     PASS(fold_scale_bias, false)                                                                   \
     PASS(fuse_pad, false)                                                                          \
     /* Everything that could stand between a convolution and its activation is gone by now. */     \

@@ -247,18 +247,18 @@ DEFINE_TILES(uint16_t)
 DEFINE_TILES(uint32_t)
 DEFINE_TILES(uint64_t)
 
-/* Three planes to the pixels of a dense image. */
+/* Three planes to the pixels of a dense image, or two halves of channels that are shuffled. */
 static bool interleaves(const copy_plan *plan, copy_loop outer, copy_loop inner) {
-    return plan->size == sizeof(uint32_t) && outer.in == 1 && outer.out == 3 && inner.out == 1 &&
-           inner.count == 3;
+    return plan->size == sizeof(uint32_t) && outer.in == 1 && inner.out == 1 &&
+           outer.out == (ptrdiff_t)inner.count && (inner.count == 2 || inner.count == 3);
 }
 
 static void copy_rows(const copy_plan *plan, const uint8_t *x, uint8_t *y, size_t rows) {
     copy_loop outer = plan->loops[plan->rank - 2], inner = plan->loops[plan->rank - 1];
     if (interleaves(plan, outer, inner)) {
         const uint32_t *first = (const void *)x;
-        ukernels_interleave(ukernels_best())(first, first + inner.in, first + 2 * inner.in, rows,
-                                             (void *)y);
+        const uint32_t *third = inner.count == 3 ? first + 2 * inner.in : NULL;
+        ukernels_interleave(ukernels_best())(first, first + inner.in, third, rows, (void *)y);
         return;
     }
     if (inner.in == 1 && inner.out == 1) {

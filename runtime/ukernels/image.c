@@ -128,6 +128,13 @@ static void store_planes(const float *restrict rgb, size_t count, const double s
 
 void UKERNEL(interleave)(const uint32_t *restrict first, const uint32_t *restrict second,
                          const uint32_t *restrict third, size_t count, uint32_t *restrict to) {
+    if (third == NULL) {
+        for (size_t k = 0; k < count; k++) {
+            to[2 * k] = first[k];
+            to[2 * k + 1] = second[k];
+        }
+        return;
+    }
     for (size_t k = 0; k < count; k++) {
         to[3 * k] = first[k];
         to[3 * k + 1] = second[k];

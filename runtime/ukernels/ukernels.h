@@ -295,7 +295,7 @@ typedef struct image_ukernels {
                          const double bias[3], float *a, float *b, float *c);
 } image_ukernels;
 
-/* to[count][3] of three planes of 4-byte elements. */
+/* to[count][3] of three planes of 4-byte elements; to[count][2] of two where third is NULL. */
 typedef void interleave_ukernel(const uint32_t *first, const uint32_t *second,
                                 const uint32_t *third, size_t count, uint32_t *to);
 

@@ -14,6 +14,7 @@
 
 #define OWN_SCALE
 #define OWN_SOME
+#define OWN_HALVES
 #include "runtime/ukernels/vector_fma.h"
 
 INLINE vector smaller(vector a, vector b) {
@@ -45,6 +46,25 @@ INLINE vector load_over(vector v, const float *from, size_t count) {
     return count >= VECTOR_WIDTH
                ? load(from)
                : (vector)_mm512_mask_loadu_ps((__m512)v, first_lanes(count), from);
+}
+
+/* The first half of one vector and the second of another. */
+INLINE vector halves(vector first, vector second) {
+    return (vector)_mm512_mask_blend_ps(0xff00, (__m512)first, (__m512)second);
+}
+
+/* Both halves are the same. */
+INLINE vector load_twice(const float *from) {
+    return (vector)_mm512_castpd_ps(
+        _mm512_broadcast_f64x4(_mm256_castps_pd(_mm256_loadu_ps(from))));
+}
+
+/* Stores at most `count` floats of each half. */
+INLINE void store_halves(float *to_first, float *to_second, vector v, size_t count) {
+    __mmask16 some = first_lanes(count < VECTOR_WIDTH / 2 ? count : VECTOR_WIDTH / 2);
+    _mm512_mask_storeu_ps(to_first, some, (__m512)v);
+    _mm512_mask_storeu_ps(to_second - VECTOR_WIDTH / 2, (__mmask16)(some << VECTOR_WIDTH / 2),
+                          (__m512)v);
 }
 
 INLINE vector load_half(const uint16_t *from) {

@@ -99,7 +99,6 @@ INLINE void finish(size_t vectors, size_t m, const tile *t,
     vector low = all(last->min), high = all(last->max);
     UNROLL_LONG for (size_t row = 0; row < m; row++) {
         UNROLL for (size_t v = 0; v < vectors; v++) {
-            sums[row][v] += load(last->bias + v * VECTOR_WIDTH);
             if (t->add != NULL) {
                 sums[row][v] += load(t->add + row * last->add_stride + v * VECTOR_WIDTH);
             }
@@ -152,7 +151,17 @@ INLINE void give(size_t vectors, size_t m, const tile *t, vector sums[MOST_ROWS]
 
 INLINE void multiply(size_t vectors, size_t m, const tile *from) {
     const tile t = *from;
-    vector sums[MOST_ROWS][GEMM_NR_VECTORS] = {0};
+    vector sums[MOST_ROWS][GEMM_NR_VECTORS], first[GEMM_NR_VECTORS] = {0};
+    if (t.epilogue != NULL) {
+        UNROLL for (size_t v = 0; v < vectors; v++) {
+            first[v] = load(t.epilogue->bias + v * VECTOR_WIDTH);
+        }
+    }
+    UNROLL_LONG for (size_t row = 0; row < m; row++) {
+        UNROLL for (size_t v = 0; v < vectors; v++) {
+            sums[row][v] = first[v];
+        }
+    }
     if (t.add != NULL && t.epilogue->far) {
         fetch_ahead(vectors, m, &t);
     }
@@ -183,21 +192,116 @@ INLINE void multiply_rows(size_t vectors, size_t m, const tile *t) {
     }
 }
 
+INLINE void next_tile(size_t rows, tile *t) {
+    t->from.a += rows * t->from.a_stride;
+    t->c += rows * t->c_stride;
+    if (t->add != NULL) {
+        t->add += rows * t->epilogue->add_stride;
+    }
+}
+
 INLINE void multiply_tiles(size_t vectors, size_t m, tile t) {
     for (size_t rows = 0; m > 0; m -= rows) {
         rows = vectors == 1 && m >= MOST_ROWS ? MOST_ROWS : gemm_tile_rows(m, GEMM_MR);
         multiply_rows(vectors, rows, &t);
-        t.from.a += rows * t.from.a_stride;
-        t.c += rows * t.c_stride;
-        if (t.add != NULL) {
-            t.add += rows * t.epilogue->add_stride;
+        next_tile(rows, &t);
+    }
+}
+
+#ifdef OWN_HALVES
+/* ---- Panels of one and a half vectors ------------------------------------------------------
+ * The half is that of two rows at a time, side by side in a vector: three multiplications of
+ * vectors for two rows and an input, not four. */
+
+#define HALVES_NR (VECTOR_WIDTH + VECTOR_WIDTH / 2)
+#define HALVES_ROWS ((size_t)16)
+
+typedef struct halves_sums {
+    vector whole[HALVES_ROWS], half[HALVES_ROWS / 2];
+} halves_sums;
+
+/* Adds the products of one input of all rows, `ahead` bytes behind their addresses. */
+INLINE void halves_step(const float *b, const uintptr_t *a, size_t ahead, size_t stride,
+                        halves_sums *sums) {
+    fetch_weights(GEMM_NR_VECTORS, b);
+    vector whole = load(b), half = load_twice(b + VECTOR_WIDTH);
+    UNROLL_LONG for (size_t pair = 0; pair < HALVES_ROWS / 2; pair++) {
+        vector x[2];
+        UNROLL for (size_t k = 0; k < 2; k++) {
+            size_t row = 2 * pair + k, first = row / ROWS_TOGETHER * ROWS_TOGETHER;
+            x[k] = all(*(const float *)(a[first] + (row - first) * stride + ahead));
+            sums->whole[row] = accumulate(sums->whole[row], x[k], whole);
+        }
+        sums->half[pair] = accumulate(sums->half[pair], halves(x[0], x[1]), half);
+    }
+}
+
+INLINE void halves_piece(const gemm_windows *from, size_t piece, halves_sums *sums) {
+    const float *b = from->b + piece * from->b_step;
+    size_t stride = from->a_stride * sizeof(float);
+    uintptr_t a[HALVES_ROWS];
+    UNROLL for (size_t row = 0; row < HALVES_ROWS; row += ROWS_TOGETHER) {
+        a[row] = opaque((uintptr_t)(from->a + piece * from->a_step) + row * stride);
+    }
+    for (size_t k = 0; k < from->kc; k++) {
+        halves_step(b + k * GEMM_NR, a, 0, stride, sums);
+        UNROLL for (size_t row = 0; row < HALVES_ROWS; row += ROWS_TOGETHER) {
+            a[row] = opaque(a[row] + sizeof(float));
         }
     }
 }
 
+INLINE vector bounded(vector v, const gemm_epilogue *last) {
+    v = last->min > -INFINITY ? larger(all(last->min), v) : v;
+    return last->max < INFINITY ? smaller(all(last->max), v) : v;
+}
+
+/* Adds, clamps and stores two rows. */
+INLINE void halves_give(const tile *t, size_t pair, halves_sums *sums) {
+    const gemm_epilogue *last = t->epilogue;
+    vector half = sums->half[pair];
+    float *c[2];
+    UNROLL for (size_t k = 0; k < 2; k++) {
+        size_t row = 2 * pair + k;
+        c[k] = t->c + row * t->c_stride;
+        vector whole = sums->whole[row];
+        whole += t->add != NULL ? load(t->add + row * last->add_stride) : all(0);
+        store(c[k], bounded(whole, last));
+    }
+    if (t->add != NULL) {
+        const float *add = t->add + 2 * pair * last->add_stride + VECTOR_WIDTH;
+        half += halves(load_twice(add), load_twice(add + last->add_stride));
+    }
+    store_halves(c[0] + VECTOR_WIDTH, c[1] + VECTOR_WIDTH, bounded(half, last),
+                 t->n - VECTOR_WIDTH);
+}
+
+static void multiply_halves(const tile *from) {
+    const tile t = *from;
+    halves_sums sums;
+    UNROLL for (size_t pair = 0; pair < HALVES_ROWS / 2; pair++) {
+        sums.whole[2 * pair] = sums.whole[2 * pair + 1] = load(t.epilogue->bias);
+        sums.half[pair] = load_twice(t.epilogue->bias + VECTOR_WIDTH);
+    }
+    for (size_t piece = 0; piece < t.from.pieces; piece++) {
+        halves_piece(&t.from, piece, &sums);
+    }
+    UNROLL for (size_t pair = 0; pair < HALVES_ROWS / 2; pair++) {
+        halves_give(&t, pair, &sums);
+    }
+}
+#endif
+
 void UKERNEL(gemm_windows)(size_t m, size_t n, const gemm_windows *windows, float *c,
                            size_t c_stride, const gemm_epilogue *epilogue) {
     tile t = {*windows, n, c, c_stride, epilogue, epilogue != NULL ? epilogue->add : NULL};
+#ifdef OWN_HALVES
+    bool halves = n > VECTOR_WIDTH && n <= HALVES_NR && epilogue != NULL;
+    for (; halves && m >= HALVES_ROWS; m -= HALVES_ROWS) {
+        multiply_halves(&t);
+        next_tile(HALVES_ROWS, &t);
+    }
+#endif
     if (n > GEMM_NR / 2) {
         multiply_tiles(GEMM_NR_VECTORS, m, t);
     } else {

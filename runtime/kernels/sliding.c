@@ -29,11 +29,11 @@ static size_t kernel_row_at(int64_t top, int64_t row, size_t dilation, size_t ke
     return k < kernel_height ? k : kernel_height;
 }
 
-/* Do the windows of rows y and y + 1 lie between the image's first row and its last? */
+/* Do the windows of rows y and y + 1 lie in the image, but for a row above it and one below? */
 static bool is_pair(const task *t, size_t y) {
     const sliding_shape *s = t->shape;
     size_t top = y * s->stride_height, rows = s->stride_height + s->kernel_height;
-    return t->pairs && top >= s->padding_top && top + rows <= t->in.h + s->padding_top;
+    return t->pairs && top + 1 >= s->padding_top && top + rows <= t->in.h + s->padding_top + 1;
 }
 
 /* Computes `rows` rows of outputs from y on, 1 or a pair. */
@@ -42,13 +42,14 @@ static void run_row(const task *t, size_t sample, size_t y, size_t rows, size_t 
     const sliding_shape *s = t->shape;
     const operand *in = &t->call->inputs[0], *out = &t->call->outputs[0];
     int64_t top = (int64_t)(y * s->stride_height) - (int64_t)s->padding_top;
-    size_t begin = kernel_row_at(top, 0, s->dilation_height, s->kernel_height);
-    size_t end = kernel_row_at(top, (int64_t)t->in.h, s->dilation_height, s->kernel_height);
+    size_t window = s->kernel_height + (rows - 1) * s->stride_height;
+    size_t begin = kernel_row_at(top, 0, s->dilation_height, window);
+    size_t end = kernel_row_at(top, (int64_t)t->in.h, s->dilation_height, window);
     sliding_row row = {
         .width = t->in.w,
         .pixel_stride = in->row_stride,
         .row_stride = s->dilation_height * t->in.w * in->row_stride,
-        .kernel_rows = end - begin + (rows - 1) * s->stride_height,
+        .kernel_rows = end - begin,
         .kernel_columns = s->kernel_width,
         .stride = s->stride_width,
         .dilation = s->dilation_width,
@@ -62,6 +63,7 @@ static void run_row(const task *t, size_t sample, size_t y, size_t rows, size_t 
         .to_width = t->out.w,
         .rows = rows,
         .to_row_stride = t->out.w * out->row_stride,
+        .rows_above = rows == 2 ? begin : 0,
         .channels = channels,
     };
     if (t->far) {
@@ -73,7 +75,7 @@ static void run_row(const task *t, size_t sample, size_t y, size_t rows, size_t 
         row.from = operand_image_row(in, sample, first) + channel;
     }
     if (s->weights != NULL) {
-        size_t taps = begin * s->kernel_width;
+        size_t taps = rows == 2 ? 0 : begin * s->kernel_width;
         row.weights = s->weights + taps * t->outputs * s->tap_stride + channel;
         row.bias = s->bias + channel;
     }

@@ -9,6 +9,7 @@
 #define AHEAD 512      /* what is fetched ahead is used so many floats later */
 #define SAME_SETS 256  /* pixels so many floats apart fall into a few sets of the L1 cache */
 #define MOST_COLUMNS 7 /* of windows of known size */
+#define SPARE 2        /* pixels of a block that is nearly whole may be no results */
 
 typedef struct block {
     size_t left;     /* column of the image under the first pixel's window; wraps below 0 */
@@ -18,6 +19,14 @@ typedef struct block {
     float *to;
 } block;
 
+/* What is known of a block's pixels and columns when the code for it is compiled. */
+typedef enum extent {
+    PART = 0,   /* nothing */
+    NEARLY = 1, /* all pixels but the last SPARE are results, and the columns under them lie in the
+                   image, but for those at the sides under which a window's center does not come */
+    WHOLE = 2   /* every pixel is a result, and every column under it lies in the image */
+} extent;
+
 /* What is known of a window when the code for it is compiled. With two vectors of 8 floats, a block
  * takes whole cache lines of its pixels. That matters where the channels are a power of two: all
  * pixels then fall into a few sets of the L1 cache, and the other halves of the lines would not be
@@ -26,9 +35,24 @@ typedef struct known {
     size_t vectors, pixels; /* vectors of a pixel, pixels of a block; their product is SUMS */
     size_t rows;            /* of outputs: 1, or 2 of windows of 3x3 */
     size_t columns, stride; /* the size of a window that is not dilated; 0 for any window */
-    /* Every pixel of the block is a result, and every column under it lies in the image. */
-    bool whole;
+    extent extent;
 } known;
+
+/* What stands for a pixel beside the image. */
+static const float zeros[VECTOR_WIDTH] = {0};
+
+/* The columns under a block. */
+INLINE size_t columns_of(known k) {
+    return (k.pixels - 1) * k.stride + k.columns;
+}
+
+/* Where column j of the block is read, which lies at `at` if it is in the image. Of blocks that
+ * are nearly whole, those that may lie outside are read all the same, without a branch. */
+INLINE uintptr_t column_at(known k, const block *b, size_t j, uintptr_t at) {
+    size_t side = k.columns / 2;
+    bool certain = k.extent == WHOLE || (j >= side && j < columns_of(k) - side - SPARE * k.stride);
+    return certain || (b->inside >> j & 1) != 0 ? at : (uintptr_t)zeros;
+}
 
 /* Compilers would keep the addresses of all pixels of a block in memory, and load each before what
  * it points to: this one is to be added to instead. */
@@ -53,10 +77,10 @@ INLINE void known_row(known k, const sliding_row *r, const block *b, const float
         load_weights(k, weights + x * r->tap_stride, weight + x * k.vectors);
     }
     uintptr_t at = (uintptr_t)from + b->left * r->pixel_stride * sizeof(float);
-    UNROLL_LONG for (size_t j = 0; j < (k.pixels - 1) * k.stride + k.columns; j++) {
-        if (k.whole || (b->inside >> j & 1) != 0) {
+    UNROLL_LONG for (size_t j = 0; j < columns_of(k); j++) {
+        if (k.extent != PART || (b->inside >> j & 1) != 0) {
             UNROLL for (size_t v = 0; v < k.vectors; v++) {
-                vector x = load((const float *)at + v * VECTOR_WIDTH);
+                vector x = load((const float *)column_at(k, b, j, at) + v * VECTOR_WIDTH);
                 UNROLL for (size_t p = 0; p < k.pixels; p++) {
                     size_t column = j - p * k.stride, sum = p * k.vectors + v;
                     if (column < k.columns) {
@@ -79,7 +103,7 @@ INLINE void any_row(known k, const sliding_row *r, const block *b, const float *
         size_t left = b->left + x * r->dilation;
         uintptr_t at = (uintptr_t)from + left * r->pixel_stride * sizeof(float);
         UNROLL for (size_t p = 0; p < k.pixels; p++) {
-            if (k.whole || (p < b->count && left + p * r->stride < r->width)) {
+            if (k.extent == WHOLE || (p < b->count && left + p * r->stride < r->width)) {
                 UNROLL for (size_t v = 0; v < k.vectors; v++) {
                     vector x = load((const float *)at + v * VECTOR_WIDTH);
                     sums[p * k.vectors + v] = accumulate(sums[p * k.vectors + v], x, weight[v]);
@@ -123,10 +147,12 @@ static __attribute__((noinline)) void give_part(size_t vectors, size_t pixels, s
 
 /* Stores at most `channels` floats of each pixel that is a result. */
 INLINE void give(known k, size_t channels, const block *b, size_t step, float *to, vector *sums) {
-    if (k.whole && channels >= k.vectors * VECTOR_WIDTH) {
+    if (k.extent != PART && channels >= k.vectors * VECTOR_WIDTH) {
         UNROLL for (size_t v = 0; v < k.vectors; v++) {
             UNROLL for (size_t p = 0; p < k.pixels; p++) {
-                store(to + p * step + v * VECTOR_WIDTH, sums[p * k.vectors + v]);
+                if (k.extent == WHOLE || p + SPARE < k.pixels || p < b->count) {
+                    store(to + p * step + v * VECTOR_WIDTH, sums[p * k.vectors + v]);
+                }
             }
         }
         return;
@@ -162,17 +188,15 @@ INLINE void clamp_and_give(known k, const sliding_row *r, const block *b, size_t
 INLINE void shared_row(known k, const sliding_row *r, const block *b, const float *from, size_t y,
                        const vector *weights, vector (*sums)[SUMS]) {
     uintptr_t at = (uintptr_t)from + b->left * r->pixel_stride * sizeof(float);
-    UNROLL_LONG for (size_t j = 0; j < (k.pixels - 1) * k.stride + k.columns; j++) {
-        if (k.whole || (b->inside >> j & 1) != 0) {
-            vector x = load((const float *)at);
-            UNROLL for (size_t o = 0; o < 2; o++) {
-                size_t kernel_row = y - o * k.stride; /* wraps below 0 */
-                UNROLL for (size_t p = 0; p < k.pixels; p++) {
-                    size_t column = j - p * k.stride;
-                    if (kernel_row < 3 && column < k.columns) {
-                        sums[o][p] =
-                            accumulate(sums[o][p], x, weights[kernel_row * k.columns + column]);
-                    }
+    UNROLL_LONG for (size_t j = 0; j < columns_of(k); j++) {
+        vector x = load((const float *)column_at(k, b, j, at));
+        UNROLL for (size_t o = 0; o < 2; o++) {
+            size_t kernel_row = y - o * k.stride; /* wraps below 0 */
+            UNROLL for (size_t p = 0; p < k.pixels; p++) {
+                size_t column = j - p * k.stride;
+                if (kernel_row < 3 && column < k.columns) {
+                    sums[o][p] =
+                        accumulate(sums[o][p], x, weights[kernel_row * k.columns + column]);
                 }
             }
         }
@@ -190,8 +214,12 @@ INLINE void slide_pair(known k, const sliding_row *r, const block *b, size_t c) 
     UNROLL for (size_t i = 0; i < 9; i++) {
         weights[i] = load(r->weights + i * r->tap_stride + c);
     }
+    const float *from = r->from + c;
     UNROLL for (size_t y = 0; y < k.stride + 3; y++) {
-        shared_row(k, r, b, r->from + y * r->row_stride + c, y, weights, sums);
+        if (y - r->rows_above < r->kernel_rows) { /* wraps above the image */
+            shared_row(k, r, b, from, y, weights, sums);
+            from += r->row_stride;
+        }
     }
     clamp_and_give(k, r, b, c, b->to, sums[0]);
     clamp_and_give(k, r, b, c, b->to + r->to_row_stride, sums[1]);
@@ -231,33 +259,59 @@ INLINE void slide_channels(known k, const sliding_row *from_row, const block *fr
     }
 }
 
-/* Finds the block's columns. It returns true when all its pixels are results and all columns under
- * them lie in the image. */
-static bool place(known k, const sliding_row *r, size_t x, block *b) {
+/* Finds the block's columns. */
+static extent place(known k, const sliding_row *r, size_t x, block *b) {
     *b = (block){.left = x * r->stride - r->padding,
                  .count = r->to_width - x < k.pixels ? r->to_width - x : k.pixels,
                  .to = r->to + x * r->to_stride};
     size_t last = (b->count - 1) * r->stride + (r->kernel_columns - 1) * r->dilation;
-    bool whole = b->count == k.pixels && b->left < r->width && last < r->width - b->left;
-    for (size_t j = 0; k.columns != 0 && !whole && j < (b->count - 1) * k.stride + k.columns; j++) {
+    if (b->count == k.pixels && b->left < r->width && last < r->width - b->left) {
+        b->inside = UINT32_MAX;
+        return WHOLE;
+    }
+    for (size_t j = 0; k.columns != 0 && j < (b->count - 1) * k.stride + k.columns; j++) {
         b->inside |= (uint32_t)(b->left + j < r->width) << j;
     }
-    return whole;
+    size_t side = k.columns / 2, end = columns_of(k) - side - SPARE * k.stride;
+    uint32_t center = (1u << end) - (1u << side);
+    bool nearly = k.columns != 0 && b->count + SPARE >= k.pixels && (b->inside & center) == center;
+    return nearly ? NEARLY : PART;
 }
 
-INLINE void slide_row(size_t vectors, size_t rows, size_t columns, size_t stride,
-                      const sliding_row *r) {
-    const known part = {vectors, SUMS / vectors, rows, columns, stride, false};
-    known whole = part;
-    whole.whole = true;
-    for (size_t x = 0; x < r->to_width; x += part.pixels) {
+/* Where the block after the one at x begins. The last one is moved to the left, where it computes
+ * some pixels anew, if it is then whole. */
+INLINE size_t next_block(known k, const sliding_row *r, size_t x) {
+    x += k.pixels;
+    bool moves = k.columns != 0 && x < r->to_width && r->to_width - x < k.pixels;
+    return moves ? r->to_width - k.pixels : x;
+}
+
+INLINE void slide_row(size_t vectors, size_t columns, size_t stride, const sliding_row *r) {
+    known k = {vectors, SUMS / vectors, 1, columns, stride, PART};
+    for (size_t x = 0; x < r->to_width; x = next_block(k, r, x)) {
         block b;
-        if (place(part, r, x, &b)) {
-            slide_channels(whole, r, &b);
+        k.extent = place(k, r, x, &b);
+        if (columns != 0 && k.extent != PART) {
+            slide_channels((known){vectors, SUMS / vectors, 1, columns, stride, NEARLY}, r, &b);
+        } else if (k.extent == WHOLE) {
+            slide_channels((known){vectors, SUMS / vectors, 1, columns, stride, WHOLE}, r, &b);
         } else {
-            slide_channels(part, r, &b);
+            slide_channels((known){vectors, SUMS / vectors, 1, columns, stride, PART}, r, &b);
         }
     }
+}
+
+/* Two rows of outputs, but where blocks are not even nearly whole. */
+INLINE bool slide_rows(size_t stride, const sliding_row *r) {
+    const known k = {1, SUMS, 2, 3, stride, NEARLY};
+    for (size_t x = 0; x < r->to_width; x = next_block(k, r, x)) {
+        block b;
+        if (place(k, r, x, &b) == PART) {
+            return false;
+        }
+        slide_channels(k, r, &b);
+    }
+    return true;
 }
 
 /* A window of one pixel, which scales and shifts each channel. */
@@ -281,12 +335,36 @@ static void scale_row(const sliding_row *r) {
 #define LINE_VECTORS (VECTOR_WIDTH < LINE ? 2 : 1)
 
 /* Windows of the sizes that networks have. */
-#define KNOWN(ROWS, COLUMNS, STRIDE)                                                               \
-    if (r->kernel_columns == (COLUMNS) && r->stride == (STRIDE) &&                                 \
-        (r->rows == 2) == ((ROWS) == 2)) {                                                         \
-        slide_row(1, ROWS, COLUMNS, STRIDE, r);                                                    \
+#define KNOWN(COLUMNS, STRIDE)                                                                     \
+    if (r->kernel_columns == (COLUMNS) && r->stride == (STRIDE)) {                                 \
+        slide_row(1, COLUMNS, STRIDE, r);                                                          \
         return;                                                                                    \
     }
+
+/* The row of outputs `index` of two, alone. */
+static sliding_row row_of_two(const sliding_row *both, size_t index) {
+    sliding_row r = *both;
+    size_t top = index * r.stride, end = top + 3; /* its rows, counted from the first of both's */
+    size_t begin = top > r.rows_above ? top : r.rows_above;
+    size_t inside = r.rows_above + r.kernel_rows;
+    r.kernel_rows = (end < inside ? end : inside) - begin;
+    r.from += (begin - r.rows_above) * r.row_stride;
+    r.weights += (begin - top) * 3 * r.tap_stride;
+    r.to += index * r.to_row_stride;
+    r.rows = 1;
+    r.fresh_rows = 0;
+    return r;
+}
+
+static void slide_two(const sliding_row *r) {
+    if (r->stride == 1 ? slide_rows(1, r) : slide_rows(2, r)) {
+        return;
+    }
+    for (size_t row = 0; row < 2; row++) {
+        sliding_row one = row_of_two(r, row);
+        UKERNEL(depthwise)(&one);
+    }
+}
 
 void UKERNEL(depthwise)(const sliding_row *r) {
     bool single = r->kernel_rows == 1 && r->kernel_columns == 1 && r->stride == 1;
@@ -294,16 +372,18 @@ void UKERNEL(depthwise)(const sliding_row *r) {
         scale_row(r);
         return;
     }
+    if (DEPTHWISE_ROWS == 2 && r->rows == 2) {
+        slide_two(r);
+        return;
+    }
     if (r->dilation == 1) {
-        KNOWN(1, 3, 1)
-        KNOWN(1, 3, 2)
-        KNOWN(DEPTHWISE_ROWS, 3, 1)
-        KNOWN(DEPTHWISE_ROWS, 3, 2)
+        KNOWN(3, 1)
+        KNOWN(3, 2)
     }
     if (r->dilation == 1 && (LINE_VECTORS == 1 || r->pixel_stride % SAME_SETS != 0)) {
-        KNOWN(1, 5, 1)
-        KNOWN(1, 5, 2)
-        KNOWN(1, 7, 1)
+        KNOWN(5, 1)
+        KNOWN(5, 2)
+        KNOWN(7, 1)
     }
-    slide_row(LINE_VECTORS, 1, 0, 0, r);
+    slide_row(LINE_VECTORS, 0, 0, r);
 }

@@ -67,8 +67,9 @@ typedef struct sliding_row {
     size_t to_width;  /* output pixels */
     /* DEPTHWISE: 2 where a second row of outputs is wanted, too (depthwise_rows). Its windows begin
      * `stride` rows of the image lower; both rows' windows are of 3x3, of stride 1 or 2 and not
-     * dilated, and have all their rows in the image. kernel_rows are then those of both. */
-    size_t rows, to_row_stride;
+     * dilated. kernel_rows are then those of both, and rows_above so many before them lie above the
+     * image; weights are those of the window's first row all the same. */
+    size_t rows, to_row_stride, rows_above;
     size_t channels;
     size_t fresh_rows; /* so many of the lowest kernel rows are to be fetched ahead, as no cache has
                           them */

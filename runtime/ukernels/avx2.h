@@ -8,6 +8,7 @@
 #define GEMM_MR 6
 #define GEMM_NR_VECTORS 2
 #define GEMM_TILES(TILE) TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
+#define GEMM_HALF_TILES(TILE) TILE(12)
 #define PEAK_ROWS 6
 
 #define OWN_SOME
@@ -23,21 +24,14 @@ INLINE vector larger(vector a, vector b) {
 
 INLINE __m256i first_lanes(size_t count) {
     const mask lane = {0, 1, 2, 3, 4, 5, 6, 7};
-    return (__m256i)(lane < (count < VECTOR_WIDTH ? (int32_t)count : VECTOR_WIDTH));
+    return (__m256i)(lane < (int32_t)count);
 }
 
-INLINE void store_some(float *to, vector v, size_t count) {
-    if (count >= VECTOR_WIDTH) {
-        store(to, v);
-    } else {
-        _mm256_maskstore_ps(to, first_lanes(count), (__m256)v);
-    }
+INLINE void store_first(float *to, vector v, size_t count) {
+    _mm256_maskstore_ps(to, first_lanes(count), (__m256)v);
 }
 
-INLINE vector load_over(vector v, const float *from, size_t count) {
-    if (count >= VECTOR_WIDTH) {
-        return load(from);
-    }
+INLINE vector load_first_over(vector v, const float *from, size_t count) {
     __m256i first = first_lanes(count);
     return choose((mask)first, (vector)_mm256_maskload_ps(from, first), v);
 }

@@ -10,6 +10,7 @@
 #define GEMM_TILES(TILE)                                                                           \
     TILE(1)                                                                                        \
     TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
+#define GEMM_HALF_TILES(TILE) TILE(24) TILE(12) TILE(8)
 #define PEAK_ROWS 12
 
 #define OWN_SCALE
@@ -33,19 +34,12 @@ INLINE __mmask16 first_lanes(size_t count) {
     return (__mmask16)((1u << count) - 1);
 }
 
-/* Most vectors are whole, and a branch is cheaper than a mask. */
-INLINE void store_some(float *to, vector v, size_t count) {
-    if (count >= VECTOR_WIDTH) {
-        store(to, v);
-    } else {
-        _mm512_mask_storeu_ps(to, first_lanes(count), (__m512)v);
-    }
+INLINE void store_first(float *to, vector v, size_t count) {
+    _mm512_mask_storeu_ps(to, first_lanes(count), (__m512)v);
 }
 
-INLINE vector load_over(vector v, const float *from, size_t count) {
-    return count >= VECTOR_WIDTH
-               ? load(from)
-               : (vector)_mm512_mask_loadu_ps((__m512)v, first_lanes(count), from);
+INLINE vector load_first_over(vector v, const float *from, size_t count) {
+    return (vector)_mm512_mask_loadu_ps((__m512)v, first_lanes(count), from);
 }
 
 /* The first half of one vector and the second of another. */

@@ -32,108 +32,113 @@ INLINE const void *skip_weights(bool half, const void *from, size_t count) {
 
 /* ---- Sums ---------------------------------------------------------------------------------- */
 
-/* Adds up the lanes of m x n vectors of sums. It is called once a tile, so a loop does. */
-static void finish(const dense_piece *p, size_t row, size_t output, size_t m, size_t n,
-                   float (*sums)[VECTOR_WIDTH]) {
-    for (size_t r = 0; r < m; r++) {
-        for (size_t o = 0; o < n; o++) {
-            float *parts = sums[r * n + o];
-            UNROLL for (size_t count = WIDTH / 2; count > 0; count /= 2) {
-                UNROLL for (size_t l = 0; l < count; l++) {
-                    parts[l] += parts[l + count];
-                }
-            }
-            float sum = parts[0] + (p->bias != NULL ? p->bias[output + o] : 0);
-            sum = sum < p->min ? p->min : sum; /* a NaN stays one */
-            p->y[(row + r) * p->y_stride + output + o] = sum > p->max ? p->max : sum;
-        }
-    }
-}
-
 INLINE vector keep(mask which, vector v) {
     return (vector)(which & (mask)v);
 }
 
-/* Multiplies one vector of each of m rows by one of each of n outputs. Both are masked, as what
- * does not count may be infinite on either side. */
+/* A tile of m rows by n outputs; what is from input `at` on is not yet in the sums. */
+typedef struct tile {
+    size_t row, output, m, n, at;
+    vector sums[ROWS * ROW_OUTPUTS];
+} tile;
+
+/* Adds what is left of a row to the sums. Where k is no multiple of WIDTH, the last vector begins
+ * earlier and overlaps the one before, so k must be at least WIDTH. Both factors are masked, as
+ * what does not count may be infinite on either side. */
+INLINE void add_rest(bool half, const dense_piece *p, tile *t) {
+    static const int32_t ordinals[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    mask ordinal;
+    memcpy(&ordinal, ordinals, sizeof ordinal);
+    for (; t->at < p->k; t->at += WIDTH) {
+        size_t at = t->at + WIDTH <= p->k ? t->at : p->k - WIDTH;
+        mask which = ordinal >= (mask){0} + (int32_t)(t->at - at);
+        for (size_t o = 0; o < t->n; o++) {
+            vector w = load_weights(half, p->weights, (t->output + o) * p->k + at);
+            for (size_t r = 0; r < t->m; r++) {
+                vector x = load(p->x + (t->row + r) * p->x_stride + at);
+                t->sums[r * t->n + o] += keep(which, x) * keep(which, w);
+            }
+        }
+    }
+}
+
+/* Adds up the lanes of the sums, and stores the results. It is called once a tile, so loops do. */
+APART void finish(bool half, const dense_piece *p, tile *t) {
+    if (half) {
+        add_rest(true, p, t);
+    } else {
+        add_rest(false, p, t);
+    }
+    for (size_t r = 0; r < t->m; r++) {
+        for (size_t o = 0; o < t->n; o++) {
+            float sum = sum_of(t->sums[r * t->n + o]);
+            sum += p->bias != NULL ? p->bias[t->output + o] : 0;
+            sum = sum < p->min ? p->min : sum; /* a NaN stays one */
+            p->y[(t->row + r) * p->y_stride + t->output + o] = sum > p->max ? p->max : sum;
+        }
+    }
+}
+
+/* Multiplies one vector of each of m rows by one of each of n outputs. */
 INLINE void step(size_t m, size_t n, bool half, const dense_piece *p, const float *x,
-                 const void *weights, size_t at, mask which, vector sums[ROWS][ROW_OUTPUTS]) {
+                 const void *weights, size_t at, vector sums[ROWS][ROW_OUTPUTS]) {
     vector w[ROW_OUTPUTS];
     UNROLL for (size_t o = 0; o < n; o++) {
-        w[o] = keep(which, load_weights(half, weights, o * p->k + at));
+        w[o] = load_weights(half, weights, o * p->k + at);
     }
     UNROLL for (size_t r = 0; r < m; r++) {
-        vector v = keep(which, load(x + r * p->x_stride + at));
+        vector v = load(x + r * p->x_stride + at);
         UNROLL for (size_t o = 0; o < n; o++) {
             sums[r][o] += v * w[o];
         }
     }
 }
 
-/* Multiplies m rows by n outputs. Where k is no multiple of WIDTH, the last vector begins earlier
- * and overlaps the one before, so k must be at least WIDTH. */
-INLINE void tile(size_t m, size_t n, size_t steps, bool half, const dense_piece *p, size_t row,
-                 size_t output) {
-    static const int32_t ordinals[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+/* Multiplies m rows by n outputs, `steps` vectors of inputs in a round. */
+INLINE void multiply(size_t m, size_t n, size_t steps, bool half, const dense_piece *p, size_t row,
+                     size_t output) {
     const float *x = p->x + row * p->x_stride;
     const void *weights = skip_weights(half, p->weights, output * p->k);
     vector sums[ROW_STEPS][ROWS][ROW_OUTPUTS] = {0};
-    const mask all_of_it = (mask){0} - 1;
+    tile t; /* all else is set below, and 0 is not to be written to all sums first */
     size_t at = 0;
     for (; at + steps * WIDTH <= p->k; at += steps * WIDTH) {
         UNROLL for (size_t s = 0; s < steps; s++) {
-            step(m, n, half, p, x, weights, at + s * WIDTH, all_of_it, sums[s]);
+            step(m, n, half, p, x, weights, at + s * WIDTH, sums[s]);
         }
     }
-    for (; steps > 1 && at + WIDTH <= p->k; at += WIDTH) {
-        step(m, n, half, p, x, weights, at, all_of_it, sums[0]);
-    }
-    if (at < p->k) {
-        mask ordinal;
-        memcpy(&ordinal, ordinals, sizeof ordinal);
-        mask which = ordinal >= (mask){0} + (int32_t)(at + WIDTH - p->k);
-        step(m, n, half, p, x, weights, p->k - WIDTH, which, sums[0]);
-    }
-    float parts[ROWS * ROW_OUTPUTS][VECTOR_WIDTH];
     UNROLL for (size_t r = 0; r < m; r++) {
         UNROLL for (size_t o = 0; o < n; o++) {
-            store(parts[r * n + o], sums[0][r][o] + sums[1][r][o]);
+            t.sums[r * n + o] = sums[0][r][o] + sums[1][r][o];
         }
     }
-    finish(p, row, output, m, n, parts);
+    t.row = row, t.output = output, t.m = m, t.n = n, t.at = at;
+    finish(half, p, &t);
 }
 
 /* Multiplies all rows by OUTPUTS outputs, whose weights stay in the cache. */
 INLINE void outputs(bool half, const dense_piece *p, size_t output) {
     size_t row = 0;
     for (; row + ROWS <= p->m; row += ROWS) {
-        tile(ROWS, OUTPUTS, 1, half, p, row, output);
+        multiply(ROWS, OUTPUTS, 1, half, p, row, output);
     }
-    switch (p->m - row) {
-    case 3:
-        tile(3, OUTPUTS, 1, half, p, row, output);
-        break;
-    case 2:
-        tile(2, OUTPUTS, 1, half, p, row, output);
-        break;
-    case 1:
-        tile(1, OUTPUTS, 1, half, p, row, output);
-        break;
-    default:
-        break;
+    for (; row < p->m; row++) {
+        multiply(1, OUTPUTS, 1, half, p, row, output);
     }
 }
 
 /* Does the same for rows that are shorter than a vector. */
-INLINE void dot_short(bool half, const dense_piece *p) {
+SELDOM void dot_short(bool half, const dense_piece *p) {
     for (size_t row = 0; row < p->m; row++) {
         for (size_t output = 0; output < p->n; output++) {
-            float sum[1][VECTOR_WIDTH] = {{0}};
+            float sums[VECTOR_WIDTH] = {0};
             for (size_t i = 0; i < p->k; i++) {
-                sum[0][i] =
+                sums[i] =
                     p->x[row * p->x_stride + i] * load_weight(half, p->weights, output * p->k + i);
             }
-            finish(p, row, output, 1, 1, sum);
+            tile t = {
+                .row = row, .output = output, .m = 1, .n = 1, .at = p->k, .sums = {load(sums)}};
+            finish(half, p, &t);
         }
     }
 }
@@ -146,7 +151,7 @@ INLINE void dot(bool half, const dense_piece *p) {
     }
     if (p->m == 1) {
         for (; output + ROW_OUTPUTS <= p->n; output += ROW_OUTPUTS) {
-            tile(1, ROW_OUTPUTS, ROW_STEPS, half, p, 0, output);
+            multiply(1, ROW_OUTPUTS, ROW_STEPS, half, p, 0, output);
         }
     } else {
         for (; output + OUTPUTS <= p->n; output += OUTPUTS) {
@@ -155,7 +160,7 @@ INLINE void dot(bool half, const dense_piece *p) {
     }
     for (; output < p->n; output++) {
         for (size_t row = 0; row < p->m; row++) {
-            tile(1, 1, ROW_STEPS, half, p, row, output);
+            multiply(1, 1, ROW_STEPS, half, p, row, output);
         }
     }
 }

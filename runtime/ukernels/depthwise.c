@@ -11,21 +11,22 @@
 #define MOST_COLUMNS 7 /* of windows of known size */
 #define SPARE 2        /* pixels of a block that is nearly whole may be no results */
 
-typedef struct block {
-    size_t left;     /* column of the image under the first pixel's window; wraps below 0 */
-    size_t count;    /* the number of pixels that are results */
-    uint32_t inside; /* bit j: column left + j lies in the image, and under the window of a pixel
-                        that is a result */
-    float *to;
-} block;
-
-/* What is known of a block's pixels and columns when the code for it is compiled. */
+/* What is known of a block's pixels and columns. */
 typedef enum extent {
     PART = 0,   /* nothing */
     NEARLY = 1, /* all pixels but the last SPARE are results, and the columns under them lie in the
                    image, but for those at the sides under which a window's center does not come */
     WHOLE = 2   /* every pixel is a result, and every column under it lies in the image */
 } extent;
+
+typedef struct block {
+    extent extent;
+    size_t left;     /* column of the image under the first pixel's window; wraps below 0 */
+    size_t count;    /* the number of pixels that are results */
+    uint32_t inside; /* bit j: column left + j lies in the image, and under the window of a pixel
+                        that is a result */
+    float *to;
+} block;
 
 /* What is known of a window when the code for it is compiled. With two vectors of 8 floats, a block
  * takes whole cache lines of its pixels. That matters where the channels are a power of two: all
@@ -35,7 +36,6 @@ typedef struct known {
     size_t vectors, pixels; /* vectors of a pixel, pixels of a block; their product is SUMS */
     size_t rows;            /* of outputs: 1, or 2 of windows of 3x3 */
     size_t columns, stride; /* the size of a window that is not dilated; 0 for any window */
-    extent extent;
 } known;
 
 /* What stands for a pixel beside the image. */
@@ -50,7 +50,7 @@ INLINE size_t columns_of(known k) {
  * are nearly whole, those that may lie outside are read all the same, without a branch. */
 INLINE uintptr_t column_at(known k, const block *b, size_t j, uintptr_t at) {
     size_t side = k.columns / 2;
-    bool certain = k.extent == WHOLE || (j >= side && j < columns_of(k) - side - SPARE * k.stride);
+    bool certain = j >= side && j < columns_of(k) - side - SPARE * k.stride;
     return certain || (b->inside >> j & 1) != 0 ? at : (uintptr_t)zeros;
 }
 
@@ -70,7 +70,7 @@ INLINE void load_weights(known k, const float *from, vector *out) {
 
 /* Adds one kernel row of a window of known size: each input is loaded once for all pixels under
  * whose windows it lies. */
-INLINE void known_row(known k, const sliding_row *r, const block *b, const float *from,
+INLINE void known_row(known k, bool part, const sliding_row *r, const block *b, const float *from,
                       const float *weights, vector *sums) {
     vector weight[MOST_COLUMNS * 2];
     UNROLL for (size_t x = 0; x < k.columns; x++) {
@@ -78,9 +78,10 @@ INLINE void known_row(known k, const sliding_row *r, const block *b, const float
     }
     uintptr_t at = (uintptr_t)from + b->left * r->pixel_stride * sizeof(float);
     UNROLL_LONG for (size_t j = 0; j < columns_of(k); j++) {
-        if (k.extent != PART || (b->inside >> j & 1) != 0) {
+        if (!part || (b->inside >> j & 1) != 0) {
             UNROLL for (size_t v = 0; v < k.vectors; v++) {
-                vector x = load((const float *)column_at(k, b, j, at) + v * VECTOR_WIDTH);
+                vector x =
+                    load((const float *)(part ? at : column_at(k, b, j, at)) + v * VECTOR_WIDTH);
                 UNROLL for (size_t p = 0; p < k.pixels; p++) {
                     size_t column = j - p * k.stride, sum = p * k.vectors + v;
                     if (column < k.columns) {
@@ -94,7 +95,7 @@ INLINE void known_row(known k, const sliding_row *r, const block *b, const float
 }
 
 /* Adds one kernel row of a window of any size. */
-INLINE void any_row(known k, const sliding_row *r, const block *b, const float *from,
+INLINE void any_row(known k, bool part, const sliding_row *r, const block *b, const float *from,
                     const float *weights, vector *sums) {
     size_t step = r->stride * r->pixel_stride * sizeof(float);
     for (size_t x = 0; x < r->kernel_columns; x++) {
@@ -103,7 +104,7 @@ INLINE void any_row(known k, const sliding_row *r, const block *b, const float *
         size_t left = b->left + x * r->dilation;
         uintptr_t at = (uintptr_t)from + left * r->pixel_stride * sizeof(float);
         UNROLL for (size_t p = 0; p < k.pixels; p++) {
-            if (k.extent == WHOLE || (p < b->count && left + p * r->stride < r->width)) {
+            if (!part || (p < b->count && left + p * r->stride < r->width)) {
                 UNROLL for (size_t v = 0; v < k.vectors; v++) {
                     vector x = load((const float *)at + v * VECTOR_WIDTH);
                     sums[p * k.vectors + v] = accumulate(sums[p * k.vectors + v], x, weight[v]);
@@ -117,57 +118,38 @@ INLINE void any_row(known k, const sliding_row *r, const block *b, const float *
 /* Fetches what a later block reads of the lowest rows, which no row of outputs above has read yet,
  * and what it writes. Processors do not guess these addresses, as the inner loop goes over channels
  * and the outer over pixels. They may lie outside the image, so that no pointers are added to. */
-INLINE void fetch_ahead(known k, const sliding_row *r, const block *b, size_t channel) {
-    size_t ahead = r->channels < AHEAD / k.pixels ? AHEAD / r->channels : k.pixels;
+APART void fetch_ahead(size_t pixels, const sliding_row *r, const block *b, size_t channel) {
+    size_t ahead = r->channels < AHEAD / pixels ? AHEAD / r->channels : pixels;
     size_t step = r->pixel_stride * sizeof(float), to_step = r->to_stride * sizeof(float);
     uintptr_t from = (uintptr_t)(r->from + channel) + (b->left + ahead * r->stride) * step;
     for (size_t y = r->kernel_rows - r->fresh_rows; y < r->kernel_rows; y++) {
-        for (size_t j = 0; j < k.pixels * r->stride; j++) {
+        for (size_t j = 0; j < pixels * r->stride; j++) {
             __builtin_prefetch((const void *)(from + y * r->row_stride * sizeof(float) + j * step));
         }
     }
-    for (size_t o = 0; o < k.rows; o++) {
+    for (size_t o = 0; o < (r->rows == 2 ? 2 : 1); o++) {
         uintptr_t to = (uintptr_t)(b->to + o * r->to_row_stride + channel) + ahead * to_step;
-        UNROLL for (size_t p = 0; p < k.pixels; p++) {
+        for (size_t p = 0; p < pixels; p++) {
             __builtin_prefetch((const void *)(to + p * to_step), 1);
         }
     }
 }
 
-/* Stores at most `channels` floats of each of some pixels. Rare, so that it is compiled once. */
-static __attribute__((noinline)) void give_part(size_t vectors, size_t pixels, size_t channels,
-                                                size_t step, float *to, const vector *sums) {
+/* Clamps and stores at most `channels` floats of each of some pixels. Rarer, so that it is compiled
+ * once. */
+APART void give_part(size_t vectors, size_t pixels, size_t channels, const sliding_row *r,
+                     float *to, const vector *sums) {
+    const vector low = all(r->min), high = all(r->max);
     for (size_t p = 0; p < pixels; p++) {
         for (size_t v = 0; v < vectors && v * VECTOR_WIDTH < channels; v++) {
-            store_some(to + p * step + v * VECTOR_WIDTH, sums[p * vectors + v],
-                       channels - v * VECTOR_WIDTH);
+            store_some(to + p * r->to_stride + v * VECTOR_WIDTH,
+                       clamp(sums[p * vectors + v], low, high), channels - v * VECTOR_WIDTH);
         }
     }
 }
 
-/* Stores at most `channels` floats of each pixel that is a result. */
-INLINE void give(known k, size_t channels, const block *b, size_t step, float *to, vector *sums) {
-    if (k.extent != PART && channels >= k.vectors * VECTOR_WIDTH) {
-        UNROLL for (size_t v = 0; v < k.vectors; v++) {
-            UNROLL for (size_t p = 0; p < k.pixels; p++) {
-                if (k.extent == WHOLE || p + SPARE < k.pixels || p < b->count) {
-                    store(to + p * step + v * VECTOR_WIDTH, sums[p * k.vectors + v]);
-                }
-            }
-        }
-        return;
-    }
-    vector kept[SUMS]; /* the sums themselves are to stay in registers */
-    UNROLL for (size_t i = 0; i < SUMS; i++) {
-        kept[i] = sums[i];
-    }
-    give_part(k.vectors, b->count, channels, step, to, kept);
-}
-
-/* Stores at most `channels` floats of each pixel of a row of outputs, clamped. */
-INLINE void clamp_and_give(known k, const sliding_row *r, const block *b, size_t c, float *to,
-                           vector *sums) {
-    /* Most layers clamp on one side. */
+/* Clamps whole vectors, and stores them. Most layers clamp on one side. */
+INLINE void give_whole(known k, const sliding_row *r, const block *b, float *to, vector *sums) {
     if (r->min > -INFINITY) {
         vector low = all(r->min);
         UNROLL for (size_t i = 0; i < SUMS; i++) {
@@ -180,7 +162,27 @@ INLINE void clamp_and_give(known k, const sliding_row *r, const block *b, size_t
             sums[i] = smaller(high, sums[i]);
         }
     }
-    give(k, r->channels - c, b, r->to_stride, to + c, sums);
+    UNROLL for (size_t v = 0; v < k.vectors; v++) {
+        UNROLL for (size_t p = 0; p < k.pixels; p++) {
+            if (k.columns == 0 || p + SPARE < k.pixels || p < b->count) {
+                store(to + p * r->to_stride + v * VECTOR_WIDTH, sums[p * k.vectors + v]);
+            }
+        }
+    }
+}
+
+/* Stores a row of outputs' channels from c on. `shared` is what r is a copy of. */
+INLINE void give(known k, const sliding_row *r, const sliding_row *shared, const block *b, size_t c,
+                 float *to, vector *sums) {
+    if (b->extent != PART && r->channels - c >= k.vectors * VECTOR_WIDTH) {
+        give_whole(k, r, b, to + c, sums);
+        return;
+    }
+    vector kept[SUMS]; /* the sums themselves are to stay in registers */
+    UNROLL for (size_t i = 0; i < SUMS; i++) {
+        kept[i] = sums[i];
+    }
+    give_part(k.vectors, b->count, r->channels - c, shared, to + c, kept);
 }
 
 /* Adds an input row to two rows of outputs whose windows of 3x3 lie k.stride rows apart: it is
@@ -204,10 +206,11 @@ INLINE void shared_row(known k, const sliding_row *r, const block *b, const floa
     }
 }
 
-/* Computes a vector of channels of two rows of outputs, whose windows of 3x3 share rows of inputs:
+/* Adds up a vector of channels of two rows of outputs, whose windows of 3x3 share rows of inputs:
  * each input is loaded once for both. All weights are in registers meanwhile. */
-INLINE void slide_pair(known k, const sliding_row *r, const block *b, size_t c) {
-    vector sums[2][SUMS], weights[9];
+INLINE void slide_pair(known k, const sliding_row *r, const block *b, size_t c,
+                       vector (*sums)[SUMS]) {
+    vector weights[9];
     UNROLL for (size_t i = 0; i < SUMS; i++) {
         sums[0][i] = sums[1][i] = load(r->bias + c);
     }
@@ -221,61 +224,72 @@ INLINE void slide_pair(known k, const sliding_row *r, const block *b, size_t c) 
             from += r->row_stride;
         }
     }
-    clamp_and_give(k, r, b, c, b->to, sums[0]);
-    clamp_and_give(k, r, b, c, b->to + r->to_row_stride, sums[1]);
 }
 
-/* Computes a block's channels from c on, at most k.vectors vectors of them. */
-INLINE void slide(known k, const sliding_row *r, const block *b, size_t c) {
-    vector sums[SUMS];
+INLINE void add_row(known k, bool part, const sliding_row *r, const block *b, const float *from,
+                    const float *weights, vector *sums) {
+    if (k.columns != 0) {
+        known_row(k, part, r, b, from, weights, sums);
+    } else {
+        any_row(k, part, r, b, from, weights, sums);
+    }
+}
+
+/* Adds up a block's channels from c on, at most k.vectors vectors of them. */
+INLINE void slide(known k, const sliding_row *r, const block *b, size_t c, vector *sums) {
     UNROLL for (size_t i = 0; i < SUMS; i++) {
         sums[i] = load(r->bias + c + i % k.vectors * VECTOR_WIDTH);
     }
     for (size_t y = 0; y < r->kernel_rows; y++) {
         const float *from = r->from + y * r->row_stride + c;
         const float *weights = r->weights + y * r->kernel_columns * r->tap_stride + c;
-        if (k.columns != 0) {
-            known_row(k, r, b, from, weights, sums);
+        if (b->extent == PART) {
+            add_row(k, true, r, b, from, weights, sums);
         } else {
-            any_row(k, r, b, from, weights, sums);
+            add_row(k, false, r, b, from, weights, sums);
         }
     }
-    clamp_and_give(k, r, b, c, b->to, sums);
 }
 
-/* It works on copies of its parameters, which stores cannot change as far as a compiler knows. */
-INLINE void slide_channels(known k, const sliding_row *from_row, const block *from_block) {
-    const sliding_row r = *from_row;
+/* It works on copies of its parameters, which stores cannot change as far as a compiler knows. No
+ * function gets the address of a copy, so that these are registers. */
+INLINE void slide_channels(known k, const sliding_row *shared, const block *from_block) {
+    const sliding_row r = *shared;
     const block b = *from_block;
     for (size_t c = 0; c < r.channels; c += k.vectors * VECTOR_WIDTH) {
+        vector sums[2][SUMS];
         if (r.fresh_rows > 0 && c % LINE == 0) {
-            fetch_ahead(k, &r, &b, c);
+            fetch_ahead(k.pixels, shared, from_block, c);
         }
         if (k.rows == 2) {
-            slide_pair(k, &r, &b, c);
+            slide_pair(k, &r, &b, c, sums);
+            give(k, &r, shared, &b, c, b.to + r.to_row_stride, sums[1]);
         } else {
-            slide(k, &r, &b, c);
+            slide(k, &r, &b, c, sums[0]);
         }
+        give(k, &r, shared, &b, c, b.to, sums[0]);
     }
 }
 
 /* Finds the block's columns. */
-static extent place(known k, const sliding_row *r, size_t x, block *b) {
-    *b = (block){.left = x * r->stride - r->padding,
-                 .count = r->to_width - x < k.pixels ? r->to_width - x : k.pixels,
-                 .to = r->to + x * r->to_stride};
-    size_t last = (b->count - 1) * r->stride + (r->kernel_columns - 1) * r->dilation;
-    if (b->count == k.pixels && b->left < r->width && last < r->width - b->left) {
-        b->inside = UINT32_MAX;
-        return WHOLE;
+APART block place(known k, const sliding_row *r, size_t x) {
+    block b = {.left = x * r->stride - r->padding,
+               .count = r->to_width - x < k.pixels ? r->to_width - x : k.pixels,
+               .to = r->to + x * r->to_stride};
+    size_t last = (b.count - 1) * r->stride + (r->kernel_columns - 1) * r->dilation;
+    if (b.count == k.pixels && b.left < r->width && last < r->width - b.left) {
+        b.inside = UINT32_MAX;
+        b.extent = WHOLE;
+        return b;
     }
-    for (size_t j = 0; k.columns != 0 && j < (b->count - 1) * k.stride + k.columns; j++) {
-        b->inside |= (uint32_t)(b->left + j < r->width) << j;
+    for (size_t j = 0; k.columns != 0 && j < (b.count - 1) * k.stride + k.columns; j++) {
+        b.inside |= (uint32_t)(b.left + j < r->width) << j;
     }
     size_t side = k.columns / 2, end = columns_of(k) - side - SPARE * k.stride;
     uint32_t center = (1u << end) - (1u << side);
-    bool nearly = k.columns != 0 && b->count + SPARE >= k.pixels && (b->inside & center) == center;
-    return nearly ? NEARLY : PART;
+    bool nearly = k.columns != 0 && b.count + SPARE >= k.pixels && (b.inside & center) == center;
+    b.extent = nearly ? NEARLY : PART;
+    return b;
 }
 
 /* Where the block after the one at x begins. The last one is moved to the left, where it computes
@@ -287,26 +301,19 @@ INLINE size_t next_block(known k, const sliding_row *r, size_t x) {
 }
 
 INLINE void slide_row(size_t vectors, size_t columns, size_t stride, const sliding_row *r) {
-    known k = {vectors, SUMS / vectors, 1, columns, stride, PART};
+    const known k = {vectors, SUMS / vectors, 1, columns, stride};
     for (size_t x = 0; x < r->to_width; x = next_block(k, r, x)) {
-        block b;
-        k.extent = place(k, r, x, &b);
-        if (columns != 0 && k.extent != PART) {
-            slide_channels((known){vectors, SUMS / vectors, 1, columns, stride, NEARLY}, r, &b);
-        } else if (k.extent == WHOLE) {
-            slide_channels((known){vectors, SUMS / vectors, 1, columns, stride, WHOLE}, r, &b);
-        } else {
-            slide_channels((known){vectors, SUMS / vectors, 1, columns, stride, PART}, r, &b);
-        }
+        block b = place(k, r, x);
+        slide_channels(k, r, &b);
     }
 }
 
 /* Two rows of outputs, but where blocks are not even nearly whole. */
 INLINE bool slide_rows(size_t stride, const sliding_row *r) {
-    const known k = {1, SUMS, 2, 3, stride, NEARLY};
+    const known k = {1, SUMS, 2, 3, stride};
     for (size_t x = 0; x < r->to_width; x = next_block(k, r, x)) {
-        block b;
-        if (place(k, r, x, &b) == PART) {
+        block b = place(k, r, x);
+        if (b.extent == PART) {
             return false;
         }
         slide_channels(k, r, &b);

@@ -3,6 +3,15 @@
 
 #define WIDTH ((size_t)VECTOR_WIDTH)
 
+/* Long, so that it is compiled once. */
+APART vector power(vector a, vector b) {
+    return v_pow(a, b);
+}
+
+APART vector remainder_of(vector a, vector b) {
+    return v_remainder(a, b);
+}
+
 INLINE vector apply_binary(elementwise_binary op, vector a, vector b) {
     switch (op) {
     case ELEMENTWISE_ADD:
@@ -18,64 +27,63 @@ INLINE vector apply_binary(elementwise_binary op, vector a, vector b) {
     case ELEMENTWISE_MAX:
         return maximum(a, b);
     case ELEMENTWISE_POW:
-        return v_pow(a, b);
+        return power(a, b);
     case ELEMENTWISE_REMAINDER:
-        return v_remainder(a, b);
+        return remainder_of(a, b);
     default:
         return choose(a < all(0), a * b, a);
     }
 }
 
-INLINE void binary(elementwise_binary op, bool a_single, bool b_single,
-                   const elementwise_rows *rows) {
+/* A single element is made a vector in memory that is read again and again, so that there is one
+ * loop for all rows. */
+INLINE void binary(elementwise_binary op, const elementwise_rows *rows) {
     const elementwise_rows r = *rows; /* a copy, which no store can change */
     const vector low = all(r.min), high = all(r.max);
+    const size_t a_next = r.a_single ? 0 : WIDTH, b_next = r.b_single ? 0 : WIDTH;
     for (size_t row = 0; row < r.rows; row++) {
-        const float *from_a = r.a + row * r.a_step, *from_b = r.b + row * r.b_step;
+        const float *a = r.a + row * r.a_step, *b = r.b + row * r.b_step;
         float *y = r.y + row * r.y_step;
-        const vector a_all = all(from_a[0]), b_all = all(from_b[0]);
-        size_t k = 0;
-        for (; k + 2 * WIDTH <= r.count; k += 2 * WIDTH) {
-            vector results[2];
-            UNROLL for (size_t v = 0; v < 2; v++) {
-                vector a = a_single ? a_all : load(from_a + k + v * WIDTH);
-                vector b = b_single ? b_all : load(from_b + k + v * WIDTH);
-                results[v] = clamp(apply_binary(op, a, b), low, high);
-            }
-            store(y + k, results[0]);
-            store(y + k + WIDTH, results[1]);
+        vector singles[2];
+        if (r.a_single) {
+            singles[0] = all(*a);
+            a = (const float *)&singles[0];
         }
-        for (; k < r.count; k += WIDTH) {
-            size_t left = r.count - k;
-            vector a = a_single ? a_all : load_some(from_a + k, left);
-            vector b = b_single ? b_all : load_some(from_b + k, left);
-            store_some(y + k, clamp(apply_binary(op, a, b), low, high), left);
+        if (r.b_single) {
+            singles[1] = all(*b);
+            b = (const float *)&singles[1];
+        }
+        size_t k = 0;
+        for (; k + WIDTH <= r.count; k += WIDTH) {
+            store(y + k, clamp(apply_binary(op, load(a), load(b)), low, high));
+            a += a_next;
+            b += b_next;
+        }
+        if (k < r.count) {
+            vector v = apply_binary(op, load_first(a, r.count - k), load_first(b, r.count - k));
+            store_first(y + k, clamp(v, low, high), r.count - k);
         }
     }
 }
 
-/* The steps are known when this is compiled, so that they cost no branch in the loop. */
-#define BINARY(storage, name, op)                                                                  \
-    storage void name(const elementwise_rows *r) {                                                 \
-        if (r->a_single) {                                                                         \
-            binary(op, true, false, r);                                                            \
-        } else if (r->b_single) {                                                                  \
-            binary(op, false, true, r);                                                            \
-        } else {                                                                                   \
-            binary(op, false, false, r);                                                           \
-        }                                                                                          \
+#define BINARY(name, op)                                                                           \
+    static void name(const elementwise_rows *rows) {                                               \
+        binary(op, rows);                                                                          \
     }
-BINARY(static, add_row, ELEMENTWISE_ADD)
-BINARY(static, subtract_row, ELEMENTWISE_SUB)
-BINARY(static, multiply_row, ELEMENTWISE_MUL)
-BINARY(static, divide_row, ELEMENTWISE_DIV)
-BINARY(static, minimum_row, ELEMENTWISE_MIN)
-BINARY(static, maximum_row, ELEMENTWISE_MAX)
-BINARY(, UKERNEL(prelu), ELEMENTWISE_PRELU)
-BINARY(static, power_row, ELEMENTWISE_POW)
-BINARY(static, remainder_row, ELEMENTWISE_REMAINDER)
+BINARY(add, ELEMENTWISE_ADD)
+BINARY(subtract, ELEMENTWISE_SUB)
+BINARY(multiply, ELEMENTWISE_MUL)
+BINARY(divide, ELEMENTWISE_DIV)
+BINARY(least, ELEMENTWISE_MIN)
+BINARY(most, ELEMENTWISE_MAX)
+BINARY(with_slope, ELEMENTWISE_PRELU)
+BINARY(to_power, ELEMENTWISE_POW)
+BINARY(rest, ELEMENTWISE_REMAINDER)
+
+void UKERNEL(prelu)(const elementwise_rows *rows) {
+    with_slope(rows);
+}
 
 const elementwise_ukernels UKERNEL(elementwise) = {
-    .binary = {add_row, subtract_row, multiply_row, divide_row, minimum_row, maximum_row,
-               UKERNEL(prelu), power_row, remainder_row},
+    .binary = {add, subtract, multiply, divide, least, most, with_slope, to_power, rest},
 };

@@ -21,11 +21,16 @@ typedef struct tile {
     const float *add; /* NULL where nothing is added */
 } tile;
 
+/* Whether a tile has as many sums as there are registers for; few others are computed. */
+INLINE bool is_full(size_t vectors, size_t m) {
+    return m * vectors == (size_t)GEMM_MR * GEMM_NR_VECTORS;
+}
+
 /* What is added is read, and results are written, once the sums are done. Both are fetched
  * meanwhile. */
-INLINE void fetch_ahead(size_t vectors, size_t m, const tile *t) {
-    UNROLL_LONG for (size_t row = 0; row < m; row++) {
-        UNROLL for (size_t c = 0; c < vectors * VECTOR_WIDTH; c += LINE) {
+APART void fetch_ahead(size_t vectors, size_t m, const tile *t) {
+    for (size_t row = 0; row < m; row++) {
+        for (size_t c = 0; c < vectors * VECTOR_WIDTH; c += LINE) {
             __builtin_prefetch(t->add + row * t->epilogue->add_stride + c);
             __builtin_prefetch(t->c + row * t->c_stride + c, 1);
         }
@@ -84,7 +89,7 @@ INLINE void multiply_piece(size_t vectors, size_t m, const gemm_windows *from, s
     UNROLL for (size_t row = 0; row < m; row += ROWS_TOGETHER) {
         a[row] = opaque((uintptr_t)(from->a + piece * from->a_step) + row * stride);
     }
-    for (; m >= GEMM_MR && k + STEPS <= from->kc; k += STEPS) {
+    for (; is_full(vectors, m) && k + STEPS <= from->kc; k += STEPS) {
         multiply_steps(vectors, m, b + k * GEMM_NR, STEPS, stride, a, sums);
     }
     for (; k < from->kc; k++) {
@@ -97,9 +102,9 @@ INLINE void finish(size_t vectors, size_t m, const tile *t,
                    vector sums[MOST_ROWS][GEMM_NR_VECTORS]) {
     const gemm_epilogue *last = t->epilogue;
     vector low = all(last->min), high = all(last->max);
-    UNROLL_LONG for (size_t row = 0; row < m; row++) {
-        UNROLL for (size_t v = 0; v < vectors; v++) {
-            if (t->add != NULL) {
+    if (is_full(vectors, m) && t->add != NULL) {
+        UNROLL_LONG for (size_t row = 0; row < m; row++) {
+            UNROLL for (size_t v = 0; v < vectors; v++) {
                 sums[row][v] += load(t->add + row * last->add_stride + v * VECTOR_WIDTH);
             }
         }
@@ -120,19 +125,38 @@ INLINE void finish(size_t vectors, size_t m, const tile *t,
     }
 }
 
-/* Stores the first n columns of a tile. Rare, so that it is compiled once. */
-static __attribute__((noinline)) void give_part(size_t vectors, size_t m, size_t n, float *c,
-                                                size_t c_stride, const vector *sums) {
-    for (size_t row = 0; row < m; row++) {
-        for (size_t v = 0; v < vectors && v * VECTOR_WIDTH < n; v++) {
-            store_some(c + row * c_stride + v * VECTOR_WIDTH, sums[row * vectors + v],
-                       n - v * VECTOR_WIDTH);
+/* Finishes and stores a vector of columns of any tile. */
+INLINE void give_columns(size_t vectors, size_t m, const tile *t, size_t c, const vector *sums) {
+    const gemm_epilogue *last = t->epilogue;
+    const float *add = t->add != NULL ? t->add + c : NULL;
+    const size_t add_stride = add != NULL ? last->add_stride : 0, left = t->n - c;
+    const vector low = all(last != NULL ? last->min : -INFINITY);
+    const vector high = all(last != NULL ? last->max : INFINITY);
+    float *to = t->c + c;
+    for (size_t row = 0; row < m; row++, sums += vectors, to += t->c_stride) {
+        vector v = *sums;
+        if (add != NULL) {
+            v += load(add);
+            add += add_stride;
         }
+        store_some(to, clamp(v, low, high), left);
     }
 }
 
+/* Finishes and stores any tile. Rarer, so that it is compiled once. */
+APART void give_part(size_t vectors, size_t m, const tile *from, const vector *sums) {
+    const tile t = *from; /* a copy, which no store can change */
+    for (size_t c = 0; c < t.n; c += VECTOR_WIDTH) {
+        give_columns(vectors, m, &t, c, sums + c / VECTOR_WIDTH);
+    }
+}
+
+/* Most tiles are finished in registers. */
 INLINE void give(size_t vectors, size_t m, const tile *t, vector sums[MOST_ROWS][GEMM_NR_VECTORS]) {
-    if (t->n >= vectors * VECTOR_WIDTH) {
+    if (t->n >= vectors * VECTOR_WIDTH && (is_full(vectors, m) || t->add == NULL)) {
+        if (t->epilogue != NULL) {
+            finish(vectors, m, t, sums);
+        }
         UNROLL_LONG for (size_t row = 0; row < m; row++) {
             UNROLL for (size_t v = 0; v < vectors; v++) {
                 store(t->c + row * t->c_stride + v * VECTOR_WIDTH, sums[row][v]);
@@ -146,7 +170,7 @@ INLINE void give(size_t vectors, size_t m, const tile *t, vector sums[MOST_ROWS]
             kept[row * vectors + v] = sums[row][v];
         }
     }
-    give_part(vectors, m, t->n, t->c, t->c_stride, kept);
+    give_part(vectors, m, t, kept);
 }
 
 INLINE void multiply(size_t vectors, size_t m, const tile *from) {
@@ -168,28 +192,33 @@ INLINE void multiply(size_t vectors, size_t m, const tile *from) {
     for (size_t piece = 0; piece < t.from.pieces; piece++) {
         multiply_piece(vectors, m, &t.from, piece, sums);
     }
-    if (t.epilogue != NULL) {
-        finish(vectors, m, &t, sums);
-    }
     give(vectors, m, &t, sums);
 }
 
-/* With m known, its loops are unrolled and the sums stay in registers. */
-INLINE void multiply_rows(size_t vectors, size_t m, const tile *t) {
 #define TILE(M)                                                                                    \
     case M:                                                                                        \
-        multiply(vectors, M, t);                                                                   \
+        multiply(GEMM_NR_VECTORS, M, t);                                                           \
         break;
-    switch (m) {
+#define HALF_TILE(M)                                                                               \
+    if (m >= (M)) {                                                                                \
+        multiply(GEMM_NR_VECTORS / 2, M, t);                                                       \
+        return M;                                                                                  \
+    }
+
+/* Multiplies the next rows of m, and returns how many these are: as their number is known, loops
+ * are unrolled and the sums stay in registers. Where half of the columns are results, the last few
+ * rows compute the others, too: their sums are too few to keep the processor busy. */
+INLINE size_t multiply_rows(size_t m, const tile *t) {
+    if (t->n <= GEMM_NR / 2) {
+        GEMM_HALF_TILES(HALF_TILE)
+    }
+    size_t rows = gemm_tile_rows(m, GEMM_MR);
+    switch (rows) {
         GEMM_TILES(TILE)
-    case MOST_ROWS:
-        if (vectors == 1) {
-            multiply(vectors, MOST_ROWS, t);
-        }
-        break;
     default:
         break;
     }
+    return rows;
 }
 
 INLINE void next_tile(size_t rows, tile *t) {
@@ -197,14 +226,6 @@ INLINE void next_tile(size_t rows, tile *t) {
     t->c += rows * t->c_stride;
     if (t->add != NULL) {
         t->add += rows * t->epilogue->add_stride;
-    }
-}
-
-INLINE void multiply_tiles(size_t vectors, size_t m, tile t) {
-    for (size_t rows = 0; m > 0; m -= rows) {
-        rows = vectors == 1 && m >= MOST_ROWS ? MOST_ROWS : gemm_tile_rows(m, GEMM_MR);
-        multiply_rows(vectors, rows, &t);
-        next_tile(rows, &t);
     }
 }
 
@@ -302,10 +323,9 @@ void UKERNEL(gemm_windows)(size_t m, size_t n, const gemm_windows *windows, floa
         next_tile(HALVES_ROWS, &t);
     }
 #endif
-    if (n > GEMM_NR / 2) {
-        multiply_tiles(GEMM_NR_VECTORS, m, t);
-    } else {
-        multiply_tiles(GEMM_NR_VECTORS / 2, m, t);
+    for (size_t rows = 0; m > 0; m -= rows) {
+        rows = multiply_rows(m, &t);
+        next_tile(rows, &t);
     }
 }
 

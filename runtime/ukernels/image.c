@@ -32,6 +32,7 @@ static void scale_row(const float *row, const size_t *first, const float *weight
     }
 }
 
+/* Once inlined with a known count, without a piece for what is left; and once for that. */
 INLINE void share(const uint8_t *restrict upper, const uint8_t *restrict lower,
                   const float falling[2], const float rising[2], size_t count, float *restrict a,
                   float *restrict b) {
@@ -40,6 +41,11 @@ INLINE void share(const uint8_t *restrict upper, const uint8_t *restrict lower,
         a[k] = a[k] + falling[0] * x + falling[1] * y;
         b[k] = b[k] + rising[0] * x + rising[1] * y;
     }
+}
+
+SELDOM void share_rest(const uint8_t *const lines[2], size_t k, const float falling[2],
+                       const float rising[2], size_t count, float *a, float *b) {
+    share(lines[0] + k, lines[1] + k, falling, rising, count - k, a + k, b + k);
 }
 
 /* Images do not fit into near caches, and rows are too short for processors to see what comes. */
@@ -53,7 +59,7 @@ static void share_rows(const uint8_t *const lines[2], const uint8_t *const ahead
         __builtin_prefetch(ahead[1] + k);
         share(lines[0] + k, lines[1] + k, down, up, LINE_BYTES, a + k, b + k);
     }
-    share(lines[0] + k, lines[1] + k, down, up, count - k, a + k, b + k);
+    share_rest(lines, k, falling, rising, count, a, b);
 }
 
 static void share_columns(const float *row, const float *rises, const image_run *runs, size_t count,
@@ -75,6 +81,12 @@ static void share_columns(const float *row, const float *rises, const image_run 
     }
 }
 
+SELDOM void add_bytes_rest(const uint8_t *restrict from, size_t count, uint16_t *restrict sums) {
+    for (size_t k = 0; k < count; k++) {
+        sums[k] = (uint16_t)(sums[k] + from[k]);
+    }
+}
+
 static void add_bytes(const uint8_t *restrict from, const uint8_t *ahead, size_t count,
                       uint16_t *restrict sums) {
     size_t k = 0;
@@ -84,9 +96,7 @@ static void add_bytes(const uint8_t *restrict from, const uint8_t *ahead, size_t
             sums[k + j] = (uint16_t)(sums[k + j] + from[k + j]);
         }
     }
-    for (; k < count; k++) {
-        sums[k] = (uint16_t)(sums[k] + from[k]);
-    }
+    add_bytes_rest(from + k, count - k, sums + k);
 }
 
 static void add_shorts(const uint16_t *restrict from, size_t count, float *restrict sums) {

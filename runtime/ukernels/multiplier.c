@@ -11,10 +11,10 @@
 /* What is known when the code is compiled. */
 typedef struct known {
     size_t outputs, pixels;
-    bool whole; /* all pixels are results, whose windows' columns all lie in the image */
 } known;
 
 typedef struct block {
+    bool whole;   /* all pixels are results, whose windows' columns all lie in the image */
     size_t left;  /* column of the image under the first pixel's window; wraps below 0 */
     size_t count; /* the number of pixels that are results */
     float *to;
@@ -26,8 +26,8 @@ INLINE uintptr_t opaque(uintptr_t address) {
     return address;
 }
 
-INLINE void add_tap(known k, const sliding_row *r, const block *b, size_t column, const float *from,
-                    const float *weights, vector (*sums)[MOST_OUTPUTS]) {
+INLINE void add_tap(known k, bool whole, const sliding_row *r, const block *b, size_t column,
+                    const float *from, const float *weights, vector (*sums)[MOST_OUTPUTS]) {
     vector weight[MOST_OUTPUTS];
     UNROLL for (size_t o = 0; o < k.outputs; o++) {
         weight[o] = load(weights + o * r->tap_stride);
@@ -36,7 +36,7 @@ INLINE void add_tap(known k, const sliding_row *r, const block *b, size_t column
     size_t step = r->stride * r->pixel_stride * sizeof(float);
     uintptr_t at = (uintptr_t)from + left * r->pixel_stride * sizeof(float);
     UNROLL for (size_t p = 0; p < k.pixels; p++) {
-        if (k.whole || (p < b->count && left + p * r->stride < r->width)) {
+        if (whole || (p < b->count && left + p * r->stride < r->width)) {
             vector x = load((const float *)at);
             UNROLL for (size_t o = 0; o < k.outputs; o++) {
                 sums[p][o] = accumulate(sums[p][o], x, weight[o]);
@@ -88,62 +88,69 @@ INLINE void mix(size_t outputs, const vector *in, vector *out) {
     }
 }
 
-/* Stores the outputs of one pixel's channels, of which `channels` count: those of a channel lie
- * side by side. */
-INLINE void give(known k, const vector *sums, size_t channels, float *to) {
-    vector mixed[MOST_OUTPUTS];
-    mix(k.outputs, sums, mixed);
-    UNROLL for (size_t v = 0; v < k.outputs; v++) {
-        if (v * VECTOR_WIDTH < channels * k.outputs) {
-            store_some(to + v * VECTOR_WIDTH, mixed[v], channels * k.outputs - v * VECTOR_WIDTH);
+/* Clamps and stores the outputs of `pixels` pixels' channels, of which `channels` count: those of a
+ * channel lie side by side. */
+INLINE void give(size_t outputs, size_t pixels, const sliding_row *r, size_t channels, float *to,
+                 vector (*sums)[MOST_OUTPUTS]) {
+    const vector low = all(r->min), high = all(r->max);
+    for (size_t p = 0; p < pixels; p++, to += r->to_stride) {
+        vector mixed[MOST_OUTPUTS];
+        mix(outputs, sums[p], mixed);
+        UNROLL for (size_t v = 0; v < outputs; v++) {
+            if (v * VECTOR_WIDTH < channels * outputs) {
+                store_some(to + v * VECTOR_WIDTH, clamp(mixed[v], low, high),
+                           channels * outputs - v * VECTOR_WIDTH);
+            }
         }
     }
 }
 
-/* Computes a vector of the block's channels, from c on. */
-INLINE void slide(known k, const sliding_row *r, const block *b, size_t c) {
-    vector sums[MOST_PIXELS][MOST_OUTPUTS], low = all(r->min), high = all(r->max);
-    UNROLL for (size_t p = 0; p < k.pixels; p++) {
-        UNROLL for (size_t o = 0; o < k.outputs; o++) {
-            sums[p][o] = load(r->bias + o * r->tap_stride + c);
-        }
-    }
+/* Adds up a vector of the block's channels, from c on. */
+INLINE void slide(known k, bool whole, const sliding_row *r, const block *b, size_t c,
+                  vector (*sums)[MOST_OUTPUTS]) {
     const float *weights = r->weights + c;
     for (size_t y = 0; y < r->kernel_rows; y++) {
         for (size_t x = 0; x < r->kernel_columns; x++, weights += k.outputs * r->tap_stride) {
-            add_tap(k, r, b, x, r->from + y * r->row_stride + c, weights, sums);
-        }
-    }
-    UNROLL for (size_t p = 0; p < k.pixels; p++) {
-        UNROLL for (size_t o = 0; o < k.outputs; o++) {
-            sums[p][o] = clamp(sums[p][o], low, high);
-        }
-        if (k.whole || p < b->count) {
-            give(k, sums[p], r->channels - c, b->to + p * r->to_stride + c * k.outputs);
+            add_tap(k, whole, r, b, x, r->from + y * r->row_stride + c, weights, sums);
         }
     }
 }
 
-INLINE void slide_channels(known k, const sliding_row *from_row, const block *from_block) {
-    const sliding_row r = *from_row;
+/* It works on copies of its parameters, which stores cannot change as far as a compiler knows. No
+ * function gets the address of a copy, so that these are registers. */
+INLINE void slide_channels(known k, const sliding_row *shared, const block *from_block) {
+    const sliding_row r = *shared;
     const block b = *from_block;
     for (size_t c = 0; c < r.channels; c += VECTOR_WIDTH) {
-        slide(k, &r, &b, c);
+        vector sums[MOST_PIXELS][MOST_OUTPUTS], kept[MOST_PIXELS][MOST_OUTPUTS];
+        UNROLL for (size_t p = 0; p < k.pixels; p++) {
+            UNROLL for (size_t o = 0; o < k.outputs; o++) {
+                sums[p][o] = load(r.bias + o * r.tap_stride + c);
+            }
+        }
+        if (b.whole) {
+            slide(k, true, &r, &b, c, sums);
+        } else {
+            slide(k, false, &r, &b, c, sums);
+        }
+        UNROLL for (size_t p = 0; p < k.pixels; p++) { /* the sums themselves stay in registers */
+            UNROLL for (size_t o = 0; o < k.outputs; o++) {
+                kept[p][o] = sums[p][o];
+            }
+        }
+        give(k.outputs, b.count, shared, r.channels - c, b.to + c * k.outputs, kept);
     }
 }
 
 INLINE void slide_row(size_t outputs, const sliding_row *r) {
-    const known part = {outputs, PIXELS(outputs), false}, whole = {outputs, PIXELS(outputs), true};
-    for (size_t x = 0; x < r->to_width; x += part.pixels) {
+    const known k = {outputs, PIXELS(outputs)};
+    for (size_t x = 0; x < r->to_width; x += k.pixels) {
         block b = {.left = x * r->stride - r->padding,
-                   .count = r->to_width - x < part.pixels ? r->to_width - x : part.pixels,
+                   .count = r->to_width - x < k.pixels ? r->to_width - x : k.pixels,
                    .to = r->to + x * r->to_stride};
-        size_t last = (part.pixels - 1) * r->stride + (r->kernel_columns - 1) * r->dilation;
-        if (b.count == part.pixels && b.left < r->width && last < r->width - b.left) {
-            slide_channels(whole, r, &b);
-        } else {
-            slide_channels(part, r, &b);
-        }
+        size_t last = (k.pixels - 1) * r->stride + (r->kernel_columns - 1) * r->dilation;
+        b.whole = b.count == k.pixels && b.left < r->width && last < r->width - b.left;
+        slide_channels(k, r, &b);
     }
 }
 

@@ -20,17 +20,29 @@ INLINE vector take(sliding_op op, vector sum, vector x) {
     return sum + x;
 }
 
-/* Pools so many vectors of channels, from channel c on. */
-INLINE void pool_vectors(sliding_op op, size_t vectors, const taps *t, size_t c, vector *sums) {
-    for (size_t v = 0; v < vectors; v++) {
+/* Takes the vectors of one pixel. */
+INLINE void take_pixel(sliding_op op, size_t vectors, const float *from, vector *sums) {
+    UNROLL for (size_t v = 0; v < vectors; v++) {
+        sums[v] = take(op, sums[v], load(from + v * VECTOR_WIDTH));
+    }
+}
+
+/* Pools so many vectors of channels, from channel c on; a window of `size` rows and columns, or
+ * where that is 0, of any. */
+INLINE void pool_vectors(sliding_op op, size_t vectors, size_t size, const taps *t, size_t c,
+                         vector *sums) {
+    UNROLL for (size_t v = 0; v < vectors; v++) {
         sums[v] = all(op == SLIDING_MAX_POOL ? -INFINITY : 0);
     }
-    UNROLL for (size_t y = 0; y < t->rows; y++) {
-        UNROLL for (size_t x = 0; x < t->columns; x++) {
-            const float *from = t->from + y * t->row_step + x * t->column_step + c;
-            UNROLL for (size_t v = 0; v < vectors; v++) {
-                sums[v] = take(op, sums[v], load(from + v * VECTOR_WIDTH));
-            }
+    UNROLL for (size_t y = 0; y < size; y++) {
+        UNROLL for (size_t x = 0; x < size; x++) {
+            take_pixel(op, vectors, t->from + y * t->row_step + x * t->column_step + c, sums);
+        }
+    }
+    for (size_t y = 0; size == 0 && y < t->rows; y++) {
+        const float *from = t->from + y * t->row_step + c;
+        for (size_t x = 0; x < t->columns; x++, from += t->column_step) {
+            take_pixel(op, vectors, from, sums);
         }
     }
     UNROLL for (size_t v = 0; v < vectors; v++) {
@@ -39,25 +51,20 @@ INLINE void pool_vectors(sliding_op op, size_t vectors, const taps *t, size_t c,
     }
 }
 
-INLINE void pool_pixel(sliding_op op, size_t vectors, const taps *t, size_t channels, float *to) {
+INLINE void pool_pixel(sliding_op op, size_t vectors, size_t size, const taps *t, size_t channels,
+                       float *to) {
     size_t c = 0, step = vectors * VECTOR_WIDTH;
     vector sums[4];
     for (; c + step <= channels; c += step) {
-        pool_vectors(op, vectors, t, c, sums);
+        pool_vectors(op, vectors, size, t, c, sums);
         UNROLL for (size_t v = 0; v < vectors; v++) {
             store(to + c + v * VECTOR_WIDTH, sums[v]);
         }
     }
     for (; c < channels; c += VECTOR_WIDTH) {
-        pool_vectors(op, 1, t, c, sums);
+        pool_vectors(op, 1, size, t, c, sums);
         store_some(to + c, sums[0], channels - c);
     }
-}
-
-/* The window's size is known when this is compiled, so that its loops are unrolled. */
-INLINE void pool_square(sliding_op op, size_t size, taps t, size_t channels, float *to) {
-    t.rows = t.columns = size;
-    pool_pixel(op, 1, &t, channels, to);
 }
 
 /* The number of columns of a kernel at `left` that lie before column `end` of the image. */
@@ -85,11 +92,11 @@ INLINE void pool_row(sliding_op op, const sliding_row *r) {
             t.from += (left + first * r->dilation) * r->pixel_stride;
         }
         if (t.rows == 3 && t.columns == 3) {
-            pool_square(op, 3, t, r->channels, to);
+            pool_pixel(op, 1, 3, &t, r->channels, to);
         } else if (t.rows == 2 && t.columns == 2) {
-            pool_square(op, 2, t, r->channels, to);
+            pool_pixel(op, 1, 2, &t, r->channels, to);
         } else {
-            pool_pixel(op, 4, &t, r->channels, to);
+            pool_pixel(op, 4, 0, &t, r->channels, to);
         }
     }
 }

@@ -8,6 +8,7 @@
 #define GEMM_MR 4
 #define GEMM_NR_VECTORS 2
 #define GEMM_TILES(TILE) TILE(1) TILE(2) TILE(3) TILE(4)
+#define GEMM_HALF_TILES(TILE) TILE(8)
 #define PEAK_ROWS 6
 
 #include "runtime/ukernels/vector_half.h"

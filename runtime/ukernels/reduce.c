@@ -44,12 +44,9 @@ INLINE float across(reduce_op op, vector v) {
         return sum_of(v);
     }
     store(lanes, v);
-    UNROLL for (size_t half = WIDTH / 2; half > 0; half /= 2) {
-        UNROLL for (size_t l = 0; l < half; l++) {
-            float a = lanes[l], b = lanes[l + half];
-            bool second = op == REDUCE_MAX ? !(b <= a) : !(b >= a);
-            lanes[l] = second && a == a ? b : a;
-        }
+    ROLLED for (size_t l = 1; l < WIDTH; l++) {
+        bool second = op == REDUCE_MAX ? !(lanes[l] <= lanes[0]) : !(lanes[l] >= lanes[0]);
+        lanes[0] = second && lanes[0] == lanes[0] ? lanes[l] : lanes[0];
     }
     return lanes[0];
 }
@@ -108,7 +105,7 @@ INLINE void across_rows(reduce_op op, const float *x, size_t rows, size_t stride
 }
 
 #define REDUCTION(name, op)                                                                        \
-    static double name##_along(const float *x, size_t count, float shift) {                        \
+    APART double name##_along(const float *x, size_t count, float shift) {                         \
         return along(op, x, count, shift);                                                         \
     }                                                                                              \
     static void name##_across(const float *x, size_t rows, size_t stride, size_t count,            \

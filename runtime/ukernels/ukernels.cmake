@@ -20,7 +20,7 @@ function(ukernels suffix header)
     set(target kiln_ukernels_${suffix})
     add_library(${target} OBJECT ${KILN_UKERNEL_SOURCES})
     target_compile_definitions(${target} PRIVATE UKERNEL_ISA="runtime/ukernels/${header}")
-    target_compile_options(${target} PRIVATE -O3 -ffp-contract=fast -fno-math-errno ${ARGN}
+    target_compile_options(${target} PRIVATE -O2 -ffp-contract=fast -fno-math-errno ${ARGN}
         $<$<C_COMPILER_ID:Clang,AppleClang>:-Wno-pass-failed>) # of loops that stay as they are
     target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
     if(KILN_BUILD_FUZZERS) # clang takes minutes for each with sanitizers and coverage
@@ -32,6 +32,8 @@ function(ukernels suffix header)
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
     set(KILN_UKERNELS ${KILN_UKERNELS} $<TARGET_OBJECTS:${target}> PARENT_SCOPE)
 endfunction()
+# Plain loops, which the compiler is to make vectors of.
+set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/image.c PROPERTIES COMPILE_OPTIONS -O3)
 # Loops that are unrolled with a check of each pointer take compilers long, clang minutes.
 if(KILN_SANITIZE)
     set_source_files_properties(${KILN_UKERNEL_SOURCES} PROPERTIES COMPILE_OPTIONS

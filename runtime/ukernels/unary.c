@@ -80,17 +80,53 @@ FUNCTION(any_swish, times_sigmoid(x, alpha *x))
 FUNCTION(square, x *x)
 FUNCTION(thresholded_relu, thresholded(x, alpha))
 FUNCTION(shrink, shrink(x, alpha, beta))
-FUNCTION(sin, v_sin(x))
-FUNCTION(cos, v_cos(x))
-FUNCTION(tan, v_tan(x))
-FUNCTION(asin, v_asin(x))
-FUNCTION(acos, v_acos(x))
-FUNCTION(atan, v_atan(x))
-FUNCTION(sinh, v_sinh(x))
-FUNCTION(cosh, v_cosh(x))
-FUNCTION(asinh, v_asinh(x))
-FUNCTION(acosh, v_acosh(x))
-FUNCTION(atanh, v_atanh(x))
+
+/* Those of wide.h, by halves of a vector. */
+#define WIDE(name)                                                                                 \
+    static void name##_row(const float *from, size_t count, float a, float b, float *to) {         \
+        (void)a, (void)b;                                                                          \
+        for (size_t k = 0; k < count; k += WIDE_LANES) {                                           \
+            narrow(wide_##name(widen(from + k)), to + k);                                          \
+        }                                                                                          \
+    }
+WIDE(asin)
+WIDE(acos)
+WIDE(atan)
+WIDE(sinh)
+WIDE(cosh)
+WIDE(asinh)
+WIDE(acosh)
+WIDE(atanh)
+
+/* Angles that no network has are left to the C library, one by one. */
+SELDOM void far_angles(float (*function)(float), const float *x, float *y) {
+    for (size_t l = 0; l < WIDE_LANES; l++) {
+        y[l] = __builtin_fabsf(x[l]) > WIDE_ANGLE ? function(x[l]) : y[l];
+    }
+}
+
+INLINE bool has_far_angle(const float *x) {
+    float most = 0;
+    UNROLL for (size_t l = 0; l < WIDE_LANES; l++) {
+        most = __builtin_fabsf(x[l]) > most ? __builtin_fabsf(x[l]) : most;
+    }
+    return most > WIDE_ANGLE;
+}
+
+#define WIDE_OF_ANGLE(name)                                                                        \
+    static void name##_row(const float *from, size_t count, float a, float b, float *to) {         \
+        (void)a, (void)b;                                                                          \
+        for (size_t k = 0; k < count; k += WIDE_LANES) {                                           \
+            half_vector x = *(const half_vector *)(from + k);                                      \
+            narrow(wide_##name(widen(from + k)), to + k);                                          \
+            if (has_far_angle((const float *)&x)) {                                                \
+                far_angles(name##f, (const float *)&x, to + k);                                    \
+            }                                                                                      \
+        }                                                                                          \
+    }
+WIDE_OF_ANGLE(sin)
+WIDE_OF_ANGLE(cos)
+WIDE_OF_ANGLE(tan)
 
 static void swish_row(const float *from, size_t count, float a, float b, float *to) {
     (a == 1 ? silu_row : any_swish_row)(from, count, a, b, to);

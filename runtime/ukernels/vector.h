@@ -6,12 +6,14 @@
  *   GEMM_MR, GEMM_NR_VECTORS  rows and vectors of a matrix product's tile: as many accumulators as
  *                             registers hold
  *   GEMM_TILES(TILE)          TILE(m) for each m from 1 to GEMM_MR
+ *   GEMM_HALF_TILES(TILE)     TILE(m) for each m of a tile of half the columns, the most first
  *   PEAK_ROWS                 of two accumulators each, which keep the multipliers busy
  *   smaller, larger           minimum and maximum. Where one operand is NaN, the result is the
  *                             second (but NEON's, which is NaN then)
  *   accumulate                sum + a * b
  *   OWN_SCALE                 defined where the set has an instruction for scale
- *   OWN_SOME                  defined where it has those for load_over and store_some
+ *   OWN_SOME                  defined where it has those for store_first and load_first_over, which
+ *                             store and load the first of a vector's floats
  *   load_half, load_half_quad numbers of f16, as f32 */
 #ifndef KILN_UKERNELS_VECTOR_H
 #define KILN_UKERNELS_VECTOR_H
@@ -27,34 +29,40 @@
 #ifndef OWN_SOME
 /* Parts of vectors go through functions of their own, as they are rare, and the code for them long.
  */
-static __attribute__((noinline, unused)) void store_part(float *to, vector v, size_t count) {
+APART void store_first(float *to, vector v, size_t count) {
     for (size_t k = 0; k < count; k++) {
         to[k] = v[k];
     }
 }
 
-static __attribute__((noinline, unused)) vector load_part(vector v, const float *from,
-                                                          size_t count) {
+APART vector load_first_over(vector v, const float *from, size_t count) {
     for (size_t k = 0; k < count; k++) {
         v[k] = from[k];
     }
     return v;
 }
 
-/* Stores at most `count` floats of a vector. */
+#endif
+
+/* Stores at most `count` floats of a vector. Most vectors are whole, and a branch is cheaper than a
+ * mask. */
 INLINE void store_some(float *to, vector v, size_t count) {
     if (count >= VECTOR_WIDTH) {
         store(to, v);
     } else {
-        store_part(to, v, count);
+        store_first(to, v, count);
     }
 }
 
 /* Loads at most `count` floats in place of v's first. */
 INLINE vector load_over(vector v, const float *from, size_t count) {
-    return count >= VECTOR_WIDTH ? load(from) : load_part(v, from, count);
+    return count >= VECTOR_WIDTH ? load(from) : load_first_over(v, from, count);
 }
-#endif
+
+/* Loads `count` floats, less than a vector has, and zeros after them. */
+INLINE vector load_first(const float *from, size_t count) {
+    return load_first_over(all(0), from, count);
+}
 
 /* Loads at most `count` floats, and zeros after them. */
 INLINE vector load_some(const float *from, size_t count) {

@@ -23,7 +23,16 @@ typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
 #define UNROLL _Pragma("GCC unroll 16")
 #define UNROLL_LONG _Pragma("GCC unroll 32") /* of more rounds than 16 */
 #endif
+/* Before a loop that is to stay one, as its speed matters less than its size. */
+#ifdef __clang__
+#define ROLLED _Pragma("clang loop unroll(disable) vectorize(disable)")
+#else
+#define ROLLED _Pragma("GCC unroll 1")
+#endif
 #define INLINE static inline __attribute__((always_inline))
+/* What runs once a tile, or seldom, and is to be compiled once and short, not into each caller. */
+#define APART static __attribute__((noinline, unused))
+#define SELDOM static __attribute__((noinline, cold, unused))
 
 INLINE vector load(const float *from) {
     return *(const vector *)from;

@@ -48,17 +48,12 @@ INLINE wide wide_sqrt(wide x) {
     return y;
 }
 
-INLINE wide widen(vector x, size_t half) {
-    float lanes[VECTOR_WIDTH];
-    store(lanes, x);
-    return __builtin_convertvector(*(const half_vector *)(lanes + half * WIDE_LANES), wide);
+INLINE wide widen(const float *from) {
+    return __builtin_convertvector(*(const half_vector *)from, wide);
 }
 
-INLINE vector narrow(wide low, wide high) {
-    float lanes[VECTOR_WIDTH];
-    *(half_vector *)lanes = __builtin_convertvector(low, half_vector);
-    *(half_vector *)(lanes + WIDE_LANES) = __builtin_convertvector(high, half_vector);
-    return load(lanes);
+INLINE void narrow(wide x, float *to) {
+    *(half_vector *)to = __builtin_convertvector(x, half_vector);
 }
 
 #define WIDE_SERIES(x, ...)                                                                        \
@@ -238,55 +233,31 @@ INLINE wide wide_remainder(wide a, wide b) {
 
 /* ---- Vectors ------------------------------------------------------------------------------- */
 
-#define BY_HALVES(name)                                                                            \
-    INLINE vector v_##name(vector x) {                                                             \
-        return narrow(wide_##name(widen(x, 0)), wide_##name(widen(x, 1)));                         \
-    }
-BY_HALVES(asin)
-BY_HALVES(acos)
-BY_HALVES(atan)
-BY_HALVES(sinh)
-BY_HALVES(cosh)
-BY_HALVES(asinh)
-BY_HALVES(acosh)
-BY_HALVES(atanh)
-
-INLINE bool any_of(mask m) {
-    int32_t lanes[VECTOR_WIDTH], some = 0;
-    memcpy(lanes, &m, sizeof lanes);
-    UNROLL for (size_t l = 0; l < VECTOR_WIDTH; l++) {
-        some |= lanes[l];
-    }
-    return some != 0;
-}
-
-/* Angles that no network has are left to the C library, one by one. */
-#define OF_ANGLE(name)                                                                             \
-    INLINE vector v_##name(vector x) {                                                             \
-        vector y = narrow(wide_##name(widen(x, 0)), wide_##name(widen(x, 1)));                     \
-        mask far = absolute(x) > all(WIDE_ANGLE);                                                  \
-        for (size_t l = 0; l < VECTOR_WIDTH && any_of(far); l++) {                                 \
-            y[l] = far[l] != 0 ? name##f(x[l]) : y[l];                                             \
-        }                                                                                          \
-        return y;                                                                                  \
-    }
-OF_ANGLE(sin)
-OF_ANGLE(cos)
-OF_ANGLE(tan)
-
+/* Both halves are computed by one piece of code, in turn. */
 INLINE vector v_pow(vector a, vector b) {
-    return narrow(wide_pow(widen(a, 0), widen(b, 0)), wide_pow(widen(a, 1), widen(b, 1)));
+    float lanes[2][VECTOR_WIDTH];
+    store(lanes[0], a);
+    store(lanes[1], b);
+    ROLLED for (size_t at = 0; at < VECTOR_WIDTH; at += WIDE_LANES) {
+        narrow(wide_pow(widen(lanes[0] + at), widen(lanes[1] + at)), lanes[0] + at);
+    }
+    return load(lanes[0]);
 }
 
-/* So are quotients of more bits than a double's product holds. */
+/* Quotients of more bits than a double's product holds are left to the C library, one by one. */
 INLINE vector v_remainder(vector a, vector b) {
-    vector y =
-        narrow(wide_remainder(widen(a, 0), widen(b, 0)), wide_remainder(widen(a, 1), widen(b, 1)));
-    mask far = ~(absolute(a) < absolute(b) * all(0x1p27f));
-    for (size_t l = 0; l < VECTOR_WIDTH && any_of(far); l++) {
-        y[l] = far[l] != 0 ? fmodf(a[l], b[l]) : y[l];
+    float lanes[2][VECTOR_WIDTH];
+    store(lanes[0], a);
+    store(lanes[1], b);
+    ROLLED for (size_t at = 0; at < VECTOR_WIDTH; at += WIDE_LANES) {
+        narrow(wide_remainder(widen(lanes[0] + at), widen(lanes[1] + at)), lanes[0] + at);
     }
-    return y;
+    ROLLED for (size_t l = 0; l < VECTOR_WIDTH; l++) {
+        if (!(__builtin_fabsf(a[l]) < __builtin_fabsf(b[l]) * 0x1p27f)) {
+            lanes[0][l] = fmodf(a[l], b[l]);
+        }
+    }
+    return load(lanes[0]);
 }
 
 #endif

@@ -22,22 +22,27 @@ conv_class conv_class_of(const kernel_call *call) {
     return outputs <= ukernels_best()->nr ? CONV_NARROW_GROUPS : CONV_WIDE_GROUPS;
 }
 
-/* AVX-512: of products and depthwise layers what `kiln tune` measures of ResNet-50 and MobileNetV2,
- * of the others single layers. AVX2 and SSE: the same networks, MobileNetV3 and the same single
- * layers, with XNNPACK held to what such a processor has; as Debian builds it, its kernels for AVX
- * are no faster than those for SSE. NEON: cycles a multiply-accumulate in the inner loops as
- * llvm-mca counts them (tests/peers/README.md), of products on the core that is least favourable to
- * XNNPACK, of depthwise layers the mean of gcc and clang; of groups what x86 says. Where both take
- * the same time it is ours on x86, whose packed weights sessions share, and XNNPACK's on ARM, where
- * it has been measured for years. */
+/* x86: of products and depthwise layers the sums of what `kiln tune` measures of ResNet-50,
+ * MobileNetV2 and MobileNetV3, exact, on an EPYC; of the others single layers; with XNNPACK held to
+ * the instructions of the row. NEON: cycles a multiply-accumulate in the inner loops as llvm-mca
+ * counts them (tests/peers/README.md), of products on the core that is least favourable to XNNPACK,
+ * of depthwise layers the mean of gcc and clang; of groups what x86 says. Where both take the same
+ * time it is ours on x86, whose packed weights sessions share, and XNNPACK's on ARM, where it has
+ * been measured for years. */
 static const struct {
     const char *ukernels, *generation; /* "": any */
     float costs[CONV_CLASSES];
 } table[] = {
     {"NEON", "", {0.91f, 1.5f, 0.5f, 0.91f, 1.2f}},
+    {"AVX-512", "XNNPACK 2022-02", {1.3f, 2.1f, 0.55f, 1.4f, 1.2f}},
+    {"AVX-512", "XNNPACK 2024-11", {1.08f, 2.2f, 0.66f, 1.36f, 2.5f}},
+    {"AVX-512", "XNNPACK 2026-08", {1.04f, 2.1f, 0.53f, 1.35f, 2.7f}},
     {"AVX2", "XNNPACK 2022-02", {2.1f, 1.5f, 1.1f, 2.2f, 2.4f}},
+    {"AVX2", "XNNPACK 2024-11", {2.4f, 1.9f, 1.4f, 2.3f, 2.6f}},
+    {"AVX2", "XNNPACK 2026-08", {2.4f, 1.9f, 1.2f, 2.4f, 2.5f}},
     {"SSE", "XNNPACK 2022-02", {1.0f, 1.5f, 0.62f, 0.84f, 0.88f}},
-    {"", "XNNPACK 2026-08", {1.0f, 1.17f, 0.5f, 1.2f, 2.0f}},
+    {"SSE", "XNNPACK 2024-11", {0.94f, 1.6f, 0.75f, 0.90f, 1.2f}},
+    {"SSE", "XNNPACK 2026-08", {0.88f, 1.7f, 0.62f, 0.88f, 1.2f}},
     {"", "", {1.3f, 1.12f, 0.5f, 1.2f, 1.2f}},
 };
 

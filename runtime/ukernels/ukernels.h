@@ -71,8 +71,8 @@ typedef struct sliding_row {
      * image; weights are those of the window's first row all the same. */
     size_t rows, to_row_stride, rows_above;
     size_t channels;
-    size_t fresh_rows; /* so many of the lowest kernel rows are to be fetched ahead, as no cache has
-                          them */
+    size_t fresh_rows; /* so many of the lowest kernel rows may be fetched ahead, as no near cache
+                          has them */
 } sliding_row;
 
 typedef void sliding_ukernel(const sliding_row *row);

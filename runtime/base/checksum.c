@@ -1,10 +1,13 @@
 #include "runtime/base/checksum.h"
 
 #define XXH_INLINE_ALL
+/* Else each function would hold copies of all others: three times the code. Half as fast from the
+ * caches, and as fast as memory is. */
+#define XXH_NO_INLINE_HINTS 1
 #include <xxhash.h>
 
 uint64_t checksum(const void *data, size_t size) {
-    return XXH3_64bits(data, size);
+    return checksum_with_seed(data, size, 0); /* which XXH3 defines to be the same */
 }
 
 uint64_t checksum_with_seed(const void *data, size_t size, uint64_t seed) {

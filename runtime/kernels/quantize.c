@@ -17,18 +17,9 @@ static inline float round_small(float value) {
 
 /* Bounds are integers, so that a value that is clamped first rounds to one between them. A NaN
  * becomes the lower bound. */
-static inline float quantize(uint32_t kind, float x, float scale, float zero, float low,
-                             float high) {
-    if (kind == KILN_DEQUANTIZE) {
-        return (x - zero) * scale;
-    }
-    bool multiplies = kind == KILN_REQUANTIZE_INTEGERS || kind == KILN_REQUANTIZE_CENTRED;
-    float value = multiplies ? x * scale : x / scale, least = low - zero, most = high - zero;
+static inline float clamp_round(float value, float least, float most) {
     value = value > least ? value : least;
-    value = round_small(value > most ? most : value);
-    return kind == KILN_QUANTIZE_ROUND_TRIP                                     ? value * scale
-           : kind == KILN_QUANTIZE_INTEGERS || kind == KILN_REQUANTIZE_INTEGERS ? value + zero
-                                                                                : value;
+    return round_small(value > most ? most : value);
 }
 
 typedef struct quantize_row {
@@ -37,45 +28,65 @@ typedef struct quantize_row {
     float low, high, *y;
 } quantize_row;
 
-/* The kind, and steps of 0, are known when this is compiled. */
-static inline void quantize_as(uint32_t kind, const quantize_row *r, size_t scale_step,
-                               size_t zero_step) {
-    for (size_t k = 0; k < r->count; k++) {
-        r->y[k] = quantize(kind, r->x[k], r->scale[k * scale_step], r->zero[k * zero_step], r->low,
-                           r->high);
-    }
-}
+/* What all kinds compute, by column: y = round(clamp(x * scale)) * factor + addend, x / scale where
+ * the kind divides; DEQUANTIZE alone neither clamps nor rounds. */
+typedef struct columns {
+    const float *scale, *zero, *factor, *addend;
+} columns;
 
-static inline void quantize_steps(uint32_t kind, const quantize_row *r) {
-    if (r->scale_step == 0 && r->zero_step == 0) {
-        quantize_as(kind, r, 0, 0);
-    } else if (r->zero_step == 0) {
-        quantize_as(kind, r, 1, 0);
+/* `count` columns from `first` on. The step, 0 or 1, is known when this is compiled. */
+static inline void quantize_columns(uint32_t kind, const quantize_row *r, size_t first,
+                                    size_t count, size_t step, const columns *c) {
+    const float *restrict scale = c->scale, *restrict zero = c->zero;
+    const float *restrict factor = c->factor, *restrict addend = c->addend;
+    const float *x = r->x + first, low = r->low, high = r->high;
+    float *y = r->y + first;
+    if (kind == KILN_DEQUANTIZE) {
+        for (size_t k = 0; k < count; k++) {
+            y[k] = (x[k] - zero[k * step]) * scale[k * step];
+        }
+    } else if (kind == KILN_REQUANTIZE_INTEGERS || kind == KILN_REQUANTIZE_CENTRED) {
+        for (size_t k = 0; k < count; k++) {
+            float z = zero[k * step], value = x[k] * scale[k * step];
+            y[k] = clamp_round(value, low - z, high - z) * factor[k * step] + addend[k * step];
+        }
     } else {
-        quantize_as(kind, r, r->scale_step, 1);
+        for (size_t k = 0; k < count; k++) {
+            float z = zero[k * step], value = x[k] / scale[k * step];
+            y[k] = clamp_round(value, low - z, high - z) * factor[k * step] + addend[k * step];
+        }
     }
 }
 
+#define CHUNK 64
+
+static const float *spread(const float *from, size_t step, size_t count, float *to) {
+    for (size_t k = 0; k < count && step == 0; k++) {
+        to[k] = *from;
+    }
+    return step == 0 ? to : from;
+}
+
+/* Where columns have scales of their own, or zeros, the others are spread over as many. */
 static void quantize_any(uint32_t kind, const quantize_row *r) {
-    switch (kind) {
-    case KILN_QUANTIZE_INTEGERS:
-        quantize_steps(KILN_QUANTIZE_INTEGERS, r);
-        break;
-    case KILN_QUANTIZE_CENTRED:
-        quantize_steps(KILN_QUANTIZE_CENTRED, r);
-        break;
-    case KILN_QUANTIZE_ROUND_TRIP:
-        quantize_steps(KILN_QUANTIZE_ROUND_TRIP, r);
-        break;
-    case KILN_REQUANTIZE_INTEGERS:
-        quantize_steps(KILN_REQUANTIZE_INTEGERS, r);
-        break;
-    case KILN_REQUANTIZE_CENTRED:
-        quantize_steps(KILN_REQUANTIZE_CENTRED, r);
-        break;
-    default:
-        quantize_steps(KILN_DEQUANTIZE, r);
-        break;
+    static const float one = 1.0f, nothing = -0.0f; /* which leaves the sign of a zero, too */
+    bool scales = kind == KILN_QUANTIZE_ROUND_TRIP;
+    bool adds = kind == KILN_QUANTIZE_INTEGERS || kind == KILN_REQUANTIZE_INTEGERS;
+    if (r->scale_step == 0 && r->zero_step == 0) {
+        float scale = *r->scale, zero = *r->zero;
+        float factor = scales ? scale : one, addend = adds ? zero : nothing;
+        columns c = {&scale, &zero, &factor, &addend};
+        quantize_columns(kind, r, 0, r->count, 0, &c);
+        return;
+    }
+    for (size_t k = 0; k < r->count; k += CHUNK) {
+        float all[4][CHUNK];
+        size_t count = r->count - k < CHUNK ? r->count - k : CHUNK;
+        columns c = {.scale = spread(r->scale + k * r->scale_step, r->scale_step, count, all[0]),
+                     .zero = spread(r->zero + k * r->zero_step, r->zero_step, count, all[1])};
+        c.factor = scales ? c.scale : spread(&one, 0, count, all[2]);
+        c.addend = adds ? c.zero : spread(&nothing, 0, count, all[3]);
+        quantize_columns(kind, r, k, count, 1, &c);
     }
 }
 
@@ -126,18 +137,23 @@ static void quantize_range(void *context, size_t begin, size_t end) {
     static const float nothing = 0.0f;
     const kernel_call *call = context;
     const kiln_quantize_params *p = call->params;
-    const operand *x = &call->inputs[0], *y = &call->outputs[0];
-    bool zero = call->input_count > 2 && operand_present(&call->inputs[2]);
-    for (size_t row = begin; row < end; row++) {
+    const operand *x = &call->inputs[0], *y = &call->outputs[0], *scale = &call->inputs[1];
+    const operand *zero = call->input_count > 2 ? &call->inputs[2] : NULL;
+    zero = zero != NULL && operand_present(zero) ? zero : NULL;
+    /* With one scale and one zero for all, dense rows are as one. */
+    bool one = scale->elements == 1 && (zero == NULL || zero->elements == 1) &&
+               operand_is_dense(x) && operand_is_dense(y);
+    size_t step = one ? end - begin : 1;
+    for (size_t row = begin; row < end; row += step) {
         quantize_row r = {.x = (const float *)x->data + row * x->row_stride,
                           .zero = &nothing,
-                          .count = x->inner,
+                          .count = x->inner * step,
                           .low = p->low,
                           .high = p->high,
                           .y = (float *)y->data + row * y->row_stride};
-        r.scale = of_row(&call->inputs[1], x, p->axis, row, &r.scale_step);
-        if (zero) {
-            r.zero = of_row(&call->inputs[2], x, p->axis, row, &r.zero_step);
+        r.scale = of_row(scale, x, p->axis, row, &r.scale_step);
+        if (zero != NULL) {
+            r.zero = of_row(zero, x, p->axis, row, &r.zero_step);
         }
         quantize_any(p->kind, &r);
     }

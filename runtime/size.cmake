@@ -1,32 +1,66 @@
-# How the runtime is compiled: small where it opens, checks, builds and arranges; fast where it computes.
+# How the runtime is compiled: small, -Os or -Oz, where it opens, checks, builds and arranges, which no profile of a
+# network shows with more than a few thousandths; -O2 where it loops over elements, and with vectors where those pay.
+# What -O3 does besides, copies of loops for each case, made the code up to five times as large and nothing faster.
 # (Micro-kernels, where nearly all time goes, have options of their own: ukernels/ukernels.cmake.)
-set(KILN_SMALL_FOLDERS base plan session tune answer faces train) # people: CMakeLists.txt
+set(KILN_SMALL_FOLDERS base session kernels image)
+set(KILN_SMALLEST_FOLDERS plan faces people answer tune train) # what no run of a network comes to
 set(KILN_LOOPS # of these folders
-    base/checksum base/thread_pool plan/stored session/constants faces/align faces/fit
-    train/activation train/augment train/dense train/lda train/loss train/means train/network train/products
-    train/random train/optimizers/.*)
+    base/checksum base/thread_pool                    # loading; the wait of a step's threads
+    plan/stored session/constants                     # weights that are widened when a session is made
+    kernels/conv_direct kernels/copy kernels/gemm kernels/gemm_gather kernels/gemm_windows kernels/remap
+    kernels/winograd kernels/winograd_pack            # up to a quarter of a network's time, and packing
+    kernels/broadcast kernels/depthwise kernels/finish kernels/matmul kernels/pool kernels/sliding kernels/support
+    kernels/unary                                     # once a row of an image: a hundredth of small networks' time
+    kernels/grid_sample kernels/resample kernels/roi_align # no micro-kernels below
+    image/reduce image/scale image/view faces/align faces/fit # pixels
+    people/vectors                                    # similarities to all portraits
+    train/random)
+set(KILN_VECTORS
+    kernels/conv_nd kernels/pool_nd                   # no micro-kernels below
+    kernels/conv_xnnpack                              # what is no number is searched in all inputs
+    kernels/quantize                                  # a quarter of a quantised network's time
+    train/activation train/dense train/lda train/loss train/means train/network train/products
+    train/optimizers/.*)
+
+include(CheckCCompilerFlag)
+check_c_compiler_flag(-Oz KILN_HAS_OZ) # gcc from 12 on
 
 # compile_small(SOURCE...): in every build but Debug's.
 function(compile_small)
     if(KILN_SANITIZE)
         return()
     endif()
-    list(JOIN KILN_SMALL_FOLDERS "|" folders)
+    list(JOIN KILN_SMALL_FOLDERS "|" small)
+    list(JOIN KILN_SMALLEST_FOLDERS "|" smallest)
     list(JOIN KILN_LOOPS "|" loops)
+    list(JOIN KILN_VECTORS "|" vectors)
     foreach(source IN LISTS ARGN)
         get_filename_component(source ${source} ABSOLUTE)
-        if(source MATCHES "/runtime/(${folders})/" AND NOT source MATCHES "/(${loops})\\.c$")
-            set_property(SOURCE ${source} APPEND PROPERTY COMPILE_OPTIONS "$<$<NOT:$<CONFIG:Debug>>:-Os>")
+        if(source MATCHES "/runtime/(${vectors})\\.c$")
+            set(level -O2 $<$<C_COMPILER_ID:GNU>:-fvect-cost-model=dynamic>) # clang's -O2 has it
+        elseif(source MATCHES "/runtime/(${loops})\\.c$")
+            set(level -O2)
+        elseif(source MATCHES "/runtime/(${smallest})/" AND KILN_HAS_OZ)
+            set(level -Oz)
+        elseif(source MATCHES "/runtime/(${small}|${smallest})/")
+            set(level -Os)
+        else()
+            continue()
         endif()
+        set_property(SOURCE ${source} APPEND PROPERTY COMPILE_OPTIONS "$<$<NOT:$<CONFIG:Debug>>:${level}>")
     endforeach()
 endfunction()
 
 # What nothing reaches is left out by linkers. Nobody unwinds through ours but debuggers and crash
-# reporters, which RelWithDebInfo serves: it is C, and callbacks do not throw.
+# reporters, which RelWithDebInfo serves: it is C, and callbacks do not throw. Nobody asks errno about a root.
 function(compile_sections target)
+    target_compile_options(${target} PRIVATE -fno-math-errno)
     if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT KILN_SANITIZE)
         target_compile_options(${target} PRIVATE -ffunction-sections -fdata-sections
             $<$<NOT:$<CONFIG:RelWithDebInfo>>:-fno-asynchronous-unwind-tables>
             $<$<NOT:$<CONFIG:RelWithDebInfo>>:-fno-unwind-tables>)
+        if(NOT APPLE) # whose rules ask for frame pointers; ARM's gcc keeps them
+            target_compile_options(${target} PRIVATE $<$<NOT:$<CONFIG:RelWithDebInfo>>:-fomit-frame-pointer>)
+        endif()
     endif()
 endfunction()

@@ -1,15 +1,23 @@
 #!/bin/bash
 # Code (the section .text) of libraries and programs beside README's table of sizes: within 5 % of it. Other sections,
-# the largest functions and the folders that the code comes from: sizes.sh --table SIZE NM FILE [OBJECTS-FOLDER]
+# the largest functions, and the folders and files that the code comes from (before linkers leave any out):
+# sizes.sh --table SIZE NM FILE [OBJECTS-FOLDER], for example build/release/runtime/libkiln.so build/release/runtime
 #   sizes.sh SIZE README NAME FILE [NAME FILE]...
 set -euo pipefail
 
 if [ "$1" = --table ]; then
-    "$2" -A "$4" | awk '$2 > 2048 { print $2, $1 }' | sort -rn | head -12
-    "$3" -S --size-sort -r -t d "$4" | awk '{ print $2 + 0, $4 }' | head -40
+    "$2" -A "$4" | awk '$2 > 2048 && $1 != "Total" { print $2, $1 }' | sort -rn
+    "$3" -S -t d "$4" | awk '$3 ~ /[tT]/ { print $2 + 0, $4 }' | sort -rn | awk 'NR <= 40'
     [ $# -lt 5 ] || find "$5" -name '*.o' -exec "$2" -A {} + | awk '
-        / :$/ || /:$/ { name = $1; sub(/.*\.dir\//, "", name); sub(/\/[^\/]*$/, "", name) }
-        $1 ~ /^\.text/ { bytes[name] += $2 }
+        $2 == ":" {
+            name = $1
+            sub(/\.c\.o$/, "", name)
+            sub(/CMakeFiles\/(kiln_)?/, "", name)
+            sub(/\.dir\//, "/", name)
+            folder = name
+            sub(/\/[^\/]*$/, "/", folder)
+        }
+        $1 ~ /^\.text/ { bytes[name] += $2; bytes[folder] += $2 }
         END { for (name in bytes) print bytes[name], name }' | sort -rn
     exit
 fi

@@ -6,7 +6,7 @@
 typedef struct softmax_view {
     const float *x;
     float *y;
-    size_t size, inner;
+    size_t size, inner, together; /* columns are shared out by so many */
     bool log;
 } softmax_view;
 
@@ -34,6 +34,8 @@ static void softmax_rows(void *context, size_t begin, size_t end) {
 static void softmax_columns(void *context, size_t begin, size_t end) {
     const softmax_view *v = context;
     const softmax_ukernels *ukernels = ukernels_softmax(ukernels_best());
+    begin *= v->together;
+    end *= v->together;
     while (begin < end) {
         size_t column = begin % v->inner, left = v->inner - column;
         size_t columns = end - begin < left ? end - begin : left;
@@ -47,7 +49,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     const kiln_softmax_params *p = call->params;
     const operand *x = &call->inputs[0];
-    softmax_view view = {x->data, call->outputs[0].data, x->dims[p->axis], 1, p->log != 0};
+    softmax_view view = {x->data, call->outputs[0].data, x->dims[p->axis], 1, 1, p->log != 0};
     size_t outer = 1;
     for (uint32_t k = 0; k < x->rank; k++) {
         if (k < p->axis) {
@@ -56,8 +58,11 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
             view.inner *= x->dims[k];
         }
     }
-    kernel_parallel(call, outer * view.inner, 1 + 4096 / view.size, &view,
-                    view.inner == 1 ? softmax_rows : softmax_columns);
+    if (view.inner <= VECTOR_MAX) {
+        view.together = view.inner; /* narrow matrices stay whole */
+    }
+    kernel_parallel(call, outer * view.inner / view.together, 1 + 4096 / view.size / view.together,
+                    &view, view.inner == 1 ? softmax_rows : softmax_columns);
     return KILN_OK;
 }
 

@@ -83,7 +83,48 @@ INLINE void softmax_some(bool logarithm, const float *x, size_t size, size_t str
     }
 }
 
+/* Lanes that are a multiple of `width` apart become what they are together. */
+INLINE vector gathered(bool sum, vector v, size_t width) {
+    for (size_t half = WIDTH / 2; half >= width; half /= 2) {
+        float lanes[VECTOR_WIDTH];
+        vector other;
+        store(lanes, v);
+        UNROLL for (size_t l = 0; l < WIDTH; l++) {
+            other[l] = lanes[l ^ half];
+        }
+        if (sum) {
+            v += other;
+        } else {
+            v = larger(v, other);
+        }
+    }
+    return v;
+}
+
+/* Computes all columns of a matrix so narrow that a vector holds some of its rows. */
+static void softmax_narrow(const float *x, size_t size, size_t width, float *y) {
+    vector largest = all(-INFINITY), sum = all(0);
+    size_t count = size * width;
+    for (size_t k = 0; k < count; k += WIDTH) {
+        largest = larger(largest, part_of(x + k, count - k));
+    }
+    largest = gathered(false, largest, width);
+    for (size_t k = 0; k < count; k += WIDTH) {
+        vector e = v_exp(part_of(x + k, count - k) - largest);
+        sum += e;
+        store_some(y + k, e, count - k);
+    }
+    vector factor = all(1) / gathered(true, sum, width);
+    for (size_t k = 0; k < count; k += WIDTH) {
+        store_some(y + k, load_some(y + k, count - k) * factor, count - k);
+    }
+}
+
 static void softmax_columns(const float *x, size_t size, size_t stride, size_t columns, float *y) {
+    if (columns == stride && columns <= WIDTH / 2 && WIDTH % columns == 0) {
+        softmax_narrow(x, size, columns, y);
+        return;
+    }
     for (size_t c = 0; c < columns; c += WIDTH) {
         softmax_some(false, x + c, size, stride, columns - c, y + c);
     }

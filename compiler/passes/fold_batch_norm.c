@@ -1,6 +1,6 @@
 /* Batch normalisation at inference is a scale and a bias per channel: they go into the weights of
- * the convolution or dense layer before it. One that has none before it becomes explicit when it is
- * lowered. */
+ * the convolution or dense layer before it, else of a convolution without padding behind it. One
+ * that has neither becomes explicit when it is lowered. */
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/scale_bias.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 /* scale = gamma / sqrt(var + epsilon), bias = beta - mean * scale  (Ioffe and Szegedy 2015). */
-static kiln_status fold(graph *g, node *bn, node *into, int64_t channels) {
+static kiln_status fold(graph *g, node *bn, node *before, node *after, int64_t channels) {
     float *scale = calloc((size_t)channels * 2, sizeof *scale);
     if (scale == NULL) {
         return KILN_ERROR_MEMORY;
@@ -23,7 +23,8 @@ static kiln_status fold(graph *g, node *bn, node *into, int64_t channels) {
         scale[c] = (float)factor;
         bias[c] = (float)(beta - mean * factor);
     }
-    kiln_status status = scale_weights(g, into, scale, bias);
+    kiln_status status = before != NULL ? scale_weights(g, before, scale, bias)
+                                        : scale_inputs(g, after, scale, bias);
     free(scale);
     return status;
 }
@@ -41,16 +42,27 @@ kiln_status pass_fold_batch_norm(graph *g, size_t *inout_rewrites) {
         for (size_t o = 1; o < bn->output_count; o++) {
             plain = plain && (bn->outputs[o] == NULL || bn->outputs[o]->consumer_count == 0);
         }
-        node *into = plain ? scalable_producer(bn->inputs[0]) : NULL;
+        tensor *x = bn->inputs[0];
+        node *before = plain ? scalable_producer(x) : NULL;
+        node *after =
+            plain && before == NULL && is_unclamped(bn) && node_int(bn, "training_mode", 0) == 0
+                ? scalable_reader(g, bn->outputs[0])
+                : NULL;
         int64_t channels = tensor_elements(bn->inputs[1]);
-        if (into == NULL || channels != bn->inputs[0]->dims[1]) {
+        if ((before == NULL && after == NULL) || channels != x->dims[1]) {
             continue;
         }
-        kiln_status status = fold(g, bn, into, channels);
+        kiln_status status = fold(g, bn, before, after, channels);
+        if (status == KILN_OK && after != NULL) {
+            status = node_set_input(g, after, 0, x);
+            bn->dead = true;
+        }
         if (status != KILN_OK) {
             return status;
         }
-        absorb(g, into, bn);
+        if (before != NULL) {
+            absorb(g, before, bn);
+        }
         ++*inout_rewrites;
     }
     return KILN_OK;

@@ -1,4 +1,5 @@
-/* Scaling the weights of convolutions, dense layers and norms by output channel. */
+/* Scaling the weights of convolutions, dense layers and norms by output channel, and those of
+ * convolutions by input channel. */
 #include "compiler/passes/scale_bias.h"
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
@@ -102,5 +103,51 @@ kiln_status scale_weights(graph *g, node *n, const float *scale, const float *bi
     }
     n->inputs = inputs;
     n->input_count = count;
+    return KILN_OK;
+}
+
+node *scalable_reader(graph *g, const tensor *t) {
+    node *n = tensor_single_consumer(t);
+    window w;
+    if (!node_is(n, "Conv") || n->inputs[0] != t || t->dtype != KILN_F32 ||
+        !tensor_is_constant(n->inputs[1]) || n->inputs[1]->dtype != KILN_F32 ||
+        n->inputs[1]->quantized != NULL || node_int(n, "exact", 0) != 0 ||
+        (n->input_count > 2 && n->inputs[2] != NULL && !tensor_is_constant(n->inputs[2])) ||
+        window_of_node(g, n, n->inputs[1]->dims + 2, false, &w) != KILN_OK) {
+        return NULL;
+    }
+    for (uint32_t k = 0; k < w.spatial; k++) {
+        if (w.pad_begin[k] != 0 || w.pad_end[k] != 0) {
+            return NULL;
+        }
+    }
+    return n;
+}
+
+kiln_status scale_inputs(graph *g, node *n, const float *scale, const float *bias) {
+    const tensor *w = n->inputs[1], *old = n->input_count > 2 ? n->inputs[2] : NULL;
+    int64_t outputs = w->dims[0], depth = w->dims[1], groups = node_int(n, "group", 1);
+    int64_t taps = tensor_elements(w) / (outputs * depth);
+    tensor **inputs = graph_allocate(g, 3 * sizeof *inputs);
+    tensor *weights = graph_add_constant(g, NULL, KILN_F32, w->rank, w->dims);
+    tensor *shifts = graph_add_constant(g, NULL, KILN_F32, 1, &outputs);
+    if (inputs == NULL || weights == NULL || shifts == NULL) {
+        return KILN_ERROR_MEMORY;
+    }
+    for (int64_t o = 0; o < outputs; o++) {
+        int64_t first = o / (outputs / groups) * depth; /* channel of the group */
+        double sum = old != NULL ? (double)tensor_f32_at(old, o) : 0;
+        for (int64_t k = 0; k < depth * taps; k++) {
+            float weight = tensor_f32_at(w, o * depth * taps + k);
+            sum += (double)weight * (double)bias[first + k / taps];
+            ((float *)weights->owned)[o * depth * taps + k] = weight * scale[first + k / taps];
+        }
+        ((float *)shifts->owned)[o] = (float)sum;
+    }
+    inputs[0] = n->inputs[0];
+    inputs[1] = weights;
+    inputs[2] = shifts;
+    n->inputs = inputs;
+    n->input_count = 3;
     return KILN_OK;
 }

@@ -1,4 +1,4 @@
-/* Folding y = scale[c] * x + bias[c] into the operator that makes x. */
+/* Folding y = scale[c] * x + bias[c] into the operator that makes x, or into one that reads y. */
 #ifndef KILN_COMPILER_SCALE_BIAS_H
 #define KILN_COMPILER_SCALE_BIAS_H
 
@@ -9,5 +9,9 @@
 node *scalable_producer(const tensor *t);
 /* Scales its weights and bias by output channel; values are per channel (dims[1] of its output). */
 kiln_status scale_weights(graph *g, node *n, const float *scale, const float *bias);
+/* The convolution that alone reads t, and no padding with it, and whose weights may be scaled. */
+node *scalable_reader(graph *g, const tensor *t);
+/* Scales its weights by input channel, and adds to its bias what the inputs' makes of them. */
+kiln_status scale_inputs(graph *g, node *n, const float *scale, const float *bias);
 
 #endif

@@ -90,6 +90,23 @@ static tensor *added_depthwise(network *n, tensor *x) {
     return batch_norm(n, APPLY(n, "Add", x, y), 6);
 }
 
+/* A norm that cannot go back, as x is read elsewhere, but into a convolution of x without padding.
+ */
+static tensor *norm_before(network *n, tensor *x, int64_t padding) {
+    const network_conv c = {6, 3, 3, {2, 2}, {1, 1}, {padding, 0, 0, 0}, 2, true};
+    tensor *y = batch_norm(n, x, 6);
+    ck_assert_int_eq(graph_infer_node(n->g, last_node(n)), KILN_OK);
+    return network_convolve(n, y, &c);
+}
+
+static tensor *norm_before_conv(network *n, tensor *x) {
+    return norm_before(n, x, 0);
+}
+
+static tensor *norm_before_padding(network *n, tensor *x) {
+    return norm_before(n, x, 1);
+}
+
 /* Groups differ. */
 static tensor *unlike_branches(network *n, tensor *x) {
     return APPLY(n, "Add", branch(n, x, 3, 6), branch(n, x, 1, 1));
@@ -115,6 +132,8 @@ PASS_TEST(keeps_narrow_groups, narrow_groups, pass_split_groups, 0, 2)
 PASS_TEST(keeps_strided_groups, strided_groups, pass_split_groups, 0, 2)
 PASS_TEST(merges_branches, added_branches, pass_merge_branches, 1, 1)
 PASS_TEST(merges_depthwise_branches, added_depthwise, pass_merge_branches, 2, 1)
+PASS_TEST(folds_norm_forward, norm_before_conv, pass_fold_batch_norm, 1, 1)
+PASS_TEST(keeps_norm_before_padding, norm_before_padding, pass_fold_batch_norm, 0, 2)
 PASS_TEST(keeps_unlike_branches, unlike_branches, pass_merge_branches, 0, 3)
 PASS_TEST(keeps_added_map, added_map, pass_merge_branches, 0, 2)
 PASS_TEST(keeps_branch_that_is_read, read_branch, pass_merge_branches, 0, 4)
@@ -131,6 +150,8 @@ int main(void) {
         TEST("branches", keeps_unlike_branches),
         TEST("branches", keeps_added_map),
         TEST("branches", keeps_branch_that_is_read),
+        TEST("norms", folds_norm_forward),
+        TEST("norms", keeps_norm_before_padding),
         TEST("repetition", passes_by_expand),
         TEST("repetition", keeps_expand_that_is_read),
     };

@@ -157,14 +157,14 @@ INLINE void weights_6(const vector *g, size_t step, vector *out, size_t out_step
         enum { N = M + 2 };                                                                        \
         for (size_t c = 0; c < channels; c += VECTOR_WIDTH) {                                      \
             vector columns[N * 3], row[N];                                                         \
-            for (size_t x = 0; x < 3; x++) {                                                       \
+            UNROLL for (size_t x = 0; x < 3; x++) {                                                \
                 vector tap[3];                                                                     \
                 UNROLL for (size_t y = 0; y < 3; y++) {                                            \
                     tap[y] = load(taps[y * 3 + x] + c);                                            \
                 }                                                                                  \
                 weights_##M(tap, 1, columns + x, 3);                                               \
             }                                                                                      \
-            for (size_t y = 0; y < N; y++) {                                                       \
+            UNROLL for (size_t y = 0; y < N; y++) {                                                \
                 weights_##M(columns + y * 3, 1, row, 1);                                           \
                 UNROLL for (size_t x = 0; x < N; x++) {                                            \
                     store(out + (y * N + x) * position_stride + c, row[x]);                        \

@@ -24,11 +24,12 @@ endfunction()
 known_names()
 
 # kernels_of(FILE OUT): the lines of built_in.h for a list: lines of `kernel NAME`, `convolution ALGORITHM`,
-# `function NAME`, `training`.
+# `depthwise several` (outputs of a channel), `function NAME`, `training`.
 function(kernels_of file out)
     set(kernels "")
     set(algorithms "")
     set(functions "")
+    set(several 0)
     file(STRINGS ${file} lines REGEX "^[^#]")
     foreach(line IN LISTS lines)
         string(REGEX REPLACE "^[a-z]+ (.*)$" "\\1" name "${line}")
@@ -43,12 +44,15 @@ function(kernels_of file out)
             if(name IN_LIST KILN_KNOWN_FUNCTIONS) # others have no micro-kernel
                 string(APPEND functions " FUNCTION(${NAME}, ${name})")
             endif()
+        elseif(line STREQUAL "depthwise several")
+            set(several 1)
         elseif(NOT line STREQUAL "training")
             message(FATAL_ERROR "KILN_KERNELS: ${file} has a line '${line}', which names no kernel of this version")
         endif()
     endforeach()
     set(${out} "#define EACH_BUILT_IN_KERNEL(KERNEL)${kernels}
 #define EACH_BUILT_IN_ALGORITHM(ALGORITHM)${algorithms}
+#define BUILT_IN_DEPTHWISE_SEVERAL ${several}
 #define EACH_BUILT_IN_FUNCTION(FUNCTION)${functions}
 " PARENT_SCOPE)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})

@@ -13,12 +13,18 @@ enum { MOST_BYTES = 1 << 16 };
 
 typedef struct kernel_list {
     bool kernels[KILN_KERNEL_COUNT], algorithms[KILN_CONV_ALGORITHM_COUNT];
+    bool several[1]; /* outputs of a channel, of depthwise convolutions */
     bool functions[KILN_UNARY_COUNT];
     bool training;
 } kernel_list;
 
 static const char *kernel_word(uint32_t number) {
     return kiln_kernel_describe(number)->name;
+}
+
+static const char *several_word(uint32_t number) {
+    (void)number;
+    return "several";
 }
 
 /* The words of a list: what begins its lines, and the names that may follow. */
@@ -31,6 +37,7 @@ static const word_row words[] = {
     {"kernel", offsetof(kernel_list, kernels), KILN_KERNEL_COUNT, kernel_word},
     {"convolution", offsetof(kernel_list, algorithms), KILN_CONV_ALGORITHM_COUNT,
      kiln_conv_algorithm_name},
+    {"depthwise", offsetof(kernel_list, several), 1, several_word},
     {"function", offsetof(kernel_list, functions), KILN_UNARY_COUNT, kiln_unary_op_name},
 };
 #define WORDS (sizeof words / sizeof *words)
@@ -122,7 +129,11 @@ static void add_plan(kernel_list *list, const kiln_plan *plan) {
         uint32_t function = KILN_STEP_FUNCTION(s->flags);
         list->kernels[s->kernel] = true;
         if (s->kernel == KILN_KERNEL_CONV_2D || s->kernel == KILN_KERNEL_DECONV_2D) {
-            list->algorithms[((const kiln_conv_params *)params)->algorithm] = true;
+            const kiln_conv_params *p = params;
+            const uint32_t *operands = v.operands + s->first_operand;
+            list->algorithms[p->algorithm] = true;
+            list->several[0] |=
+                p->algorithm == KILN_CONV_DEPTHWISE && v.tensors[operands[1]].dims[0] > p->groups;
         }
         if (s->kernel == KILN_KERNEL_UNARY) {
             list->functions[((const kiln_unary_params *)params)->op] = true;

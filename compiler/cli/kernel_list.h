@@ -1,5 +1,6 @@
 /* What plans need of the runtime, as a file for -DKILN_KERNELS: lines of `kernel NAME`,
- * `convolution ALGORITHM`, `function NAME` and `training`; # begins a comment. */
+ * `convolution ALGORITHM`, `depthwise several` (outputs of a channel), `function NAME` and
+ * `training`; # begins a comment. */
 #ifndef KILN_CLI_KERNEL_LIST_H
 #define KILN_CLI_KERNEL_LIST_H
 

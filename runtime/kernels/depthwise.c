@@ -25,7 +25,9 @@ kiln_status depthwise_check(const kernel_call *call, kiln_error *error) {
     if (call->input_count > 3 && operand_present(&call->inputs[3])) {
         return kernel_fail(call, error, "a depthwise convolution adds nothing to its result");
     }
-    return KILN_OK;
+    return outputs == p->groups || ukernels_depthwise_several(ukernels_best()) != NULL
+               ? KILN_OK
+               : kernel_not_built_in(call, error, "depthwise of several outputs");
 }
 
 static void pack(const kernel_call *call, depthwise *d) {
@@ -89,7 +91,7 @@ kiln_status depthwise_run(kernel_call *call, kiln_error *error) {
     const operand *w = &call->inputs[1];
     (void)error;
     sliding_shape shape = {.op = d->outputs > 1 ? SLIDING_MULTIPLIER : SLIDING_DEPTHWISE,
-                           .ukernel = d->outputs > 1 ? ukernels_depthwise_multiplier(d->ukernels)
+                           .ukernel = d->outputs > 1 ? ukernels_depthwise_several(d->ukernels)
                                                      : ukernels_depthwise(d->ukernels),
                            .kernel_height = w->dims[1],
                            .kernel_width = w->dims[2],

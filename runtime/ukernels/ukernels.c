@@ -1,11 +1,12 @@
 /* The sets of vector instructions that are built in, and the micro-kernels of each family for each
  * set. CMake writes built_in.h: EACH_ISA, of the sets with the best first (KILN_ISA), and where
- * kernels are selected (KILN_KERNELS), EACH_BUILT_IN_FUNCTION. */
+ * kernels are selected (KILN_KERNELS), EACH_BUILT_IN_FUNCTION and BUILT_IN_DEPTHWISE_SEVERAL. */
 #include "runtime/ukernels/ukernels.h"
 
 #include <built_in.h>
 #ifndef EACH_BUILT_IN_FUNCTION
 #define EACH_BUILT_IN_FUNCTION EACH_UNARY
+#define BUILT_IN_DEPTHWISE_SEVERAL 1
 #endif
 
 #define DECLARE_SET(set, _) extern const ukernels ukernel_table_##set;
@@ -48,4 +49,13 @@ unary_ukernel *ukernels_unary(const ukernels *set, size_t function) {
     static unary_ukernel *const functions[UNARY_FUNCTIONS][UKERNEL_SETS] = {
         EACH_BUILT_IN_FUNCTION(OF_FUNCTION)};
     return functions[function][set->set];
+}
+
+sliding_ukernel *ukernels_depthwise_several(const ukernels *set) {
+#if BUILT_IN_DEPTHWISE_SEVERAL
+    return ukernels_depthwise_multiplier(set);
+#else
+    (void)set;
+    return NULL;
+#endif
 }

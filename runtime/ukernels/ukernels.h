@@ -388,8 +388,9 @@ typedef struct ukernels {
         return ukernels_of_##family[set->set];                                                     \
     }
 EACH_UKERNEL_FAMILY(UKERNEL_ACCESS)
-/* NULL where the function is not built in (KILN_KERNELS). */
+/* NULL where the function, or depthwise_multiplier, is not built in (KILN_KERNELS). */
 unary_ukernel *ukernels_unary(const ukernels *set, size_t function);
+sliding_ukernel *ukernels_depthwise_several(const ukernels *set);
 
 /* How many of the `left` rows the next tile takes, which has up to mr: there are as few tiles as
  * can be, and the last two are about equal. */

@@ -1,9 +1,9 @@
 #!/bin/bash
 # `kiln compile --emit-kernels` writes what plans need; a program with these kernels alone computes the same, bit for
 # bit, and refuses what needs others, by name.
-#   selected.sh KILN KILN-MODELS FACES-FOLDER APP APP-OF-THE-LIST LIST
+#   selected.sh KILN KILN-MODELS FACES-FOLDER APP APP-OF-THE-LIST LIST SEVERAL
 set -euo pipefail
-kiln=$1 models=$2 faces=$3 app=$4 small=$5 list=$6
+kiln=$1 models=$2 faces=$3 app=$4 small=$5 list=$6 several=$7
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'echo "FAILED in line $LINENO"' ERR
@@ -29,6 +29,10 @@ grep -q '^kernel max_pool_2d$' "$work/list"
 grep -q '^kernel conv_2d$' "$work/list"
 "$kiln" compile "$faces/backbone.onnx" -o "$work/direct.plan" -q --convolution direct
 refuses direct.plan direct
+"$several" "$work/several.onnx"
+"$kiln" compile "$work/several.onnx" -o "$work/several.plan" -q --emit-kernels "$work/several"
+grep -q '^depthwise several$' "$work/several"
+refuses several.plan 'depthwise of several outputs'
 
 # Lists add up, also from plans; and say whether training is used.
 cp "$work/list" "$work/both"

@@ -62,6 +62,25 @@ kiln_status export_unary(exporting *x) {
                                       : export_function(x, input, &p);
 }
 
+/* x sigmoid(alpha x) */
+static kiln_status export_swish(exporting *x, const char *input, float alpha) {
+    const char *scaled[2] = {input, model_floats(&x->model, NULL, 0, NULL, &alpha)};
+    const char *at = alpha == 1 ? input : model_node(&x->model, "Mul", NULL, 2, scaled, NULL);
+    const char *factors[2] = {input, model_node(&x->model, "Sigmoid", NULL, 1, &at, NULL)};
+    return finish(x, model_node(&x->model, "Mul", NULL, 2, factors, NULL));
+}
+
+/* alpha max(0, x)^2 + beta */
+static kiln_status export_star_relu(exporting *x, const char *input, float alpha, float beta) {
+    const char *positive = model_node(&x->model, "Relu", NULL, 1, &input, NULL);
+    const char *factors[2] = {positive, positive}, *terms[2];
+    factors[0] = model_node(&x->model, "Mul", NULL, 2, factors, NULL);
+    factors[1] = model_floats(&x->model, NULL, 0, NULL, &alpha);
+    terms[0] = alpha == 1 ? factors[0] : model_node(&x->model, "Mul", NULL, 2, factors, NULL);
+    terms[1] = model_floats(&x->model, NULL, 0, NULL, &beta);
+    return finish(x, beta == 0 ? terms[0] : model_node(&x->model, "Add", NULL, 2, terms, NULL));
+}
+
 kiln_status export_function(exporting *x, const char *input, const kiln_unary_params *p) {
     const char *twice[2] = {input, input};
     Onnx__NodeProto *node;
@@ -69,11 +88,12 @@ kiln_status export_function(exporting *x, const char *input, const kiln_unary_pa
     case KILN_UNARY_SQUARE:
         return finish(x, model_node(&x->model, "Mul", NULL, 2, twice, NULL));
     case KILN_UNARY_SWISH:
-        if (p->alpha != 1) {
-            return export_fail(x, "swish with a factor of %g", (double)p->alpha);
-        }
-        twice[1] = model_node(&x->model, "Sigmoid", NULL, 1, &input, NULL);
-        return finish(x, model_node(&x->model, "Mul", NULL, 2, twice, NULL));
+        return export_swish(x, input, p->alpha);
+    case KILN_UNARY_STAR_RELU:
+        return export_star_relu(x, input, p->alpha, p->beta);
+    case KILN_UNARY_RSQRT:
+        twice[0] = model_node(&x->model, "Sqrt", NULL, 1, &input, NULL);
+        return finish(x, model_node(&x->model, "Reciprocal", NULL, 1, twice, NULL));
     case KILN_UNARY_MISH: {
         const char *soft = model_node(&x->model, "Softplus", NULL, 1, &input, NULL);
         twice[1] = model_node(&x->model, "Tanh", NULL, 1, &soft, NULL);

@@ -15,7 +15,7 @@ kiln_status finish(exporting *x, const char *value) {
 kiln_status finish_clamped(exporting *x, const char *value, float min, float max) {
     uint32_t out = step_result(x), function = KILN_STEP_FUNCTION(x->step->flags);
     if (function != KILN_UNARY_CLAMP) {
-        const kiln_unary_params p = {.op = function, .alpha = min};
+        const kiln_unary_params p = {.op = function, .alpha = min, .beta = isnan(max) ? 0 : max};
         return export_function(x, value, &p);
     }
     if (min == 0 && isinf(max)) {

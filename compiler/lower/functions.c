@@ -85,7 +85,7 @@ static kiln_status take_over(lowering *l, program_step *step, program_step *func
         return KILN_ERROR_MEMORY;
     }
     bounds[0] = params->alpha;
-    bounds[1] = NAN;
+    bounds[1] = kiln_function_takes_beta(params->op) ? params->beta : NAN;
     step->flags |= KILN_STEP_WITH_FUNCTION(params->op);
     step->origin = origin;
     function->input_count = function->output_count = 0; /* removed by lowering_remove_steps */

@@ -56,8 +56,13 @@ static double bounded(double x, double low, double high) {
     F(ThresholdedRelu, 10, THRESHOLDED_RELU, MASK_F32, x > a ? x : 0, "alpha", 1.0f, NULL, 0)      \
     F(Shrink, 9, SHRINK, MASK_F32, -x > a ? x + b : x > a ? x - b : 0, "lambd", 0.5f, "bias", 0)
 
-/* Swish is made by passes. */
-#define SWISH(F) F(Swish, 1, SWISH, MASK_F32, x / (1 + exp(-a * x)), "alpha", 1.0f, NULL, 0)
+/* These are made by passes. */
+#define PASSES_OPERATORS(F)                                                                        \
+    F(Swish, 1, SWISH, MASK_F32, x / (1 + exp(-a * x)), "alpha", 1.0f, NULL, 0)                    \
+    F(Square, 1, SQUARE, MASK_F32, x *x, NULL, 0, NULL, 0)                                         \
+    F(Rsqrt, 1, RSQRT, MASK_F32, 1 / sqrt(x), NULL, 0, NULL, 0)                                    \
+    F(StarRelu, 1, STAR_RELU, MASK_F32, a *bounded(x, 0, INFINITY) * bounded(x, 0, INFINITY) + b,  \
+      "alpha", 1.0f, "beta", 0)
 
 /* GeluTanh is Gelu with the attribute approximate = "tanh". */
 #define GELU_TANH(F)                                                                               \
@@ -79,12 +84,12 @@ typedef struct unary_spec {
         return value;                                                                              \
     }
 OPERATORS(FUNCTION)
-SWISH(FUNCTION)
+PASSES_OPERATORS(FUNCTION)
 GELU_TANH(FUNCTION)
 
 #define SPEC(name, opset, kernel, types, value, alpha, alpha_default, beta, beta_default)          \
     {#name, KILN_UNARY_##kernel, types, alpha, beta, alpha_default, beta_default, value_of_##name},
-static const unary_spec specs[] = {OPERATORS(SPEC) SWISH(SPEC) GELU_TANH(SPEC)};
+static const unary_spec specs[] = {OPERATORS(SPEC) PASSES_OPERATORS(SPEC) GELU_TANH(SPEC)};
 
 static const unary_spec *find_spec(const char *name) {
     const unary_spec *spec = specs;
@@ -181,9 +186,11 @@ static kiln_status lower_not(lowering *l, node *n) {
 #define ROW(name, opset, kernel, types, value, alpha, alpha_default, beta, beta_default)           \
     ROW_OF(#name, opset, 0),
 
+#define OWN_ROW(name, opset, kernel, types, value, alpha, alpha_default, beta, beta_default)       \
+    ROW_OF(#name, opset, OP_NOT_ONNX),
+
 const op ops_unary[] = {
     {"Not", 1, OP_INPUTS(1, 1), OP_OUTPUTS(1, 1), .layout = OP_ANY, .flags = OP_ELEMENTWISE,
      .infer = infer_not, .evaluate = evaluate_not, .lower = lower_not},
-    OPERATORS(ROW) ROW_OF("Swish", 1, OP_NOT_ONNX),
-    {.name = NULL},
+    OPERATORS(ROW) PASSES_OPERATORS(OWN_ROW){.name = NULL},
 };

@@ -86,7 +86,9 @@ typedef enum kiln_unary_op {
     KILN_UNARY_SHRINK = 40,           /* x < -alpha ? x + beta : x > alpha ? x - beta : 0 */
     KILN_UNARY_IS_NAN = 41,           /* f32 -> bool */
     KILN_UNARY_IS_INF = 42,           /* f32 -> bool; alpha != 0: -inf counts, beta != 0: +inf */
-    KILN_UNARY_COUNT = 43
+    KILN_UNARY_STAR_RELU = 43,         /* alpha * max(0, x)^2 + beta */
+    KILN_UNARY_RSQRT = 44,             /* 1 / sqrt(x) */
+    KILN_UNARY_COUNT = 45
 } kiln_unary_op;
 
 /* "hard_swish"; "?" when op is not a kiln_unary_op. */

@@ -191,12 +191,14 @@ typedef struct kiln_plan_band {
 #define KILN_STEP_EXACT 2u
 /* Bits 8 to 15: a kiln_unary_op that the results of CONV_2D, DECONV_2D, FULLY_CONNECTED, and BINARY
  * on f32 go through last, KILN_UNARY_CLAMP for none. Its alpha then stands in the place of the
- * parameters' min, its beta is 0, and max is no number, so that no reader takes them for bounds. */
+ * parameters' min, and its beta, which is 0 but for SELU, HARD_SIGMOID and STAR_RELU, in that of
+ * max; for the others max is no number, so that no reader takes them for bounds. */
 #define KILN_STEP_FUNCTION(flags) ((flags) >> 8 & 255u)
 #define KILN_STEP_WITH_FUNCTION(op) ((uint32_t)(op) << 8)
 #define KILN_STEP_FLAGS (KILN_STEP_FINAL_DENSE | KILN_STEP_EXACT | KILN_STEP_WITH_FUNCTION(255))
-/* Whether a step of that kernel may have that function. */
+/* Whether a step of that kernel may have that function, and whether that has a beta. */
 KILN_API bool kiln_step_takes_function(uint32_t kernel, uint32_t op);
+KILN_API bool kiln_function_takes_beta(uint32_t op);
 
 /* Optional sections that trained plans may have: DETECTOR, one record, says which detector found
  * the faces that the network was trained on; DETPLAN is that detector's plan itself, a whole plan

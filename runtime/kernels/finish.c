@@ -45,17 +45,24 @@ static const uint8_t in_ukernels[KILN_UNARY_COUNT] = {
     [KILN_UNARY_ASINH] = 1 + UNARY_ASINH,
     [KILN_UNARY_ACOSH] = 1 + UNARY_ACOSH,
     [KILN_UNARY_ATANH] = 1 + UNARY_ATANH,
+    [KILN_UNARY_STAR_RELU] = 1 + UNARY_STAR_RELU,
+    [KILN_UNARY_RSQRT] = 1 + UNARY_RSQRT,
 };
 
-/* Functions of alpha alone, or of no parameter. */
-static const uint64_t finishing = 1ull << KILN_UNARY_LEAKY_RELU | 1ull << KILN_UNARY_ELU |
-                                  1ull << KILN_UNARY_SIGMOID | 1ull << KILN_UNARY_HARD_SWISH |
-                                  1ull << KILN_UNARY_MISH | 1ull << KILN_UNARY_GELU_ERF |
-                                  1ull << KILN_UNARY_GELU_TANH | 1ull << KILN_UNARY_TANH |
-                                  1ull << KILN_UNARY_SOFTPLUS | 1ull << KILN_UNARY_SWISH;
+#define IS(op) (1ull << KILN_UNARY_##op)
+static const uint64_t of_two_parameters = IS(SELU) | IS(HARD_SIGMOID) | IS(STAR_RELU);
+static const uint64_t of_less = IS(LEAKY_RELU) | IS(ELU) | IS(SIGMOID) | IS(HARD_SWISH) | IS(MISH) |
+                                IS(GELU_ERF) | IS(GELU_TANH) | IS(TANH) | IS(SOFTPLUS) | IS(SWISH) |
+                                IS(SQUARE) | IS(SQRT) | IS(RSQRT) | IS(RECIPROCAL) | IS(EXP) |
+                                IS(ABS);
+#undef IS
 
 bool finish_takes(uint32_t op) {
-    return op < KILN_UNARY_COUNT && (finishing >> op & 1) != 0;
+    return op < KILN_UNARY_COUNT && ((of_less | of_two_parameters) >> op & 1) != 0;
+}
+
+bool finish_takes_beta(uint32_t op) {
+    return op < KILN_UNARY_COUNT && (of_two_parameters >> op & 1) != 0;
 }
 
 unary_ukernel *finish_function(uint32_t op) {
@@ -71,11 +78,13 @@ bool finish_is_sound(const kernel_call *call, float min, float max) {
     if (op == KILN_UNARY_CLAMP) {
         return min < max;
     }
-    return finish_takes(op) && isfinite(min) && isnan(max);
+    return finish_takes(op) && isfinite(min) &&
+           (finish_takes_beta(op) ? isfinite(max) : isnan(max));
 }
 
 finish finish_of(const kernel_call *call, float min, float max) {
     uint32_t op = KILN_STEP_FUNCTION(call->step->flags);
-    return op == KILN_UNARY_CLAMP ? (finish){min, max, NULL, 0}
-                                  : (finish){-INFINITY, INFINITY, finish_function(op), min};
+    float beta = finish_takes_beta(op) ? max : 0;
+    return op == KILN_UNARY_CLAMP ? (finish){min, max, NULL, 0, 0}
+                                  : (finish){-INFINITY, INFINITY, finish_function(op), min, beta};
 }

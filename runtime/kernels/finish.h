@@ -10,7 +10,7 @@
 typedef struct finish {
     float min, max;          /* of the kernel's own clamp; infinite where a function follows */
     unary_ukernel *function; /* NULL: none */
-    float alpha;
+    float alpha, beta;
 } finish;
 
 /* The micro-kernel of a kiln_unary_op; NULL: there is none. */
@@ -19,6 +19,8 @@ unary_ukernel *finish_function(uint32_t op);
 bool finish_is_missing(uint32_t op);
 /* Whether results may go through that function. */
 bool finish_takes(uint32_t op);
+/* Whether such a function has a beta, too. */
+bool finish_takes_beta(uint32_t op);
 /* min and max are the fields of that name of the call's parameters. */
 bool finish_is_sound(const kernel_call *call, float min, float max);
 finish finish_of(const kernel_call *call, float min, float max);
@@ -34,7 +36,7 @@ static inline void finish_rows(const finish *f, float *y, size_t rows, size_t st
         rows = 1;
     }
     for (size_t row = 0; row < rows; row++) {
-        f->function(y + row * stride, count, f->alpha, 0, y + row * stride);
+        f->function(y + row * stride, count, f->alpha, f->beta, y + row * stride);
     }
 }
 

@@ -12,6 +12,10 @@ bool kiln_step_takes_function(uint32_t kernel_id, uint32_t op) {
     return kernel != NULL && kernel->finishes && finish_takes(op);
 }
 
+bool kiln_function_takes_beta(uint32_t op) {
+    return finish_takes_beta(op);
+}
+
 kiln_step_computation kiln_plan_step_computation(const kiln_plan *plan, size_t step) {
     const kernel_host host = {.threads = 1};
     const kiln_plan_view *v = &plan->view;

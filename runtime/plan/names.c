@@ -57,6 +57,8 @@ const char *kiln_unary_op_name(uint32_t op) {
         [KILN_UNARY_SHRINK] = "shrink",
         [KILN_UNARY_IS_NAN] = "is_nan",
         [KILN_UNARY_IS_INF] = "is_inf",
+        [KILN_UNARY_STAR_RELU] = "star_relu",
+        [KILN_UNARY_RSQRT] = "rsqrt",
     };
     return op < KILN_UNARY_COUNT ? names[op] : "?";
 }

@@ -27,6 +27,11 @@ INLINE vector accumulate(vector sum, vector a, vector b) {
     return sum + a * b;
 }
 
+#define OWN_RESIDUAL
+INLINE vector residual(vector sum, vector a, vector b) {
+    return (vector)vfmaq_f32((float32x4_t)sum, (float32x4_t)a, (float32x4_t)b);
+}
+
 INLINE vector load_half(const uint16_t *from) {
     return (vector)vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(from)));
 }

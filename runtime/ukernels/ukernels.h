@@ -148,6 +148,8 @@ typedef struct pack_ukernels {
     FUNCTION(SIGN, sign)                                                                           \
     FUNCTION(SWISH, swish)                                                                         \
     FUNCTION(SQUARE, square)                                                                       \
+    FUNCTION(STAR_RELU, star_relu)                                                                 \
+    FUNCTION(RSQRT, rsqrt)                                                                         \
     FUNCTION(THRESHOLDED_RELU, thresholded_relu)                                                   \
     FUNCTION(SHRINK, shrink)                                                                       \
     FUNCTION(SIN, sin)                                                                             \

@@ -8,6 +8,12 @@ INLINE vector elu(vector x, vector alpha) {
     return choose(x < all(0), alpha * negative_expm1(x), x);
 }
 
+/* The product of the parameters is taken in twice the bits of an f32. */
+INLINE vector selu(vector x, vector alpha, vector beta) {
+    vector both = alpha * beta, low = residual(-both, alpha, beta), m = negative_expm1(x);
+    return choose(x < all(0), both * m + low * m, beta * x);
+}
+
 /* alpha may be negative, and x / alpha is positive then. */
 INLINE vector celu(vector x, vector alpha) {
     vector at = x / alpha;
@@ -23,6 +29,18 @@ INLINE vector thresholded(vector x, vector alpha) {
 INLINE vector shrink(vector x, vector alpha, vector beta) {
     vector low = choose(x < -alpha, x + beta, choose(x <= alpha, all(0), x));
     return choose((x > alpha) & ~(x < -alpha), x - beta, low);
+}
+
+/* x + 3 is exact near -3, where it is 0. */
+INLINE vector hard_swish(vector x) {
+    const vector sixth = all(1.0f / 6);
+    vector part = choose(x < all(-1.5f), (x + all(3)) * sixth, x * sixth + all(0.5f));
+    return x * clamp(part, all(0), all(1));
+}
+
+INLINE vector star_relu(vector x, vector alpha, vector beta) {
+    vector positive = larger(all(0), x);
+    return alpha * positive * positive + beta;
 }
 
 /* Rows of whole vectors: x, count, alpha, beta, y. */
@@ -53,11 +71,11 @@ static __attribute__((noinline)) void in_parts(whole_row *function, const float 
 FUNCTION(clamp, clamp(x, alpha, beta))
 FUNCTION(leaky_relu, choose(x < all(0), x *alpha, x))
 FUNCTION(elu, elu(x, alpha))
-FUNCTION(selu, beta *elu(x, alpha))
+FUNCTION(selu, selu(x, alpha, beta))
 FUNCTION(celu, celu(x, alpha))
 FUNCTION(sigmoid, v_sigmoid(x))
 FUNCTION(hard_sigmoid, clamp(alpha *x + beta, all(0), all(1)))
-FUNCTION(hard_swish, x *clamp(x *all(1.0f / 6) + all(0.5f), all(0), all(1)))
+FUNCTION(hard_swish, hard_swish(x))
 FUNCTION(mish, v_mish(x))
 FUNCTION(gelu_erf, v_gelu(x))
 FUNCTION(gelu_tanh, v_gelu_tanh(x))
@@ -75,9 +93,11 @@ FUNCTION(floor, v_floor(x))
 FUNCTION(ceil, -v_floor(-x))
 FUNCTION(round, v_round(x))
 FUNCTION(sign, choose(x > all(0), all(1), choose(x < all(0), all(-1), x)))
-FUNCTION(silu, times_sigmoid(x, x))
-FUNCTION(any_swish, times_sigmoid(x, alpha *x))
+FUNCTION(silu, v_silu(x))
+FUNCTION(any_swish, v_swish(x, alpha))
 FUNCTION(square, x *x)
+FUNCTION(star_relu, star_relu(x, alpha, beta))
+FUNCTION(rsqrt, all(1) / v_sqrt(x))
 FUNCTION(thresholded_relu, thresholded(x, alpha))
 FUNCTION(shrink, shrink(x, alpha, beta))
 

@@ -11,6 +11,7 @@
  *   smaller, larger           minimum and maximum. Where one operand is NaN, the result is the
  *                             second (but NEON's, which is NaN then)
  *   accumulate                sum + a * b
+ *   OWN_RESIDUAL              defined where the set has an instruction for residual
  *   OWN_SCALE                 defined where the set has an instruction for scale
  *   OWN_SOME                  defined where it has those for store_first and load_first_over, which
  *                             store and load the first of a vector's floats
@@ -68,6 +69,16 @@ INLINE vector load_first(const float *from, size_t count) {
 INLINE vector load_some(const float *from, size_t count) {
     return load_over(all(0), from, count);
 }
+
+#ifndef OWN_RESIDUAL
+/* sum + a b, of a sum that is near -a b: the factors are taken by halves of their bits, whose
+ * products are exact. */
+INLINE vector residual(vector sum, vector a, vector b) {
+    vector a_high = (vector)((mask)a & -4096), b_high = (vector)((mask)b & -4096);
+    vector a_low = a - a_high, b_low = b - b_high;
+    return ((sum + a_high * b_high) + (a_high * b_low + a_low * b_high)) + a_low * b_low;
+}
+#endif
 
 INLINE mask is_number(vector v) {
     return v == v; /* NOLINT(misc-redundant-expression): not of NaN */

@@ -13,6 +13,11 @@ INLINE vector accumulate(vector sum, vector a, vector b) {
     return sum;
 }
 
+#define OWN_RESIDUAL
+INLINE vector residual(vector sum, vector a, vector b) {
+    return accumulate(sum, a, b);
+}
+
 INLINE quad load_half_quad(const uint16_t *from) {
     return (quad)_mm_cvtph_ps(_mm_loadl_epi64((const __m128i_u *)(const void *)from));
 }

@@ -8,23 +8,24 @@
 #include <stdint.h>
 #include <string.h>
 
-/* A prime. With AddressSanitizer, which looks for reads past an end, a tenth of the floats will do.
- */
+/* Primes. With AddressSanitizer, which looks for reads past an end, few of the floats will do; all
+ * of them take an hour. */
 #ifdef __SANITIZE_ADDRESS__
 #define STEP 655373
 #else
-#define STEP 65521
+#define STEP 2003
 #endif
 #define BLOCK 4096
-#define ALPHA 1.25f
 #define BETA 0.75f
+
+static double alpha; /* the row's */
 
 static double sigmoid(double x) {
     return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x));
 }
 
 static double swish(double x) {
-    return x * sigmoid((double)ALPHA * x);
+    return x * sigmoid(alpha * x);
 }
 
 static double softplus(double x) {
@@ -39,16 +40,16 @@ static double gelu_erf(double x) {
     return 0.5 * x * erfc(-x * 0.70710678118654752440);
 }
 
-static double gelu_tanh_argument(double x) {
-    return 2 * 0.79788456080286535588 * (x + 0.044715 * x * x * x);
+static double gelu_tanh(double x) {
+    return x * sigmoid(2 * 0.79788456080286535588 * (x + 0.044715 * x * x * x));
 }
 
-static double gelu_tanh(double x) {
-    return x * sigmoid(gelu_tanh_argument(x));
+static double hard_swish(double x) {
+    return x * fmin(fmax((x + 3) / 6, 0), 1);
 }
 
 static double elu(double x) {
-    return x < 0 ? (double)ALPHA * expm1(x) : x;
+    return x < 0 ? alpha * expm1(x) : x;
 }
 
 static double selu(double x) {
@@ -56,7 +57,7 @@ static double selu(double x) {
 }
 
 static double celu(double x) {
-    return x > 0 ? x : (double)ALPHA * expm1(x / (double)ALPHA);
+    return x > 0 ? x : alpha * expm1(x / alpha);
 }
 
 static double softsign(double x) {
@@ -67,32 +68,32 @@ static double square(double x) {
     return x * x;
 }
 
+static double rsqrt(double x) {
+    return 1 / sqrt(x);
+}
+
+static double star_relu(double x) {
+    double positive = x < 0 ? 0 : x;
+    return alpha * positive * positive + (double)BETA;
+}
+
 static double reciprocal(double x) {
     return 1 / x;
 }
 
 static double leaky_relu(double x) {
-    return x < 0 ? (double)ALPHA * x : x;
+    return x < 0 ? alpha * x : x;
 }
 
 static double thresholded(double x) {
-    return x <= (double)ALPHA ? 0 : x;
+    return x <= alpha ? 0 : x;
 }
 
 static double shrink(double x) {
-    if (fabs(x) <= (double)ALPHA) {
+    if (fabs(x) <= alpha) {
         return 0;
     }
     return x < 0 ? x + (double)BETA : x - (double)BETA;
-}
-
-/* What a rounded argument of exp costs, in units in the last place of the result. */
-static double of_swish(double x) {
-    return fabs((double)ALPHA * x);
-}
-
-static double of_gelu_tanh(double x) {
-    return 2.5 * fabs(gelu_tanh_argument(x));
 }
 
 static const struct {
@@ -100,44 +101,48 @@ static const struct {
     const char *name;
     double (*exactly)(double x);
     double units;
-    double (*conditioned)(double x); /* more of them */
+    float alpha;
 } rows[] = {
-    {UNARY_EXP, "exp", exp, 1.1, NULL},
-    {UNARY_LOG, "log", log, 1, NULL},
-    {UNARY_SIGMOID, "sigmoid", sigmoid, 2.1, NULL},
-    {UNARY_TANH, "tanh", tanh, 1.5, NULL},
-    {UNARY_SOFTPLUS, "softplus", softplus, 2, NULL},
-    {UNARY_ERF, "erf", erf, 1.5, NULL},
-    {UNARY_SWISH, "swish", swish, 3, of_swish},
-    {UNARY_MISH, "mish", mish, 3.5, NULL},
-    {UNARY_GELU_ERF, "gelu_erf", gelu_erf, 3.5, NULL},
-    {UNARY_GELU_TANH, "gelu_tanh", gelu_tanh, 3, of_gelu_tanh},
-    {UNARY_ELU, "elu", elu, 2, NULL},
-    {UNARY_SELU, "selu", selu, 2.5, NULL},
-    {UNARY_CELU, "celu", celu, 2.5, NULL},
-    {UNARY_SOFTSIGN, "softsign", softsign, 1.5, NULL},
-    {UNARY_SQRT, "sqrt", sqrt, 0.5, NULL},
-    {UNARY_SQUARE, "square", square, 0.5, NULL},
-    {UNARY_RECIPROCAL, "reciprocal", reciprocal, 0.5, NULL},
-    {UNARY_FLOOR, "floor", floor, 0, NULL},
-    {UNARY_CEIL, "ceil", ceil, 0, NULL},
-    {UNARY_ROUND, "round", rint, 0, NULL},
-    {UNARY_ABS, "abs", fabs, 0, NULL},
-    {UNARY_LEAKY_RELU, "leaky_relu", leaky_relu, 0.5, NULL},
-    {UNARY_THRESHOLDED_RELU, "thresholded_relu", thresholded, 0, NULL},
-    {UNARY_SHRINK, "shrink", shrink, 0.5, NULL},
+    {UNARY_EXP, "exp", exp, 1.4, 1.25f},
+    {UNARY_LOG, "log", log, 1, 1.25f},
+    {UNARY_SIGMOID, "sigmoid", sigmoid, 2, 1.25f},
+    {UNARY_TANH, "tanh", tanh, 1.5, 1.25f},
+    {UNARY_SOFTPLUS, "softplus", softplus, 2, 1.25f},
+    {UNARY_ERF, "erf", erf, 1.5, 1.25f},
+    {UNARY_SWISH, "silu", swish, 2, 1},
+    {UNARY_SWISH, "swish", swish, 2, 1.702f},
+    {UNARY_MISH, "mish", mish, 2, 1.25f},
+    {UNARY_GELU_ERF, "gelu_erf", gelu_erf, 2.05, 1.25f},
+    {UNARY_GELU_TANH, "gelu_tanh", gelu_tanh, 2, 1.25f},
+    {UNARY_ELU, "elu", elu, 2, 1.25f},
+    {UNARY_SELU, "selu", selu, 2, 1.25f},
+    {UNARY_CELU, "celu", celu, 2, 1.25f},
+    {UNARY_HARD_SWISH, "hard_swish", hard_swish, 2, 1.25f},
+    {UNARY_SOFTSIGN, "softsign", softsign, 1.5, 1.25f},
+    {UNARY_RSQRT, "rsqrt", rsqrt, 1.5, 1.25f},
+    {UNARY_STAR_RELU, "star_relu", star_relu, 2, 1.25f},
+    {UNARY_SQRT, "sqrt", sqrt, 0.5, 1.25f},
+    {UNARY_SQUARE, "square", square, 0.5, 1.25f},
+    {UNARY_RECIPROCAL, "reciprocal", reciprocal, 0.5, 1.25f},
+    {UNARY_FLOOR, "floor", floor, 0, 1.25f},
+    {UNARY_CEIL, "ceil", ceil, 0, 1.25f},
+    {UNARY_ROUND, "round", rint, 0, 1.25f},
+    {UNARY_ABS, "abs", fabs, 0, 1.25f},
+    {UNARY_LEAKY_RELU, "leaky_relu", leaky_relu, 0.5, 1.25f},
+    {UNARY_THRESHOLDED_RELU, "thresholded_relu", thresholded, 0, 1.25f},
+    {UNARY_SHRINK, "shrink", shrink, 0.5, 1.25f},
     /* Of large angles these three are the C library's. */
-    {UNARY_SIN, "sin", sin, 0.6, NULL},
-    {UNARY_COS, "cos", cos, 0.6, NULL},
-    {UNARY_TAN, "tan", tan, 1, NULL},
-    {UNARY_ASIN, "asin", asin, 0.51, NULL},
-    {UNARY_ACOS, "acos", acos, 0.51, NULL},
-    {UNARY_ATAN, "atan", atan, 0.51, NULL},
-    {UNARY_SINH, "sinh", sinh, 0.51, NULL},
-    {UNARY_COSH, "cosh", cosh, 0.51, NULL},
-    {UNARY_ASINH, "asinh", asinh, 0.51, NULL},
-    {UNARY_ACOSH, "acosh", acosh, 0.51, NULL},
-    {UNARY_ATANH, "atanh", atanh, 0.51, NULL},
+    {UNARY_SIN, "sin", sin, 0.6, 1.25f},
+    {UNARY_COS, "cos", cos, 0.6, 1.25f},
+    {UNARY_TAN, "tan", tan, 1.5, 1.25f},
+    {UNARY_ASIN, "asin", asin, 0.51, 1.25f},
+    {UNARY_ACOS, "acos", acos, 0.51, 1.25f},
+    {UNARY_ATAN, "atan", atan, 0.51, 1.25f},
+    {UNARY_SINH, "sinh", sinh, 0.51, 1.25f},
+    {UNARY_COSH, "cosh", cosh, 0.51, 1.25f},
+    {UNARY_ASINH, "asinh", asinh, 0.51, 1.25f},
+    {UNARY_ACOSH, "acosh", acosh, 0.51, 1.25f},
+    {UNARY_ATANH, "atanh", atanh, 0.51, 1.25f},
 };
 
 /* Of a result below this, only the size is looked at: it may be 0. */
@@ -163,15 +168,14 @@ static double units_off(double exact, float found) {
 
 static void check_block(size_t row, const ukernels *set, const float *x, size_t count) {
     static float y[BLOCK];
-    ukernels_unary(set, rows[row].function)(x, count, ALPHA, BETA, y);
+    alpha = (double)rows[row].alpha;
+    ukernels_unary(set, rows[row].function)(x, count, rows[row].alpha, BETA, y);
     for (size_t k = 0; k < count; k++) {
-        double allowed = rows[row].units + 0.001;
-        if (rows[row].conditioned != NULL && isfinite(x[k])) {
-            allowed += rows[row].conditioned((double)x[k]);
-        }
         double off = units_off(rows[row].exactly((double)x[k]), y[k]);
-        ck_assert_msg(off <= allowed, "%s, %s of %a: %a, which is %.2f units off", set->name,
-                      rows[row].name, (double)x[k], (double)y[k], off);
+        if (!(off <= rows[row].units + 0.001)) { /* an assertion for each would take minutes */
+            ck_abort_msg("%s, %s of %a: %a, which is %.2f units off", set->name, rows[row].name,
+                         (double)x[k], (double)y[k], off);
+        }
     }
 }
 
@@ -202,10 +206,10 @@ START_TEST(place_does_not_matter) {
     for (size_t set = 0; ukernels_at(set) != NULL; set++) {
         for (size_t f = 0; f < UNARY_FUNCTIONS; f++) {
             unary_ukernel *function = ukernels_unary(ukernels_at(set), f);
-            function(x, 80, ALPHA, BETA, whole);
+            function(x, 80, 1.25f, BETA, whole);
             for (size_t count = 0; count < 40; count++) {
                 memcpy(y, x, sizeof y);
-                function(y + 3, count, ALPHA, BETA, y + 3);
+                function(y + 3, count, 1.25f, BETA, y + 3);
                 ck_assert_mem_eq(y, x, 3 * sizeof *y);
                 for (size_t k = 3; k < 3 + count; k++) {
                     ck_assert_msg(y[k] == whole[k] || (isnan(y[k]) && isnan(whole[k])), "%s, %zu",

@@ -90,6 +90,7 @@ kiln_status export_lp_norm(exporting *x);
 kiln_status export_lrn(exporting *x);
 kiln_status export_instance_norm(exporting *x);
 kiln_status export_group_norm(exporting *x);
+kiln_status export_rms_norm(exporting *x);
 /* elementwise.c */
 kiln_status export_cast(exporting *x);
 kiln_status export_unary(exporting *x);

@@ -43,7 +43,8 @@
     FORM(ROI_ALIGN, export_roi_align)                                                              \
     FORM(GROUP_NORM, export_group_norm)                                                            \
     NONE(ATTENTION, "no rule is written for attention")                                            \
-    NONE(RESPONSE_NORM, "no rule is written for global response normalization")
+    NONE(RESPONSE_NORM, "no rule is written for global response normalization")                    \
+    FORM(RMS_NORM, export_rms_norm)
 
 typedef struct export_rule {
     kiln_status (*form)(exporting *x); /* NULL: there is none */

@@ -100,3 +100,29 @@ kiln_status export_group_norm(exporting *x) {
     const char *shifted[2] = {model_node(&x->model, "Mul", NULL, 2, scaled, NULL), bias};
     return finish(x, model_node(&x->model, "Add", NULL, 2, shifted, NULL));
 }
+
+/* In operators of every opset: x scale / sqrt(mean(x x) + epsilon). */
+kiln_status export_rms_norm(exporting *x) {
+    PARAMS(kiln_rms_norm_params);
+    uint32_t rank = step_tensor(x, 0)->rank;
+    int64_t axes[KILN_MAX_RANK];
+    const char *operands[2], *squares[2], *sum[2], *norm[2], *scaled[2];
+    Onnx__NodeProto *node;
+    if (!inputs_of(x, 2, operands)) {
+        return KILN_ERROR_UNSUPPORTED;
+    }
+    for (uint32_t k = 0; k < p.axes; k++) {
+        axes[k] = (int64_t)rank - p.axes + k;
+    }
+    squares[0] = squares[1] = operands[0];
+    const char *square = model_node(&x->model, "Mul", NULL, 2, squares, NULL);
+    sum[0] = model_node(&x->model, "ReduceMean", NULL, 1, &square, &node);
+    model_ints(&x->model, node, "axes", p.axes, axes);
+    sum[1] = model_floats(&x->model, NULL, 0, NULL, &p.epsilon);
+    const char *total = model_node(&x->model, "Add", NULL, 2, sum, NULL);
+    norm[0] = operands[0];
+    norm[1] = model_node(&x->model, "Sqrt", NULL, 1, &total, NULL);
+    scaled[0] = model_node(&x->model, "Div", NULL, 2, norm, NULL);
+    scaled[1] = operands[1];
+    return finish(x, model_node(&x->model, "Mul", NULL, 2, scaled, NULL));
+}

@@ -131,12 +131,26 @@ static kiln_status resolve_matmul(graph *g, node *n, resolution *out) {
     return b.status;
 }
 
-/* Input, skip, gamma, beta, bias: LayerNormalization of the sum, along the last axis. */
+/* X, scale: RMSNormalization by its name of before there was one. */
+static kiln_status resolve_simplified_norm(graph *g, node *n, resolution *out) {
+    (void)out;
+    builder b = {.g = g, .n = n};
+    if (n->output_count > 1 && n->outputs[1] != NULL) {
+        build_refusal(&b, "the inverse root mean square as an output");
+    }
+    (void)build_node(&b, "RMSNormalization", 2, n->inputs, n->outputs[0]);
+    build_attributes(&b);
+    return b.status;
+}
+
+/* Input, skip, gamma, beta, bias: LayerNormalization of the sum, along the last axis; without beta
+ * the simplified one, RMSNormalization. */
 static kiln_status resolve_skip_norm(graph *g, node *n, resolution *out) {
     (void)out;
     builder b = {.g = g, .n = n};
+    bool simplified = strcmp(n->op->name, "com.microsoft.SkipSimplifiedLayerNormalization") == 0;
     tensor *sum_output = n->output_count > 3 ? n->outputs[3] : NULL;
-    tensor *bias = build_input(&b, 4);
+    tensor *bias = build_input(&b, simplified ? 3 : 4);
     for (size_t k = 1; k < n->output_count && k < 3; k++) {
         if (n->outputs[k] != NULL) {
             build_refusal(&b, "mean or variance as outputs");
@@ -147,9 +161,10 @@ static kiln_status resolve_skip_norm(graph *g, node *n, resolution *out) {
     if (bias != NULL) {
         sum = build_binary(&b, "Add", sum, bias, sum_output);
     }
-    tensor *const inputs[3] = {sum, build_input(&b, 2), build_input(&b, 3)};
+    tensor *const inputs[3] = {sum, build_input(&b, 2), simplified ? NULL : build_input(&b, 3)};
     if (n->outputs[0] != NULL) {
-        (void)build_node(&b, "LayerNormalization", 3, inputs, n->outputs[0]);
+        (void)build_node(&b, simplified ? "RMSNormalization" : "LayerNormalization",
+                         simplified ? 2 : 3, inputs, n->outputs[0]);
         build_float(&b, "epsilon", node_float(n, "epsilon", 1e-12f));
     }
     return b.status;
@@ -203,10 +218,11 @@ static kiln_status resolve_qlinear_conv(graph *g, node *n, resolution *out) {
 }
 
 #define ROW(op_name, fewest, most, outputs, function)                                              \
+    ROW_OF("com.microsoft." op_name, fewest, most, outputs, function)
+#define ROW_OF(op_name, fewest, most, outputs, function)                                           \
     {                                                                                              \
-        .name = "com.microsoft." op_name, .min_opset = 1, .min_inputs = fewest,                    \
-        .max_inputs = most, .min_outputs = 1, .max_outputs = outputs,                              \
-        .resolve = resolve_##function                                                              \
+        .name = op_name, .min_opset = 1, .min_inputs = fewest, .max_inputs = most,                 \
+        .min_outputs = 1, .max_outputs = outputs, .resolve = resolve_##function                    \
     }
 
 const op ops_fused[] = {
@@ -218,6 +234,8 @@ const op ops_fused[] = {
     ROW("FastGelu", 1, 2, 1, gelu),
     ROW("QuickGelu", 1, 1, 1, quick_gelu),
     ROW("SkipLayerNormalization", 3, 5, 4, skip_norm),
+    ROW("SkipSimplifiedLayerNormalization", 3, 4, 4, skip_norm),
+    ROW_OF("SimplifiedLayerNormalization", 2, 2, 2, simplified_norm), /* in ONNX's own domain */
     ROW("NhwcMaxPool", 1, 1, 1, nhwc_pool),
     ROW("QLinearConv", 8, 9, 1, qlinear_conv),
     {.name = NULL},

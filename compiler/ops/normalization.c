@@ -1,4 +1,4 @@
-/* InstanceNormalization, LayerNormalization, LRN, LpNormalization. */
+/* InstanceNormalization, LayerNormalization, RMSNormalization, LRN, LpNormalization. */
 #include "compiler/ops/axes.h"
 #include "compiler/ops/support.h"
 
@@ -86,6 +86,11 @@ static kiln_status infer_layer_norm(graph *g, node *n) {
     return status == KILN_OK ? infer_same(g, n) : status;
 }
 
+/* RMSNormalization is LayerNormalization about zero. */
+static bool is_about_zero(const node *n) {
+    return strcmp(n->op->name, "RMSNormalization") == 0;
+}
+
 static kiln_status evaluate_layer_norm(graph *g, node *n) {
     tensor *x = n->inputs[0];
     uint32_t axis;
@@ -100,6 +105,10 @@ static kiln_status evaluate_layer_norm(graph *g, node *n) {
         const float *from = tensor_f32(x) + r * size;
         double mean, variance;
         moments(from, size, &mean, &variance);
+        if (is_about_zero(n)) {
+            variance += mean * mean;
+            mean = 0;
+        }
         double inverse = 1 / sqrt(variance + epsilon);
         for (int64_t k = 0; k < size; k++) {
             double value = ((double)from[k] - mean) * inverse * (double)tensor_f32(n->inputs[1])[k];
@@ -126,8 +135,10 @@ static kiln_status lower_layer_norm(lowering *l, node *n) {
                                      .epsilon = node_float(n, "epsilon", 1e-5f)};
     uint32_t inputs[3] = {lower_input(l, n, 0), lower_input(l, n, 1), lower_input(l, n, 2)};
     uint32_t outputs[3] = {lower_output(l, n, 0), lower_output(l, n, 1), lower_output(l, n, 2)};
-    return lower_step(l, n, KILN_KERNEL_LAYER_NORM, &params, sizeof params, 3, inputs,
-                      n->output_count, outputs);
+    return is_about_zero(n) ? lower_step(l, n, KILN_KERNEL_RMS_NORM, &params, sizeof params, 2,
+                                         inputs, 1, outputs)
+                            : lower_step(l, n, KILN_KERNEL_LAYER_NORM, &params, sizeof params, 3,
+                                         inputs, n->output_count, outputs);
 }
 
 /* ---- LRN ----------------------------------------------------------------------------------- */
@@ -244,6 +255,7 @@ static kiln_status lower_lp(lowering *l, node *n) {
 const op ops_normalization[] = {
     ROW("InstanceNormalization", 6, 3, 3, 1, 0, OP_CHANNELS_LAST, 0, instance_norm),
     ROW("LayerNormalization", 17, 2, 3, 3, 0, OP_ROW_MAJOR, 0, layer_norm),
+    ROW("RMSNormalization", 23, 2, 2, 1, 0, OP_ROW_MAJOR, 0, layer_norm),
     ROW("LRN", 1, 1, 1, 1, 0, OP_CHANNELS_LAST, 0, lrn),
     ROW("LpNormalization", 1, 1, 1, 1, 0, OP_ANY, 0, lp),
     {.name = NULL},

@@ -82,7 +82,7 @@ const op *op_find(const char *name);
     GROUP(pool)          /* pool.c: MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool */      \
     GROUP(lp_pool)       /* lp_pool.c: LpPool, GlobalLpPool */                                     \
     GROUP(batch_norm)    /* batch_norm.c: BatchNormalization */                                    \
-    GROUP(normalization) /* normalization.c: InstanceNormalization, LayerNormalization, LRN,       \
+    GROUP(normalization) /* normalization.c: *Normalization, LRN,                                  \
                             LpNormalization */                                                     \
     GROUP(group_norm)    /* group_norm.c: GroupNormalization, GroupNorm (ours),                    \
                             MeanVarianceNormalization */                                           \

@@ -3,33 +3,9 @@
  * or last. */
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
+#include "compiler/passes/terms.h"
 
-#include <math.h>
 #include <string.h>
-
-enum { TERMS = 6 };
-
-/* Operands of an operator that is associative, and of those of its kind that make only these. */
-typedef struct terms {
-    size_t count;
-    tensor *each[TERMS];
-} terms;
-
-static bool collect(const node *n, const char *op_name, terms *out) {
-    for (size_t k = 0; k < 2; k++) {
-        node *inner = sole_producer(n->inputs[k], op_name);
-        if (inner != NULL && is_unclamped(inner) && inner->input_count == 2) {
-            if (!collect(inner, op_name, out)) {
-                return false;
-            }
-        } else if (out->count == TERMS) {
-            return false;
-        } else {
-            out->each[out->count++] = n->inputs[k];
-        }
-    }
-    return true;
-}
 
 typedef struct response {
     tensor *x;
@@ -37,22 +13,6 @@ typedef struct response {
     float epsilon;
     float *gamma, *beta; /* [channels] */
 } response;
-
-/* Does the reduction keep its dims and run over exactly these axes, a bit each? */
-static bool reduces(const node *n, const char *op_name, uint32_t axes) {
-    int64_t values[KILN_MAX_RANK];
-    if (!node_is(n, op_name) || !is_unclamped(n) || node_int(n, "keepdims", 1) == 0) {
-        return false;
-    }
-    int count = n->input_count > 1 ? node_input_ints(n, 1, values, KILN_MAX_RANK)
-                                   : node_ints(n, "axes", values, KILN_MAX_RANK);
-    uint32_t found = 0;
-    for (int k = 0; k < count; k++) {
-        int64_t axis = values[k] + (values[k] < 0 ? n->inputs[0]->rank : 0);
-        found |= axis >= 0 && axis < n->inputs[0]->rank ? 1u << axis : 0;
-    }
-    return count > 0 && found == axes;
-}
 
 /* g / (mean(g) + epsilon) of x's channels. */
 static bool is_response(const tensor *t, response *r) {
@@ -104,7 +64,7 @@ static bool join(const response *r, tensor *t, bool multiply, float *inout) {
 static bool read_product(graph *g, const node *mul, response *r) {
     terms factors = {0};
     size_t response_at = TERMS, x_count = 0;
-    if (!is_unclamped(mul) || mul->input_count != 2 || !collect(mul, "Mul", &factors)) {
+    if (!is_unclamped(mul) || mul->input_count != 2 || !collect_terms(mul, "Mul", &factors)) {
         return false;
     }
     for (size_t k = 0; k < factors.count && response_at == TERMS; k++) {
@@ -135,7 +95,7 @@ static bool read_product(graph *g, const node *mul, response *r) {
 static bool read_sum(graph *g, const node *add, response *r) {
     terms sum = {0};
     size_t product = TERMS, x_count = 0;
-    if (!is_unclamped(add) || !collect(add, "Add", &sum)) {
+    if (!is_unclamped(add) || !collect_terms(add, "Add", &sum)) {
         return false;
     }
     for (size_t k = 0; k < sum.count && product == TERMS; k++) {
@@ -153,25 +113,6 @@ static bool read_sum(graph *g, const node *add, response *r) {
         }
     }
     return x_count == 1;
-}
-
-/* Moves channels from the last axis to axis 1, or back. */
-static tensor *move_channels(graph *g, size_t *inout_position, const node *like, tensor *x,
-                             tensor *y, bool first) {
-    int64_t perm[KILN_MAX_RANK], last = (int64_t)x->rank - 1;
-    for (int64_t k = 0; k <= last; k++) {
-        perm[k] = k == 0 ? 0 : first ? (k == 1 ? last : k - 1) : (k == last ? 1 : k + 1);
-    }
-    y = y != NULL ? y : graph_add_tensor(g, NULL, KILN_F32);
-    node *n = y != NULL ? graph_insert_node(g, *inout_position, op_find("Transpose"), like->name, 1,
-                                            &x, 1, &y)
-                        : NULL;
-    if (n == NULL || node_set_ints(g, n, "perm", perm, x->rank) != KILN_OK ||
-        graph_infer_node(g, n) != KILN_OK) {
-        return NULL;
-    }
-    ++*inout_position;
-    return y;
 }
 
 static kiln_status rewrite(graph *g, size_t *inout_position, const response *r) {
@@ -209,7 +150,7 @@ static kiln_status rewrite(graph *g, size_t *inout_position, const response *r) 
 }
 
 kiln_status pass_fuse_response_norm(graph *g, size_t *inout_rewrites) {
-    size_t found = 0, unread = 0;
+    size_t found = 0;
     for (size_t k = 0; k < g->node_count; k++) {
         response r = {0};
         if (!node_is(g->nodes[k], "Add") || !read_sum(g, g->nodes[k], &r)) {
@@ -221,7 +162,5 @@ kiln_status pass_fuse_response_norm(graph *g, size_t *inout_rewrites) {
         }
         found++;
     }
-    *inout_rewrites += found;
-    kiln_status status = found > 0 ? graph_refresh(g) : KILN_OK;
-    return status == KILN_OK && found > 0 ? pass_remove_dead_code(g, &unread) : status;
+    return sweep_formulas(g, found, inout_rewrites);
 }

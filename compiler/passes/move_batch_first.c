@@ -289,6 +289,7 @@ static const struct {
     {"Softmax", move_softmax},
     {"LogSoftmax", move_softmax},
     {"LayerNormalization", move_layer_norm},
+    {"RMSNormalization", move_layer_norm},
     {"Split", move_one_axis},
     {"Concat", move_one_axis},
     {"Gather", move_one_axis},

@@ -17,11 +17,14 @@
     PASS(expand_operators, true)                                                                   \
     /* What follows, and plans, know the batch in front alone. */                                  \
     PASS(move_batch_first, true)                                                                   \
+    /* Some powers become identities; all that looks for squares comes after. */                   \
+    PASS(simplify_powers, false)                                                                   \
     /* Identities would hide patterns from what follows. */                                        \
     PASS(remove_no_ops, false)                                                                     \
     /* Heads are moved about by views and transposes, which what follows would take apart. */      \
     PASS(fuse_attention, false)                                                                    \
     /* Where channels are last it brings transposes, which cancel. */                              \
+    PASS(fuse_layer_norm, false)                                                                   \
     PASS(fuse_response_norm, false)                                                                \
     PASS(fuse_quantize, false)                                                                     \
     /* This comes before transposes are merged: the shuffle's transpose is part of its pattern. */ \
@@ -39,6 +42,8 @@
     /* Activations may be spelled out in several operators, whose Mul scale folding would take. */ \
     PASS(fuse_hard_swish, false)                                                                   \
     PASS(fuse_swish, false)                                                                        \
+    PASS(fuse_gelu, false)                                                                         \
+    PASS(fuse_star_relu, false)                                                                    \
     /* Group norms get channels' scales, which are folded below. */                                \
     PASS(fuse_group_norm, false)                                                                   \
     /* Batch norm is folded first (it takes no scale), then the scales and biases around it. */    \

@@ -30,7 +30,8 @@ extern "C" {
     KERNEL(29, CUMULATIVE_SUM, cumulative_sum)                                                     \
     KERNEL(36, GROUP_NORM, group_norm)                                                             \
     KERNEL(37, ATTENTION, attention)                                                               \
-    KERNEL(38, RESPONSE_NORM, response_norm)
+    KERNEL(38, RESPONSE_NORM, response_norm)                                                       \
+    KERNEL(39, RMS_NORM, rms_norm)
 
 /* CAST: y = (dtype of y) x, element by element, same dims and layout. Any pair of dtypes. To bool:
  * x != 0. Floats to i64 and i32: truncation, saturating; NaN gives 0. Floats to narrower integers:
@@ -86,8 +87,8 @@ typedef enum kiln_unary_op {
     KILN_UNARY_SHRINK = 40,           /* x < -alpha ? x + beta : x > alpha ? x - beta : 0 */
     KILN_UNARY_IS_NAN = 41,           /* f32 -> bool */
     KILN_UNARY_IS_INF = 42,           /* f32 -> bool; alpha != 0: -inf counts, beta != 0: +inf */
-    KILN_UNARY_STAR_RELU = 43,         /* alpha * max(0, x)^2 + beta */
-    KILN_UNARY_RSQRT = 44,             /* 1 / sqrt(x) */
+    KILN_UNARY_STAR_RELU = 43,        /* alpha * max(0, x)^2 + beta */
+    KILN_UNARY_RSQRT = 44,            /* 1 / sqrt(x) */
     KILN_UNARY_COUNT = 45
 } kiln_unary_op;
 
@@ -268,6 +269,10 @@ typedef struct kiln_layer_norm_params {
     uint32_t axes;
     float epsilon;
 } kiln_layer_norm_params;
+
+/* RMS_NORM: likewise x scale / sqrt(mean of squares + eps), with LAYER_NORM's operands but no bias
+ * and no outputs but y (Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019). */
+typedef kiln_layer_norm_params kiln_rms_norm_params;
 
 /* LP_NORM: x / (p-norm along one physical dim); 0/0 = 0. */
 typedef struct kiln_lp_norm_params {

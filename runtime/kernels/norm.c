@@ -1,4 +1,4 @@
-/* LAYER_NORM in micro-kernels; LP_NORM and LRN in plain C with double accumulators. */
+/* LAYER_NORM and RMS_NORM in micro-kernels; LP_NORM and LRN in plain C with double accumulators. */
 #include "runtime/kernels/axis.h"
 #include "runtime/ukernels/ukernels.h"
 
@@ -57,7 +57,8 @@ static void layer_range(void *context, size_t begin, size_t end) {
     size_t size = normalized_size(call);
     float *mean = optional_data(call->outputs, call->output_count, 1);
     float *inverse = optional_data(call->outputs, call->output_count, 2);
-    layer_norm_rows rows = {.x = (const float *)call->inputs[0].data + begin * size,
+    layer_norm_rows rows = {.about_zero = call->step->kernel == KILN_KERNEL_RMS_NORM,
+                            .x = (const float *)call->inputs[0].data + begin * size,
                             .rows = end - begin,
                             .count = size,
                             .epsilon = p->epsilon,
@@ -177,6 +178,12 @@ static kiln_status run_lrn(kernel_call *call, kiln_error *error) {
 
 const kernel kernel_layer_norm = {
     KERNEL("layer_norm", kiln_layer_norm_params, NULL, KERNEL_INPUTS(2, 3), KERNEL_OUTPUTS(1, 3)),
+    .check = check_layer,
+    .run = run_layer,
+};
+
+const kernel kernel_rms_norm = {
+    KERNEL("rms_norm", kiln_rms_norm_params, NULL, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1)),
     .check = check_layer,
     .run = run_layer,
 };

@@ -124,7 +124,7 @@ void UKERNEL(layer_norm)(const layer_norm_rows *r) {
     for (size_t row = 0; row < r->rows; row++) {
         const float *x = r->x + row * r->count;
         float *y = r->y + row * r->count;
-        float mean = (float)(along(REDUCE_SUM, x, r->count, 0) * share);
+        float mean = r->about_zero ? 0 : (float)(along(REDUCE_SUM, x, r->count, 0) * share);
         double squares = along(REDUCE_SUM_SQUARES, x, r->count, mean);
         float inverse = (float)(1 / sqrt(squares * share + (double)r->epsilon));
         const vector m = all(mean), f = all(inverse);

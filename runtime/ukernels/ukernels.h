@@ -213,6 +213,7 @@ typedef enum reduce_op {
 
 /* y = (x - mean) inverse scale + bias, row by row, where inverse = 1 / sqrt(variance + epsilon). */
 typedef struct layer_norm_rows {
+    bool about_zero; /* the mean is taken for 0 */
     const float *x;
     size_t rows, count; /* floats of a row */
     float epsilon;

@@ -201,6 +201,40 @@ START_TEST(normalises_sums) {
 }
 END_TEST
 
+static void fused_root_mean_square(void) {
+    begin("N 3 4");
+    constant("g", 1, four);
+    standard("Abs", "x", "skip");
+    part_float(microsoft("SkipSimplifiedLayerNormalization", "x skip g", "n - - s"), "epsilon",
+               1e-5f);
+    standard("SimplifiedLayerNormalization", "s g", "m");
+    standard("Add", "n m", "y");
+}
+
+static void plain_root_mean_square(void) {
+    static int64_t last_axis[] = {-1};
+    static float epsilon = 1e-5f;
+    begin("N 3 4");
+    constant("g", 1, four);
+    set_raw(model_initializer("e", FLOAT, 0, NULL), &epsilon, sizeof epsilon);
+    standard("Abs", "x", "skip");
+    standard("Add", "x skip", "s");
+    standard("Mul", "s s", "squares");
+    Onnx__AttributeProto *a = part_attribute(standard("ReduceMean", "squares", "mean"), "axes", 7);
+    a->ints = last_axis;
+    a->n_ints = 1;
+    standard("Add", "mean e", "sum");
+    standard("Sqrt", "sum", "root");
+    standard("Div", "s root", "d");
+    standard("Mul", "d g", "n");
+    standard("Add", "n n", "y");
+}
+
+START_TEST(normalises_by_root_mean_square) {
+    check_same(fused_root_mean_square, plain_root_mean_square);
+}
+END_TEST
+
 /* ---- Channels last --------------------------------------------------------------------------- */
 
 static void rearrange(const char *from, const char *to, int64_t *order) {
@@ -265,10 +299,10 @@ END_TEST
 
 int main(void) {
     const suite_test tests[] = {
-        TEST("convolution", convolves),           TEST("products", multiplies),
-        TEST("products", multiplies_transposed),  TEST("elements", computes_gelus),
-        TEST("elements", normalises_sums),        TEST("layout", takes_channels_last),
-        TEST("errors", says_who_saved_the_model),
+        TEST("convolution", convolves),          TEST("products", multiplies),
+        TEST("products", multiplies_transposed), TEST("elements", computes_gelus),
+        TEST("elements", normalises_sums),       TEST("elements", normalises_by_root_mean_square),
+        TEST("layout", takes_channels_last),     TEST("errors", says_who_saved_the_model),
     };
     return SUITE("fused", tests, .begin = make_folder, .end = remove_folder);
 }

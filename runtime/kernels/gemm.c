@@ -60,7 +60,8 @@ typedef struct strip {
     const float *from, *add; /* add NULL: nothing */
     size_t from_stride;
     float *to;
-    size_t pieces; /* its rows are cut in as many, which are tasks of their own */
+    size_t pieces;      /* its rows are cut in as many, which are tasks of their own */
+    size_t turn, turns; /* by panel: the tile of the piece's, and how many there are; else 0 */
 } strip;
 
 static strip strip_of(kernel_call *call, size_t first, size_t count) {
@@ -242,12 +243,15 @@ static void gather(const kernel_call *call, const gemm *g, size_t first, size_t 
 /* ---- Multiplying --------------------------------------------------------------------------- */
 
 /* Multiplies the rows [begin, end) of the strip by one panel. */
-static void multiply_panel(const strip *s, size_t panel, size_t begin, size_t end) {
+static void multiply_panel(const strip *s, size_t panel, size_t begin, size_t end, size_t ahead) {
     const gemm *g = s->g;
     const operand *y = &s->call->outputs[0], *add = conv_addend(s->call);
     size_t nr = g->ukernels->nr, first = panel * nr;
-    gemm_epilogue last = {
-        .bias = g->bias + first, .min = g->finish.min, .max = g->finish.max, .far = g->far};
+    gemm_epilogue last = {.bias = g->bias + first,
+                          .min = g->finish.min,
+                          .max = g->finish.max,
+                          .far = g->far,
+                          .ahead = ahead};
     if (add != NULL) {
         last.add = s->add + begin * add->row_stride + first;
         last.add_stride = add->row_stride;
@@ -258,13 +262,22 @@ static void multiply_panel(const strip *s, size_t panel, size_t begin, size_t en
                       y->row_stride, &last);
 }
 
+/* How many floats behind a panel of the group [begin, end) that one of the next group lies which is
+ * fetched meanwhile: each tile of the rows fetches as many of them, so that the next group's
+ * weights come from memory all the time, not while its first tile waits. 0: none. */
+static size_t ahead_of(const strip *s, size_t panel, size_t begin, size_t end) {
+    const gemm *g = s->g;
+    bool fetches = s->turns > 1 && end < g->panels && (panel - begin) % s->turns == s->turn;
+    return fetches ? (end - begin) * g->k * g->ukernels->nr : 0;
+}
+
 /* Multiplies them by the panels [panel, next). A function then goes over long rows, which are in
  * the L2 cache at least. */
 static void multiply(const strip *s, size_t panel, size_t next, size_t begin, size_t end) {
     const gemm *g = s->g;
     size_t first = panel * g->ukernels->nr, stride = s->call->outputs[0].row_stride;
     for (size_t k = panel; k < next; k++) {
-        multiply_panel(s, k, begin, end);
+        multiply_panel(s, k, begin, end, ahead_of(s, k, panel, next));
     }
     finish_rows(&g->finish, s->to + begin * stride + first, end - begin, stride,
                 least(next * g->ukernels->nr, g->outputs) - first);
@@ -286,9 +299,11 @@ static void multiply_piece(void *context, size_t index) {
     size_t group = index / s->pieces, piece = index % s->pieces;
     size_t panel = g->panels * group / g->groups, next = g->panels * (group + 1) / g->groups;
     size_t row = s->count * piece / s->pieces, end = s->count * (piece + 1) / s->pieces;
-    for (size_t rows = 0; row < end; row += rows) {
+    strip tiles = *s;
+    tiles.turns = (end - row + g->ukernels->mr - 1) / g->ukernels->mr;
+    for (size_t rows = 0; row < end; row += rows, tiles.turn++) {
         rows = gemm_tile_rows(end - row, g->ukernels->mr);
-        multiply(s, panel, next, row, row + rows);
+        multiply(&tiles, panel, next, row, row + rows);
     }
 }
 

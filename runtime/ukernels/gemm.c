@@ -9,7 +9,7 @@
 #define MOST_ROWS ((size_t)2 * GEMM_MR)
 #define ROWS_TOGETHER ((size_t)3) /* rows that one address leads to */
 #define STEPS ((size_t)4)         /* inputs of a round of the inner loop */
-#define AHEAD 512                 /* a panel is fetched so many floats ahead */
+#define AHEAD ((size_t)512)       /* a panel is fetched so many floats ahead */
 
 /* A tile of results: some rows by all columns of b, or by the first half of them. */
 typedef struct tile {
@@ -19,6 +19,7 @@ typedef struct tile {
     size_t c_stride;
     const gemm_epilogue *epilogue;
     const float *add; /* NULL where nothing is added */
+    size_t fetched;   /* the panel is fetched so many bytes ahead */
 } tile;
 
 /* Whether a tile has as many sums as there are registers for; few others are computed. */
@@ -39,9 +40,9 @@ APART void fetch_ahead(size_t vectors, size_t m, const tile *t) {
 
 /* By itself the processor fetches too little ahead of a panel that comes from memory. The address
  * may lie past the last panel, so it is made of an integer, not of a pointer. */
-INLINE void fetch_weights(size_t vectors, const float *b) {
+INLINE void fetch_weights(size_t vectors, const float *b, size_t ahead) {
     UNROLL for (size_t c = 0; c < vectors * VECTOR_WIDTH; c += LINE) {
-        __builtin_prefetch((const void *)((uintptr_t)b + (AHEAD + c) * sizeof *b));
+        __builtin_prefetch((const void *)((uintptr_t)b + ahead + c * sizeof *b));
     }
 }
 
@@ -52,10 +53,11 @@ INLINE uintptr_t opaque(uintptr_t address) {
 }
 
 /* Adds the products of the input `ahead` bytes behind the rows' addresses. */
-INLINE void multiply_step(size_t vectors, size_t m, const float *b, const uintptr_t *a,
-                          size_t ahead, size_t stride, vector sums[MOST_ROWS][GEMM_NR_VECTORS]) {
+INLINE void multiply_step(size_t vectors, size_t m, const float *b, size_t fetched,
+                          const uintptr_t *a, size_t ahead, size_t stride,
+                          vector sums[MOST_ROWS][GEMM_NR_VECTORS]) {
     vector weights[GEMM_NR_VECTORS];
-    fetch_weights(vectors, b);
+    fetch_weights(vectors, b, fetched);
     UNROLL for (size_t v = 0; v < vectors; v++) {
         weights[v] = load(b + v * VECTOR_WIDTH);
     }
@@ -69,10 +71,11 @@ INLINE void multiply_step(size_t vectors, size_t m, const float *b, const uintpt
 }
 
 /* Adds the products of so many inputs of all rows. */
-INLINE void multiply_steps(size_t vectors, size_t m, const float *b, size_t steps, size_t stride,
-                           uintptr_t a[MOST_ROWS], vector sums[MOST_ROWS][GEMM_NR_VECTORS]) {
+INLINE void multiply_steps(size_t vectors, size_t m, const float *b, size_t fetched, size_t steps,
+                           size_t stride, uintptr_t a[MOST_ROWS],
+                           vector sums[MOST_ROWS][GEMM_NR_VECTORS]) {
     UNROLL for (size_t k = 0; k < steps; k++) {
-        multiply_step(vectors, m, b + k * GEMM_NR, a, k * sizeof(float), stride, sums);
+        multiply_step(vectors, m, b + k * GEMM_NR, fetched, a, k * sizeof(float), stride, sums);
     }
     UNROLL for (size_t row = 0; row < m; row += ROWS_TOGETHER) {
         a[row] = opaque(a[row] + steps * sizeof(float));
@@ -81,8 +84,8 @@ INLINE void multiply_steps(size_t vectors, size_t m, const float *b, size_t step
 
 /* Adds the products of one piece of all rows. Where tiles are full, several inputs make a round of
  * the loop: processors foresee the end of few rounds, and nothing stops between two tiles. */
-INLINE void multiply_piece(size_t vectors, size_t m, const gemm_windows *from, size_t piece,
-                           vector sums[MOST_ROWS][GEMM_NR_VECTORS]) {
+INLINE void multiply_piece(size_t vectors, size_t m, const gemm_windows *from, size_t fetched,
+                           size_t piece, vector sums[MOST_ROWS][GEMM_NR_VECTORS]) {
     const float *b = from->b + piece * from->b_step;
     size_t stride = from->a_stride * sizeof(float), k = 0;
     uintptr_t a[MOST_ROWS];
@@ -90,10 +93,10 @@ INLINE void multiply_piece(size_t vectors, size_t m, const gemm_windows *from, s
         a[row] = opaque((uintptr_t)(from->a + piece * from->a_step) + row * stride);
     }
     for (; is_full(vectors, m) && k + STEPS <= from->kc; k += STEPS) {
-        multiply_steps(vectors, m, b + k * GEMM_NR, STEPS, stride, a, sums);
+        multiply_steps(vectors, m, b + k * GEMM_NR, fetched, STEPS, stride, a, sums);
     }
     for (; k < from->kc; k++) {
-        multiply_steps(vectors, m, b + k * GEMM_NR, 1, stride, a, sums);
+        multiply_steps(vectors, m, b + k * GEMM_NR, fetched, 1, stride, a, sums);
     }
 }
 
@@ -190,7 +193,7 @@ INLINE void multiply(size_t vectors, size_t m, const tile *from) {
         fetch_ahead(vectors, m, &t);
     }
     for (size_t piece = 0; piece < t.from.pieces; piece++) {
-        multiply_piece(vectors, m, &t.from, piece, sums);
+        multiply_piece(vectors, m, &t.from, t.fetched, piece, sums);
     }
     give(vectors, m, &t, sums);
 }
@@ -244,7 +247,7 @@ typedef struct halves_sums {
 /* Adds the products of one input of all rows, `ahead` bytes behind their addresses. */
 INLINE void halves_step(const float *b, const uintptr_t *a, size_t ahead, size_t stride,
                         halves_sums *sums) {
-    fetch_weights(GEMM_NR_VECTORS, b);
+    fetch_weights(GEMM_NR_VECTORS, b, AHEAD * sizeof *b);
     vector whole = load(b), half = load_twice(b + VECTOR_WIDTH);
     UNROLL_LONG for (size_t pair = 0; pair < HALVES_ROWS / 2; pair++) {
         vector x[2];
@@ -315,7 +318,16 @@ static void multiply_halves(const tile *from) {
 
 void UKERNEL(gemm_windows)(size_t m, size_t n, const gemm_windows *windows, float *c,
                            size_t c_stride, const gemm_epilogue *epilogue) {
-    tile t = {*windows, n, c, c_stride, epilogue, epilogue != NULL ? epilogue->add : NULL};
+    tile t = {.from = *windows,
+              .n = n,
+              .c = c,
+              .c_stride = c_stride,
+              .epilogue = epilogue,
+              .fetched = AHEAD * sizeof *c};
+    if (epilogue != NULL) {
+        t.add = epilogue->add;
+        t.fetched = epilogue->ahead > 0 ? epilogue->ahead * sizeof *c : t.fetched;
+    }
 #ifdef OWN_HALVES
     bool halves = n > VECTOR_WIDTH && n <= HALVES_NR && epilogue != NULL;
     for (; halves && m >= HALVES_ROWS; m -= HALVES_ROWS) {

@@ -328,6 +328,9 @@ typedef struct gemm_epilogue {
     size_t add_stride; /* floats from one of its rows to the next */
     float min, max;
     bool far; /* what is added, and where results go, is in no near cache */
+    /* While a weight is used, one so many floats behind it is fetched, which a later product reads;
+     * 0: one of this product's, a little ahead. */
+    size_t ahead;
 } gemm_epilogue;
 
 /* c[m][n] = a[m][kc] b[kc][nr]. Rows of a and of c lie a_stride and c_stride floats apart. b is a

@@ -45,7 +45,8 @@ static void try_product(const ukernels *u, const product *p) {
     size_t stride = GEMM_MAX_NR + GAP;
     gemm_windows from = {
         a[0], b, p->kc, p->pieces, INPUTS + GAP, sizeof a[0] / sizeof(float), INPUTS * u->nr};
-    gemm_epilogue last = {bias, p->adds ? add : NULL, stride, -0.5f, 1.5f, p->m % 2 == 0};
+    gemm_epilogue last = {bias, p->adds ? add : NULL, stride,         -0.5f,
+                          1.5f, p->m % 2 == 0,        p->n % 3 * 1000};
     for (size_t k = 0; k < sizeof c / sizeof *c; k++) {
         c[k] = NAN;
     }

@@ -1,6 +1,7 @@
 /* Functions of vectors: exp, log and what is made of them. NaN gives NaN, an infinity what the
  * formula has there. tests/unit/test_unary.c holds each to its error over all floats, which is less
- * than 2 units in the last place (GELU without fused multiply-add: 2.05). Below 1e-35 they may be 0.
+ * than 2 units in the last place (GELU without fused multiply-add: 2.05). Below 1e-35 they may be
+ * 0.
  *
  * Polynomials have the least largest relative error over their range (Remez), coefficients rounded
  * to f32. exp and log split their arguments as Cody and Waite do; erf far from 0 is 1 - e^p(x). */

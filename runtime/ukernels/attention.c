@@ -24,7 +24,7 @@ INLINE vector without_rest(vector x, size_t left) {
     return load_over(all(-INFINITY), lanes, left);
 }
 
-INLINE vector largest_of(vector v) {
+APART vector largest_of(vector v) {
     float lanes[VECTOR_WIDTH];
     store(lanes, v);
     UNROLL for (size_t half = WIDTH / 2; half > 0; half /= 2) {
@@ -35,34 +35,37 @@ INLINE vector largest_of(vector v) {
     return all(lanes[0]);
 }
 
+/* Computes the scores of a row, and returns the largest. */
+INLINE vector score_row(bool biased, bool masked, const attention_rows *r, size_t row) {
+    float *x = r->scores + row * r->stride;
+    vector most = all(-INFINITY);
+    for (size_t k = 0; k < r->count; k += WIDTH) {
+        vector v = without_rest(score(biased, masked, r, row, k), r->count - k);
+        store(x + k, v);
+        most = larger(most, v);
+    }
+    return largest_of(most);
+}
+
 /* The largest element is taken out, so that no exponential overflows. Where it is NaN, or not
  * finite, so is the sum, as the formula's. */
-INLINE void weigh(bool biased, bool masked, const attention_rows *r) {
+static void weights(const attention_rows *r) {
     for (size_t row = 0; row < r->rows; row++) {
         float *x = r->scores + row * r->stride;
-        vector most = all(-INFINITY), sum = all(0);
-        for (size_t k = 0; k < r->count; k += WIDTH) {
-            vector v = without_rest(score(biased, masked, r, row, k), r->count - k);
-            store(x + k, v);
-            most = larger(most, v);
+        vector sum = all(0), most;
+        if (r->mask != NULL) {
+            most = score_row(true, true, r, row);
+        } else if (r->bias != NULL) {
+            most = score_row(true, false, r, row);
+        } else {
+            most = score_row(false, false, r, row);
         }
-        most = largest_of(most);
         for (size_t k = 0; k < r->count; k += WIDTH) {
             vector e = v_exp(load(x + k) - most);
             store(x + k, e);
             sum += e;
         }
         r->sums[row] = sum_of(sum);
-    }
-}
-
-static void weights(const attention_rows *rows) {
-    if (rows->mask != NULL) {
-        weigh(true, true, rows);
-    } else if (rows->bias != NULL) {
-        weigh(true, false, rows);
-    } else {
-        weigh(false, false, rows);
     }
 }
 

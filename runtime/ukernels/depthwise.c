@@ -392,7 +392,6 @@ void UKERNEL(depthwise)(const sliding_row *r) {
     }
     if (r->dilation == 1 && (LINE_VECTORS == 1 || r->pixel_stride % SAME_SETS != 0)) {
         KNOWN(5, 1)
-        KNOWN(5, 2)
         KNOWN(7, 1)
     }
     slide_row(LINE_VECTORS, 0, 0, r);

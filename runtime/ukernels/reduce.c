@@ -8,115 +8,134 @@
 #define BLOCK ((size_t)4096)    /* block along a row, in floats */
 #define BLOCK_ROWS ((size_t)64) /* block across rows, in rows */
 
-INLINE vector first_of(reduce_op op) {
-    return op == REDUCE_MAX ? all(-INFINITY) : op == REDUCE_MIN ? all(INFINITY) : all(0);
+/* What is known of a reduction when it is compiled: the least is the largest of what has other
+ * signs, and absolute values are what has none. */
+typedef enum kind { SUM = 0, SQUARES, LARGEST } kind;
+
+typedef struct signs {
+    uint32_t kept, changed; /* bits of each element; the result's are changed back */
+} signs;
+static const signs own = {UINT32_MAX, 0}, none = {INT32_MAX, 0}, other = {UINT32_MAX, 1u << 31};
+
+INLINE vector change(signs s, vector x) {
+    return (vector)((bits)x ^ s.changed);
 }
 
-INLINE vector join(reduce_op op, vector sum, vector v) {
-    switch (op) {
-    case REDUCE_MAX:
+INLINE vector first_of(kind k) {
+    return all(k == LARGEST ? -INFINITY : 0);
+}
+
+INLINE vector join(kind k, vector sum, vector v) {
+    if (k == LARGEST) {
         return maximum(v, sum);
-    case REDUCE_MIN:
-        return minimum(v, sum);
-    default:
-        return sum + v;
     }
+    return sum + v;
 }
 
-INLINE vector term(reduce_op op, vector x, vector shift) {
-    vector v = x - shift;
-    switch (op) {
-    case REDUCE_SUM:
-        return v;
-    case REDUCE_SUM_ABS:
-        return absolute(v);
-    case REDUCE_SUM_SQUARES:
-        return v * v;
-    default:
-        return x;
+INLINE vector term(kind k, signs s, vector x, vector shift) {
+    if (k == LARGEST) {
+        return change(s, x);
     }
+    vector v = x - shift;
+    if (k == SQUARES) {
+        return v * v;
+    }
+    return (vector)((bits)v & s.kept);
 }
 
 /* Reduces a vector to one element. */
-INLINE float across(reduce_op op, vector v) {
+INLINE float across(kind k, vector v) {
     float lanes[VECTOR_WIDTH];
-    if (op <= REDUCE_SUM_SQUARES) {
+    if (k != LARGEST) {
         return sum_of(v);
     }
     store(lanes, v);
     ROLLED for (size_t l = 1; l < WIDTH; l++) {
-        bool second = op == REDUCE_MAX ? !(lanes[l] <= lanes[0]) : !(lanes[l] >= lanes[0]);
-        lanes[0] = second && lanes[0] == lanes[0] ? lanes[l] : lanes[0];
+        bool next = !(lanes[l] <= lanes[0]) && lanes[0] == lanes[0];
+        lanes[0] = next ? lanes[l] : lanes[0];
     }
     return lanes[0];
 }
 
 /* Takes the part of a vector that is left, so that what is missing does not count. */
-INLINE vector tail_of(reduce_op op, const float *x, size_t count, vector shift) {
-    return term(op, load_over(op <= REDUCE_SUM_SQUARES ? shift : first_of(op), x, count), shift);
+INLINE vector tail_of(kind k, signs s, const float *x, size_t count, vector shift) {
+    vector missing = k == LARGEST ? change(s, first_of(k)) : shift;
+    return term(k, s, load_over(missing, x, count), shift);
 }
 
-INLINE float block(reduce_op op, const float *x, size_t count, vector shift) {
-    vector sums[4] = {first_of(op), first_of(op), first_of(op), first_of(op)};
-    size_t k = 0;
-    for (; k + 4 * WIDTH <= count; k += 4 * WIDTH) {
-        UNROLL for (size_t s = 0; s < 4; s++) {
-            sums[s] = join(op, sums[s], term(op, load(x + k + s * WIDTH), shift));
+INLINE float block(kind k, signs s, const float *x, size_t count, vector shift) {
+    vector sums[4] = {first_of(k), first_of(k), first_of(k), first_of(k)};
+    size_t at = 0;
+    for (; at + 4 * WIDTH <= count; at += 4 * WIDTH) {
+        UNROLL for (size_t i = 0; i < 4; i++) {
+            sums[i] = join(k, sums[i], term(k, s, load(x + at + i * WIDTH), shift));
         }
     }
-    for (; k + WIDTH <= count; k += WIDTH) {
-        sums[0] = join(op, sums[0], term(op, load(x + k), shift));
+    for (; at + WIDTH <= count; at += WIDTH) {
+        sums[0] = join(k, sums[0], term(k, s, load(x + at), shift));
     }
-    if (k < count) {
-        sums[1] = join(op, sums[1], tail_of(op, x + k, count - k, shift));
+    if (at < count) {
+        sums[1] = join(k, sums[1], tail_of(k, s, x + at, count - at, shift));
     }
-    return across(op, join(op, join(op, sums[0], sums[1]), join(op, sums[2], sums[3])));
+    return across(k, join(k, join(k, sums[0], sums[1]), join(k, sums[2], sums[3])));
 }
 
-INLINE double along(reduce_op op, const float *x, size_t count, float shift) {
-    double sum = (double)first_of(op)[0];
-    for (size_t k = 0; k < count; k += BLOCK) {
-        size_t some = count - k < BLOCK ? count - k : BLOCK;
-        double v = (double)block(op, x + k, some, all(shift));
-        if (op <= REDUCE_SUM_SQUARES) {
+INLINE double along(kind k, signs s, const float *x, size_t count, float shift) {
+    double sum = (double)first_of(k)[0];
+    for (size_t at = 0; at < count; at += BLOCK) {
+        size_t some = count - at < BLOCK ? count - at : BLOCK;
+        double v = (double)block(k, s, x + at, some, all(shift));
+        if (k != LARGEST) {
             sum += v;
         } else if (sum == sum) {
-            bool stays = op == REDUCE_MAX ? v <= sum : v >= sum;
-            sum = stays ? sum : v;
+            sum = v <= sum ? sum : v;
         }
     }
-    return sum;
+    return s.changed != 0 ? -sum : sum;
 }
 
-INLINE void across_rows(reduce_op op, const float *x, size_t rows, size_t stride, size_t count,
+INLINE void across_rows(kind k, signs s, const float *x, size_t rows, size_t stride, size_t count,
                         const float *shift, float *y) {
     for (size_t c = 0; c < count; c += WIDTH) {
         size_t left = count - c;
         vector less = shift != NULL ? load_some(shift + c, left) : all(0);
         for (size_t first = 0; first < rows; first += BLOCK_ROWS) {
             size_t end = rows - first < BLOCK_ROWS ? rows : first + BLOCK_ROWS;
-            vector sum = first_of(op);
+            vector sum = first_of(k);
             for (size_t r = first; r < end; r++) {
-                sum = join(op, sum, term(op, load_some(x + r * stride + c, left), less));
+                sum = join(k, sum, term(k, s, load_some(x + r * stride + c, left), less));
             }
-            store_some(y + c, join(op, load_some(y + c, left), sum), left);
+            sum = join(k, change(s, load_some(y + c, left)), sum);
+            store_some(y + c, change(s, sum), left);
         }
     }
 }
 
-#define REDUCTION(name, op)                                                                        \
-    APART double name##_along(const float *x, size_t count, float shift) {                         \
-        return along(op, x, count, shift);                                                         \
+#define KIND(name, kind)                                                                           \
+    APART double name##_along(signs s, const float *x, size_t count, float shift) {                \
+        return along(kind, s, x, count, shift);                                                    \
+    }                                                                                              \
+    APART void name##_across(signs s, const float *x, size_t rows, size_t stride, size_t count,    \
+                             const float *shift, float *y) {                                       \
+        across_rows(kind, s, x, rows, stride, count, shift, y);                                    \
+    }
+KIND(adding, SUM)
+KIND(squaring, SQUARES)
+KIND(comparing, LARGEST)
+
+#define REDUCTION(name, by, signs)                                                                 \
+    static double name##_along(const float *x, size_t count, float shift) {                        \
+        return by##_along(signs, x, count, shift);                                                 \
     }                                                                                              \
     static void name##_across(const float *x, size_t rows, size_t stride, size_t count,            \
                               const float *shift, float *y) {                                      \
-        across_rows(op, x, rows, stride, count, shift, y);                                         \
+        by##_across(signs, x, rows, stride, count, shift, y);                                      \
     }
-REDUCTION(sum, REDUCE_SUM)
-REDUCTION(sum_abs, REDUCE_SUM_ABS)
-REDUCTION(sum_squares, REDUCE_SUM_SQUARES)
-REDUCTION(max, REDUCE_MAX)
-REDUCTION(min, REDUCE_MIN)
+REDUCTION(sum, adding, own)
+REDUCTION(sum_abs, adding, none)
+REDUCTION(sum_squares, squaring, own)
+REDUCTION(max, comparing, own)
+REDUCTION(min, comparing, other)
 
 /* The variance is that of what is left when the mean is taken out, so that nothing cancels. */
 void UKERNEL(layer_norm)(const layer_norm_rows *r) {
@@ -124,8 +143,8 @@ void UKERNEL(layer_norm)(const layer_norm_rows *r) {
     for (size_t row = 0; row < r->rows; row++) {
         const float *x = r->x + row * r->count;
         float *y = r->y + row * r->count;
-        float mean = r->about_zero ? 0 : (float)(along(REDUCE_SUM, x, r->count, 0) * share);
-        double squares = along(REDUCE_SUM_SQUARES, x, r->count, mean);
+        float mean = r->about_zero ? 0 : (float)(along(SUM, own, x, r->count, 0) * share);
+        double squares = along(SQUARES, own, x, r->count, mean);
         float inverse = (float)(1 / sqrt(squares * share + (double)r->epsilon));
         const vector m = all(mean), f = all(inverse);
         for (size_t k = 0; k < r->count; k += WIDTH) {

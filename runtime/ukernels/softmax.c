@@ -12,7 +12,7 @@ INLINE vector part_of(const float *x, size_t count) {
 }
 
 /* The largest of a row. A NaN may be lost here: its own exponential then makes the sum one. */
-INLINE vector largest_of(const float *x, size_t count) {
+APART vector largest_of(const float *x, size_t count) {
     vector most[2] = {part_of(x, count), all(-INFINITY)};
     float lanes[VECTOR_WIDTH];
     size_t k = WIDTH;
@@ -34,7 +34,7 @@ INLINE vector largest_of(const float *x, size_t count) {
 }
 
 /* Returns the sum of e^(x - largest), and stores each of these to y unless that is NULL. */
-INLINE float exponentials(const float *x, size_t count, vector largest, float *y) {
+APART float exponentials(const float *x, size_t count, vector largest, float *y) {
     vector sum = all(0);
     for (size_t k = 0; k < count; k += WIDTH) {
         vector e = v_exp(part_of(x + k, count - k) - largest);
@@ -62,8 +62,8 @@ static void log_softmax_row(const float *x, size_t count, float *y) {
 }
 
 /* Computes a vector of columns. */
-INLINE void softmax_some(bool logarithm, const float *x, size_t size, size_t stride, size_t columns,
-                         float *y) {
+APART void softmax_some(bool logarithm, const float *x, size_t size, size_t stride, size_t columns,
+                        float *y) {
     vector largest = all(-INFINITY), sum = all(0);
     for (size_t k = 0; k < size; k++) {
         largest = larger(largest, load_some(x + k * stride, columns));

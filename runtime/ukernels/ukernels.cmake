@@ -34,6 +34,10 @@ function(ukernels suffix header)
 endfunction()
 # Plain loops, which the compiler is to make vectors of.
 set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/image.c PROPERTIES COMPILE_OPTIONS -O3)
+# What takes little of a network's time, or as long when it is compiled for size.
+foreach(family bilinear dense multiplier peak reduce softmax)
+    set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/${family}.c PROPERTIES COMPILE_OPTIONS -Os)
+endforeach()
 # Loops that are unrolled with a check of each pointer take compilers long, clang minutes.
 if(KILN_SANITIZE)
     set_source_files_properties(${KILN_UKERNEL_SOURCES} PROPERTIES COMPILE_OPTIONS

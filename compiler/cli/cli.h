@@ -9,6 +9,7 @@
 #include "runtime/base/text.h"
 #include <kiln/compile.h>
 #include <kiln/plan_format.h>
+#include <stdint.h>
 #include <stdio.h>
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_MISMATCH = 3 };
@@ -65,7 +66,7 @@ const char *computation_text(const kiln_plan *plan, size_t step, char *text, siz
 void json_computation(FILE *out, const kiln_plan *plan, size_t step);
 
 /* A line that is rewritten while long work goes on, when stderr is a terminal. */
-void progress_show(const char *what, size_t done, size_t total);
+void progress_show(const char *what, uint64_t done, uint64_t total);
 void progress_clear(void);
 
 #endif

@@ -1,6 +1,7 @@
 /* What a command tells its user on stderr. */
 #include "compiler/cli/cli.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,18 +29,18 @@ void tell_passed_over(size_t count) {
     }
 }
 
-void progress_show(const char *what, size_t done, size_t total) {
+void progress_show(const char *what, uint64_t done, uint64_t total) {
     static time_t start;
     start = done == 0 || start == 0 ? time(NULL) : start;
     if (isatty(STDERR_FILENO) == 0 || total == 0) {
         return;
     }
     char bar[31];
-    size_t filled = done * 30 / total;
+    size_t filled = (size_t)(done * 30 / total);
     memset(bar, ' ', 30);
     memset(bar, '=', filled);
     bar[30] = '\0';
-    fprintf(stderr, "\r%s [%s] %zu/%zu", what, bar, done, total);
+    fprintf(stderr, "\r%s [%s] %" PRIu64 "/%" PRIu64, what, bar, done, total);
     double passed = difftime(time(NULL), start);
     if (done > 0 && passed >= 2) {
         fprintf(stderr, ", %.0f s left ", passed * (double)(total - done) / (double)done);

@@ -140,22 +140,23 @@ static void keep(program *p, const placement *work, uint64_t arena, const char *
     }
 }
 
-/* splitmix64 (Steele, Lea, Flood 2014): the climb must be the same everywhere. */
-static uint64_t next_random(uint64_t *inout_state) {
+/* A number below count, by splitmix64 (Steele, Lea, Flood 2014): the climb must be the same
+ * everywhere. */
+static size_t next_random(uint64_t *inout_state, size_t count) {
     uint64_t z = (*inout_state += 0x9e3779b97f4a7c15u);
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
+    return (size_t)((z ^ (z >> 31)) % count);
 }
 
 /* Moves one storage at a time to another place in the order; keeps what is not worse. */
 static void climb(program *p, placement *work, uint32_t *best_order) {
     size_t count = p->storage_count;
     uint64_t state = 1, current = p->arena_bytes;
-    size_t rounds = count < 3 ? 0 : PLACE_CLIMB_WORK / (count * count);
+    uint64_t rounds = count < 3 ? 0 : PLACE_CLIMB_WORK / ((uint64_t)count * count);
     memcpy(work->order, best_order, count * sizeof *best_order);
-    for (size_t round = 0; round < rounds && p->arena_bytes > p->lower_bound_bytes; round++) {
-        size_t from = next_random(&state) % count, to = next_random(&state) % count;
+    for (uint64_t round = 0; round < rounds && p->arena_bytes > p->lower_bound_bytes; round++) {
+        size_t from = next_random(&state, count), to = next_random(&state, count);
         uint32_t moved = work->order[from];
         memmove(&work->order[from], &work->order[from + 1], (count - from - 1) * sizeof moved);
         memmove(&work->order[to + 1], &work->order[to], (count - to - 1) * sizeof moved);

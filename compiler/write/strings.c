@@ -18,7 +18,7 @@ static bool rehash(string_table *table) {
     for (size_t k = 0; k < table->slot_count; k++) {
         if (table->slots[k] != 0) {
             const char *text = text_at(table, table->slots[k]);
-            size_t at = checksum(text, strlen(text)) & (count - 1);
+            size_t at = (size_t)checksum(text, strlen(text)) & (count - 1);
             while (slots[at] != 0) {
                 at = (at + 1) & (count - 1);
             }
@@ -39,7 +39,7 @@ uint32_t string_table_add(string_table *table, const char *text) {
         table->builder->sections[KILN_SECTION_STRINGS].failed = true;
         return 0;
     }
-    size_t at = checksum(text, strlen(text)) & (table->slot_count - 1);
+    size_t at = (size_t)checksum(text, strlen(text)) & (table->slot_count - 1);
     while (table->slots[at] != 0) {
         if (strcmp(text_at(table, table->slots[at]), text) == 0) {
             return table->slots[at];

@@ -210,7 +210,7 @@ static kiln_status keep_blob(weight_writer *writer, uint64_t size, uint64_t *out
 /* The blob of that hash and size, or the empty place where it belongs. Of several, which only who
  * looks for them will find, the first will do. */
 static weight_blob *find_blob(const weight_writer *writer, uint64_t hash, uint64_t size) {
-    size_t k = hash & (writer->capacity - 1);
+    size_t k = (size_t)hash & (writer->capacity - 1);
     while (writer->blobs[k].size != 0 &&
            (writer->blobs[k].hash != hash || writer->blobs[k].size != size)) {
         k = (k + 1) & (writer->capacity - 1);

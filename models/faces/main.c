@@ -167,7 +167,7 @@ static int choose_people(const faces_call *call, chance *c, int count, person *o
     unsigned long chosen[SITTERS];
     int found = 0;
     while (found < count && (unsigned long)found < call->people) {
-        unsigned long number = chance_bits(c) % call->people;
+        unsigned long number = (unsigned long)(chance_bits(c) % call->people);
         bool fresh = true;
         for (int k = 0; k < found; k++) {
             fresh = fresh && chosen[k] != number;

@@ -90,8 +90,8 @@ kiln_status image_view_of(const kiln_image *image, image_view *out_view, kiln_er
     }
     uint32_t width = image->crop.width != 0 ? image->crop.width : image->width;
     uint32_t height = image->crop.width != 0 ? image->crop.height : image->height;
-    ptrdiff_t left = image->crop.width != 0 ? image->crop.left : 0;
-    ptrdiff_t top = image->crop.width != 0 ? image->crop.top : 0;
+    ptrdiff_t left = image->crop.width != 0 ? (ptrdiff_t)image->crop.left : 0;
+    ptrdiff_t top = image->crop.width != 0 ? (ptrdiff_t)image->crop.top : 0;
     ptrdiff_t end_x = left + (ptrdiff_t)width - 1, end_y = top + (ptrdiff_t)height - 1;
     /* The stored pixel that is seen first, then the ways to the right and down. */
     const ptrdiff_t turns[4][6] = {{left, top, 1, 0, 0, 1},

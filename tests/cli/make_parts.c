@@ -50,9 +50,9 @@ int main(int argc, char **argv) {
     kiln_status status =
         argc == 6 ? scorer_open(argv[1], &options, &s, &error) : KILN_ERROR_ARGUMENT;
     unsigned long count = 0, rows = 0, classes = 0;
-    if (status == KILN_OK &&
-        (!parse_number(argv[3], 1, 100000, &count) || !parse_number(argv[4], 1, 1ul << 40, &rows) ||
-         !parse_number(argv[5], 2, 99999, &classes) || s.count > 4096)) {
+    if (status == KILN_OK && (!parse_number(argv[3], 1, 100000, &count) ||
+                              !parse_number(argv[4], 1, UINT32_MAX, &rows) ||
+                              !parse_number(argv[5], 2, 99999, &classes) || s.count > 4096)) {
         status = KILN_ERROR_ARGUMENT;
     }
     const parts_job job = {.command = "embed",
@@ -64,8 +64,8 @@ int main(int argc, char **argv) {
                            .parts = (uint32_t)count};
     status = status == KILN_OK ? parts_open(argv[2], &job, &to, &error) : status;
     for (unsigned long k = 0; k < count && status == KILN_OK; k++) {
-        status =
-            make_part(&to, (uint32_t)k, rows * k / count, rows * (k + 1) / count, classes, &error);
+        status = make_part(&to, (uint32_t)k, (uint64_t)rows * k / count,
+                           (uint64_t)rows * (k + 1) / count, classes, &error);
     }
     if (status != KILN_OK) {
         fprintf(stderr, "%s\n", error.message);

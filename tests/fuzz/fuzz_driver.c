@@ -23,7 +23,7 @@ static void on_signal(int number) {
 
 static size_t change_bytes(uint64_t *state, uint8_t *bytes, size_t size) {
     uint64_t pick = fuzz_random(state);
-    size_t at = fuzz_random(state) % size, length = pick / 8 % 64;
+    size_t at = (size_t)(fuzz_random(state) % size), length = pick / 8 % 64;
     uint32_t word = fuzz_word(state);
     length = length < size - at ? length : size - at;
     switch (pick % 8) {
@@ -66,7 +66,7 @@ int main(int argc, char **argv) {
     (void)signal(SIGALRM, on_signal);
     for (unsigned long seed = first; seed < first + count && seeds > 0; seed++) {
         uint64_t state = seed * 7919 + 1;
-        size_t size = fuzz_seed(fuzz_random(&state) % seeds, bytes, ROOM);
+        size_t size = fuzz_seed((size_t)(fuzz_random(&state) % seeds), bytes, ROOM);
         size = seed == first ? size : mutate(&state, bytes, size);
         snprintf(current, sizeof current, "seed %lu\n", seed);
         (void)alarm(CASE_SECONDS);

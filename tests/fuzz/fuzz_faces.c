@@ -141,7 +141,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     d.layout.softmax = h.flags & 2;
     d.layout.exponential = h.flags & 4;
     d.info.score = h.threshold >= 0 && h.threshold <= 1 ? h.threshold : k->family->score;
-    d.candidates.count = d.candidates.seen = 0;
+    d.candidates.count = 0;
+    d.candidates.seen = 0;
     double factor = h.factor > 1e-3F && h.factor < 1e3F ? (double)h.factor : 1;
     detector_collect(&d, &(detector_glance){{3, 5}, {factor, factor}});
     size_t count = candidates_suppress(&d.candidates, k->family->overlap, k->family->weighted,
@@ -185,7 +186,7 @@ size_t fuzz_change(uint64_t *state, uint8_t *bytes, size_t size, size_t room) {
         return size;
     }
     size_t places = (size - sizeof(head)) / sizeof(float);
-    size_t at = sizeof(head) + fuzz_random(state) % places * sizeof(float);
+    size_t at = sizeof(head) + (size_t)(fuzz_random(state) % places) * sizeof(float);
     size_t run = fuzz_random(state) % 4 == 0 ? 64 : 1;
     float value = bad[fuzz_random(state) % (sizeof bad / sizeof *bad)];
     for (; run > 0 && at + sizeof value <= size; run--, at += sizeof value) {

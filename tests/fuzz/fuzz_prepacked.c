@@ -78,7 +78,8 @@ size_t fuzz_change(uint64_t *state, uint8_t *bytes, size_t size, size_t room) {
     uint32_t word = fuzz_word(state), count;
     memcpy(&count, bytes + COUNT_AT, sizeof count);
     size_t entries = (size_t)count * ENTRY < size - HEADER ? (size_t)count * ENTRY : size - HEADER;
-    size_t at = entries >= ENTRY ? HEADER + fuzz_random(state) % (entries / 4) * 4 : COUNT_AT;
+    size_t at =
+        entries >= ENTRY ? HEADER + (size_t)(fuzz_random(state) % (entries / 4)) * 4 : COUNT_AT;
     memcpy(bytes + at, &word, sizeof word);
     return size;
 }

@@ -125,7 +125,7 @@ size_t fuzz_change(uint64_t *state, uint8_t *bytes, size_t size, size_t room) {
         return size;
     }
     const char *piece = pieces[fuzz_random(state) % (sizeof pieces / sizeof *pieces)];
-    size_t at = 1 + fuzz_random(state) % (size - 1), length = strlen(piece);
+    size_t at = 1 + (size_t)(fuzz_random(state) % (size - 1)), length = strlen(piece);
     if (size + length > room) {
         return size;
     }

@@ -103,7 +103,7 @@ static bool make_subject(const char *generator, const char *network, bool plans,
 /* Where to change something: weights make up most of a file and matter least. */
 static size_t pick_position(uint64_t *state, size_t size, bool plan) {
     size_t interesting = plan && size > 32768 ? 16384 : size;
-    return fuzz_random(state) % (fuzz_random(state) % 4 != 0 ? interesting : size);
+    return (size_t)(fuzz_random(state) % (fuzz_random(state) % 4 != 0 ? interesting : size));
 }
 
 static void change_bytes(uint64_t *state, uint8_t *bytes, size_t size, bool plan) {
@@ -135,7 +135,7 @@ static void change_bytes(uint64_t *state, uint8_t *bytes, size_t size, bool plan
 
 static size_t mutate(uint64_t *state, uint8_t *bytes, size_t size, bool plan) {
     if (fuzz_random(state) % 8 == 0) {
-        return fuzz_random(state) % size;
+        return (size_t)(fuzz_random(state) % size);
     }
     if (plan && fuzz_random(state) % 3 == 0) {
         for (uint64_t changes = 1 + fuzz_random(state) % 3; changes > 0; changes--) {

@@ -214,7 +214,8 @@ START_TEST(the_better_of_two_overlapping_boxes_is_told) {
     static candidates c;
     kiln_face out[8], boxes[] = {box_of(0, 0, 10, 0.7F), box_of(1, 0, 10, 0.9F),
                                  box_of(40, 0, 10, 0.8F), box_of(6, 0, 10, 0.6F)};
-    c.count = c.seen = 0;
+    c.count = 0;
+    c.seen = 0;
     for (size_t k = 0; k < 4; k++) {
         candidates_add(&c, &boxes[k]);
     }
@@ -229,7 +230,8 @@ START_TEST(weighted_boxes_are_averaged) {
     static candidates c;
     kiln_face out[8], a = box_of(0, 0, 10, 0.75F), b = box_of(2, 0, 10, 0.25F);
     a.points[1][0] = 4;
-    c.count = c.seen = 0;
+    c.count = 0;
+    c.seen = 0;
     candidates_add(&c, &b);
     candidates_add(&c, &a);
     ck_assert_uint_eq(candidates_suppress(&c, 0.3F, true, out, 8), 1);
@@ -243,7 +245,8 @@ END_TEST
 START_TEST(the_best_candidates_are_kept) {
     static candidates c;
     static kiln_face out[DETECTOR_CANDIDATES];
-    c.count = c.seen = 0;
+    c.count = 0;
+    c.seen = 0;
     for (uint32_t k = 0; k < 5 * DETECTOR_CANDIDATES; k++) {
         kiln_face face = box_of((float)k * 20, 0, 10, (float)(k * 7919 % 5120) / 5120);
         candidates_add(&c, &face);

@@ -215,7 +215,7 @@ START_TEST(unknown_kernels_are_named) {
     kiln_plan_section *steps = &h.sections[KILN_SECTION_STEPS];
     uint16_t kernel = 999;
     memcpy(file.data + steps->offset + offsetof(kiln_plan_step, kernel), &kernel, sizeof kernel);
-    steps->checksum = XXH3_64bits(file.data + steps->offset, steps->bytes);
+    steps->checksum = XXH3_64bits(file.data + steps->offset, (size_t)steps->bytes);
     set_header(&file, h);
     ck_assert_int_eq(open_bytes(&file, &plan), KILN_ERROR_FORMAT);
     ck_assert_msg(strstr(error.message, "newer runtime: step 0 calls kernel 999") != NULL, "%s",
@@ -236,12 +236,12 @@ START_TEST(unknown_flags_are_refused) {
                  {1, KILN_STEP_WITH_FUNCTION(KILN_UNARY_TANH)}}; /* it has bounds */
     kiln_plan_header h = header_of(&file);
     kiln_plan_section *steps = &h.sections[KILN_SECTION_STEPS];
-    size_t first = steps->offset + offsetof(kiln_plan_step, flags);
+    size_t first = (size_t)steps->offset + offsetof(kiln_plan_step, flags);
     for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
         kiln_plan *plan = NULL;
         size_t at = first + wrong[k].step * sizeof(kiln_plan_step);
         memcpy(file.data + at, &wrong[k].flags, sizeof wrong->flags);
-        steps->checksum = XXH3_64bits(file.data + steps->offset, steps->bytes);
+        steps->checksum = XXH3_64bits(file.data + steps->offset, (size_t)steps->bytes);
         set_header(&file, h);
         ck_assert_int_eq(open_bytes(&file, &plan), KILN_ERROR_FORMAT);
         memset(file.data + at, 0, sizeof wrong->flags);

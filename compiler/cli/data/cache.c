@@ -40,7 +40,7 @@ static bool is_sound(const feature_cache *c, const uint8_t *record) {
 
 static size_t slot_of(const feature_cache *c, uint64_t content, uint64_t variant) {
     uint64_t key[2] = {content, variant};
-    size_t at = checksum(key, sizeof key) & (c->slot_count - 1);
+    size_t at = (size_t)checksum(key, sizeof key) & (c->slot_count - 1);
     while (c->slots[at] != 0) {
         const uint8_t *record = c->records + (c->slots[at] - 1) * c->record_bytes;
         if (field(record, 0) == content && field(record, 8) == variant) {

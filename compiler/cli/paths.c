@@ -307,7 +307,7 @@ static kiln_status share_file(void *context, const char *path, bool found, kiln_
 }
 
 static kiln_status share(const named *n, sharing *s, kiln_error *error) {
-    long begin = n->list != NULL ? ftell(n->in) : 0;
+    off_t begin = n->list != NULL ? ftello(n->in) : 0;
     walker w = {.take = share_file, .context = s, .lists_files = true};
     path_shards *p = s->shards;
     kiln_status status = take_named(n, &w, error);
@@ -316,7 +316,7 @@ static kiln_status share(const named *n, sharing *s, kiln_error *error) {
     if (status == KILN_OK && p->count == 0) {
         status = fail_of_none(n, error);
     }
-    if (status == KILN_OK && n->list != NULL && fseek(n->in, begin, SEEK_SET) != 0) {
+    if (status == KILN_OK && n->list != NULL && fseeko(n->in, begin, SEEK_SET) != 0) {
         status = kiln_fail(error, KILN_ERROR_IO, "%s: %s", n->list, strerror(errno));
     }
     w.rest = (folder_rest){0};

@@ -74,13 +74,13 @@ float tensor_f32_at(const tensor *t, int64_t k) {
 }
 
 kiln_status tensor_allocate(const graph *g, tensor *t) {
-    size_t elements = (size_t)tensor_elements(t), size = kiln_dtype_size(t->dtype);
+    uint64_t elements = (uint64_t)tensor_elements(t), size = kiln_dtype_size(t->dtype);
     void *data = size == 0 || elements > SIZE_MAX / 16 / size
                      ? NULL
-                     : calloc(elements > 0 ? elements : 1, size);
+                     : calloc(elements > 0 ? (size_t)elements : 1, (size_t)size);
     if (data == NULL) {
-        return graph_fail(g, KILN_ERROR_MEMORY, "no memory for tensor '%s' of %zu elements",
-                          t->name, elements);
+        return graph_fail(g, KILN_ERROR_MEMORY, "no memory for tensor '%s' of %llu elements",
+                          t->name, (unsigned long long)elements);
     }
     tensor_release(t);
     t->data = t->owned = data;

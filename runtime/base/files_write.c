@@ -322,7 +322,7 @@ kiln_status file_write_at(file_writer *writer, const void *data, size_t size, ui
 
 kiln_status file_cut(file_writer *writer, uint64_t size, kiln_error *error) {
     return fflush(writer->file) == 0 && ftruncate(writer->descriptor, (off_t)size) == 0 &&
-                   fseek(writer->file, (long)size, SEEK_SET) == 0
+                   fseeko(writer->file, (off_t)size, SEEK_SET) == 0
                ? KILN_OK
                : fail(writer->path, errno, error);
 }

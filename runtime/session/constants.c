@@ -44,9 +44,10 @@ static kiln_status widen(kiln_session *s, uint32_t tensor, kiln_error *error) {
     const kiln_plan_view *v = &s->plan->view;
     const kiln_plan_tensor_record *t = &v->tensors[tensor];
     widened *w = &s->widened[tensor];
-    size_t count = (size_t)kiln_plan_tensor_elements(t);
-    w->bytes = count * sizeof(float);
-    w->data = session_allocate(s, w->bytes);
+    size_t count = (size_t)kiln_plan_tensor_elements(t); /* each takes a byte of the plan or more */
+    bool fits = count <= SIZE_MAX / 2 / sizeof(float);
+    w->bytes = fits ? count * sizeof(float) : 0;
+    w->data = fits ? session_allocate(s, w->bytes) : NULL;
     if (w->data == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }

@@ -447,9 +447,9 @@ START_TEST(the_cache_survives_damage) {
     ck_assert(cache_size(7) == whole);
     /* A flipped bit: nothing wrong is ever given out. */
     FILE *file = fopen("cache/features-0000000000000007", "r+b");
-    ck_assert(file != NULL && fseek(file, whole / 2, SEEK_SET) == 0);
+    ck_assert(file != NULL && fseeko(file, whole / 2, SEEK_SET) == 0);
     int byte = fgetc(file);
-    ck_assert(fseek(file, whole / 2, SEEK_SET) == 0 && fputc(byte ^ 1, file) >= 0 &&
+    ck_assert(fseeko(file, whole / 2, SEEK_SET) == 0 && fputc(byte ^ 1, file) >= 0 &&
               fclose(file) == 0);
     cache_open("cache", 7, 3, &cache);
     for (uint64_t k = 0; k < 300; k++) {

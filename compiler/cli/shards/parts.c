@@ -235,7 +235,7 @@ kiln_status part_begin(const parts *p, uint32_t number, part_writer *out_part, k
 
 /* The bytes of what was written so far. */
 static kiln_status size_of(const file_writer *file, uint64_t *out_bytes, kiln_error *error) {
-    long at = fflush(file->file) == 0 ? ftell(file->file) : -1;
+    off_t at = fflush(file->file) == 0 ? ftello(file->file) : -1;
     *out_bytes = at >= 0 ? (uint64_t)at : 0;
     return at >= 0 ? KILN_OK
                    : kiln_fail(error, KILN_ERROR_IO, "%s: cannot write: %s", file->path,

@@ -13,7 +13,7 @@ launcher=()
 command -v ccache >/dev/null && launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache)
 cmake -S "$source" -B "$build" -DCMAKE_BUILD_TYPE=Debug -DKILN_BUILD_TRAINING=OFF \
     -DKILN_BUILD_IMAGE=ON -DKILN_BUILD_FACES=ON -DKILN_BUILD_COMPILER=ON -DKILN_BUILD_TESTS=OFF \
-    -DKILN_WITH_HEIF=OFF -DKILN_WITH_WEBP=OFF -DKILN_WITH_TIFF=OFF -DKILN_WITH_GIF=OFF "${launcher[@]}" >/dev/null
+    -DKILN_ISA=base -DKILN_WITH_HEIF=OFF -DKILN_WITH_WEBP=OFF -DKILN_WITH_TIFF=OFF -DKILN_WITH_GIF=OFF "${launcher[@]}" >/dev/null
 cmake --build "$build" --target kiln-cli kiln_shared -j "$(nproc)" >"$work/log" ||
     { tail -20 "$work/log"; false; }
 kiln=$build/compiler/cli/kiln
@@ -73,7 +73,7 @@ done
 printf '%s\n' 'cmake_minimum_required(VERSION 3.25)' 'project(app C)' "add_subdirectory($source kiln)" \
     'add_executable(app app.c)' 'target_link_libraries(app kiln::kiln)' >"$work/app/CMakeLists.txt"
 cmake -S "$work/app" -B "$build/inside" -DCMAKE_BUILD_TYPE=Debug -DKILN_BUILD_TRAINING=OFF -DKILN_BUILD_IMAGE=OFF \
-    "${launcher[@]}" >/dev/null
+    -DKILN_ISA=base "${launcher[@]}" >/dev/null
 cmake --build "$build/inside" -j "$(nproc)" >"$work/log" || { tail -20 "$work/log"; false; }
 "$build/inside/app"
 test ! -e "$build/inside/kiln/compiler"

@@ -5,6 +5,8 @@
 
 #include <check.h>
 #include <math.h>
+#include <stdalign.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,7 +86,7 @@ START_TEST(gives_zeroed_aligned_memory) {
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
         uint8_t *memory = graph_allocate(g, sizes[k]);
         ck_assert_ptr_nonnull(memory);
-        ck_assert_uint_eq((uintptr_t)memory % 16, 0);
+        ck_assert_uint_eq((uintptr_t)memory % alignof(max_align_t), 0);
         for (size_t i = 0; i < sizes[k]; i++) {
             ck_assert_uint_eq(memory[i], 0);
         }

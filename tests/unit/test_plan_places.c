@@ -99,7 +99,7 @@ START_TEST(opens_at_multiples_of_4_in_memory) {
 END_TEST
 
 START_TEST(opens_at_multiples_of_4_in_a_file) {
-    static const uint64_t offsets[] = {0, 4, 8, 12, 4100, MOST_BEFORE, (uint64_t)5 << 30};
+    static const uint64_t offsets[] = {0, 4, 8, 12, 4100, MOST_BEFORE, (uint64_t)3 << 30};
     kiln_plan *plan = NULL;
     for (size_t k = 0; k < 2 * sizeof offsets / sizeof *offsets; k++) {
         uint64_t offset = offsets[k / 2];

@@ -66,11 +66,17 @@ KILN_API kiln_status kiln_namer_run(kiln_namer *namer, const kiln_image *image,
  * none. After a change by other functions than the next, call kiln_namer_decide. */
 KILN_API kiln_people *kiln_namer_people(kiln_namer *namer);
 
-/* Makes a person known, or better known, by the largest face of each image. KILN_ERROR_ARGUMENT: an
- * image shows no face, and nobody is enrolled then; or the plan knows no people. */
+/* Makes a person known, or better known, by the largest face of each of `count` images, and decides
+ * anew (kiln_namer_decide). KILN_OK: the person is enrolled, even where that cannot be decided; the
+ * namer knows nobody then. After any error the gallery is as it was. KILN_ERROR_ARGUMENT: an image
+ * is not sound or shows no face, the name is empty or too long (kiln/people.h), or the plan knows
+ * no people. */
 KILN_API kiln_status kiln_namer_enrol(kiln_namer *namer, const char *name, const kiln_image *images,
                                       size_t count, kiln_error *error);
-/* What similarity is asked for, anew from who is in the gallery. */
+/* What similarity is asked for, anew from who is in the gallery: KILN_OK also where there is
+ * nothing to compare with, or the plan knows no people. KILN_ERROR_ARGUMENT: the gallery cannot
+ * vouch for the rate of the options (the error tells what it takes); until it can, nobody is known.
+ */
 KILN_API kiln_status kiln_namer_decide(kiln_namer *namer, kiln_error *error);
 
 #ifdef __cplusplus

@@ -260,5 +260,9 @@ kiln_status kiln_namer_enrol(kiln_namer *namer, const char *name, const kiln_ima
         status = kiln_people_enrol(n->people, name, features, count, NULL, error);
     }
     memory_free(features);
-    return status == KILN_OK ? kiln_namer_decide(n, error) : status;
+    if (status == KILN_OK) {
+        /* Enrolled they are, whatever comes of this: without a threshold nobody is known. */
+        (void)kiln_namer_decide(n, NULL);
+    }
+    return status;
 }

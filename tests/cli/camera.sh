@@ -48,12 +48,26 @@ outcome $? 'the command gives other names or similarities'
 
 check y4m "$frames" y4m video.y4m "${party[@]}"
 check camera "$camera" faces.plan video.y4m
-holds test "$(grep -c '^frame' out)" -eq ${#party[@]}
+holds test "$(grep -c '^video.y4m, frame' out)" -eq ${#party[@]}
 told camera "$(awk '$1 != "?" { print $1; exit }' ours) ("
-head -c 5000 video.y4m >cut.y4m
+head -c $((width * height * 2)) video.y4m >cut.y4m
 check 'a video that is cut short' "$camera" faces.plan cut.y4m
+holds test "$(grep -c ' frame ' out)" -eq 1
 echo YUV4MPEG2 W99999999 H2 >cut.y4m
 refuses 1 'no YUV4MPEG2' "$camera" faces.plan cut.y4m
+
+# A folder of dumps: each file's frame, also one that lies on its side; the same answers as for a single frame.
+mkdir dumps
+cp frame.nv21 dumps/2.nv21
+"$frames" nv21 dumps/1.nv21 "${party[1]}" >/dev/null
+check 'a folder of dumps' "$camera" faces.plan dumps "$width" "$height"
+holds test "$(sed 's/,.*//' out | tr '\n' ' ')" = 'dumps/1.nv21 dumps/2.nv21 '
+told 'a folder of dumps' "dumps/2.nv21, frame 1, .* $(awk '$1 != "?" { print $1; exit }' ours) ("
+check 'turned frames' "$camera" faces.plan dumps "$width" "$height" 180
+silent 'turned frames' " $(awk '$1 != "?" { print $1; exit }' ours) ("
+head -c 999 frame.nv21 >dumps/3.nv21
+refuses 1 'dumps/3.nv21: no frame of that size' "$camera" faces.plan dumps "$width" "$height"
+refuses 1 'none/\*: no frame' "$camera" faces.plan none "$width" "$height"
 
 # A stranger is made known by frames, and stays so in the plan that is saved.
 "$faces" -o felix --people 1 --first-person 5 --pictures 10 --scenes --size 320 --seed 77 >/dev/null

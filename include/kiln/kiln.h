@@ -13,6 +13,11 @@
  * `error` is not NULL it receives the same status and one line of detail. On failure out_
  * parameters are set to NULL (or left as they were where the function says so), and nothing is
  * leaked.
+ *
+ * Callbacks, of this header and the others, get the context that was given beside them, are called
+ * on the thread that called Kiln unless they say otherwise, and must return: they must not leave by
+ * a C++ exception or longjmp, which would end the program or leak, as a release of this library has
+ * no tables for unwinding. What they are given by pointer is valid during the call alone.
  */
 #ifndef KILN_KILN_H
 #define KILN_KILN_H

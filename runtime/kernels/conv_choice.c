@@ -26,7 +26,7 @@ conv_class conv_class_of(const kernel_call *call) {
  * MobileNetV2 and MobileNetV3, exact, on an EPYC; of the others single layers; with XNNPACK held to
  * the instructions of the row. NEON: cycles a multiply-accumulate in the inner loops as llvm-mca
  * counts them (tests/peers/README.md), of products on the core that is least favourable to XNNPACK,
- * of depthwise layers the mean of gcc and clang; of groups what x86 says. Where both take the same
+ * of depthwise layers on the one that is most; of groups what x86 says. Where both take the same
  * time it is ours on x86, whose packed weights sessions share, and XNNPACK's on ARM, where it has
  * been measured for years. */
 static const struct {

@@ -13,8 +13,8 @@ static float total(vector v) {
     return sum;
 }
 
-static float multiply_add(size_t rounds, float factor, float term) {
-    vector sums[PEAK_ROWS][VECTORS], times = all(factor), plus = all(term), sum = {0};
+static float multiply_add(size_t rounds, float factor) {
+    vector sums[PEAK_ROWS][VECTORS], times = all(factor), sum = {0};
     /* All differ, so that the compiler does not find them to be one and the same. */
     UNROLL for (size_t row = 0; row < PEAK_ROWS; row++) {
         UNROLL for (size_t v = 0; v < VECTORS; v++) {
@@ -24,7 +24,7 @@ static float multiply_add(size_t rounds, float factor, float term) {
     for (size_t k = 0; k < rounds; k++) {
         UNROLL for (size_t row = 0; row < PEAK_ROWS; row++) {
             UNROLL for (size_t v = 0; v < VECTORS; v++) {
-                sums[row][v] = sums[row][v] * times + plus;
+                sums[row][v] = accumulate(sums[row][v], sums[row][v], times);
             }
         }
     }

@@ -84,8 +84,8 @@ typedef void global_average_pool_ukernel(const float *from, size_t pixels, size_
 /* For measuring the processor. Both return a sum, so that nothing is optimised away. */
 typedef struct peak_ukernels {
     size_t operations; /* multiplications and additions in a round */
-    /* Rounds of sum = sum * factor + term, on as many sums as keep the processor busy. */
-    float (*multiply_add)(size_t rounds, float factor, float term);
+    /* Rounds of sum = sum + sum * factor, on as many sums as keep the processor busy. */
+    float (*multiply_add)(size_t rounds, float factor);
     float (*read)(const float *from, size_t count);
 } peak_ukernels;
 

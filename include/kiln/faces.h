@@ -23,11 +23,10 @@
  * image.
  *
  * Threads: a detector and a recogniser belong to one thread at a time; any number of them may share
- * a plan. The
- * other functions have no state. Ownership: images, faces and buffers are the caller's, and images
- * are only read, during the call. Memory of detectors and recognisers is of their plan's allocator,
- * that of the other functions from malloc. Errors: as in kiln.h. What a network computes is not
- * trusted: a box or point that is no finite number is no face.
+ * a plan. The other functions have no state. Ownership: images, faces and buffers are the caller's,
+ * and images are only read, during the call. Memory of detectors and recognisers is of their plan's
+ * allocator, that of the other functions from malloc. Errors: as in kiln.h. What a network computes
+ * is not trusted: a box or point that is no finite number is no face.
  *
  * A runtime built with KILN_BUILD_FACES=OFF has none of this; it stands on KILN_BUILD_IMAGE.
  */
@@ -194,7 +193,8 @@ KILN_API void kiln_recogniser_destroy(kiln_recogniser *recogniser);
 KILN_API size_t kiln_recogniser_numbers(const kiln_recogniser *recogniser);
 
 /* Finds at most `capacity` faces, by falling score, and writes for face k
- * out_numbers[k * numbers ... (k + 1) * numbers - 1]. */
+ * out_numbers[k * numbers ... (k + 1) * numbers - 1], which has room for capacity * numbers. After
+ * an error neither is complete. */
 KILN_API kiln_status kiln_recogniser_run(kiln_recogniser *recogniser, const kiln_image *image,
                                          kiln_face *out_faces, float *out_numbers, size_t capacity,
                                          size_t *out_count, kiln_error *error);

@@ -225,7 +225,7 @@ KILN_API void kiln_plan_close(kiln_plan *plan);
 
 KILN_API size_t kiln_plan_input_count(const kiln_plan *plan);
 KILN_API size_t kiln_plan_output_count(const kiln_plan *plan);
-/* `index` must be below the count. */
+/* KILN_ERROR_ARGUMENT, and *out_info stays as it was: `index` is not below the count. */
 KILN_API kiln_status kiln_plan_input(const kiln_plan *plan, size_t index,
                                      kiln_tensor_info *out_info);
 KILN_API kiln_status kiln_plan_output(const kiln_plan *plan, size_t index,
@@ -334,7 +334,10 @@ typedef struct kiln_buffer {
 } kiln_buffer;
 
 /* Runs the network on `batch` samples (1 .. max_batch). Buffers are in the order of the plan's
- * inputs and outputs; inputs are not written to. */
+ * inputs and outputs, and aligned as their elements are; inputs are only read, and outputs overlap
+ * neither them nor each other. KILN_ERROR_ARGUMENT: another batch, or not the buffers that it takes
+ * (the error names the first that is not); nothing is written then. After any other error outputs
+ * are not complete, and the session can be run again. */
 KILN_API kiln_status kiln_session_run(kiln_session *session, uint32_t batch,
                                       const kiln_buffer *inputs, size_t input_count,
                                       const kiln_buffer *outputs, size_t output_count,

@@ -127,7 +127,8 @@ KILN_API float kiln_people_alike(const kiln_people *people, size_t a, size_t b);
 
 /* Adds pictures of a person who is in the gallery, or is now: count * feature_count finite numbers,
  * no picture all zeros. picture_names: what they are called (of files without their folders), count
- * texts, or NULL. */
+ * texts, or NULL; texts are copied. KILN_ERROR_ARGUMENT: other features, an empty name or one of
+ * more than KILN_PEOPLE_NAME bytes, no pictures, or more than the gallery takes. */
 KILN_API kiln_status kiln_people_enrol(kiln_people *people, const char *name, const float *features,
                                        size_t count, const char *const *picture_names,
                                        kiln_error *error);

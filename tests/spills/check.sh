@@ -1,7 +1,7 @@
 #!/bin/bash
 # Inner loops keep their sums in registers: compiles micro-kernels for phones, by clang and gcc as far as they are
-# here, and for this processor, and counts the vectors that go through the stack where much is computed: an eighth at most. Constants
-# that lie on the stack and are only read there cost what reading them elsewhere would.
+# here, and for this processor, and counts the vectors that go through the stack where much is computed: an eighth at
+# most. Constants that lie on the stack and are only read there cost what reading them elsewhere would.
 #   check.sh SOURCES C-COMPILER [OPTION-OF-THE-BEST-SET]...
 set -euo pipefail
 sources=$1 own=$2

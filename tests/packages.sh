@@ -1,6 +1,7 @@
 #!/bin/bash
 # The Debian packages in a clean bookworm: builds libkiln0, libkiln-dev and kiln-tools, makes a root with debootstrap,
-# installs them there, and uses each: an app is built and run with libkiln0 and libkiln-dev, the command compiles.
+# installs them there, and uses each: apps in C and C++ are built and run with libkiln0 and libkiln-dev, by find_package
+# and by pkg-config, shared and static; the command compiles.
 #   packages.sh [FOLDER]         kept for the next time; build/packages if none is given. Needs root and a mirror.
 set -euo pipefail
 source=$(cd "$(dirname "$0")/.." && pwd)
@@ -43,7 +44,8 @@ fi
 rm -rf "$root/tmp/kiln"
 mkdir "$root/tmp/kiln"
 cp "${debs[@]}" "$root/tmp/kiln"
-cp "$source/models/faces/backbone.onnx" "$source/examples/embed.c" "$root/tmp/kiln"
+cp "$source/models/faces/backbone.onnx" "$source/examples/embed.c" "$source"/tests/install/app/{app.cpp,compiles.c} \
+    "$root/tmp/kiln"
 inside apt-get update -q >/dev/null
 
 # The library alone, then what apps are built with, then the command; each brings what it needs.
@@ -57,10 +59,20 @@ inside kiln inspect /tmp/kiln/net.plan >/dev/null
 for file in share/man/man1/kiln.1 share/bash-completion/completions/kiln share/zsh/vendor-completions/_kiln; do
     test -s "$root/usr/$file"
 done
-inside sh -c 'apt-get install -y -q --no-install-recommends /tmp/kiln/libkiln-dev_*.deb gcc libc6-dev pkg-config cmake make' \
+inside sh -c 'apt-get install -y -q --no-install-recommends /tmp/kiln/libkiln-dev_*.deb g++ pkg-config cmake make' \
     >"$folder/log"
 inside sh -c 'cd /tmp/kiln && cc embed.c -o embed $(pkg-config --cflags --libs kiln) -lm && ./embed net.plan' \
     >"$folder/shared"
+inside sh -c 'cd /tmp/kiln && c++ -std=c++11 app.cpp -o cpp $(pkg-config --cflags --libs kiln) && ./cpp net.plan' \
+    >"$folder/cpp"
+test "$(stat -c %s "$folder/cpp")" -gt 100
+# What --static names links without the shared library.
+inside sh -c 'cd /tmp/kiln && libraries=$(pkg-config --static --libs kiln | sed s/-lkiln/-l:libkiln.a/) &&
+    cc embed.c -o alone $(pkg-config --cflags kiln) $libraries && ./alone net.plan && ! ldd alone | grep libkiln' \
+    >"$folder/alone"
+cmp "$folder/shared" "$folder/alone"
+inside sh -c 'cd /tmp/kiln && cc compiles.c -o compiles $(pkg-config --cflags --libs kiln-compiler) &&
+    ./compiles backbone.onnx other.plan && kiln inspect other.plan' >"$folder/log"
 mkdir "$root/tmp/kiln/app"
 printf '%s\n' 'cmake_minimum_required(VERSION 3.25)' 'project(app C)' 'find_package(kiln REQUIRED)' \
     'add_executable(app ../embed.c)' 'target_link_libraries(app kiln::kiln)' >"$root/tmp/kiln/app/CMakeLists.txt"

@@ -112,7 +112,7 @@ static const struct {
     {UNARY_SWISH, "silu", swish, 2, 1},
     {UNARY_SWISH, "swish", swish, 2, 1.702f},
     {UNARY_MISH, "mish", mish, 2, 1.25f},
-    {UNARY_GELU_ERF, "gelu_erf", gelu_erf, 2.05, 1.25f},
+    {UNARY_GELU_ERF, "gelu_erf", gelu_erf, 2, 1.25f},
     {UNARY_GELU_TANH, "gelu_tanh", gelu_tanh, 2, 1.25f},
     {UNARY_ELU, "elu", elu, 2, 1.25f},
     {UNARY_SELU, "selu", selu, 2, 1.25f},

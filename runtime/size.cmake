@@ -37,7 +37,7 @@ function(compile_small)
     foreach(source IN LISTS ARGN)
         get_filename_component(source ${source} ABSOLUTE)
         if(source MATCHES "/runtime/(${vectors})\\.c$")
-            set(level -O2 $<$<C_COMPILER_ID:GNU>:-fvect-cost-model=dynamic>) # clang's -O2 has it
+            set(level -O2 $<$<C_COMPILER_ID:GNU>:-fvect-cost-model>) # clang's -O2 has it
         elseif(source MATCHES "/runtime/(${loops})\\.c$")
             set(level -O2)
         elseif(source MATCHES "/runtime/(${smallest})/" AND KILN_HAS_OZ)

@@ -287,7 +287,7 @@ START_TEST(many_weights_are_kept_once) {
     ck_assert_double_lt(measure_layer(&l, w, 17), w->bound);
     kiln_plan *plan = compile_layer(&l, w, 17);
     kiln_session *session = network_session(plan, 1, 1);
-    size_t raw = 150 * 200 * 9 * sizeof(float), packed = kiln_plan_packed_bytes(plan);
+    size_t raw = (size_t)150 * 200 * 9 * sizeof(float), packed = kiln_plan_packed_bytes(plan);
     ck_assert_msg(packed >= raw && packed < raw * 9 / 8, "%zu bytes of %zu", packed, raw);
     free(l.weights);
     free(l.bias);

@@ -49,7 +49,7 @@ say "Make him known, by four pictures: no old picture is needed, nothing is trai
 show kiln enrol faces.plan felix felix
 show kiln classify faces.plan party/group-05.png
 
-say "Who they are in truth, with the left and upper edge of each face"
+say "Who they are in truth, with the left and upper edge of each face; above, who is not similar enough is unknown"
 cut -d, -f2,4,5 party.csv
 
 say "The same network from a program of 100 lines that links the runtime only (examples/embed.c), on noise"

@@ -3,6 +3,7 @@
  * it takes what convolutions do: packed weights, a bias, scales, a residual. */
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
+#include "compiler/passes/terms.h"
 
 /* Rows of a sample from which a convolution's packed weights pay. */
 #define LEAST_ROWS 16
@@ -32,15 +33,6 @@ static tensor *convolution_weights(graph *g, const tensor *w, uint32_t rank) {
     return result;
 }
 
-static tensor *as_vector(graph *g, const tensor *bias) {
-    int64_t count = tensor_elements(bias);
-    tensor *result = graph_add_constant(g, NULL, KILN_F32, 1, &count);
-    for (int64_t k = 0; result != NULL && k < count; k++) {
-        ((float *)result->owned)[k] = tensor_f32_at(bias, k);
-    }
-    return result;
-}
-
 /* Inserts a node of one output before `position`; NULL: it cannot be. */
 static tensor *insert(graph *g, size_t position, const char *op_name, const char *name,
                       size_t count, tensor *const *inputs, const int64_t *perm) {
@@ -63,20 +55,14 @@ static kiln_status convolve(graph *g, size_t position, node *n) {
     node *add = added_vector(n, &bias);
     inputs[0] = insert(g, position, "Transpose", n->name, 1, &n->inputs[0], first[rank - 3]);
     inputs[1] = convolution_weights(g, n->inputs[1], rank);
-    inputs[2] = add != NULL ? as_vector(g, bias) : NULL;
+    inputs[2] = add != NULL ? as_vector(g, bias, tensor_elements(bias)) : NULL;
     if (inputs[0] == NULL || inputs[1] == NULL || (add != NULL && inputs[2] == NULL)) {
         return KILN_ERROR_MEMORY;
     }
     tensor *y = insert(g, position + 1, "Conv", n->name, add != NULL ? 3 : 2, inputs, NULL);
-    tensor **of_last = graph_allocate(g, sizeof *of_last);
-    if (y == NULL || of_last == NULL) {
+    if (y == NULL || become_function(g, n, "Transpose", y, n->origin) != KILN_OK) {
         return KILN_ERROR_MEMORY;
     }
-    of_last[0] = y;
-    n->inputs = of_last;
-    n->input_count = 1;
-    n->attribute_count = 0;
-    n->op = g->find_op("Transpose");
     if (add != NULL) {
         absorb(g, n, add);
     }

@@ -3,6 +3,7 @@
  * three. */
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
+#include "compiler/passes/terms.h"
 
 static bool is_split(const tensor *x, const tensor *y, int64_t *out_groups) {
     if (x->rank < 3 || y->rank != x->rank + 1 || x->dims[0] != y->dims[0] ||
@@ -31,8 +32,7 @@ static bool swaps_groups(const node *transpose) {
 }
 
 kiln_status pass_fuse_channel_shuffle(graph *g, size_t *inout_rewrites) {
-    const op *shuffle = op_find("ChannelShuffle");
-    for (size_t k = 0; k < g->node_count && shuffle != NULL; k++) {
+    for (size_t k = 0; k < g->node_count; k++) {
         node *last = g->nodes[k];
         int64_t groups = 0;
         node *transpose =
@@ -43,18 +43,10 @@ kiln_status pass_fuse_channel_shuffle(graph *g, size_t *inout_rewrites) {
             !tensor_same_shape(first->inputs[0], last->outputs[0])) {
             continue;
         }
-        tensor **inputs = graph_allocate(g, sizeof *inputs);
-        if (inputs == NULL) {
-            return KILN_ERROR_MEMORY;
-        }
-        inputs[0] = first->inputs[0];
-        last->inputs = inputs;
-        last->input_count = 1;
-        last->attribute_count = 0;
-        last->op = shuffle;
-        last->origin = "Reshape + Transpose + Reshape";
         first->dead = transpose->dead = true;
-        kiln_status status = node_set_int(g, last, "group", groups);
+        kiln_status status = become_function(g, last, "ChannelShuffle", first->inputs[0],
+                                             "Reshape + Transpose + Reshape");
+        status = status == KILN_OK ? node_set_int(g, last, "group", groups) : status;
         if (status != KILN_OK) {
             return status;
         }

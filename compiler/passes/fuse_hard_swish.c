@@ -3,6 +3,7 @@
  * (Howard et al., "Searching for MobileNetV3", 2019), also as x * Clip(x + 3, 0, 6) / 6. */
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
+#include "compiler/passes/terms.h"
 
 #include <math.h>
 
@@ -49,18 +50,7 @@ static tensor *divided_by_six(node *n) {
 }
 
 static kiln_status rewrite(graph *g, node *n, const char *op_name, tensor *x) {
-    tensor **inputs = graph_allocate(g, sizeof *inputs);
-    const op *to = op_find(op_name);
-    if (inputs == NULL || to == NULL) {
-        return KILN_ERROR_MEMORY;
-    }
-    inputs[0] = x;
-    n->inputs = inputs;
-    n->input_count = 1;
-    n->attribute_count = 0;
-    n->op = to;
-    n->origin = graph_printf(g, "%s (%s)", op_name, n->origin);
-    return KILN_OK;
+    return become_function(g, n, op_name, x, graph_printf(g, "%s (%s)", op_name, n->origin));
 }
 
 /* Fuses what ends in n: a division by six, of a clipped sum or of its product with x. */

@@ -92,15 +92,6 @@ static tensor *take_reader(norm *n, const char *op_name) {
     return constant;
 }
 
-/* The values as a vector; NULL: of ones. */
-static tensor *as_vector(graph *g, const tensor *t, int64_t count) {
-    tensor *vector = graph_add_constant(g, NULL, KILN_F32, 1, &count);
-    for (int64_t k = 0; vector != NULL && k < count; k++) {
-        ((float *)vector->owned)[k] = t != NULL ? tensor_f32_at(t, k) : 1;
-    }
-    return vector;
-}
-
 static kiln_status rewrite(graph *g, size_t *inout_position, const norm *found) {
     node *last = found->last;
     bool first = found->axis + 1 != found->x->rank;

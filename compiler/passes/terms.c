@@ -74,6 +74,14 @@ kiln_status become_function(graph *g, node *n, const char *op_name, tensor *x, c
     return KILN_OK;
 }
 
+tensor *as_vector(graph *g, const tensor *t, int64_t count) {
+    tensor *vector = graph_add_constant(g, NULL, KILN_F32, 1, &count);
+    for (int64_t k = 0; vector != NULL && k < count; k++) {
+        ((float *)vector->owned)[k] = t != NULL ? tensor_f32_at(t, k) : 1;
+    }
+    return vector;
+}
+
 tensor *move_channels(graph *g, size_t *inout_position, const node *like, tensor *x, tensor *y,
                       bool first) {
     int64_t perm[KILN_MAX_RANK], last = (int64_t)x->rank - 1;

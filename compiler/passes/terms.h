@@ -27,6 +27,9 @@ bool read_monomial(tensor *t, const tensor *x, monomial *out);
 /* Does the reduction keep its dims and run over exactly these axes, a bit each? */
 bool reduces(const node *n, const char *op_name, uint32_t axes);
 
+/* The values of t, of so many elements, as a constant vector; t NULL: ones. NULL: no memory. */
+tensor *as_vector(graph *g, const tensor *t, int64_t count);
+
 /* Makes n, whose other operands nobody needs then, a function of x. */
 kiln_status become_function(graph *g, node *n, const char *op_name, tensor *x, const char *origin);
 

@@ -26,7 +26,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define CHUNK ((size_t)48)                /* rows of a chunk, about */
+#define CHUNK ((size_t)96)                /* rows that meet a panel, about */
+#define GATHERED ((size_t)48)             /* of a chunk, where they are gathered */
 #define CHUNK_BYTES ((size_t)256 << 10)   /* gathered rows of a chunk: part of an L2 cache */
 #define LARGE_WEIGHTS ((size_t)512 << 10) /* weights that an L2 cache does not hold */
 #define FEW_ROWS ((size_t)96)             /* by panel: a sample has fewer rows for each thread */
@@ -60,8 +61,7 @@ typedef struct strip {
     const float *from, *add; /* add NULL: nothing */
     size_t from_stride;
     float *to;
-    size_t pieces;      /* its rows are cut in as many, which are tasks of their own */
-    size_t turn, turns; /* by panel: the tile of the piece's, and how many there are; else 0 */
+    size_t pieces; /* its rows are cut in as many, which are tasks of their own */
 } strip;
 
 static strip strip_of(kernel_call *call, size_t first, size_t count) {
@@ -128,8 +128,11 @@ static size_t least(size_t a, size_t b) {
 
 /* The largest number of rows in a chunk. */
 static size_t chunk_limit(const gemm *g) {
-    size_t room = g->gathers ? CHUNK_BYTES / (g->row * sizeof(float)) : CHUNK;
-    return least(room < g->ukernels->mr ? g->ukernels->mr : room, CHUNK);
+    if (!g->gathers) {
+        return CHUNK;
+    }
+    size_t room = CHUNK_BYTES / (g->row * sizeof(float));
+    return least(room < g->ukernels->mr ? g->ukernels->mr : room, GATHERED);
 }
 
 /* Each worker gets as many chunks, and they are of about equal size. */
@@ -140,7 +143,7 @@ static size_t chunk_rows(const gemm *g, size_t rows) {
 }
 
 static size_t most_gathered(const gemm *g, size_t rows) {
-    size_t room = STRIP_BYTES / (g->row * sizeof(float)), strip = room < CHUNK ? CHUNK : room;
+    size_t room = STRIP_BYTES / (g->row * sizeof(float)), strip = room < GATHERED ? GATHERED : room;
     return least(rows, g->by_panels ? strip : chunk_limit(g));
 }
 
@@ -242,8 +245,16 @@ static void gather(const kernel_call *call, const gemm *g, size_t first, size_t 
 
 /* ---- Multiplying --------------------------------------------------------------------------- */
 
+/* How many floats behind a panel's weights those are that are fetched meanwhile: the next panel's,
+ * so that their first tile does not wait for the third level's cache or for memory. Two panels of
+ * more than LARGE_WEIGHTS would push each other out. */
+static size_t ahead_of(const gemm *g, size_t panel) {
+    size_t floats = g->k * g->ukernels->nr;
+    return panel + 1 < g->panels && floats * sizeof(float) <= LARGE_WEIGHTS ? floats : 0;
+}
+
 /* Multiplies the rows [begin, end) of the strip by one panel. */
-static void multiply_panel(const strip *s, size_t panel, size_t begin, size_t end, size_t ahead) {
+static void multiply_panel(const strip *s, size_t panel, size_t begin, size_t end) {
     const gemm *g = s->g;
     const operand *y = &s->call->outputs[0], *add = conv_addend(s->call);
     size_t nr = g->ukernels->nr, first = panel * nr;
@@ -251,7 +262,7 @@ static void multiply_panel(const strip *s, size_t panel, size_t begin, size_t en
                           .min = g->finish.min,
                           .max = g->finish.max,
                           .far = g->far,
-                          .ahead = ahead};
+                          .ahead = ahead_of(g, panel)};
     if (add != NULL) {
         last.add = s->add + begin * add->row_stride + first;
         last.add_stride = add->row_stride;
@@ -262,22 +273,13 @@ static void multiply_panel(const strip *s, size_t panel, size_t begin, size_t en
                       y->row_stride, &last);
 }
 
-/* How many floats behind a panel of the group [begin, end) that one of the next group lies which is
- * fetched meanwhile: each tile of the rows fetches as many of them, so that the next group's
- * weights come from memory all the time, not while its first tile waits. 0: none. */
-static size_t ahead_of(const strip *s, size_t panel, size_t begin, size_t end) {
-    const gemm *g = s->g;
-    bool fetches = s->turns > 1 && end < g->panels && (panel - begin) % s->turns == s->turn;
-    return fetches ? (end - begin) * g->k * g->ukernels->nr : 0;
-}
-
 /* Multiplies them by the panels [panel, next). A function then goes over long rows, which are in
  * the L2 cache at least. */
 static void multiply(const strip *s, size_t panel, size_t next, size_t begin, size_t end) {
     const gemm *g = s->g;
     size_t first = panel * g->ukernels->nr, stride = s->call->outputs[0].row_stride;
     for (size_t k = panel; k < next; k++) {
-        multiply_panel(s, k, begin, end, ahead_of(s, k, panel, next));
+        multiply_panel(s, k, begin, end);
     }
     finish_rows(&g->finish, s->to + begin * stride + first, end - begin, stride,
                 least(next * g->ukernels->nr, g->outputs) - first);
@@ -291,19 +293,16 @@ static void gather_piece(void *context, size_t begin, size_t count) {
     gather(s->call, s->g, s->first + begin, count, to + begin * s->g->row);
 }
 
-/* Multiplies some rows of the strip by a group of panels, a tile at a time, so that the tile's rows
- * stay in the L1 cache. */
+/* Multiplies some rows of the strip by a group of panels. */
 static void multiply_piece(void *context, size_t index) {
     const strip *s = context;
     const gemm *g = s->g;
     size_t group = index / s->pieces, piece = index % s->pieces;
     size_t panel = g->panels * group / g->groups, next = g->panels * (group + 1) / g->groups;
     size_t row = s->count * piece / s->pieces, end = s->count * (piece + 1) / s->pieces;
-    strip tiles = *s;
-    tiles.turns = (end - row + g->ukernels->mr - 1) / g->ukernels->mr;
-    for (size_t rows = 0; row < end; row += rows, tiles.turn++) {
-        rows = gemm_tile_rows(end - row, g->ukernels->mr);
-        multiply(&tiles, panel, next, row, row + rows);
+    for (size_t rows = 0; row < end; row += rows) {
+        rows = gemm_tile_rows(end - row, CHUNK);
+        multiply(s, panel, next, row, row + rows);
     }
 }
 

@@ -1,18 +1,15 @@
 /* ARG_REDUCE: position of the largest or smallest value along one dim. */
 #include "runtime/kernels/axis.h"
 
-static kiln_status check(const kernel_call *call, kiln_error *error) {
+static const char *check(const kernel_call *call) {
     const kiln_arg_reduce_params *p = call->params;
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
     if (!axis_is_sound(x, p->axis) || p->minimum > 1 || p->select_last > 1) {
-        return kernel_fail(call, error, "parameters out of range");
+        return "parameters out of range";
     }
-    if ((x->dtype != KILN_F32 && x->dtype != KILN_I64) || y->dtype != KILN_I64 ||
-        x->batched != y->batched || y->elements != x->elements / x->dims[p->axis] ||
-        (x->batched && y->dims[0] != x->dims[0])) {
-        return kernel_fail(call, error, "the output does not fit the input");
-    }
-    return KILN_OK;
+    bool fits = x->batched == y->batched && y->elements == x->elements / x->dims[p->axis] &&
+                !(x->batched && y->dims[0] != x->dims[0]);
+    return fits ? NULL : "the output does not fit the input";
 }
 
 #define FIND_BEST(type)                                                                            \
@@ -48,7 +45,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_arg_reduce = {
-    KERNEL("arg_reduce", kiln_arg_reduce_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1)),
+    KERNEL("arg_reduce", kiln_arg_reduce_params, NULL, KERNEL_INPUTS(1, 1, IS_F32 | IS_I64),
+           KERNEL_OUTPUTS(1, 1, IS_I64)),
     .check = check,
     .run = run,
 };

@@ -38,7 +38,7 @@ static const operand *operand_of(const kernel_call *call, size_t k) {
     if (k == Y) {
         return &call->outputs[0];
     }
-    return k < call->input_count && operand_present(&call->inputs[k]) ? &call->inputs[k] : NULL;
+    return has_input(call, (uint32_t)k) ? &call->inputs[k] : NULL;
 }
 
 /* ---- Check --------------------------------------------------------------------------------- */
@@ -118,29 +118,29 @@ static bool is_no_larger(const kiln_attention_params *p, size_t k, size_t elemen
     return columns <= elements / rows;
 }
 
-static kiln_status check(const kernel_call *call, kiln_error *error) {
+static const char *check(const kernel_call *call) {
     const kiln_attention_params *p = call->params;
     bool batched = false;
     if (!sizes_are_sound(p)) {
-        return kernel_fail(call, error, "parameters out of range");
+        return "parameters out of range";
     }
     for (size_t k = 0; k <= Y; k++) {
         const operand *o = operand_of(call, k);
         bool sums = k == BIAS || k == MASK;
         bool fits = o == NULL
                         ? sums
-                        : o->dtype == KILN_F32 && stays_inside(p, k, o->elements) &&
+                        : stays_inside(p, k, o->elements) &&
                               (sums ? p->views[k].column == 1 : is_no_larger(p, k, o->elements));
         if (!fits) {
-            return kernel_fail(call, error, "operand %zu does not fit", k);
+            return "an operand does not fit its view";
         }
         batched = batched || (k < Y && o != NULL && o->batched);
     }
     if (call->outputs[0].batched != batched || !takes_each(p, call->outputs[0].elements) ||
         (operand_of(call, MASK) != NULL && operand_of(call, BIAS) == NULL)) {
-        return kernel_fail(call, error, "the operands do not fit");
+        return "the operands do not fit";
     }
-    return KILN_OK;
+    return NULL;
 }
 
 /* ---- Scratch ------------------------------------------------------------------------------- */
@@ -359,7 +359,9 @@ static uint64_t macs(const kernel_call *call) {
 }
 
 const kernel kernel_attention = {
-    KERNEL("attention", kiln_attention_params, macs, KERNEL_INPUTS(3, 5), KERNEL_OUTPUTS(1, 1)),
+    KERNEL("attention", kiln_attention_params, macs,
+           KERNEL_INPUTS(3, 5, IS_F32, IS_F32, IS_F32, IS_F32, IS_F32),
+           KERNEL_OUTPUTS(1, 1, IS_F32)),
     .check = check,
     .scratch = scratch,
     .run = run,

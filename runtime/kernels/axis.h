@@ -21,11 +21,6 @@ static inline axis_view axis_of(const operand *o, uint32_t axis, uint32_t batch)
     return view;
 }
 
-/* Whether the dim exists and is not the batch, so that it may be treated alone. */
-static inline bool axis_is_sound(const operand *o, uint32_t axis) {
-    return axis < o->rank && !(axis == 0 && o->batched);
-}
-
 /* What a kernel that computes column by column needs: a column is the `size` elements along the
  * dim, which lie `inner` apart. */
 typedef struct axis_task {

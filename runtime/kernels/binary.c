@@ -44,23 +44,19 @@ static bool takes_dtype(uint32_t op, kiln_dtype dtype) {
     }
 }
 
-static kiln_status check(const kernel_call *call, kiln_error *error) {
+static const char *check(const kernel_call *call) {
     const kiln_binary_params *p = call->params;
-    const operand *a = &call->inputs[0], *b = &call->inputs[1], *y = &call->outputs[0];
-    bool plain =
-        call->inputs[0].dtype != KILN_F32 || p->op >= KILN_BINARY_COUNT || in_ukernels[p->op] == 0;
+    const operand *a = &call->inputs[0], *y = &call->outputs[0];
+    bool plain = a->dtype != KILN_F32 || p->op >= KILN_BINARY_COUNT || in_ukernels[p->op] == 0;
     if (p->op >= KILN_BINARY_COUNT || !finish_is_sound(call, p->min, p->max) ||
         (plain && KILN_STEP_FUNCTION(call->step->flags) != KILN_UNARY_CLAMP)) {
-        return kernel_fail(call, error, "parameters out of range");
+        return "parameters out of range";
     }
-    kiln_dtype result = is_comparison(p->op) ? KILN_BOOL : a->dtype;
-    if (a->dtype != b->dtype || y->dtype != result || !takes_dtype(p->op, a->dtype)) {
-        return kernel_fail(call, error, "element types do not fit the function");
+    if (y->dtype != (is_comparison(p->op) ? KILN_BOOL : a->dtype) ||
+        !takes_dtype(p->op, a->dtype)) {
+        return "element types do not fit the function";
     }
-    if (!broadcast_fits(call, 2)) {
-        return kernel_fail(call, error, "the operands do not broadcast to the output");
-    }
-    return KILN_OK;
+    return broadcast_fits(call, 2) ? NULL : "the operands do not broadcast to the output";
 }
 
 /* Arithmetic of floats, as micro-kernels have it. */
@@ -208,7 +204,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_binary = {
-    KERNEL("binary", kiln_binary_params, NULL, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1),
+    KERNEL("binary", kiln_binary_params, NULL,
+           KERNEL_INPUTS(2, 2, IS_F32 | IS_I64 | IS_BOOL, IS_TYPED_LIKE_X), KERNEL_OUTPUTS(1, 1, 0),
            KERNEL_STRIDED(3, 1), KERNEL_IN_PLACE(3)),
     .check = check,
     .run = run,

@@ -14,14 +14,6 @@ static void cast_range(void *context, size_t begin, size_t end) {
     }
 }
 
-static kiln_status check(const kernel_call *call, kiln_error *error) {
-    const operand *x = &call->inputs[0], *y = &call->outputs[0];
-    if (!operand_same_dims(x, y)) {
-        return kernel_fail(call, error, "input and output differ in shape");
-    }
-    return KILN_OK;
-}
-
 static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     const operand *x = &call->inputs[0];
@@ -31,7 +23,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_cast = {
-    KERNEL("cast", kiln_cast_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1)),
-    .check = check,
+    KERNEL("cast", kiln_cast_params, NULL, KERNEL_INPUTS(1, 1, 0),
+           KERNEL_OUTPUTS(1, 1, IS_SHAPED_LIKE_X)),
     .run = run,
 };

@@ -28,34 +28,22 @@ static bool sane_parameters(const kernel_call *call) {
     return finish_is_sound(call, p->min, p->max);
 }
 
-static kiln_status check_operands(const kernel_call *call, const kiln_conv_params *p,
-                                  image_dims *x_dims, image_dims *y_dims, kiln_error *error) {
+static const char *check_operands(const kernel_call *call) {
+    const kiln_conv_params *p = call->params;
     const operand *x = &call->inputs[0], *w = &call->inputs[1], *y = &call->outputs[0];
-    bool bias = call->input_count > 2 && operand_present(&call->inputs[2]);
-    if (!operand_image(x, x_dims) || !operand_image(y, y_dims) || x->rank != y->rank ||
-        x->dtype != KILN_F32 || y->dtype != KILN_F32 || x->batched != y->batched ||
-        x_dims->n != y_dims->n) {
-        return kernel_fail(call, error, "input and output are not f32 images of one batch");
+    if (x->rank != y->rank || w->dims[0] != y->inner || w->dims[0] % p->groups != 0 ||
+        w->dims[1] > MAX_EXTENT || w->dims[2] > MAX_EXTENT || w->dims[3] > SIZE_MAX / p->groups ||
+        w->dims[3] * p->groups != x->inner) {
+        return "the weights do not fit the channels";
     }
-    if (!w->constant || w->dtype != KILN_F32 || w->rank != 4 || w->dims[0] != y_dims->c ||
-        w->dims[0] % p->groups != 0 || w->dims[1] > MAX_EXTENT || w->dims[2] > MAX_EXTENT ||
-        w->dims[3] > SIZE_MAX / p->groups || w->dims[3] * p->groups != x_dims->c) {
-        return kernel_fail(call, error, "the weights do not fit the channels");
+    if (has_input(call, 2) && call->inputs[2].dims[0] != y->inner) {
+        return "the bias does not fit the channels";
     }
-    const operand *b = bias ? &call->inputs[2] : NULL;
-    if (bias && (!b->constant || b->dtype != KILN_F32 || b->rank != 1 || b->dims[0] != y_dims->c)) {
-        return kernel_fail(call, error, "the bias does not fit the channels");
+    const operand *add = conv_addend(call);
+    if (add != NULL && (add->layout != y->layout || !operand_same_dims(add, y))) {
+        return "what is added does not fit the output";
     }
-    return KILN_OK;
-}
-
-static kiln_status check_addend(const kernel_call *call, kiln_error *error) {
-    const operand *add = conv_addend(call), *y = &call->outputs[0];
-    if (add != NULL && (add->dtype != KILN_F32 || add->constant || add->layout != y->layout ||
-                        !operand_same_dims(add, y))) {
-        return kernel_fail(call, error, "what is added does not fit the output");
-    }
-    return KILN_OK;
+    return NULL;
 }
 
 static uint64_t conv_output(uint64_t input, uint64_t before, uint64_t after, uint64_t kernel,
@@ -74,36 +62,34 @@ static const conv_algorithm *planned(const kernel_call *call) {
     return conv_algorithm_find(((const kiln_conv_params *)call->params)->algorithm);
 }
 
-static kiln_status check_deconv(const kernel_call *call, kiln_error *error) {
+static const char *check_deconv(const kernel_call *call) {
     const kiln_conv_params *p = call->params;
+    const operand *w = &call->inputs[1];
     image_dims x, y;
     if (!sane_parameters(call) || p->adjustment_height >= p->stride_height ||
         p->adjustment_width >= p->stride_width || p->algorithm != KILN_CONV_DIRECT) {
-        return kernel_fail(call, error, "parameters out of range");
+        return "parameters out of range";
     }
-    kiln_status status = check_operands(call, p, &x, &y, error);
-    const operand *w = &call->inputs[1];
-    if (status == KILN_OK && (y.h < p->stride_height || y.w < p->stride_width)) {
-        /* XNNPACK of 2022 crashes on these. */
-        return kernel_fail(call, error, "an output smaller than the stride");
+    (void)operand_image(&call->inputs[0], &x);
+    (void)operand_image(&call->outputs[0], &y);
+    if (y.h < p->stride_height || y.w < p->stride_width) {
+        return "an output smaller than the stride"; /* XNNPACK of 2022 crashes on these. */
     }
-    if (status == KILN_OK &&
-        (deconv_output(x.h, p->padding_top, p->padding_bottom, w->dims[1], p->dilation_height,
-                       p->stride_height, p->adjustment_height) != y.h ||
-         deconv_output(x.w, p->padding_left, p->padding_right, w->dims[2], p->dilation_width,
-                       p->stride_width, p->adjustment_width) != y.w)) {
-        status = kernel_fail(call, error, "the output's size does not follow from the input's");
+    if (deconv_output(x.h, p->padding_top, p->padding_bottom, w->dims[1], p->dilation_height,
+                      p->stride_height, p->adjustment_height) != y.h ||
+        deconv_output(x.w, p->padding_left, p->padding_right, w->dims[2], p->dilation_width,
+                      p->stride_width, p->adjustment_width) != y.w) {
+        return "the output's size does not follow from the input's";
     }
-    return status != KILN_OK || planned(call) != NULL
-               ? status
-               : kernel_not_built_in(call, error, kiln_conv_algorithm_name(p->algorithm));
+    return check_operands(call);
 }
 
 /* XNNPACK in the place of the plan's algorithm. */
 #ifdef KILN_XNNPACK
-static const conv_algorithm by_xnnpack = {
-    NULL, conv_xnnpack_prepare, conv_xnnpack_bind, conv_xnnpack_run, conv_xnnpack_release, NULL,
-    NULL};
+static const conv_algorithm by_xnnpack = {.prepare = conv_xnnpack_prepare,
+                                          .bind = conv_xnnpack_bind,
+                                          .run = conv_xnnpack_run,
+                                          .release = conv_xnnpack_release};
 #else
 static const conv_algorithm by_xnnpack; /* never chosen */
 #endif
@@ -112,28 +98,31 @@ static const conv_algorithm *algorithm_of(const kernel_call *call) {
     return conv_is_by_xnnpack(call) ? &by_xnnpack : planned(call);
 }
 
-static kiln_status check_conv(const kernel_call *call, kiln_error *error) {
+static const char *check_conv(const kernel_call *call) {
     const kiln_conv_params *p = call->params;
+    const operand *w = &call->inputs[1];
     image_dims x, y;
     if (!sane_parameters(call) || p->adjustment_height != 0 || p->adjustment_width != 0 ||
         p->algorithm >= KILN_CONV_ALGORITHM_COUNT) {
-        return kernel_fail(call, error, "parameters out of range");
+        return "parameters out of range";
     }
-    kiln_status status = check_operands(call, p, &x, &y, error);
-    const operand *w = &call->inputs[1];
-    if (status == KILN_OK && (conv_output(x.h, p->padding_top, p->padding_bottom, w->dims[1],
-                                          p->dilation_height, p->stride_height) != y.h ||
-                              conv_output(x.w, p->padding_left, p->padding_right, w->dims[2],
-                                          p->dilation_width, p->stride_width) != y.w)) {
-        status = kernel_fail(call, error, "the output's size does not follow from the input's");
+    (void)operand_image(&call->inputs[0], &x);
+    (void)operand_image(&call->outputs[0], &y);
+    if (conv_output(x.h, p->padding_top, p->padding_bottom, w->dims[1], p->dilation_height,
+                    p->stride_height) != y.h ||
+        conv_output(x.w, p->padding_left, p->padding_right, w->dims[2], p->dilation_width,
+                    p->stride_width) != y.w) {
+        return "the output's size does not follow from the input's";
     }
-    if (status == KILN_OK) {
-        status = check_addend(call, error);
-    }
-    if (status == KILN_OK && planned(call) == NULL) {
-        return kernel_not_built_in(call, error, kiln_conv_algorithm_name(p->algorithm));
-    }
-    return status == KILN_OK ? planned(call)->check(call, error) : status;
+    const char *fault = check_operands(call);
+    return fault != NULL || planned(call) == NULL ? fault : planned(call)->check(call);
+}
+
+static const char *conv_lacks(const kernel_call *call) {
+    const kiln_conv_params *p = call->params;
+    return planned(call) == NULL          ? kiln_conv_algorithm_name(p->algorithm)
+           : planned(call)->lacks != NULL ? planned(call)->lacks(call)
+                                          : NULL;
 }
 
 static size_t conv_scratch(const kernel_call *call) {
@@ -220,9 +209,13 @@ static uint64_t macs_of_deconv(const kernel_call *call) {
 }
 
 const kernel kernel_conv_2d = {
-    KERNEL("conv_2d", kiln_conv_params, macs_of_conv, KERNEL_INPUTS(2, 4), KERNEL_OUTPUTS(1, 1),
-           KERNEL_STRIDED(1 | 8, 1), KERNEL_IN_PLACE(8)),
+    KERNEL("conv_2d", kiln_conv_params, macs_of_conv,
+           KERNEL_INPUTS(2, 4, IS_F32 | IS_IMAGE, IS_F32 | IS_CONSTANT | HAS_RANK(4),
+                         IS_F32 | IS_CONSTANT | HAS_RANK(1), IS_F32 | IS_VARIABLE),
+           KERNEL_OUTPUTS(1, 1, IS_F32 | IS_IMAGE | IS_BATCHED_LIKE_X), KERNEL_STRIDED(1 | 8, 1),
+           KERNEL_IN_PLACE(8)),
     .check = check_conv,
+    .lacks = conv_lacks,
     .prepare = prepare_conv,
     .bind = bind_conv,
     .run = run_conv,
@@ -237,9 +230,12 @@ const kernel kernel_conv_2d = {
 };
 
 const kernel kernel_deconv_2d = {
-    KERNEL("deconv_2d", kiln_conv_params, macs_of_deconv, KERNEL_INPUTS(2, 3), KERNEL_OUTPUTS(1, 1),
-           KERNEL_STRIDED(1, 1)),
+    KERNEL("deconv_2d", kiln_conv_params, macs_of_deconv,
+           KERNEL_INPUTS(2, 3, IS_F32 | IS_IMAGE, IS_F32 | IS_CONSTANT | HAS_RANK(4),
+                         IS_F32 | IS_CONSTANT | HAS_RANK(1)),
+           KERNEL_OUTPUTS(1, 1, IS_F32 | IS_IMAGE | IS_BATCHED_LIKE_X), KERNEL_STRIDED(1, 1)),
     .check = check_deconv,
+    .lacks = conv_lacks,
     .prepare = prepare_conv,
     .bind = bind_conv,
     .run = run_conv,

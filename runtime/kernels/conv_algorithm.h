@@ -5,7 +5,8 @@
 #include "runtime/kernels/kernel.h"
 
 typedef struct conv_algorithm {
-    kiln_status (*check)(const kernel_call *call, kiln_error *error);
+    const char *(*check)(const kernel_call *call);
+    const char *(*lacks)(const kernel_call *call);
     kiln_status (*prepare)(kernel_call *call, kiln_error *error);
     kiln_status (*bind)(kernel_call *call, kiln_error *error);
     kiln_status (*run)(kernel_call *call, kiln_error *error);

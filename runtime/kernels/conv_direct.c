@@ -143,10 +143,8 @@ static direct describe(const kernel_call *call) {
     return d;
 }
 
-kiln_status conv_direct_check(const kernel_call *call, kiln_error *error) {
-    return conv_addend(call) == NULL
-               ? KILN_OK
-               : kernel_fail(call, error, "the direct algorithm does not add");
+const char *conv_direct_check(const kernel_call *call) {
+    return conv_addend(call) == NULL ? NULL : "the direct algorithm does not add";
 }
 
 size_t conv_direct_scratch(const kernel_call *call) {
@@ -224,10 +222,10 @@ kiln_status conv_direct_prepare(kernel_call *call, kiln_error *error) {
     }
     pack(call, d->weights);
     memset(d->bias, 0, d->bias_floats * sizeof(float));
-    bool biased = call->input_count > 2 && operand_present(&call->inputs[2]);
-    for (size_t g = 0; biased && g < d->groups; g++) {
-        memcpy(d->bias + g * d->panels * d->ukernels->nr,
-               (const float *)call->inputs[2].data + g * d->outputs, d->outputs * sizeof(float));
+    const float *bias = optional_input(call, 2);
+    for (size_t g = 0; bias != NULL && g < d->groups; g++) {
+        memcpy(d->bias + g * d->panels * d->ukernels->nr, bias + g * d->outputs,
+               d->outputs * sizeof(float));
     }
     return KILN_OK;
 }

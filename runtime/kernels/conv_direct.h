@@ -6,7 +6,7 @@
 #include "runtime/kernels/kernel.h"
 
 /* These are as a kernel's functions of their names; operands and parameters have been checked. */
-kiln_status conv_direct_check(const kernel_call *call, kiln_error *error);
+const char *conv_direct_check(const kernel_call *call);
 size_t conv_direct_scratch(const kernel_call *call);
 kiln_status conv_direct_prepare(kernel_call *call, kiln_error *error);
 kiln_status conv_direct_run(kernel_call *call, kiln_error *error);

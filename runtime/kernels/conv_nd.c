@@ -36,30 +36,21 @@ static bool sizes_follow(const conv_task *task, bool transposed) {
     return true;
 }
 
-static kiln_status check(const kernel_call *call, kiln_error *error) {
+static const char *check(const kernel_call *call) {
     const kiln_conv_nd_params *p = call->params;
     const operand *x = &call->inputs[0], *w = &call->inputs[1], *y = &call->outputs[0];
-    bool bias = call->input_count > 2 && operand_present(&call->inputs[2]);
     conv_task task;
-    bool sound = x->dtype == KILN_F32 && y->dtype == KILN_F32 && x->rank >= 3 && x->rank <= 5 &&
-                 x->rank == y->rank && x->layout == KILN_CHANNELS_LAST &&
-                 y->layout == KILN_CHANNELS_LAST && x->batched == y->batched &&
-                 x->dims[0] == y->dims[0] && w->constant && w->dtype == KILN_F32 &&
-                 w->rank == x->rank && p->groups > 0 && w->dims[0] == y->inner &&
-                 y->inner % p->groups == 0 && x->inner % p->groups == 0 &&
-                 w->dims[w->rank - 1] == x->inner / p->groups;
-    if (sound && bias) {
-        const operand *b = &call->inputs[2];
-        sound = b->constant && b->dtype == KILN_F32 && b->elements == y->inner;
-    }
+    bool sound = x->rank >= 3 && x->rank <= 5 && x->rank == y->rank && w->rank == x->rank &&
+                 p->groups > 0 && w->dims[0] == y->inner && y->inner % p->groups == 0 &&
+                 x->inner % p->groups == 0 && w->dims[w->rank - 1] == x->inner / p->groups &&
+                 !(has_input(call, 2) && call->inputs[2].elements != y->inner);
     if (!sound) {
-        return kernel_fail(call, error, "the operands do not fit");
+        return "the operands do not fit";
     }
-    if (!(p->min < p->max) || p->transposed > 1 || !make_task(call, &task) ||
-        !sizes_follow(&task, p->transposed != 0)) {
-        return kernel_fail(call, error, "parameters out of range");
-    }
-    return KILN_OK;
+    return p->min < p->max && p->transposed <= 1 && make_task(call, &task) &&
+                   sizes_follow(&task, p->transposed != 0)
+               ? NULL
+               : "parameters out of range";
 }
 
 static double dot(const float *a, const float *b, size_t count) {
@@ -94,8 +85,8 @@ static float conv_value(const conv_task *task, size_t sample, const size_t o[3],
     size_t depth = x->inner / p->groups, group = channel / (call->outputs[0].inner / p->groups);
     const float *weights =
         (const float *)w->data + channel * a[0].kernel * a[1].kernel * a[2].kernel * depth;
-    bool biased = call->input_count > 2 && operand_present(&call->inputs[2]);
-    double sum = biased ? (double)((const float *)call->inputs[2].data)[channel] : 0.0;
+    const float *bias = optional_input(call, 2);
+    double sum = bias != NULL ? (double)bias[channel] : 0.0;
     for (size_t d = taps[0].begin; d < taps[0].end; d++) {
         for (size_t h = taps[1].begin; h < taps[1].end; h++) {
             size_t slice = p->transposed ? window_position_transposed(&a[0], o[0], d)
@@ -150,8 +141,10 @@ static uint64_t macs_of_conv(const kernel_call *call) {
 }
 
 const kernel kernel_conv_nd = {
-    KERNEL("conv_nd", kiln_conv_nd_params, macs_of_conv, KERNEL_INPUTS(2, 3), KERNEL_OUTPUTS(1, 1),
-           KERNEL_STRIDED(1, 1)),
+    KERNEL(
+        "conv_nd", kiln_conv_nd_params, macs_of_conv,
+        KERNEL_INPUTS(2, 3, IS_F32 | IS_CHANNELS_LAST, IS_F32 | IS_CONSTANT, IS_F32 | IS_CONSTANT),
+        KERNEL_OUTPUTS(1, 1, IS_F32 | IS_CHANNELS_LAST | IS_BATCHED_LIKE_X), KERNEL_STRIDED(1, 1)),
     .check = check,
     .run = run,
 };

@@ -23,21 +23,32 @@ static kiln_status bind_nothing(kernel_call *call, kiln_error *error) {
     return KILN_OK;
 }
 
-const conv_algorithm conv_algorithm_direct = {
-    conv_direct_check,   conv_direct_prepare, bind_nothing, conv_direct_run,
-    conv_direct_release, conv_direct_scratch, NULL};
-const conv_algorithm conv_algorithm_winograd = {winograd_check, winograd_prepare, winograd_bind,
-                                                winograd_run,   winograd_release, winograd_scratch,
-                                                winograd_packs};
-const conv_algorithm conv_algorithm_gemm = {gemm_check,   gemm_prepare, gemm_bind, gemm_run,
-                                            gemm_release, gemm_scratch, gemm_packs};
-const conv_algorithm conv_algorithm_depthwise = {depthwise_check,
-                                                 depthwise_prepare,
-                                                 depthwise_bind,
-                                                 depthwise_run,
-                                                 depthwise_release,
-                                                 NULL,
-                                                 NULL};
+const conv_algorithm conv_algorithm_direct = {.check = conv_direct_check,
+                                              .prepare = conv_direct_prepare,
+                                              .bind = bind_nothing,
+                                              .run = conv_direct_run,
+                                              .release = conv_direct_release,
+                                              .scratch = conv_direct_scratch};
+const conv_algorithm conv_algorithm_winograd = {.check = winograd_check,
+                                                .prepare = winograd_prepare,
+                                                .bind = winograd_bind,
+                                                .run = winograd_run,
+                                                .release = winograd_release,
+                                                .scratch = winograd_scratch,
+                                                .packs = winograd_packs};
+const conv_algorithm conv_algorithm_gemm = {.check = gemm_check,
+                                            .prepare = gemm_prepare,
+                                            .bind = gemm_bind,
+                                            .run = gemm_run,
+                                            .release = gemm_release,
+                                            .scratch = gemm_scratch,
+                                            .packs = gemm_packs};
+const conv_algorithm conv_algorithm_depthwise = {.check = depthwise_check,
+                                                 .lacks = depthwise_lacks,
+                                                 .prepare = depthwise_prepare,
+                                                 .bind = bind_nothing,
+                                                 .run = depthwise_run,
+                                                 .release = depthwise_release};
 
 #define ALGORITHM(NAME, name) [KILN_CONV_##NAME] = &conv_algorithm_##name,
 static const conv_algorithm *const algorithms[KILN_CONV_ALGORITHM_COUNT] = {

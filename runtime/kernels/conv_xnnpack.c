@@ -164,7 +164,7 @@ static float value_of(const repair_task *t, size_t pixel, size_t group, size_t c
     tap_walk w = start_walk(t, pixel, group);
     float bias = 0;
     size_t tap;
-    if (call->input_count > 2 && operand_present(&call->inputs[2])) {
+    if (has_input(call, 2)) {
         kernel_read_constant(call, &call->inputs[2], channel, 1, &bias);
     }
     double sum = (double)bias;
@@ -225,7 +225,6 @@ static void repair(const kernel_call *call, bool all) {
 static kiln_status create(const kernel_call *call, xnnpack_conv **out_conv, kiln_error *error) {
     const kiln_conv_params *p = call->params;
     const operand *x = &call->inputs[0], *w = &call->inputs[1], *y = &call->outputs[0];
-    bool biased = call->input_count > 2 && operand_present(&call->inputs[2]);
     xnnpack_conv_shape shape = {.padding_top = p->padding_top,
                                 .padding_right = p->padding_right,
                                 .padding_bottom = p->padding_bottom,
@@ -246,8 +245,8 @@ static kiln_status create(const kernel_call *call, xnnpack_conv **out_conv, kiln
                                 .transposed = is_transposed(call),
                                 .adjustment_height = p->adjustment_height,
                                 .adjustment_width = p->adjustment_width};
-    return xnnpack_conv_create(call->host->allocator, &shape, w->data,
-                               biased ? call->inputs[2].data : NULL, out_conv, error);
+    return xnnpack_conv_create(call->host->allocator, &shape, w->data, optional_input(call, 2),
+                               out_conv, error);
 }
 
 kiln_status conv_xnnpack_prepare(kernel_call *call, kiln_error *error) {

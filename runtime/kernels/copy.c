@@ -97,26 +97,25 @@ static bool follows_rows(const operand *o, uint32_t rank, const uint32_t *dims,
     return reach < row;
 }
 
-static kiln_status check(const kernel_call *call, kiln_error *error) {
+static const char *check(const kernel_call *call) {
     const kiln_copy_params *p = call->params;
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
     bool sound = p->rank >= 1 && p->rank <= KILN_MAX_RANK && p->batched <= 1 &&
-                 x->dtype == y->dtype && y->batched == (p->batched != 0) &&
-                 (!x->batched || p->batched);
+                 y->batched == (p->batched != 0) && (!x->batched || p->batched);
     for (uint32_t k = 0; k < p->rank && sound; k++) {
         sound = p->dims[k] > 0;
     }
     if (!sound || !covers_output(p, y) || !stays_inside(p, x)) {
-        return kernel_fail(call, error, "the loops do not fit the tensors");
+        return "the loops do not fit the tensors";
     }
     if (p->batched && (int64_t)p->dims[0] * p->output_strides[0] != (int64_t)y->elements) {
-        return kernel_fail(call, error, "loop 0 does not step by samples");
+        return "loop 0 does not step by samples";
     }
     if (!follows_rows(x, p->rank, p->dims, p->input_strides, p->input_start) ||
         !follows_rows(y, p->rank, p->dims, p->output_strides, 0)) {
-        return kernel_fail(call, error, "a loop crosses strided rows");
+        return "a loop crosses strided rows";
     }
-    return KILN_OK;
+    return NULL;
 }
 
 /* ---- Plan ---------------------------------------------------------------------------------- */
@@ -322,8 +321,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_copy = {
-    KERNEL("copy", kiln_copy_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1),
-           KERNEL_STRIDED(1, 1)),
+    KERNEL("copy", kiln_copy_params, NULL, KERNEL_INPUTS(1, 1, 0),
+           KERNEL_OUTPUTS(1, 1, IS_TYPED_LIKE_X), KERNEL_STRIDED(1, 1)),
     .check = check,
     .run = run,
     .rows = copy_rows_of_image,

@@ -1,17 +1,11 @@
 /* CUMULATIVE_SUM along one dim; f32 accumulates in double, i64 wraps. */
 #include "runtime/kernels/axis.h"
 
-static kiln_status check(const kernel_call *call, kiln_error *error) {
+static const char *check(const kernel_call *call) {
     const kiln_cumulative_sum_params *p = call->params;
-    const operand *x = &call->inputs[0], *y = &call->outputs[0];
-    if (!axis_is_sound(x, p->axis) || p->exclusive > 1 || p->reverse > 1) {
-        return kernel_fail(call, error, "parameters out of range");
-    }
-    if (x->dtype != y->dtype || (x->dtype != KILN_F32 && x->dtype != KILN_I64) ||
-        !operand_same_dims(x, y)) {
-        return kernel_fail(call, error, "input and output do not fit");
-    }
-    return KILN_OK;
+    return axis_is_sound(&call->inputs[0], p->axis) && p->exclusive <= 1 && p->reverse <= 1
+               ? NULL
+               : "parameters out of range";
 }
 
 static void sum_columns(void *context, size_t begin, size_t end) {
@@ -46,8 +40,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_cumulative_sum = {
-    KERNEL("cumulative_sum", kiln_cumulative_sum_params, NULL, KERNEL_INPUTS(1, 1),
-           KERNEL_OUTPUTS(1, 1)),
+    KERNEL("cumulative_sum", kiln_cumulative_sum_params, NULL, KERNEL_INPUTS(1, 1, IS_F32 | IS_I64),
+           KERNEL_OUTPUTS(1, 1, IS_TYPED_LIKE_X | IS_SHAPED_LIKE_X)),
     .check = check,
     .run = run,
 };

@@ -13,34 +13,35 @@ typedef struct depthwise {
     size_t bytes;
 } depthwise;
 
-kiln_status depthwise_check(const kernel_call *call, kiln_error *error) {
+const char *depthwise_check(const kernel_call *call) {
     const kiln_conv_params *p = call->params;
     const operand *x = &call->inputs[0];
     size_t outputs = call->outputs[0].inner;
     if (p->groups < 2 || p->groups != x->inner || outputs % p->groups != 0 ||
-        outputs / p->groups > KILN_DEPTHWISE_OUTPUTS || x->constant) {
-        return kernel_fail(call, error,
-                           "a depthwise convolution has a channel a group, with 1 to 4 outputs");
+        outputs / p->groups > KILN_DEPTHWISE_OUTPUTS || x->constant || has_input(call, 3)) {
+        return "a depthwise convolution has a channel a group, with 1 to 4 outputs, and adds "
+               "nothing to them";
     }
-    if (call->input_count > 3 && operand_present(&call->inputs[3])) {
-        return kernel_fail(call, error, "a depthwise convolution adds nothing to its result");
-    }
-    return outputs == p->groups || ukernels_depthwise_several(ukernels_best()) != NULL
-               ? KILN_OK
-               : kernel_not_built_in(call, error, "depthwise of several outputs");
+    return NULL;
+}
+
+const char *depthwise_lacks(const kernel_call *call) {
+    return call->outputs[0].inner == call->inputs[0].inner ||
+                   ukernels_depthwise_several(ukernels_best()) != NULL
+               ? NULL
+               : "depthwise of several outputs";
 }
 
 static void pack(const kernel_call *call, depthwise *d) {
-    const float *from = call->inputs[1].data; /* [channels][outputs][taps] */
-    bool biased = call->input_count > 2 && operand_present(&call->inputs[2]);
-    const float *bias = biased ? call->inputs[2].data : NULL; /* [channels][outputs] */
+    const float *from = call->inputs[1].data;    /* [channels][outputs][taps] */
+    const float *bias = optional_input(call, 2); /* [channels][outputs] */
     memset(d->weights, 0, d->bytes);
     for (size_t k = 0; k < d->channels * d->outputs; k++) {
         float *to = d->weights + k % d->outputs * d->row + k / d->outputs;
         for (size_t tap = 0; tap < d->taps; tap++, to += d->outputs * d->row) {
             *to = from[k * d->taps + tap];
         }
-        *to = biased ? bias[k] : 0;
+        *to = bias != NULL ? bias[k] : 0;
     }
 }
 
@@ -77,12 +78,6 @@ void depthwise_release(kernel_call *call) {
         kernel_free(call, d, sizeof *d);
         call->state = NULL;
     }
-}
-
-kiln_status depthwise_bind(kernel_call *call, kiln_error *error) {
-    (void)call;
-    (void)error;
-    return KILN_OK;
 }
 
 kiln_status depthwise_run(kernel_call *call, kiln_error *error) {

@@ -4,9 +4,9 @@
 
 #include "runtime/kernels/kernel.h"
 
-kiln_status depthwise_check(const kernel_call *call, kiln_error *error);
+const char *depthwise_check(const kernel_call *call);
+const char *depthwise_lacks(const kernel_call *call);
 kiln_status depthwise_prepare(kernel_call *call, kiln_error *error);
-kiln_status depthwise_bind(kernel_call *call, kiln_error *error);
 kiln_status depthwise_run(kernel_call *call, kiln_error *error);
 void depthwise_release(kernel_call *call);
 

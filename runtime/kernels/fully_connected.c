@@ -21,27 +21,21 @@ typedef struct layer {
     finish finish;
 } layer;
 
-static kiln_status check(const kernel_call *call, kiln_error *error) {
+static const char *check(const kernel_call *call) {
     const kiln_fully_connected_params *p = call->params;
     const operand *x = &call->inputs[0], *w = &call->inputs[1], *y = &call->outputs[0];
-    const operand *b = call->input_count > 2 ? &call->inputs[2] : NULL;
-    bool bias = b != NULL && operand_present(b);
     if (!finish_is_sound(call, p->min, p->max)) {
-        return kernel_fail(call, error, "parameters out of range");
+        return "parameters out of range";
     }
-    if (x->dtype != KILN_F32 || y->dtype != KILN_F32 || x->rank == 0 || y->rank == 0 ||
-        x->batched != y->batched || x->outer != y->outer ||
+    if (x->rank == 0 || y->rank == 0 || x->batched != y->batched || x->outer != y->outer ||
         (x->batched && (x->rank < 2 || y->rank < 2))) {
-        return kernel_fail(call, error, "input and output have different rows");
+        return "input and output have different rows";
     }
-    if (!w->constant || w->dtype != KILN_F32 || w->rank != 2 || w->dims[0] != y->inner ||
-        w->dims[1] != x->inner) {
-        return kernel_fail(call, error, "the weights do not fit input and output");
+    if (w->dims[0] != y->inner || w->dims[1] != x->inner ||
+        (has_input(call, 2) && call->inputs[2].dims[0] != y->inner)) {
+        return "weights and bias do not fit input and output";
     }
-    if (bias && (!b->constant || b->dtype != KILN_F32 || b->rank != 1 || b->dims[0] != y->inner)) {
-        return kernel_fail(call, error, "the bias does not fit the output");
-    }
-    return KILN_OK;
+    return NULL;
 }
 
 static size_t weight_size(const layer *l) {
@@ -116,7 +110,6 @@ static void run_panel(void *context, size_t strip, size_t index) {
 static kiln_status run(kernel_call *call, kiln_error *error) {
     const kiln_fully_connected_params *params = call->params;
     const operand *x = &call->inputs[0], *w = &call->inputs[1], *y = &call->outputs[0];
-    bool bias = call->input_count > 2 && operand_present(&call->inputs[2]);
     finish finish = finish_of(call, params->min, params->max);
     layer l = {.ukernels = ukernels_best(),
                .finish = finish,
@@ -127,7 +120,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
                          .x = x->data,
                          .x_stride = x->row_stride,
                          .weights = w->data,
-                         .bias = bias ? call->inputs[2].data : NULL,
+                         .bias = optional_input(call, 2),
                          .min = finish.min,
                          .max = finish.max,
                          .y = y->data,
@@ -148,8 +141,10 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_fully_connected = {
-    KERNEL("fully_connected", kiln_fully_connected_params, product_macs, KERNEL_INPUTS(2, 3),
-           KERNEL_OUTPUTS(1, 1), KERNEL_STRIDED(1, 1)),
+    KERNEL("fully_connected", kiln_fully_connected_params, product_macs,
+           KERNEL_INPUTS(2, 3, IS_F32, IS_F32 | IS_CONSTANT | HAS_RANK(2),
+                         IS_F32 | IS_CONSTANT | HAS_RANK(1)),
+           KERNEL_OUTPUTS(1, 1, IS_F32), KERNEL_STRIDED(1, 1)),
     .check = check,
     .run = run,
     .finishes = true,

@@ -9,14 +9,13 @@ typedef struct gather_task {
     size_t indices; /* how many indices there are */
 } gather_task;
 
-static kiln_status check(const kernel_call *call, kiln_error *error) {
+static const char *check(const kernel_call *call) {
     const kiln_gather_params *p = call->params;
     const operand *x = &call->inputs[0], *i = &call->inputs[1], *y = &call->outputs[0];
     if (!axis_is_sound(x, p->axis)) {
-        return kernel_fail(call, error, "parameters out of range");
+        return "parameters out of range";
     }
-    bool sound = i->dtype == KILN_I64 && x->dtype == y->dtype && y->rank == x->rank - 1 + i->rank &&
-                 !(p->axis > 0 && i->batched) &&
+    bool sound = y->rank == x->rank - 1 + i->rank && !(p->axis > 0 && i->batched) &&
                  y->batched == (p->axis == 0 ? i->batched : x->batched) &&
                  !(p->axis == 0 && i->batched && i->rank == 0) && !(p->axis == 0 && x->batched);
     for (uint32_t k = 0; k < y->rank && sound; k++) {
@@ -25,7 +24,7 @@ static kiln_status check(const kernel_call *call, kiln_error *error) {
                                                 : x->dims[k - i->rank + 1];
         sound = y->dims[k] == wanted;
     }
-    return sound ? KILN_OK : kernel_fail(call, error, "the output does not fit the indices");
+    return sound ? NULL : "the output does not fit the indices";
 }
 
 /* Copies the units [begin, end), each of which is a run of `inner` elements. */
@@ -58,7 +57,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_gather = {
-    KERNEL("gather", kiln_gather_params, NULL, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1)),
+    KERNEL("gather", kiln_gather_params, NULL, KERNEL_INPUTS(2, 2, 0, IS_I64),
+           KERNEL_OUTPUTS(1, 1, IS_TYPED_LIKE_X)),
     .check = check,
     .run = run,
 };

@@ -5,11 +5,10 @@
 
 /* ---- GATHER_ELEMENTS ----------------------------------------------------------------------- */
 
-static kiln_status check_elements(const kernel_call *call, kiln_error *error) {
+static const char *check_elements(const kernel_call *call) {
     const kiln_gather_params *p = call->params;
     const operand *x = &call->inputs[0], *i = &call->inputs[1], *y = &call->outputs[0];
-    bool sound = index_fits(i, x, p->axis) && operand_same_dims(i, y) && y->dtype == x->dtype;
-    return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
+    return index_fits(i, x, p->axis) && operand_same_dims(i, y) ? NULL : "the operands do not fit";
 }
 
 static void gather_elements(void *context, size_t begin, size_t end) {
@@ -33,7 +32,8 @@ static kiln_status run_elements(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_gather_elements = {
-    KERNEL("gather_elements", kiln_gather_params, NULL, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1)),
+    KERNEL("gather_elements", kiln_gather_params, NULL, KERNEL_INPUTS(2, 2, 0, IS_I64),
+           KERNEL_OUTPUTS(1, 1, IS_TYPED_LIKE_X)),
     .check = check_elements,
     .run = run_elements,
 };
@@ -53,19 +53,19 @@ static bool nd_dims_fit(const kernel_call *call, uint32_t batch_dims, uint32_t a
     return fits;
 }
 
-static kiln_status check_nd(const kernel_call *call, kiln_error *error) {
+static const char *check_nd(const kernel_call *call) {
     const kiln_gather_nd_params *p = call->params;
     const operand *x = &call->inputs[0], *i = &call->inputs[1], *y = &call->outputs[0];
-    if (i->rank < 1 || i->dtype != KILN_I64 || p->batch_dims >= i->rank ||
-        p->batch_dims > x->rank || i->dims[i->rank - 1] > x->rank - p->batch_dims) {
-        return kernel_fail(call, error, "the indices do not fit the input");
+    if (i->rank < 1 || p->batch_dims >= i->rank || p->batch_dims > x->rank ||
+        i->dims[i->rank - 1] > x->rank - p->batch_dims) {
+        return "the indices do not fit the input";
     }
     bool batches = x->batched == (i->batched && p->batch_dims > 0) && y->batched == i->batched &&
                    !(i->batched && i->rank == 1);
     uint32_t addressed = p->batch_dims + (uint32_t)i->dims[i->rank - 1];
-    return batches && x->dtype == y->dtype && nd_dims_fit(call, p->batch_dims, addressed)
-               ? KILN_OK
-               : kernel_fail(call, error, "the output does not fit the indices");
+    return batches && nd_dims_fit(call, p->batch_dims, addressed)
+               ? NULL
+               : "the output does not fit the indices";
 }
 
 typedef struct nd_task {
@@ -116,7 +116,8 @@ static kiln_status run_nd(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_gather_nd = {
-    KERNEL("gather_nd", kiln_gather_nd_params, NULL, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1)),
+    KERNEL("gather_nd", kiln_gather_nd_params, NULL, KERNEL_INPUTS(2, 2, 0, IS_I64),
+           KERNEL_OUTPUTS(1, 1, IS_TYPED_LIKE_X)),
     .check = check_nd,
     .run = run_nd,
 };

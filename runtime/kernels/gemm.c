@@ -80,12 +80,12 @@ static strip strip_of(kernel_call *call, size_t first, size_t count) {
 
 /* ---- Preparing ----------------------------------------------------------------------------- */
 
-kiln_status gemm_check(const kernel_call *call, kiln_error *error) {
+const char *gemm_check(const kernel_call *call) {
     const kiln_conv_params *p = call->params;
     if (p->groups != 1 || call->inputs[0].constant) {
-        return kernel_fail(call, error, "a convolution as one matrix product has one group");
+        return "a convolution as one matrix product has one group";
     }
-    return KILN_OK;
+    return NULL;
 }
 
 typedef struct packing {
@@ -205,7 +205,7 @@ kiln_status gemm_prepare(kernel_call *call, kiln_error *error) {
         atomic_flag_clear(&g->busy[k]);
     }
     memset(g->bias, 0, g->bias_bytes);
-    if (call->input_count > 2 && operand_present(&call->inputs[2])) {
+    if (has_input(call, 2)) {
         memcpy(g->bias, call->inputs[2].data, g->outputs * sizeof(float));
     }
     return KILN_OK;

@@ -5,7 +5,7 @@
 
 #include "runtime/kernels/kernel.h"
 
-kiln_status gemm_check(const kernel_call *call, kiln_error *error);
+const char *gemm_check(const kernel_call *call);
 kiln_status gemm_prepare(kernel_call *call, kiln_error *error);
 bool gemm_packs(const kernel_call *call, packed_form *out_form);
 size_t gemm_scratch(const kernel_call *call);

@@ -2,19 +2,12 @@
 #include "runtime/kernels/kernel.h"
 #include "runtime/ukernels/ukernels.h"
 
-static kiln_status check(const kernel_call *call, kiln_error *error) {
+static const char *check(const kernel_call *call) {
     const kiln_global_pool_params *p = call->params;
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
-    if (!(p->min < p->max)) {
-        return kernel_fail(call, error, "parameters out of range");
-    }
-    if (x->dtype != KILN_F32 || y->dtype != KILN_F32 || x->layout != KILN_CHANNELS_LAST ||
-        x->batched != y->batched || y->rank < 2 || y->dims[0] != x->dims[0] ||
-        /* Constants end without a margin that may be read. */
-        y->elements != x->dims[0] * x->inner || x->constant) {
-        return kernel_fail(call, error, "the output is not one value a channel of the input");
-    }
-    return KILN_OK;
+    return p->min < p->max && y->rank >= 2 && y->elements == x->dims[0] * x->inner
+               ? NULL
+               : "the output is not one value a channel of the input";
 }
 
 typedef struct means {
@@ -48,8 +41,9 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_global_average_pool = {
-    KERNEL("global_average_pool", kiln_global_pool_params, NULL, KERNEL_INPUTS(1, 1),
-           KERNEL_OUTPUTS(1, 1), KERNEL_STRIDED(1, 0)),
+    KERNEL("global_average_pool", kiln_global_pool_params, NULL,
+           KERNEL_INPUTS(1, 1, IS_F32 | IS_CHANNELS_LAST | IS_VARIABLE),
+           KERNEL_OUTPUTS(1, 1, IS_F32 | IS_BATCHED_LIKE_X), KERNEL_STRIDED(1, 0)),
     .check = check,
     .run = run,
 };

@@ -14,20 +14,17 @@ typedef struct taps {
     float weight[MOST_TAPS];
 } taps;
 
-static kiln_status check(const kernel_call *call, kiln_error *error) {
+static const char *check(const kernel_call *call) {
     const kiln_grid_sample_params *p = call->params;
     const operand *x = &call->inputs[0], *g = &call->inputs[1], *y = &call->outputs[0];
-    image_dims from, to;
     if (p->mode >= KILN_GRID_MODE_COUNT || p->padding >= KILN_GRID_PADDING_COUNT ||
         p->align_corners > 1) {
-        return kernel_fail(call, error, "parameters out of range");
+        return "parameters out of range";
     }
-    bool sound = x->rank == 4 && y->rank == 4 && operand_image(x, &from) && operand_image(y, &to) &&
-                 x->dtype == KILN_F32 && y->dtype == KILN_F32 && g->dtype == KILN_F32 &&
-                 g->rank == 4 && g->layout == KILN_ROW_MAJOR && g->dims[3] == 2 && from.n == to.n &&
-                 g->dims[0] == to.n && g->dims[1] == to.h && g->dims[2] == to.w && from.c == to.c &&
-                 x->batched == y->batched && g->batched == y->batched;
-    return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
+    return g->dims[3] == 2 && g->dims[1] == y->dims[1] && g->dims[2] == y->dims[2] &&
+                   x->inner == y->inner
+               ? NULL
+               : "the operands do not fit";
 }
 
 /* ---- Coordinates --------------------------------------------------------------------------- */
@@ -157,7 +154,10 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_grid_sample = {
-    KERNEL("grid_sample", kiln_grid_sample_params, NULL, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1)),
+    KERNEL("grid_sample", kiln_grid_sample_params, NULL,
+           KERNEL_INPUTS(2, 2, IS_F32 | IS_IMAGE | HAS_RANK(4),
+                         IS_F32 | IS_ROW_MAJOR | IS_BATCHED_LIKE_X | HAS_RANK(4)),
+           KERNEL_OUTPUTS(1, 1, IS_F32 | IS_IMAGE | IS_BATCHED_LIKE_X | HAS_RANK(4))),
     .check = check,
     .run = run,
 };

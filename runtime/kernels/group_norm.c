@@ -35,19 +35,14 @@ static float epsilon_of(const kernel_call *call) {
                : ((const kiln_instance_norm_params *)call->params)->epsilon;
 }
 
-static kiln_status check(const kernel_call *call, kiln_error *error) {
-    const operand *x = &call->inputs[0], *y = &call->outputs[0];
-    if (!isfinite(epsilon_of(call)) || group_channels(call) == 0 ||
-        x->inner % group_channels(call) != 0) {
-        return kernel_fail(call, error, "parameters out of range");
+static const char *check(const kernel_call *call) {
+    size_t channels = call->inputs[0].inner, group = group_channels(call);
+    if (!isfinite(epsilon_of(call)) || group == 0 || channels % group != 0) {
+        return "parameters out of range";
     }
-    bool sound = x->dtype == KILN_F32 && y->dtype == KILN_F32 && operand_same_dims(x, y) &&
-                 x->layout == KILN_CHANNELS_LAST && y->layout == KILN_CHANNELS_LAST;
-    for (uint32_t k = 1; k < 3; k++) {
-        const operand *o = &call->inputs[k];
-        sound = sound && o->dtype == KILN_F32 && o->elements == x->inner && !o->batched;
-    }
-    return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
+    return call->inputs[1].elements == channels && call->inputs[2].elements == channels
+               ? NULL
+               : "the operands do not fit";
 }
 
 static size_t scratch(const kernel_call *call) {
@@ -149,23 +144,30 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_instance_norm = {
-    KERNEL("instance_norm", kiln_instance_norm_params, NULL, KERNEL_INPUTS(3, 3),
-           KERNEL_OUTPUTS(1, 1)),
+    KERNEL("instance_norm", kiln_instance_norm_params, NULL,
+           KERNEL_INPUTS(3, 3, IS_F32 | IS_CHANNELS_LAST, IS_F32 | IS_UNBATCHED,
+                         IS_F32 | IS_UNBATCHED),
+           KERNEL_OUTPUTS(1, 1, IS_F32 | IS_CHANNELS_LAST | IS_SHAPED_LIKE_X)),
     .check = check,
     .scratch = scratch,
     .run = run,
 };
 
 const kernel kernel_group_norm = {
-    KERNEL("group_norm", kiln_group_norm_params, NULL, KERNEL_INPUTS(3, 3), KERNEL_OUTPUTS(1, 1)),
+    KERNEL("group_norm", kiln_group_norm_params, NULL,
+           KERNEL_INPUTS(3, 3, IS_F32 | IS_CHANNELS_LAST, IS_F32 | IS_UNBATCHED,
+                         IS_F32 | IS_UNBATCHED),
+           KERNEL_OUTPUTS(1, 1, IS_F32 | IS_CHANNELS_LAST | IS_SHAPED_LIKE_X)),
     .check = check,
     .scratch = scratch,
     .run = run,
 };
 
 const kernel kernel_response_norm = {
-    KERNEL("response_norm", kiln_response_norm_params, NULL, KERNEL_INPUTS(3, 3),
-           KERNEL_OUTPUTS(1, 1), KERNEL_IN_PLACE(1)),
+    KERNEL("response_norm", kiln_response_norm_params, NULL,
+           KERNEL_INPUTS(3, 3, IS_F32 | IS_CHANNELS_LAST, IS_F32 | IS_UNBATCHED,
+                         IS_F32 | IS_UNBATCHED),
+           KERNEL_OUTPUTS(1, 1, IS_F32 | IS_CHANNELS_LAST | IS_SHAPED_LIKE_X), KERNEL_IN_PLACE(1)),
     .check = check,
     .scratch = scratch,
     .run = run,

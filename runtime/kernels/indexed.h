@@ -41,8 +41,8 @@ static inline size_t index_base(const operand *indices, const operand *x, uint32
 /* May indices address a tensor along the axis? Other dims are not larger than its own; the batch is
  * the same. */
 static inline bool index_fits(const operand *indices, const operand *x, uint32_t axis) {
-    bool fits = indices->dtype == KILN_I64 && indices->rank == x->rank && axis < x->rank &&
-                indices->batched == x->batched && !(axis == 0 && x->batched);
+    bool fits = indices->rank == x->rank && axis < x->rank && indices->batched == x->batched &&
+                !(axis == 0 && x->batched);
     for (uint32_t d = 0; fits && d < x->rank; d++) {
         bool same = d == 0 && x->batched;
         fits =

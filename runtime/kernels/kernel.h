@@ -1,10 +1,13 @@
 /* Kernels: one table, with a kernel for each of the plan format's (KILN_EACH_KERNEL in
  * plan_kernels.h). Its functions, in the order in which they are called:
  *
- *   check    Judges a step when a plan is opened, from the plan's records alone: operand counts,
- *            dtypes, dims, parameters. After it, the kernel must be unable to read or write outside
- *            its operands whatever the data holds (index tables are data: prepare checks those).
- *            Messages are made by kernel_fail.
+ *   check    Judges a step when a plan is opened, from the plan's records alone: dims and
+ * parameters, after the rules of the operands have been found to hold. After it, the kernel must be
+ *            unable to read or write outside its operands whatever the data holds (index tables are
+ *            data: prepare checks those). Returns what is wrong, for a message, or NULL.
+ *
+ *   lacks    Names what the step needs and the library is built without (KILN_KERNELS), or returns
+ *            NULL. NULL: it needs nothing.
  *
  *   scratch  Says how many bytes of scratch a run of so many rows, samples and threads needs, from
  *            what check may look at. NULL: none.
@@ -104,10 +107,32 @@ typedef struct packed_form {
     bool reads_f16; /* fill takes the constant as it is stored; false: as f32 */
 } packed_form;
 
+/* What is asked of an operand, bits that add up; of several element types it may have any, of none
+ * all. X is input 0. */
+enum {
+    IS_F32 = 1 << 0,
+    IS_I64 = 1 << 1,
+    IS_BOOL = 1 << 2,
+    IS_TYPED_LIKE_X = 1 << 3,
+    IS_SHAPED_LIKE_X = 1 << 4,  /* dims, and whether they are a sample's */
+    IS_BATCHED_LIKE_X = 1 << 5, /* dim 0, and whether it is a sample's */
+    IS_UNBATCHED = 1 << 6,
+    IS_CONSTANT = 1 << 7,
+    IS_VARIABLE = 1 << 8,
+    IS_ROW_MAJOR = 1 << 9,
+    IS_CHANNELS_LAST = 1 << 10,
+    IS_IMAGE = 1 << 11, /* operand_image */
+};
+#define HAS_RANK(rank) ((rank) << 12)
+
+#define KERNEL_MAX_RULES 5
+
 typedef struct kernel {
     kiln_kernel_traits traits;
     uint8_t min_inputs, max_inputs, min_outputs, max_outputs; /* absent operands count */
-    kiln_status (*check)(const kernel_call *call, kiln_error *error);
+    uint16_t input_rules[KERNEL_MAX_RULES], output_rules[KERNEL_MAX_RULES];
+    const char *(*check)(const kernel_call *call); /* NULL: the rules are enough */
+    const char *(*lacks)(const kernel_call *call);
     kiln_status (*prepare)(kernel_call *call, kiln_error *error);
     kiln_status (*bind)(kernel_call *call, kiln_error *error);
     kiln_status (*run)(kernel_call *call, kiln_error *error);
@@ -132,13 +157,16 @@ typedef struct kernel {
 } kernel;
 
 /* To define one: its name, the type of its parameters, how many multiply-accumulates it takes
- * (NULL: none to speak of); then how many inputs and outputs it has, at least and at most, and the
- * masks of those that may be strided, and of the inputs that the output may replace. */
+ * (NULL: none to speak of); then how many inputs and outputs it has, at least and at most, with the
+ * rule of each, and the masks of those that may be strided, and of the inputs that the output may
+ * replace. */
 #define KERNEL(its_name, params, its_macs, ...)                                                    \
     .traits.name = (its_name), .traits.params_bytes = sizeof(params), .macs = (its_macs),          \
     __VA_ARGS__
-#define KERNEL_INPUTS(least, most) .min_inputs = (least), .max_inputs = (most)
-#define KERNEL_OUTPUTS(least, most) .min_outputs = (least), .max_outputs = (most)
+#define KERNEL_INPUTS(least, most, ...)                                                            \
+    .min_inputs = (least), .max_inputs = (most), .input_rules = {__VA_ARGS__}
+#define KERNEL_OUTPUTS(least, most, ...)                                                           \
+    .min_outputs = (least), .max_outputs = (most), .output_rules = {__VA_ARGS__}
 #define KERNEL_STRIDED(inputs, outputs)                                                            \
     .traits.strided_inputs = (inputs), .traits.strided_outputs = (outputs)
 #define KERNEL_IN_PLACE(inputs) .traits.in_place_inputs = (inputs)
@@ -172,14 +200,24 @@ const void *step_params(const kiln_plan_view *view, size_t step);
 void call_describe(const kiln_plan_view *view, size_t step, const kernel_host *host,
                    operand *operands, kernel_call *out_call);
 
+/* ---- Checking (check.c) --------------------------------------------------------------------- */
+
+/* Whether operands and parameters are such that the kernel can run, and all that it needs is built
+ * in. */
+kiln_status kernel_check(const kernel_call *call, kiln_error *error);
+
 /* ---- Helpers (support.c) ------------------------------------------------------------------- */
 
-/* "layer 'NAME' (conv_2d): " + message; KILN_ERROR_FORMAT. For check and prepare. */
+/* "layer 'NAME' (conv_2d): " + message; KILN_ERROR_FORMAT. */
 kiln_status kernel_fail(const kernel_call *call, kiln_error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* That the library is built without `what`, a function or an algorithm: KILN_KERNELS. */
-kiln_status kernel_not_built_in(const kernel_call *call, kiln_error *error, const char *what);
 bool operand_present(const operand *o);
+/* Whether the call has that one. */
+bool has_input(const kernel_call *call, uint32_t k);
+bool has_output(const kernel_call *call, uint32_t k);
+/* Its data; NULL: the call has none. */
+void *optional_input(const kernel_call *call, uint32_t k);
+void *optional_output(const kernel_call *call, uint32_t k);
 /* Whether two have the same rank, physical dims and batched flag. */
 bool operand_same_dims(const operand *a, const operand *b);
 /* outer * batch when batched, else outer. */
@@ -206,6 +244,8 @@ void kernel_free(const kernel_call *call, void *pointer, size_t size);
  * its data may have been given back. */
 void kernel_read_constant(const kernel_call *call, const operand *o, size_t begin, size_t count,
                           float *out);
+/* Whether the dim exists and is not the batch, so that it may be treated alone. */
+bool axis_is_sound(const operand *o, uint32_t axis);
 /* Strides (elements, row_stride applied) of o broadcast to out's physical dims, aligned at the end;
  * 0 where broadcast. False when it does not broadcast (a dim differs and is not 1, or batch flags
  * disagree: a batched operand needs a batched out and full rank). */

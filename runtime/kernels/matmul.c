@@ -38,22 +38,20 @@ static bool lead_strides(const operand *o, const operand *y, size_t strides[KILN
     return true;
 }
 
-static kiln_status check(const kernel_call *call, kiln_error *error) {
+static const char *check(const kernel_call *call) {
     const kiln_matmul_params *p = call->params;
     const operand *a = &call->inputs[0], *b = &call->inputs[1], *y = &call->outputs[0];
     size_t strides[KILN_MAX_RANK];
     if (!(p->min < p->max)) {
-        return kernel_fail(call, error, "parameters out of range");
+        return "parameters out of range";
     }
-    bool sound =
-        a->dtype == KILN_F32 && b->dtype == KILN_F32 && y->dtype == KILN_F32 &&
-        a->layout == KILN_ROW_MAJOR && b->layout == KILN_ROW_MAJOR && y->layout == KILN_ROW_MAJOR &&
-        y->rank >= 2 && lead_strides(a, y, strides) && lead_strides(b, y, strides) &&
-        !(b->batched && b->rank == 2) && a->dims[a->rank - 1] == b->dims[b->rank - 2] &&
-        a->dims[a->rank - 2] == y->dims[y->rank - 2] &&
-        b->dims[b->rank - 1] == y->dims[y->rank - 1] &&
-        (y->batched == (a->batched || b->batched)) && (y->rank > 2 || a->batched == y->batched);
-    return sound ? KILN_OK : kernel_fail(call, error, "the matrices do not fit");
+    bool sound = y->rank >= 2 && lead_strides(a, y, strides) && lead_strides(b, y, strides) &&
+                 !(b->batched && b->rank == 2) && a->dims[a->rank - 1] == b->dims[b->rank - 2] &&
+                 a->dims[a->rank - 2] == y->dims[y->rank - 2] &&
+                 b->dims[b->rank - 1] == y->dims[y->rank - 1] &&
+                 (y->batched == (a->batched || b->batched)) &&
+                 (y->rank > 2 || a->batched == y->batched);
+    return sound ? NULL : "the matrices do not fit";
 }
 
 /* Packs some depth of up to nr columns of b. */
@@ -164,7 +162,9 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_matmul = {
-    KERNEL("matmul", kiln_matmul_params, product_macs, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1)),
+    KERNEL("matmul", kiln_matmul_params, product_macs,
+           KERNEL_INPUTS(2, 2, IS_F32 | IS_ROW_MAJOR, IS_F32 | IS_ROW_MAJOR),
+           KERNEL_OUTPUTS(1, 1, IS_F32 | IS_ROW_MAJOR)),
     .check = check,
     .run = run,
 };

@@ -4,19 +4,6 @@
 
 #include <math.h>
 
-static bool all_f32(const kernel_call *call) {
-    for (uint32_t k = 0; k < call->input_count + call->output_count; k++) {
-        if (operand_present(&call->inputs[k]) && call->inputs[k].dtype != KILN_F32) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static float *optional_data(const operand *operands, uint32_t count, uint32_t k) {
-    return k < count && operand_present(&operands[k]) ? operands[k].data : NULL;
-}
-
 /* ---- Layer norm ---------------------------------------------------------------------------- */
 
 static size_t normalized_size(const kernel_call *call) {
@@ -29,41 +16,39 @@ static size_t normalized_size(const kernel_call *call) {
     return size;
 }
 
-static kiln_status check_layer(const kernel_call *call, kiln_error *error) {
+static const char *check_layer(const kernel_call *call) {
     const kiln_layer_norm_params *p = call->params;
-    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    const operand *x = &call->inputs[0];
     if (!isfinite(p->epsilon) || p->axes == 0 || p->axes > x->rank ||
         (x->batched && p->axes == x->rank)) {
-        return kernel_fail(call, error, "parameters out of range");
+        return "parameters out of range";
     }
     size_t size = normalized_size(call);
-    bool sound = all_f32(call) && operand_same_dims(x, y) && x->layout == KILN_ROW_MAJOR &&
-                 y->layout == KILN_ROW_MAJOR;
+    bool sound = true;
     for (uint32_t k = 1; k < call->input_count; k++) {
-        const operand *o = &call->inputs[k];
-        sound = sound && (!operand_present(o) || (o->elements == size && !o->batched));
+        sound = sound && (!has_input(call, k) || call->inputs[k].elements == size);
     }
     for (uint32_t k = 1; k < call->output_count; k++) {
         const operand *o = &call->outputs[k];
         sound = sound && (!operand_present(o) ||
                           (o->elements == x->elements / size && o->batched == x->batched));
     }
-    return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
+    return sound ? NULL : "the operands do not fit";
 }
 
 static void layer_range(void *context, size_t begin, size_t end) {
     const kernel_call *call = context;
     const kiln_layer_norm_params *p = call->params;
     size_t size = normalized_size(call);
-    float *mean = optional_data(call->outputs, call->output_count, 1);
-    float *inverse = optional_data(call->outputs, call->output_count, 2);
+    float *mean = optional_output(call, 1);
+    float *inverse = optional_output(call, 2);
     layer_norm_rows rows = {.about_zero = call->step->kernel == KILN_KERNEL_RMS_NORM,
                             .x = (const float *)call->inputs[0].data + begin * size,
                             .rows = end - begin,
                             .count = size,
                             .epsilon = p->epsilon,
                             .scale = call->inputs[1].data,
-                            .bias = optional_data(call->inputs, call->input_count, 2),
+                            .bias = optional_input(call, 2),
                             .y = (float *)call->outputs[0].data + begin * size,
                             .mean = mean == NULL ? NULL : mean + begin,
                             .inverse = inverse == NULL ? NULL : inverse + begin};
@@ -81,14 +66,11 @@ static kiln_status run_layer(kernel_call *call, kiln_error *error) {
 
 /* ---- Lp norm ------------------------------------------------------------------------------- */
 
-static kiln_status check_lp(const kernel_call *call, kiln_error *error) {
+static const char *check_lp(const kernel_call *call) {
     const kiln_lp_norm_params *p = call->params;
-    const operand *x = &call->inputs[0], *y = &call->outputs[0];
-    if (!axis_is_sound(x, p->axis) || p->p < 1 || p->p > 2) {
-        return kernel_fail(call, error, "parameters out of range");
-    }
-    bool sound = all_f32(call) && operand_same_dims(x, y);
-    return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
+    return axis_is_sound(&call->inputs[0], p->axis) && (p->p == 1 || p->p == 2)
+               ? NULL
+               : "parameters out of range";
 }
 
 static void lp_range(void *context, size_t begin, size_t end) {
@@ -120,16 +102,12 @@ static kiln_status run_lp(kernel_call *call, kiln_error *error) {
 
 /* ---- LRN ----------------------------------------------------------------------------------- */
 
-static kiln_status check_lrn(const kernel_call *call, kiln_error *error) {
+static const char *check_lrn(const kernel_call *call) {
     const kiln_lrn_params *p = call->params;
-    const operand *x = &call->inputs[0], *y = &call->outputs[0];
-    if (p->size == 0 || p->size > 65536 || !isfinite(p->alpha) || !isfinite(p->beta) ||
-        !isfinite(p->bias)) {
-        return kernel_fail(call, error, "parameters out of range");
-    }
-    bool sound = all_f32(call) && operand_same_dims(x, y) && x->layout == KILN_CHANNELS_LAST &&
-                 y->layout == KILN_CHANNELS_LAST;
-    return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
+    return p->size > 0 && p->size <= 65536 && isfinite(p->alpha) && isfinite(p->beta) &&
+                   isfinite(p->bias)
+               ? NULL
+               : "parameters out of range";
 }
 
 static double squares_of(const float *x, size_t begin, size_t end) {
@@ -177,25 +155,31 @@ static kiln_status run_lrn(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_layer_norm = {
-    KERNEL("layer_norm", kiln_layer_norm_params, NULL, KERNEL_INPUTS(2, 3), KERNEL_OUTPUTS(1, 3)),
+    KERNEL("layer_norm", kiln_layer_norm_params, NULL,
+           KERNEL_INPUTS(2, 3, IS_F32 | IS_ROW_MAJOR, IS_F32 | IS_UNBATCHED, IS_F32 | IS_UNBATCHED),
+           KERNEL_OUTPUTS(1, 3, IS_F32 | IS_ROW_MAJOR | IS_SHAPED_LIKE_X, IS_F32, IS_F32)),
     .check = check_layer,
     .run = run_layer,
 };
 
 const kernel kernel_rms_norm = {
-    KERNEL("rms_norm", kiln_rms_norm_params, NULL, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1)),
+    KERNEL("rms_norm", kiln_rms_norm_params, NULL,
+           KERNEL_INPUTS(2, 2, IS_F32 | IS_ROW_MAJOR, IS_F32 | IS_UNBATCHED),
+           KERNEL_OUTPUTS(1, 1, IS_F32 | IS_ROW_MAJOR | IS_SHAPED_LIKE_X)),
     .check = check_layer,
     .run = run_layer,
 };
 
 const kernel kernel_lp_norm = {
-    KERNEL("lp_norm", kiln_lp_norm_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1)),
+    KERNEL("lp_norm", kiln_lp_norm_params, NULL, KERNEL_INPUTS(1, 1, IS_F32),
+           KERNEL_OUTPUTS(1, 1, IS_F32 | IS_SHAPED_LIKE_X)),
     .check = check_lp,
     .run = run_lp,
 };
 
 const kernel kernel_lrn = {
-    KERNEL("lrn", kiln_lrn_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1)),
+    KERNEL("lrn", kiln_lrn_params, NULL, KERNEL_INPUTS(1, 1, IS_F32 | IS_CHANNELS_LAST),
+           KERNEL_OUTPUTS(1, 1, IS_F32 | IS_CHANNELS_LAST | IS_SHAPED_LIKE_X)),
     .check = check_lrn,
     .run = run_lrn,
 };

@@ -15,29 +15,24 @@ static bool make_task(const kernel_call *call, pool_task *task) {
                        p->padding_begin, p->padding_end, task->axes);
 }
 
-static kiln_status check(const kernel_call *call, kiln_error *error) {
+static const char *check(const kernel_call *call) {
     const kiln_pool_nd_params *p = call->params;
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
-    bool indices = call->output_count > 1 && operand_present(&call->outputs[1]);
     pool_task task;
-    bool sound = x->dtype == KILN_F32 && y->dtype == KILN_F32 && x->rank >= 3 && x->rank <= 5 &&
-                 x->rank == y->rank && x->layout == KILN_CHANNELS_LAST &&
-                 y->layout == KILN_CHANNELS_LAST && x->batched == y->batched &&
-                 x->dims[0] == y->dims[0] && x->inner == y->inner;
-    if (sound && indices) {
+    bool sound = x->rank >= 3 && x->rank <= 5 && x->rank == y->rank && x->inner == y->inner;
+    if (sound && has_output(call, 1)) {
         const operand *i = &call->outputs[1];
-        sound = p->kind == KILN_POOL_MAX && i->dtype == KILN_I64 && i->batched == y->batched &&
+        sound = p->kind == KILN_POOL_MAX && i->batched == y->batched &&
                 i->elements == y->elements && operand_is_dense(i) && i->rank == y->rank &&
                 i->record->dims[0] == y->record->dims[0];
     }
     if (!sound) {
-        return kernel_fail(call, error, "the operands do not fit");
+        return "the operands do not fit";
     }
-    if (p->kind > KILN_POOL_AVERAGE || p->count_include_pad > 1 || p->storage_order > 1 ||
-        !(p->min < p->max) || !make_task(call, &task)) {
-        return kernel_fail(call, error, "parameters out of range");
-    }
-    return KILN_OK;
+    return p->kind <= KILN_POOL_AVERAGE && p->count_include_pad <= 1 && p->storage_order <= 1 &&
+                   p->min < p->max && make_task(call, &task)
+               ? NULL
+               : "parameters out of range";
 }
 
 /* Index in the dense ONNX-ordered tensor [N,C,D,H,W]; storage_order 1 counts H fastest. */
@@ -110,8 +105,7 @@ static void pool_pixel(const pool_task *task, size_t r) {
     const window_axis *a = task->axes;
     size_t pixels = a[0].out * a[1].out * a[2].out, sample = r / pixels, pixel = r % pixels;
     size_t o[3] = {pixel / (a[1].out * a[2].out), pixel / a[2].out % a[1].out, pixel % a[2].out};
-    bool with_indices = call->output_count > 1 && operand_present(&call->outputs[1]);
-    int64_t *indices = with_indices ? call->outputs[1].data : NULL;
+    int64_t *indices = optional_output(call, 1);
     float *out = (float *)y->data + r * y->row_stride;
     window_taps taps[3];
     size_t divisor = 1, at[3];
@@ -150,7 +144,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_pool_nd = {
-    KERNEL("pool_nd", kiln_pool_nd_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 2),
+    KERNEL("pool_nd", kiln_pool_nd_params, NULL, KERNEL_INPUTS(1, 1, IS_F32 | IS_CHANNELS_LAST),
+           KERNEL_OUTPUTS(1, 2, IS_F32 | IS_CHANNELS_LAST | IS_BATCHED_LIKE_X, IS_I64),
            KERNEL_STRIDED(1, 1)),
     .check = check,
     .run = run,

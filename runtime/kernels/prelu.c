@@ -6,16 +6,11 @@
 
 #define LEAST_ELEMENTS ((size_t)4096) /* a thread is not worth waking for fewer */
 
-static kiln_status check(const kernel_call *call, kiln_error *error) {
-    const operand *x = &call->inputs[0], *slope = &call->inputs[1], *y = &call->outputs[0];
-    if (x->dtype != KILN_F32 || y->dtype != KILN_F32 || x->rank == 0 || !operand_same_dims(x, y)) {
-        return kernel_fail(call, error, "input and output are not f32 of one shape");
-    }
-    if (!slope->constant || slope->dtype != KILN_F32 || slope->elements != x->inner ||
-        (x->batched && x->rank < 2)) {
-        return kernel_fail(call, error, "the slopes do not fit the channels");
-    }
-    return KILN_OK;
+static const char *check(const kernel_call *call) {
+    const operand *x = &call->inputs[0];
+    return x->rank > 0 && call->inputs[1].elements == x->inner && !(x->batched && x->rank < 2)
+               ? NULL
+               : "the slopes do not fit the channels";
 }
 
 static void run_rows(void *context, size_t begin, size_t end) {
@@ -42,8 +37,9 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_prelu = {
-    KERNEL("prelu", kiln_prelu_params, NULL, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1),
-           KERNEL_STRIDED(1, 1), KERNEL_IN_PLACE(1)),
+    KERNEL("prelu", kiln_prelu_params, NULL, KERNEL_INPUTS(2, 2, IS_F32, IS_F32 | IS_CONSTANT),
+           KERNEL_OUTPUTS(1, 1, IS_F32 | IS_SHAPED_LIKE_X), KERNEL_STRIDED(1, 1),
+           KERNEL_IN_PLACE(1)),
     .check = check,
     .run = run,
 };

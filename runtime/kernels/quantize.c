@@ -1,6 +1,6 @@
 /* QUANTIZE, QUANTIZE_RANGE: between real numbers and the integers that stand for them, held in f32.
  */
-#include "runtime/kernels/kernel.h"
+#include "runtime/kernels/axis.h"
 
 #include <math.h>
 
@@ -93,26 +93,20 @@ static void quantize_any(uint32_t kind, const quantize_row *r) {
 /* ---- QUANTIZE ------------------------------------------------------------------------------ */
 
 static bool fits_axis(const operand *o, const operand *x, uint32_t axis) {
-    if (o->dtype != KILN_F32 || o->batched || o->elements == 0 || !operand_is_dense(o)) {
-        return false;
-    }
     return o->elements == 1 ||
-           (axis < x->rank && !(axis == 0 && x->batched) && o->elements == x->dims[axis]);
+           (o->elements > 0 && axis_is_sound(x, axis) && o->elements == x->dims[axis]);
 }
 
-static kiln_status check_quantize(const kernel_call *call, kiln_error *error) {
+static const char *check_quantize(const kernel_call *call) {
     const kiln_quantize_params *p = call->params;
-    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    const operand *x = &call->inputs[0];
     if (p->kind >= KILN_QUANTIZE_KIND_COUNT ||
         !(p->low <= p->high && p->low >= -MOST && p->high <= MOST)) {
-        return kernel_fail(call, error, "parameters out of range");
+        return "parameters out of range";
     }
-    bool sound = x->dtype == KILN_F32 && y->dtype == KILN_F32 && operand_same_dims(x, y) &&
-                 x->layout == y->layout && fits_axis(&call->inputs[1], x, p->axis);
-    bool zero = call->input_count > 2 && operand_present(&call->inputs[2]);
-    return sound && (!zero || fits_axis(&call->inputs[2], x, p->axis))
-               ? KILN_OK
-               : kernel_fail(call, error, "the operands do not fit");
+    bool sound = x->layout == call->outputs[0].layout && fits_axis(&call->inputs[1], x, p->axis) &&
+                 (!has_input(call, 2) || fits_axis(&call->inputs[2], x, p->axis));
+    return sound ? NULL : "the operands do not fit";
 }
 
 /* Where a row's scales, or zeros, begin, and how far one is from the next. */
@@ -138,8 +132,7 @@ static void quantize_range(void *context, size_t begin, size_t end) {
     const kernel_call *call = context;
     const kiln_quantize_params *p = call->params;
     const operand *x = &call->inputs[0], *y = &call->outputs[0], *scale = &call->inputs[1];
-    const operand *zero = call->input_count > 2 ? &call->inputs[2] : NULL;
-    zero = zero != NULL && operand_present(zero) ? zero : NULL;
+    const operand *zero = has_input(call, 2) ? &call->inputs[2] : NULL;
     /* With one scale and one zero for all, dense rows are as one. */
     bool one = scale->elements == 1 && (zero == NULL || zero->elements == 1) &&
                operand_is_dense(x) && operand_is_dense(y);
@@ -168,22 +161,20 @@ static kiln_status run_quantize(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_quantize = {
-    KERNEL("quantize", kiln_quantize_params, NULL, KERNEL_INPUTS(2, 3), KERNEL_OUTPUTS(1, 1),
-           KERNEL_STRIDED(1, 1), KERNEL_IN_PLACE(1)),
+    KERNEL("quantize", kiln_quantize_params, NULL,
+           KERNEL_INPUTS(2, 3, IS_F32, IS_F32 | IS_UNBATCHED, IS_F32 | IS_UNBATCHED),
+           KERNEL_OUTPUTS(1, 1, IS_F32 | IS_SHAPED_LIKE_X), KERNEL_STRIDED(1, 1),
+           KERNEL_IN_PLACE(1)),
     .check = check_quantize,
     .run = run_quantize,
 };
 
 /* ---- QUANTIZE_RANGE ------------------------------------------------------------------------ */
 
-static kiln_status check_range(const kernel_call *call, kiln_error *error) {
-    bool sound = call->inputs[0].dtype == KILN_F32;
-    for (uint32_t k = 0; k < call->output_count; k++) {
-        const operand *y = &call->outputs[k];
-        bool scalar = y->dtype == KILN_F32 && y->elements == 1 && !y->batched;
-        sound = sound && (scalar || (k == 1 && !operand_present(y)));
-    }
-    return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
+static const char *check_range(const kernel_call *call) {
+    bool sound =
+        call->outputs[0].elements == 1 && (!has_output(call, 1) || call->outputs[1].elements == 1);
+    return sound ? NULL : "the operands do not fit";
 }
 
 /* Several minima and maxima are kept at a time, so that they can be vectors. */
@@ -223,15 +214,16 @@ static kiln_status run_range(kernel_call *call, kiln_error *error) {
     float scale = most > least ? (most - least) / 255.0f : 1.0f;
     float zero = fminf(fmaxf(-least / scale, 0.0f), 255.0f);
     *(float *)call->outputs[0].data = scale;
-    if (call->output_count > 1 && operand_present(&call->outputs[1])) {
+    if (has_output(call, 1)) {
         *(float *)call->outputs[1].data = rintf(zero);
     }
     return KILN_OK;
 }
 
 const kernel kernel_quantize_range = {
-    KERNEL("quantize_range", kiln_quantize_range_params, NULL, KERNEL_INPUTS(1, 1),
-           KERNEL_OUTPUTS(1, 2), KERNEL_STRIDED(1, 0)),
+    KERNEL("quantize_range", kiln_quantize_range_params, NULL, KERNEL_INPUTS(1, 1, IS_F32),
+           KERNEL_OUTPUTS(1, 2, IS_F32 | IS_UNBATCHED, IS_F32 | IS_UNBATCHED),
+           KERNEL_STRIDED(1, 0)),
     .check = check_range,
     .run = run_range,
 };

@@ -22,17 +22,17 @@ static size_t table_entries(const kernel_call *call) {
     return entries;
 }
 
-static kiln_status check(const kernel_call *call, kiln_error *error) {
+static const char *check(const kernel_call *call) {
     const kiln_remap_params *p = call->params;
-    const operand *x = &call->inputs[0], *t = &call->inputs[1], *y = &call->outputs[0];
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
     if (isnan(p->fill) || p->rank != y->rank || p->batched > 1) {
-        return kernel_fail(call, error, "parameters out of range");
+        return "parameters out of range";
     }
-    bool sound = x->dtype == y->dtype && x->rank == y->rank && x->rank > 0 &&
-                 x->batched == y->batched && y->batched == (p->batched != 0) && t->constant &&
-                 t->dtype == KILN_I64 && t->elements == table_entries(call) &&
+    bool sound = x->rank == y->rank && x->rank > 0 && x->batched == y->batched &&
+                 y->batched == (p->batched != 0) &&
+                 call->inputs[1].elements == table_entries(call) &&
                  (!x->batched || x->dims[0] == y->dims[0]);
-    return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
+    return sound ? NULL : "the operands do not fit";
 }
 
 static kiln_status prepare(kernel_call *call, kiln_error *error) {
@@ -135,7 +135,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_remap = {
-    KERNEL("remap", kiln_remap_params, NULL, KERNEL_INPUTS(2, 2), KERNEL_OUTPUTS(1, 1)),
+    KERNEL("remap", kiln_remap_params, NULL, KERNEL_INPUTS(2, 2, 0, IS_I64 | IS_CONSTANT),
+           KERNEL_OUTPUTS(1, 1, IS_TYPED_LIKE_X)),
     .check = check,
     .prepare = prepare,
     .run = run,

@@ -8,22 +8,19 @@ typedef struct resample_task {
     axis_view in, out;
 } resample_task;
 
-static kiln_status check(const kernel_call *call, kiln_error *error) {
+static const char *check(const kernel_call *call) {
     const kiln_resample_params *p = call->params;
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
-    const operand *index = &call->inputs[1], *weight = &call->inputs[2];
+    size_t taps = call->inputs[1].elements;
     if (!axis_is_sound(x, p->axis) || p->taps == 0 || p->taps > 65536 || isnan(p->extrapolation)) {
-        return kernel_fail(call, error, "parameters out of range");
+        return "parameters out of range";
     }
-    bool sound = x->dtype == KILN_F32 && y->dtype == KILN_F32 && x->rank == y->rank &&
-                 x->batched == y->batched;
+    bool sound = x->rank == y->rank && x->batched == y->batched;
     for (uint32_t k = 0; k < x->rank && sound; k++) {
         sound = k == p->axis || x->dims[k] == y->dims[k];
     }
-    sound = sound && index->constant && weight->constant && index->dtype == KILN_I64 &&
-            weight->dtype == KILN_F32 && index->elements == y->dims[p->axis] * p->taps &&
-            weight->elements == index->elements;
-    return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
+    sound = sound && taps == y->dims[p->axis] * p->taps && taps == call->inputs[2].elements;
+    return sound ? NULL : "the operands do not fit";
 }
 
 static kiln_status prepare(kernel_call *call, kiln_error *error) {
@@ -74,7 +71,9 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_resample = {
-    KERNEL("resample", kiln_resample_params, NULL, KERNEL_INPUTS(3, 3), KERNEL_OUTPUTS(1, 1)),
+    KERNEL("resample", kiln_resample_params, NULL,
+           KERNEL_INPUTS(3, 3, IS_F32, IS_I64 | IS_CONSTANT, IS_F32 | IS_CONSTANT),
+           KERNEL_OUTPUTS(1, 1, IS_F32)),
     .check = check,
     .prepare = prepare,
     .run = run,

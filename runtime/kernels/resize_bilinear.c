@@ -12,20 +12,13 @@ typedef struct resize {
     bilinear_column columns[]; /* of the output */
 } resize;
 
-static kiln_status check(const kernel_call *call, kiln_error *error) {
+static const char *check(const kernel_call *call) {
     const kiln_resize_bilinear_params *p = call->params;
-    const operand *x = &call->inputs[0], *y = &call->outputs[0];
-    image_dims in, out;
-    if (p->mode > KILN_RESIZE_ASYMMETRIC) {
-        return kernel_fail(call, error, "parameters out of range");
-    }
-    if (x->rank != 4 || y->rank != 4 || !operand_image(x, &in) || !operand_image(y, &out) ||
-        x->dtype != KILN_F32 || y->dtype != KILN_F32 || x->batched != y->batched || in.n != out.n ||
-        in.c != out.c || in.h > MAX_SIZE || in.w > MAX_SIZE || out.h > MAX_SIZE ||
-        out.w > MAX_SIZE) {
-        return kernel_fail(call, error, "input and output are not f32 images of one batch");
-    }
-    return KILN_OK;
+    const size_t *in = call->inputs[0].dims, *out = call->outputs[0].dims;
+    return p->mode <= KILN_RESIZE_ASYMMETRIC && in[3] == out[3] && in[1] <= MAX_SIZE &&
+                   in[2] <= MAX_SIZE && out[1] <= MAX_SIZE && out[2] <= MAX_SIZE
+               ? NULL
+               : "mode or sizes out of range";
 }
 
 /* The two of `in` that position k of `out` lies between, and where. */
@@ -103,8 +96,10 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_resize_bilinear = {
-    KERNEL("resize_bilinear", kiln_resize_bilinear_params, NULL, KERNEL_INPUTS(1, 1),
-           KERNEL_OUTPUTS(1, 1), KERNEL_STRIDED(1, 1)),
+    KERNEL("resize_bilinear", kiln_resize_bilinear_params, NULL,
+           KERNEL_INPUTS(1, 1, IS_F32 | IS_IMAGE | HAS_RANK(4)),
+           KERNEL_OUTPUTS(1, 1, IS_F32 | IS_IMAGE | IS_BATCHED_LIKE_X | HAS_RANK(4)),
+           KERNEL_STRIDED(1, 1)),
     .check = check,
     .prepare = prepare,
     .run = run,

@@ -18,21 +18,17 @@ typedef struct between {
     bool inside;
 } between;
 
-static kiln_status check(const kernel_call *call, kiln_error *error) {
+static const char *check(const kernel_call *call) {
     const kiln_roi_align_params *p = call->params;
-    const operand *x = &call->inputs[0], *r = &call->inputs[1], *i = &call->inputs[2];
-    const operand *y = &call->outputs[0];
-    image_dims from, to;
+    const size_t *r = call->inputs[1].dims, *y = call->outputs[0].dims;
     if (p->mode > KILN_ROI_MAX || p->half_pixel > 1 || p->sampling_ratio > KILN_ROI_SAMPLES ||
         !isfinite(p->spatial_scale)) {
-        return kernel_fail(call, error, "parameters out of range");
+        return "parameters out of range";
     }
-    bool batched = x->batched || r->batched || i->batched || y->batched;
-    bool sound = !batched && x->rank == 4 && y->rank == 4 && operand_image(x, &from) &&
-                 operand_image(y, &to) && x->dtype == KILN_F32 && y->dtype == KILN_F32 &&
-                 r->dtype == KILN_F32 && i->dtype == KILN_I64 && r->rank == 2 && i->rank == 1 &&
-                 r->dims[1] == 4 && r->dims[0] == to.n && i->dims[0] == to.n && from.c == to.c;
-    return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
+    return r[1] == 4 && r[0] == y[0] && call->inputs[2].dims[0] == y[0] &&
+                   call->inputs[0].inner == y[3]
+               ? NULL
+               : "the operands do not fit";
 }
 
 /* Every pixel is sampled of regions up to four times as long as the image; longer ones take no
@@ -144,7 +140,10 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_roi_align = {
-    KERNEL("roi_align", kiln_roi_align_params, NULL, KERNEL_INPUTS(3, 3), KERNEL_OUTPUTS(1, 1)),
+    KERNEL("roi_align", kiln_roi_align_params, NULL,
+           KERNEL_INPUTS(3, 3, IS_F32 | IS_IMAGE | IS_UNBATCHED | HAS_RANK(4),
+                         IS_F32 | IS_UNBATCHED | HAS_RANK(2), IS_I64 | IS_UNBATCHED | HAS_RANK(1)),
+           KERNEL_OUTPUTS(1, 1, IS_F32 | IS_IMAGE | IS_UNBATCHED | HAS_RANK(4))),
     .check = check,
     .run = run,
 };

@@ -70,13 +70,13 @@ static void copy_data(const kernel_call *call) {
 
 /* ---- SCATTER_ELEMENTS ---------------------------------------------------------------------- */
 
-static kiln_status check_elements(const kernel_call *call, kiln_error *error) {
+static const char *check_elements(const kernel_call *call) {
     const kiln_scatter_params *p = call->params;
-    const operand *x = &call->inputs[0], *i = &call->inputs[1], *u = &call->inputs[2];
-    const operand *y = &call->outputs[0];
-    bool sound = index_fits(i, x, p->axis) && operand_same_dims(i, u) && u->dtype == x->dtype &&
-                 operand_same_dims(x, y) && y->dtype == x->dtype && reduces(call, p->reduction);
-    return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
+    const operand *i = &call->inputs[1];
+    return index_fits(i, &call->inputs[0], p->axis) && operand_same_dims(i, &call->inputs[2]) &&
+                   reduces(call, p->reduction)
+               ? NULL
+               : "the operands do not fit";
 }
 
 static kiln_status run_elements(kernel_call *call, kiln_error *error) {
@@ -95,8 +95,9 @@ static kiln_status run_elements(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_scatter_elements = {
-    KERNEL("scatter_elements", kiln_scatter_params, NULL, KERNEL_INPUTS(3, 3), KERNEL_OUTPUTS(1, 1),
-           KERNEL_IN_PLACE(1)),
+    KERNEL("scatter_elements", kiln_scatter_params, NULL,
+           KERNEL_INPUTS(3, 3, 0, IS_I64, IS_TYPED_LIKE_X),
+           KERNEL_OUTPUTS(1, 1, IS_TYPED_LIKE_X | IS_SHAPED_LIKE_X), KERNEL_IN_PLACE(1)),
     .check = check_elements,
     .run = run_elements,
 };
@@ -113,15 +114,13 @@ static bool nd_dims_fit(const operand *x, const operand *i, const operand *u) {
     return fits;
 }
 
-static kiln_status check_nd(const kernel_call *call, kiln_error *error) {
+static const char *check_nd(const kernel_call *call) {
     const kiln_scatter_params *p = call->params;
-    const operand *x = &call->inputs[0], *i = &call->inputs[1], *u = &call->inputs[2];
-    const operand *y = &call->outputs[0];
-    bool batched = x->batched || i->batched || u->batched || y->batched;
-    bool sound = !batched && p->axis == 0 && i->dtype == KILN_I64 && i->rank >= 1 &&
-                 nd_dims_fit(x, i, u) && u->dtype == x->dtype && operand_same_dims(x, y) &&
-                 y->dtype == x->dtype && reduces(call, p->reduction);
-    return sound ? KILN_OK : kernel_fail(call, error, "the operands do not fit");
+    const operand *i = &call->inputs[1];
+    return p->axis == 0 && i->rank >= 1 && nd_dims_fit(&call->inputs[0], i, &call->inputs[2]) &&
+                   reduces(call, p->reduction)
+               ? NULL
+               : "the operands do not fit";
 }
 
 static kiln_status run_nd(kernel_call *call, kiln_error *error) {
@@ -148,8 +147,9 @@ static kiln_status run_nd(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_scatter_nd = {
-    KERNEL("scatter_nd", kiln_scatter_params, NULL, KERNEL_INPUTS(3, 3), KERNEL_OUTPUTS(1, 1),
-           KERNEL_IN_PLACE(1)),
+    KERNEL("scatter_nd", kiln_scatter_params, NULL,
+           KERNEL_INPUTS(3, 3, IS_UNBATCHED, IS_I64 | IS_UNBATCHED, IS_TYPED_LIKE_X | IS_UNBATCHED),
+           KERNEL_OUTPUTS(1, 1, IS_TYPED_LIKE_X | IS_SHAPED_LIKE_X), KERNEL_IN_PLACE(1)),
     .check = check_nd,
     .run = run_nd,
 };

@@ -1,5 +1,5 @@
 /* SOFTMAX along any dim, and its logarithm: micro-kernels. */
-#include "runtime/kernels/kernel.h"
+#include "runtime/kernels/axis.h"
 #include "runtime/ukernels/ukernels.h"
 
 /* What all tasks share: x is seen as [outer][size][inner]. */
@@ -10,16 +10,10 @@ typedef struct softmax_view {
     bool log;
 } softmax_view;
 
-static kiln_status check(const kernel_call *call, kiln_error *error) {
+static const char *check(const kernel_call *call) {
     const kiln_softmax_params *p = call->params;
-    const operand *x = &call->inputs[0], *y = &call->outputs[0];
-    if (p->axis >= x->rank || p->log > 1 || (p->axis == 0 && x->batched)) {
-        return kernel_fail(call, error, "parameters out of range");
-    }
-    if (x->dtype != KILN_F32 || y->dtype != KILN_F32 || !operand_same_dims(x, y)) {
-        return kernel_fail(call, error, "input and output are not f32 of one shape");
-    }
-    return KILN_OK;
+    return axis_is_sound(&call->inputs[0], p->axis) && p->log <= 1 ? NULL
+                                                                   : "parameters out of range";
 }
 
 static void softmax_rows(void *context, size_t begin, size_t end) {
@@ -48,27 +42,22 @@ static void softmax_columns(void *context, size_t begin, size_t end) {
 static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     const kiln_softmax_params *p = call->params;
-    const operand *x = &call->inputs[0];
-    softmax_view view = {x->data, call->outputs[0].data, x->dims[p->axis], 1, 1, p->log != 0};
-    size_t outer = 1;
-    for (uint32_t k = 0; k < x->rank; k++) {
-        if (k < p->axis) {
-            outer *= operand_dim(x, k, call->run.batch);
-        } else if (k > p->axis) {
-            view.inner *= x->dims[k];
-        }
-    }
-    if (view.inner <= VECTOR_MAX) {
-        view.together = view.inner; /* narrow matrices stay whole */
-    }
-    kernel_parallel(call, outer * view.inner / view.together, 1 + 4096 / view.size / view.together,
-                    &view, view.inner == 1 ? softmax_rows : softmax_columns);
+    axis_view axis = axis_of(&call->inputs[0], p->axis, call->run.batch);
+    softmax_view view = {.x = call->inputs[0].data,
+                         .y = call->outputs[0].data,
+                         .size = axis.size,
+                         .inner = axis.inner,
+                         .together = axis.inner <= VECTOR_MAX ? axis.inner : 1, /* narrow: whole */
+                         .log = p->log != 0};
+    kernel_parallel(call, axis.outer * axis.inner / view.together,
+                    1 + 4096 / view.size / view.together, &view,
+                    view.inner == 1 ? softmax_rows : softmax_columns);
     return KILN_OK;
 }
 
 const kernel kernel_softmax = {
-    KERNEL("softmax", kiln_softmax_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1),
-           KERNEL_IN_PLACE(1)),
+    KERNEL("softmax", kiln_softmax_params, NULL, KERNEL_INPUTS(1, 1, IS_F32),
+           KERNEL_OUTPUTS(1, 1, IS_F32 | IS_SHAPED_LIKE_X), KERNEL_IN_PLACE(1)),
     .check = check,
     .run = run,
 };

@@ -14,12 +14,24 @@ kiln_status kernel_fail(const kernel_call *call, kiln_error *error, const char *
                      call->kernel->traits.name, detail);
 }
 
-kiln_status kernel_not_built_in(const kernel_call *call, kiln_error *error, const char *what) {
-    return kernel_fail(call, error, "this library is built without %s; see KILN_KERNELS", what);
-}
-
 bool operand_present(const operand *o) {
     return o->record != NULL;
+}
+
+bool has_input(const kernel_call *call, uint32_t k) {
+    return k < call->input_count && operand_present(&call->inputs[k]);
+}
+
+bool has_output(const kernel_call *call, uint32_t k) {
+    return k < call->output_count && operand_present(&call->outputs[k]);
+}
+
+void *optional_input(const kernel_call *call, uint32_t k) {
+    return has_input(call, k) ? call->inputs[k].data : NULL;
+}
+
+void *optional_output(const kernel_call *call, uint32_t k) {
+    return has_output(call, k) ? call->outputs[k].data : NULL;
 }
 
 bool operand_same_dims(const operand *a, const operand *b) {
@@ -40,6 +52,10 @@ size_t operand_outer(const operand *o, uint32_t batch) {
 
 size_t operand_dim(const operand *o, uint32_t dim, uint32_t batch) {
     return dim == 0 && o->batched ? o->dims[0] * batch : o->dims[dim];
+}
+
+bool axis_is_sound(const operand *o, uint32_t axis) {
+    return axis < o->rank && !(axis == 0 && o->batched);
 }
 
 bool operand_is_dense(const operand *o) {
@@ -66,7 +82,7 @@ float *operand_image_row(const operand *o, size_t sample, size_t row) {
 }
 
 const operand *conv_addend(const kernel_call *call) {
-    return call->input_count > 3 && operand_present(&call->inputs[3]) ? &call->inputs[3] : NULL;
+    return has_input(call, 3) ? &call->inputs[3] : NULL;
 }
 
 uint64_t conv_macs(const kernel_call *call, const operand *of) {

@@ -11,23 +11,18 @@ typedef struct candidate {
     size_t index;
 } candidate;
 
-static kiln_status check(const kernel_call *call, kiln_error *error) {
+static const char *check(const kernel_call *call) {
     const kiln_top_k_params *p = call->params;
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
-    bool indices = call->output_count > 1 && operand_present(&call->outputs[1]);
     if (!axis_is_sound(x, p->axis) || p->largest > 1 || p->k == 0 || p->k > x->dims[p->axis]) {
-        return kernel_fail(call, error, "parameters out of range");
+        return "parameters out of range";
     }
-    bool sound = (x->dtype == KILN_F32 || x->dtype == KILN_I64) && y->dtype == x->dtype &&
-                 y->rank == x->rank && y->batched == x->batched;
+    bool sound = y->rank == x->rank && y->batched == x->batched &&
+                 (!has_output(call, 1) || operand_same_dims(y, &call->outputs[1]));
     for (uint32_t k = 0; k < x->rank && sound; k++) {
         sound = y->dims[k] == (k == p->axis ? p->k : x->dims[k]);
     }
-    if (!sound || (indices && (call->outputs[1].dtype != KILN_I64 ||
-                               !operand_same_dims(y, &call->outputs[1])))) {
-        return kernel_fail(call, error, "the outputs do not fit the input");
-    }
-    return KILN_OK;
+    return sound ? NULL : "the outputs do not fit the input";
 }
 
 static kiln_status prepare(kernel_call *call, kiln_error *error) {
@@ -112,7 +107,7 @@ static void select_column(const kernel_call *call, axis_view v, size_t column) {
         } else {
             ((float *)call->outputs[0].data)[at] = (float)worst.value;
         }
-        if (call->output_count > 1 && operand_present(&call->outputs[1])) {
+        if (has_output(call, 1)) {
             ((int64_t *)call->outputs[1].data)[at] = (int64_t)worst.index;
         }
     }
@@ -129,7 +124,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_top_k = {
-    KERNEL("top_k", kiln_top_k_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 2)),
+    KERNEL("top_k", kiln_top_k_params, NULL, KERNEL_INPUTS(1, 1, IS_F32 | IS_I64),
+           KERNEL_OUTPUTS(1, 2, IS_TYPED_LIKE_X, IS_I64)),
     .check = check,
     .prepare = prepare,
     .run = run,

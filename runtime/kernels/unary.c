@@ -21,21 +21,21 @@ static bool is_test(uint32_t op) {
     return op == KILN_UNARY_IS_NAN || op == KILN_UNARY_IS_INF;
 }
 
-static kiln_status check(const kernel_call *call, kiln_error *error) {
+static const char *check(const kernel_call *call) {
     const kiln_unary_params *p = call->params;
-    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    kiln_dtype x = call->inputs[0].dtype, y = call->outputs[0].dtype;
     bool clamp = p->op == KILN_UNARY_CLAMP && !(p->alpha <= p->beta);
     if (p->op >= KILN_UNARY_COUNT || isnan(p->alpha) || isnan(p->beta) || clamp) {
-        return kernel_fail(call, error, "parameters out of range");
+        return "parameters out of range";
     }
-    if (finish_is_missing(p->op)) {
-        return kernel_not_built_in(call, error, kiln_unary_op_name(p->op));
-    }
-    kiln_dtype result = is_test(p->op) ? KILN_BOOL : x->dtype;
-    if (y->dtype != result || !takes_dtype(p->op, x->dtype) || !operand_same_dims(x, y)) {
-        return kernel_fail(call, error, "input and output do not fit the function");
-    }
-    return KILN_OK;
+    return takes_dtype(p->op, x) && y == (is_test(p->op) ? KILN_BOOL : x)
+               ? NULL
+               : "element types do not fit the function";
+}
+
+static const char *lacks(const kernel_call *call) {
+    const kiln_unary_params *p = call->params;
+    return finish_is_missing(p->op) ? kiln_unary_op_name(p->op) : NULL;
 }
 
 /* ---- f32 ------------------------------------------------------------------------------------ */
@@ -135,8 +135,9 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_unary = {
-    KERNEL("unary", kiln_unary_params, NULL, KERNEL_INPUTS(1, 1), KERNEL_OUTPUTS(1, 1),
-           KERNEL_STRIDED(1, 1), KERNEL_IN_PLACE(1)),
+    KERNEL("unary", kiln_unary_params, NULL, KERNEL_INPUTS(1, 1, 0),
+           KERNEL_OUTPUTS(1, 1, IS_SHAPED_LIKE_X), KERNEL_STRIDED(1, 1), KERNEL_IN_PLACE(1)),
     .check = check,
+    .lacks = lacks,
     .run = run,
 };

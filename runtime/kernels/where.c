@@ -23,13 +23,11 @@ static void choose_row(const void *context, const void *const *inputs, const siz
     }
 }
 
-static kiln_status check(const kernel_call *call, kiln_error *error) {
-    const operand *y = &call->outputs[0];
-    if (call->inputs[0].dtype != KILN_BOOL || call->inputs[1].dtype != y->dtype ||
-        call->inputs[2].dtype != y->dtype || !broadcast_fits(call, 3)) {
-        return kernel_fail(call, error, "the operands do not fit the output");
-    }
-    return KILN_OK;
+static const char *check(const kernel_call *call) {
+    return call->inputs[1].dtype == call->outputs[0].dtype &&
+                   call->inputs[2].dtype == call->outputs[0].dtype && broadcast_fits(call, 3)
+               ? NULL
+               : "the operands do not fit the output";
 }
 
 static kiln_status run(kernel_call *call, kiln_error *error) {
@@ -40,7 +38,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
 }
 
 const kernel kernel_where = {
-    KERNEL("where", kiln_where_params, NULL, KERNEL_INPUTS(3, 3), KERNEL_OUTPUTS(1, 1),
+    KERNEL("where", kiln_where_params, NULL, KERNEL_INPUTS(3, 3, IS_BOOL), KERNEL_OUTPUTS(1, 1, 0),
            KERNEL_STRIDED(7, 1)),
     .check = check,
     .run = run,

@@ -79,16 +79,15 @@ static size_t row_floats(size_t channels) {
 
 /* ---- Preparing ----------------------------------------------------------------------------- */
 
-kiln_status winograd_check(const kernel_call *call, kiln_error *error) {
+const char *winograd_check(const kernel_call *call) {
     const kiln_conv_params *p = call->params;
     const operand *x = &call->inputs[0], *weights = &call->inputs[1];
     if (weights->dims[1] != 3 || weights->dims[2] != 3 || p->stride_height != 1 ||
         p->stride_width != 1 || p->dilation_height != 1 || p->dilation_width != 1 ||
         p->groups != 1 || x->constant) {
-        return kernel_fail(call, error,
-                           "Winograd's algorithm takes kernels of 3x3 with stride and dilation 1");
+        return "Winograd's algorithm takes kernels of 3x3 with stride and dilation 1";
     }
-    return KILN_OK;
+    return NULL;
 }
 
 static kiln_status prepare_constants(kernel_call *call, winograd *w, kiln_error *error) {
@@ -99,7 +98,7 @@ static kiln_status prepare_constants(kernel_call *call, winograd *w, kiln_error 
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
     }
     memset(w->bias, 0, w->bias_bytes);
-    if (call->input_count > 2 && operand_present(&call->inputs[2])) {
+    if (has_input(call, 2)) {
         memcpy(w->bias, call->inputs[2].data, w->outputs * sizeof(float));
     }
     return KILN_OK;

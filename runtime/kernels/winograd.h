@@ -7,7 +7,7 @@
 
 /* Checks that the parameters' algorithm can be used on the operands; where it cannot, returns what
  * kernel_fail does. */
-kiln_status winograd_check(const kernel_call *call, kiln_error *error);
+const char *winograd_check(const kernel_call *call);
 kiln_status winograd_prepare(kernel_call *call, kiln_error *error);
 size_t winograd_scratch(const kernel_call *call);
 kiln_status winograd_bind(kernel_call *call, kiln_error *error);

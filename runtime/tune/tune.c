@@ -77,7 +77,7 @@ static uint8_t candidates_of(const tuning *t, size_t step, unsigned allowed) {
     bool only_direct = class != CONV_PRODUCT && class != CONV_DEPTHWISE;
     for (uint32_t a = 0; a < KILN_CONV_ALGORITHM_COUNT; a++) {
         params.algorithm = a;
-        if ((a != KILN_CONV_DIRECT || only_direct) && call.kernel->check(&call, NULL) == KILN_OK) {
+        if ((a != KILN_CONV_DIRECT || only_direct) && kernel_check(&call, NULL) == KILN_OK) {
             found |= BIT(a);
         }
     }

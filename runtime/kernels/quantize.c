@@ -1,94 +1,11 @@
 /* QUANTIZE, QUANTIZE_RANGE: between real numbers and the integers that stand for them, held in f32.
  */
 #include "runtime/kernels/axis.h"
+#include "runtime/ukernels/ukernels.h"
 
 #include <math.h>
 
 #define MOST 65536.0f /* the largest bound */
-
-/* ---- Elements ------------------------------------------------------------------------------ */
-
-/* Rounds to the nearest integer, ties to even, as long as |value| < 2^22: adding 1.5 * 2^23 leaves
- * no bits for a fraction. Every processor can do that to vectors, unlike rintf. */
-static inline float round_small(float value) {
-    const float magic = 0x1.8p23f;
-    return (value + magic) - magic;
-}
-
-/* Bounds are integers, so that a value that is clamped first rounds to one between them. A NaN
- * becomes the lower bound. */
-static inline float clamp_round(float value, float least, float most) {
-    value = value > least ? value : least;
-    return round_small(value > most ? most : value);
-}
-
-typedef struct quantize_row {
-    const float *x, *scale, *zero;
-    size_t scale_step, zero_step, count;
-    float low, high, *y;
-} quantize_row;
-
-/* What all kinds compute, by column: y = round(clamp(x * scale)) * factor + addend, x / scale where
- * the kind divides; DEQUANTIZE alone neither clamps nor rounds. */
-typedef struct columns {
-    const float *scale, *zero, *factor, *addend;
-} columns;
-
-/* `count` columns from `first` on. The step, 0 or 1, is known when this is compiled. */
-static inline void quantize_columns(uint32_t kind, const quantize_row *r, size_t first,
-                                    size_t count, size_t step, const columns *c) {
-    const float *restrict scale = c->scale, *restrict zero = c->zero;
-    const float *restrict factor = c->factor, *restrict addend = c->addend;
-    const float *x = r->x + first, low = r->low, high = r->high;
-    float *y = r->y + first;
-    if (kind == KILN_DEQUANTIZE) {
-        for (size_t k = 0; k < count; k++) {
-            y[k] = (x[k] - zero[k * step]) * scale[k * step];
-        }
-    } else if (kind == KILN_REQUANTIZE_INTEGERS || kind == KILN_REQUANTIZE_CENTRED) {
-        for (size_t k = 0; k < count; k++) {
-            float z = zero[k * step], value = x[k] * scale[k * step];
-            y[k] = clamp_round(value, low - z, high - z) * factor[k * step] + addend[k * step];
-        }
-    } else {
-        for (size_t k = 0; k < count; k++) {
-            float z = zero[k * step], value = x[k] / scale[k * step];
-            y[k] = clamp_round(value, low - z, high - z) * factor[k * step] + addend[k * step];
-        }
-    }
-}
-
-#define CHUNK 64
-
-static const float *spread(const float *from, size_t step, size_t count, float *to) {
-    for (size_t k = 0; k < count && step == 0; k++) {
-        to[k] = *from;
-    }
-    return step == 0 ? to : from;
-}
-
-/* Where columns have scales of their own, or zeros, the others are spread over as many. */
-static void quantize_any(uint32_t kind, const quantize_row *r) {
-    static const float one = 1.0f, nothing = -0.0f; /* which leaves the sign of a zero, too */
-    bool scales = kind == KILN_QUANTIZE_ROUND_TRIP;
-    bool adds = kind == KILN_QUANTIZE_INTEGERS || kind == KILN_REQUANTIZE_INTEGERS;
-    if (r->scale_step == 0 && r->zero_step == 0) {
-        float scale = *r->scale, zero = *r->zero;
-        float factor = scales ? scale : one, addend = adds ? zero : nothing;
-        columns c = {&scale, &zero, &factor, &addend};
-        quantize_columns(kind, r, 0, r->count, 0, &c);
-        return;
-    }
-    for (size_t k = 0; k < r->count; k += CHUNK) {
-        float all[4][CHUNK];
-        size_t count = r->count - k < CHUNK ? r->count - k : CHUNK;
-        columns c = {.scale = spread(r->scale + k * r->scale_step, r->scale_step, count, all[0]),
-                     .zero = spread(r->zero + k * r->zero_step, r->zero_step, count, all[1])};
-        c.factor = scales ? c.scale : spread(&one, 0, count, all[2]);
-        c.addend = adds ? c.zero : spread(&nothing, 0, count, all[3]);
-        quantize_columns(kind, r, k, count, 1, &c);
-    }
-}
 
 /* ---- QUANTIZE ------------------------------------------------------------------------------ */
 
@@ -137,18 +54,23 @@ static void quantize_range(void *context, size_t begin, size_t end) {
     bool one = scale->elements == 1 && (zero == NULL || zero->elements == 1) &&
                operand_is_dense(x) && operand_is_dense(y);
     size_t step = one ? end - begin : 1;
+    quantize_row r = {.zero = &nothing,
+                      .count = x->inner * step,
+                      .low = p->low,
+                      .high = p->high,
+                      .rounds = p->kind != KILN_DEQUANTIZE,
+                      .divides = p->kind <= KILN_QUANTIZE_ROUND_TRIP,
+                      .adds_zero =
+                          p->kind == KILN_QUANTIZE_INTEGERS || p->kind == KILN_REQUANTIZE_INTEGERS,
+                      .scales = p->kind == KILN_QUANTIZE_ROUND_TRIP};
     for (size_t row = begin; row < end; row += step) {
-        quantize_row r = {.x = (const float *)x->data + row * x->row_stride,
-                          .zero = &nothing,
-                          .count = x->inner * step,
-                          .low = p->low,
-                          .high = p->high,
-                          .y = (float *)y->data + row * y->row_stride};
+        r.x = (const float *)x->data + row * x->row_stride;
+        r.y = (float *)y->data + row * y->row_stride;
         r.scale = of_row(scale, x, p->axis, row, &r.scale_step);
         if (zero != NULL) {
             r.zero = of_row(zero, x, p->axis, row, &r.zero_step);
         }
-        quantize_any(p->kind, &r);
+        ukernels_quantize(ukernels_best())(&r);
     }
 }
 

@@ -35,7 +35,7 @@ endfunction()
 # Plain loops, which the compiler is to make vectors of.
 set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/image.c PROPERTIES COMPILE_OPTIONS -O3)
 # What takes little of a network's time, or as long when it is compiled for size.
-foreach(family bilinear dense multiplier peak reduce softmax)
+foreach(family bilinear dense multiplier peak quantize reduce softmax)
     set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/${family}.c PROPERTIES COMPILE_OPTIONS -Os)
 endforeach()
 # Loops that are unrolled with a check of each pointer take compilers long, clang minutes.

@@ -201,6 +201,19 @@ typedef struct elementwise_ukernels {
     elementwise_ukernel *binary[ELEMENTWISE_BINARY];
 } elementwise_ukernels;
 
+/* y[count] of x[count], which may be y. Without `rounds` (x - zero) scale; with it x scale, or
+ * x / scale, rounded to the nearest integer (ties to even) such that low <= it + zero <= high, or
+ * low - zero for a NaN; then zero is added, and scale multiplied. Bounds and zeros are integers of
+ * at most 2^17. Steps, 0 or 1, lead from one element's scale, or zero, to the next one's. */
+typedef struct quantize_row {
+    const float *x, *scale, *zero;
+    size_t scale_step, zero_step, count;
+    float low, high, *y;
+    bool rounds, divides, adds_zero, scales;
+} quantize_row;
+
+typedef void quantize_ukernel(const quantize_row *row);
+
 /* Reductions; a NaN gives NaN. */
 typedef enum reduce_op {
     REDUCE_SUM = 0,
@@ -380,6 +393,7 @@ typedef struct ukernels {
     FAMILY(pack, const pack_ukernels)                                                              \
     FAMILY(elementwise, const elementwise_ukernels)                                                \
     FAMILY(prelu, elementwise_ukernel)                                                             \
+    FAMILY(quantize, quantize_ukernel)                                                             \
     FAMILY(reduce, const reduce_ukernels)                                                          \
     FAMILY(layer_norm, layer_norm_ukernel)                                                         \
     FAMILY(scale_shift, scale_shift_ukernel)                                                       \

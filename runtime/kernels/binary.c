@@ -85,29 +85,6 @@ static void vector_rows(const void *context, const broadcast_rows *rows) {
 
 /* ---- Plain C ------------------------------------------------------------------------------- */
 
-#define EACH(op, type, result, expression)                                                         \
-    case op:                                                                                       \
-        for (size_t k = 0; k < count; k++) {                                                       \
-            type a = ((const type *)inputs[0])[k * steps[0]];                                      \
-            type b = ((const type *)inputs[1])[k * steps[1]];                                      \
-            ((result *)output)[k] = (result)(expression);                                          \
-        }                                                                                          \
-        break;
-
-static void float_row(const void *context, const void *const *inputs, const size_t *steps,
-                      void *output, size_t count) {
-    const kiln_binary_params *p = context;
-    switch (p->op) {
-        EACH(KILN_BINARY_EQUAL, float, uint8_t, a == b)
-        EACH(KILN_BINARY_LESS, float, uint8_t, a < b)
-        EACH(KILN_BINARY_GREATER, float, uint8_t, a > b)
-        EACH(KILN_BINARY_LESS_OR_EQUAL, float, uint8_t, a <= b)
-        EACH(KILN_BINARY_GREATER_OR_EQUAL, float, uint8_t, a >= b)
-    default:
-        break;
-    }
-}
-
 static int64_t divide(int64_t a, int64_t b) {
     if (b == 0) {
         return 0;
@@ -146,60 +123,86 @@ static int64_t power(int64_t a, int64_t b) {
     return (int64_t)result;
 }
 
-static void integer_row(const void *context, const void *const *inputs, const size_t *steps,
-                        void *output, size_t count) {
-    const kiln_binary_params *p = context;
-    switch (p->op) {
-        EACH(KILN_BINARY_ADD, int64_t, int64_t, (uint64_t)a + (uint64_t)b)
-        EACH(KILN_BINARY_SUB, int64_t, int64_t, (uint64_t)a - (uint64_t)b)
-        EACH(KILN_BINARY_MUL, int64_t, int64_t, (uint64_t)a * (uint64_t)b)
-        EACH(KILN_BINARY_DIV, int64_t, int64_t, divide(a, b))
-        EACH(KILN_BINARY_POW, int64_t, int64_t, power(a, b))
-        EACH(KILN_BINARY_MIN, int64_t, int64_t, a < b ? a : b)
-        EACH(KILN_BINARY_MAX, int64_t, int64_t, a > b ? a : b)
-        EACH(KILN_BINARY_EQUAL, int64_t, uint8_t, a == b)
-        EACH(KILN_BINARY_LESS, int64_t, uint8_t, a < b)
-        EACH(KILN_BINARY_GREATER, int64_t, uint8_t, a > b)
-        EACH(KILN_BINARY_LESS_OR_EQUAL, int64_t, uint8_t, a <= b)
-        EACH(KILN_BINARY_GREATER_OR_EQUAL, int64_t, uint8_t, a >= b)
-        EACH(KILN_BINARY_MODULO, int64_t, int64_t, modulo(a, b))
-        EACH(KILN_BINARY_REMAINDER, int64_t, int64_t, remainder_of(a, b))
-        EACH(KILN_BINARY_SHIFT_LEFT, int64_t, int64_t, shifted_left((uint64_t)a, (uint64_t)b))
-        EACH(KILN_BINARY_SHIFT_RIGHT, int64_t, int64_t, shifted_right((uint64_t)a, (uint64_t)b))
-        EACH(KILN_BINARY_BIT_AND, int64_t, int64_t, a & b)
-        EACH(KILN_BINARY_BIT_OR, int64_t, int64_t, a | b)
-        EACH(KILN_BINARY_BIT_XOR, int64_t, int64_t, a ^ b)
-    default:
-        break;
+/* A function of integers; truths are 0 and 1. */
+static int64_t integer_of(uint32_t op, int64_t a, int64_t b) {
+    switch (op) {
+    case KILN_BINARY_ADD:
+        return (int64_t)((uint64_t)a + (uint64_t)b);
+    case KILN_BINARY_SUB:
+        return (int64_t)((uint64_t)a - (uint64_t)b);
+    case KILN_BINARY_MUL:
+        return (int64_t)((uint64_t)a * (uint64_t)b);
+    case KILN_BINARY_DIV:
+        return divide(a, b);
+    case KILN_BINARY_POW:
+        return power(a, b);
+    case KILN_BINARY_MIN:
+        return a < b ? a : b;
+    case KILN_BINARY_MAX:
+        return a > b ? a : b;
+    case KILN_BINARY_MODULO:
+        return modulo(a, b);
+    case KILN_BINARY_REMAINDER:
+        return remainder_of(a, b);
+    case KILN_BINARY_SHIFT_LEFT:
+        return (int64_t)shifted_left((uint64_t)a, (uint64_t)b);
+    case KILN_BINARY_SHIFT_RIGHT:
+        return (int64_t)shifted_right((uint64_t)a, (uint64_t)b);
+    case KILN_BINARY_AND:
+    case KILN_BINARY_BIT_AND:
+        return a & b;
+    case KILN_BINARY_OR:
+    case KILN_BINARY_BIT_OR:
+        return a | b;
+    default: /* XOR */
+        return a ^ b;
     }
 }
 
-static void bool_row(const void *context, const void *const *inputs, const size_t *steps,
-                     void *output, size_t count) {
-    const kiln_binary_params *p = context;
-    switch (p->op) {
-        EACH(KILN_BINARY_AND, uint8_t, uint8_t, a != 0 && b != 0)
-        EACH(KILN_BINARY_OR, uint8_t, uint8_t, a != 0 || b != 0)
-        EACH(KILN_BINARY_XOR, uint8_t, uint8_t, (a != 0) != (b != 0))
-        EACH(KILN_BINARY_EQUAL, uint8_t, uint8_t, (a != 0) == (b != 0))
-    default:
-        break;
+/* What a comparison asks for. */
+static bool compares(uint32_t op, bool less, bool equal, bool greater) {
+    bool or_equal = op == KILN_BINARY_LESS_OR_EQUAL || op == KILN_BINARY_GREATER_OR_EQUAL;
+    bool lesser = op == KILN_BINARY_LESS || op == KILN_BINARY_LESS_OR_EQUAL;
+    return op == KILN_BINARY_EQUAL ? equal : (or_equal && equal) || (lesser ? less : greater);
+}
+
+static int64_t integer_at(const void *data, kiln_dtype dtype, size_t k) {
+    return dtype == KILN_I64 ? ((const int64_t *)data)[k] : ((const uint8_t *)data)[k] != 0;
+}
+
+static void plain_row(const void *context, const void *const *inputs, const size_t *steps,
+                      void *output, size_t count) {
+    const kernel_call *call = context;
+    uint32_t op = ((const kiln_binary_params *)call->params)->op;
+    kiln_dtype dtype = call->inputs[0].dtype, to = call->outputs[0].dtype;
+    for (size_t k = 0; k < count; k++) {
+        int64_t result;
+        if (dtype == KILN_F32) { /* others are micro-kernels' */
+            float a = ((const float *)inputs[0])[k * steps[0]];
+            float b = ((const float *)inputs[1])[k * steps[1]];
+            result = compares(op, a<b, a == b, a> b);
+        } else {
+            int64_t a = integer_at(inputs[0], dtype, k * steps[0]);
+            int64_t b = integer_at(inputs[1], dtype, k * steps[1]);
+            result = is_comparison(op) ? compares(op, a<b, a == b, a> b) : integer_of(op, a, b);
+        }
+        if (to == KILN_I64) {
+            ((int64_t *)output)[k] = result;
+        } else {
+            ((uint8_t *)output)[k] = (uint8_t)result;
+        }
     }
 }
 
 static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     const kiln_binary_params *p = call->params;
-    kiln_dtype dtype = call->inputs[0].dtype;
-    if (dtype == KILN_F32 && in_ukernels[p->op] != 0) {
+    if (call->inputs[0].dtype == KILN_F32 && in_ukernels[p->op] != 0) {
         arithmetic a = {p->op, finish_of(call, p->min, p->max)};
         broadcast_run(call, 2, &a, vector_rows);
-        return KILN_OK;
+    } else {
+        broadcast_run_by_row(call, 2, call, plain_row);
     }
-    broadcast_run_by_row(call, 2, call->params,
-                         dtype == KILN_F32   ? float_row
-                         : dtype == KILN_I64 ? integer_row
-                                             : bool_row);
     return KILN_OK;
 }
 

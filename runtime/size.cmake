@@ -7,18 +7,14 @@ set(KILN_SMALLEST_FOLDERS plan faces people answer tune train) # what no run of 
 set(KILN_LOOPS # of these folders
     base/checksum base/thread_pool                    # loading; the wait of a step's threads
     plan/stored session/constants                     # weights that are widened when a session is made
-    kernels/conv_direct kernels/copy kernels/gemm kernels/gemm_gather kernels/gemm_windows kernels/remap
-    kernels/winograd kernels/winograd_pack            # up to a quarter of a network's time, and packing
-    kernels/broadcast kernels/depthwise kernels/finish kernels/matmul kernels/pool kernels/sliding kernels/support
-    kernels/unary                                     # once a row of an image: a hundredth of small networks' time
+    kernels/conv_direct kernels/copy_loops kernels/gemm_gather kernels/remap kernels/unary # short copies
     kernels/grid_sample kernels/resample kernels/roi_align # no micro-kernels below
     image/reduce image/scale image/view faces/align faces/fit # pixels
     people/vectors                                    # similarities to all portraits
     train/random)
 set(KILN_VECTORS
     kernels/conv_nd kernels/pool_nd                   # no micro-kernels below
-    kernels/conv_xnnpack                              # what is no number is searched in all inputs
-    kernels/quantize                                  # a quarter of a quantised network's time
+    kernels/conv_repair kernels/quantize              # what is no number is searched in all inputs; the range of all
     train/activation train/dense train/lda train/loss train/means train/network train/products
     train/optimizers/.*)
 

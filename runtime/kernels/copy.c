@@ -1,25 +1,8 @@
 /* COPY: n-dimensional strided copies. Loops are sorted so that writes go forward, merged where they
- * run on, and the two innermost are worked in tiles, which makes transposes (NCHW to NHWC)
- * cache-friendly. */
-#include "runtime/kernels/kernel.h"
-#include "runtime/ukernels/ukernels.h"
+ * run on, and run by copy_loops.c. */
+#include "runtime/kernels/copy.h"
 
 #include <string.h>
-
-#define TILE 16
-
-typedef struct copy_loop {
-    size_t count;
-    ptrdiff_t in, out; /* elements */
-} copy_loop;
-
-typedef struct copy_plan {
-    const uint8_t *x;
-    uint8_t *y;
-    size_t size; /* bytes of an element */
-    uint32_t rank;
-    copy_loop loops[KILN_MAX_RANK + 2]; /* the last two run inside a tile */
-} copy_plan;
 
 /* ---- Check --------------------------------------------------------------------------------- */
 
@@ -204,105 +187,6 @@ static uint32_t copy_rows_of_image(const kernel_call *call, uint32_t input, row_
         stride *= p->dims[k];
     }
     return plain && p->dims[1] > 1 && call->inputs[0].place == KILN_PLACE_INPUT ? 1 : 0;
-}
-
-/* ---- Run ----------------------------------------------------------------------------------- */
-
-/* The channels of an image, as most inputs have them, need no loop. */
-#define DEFINE_TILES(type)                                                                         \
-    static void triples_##type(const type *x, type *y, size_t rows, copy_loop outer,               \
-                               copy_loop inner) {                                                  \
-        const type *second = x + inner.in, *third = second + inner.in;                             \
-        for (size_t r = 0; r < rows; r++, y += outer.out) {                                        \
-            ptrdiff_t at = (ptrdiff_t)r * outer.in;                                                \
-            y[0] = x[at];                                                                          \
-            y[inner.out] = second[at];                                                             \
-            y[2 * inner.out] = third[at];                                                          \
-        }                                                                                          \
-    }                                                                                              \
-    static void tiles_##type(const type *x, type *y, size_t rows, copy_loop outer,                 \
-                             copy_loop inner) {                                                    \
-        if (inner.count == 3) {                                                                    \
-            triples_##type(x, y, rows, outer, inner);                                              \
-            return;                                                                                \
-        }                                                                                          \
-        for (size_t r0 = 0; r0 < rows; r0 += TILE) {                                               \
-            size_t r1 = r0 + TILE < rows ? r0 + TILE : rows;                                       \
-            for (size_t c0 = 0; c0 < inner.count; c0 += TILE) {                                    \
-                size_t c1 = c0 + TILE < inner.count ? c0 + TILE : inner.count;                     \
-                for (size_t r = r0; r < r1; r++) {                                                 \
-                    const type *from = x + (ptrdiff_t)r * outer.in;                                \
-                    type *to = y + (ptrdiff_t)r * outer.out;                                       \
-                    for (size_t c = c0; c < c1; c++) {                                             \
-                        to[(ptrdiff_t)c * inner.out] = from[(ptrdiff_t)c * inner.in];              \
-                    }                                                                              \
-                }                                                                                  \
-            }                                                                                      \
-        }                                                                                          \
-    }
-
-DEFINE_TILES(uint8_t)
-DEFINE_TILES(uint16_t)
-DEFINE_TILES(uint32_t)
-DEFINE_TILES(uint64_t)
-
-/* Three planes to the pixels of a dense image, or two halves of channels that are shuffled. */
-static bool interleaves(const copy_plan *plan, copy_loop outer, copy_loop inner) {
-    return plan->size == sizeof(uint32_t) && outer.in == 1 && inner.out == 1 &&
-           outer.out == (ptrdiff_t)inner.count && (inner.count == 2 || inner.count == 3);
-}
-
-static void copy_rows(const copy_plan *plan, const uint8_t *x, uint8_t *y, size_t rows) {
-    copy_loop outer = plan->loops[plan->rank - 2], inner = plan->loops[plan->rank - 1];
-    if (interleaves(plan, outer, inner)) {
-        const uint32_t *first = (const void *)x;
-        const uint32_t *third = inner.count == 3 ? first + 2 * inner.in : NULL;
-        ukernels_interleave(ukernels_best())(first, first + inner.in, third, rows, (void *)y);
-        return;
-    }
-    if (inner.in == 1 && inner.out == 1) {
-        for (size_t r = 0; r < rows; r++) {
-            memcpy(y + (ptrdiff_t)r * outer.out * (ptrdiff_t)plan->size,
-                   x + (ptrdiff_t)r * outer.in * (ptrdiff_t)plan->size, inner.count * plan->size);
-        }
-        return;
-    }
-    switch (plan->size) {
-    case 1:
-        tiles_uint8_t(x, y, rows, outer, inner);
-        break;
-    case 2:
-        tiles_uint16_t((const void *)x, (void *)y, rows, outer, inner);
-        break;
-    case 4:
-        tiles_uint32_t((const void *)x, (void *)y, rows, outer, inner);
-        break;
-    default:
-        tiles_uint64_t((const void *)x, (void *)y, rows, outer, inner);
-        break;
-    }
-}
-
-/* Copies the units [begin, end), each of which is one step of the loop around the two of the tile.
- */
-static void copy_units(void *context, size_t begin, size_t end) {
-    const copy_plan *plan = context;
-    const copy_loop *row_loop = &plan->loops[plan->rank - 2];
-    while (begin < end) {
-        size_t first = begin % row_loop->count, rest = begin / row_loop->count;
-        size_t rows = row_loop->count - first;
-        rows = rows < end - begin ? rows : end - begin;
-        ptrdiff_t in = (ptrdiff_t)first * row_loop->in, out = (ptrdiff_t)first * row_loop->out;
-        for (uint32_t k = plan->rank - 2; k-- > 0;) {
-            ptrdiff_t index = (ptrdiff_t)(rest % plan->loops[k].count);
-            rest /= plan->loops[k].count;
-            in += index * plan->loops[k].in;
-            out += index * plan->loops[k].out;
-        }
-        copy_rows(plan, plan->x + in * (ptrdiff_t)plan->size, plan->y + out * (ptrdiff_t)plan->size,
-                  rows);
-        begin += rows;
-    }
 }
 
 #define GRAIN 4096 /* elements that a task copies */

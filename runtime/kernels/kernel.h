@@ -238,6 +238,18 @@ const operand *conv_addend(const kernel_call *call);
  * the input) meets one filter; and of a product of matrices. */
 uint64_t conv_macs(const kernel_call *call, const operand *of);
 uint64_t product_macs(const kernel_call *call);
+/* Copies one element of 1, 2, 4 or 8 bytes. */
+static inline void element_copy(void *to, const void *from, size_t size) {
+    if (size == 1) {
+        *(uint8_t *)to = *(const uint8_t *)from;
+    } else if (size == 2) {
+        *(uint16_t *)to = *(const uint16_t *)from;
+    } else if (size == 4) {
+        *(uint32_t *)to = *(const uint32_t *)from;
+    } else {
+        *(uint64_t *)to = *(const uint64_t *)from;
+    }
+}
 void *kernel_allocate(const kernel_call *call, size_t size); /* aligned to 64; NULL: none */
 void kernel_free(const kernel_call *call, void *pointer, size_t size);
 /* Elements [begin, begin + count) of a constant f32 operand, at any time: after packing, too, when

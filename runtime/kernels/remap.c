@@ -67,22 +67,27 @@ static uint64_t fill_bits(kiln_dtype dtype, double fill) {
     return bits;
 }
 
-#define REMAP_ROW(type)                                                                            \
-    do {                                                                                           \
-        const type *from = (const type *)x->data + base;                                           \
-        type *to = (type *)y->data + r * y->inner;                                                 \
-        for (size_t c = 0; c < y->inner; c++) {                                                    \
-            to[c] = outside || table[c] < 0 ? (type)task->fill : from[table[c]];                   \
-        }                                                                                          \
-    } while (0)
+/* A row, whose first element in x would be that at `from`; NULL: the row is all fill. */
+static void remap_row(const remap_task *task, const uint8_t *from, uint8_t *to, size_t size) {
+    const operand *y = &task->call->outputs[0];
+    const int64_t *table = task->tables[y->rank - 1];
+    /* Without a table, a batched x of rank 1 has samples for rows. */
+    if (table == NULL || (task->last_is_identity && from != NULL)) {
+        memcpy(to, from, y->inner * size);
+        return;
+    }
+    for (size_t c = 0; c < y->inner; c++, to += size) {
+        bool inside = from != NULL && table[c] >= 0;
+        element_copy(to, inside ? from + (size_t)table[c] * size : (const void *)&task->fill, size);
+    }
+}
 
 static void remap_rows(void *context, size_t begin, size_t end) {
     const remap_task *task = context;
     const operand *x = &task->call->inputs[0], *y = &task->call->outputs[0];
-    const int64_t *table = task->tables[y->rank - 1];
     size_t size = kiln_dtype_size(x->dtype);
     for (size_t r = begin; r < end; r++) {
-        size_t rest = r, base = 0;
+        size_t rest = r, base = y->rank == 1 ? r * x->inner : 0;
         bool outside = false;
         for (uint32_t k = y->rank - 1; k-- > 0;) {
             size_t dim = k == 0 ? SIZE_MAX : y->dims[k], index = rest % dim;
@@ -91,21 +96,8 @@ static void remap_rows(void *context, size_t begin, size_t end) {
             outside = outside || from < 0;
             base += from < 0 ? 0 : (size_t)from * task->strides[k];
         }
-        if (table == NULL) { /* a batched x of rank 1 has samples for rows */
-            memcpy((uint8_t *)y->data + r * y->inner * size,
-                   (const uint8_t *)x->data + r * x->inner * size, y->inner * size);
-        } else if (task->last_is_identity && !outside) {
-            memcpy((uint8_t *)y->data + r * y->inner * size, (const uint8_t *)x->data + base * size,
-                   y->inner * size);
-        } else if (size == 1) {
-            REMAP_ROW(uint8_t);
-        } else if (size == 2) {
-            REMAP_ROW(uint16_t);
-        } else if (size == 4) {
-            REMAP_ROW(uint32_t);
-        } else {
-            REMAP_ROW(uint64_t);
-        }
+        remap_row(task, outside ? NULL : (const uint8_t *)x->data + base * size,
+                  (uint8_t *)y->data + r * y->inner * size, size);
     }
 }
 

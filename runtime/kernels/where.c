@@ -1,25 +1,13 @@
 /* WHERE: a choice between two operands, element by element, with broadcasting. */
 #include "runtime/kernels/broadcast.h"
 
-#define EACH(type)                                                                                 \
-    for (size_t k = 0; k < count; k++) {                                                           \
-        bool choice = ((const uint8_t *)inputs[0])[k * steps[0]] != 0;                             \
-        const type *from = inputs[choice ? 1 : 2];                                                 \
-        ((type *)output)[k] = from[k * steps[choice ? 1 : 2]];                                     \
-    }                                                                                              \
-    break;
-
 static void choose_row(const void *context, const void *const *inputs, const size_t *steps,
                        void *output, size_t count) {
-    switch (*(const size_t *)context) {
-    case 1:
-        EACH(uint8_t)
-    case 2:
-        EACH(uint16_t)
-    case 4:
-        EACH(uint32_t)
-    default:
-        EACH(uint64_t)
+    size_t size = *(const size_t *)context;
+    for (size_t k = 0; k < count; k++) {
+        uint32_t choice = ((const uint8_t *)inputs[0])[k * steps[0]] != 0 ? 1 : 2;
+        element_copy((uint8_t *)output + k * size,
+                     (const uint8_t *)inputs[choice] + k * steps[choice] * size, size);
     }
 }
 

@@ -351,6 +351,13 @@ static void scale_row(const sliding_row *r) {
         return;                                                                                    \
     }
 
+/* Narrow vectors gain less by it than its code takes. */
+#if VECTOR_WIDTH > 4
+#define KNOWN_TO_WIDE(COLUMNS, STRIDE) KNOWN(COLUMNS, STRIDE)
+#else
+#define KNOWN_TO_WIDE(COLUMNS, STRIDE)
+#endif
+
 /* The row of outputs `index` of two, alone. */
 static sliding_row row_of_two(const sliding_row *both, size_t index) {
     sliding_row r = *both;
@@ -392,6 +399,7 @@ void UKERNEL(depthwise)(const sliding_row *r) {
     }
     if (r->dilation == 1 && (LINE_VECTORS == 1 || r->pixel_stride % SAME_SETS != 0)) {
         KNOWN(5, 1)
+        KNOWN_TO_WIDE(5, 2)
         KNOWN(7, 1)
     }
     slide_row(LINE_VECTORS, 0, 0, r);

@@ -6,6 +6,11 @@
 #define CACHE_BYTES ((size_t)192 << 10)
 #define FAR_BYTES ((size_t)512 << 10) /* a larger image has left the L2 cache before it is read */
 
+/* Where rows of all channels do not fit the first level, those of some of them may. */
+#define NEAR_BYTES ((size_t)32 << 10)
+#define LEAST_CHUNK ((size_t)56) /* fewer channels take longer than they save */
+#define NEAR_ROWS ((size_t)16)   /* at a time */
+
 #define FEW_ROWS ((size_t)8) /* with fewer for each thread, channels are shared, too */
 
 typedef struct task {
@@ -101,6 +106,36 @@ static bool takes_pairs(const ukernels *ukernels, const sliding_shape *s) {
            s->dilation_height == 1 && s->dilation_width == 1;
 }
 
+static size_t least(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+static size_t round_up(size_t channels) {
+    return (channels + VECTOR_MAX - 1) / VECTOR_MAX * VECTOR_MAX;
+}
+
+/* How many channels go down some rows at a time, so that a row is in the first level as long as
+ * windows lie on it; 0: all of them, as they fit, or too few would. Channels of pixels that lie a
+ * multiple of a power of two apart must fill that, or else they fall into a part of its sets. */
+static size_t near_channels(const task *t) {
+    const sliding_shape *s = t->shape;
+    size_t channels = t->in.c, stride = t->call->inputs[0].row_stride;
+    size_t most = NEAR_BYTES / sizeof(float) / s->kernel_height / t->in.w;
+    bool shared = s->kernel_height > 1 && s->stride_height == 1 && s->stride_width == 1;
+    if (!shared || most < LEAST_CHUNK || most >= channels) {
+        return 0;
+    }
+    size_t chunks = (channels + most - 1) / most, even = round_up((channels + chunks - 1) / chunks);
+    return even >= (stride & -stride) ? even : 0;
+}
+
+static void run_near(void *context, size_t begin, size_t count) {
+    const task *t = context;
+    for (size_t chunk = 0; chunk * t->chunk < t->in.c; chunk++) {
+        run_rows(context, chunk, begin, count);
+    }
+}
+
 void sliding_run(const kernel_call *call, const ukernels *ukernels, const sliding_shape *shape) {
     task t = {
         .call = call, .ukernels = ukernels, .shape = shape, .pairs = takes_pairs(ukernels, shape)};
@@ -113,16 +148,19 @@ void sliding_run(const kernel_call *call, const ukernels *ukernels, const slidin
     size_t rows = operand_dim(&call->outputs[0], 0, call->run.batch) * t.rows;
     /* What a band reads has just been written, so it is near. */
     t.far = t.rows == t.out.h && t.in.h * t.in.w * in->row_stride * sizeof(float) > FAR_BYTES;
-    size_t channel_bytes = shape->kernel_height * t.in.w * sizeof(float);
-    size_t chunk = CACHE_BYTES / channel_bytes / VECTOR_MAX * VECTOR_MAX;
     /* A few rows that threads cannot share evenly are cut into chunks of channels. */
     bool few = rows < FEW_ROWS * threads && rows % threads != 0;
-    if (few) {
-        size_t share = (t.in.c + threads - 1) / threads;
-        share = (share + VECTOR_MAX - 1) / VECTOR_MAX * VECTOR_MAX;
-        chunk = share < chunk ? share : chunk;
+    t.chunk = few ? 0 : near_channels(&t);
+    if (t.chunk > 0) { /* threads share rows, since each has some of them near already */
+        size_t share = least((rows + threads - 1) / threads, NEAR_ROWS);
+        thread_pool_ranges(call->host->pool, run_near, &t, rows, share + share % 2);
+        return;
     }
-    t.chunk = chunk < VECTOR_MAX ? VECTOR_MAX : chunk;
+    size_t chunk = CACHE_BYTES / sizeof(float) / shape->kernel_height / t.in.w;
+    t.chunk = chunk < VECTOR_MAX ? VECTOR_MAX : chunk / VECTOR_MAX * VECTOR_MAX;
+    if (few) {
+        t.chunk = least(t.chunk, round_up((t.in.c + threads - 1) / threads));
+    }
     size_t chunks = (t.in.c + t.chunk - 1) / t.chunk;
     size_t tile = few ? rows : rows / (32 * threads) + 1;
     tile += t.pairs ? tile % 2 : 0;

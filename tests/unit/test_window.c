@@ -281,9 +281,11 @@ START_TEST(threads_share_rows_and_channels) {
     ck_assert_int_eq(thread_pool_create(default_allocator(), 3, &pool, NULL), KILN_OK);
     ck_assert_ptr_nonnull(pool);
     for (int op = 0; op < SLIDING_OPS; op++) {
-        static const size_t sizes[][2] = {{30, 40}, {7, 7}}; /* by rows; few rows: by channels */
-        for (int k = 0; k < 2; k++) {
-            scene s = make_scene((sliding_op)op, windows[0], sizes[k], 1000, true);
+        /* Windows 0: rows, and channels that fit the first level; 1: rows, or of few rows channels
+         * (stride 2). */
+        static const size_t sizes[][2] = {{30, 40}, {7, 7}};
+        for (int k = 0; k < 4; k++) {
+            scene s = make_scene((sliding_op)op, windows[k % 2], sizes[k / 2], 1000, true);
             try_scene(&s, ukernels_best(), pool);
         }
     }

@@ -27,6 +27,7 @@
 #include <string.h>
 
 #define CHUNK ((size_t)96)                /* rows that meet a panel, about */
+#define NEAR_BYTES ((size_t)24 << 10)     /* or as many as take so much, a part of an L1 cache */
 #define GATHERED ((size_t)48)             /* of a chunk, where they are gathered */
 #define CHUNK_BYTES ((size_t)256 << 10)   /* gathered rows of a chunk: part of an L2 cache */
 #define LARGE_WEIGHTS ((size_t)512 << 10) /* weights that an L2 cache does not hold */
@@ -129,7 +130,8 @@ static size_t least(size_t a, size_t b) {
 /* The largest number of rows in a chunk. */
 static size_t chunk_limit(const gemm *g) {
     if (!g->gathers) {
-        return CHUNK;
+        size_t near = NEAR_BYTES / (g->k * sizeof(float));
+        return near < CHUNK ? CHUNK : near;
     }
     size_t room = CHUNK_BYTES / (g->row * sizeof(float));
     return least(room < g->ukernels->mr ? g->ukernels->mr : room, GATHERED);

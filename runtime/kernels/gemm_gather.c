@@ -11,7 +11,8 @@ typedef struct pixels {
     const kernel_call *call;
     image_dims in, out;
     size_t kernel_height, kernel_width, inputs;
-    size_t row; /* floats from one gathered row to the next */
+    size_t row;           /* floats from one gathered row to the next */
+    size_t pieces, piece; /* of a kernel row: floats that lie side by side in the image */
     const float *zeros;
     size_t sample, y, x; /* where the first output pixel is */
 } pixels;
@@ -38,15 +39,26 @@ static void copy_pieces(float *to, size_t to_step, const float *from, size_t fro
     }
 }
 
-/* Tells how many of so many pixels have the whole of a kernel row in the image, in one piece. */
+/* Tells how many of so many pixels have the whole of a kernel row in the image. */
 static size_t whole_pixels(const pixels *at, size_t left, size_t count) {
     const kiln_conv_params *p = at->call->params;
-    bool together = at->kernel_width == 1 ||
-                    (p->dilation_width == 1 && at->call->inputs[0].row_stride == at->inputs);
-    if (!together || left >= at->in.w || at->kernel_width > at->in.w - left) {
+    size_t extent = (at->kernel_width - 1) * p->dilation_width + 1;
+    if (left >= at->in.w || extent > at->in.w - left) {
         return 0;
     }
-    return least(count, (at->in.w - left - at->kernel_width) / p->stride_width + 1);
+    return least(count, (at->in.w - left - extent) / p->stride_width + 1);
+}
+
+/* Gathers the inputs of one kernel row under so many whole pixels, piece by piece: a loop over
+ * pixels takes less time than one over their pieces. */
+static void gather_whole(const pixels *at, const float *from, size_t count, float *to) {
+    const kiln_conv_params *p = at->call->params;
+    size_t stride = at->call->inputs[0].row_stride;
+    for (size_t k = 0; k < at->pieces; k++) {
+        copy_pieces(to, at->row, from, p->stride_width * stride, count, at->piece);
+        to += at->piece;
+        from += p->dilation_width * stride;
+    }
 }
 
 /* Gathers the inputs of one kernel row under one pixel; those outside the image are zeros. */
@@ -64,18 +76,17 @@ static void gather_columns(const pixels *at, const float *row, size_t left, floa
 static void gather_row(const pixels *at, size_t count, float *to) {
     const kiln_conv_params *p = at->call->params;
     const operand *x = &at->call->inputs[0];
-    size_t piece = at->kernel_width * at->inputs;
+    size_t row_floats = at->kernel_width * at->inputs;
     /* Above and left of the image these wrap around to large numbers. */
     size_t top = at->y * p->stride_height - p->padding_top;
-    for (size_t y = 0; y < at->kernel_height; y++, to += piece) {
+    for (size_t y = 0; y < at->kernel_height; y++, to += row_floats) {
         size_t from_y = top + y * p->dilation_height, k = 0;
         const float *row = from_y < at->in.h ? operand_image_row(x, at->sample, from_y) : NULL;
         while (k < count) {
             size_t left = (at->x + k) * p->stride_width - p->padding_left;
             size_t whole = row != NULL ? whole_pixels(at, left, count - k) : 0;
             if (whole > 0) {
-                copy_pieces(to + k * at->row, at->row, row + left * x->row_stride,
-                            p->stride_width * x->row_stride, whole, piece);
+                gather_whole(at, row + left * x->row_stride, whole, to + k * at->row);
                 k += whole;
             } else {
                 gather_columns(at, row, left, to + k * at->row);
@@ -94,6 +105,11 @@ void gemm_gather(const kernel_call *call, size_t row, const float *zeros, size_t
                  .inputs = kernel[3],
                  .row = row,
                  .zeros = zeros};
+    const kiln_conv_params *p = call->params;
+    bool together =
+        at.kernel_width == 1 || (p->dilation_width == 1 && call->inputs[0].row_stride == at.inputs);
+    at.pieces = together ? 1 : at.kernel_width;
+    at.piece = at.kernel_width * at.inputs / at.pieces;
     (void)operand_image(&call->inputs[0], &at.in);
     (void)operand_image(&call->outputs[0], &at.out);
     size_t rows = call->run.end_row - call->run.begin_row, pieces = 0;

@@ -31,7 +31,7 @@
 #define GATHERED ((size_t)48)             /* of a chunk, where they are gathered */
 #define CHUNK_BYTES ((size_t)256 << 10)   /* gathered rows of a chunk: part of an L2 cache */
 #define LARGE_WEIGHTS ((size_t)512 << 10) /* weights that an L2 cache does not hold */
-#define FEW_ROWS ((size_t)96)             /* by panel: a sample has fewer rows for each thread */
+#define FEW_ROWS ((size_t)256)            /* by panel: a sample has fewer rows for each thread */
 #define STRIP_BYTES ((size_t)4 << 20)     /* by panel: gathered rows of a strip take no more */
 #define GROUP_BYTES ((size_t)256 << 10)   /* by panel: a group of panels, part of an L2 cache */
 #define FAR_BYTES ((size_t)384 << 10)     /* a larger output is in no near cache any more */

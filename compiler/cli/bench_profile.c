@@ -24,11 +24,12 @@ static double divided_up(double size, double m) {
 }
 
 /* How much less than by definition Winograd's F(m x m, 3 x 3) multiplies: a tile of (m + 2)^2
- * products stands for 9 m^2, and tiles at the edges jut out. */
-static double winograd_saving(const kiln_plan_tensor_record *y, double m) {
+ * products, or (2m + 1)^2 of stride 2, stands for 9 m^2, and tiles at the edges jut out. */
+static double winograd_saving(const kiln_plan_tensor_record *y, double m, bool strided) {
+    double side = strided ? 2 * m + 1 : m + 2;
     double height = y->rank == 3 ? 1 : y->dims[2], width = y->dims[y->rank - 1];
     double tiles = divided_up(height, m) * divided_up(width, m) / (height * width);
-    return tiles * (m + 2) * (m + 2) / (9 * m * m);
+    return tiles * side * side / (9 * m * m);
 }
 
 void step_work_of(const kiln_plan *plan, size_t step, uint32_t batch, step_work *out_work) {
@@ -48,7 +49,8 @@ void step_work_of(const kiln_plan *plan, size_t step, uint32_t batch, step_work 
     const char *algorithm = kiln_plan_step_computation(plan, step).algorithm;
     for (uint32_t a = KILN_CONV_WINOGRAD_2; a <= KILN_CONV_WINOGRAD_6 && algorithm != NULL; a++) {
         if (strcmp(algorithm, kiln_conv_algorithm_name(a)) == 0) {
-            out_work->done *= winograd_saving(out_work->output, 2.0 * a);
+            const kiln_conv_params *p = (const void *)(v.params + s->params_offset);
+            out_work->done *= winograd_saving(out_work->output, 2.0 * a, p->stride_height == 2);
         }
     }
 }

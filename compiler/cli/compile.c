@@ -220,7 +220,7 @@ static const option_row rows[] = {
      .value = "NAME",
      .place = AT(options.convolution),
      .word = convolution_word,
-     .help = "auto, the default, goes by cost; winograd is for 3x3 with stride 1, direct is "
+     .help = "auto, the default, goes by cost; winograd is for 3x3 with stride 1 or 2, direct is "
              "XNNPACK's own, to compare with; kiln tune measures afterwards which is fastest for "
              "each layer"},
     {.kind = OPTION_CHOICE,

@@ -261,7 +261,8 @@ const command command_tune = {
         "slower then. Until all is measured the file is as it was; stop at any time.",
     .notes =
         "Algorithms: gemm (one matrix product), winograd2, winograd4, winograd6 (3x3 with stride "
-        "1: fewer multiplications, more rounding), depthwise (one channel a group), direct (other "
+        "1 or 2: fewer multiplications, more rounding), depthwise (one channel a group), direct "
+        "(other "
         "groups), all of them Kiln's, and xnnpack (XNNPACK's convolution; not where it would have "
         "to "
         "add, to apply a function or to run by rows). Layers that run "

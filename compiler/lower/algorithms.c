@@ -21,7 +21,8 @@
 #define CALL_COST 20000.0 /* of the layer */
 
 typedef struct conv_size {
-    double inputs, outputs, height, width, batch;
+    double inputs, outputs, height, width, batch; /* height and width of the output */
+    bool strided;                                 /* by 2 */
 } conv_size;
 
 static double product_cost(const conv_size *s) {
@@ -29,11 +30,11 @@ static double product_cost(const conv_size *s) {
 }
 
 static double winograd_cost(const conv_size *s, double m) {
-    double positions = (m + 2) * (m + 2);
+    double side = s->strided ? 2 * m + 1 : m + 2, positions = side * side;
     double tiles = s->batch * ceil(s->height / m) * ceil(s->width / m);
     double outputs = ceil(s->outputs / 32) * 32;
     double transform = (m < 3 ? TRANSFORM_COST_2 : TRANSFORM_COST) * (s->inputs + outputs);
-    double weights = positions * s->inputs * outputs;
+    double weights = (m + 2) * (m + 2) * s->inputs * outputs;
     double weight_cost = WEIGHT_COST + weights * sizeof(float) / WEIGHT_COST_BYTES;
     weight_cost = m > 3 && weight_cost > WEIGHT_COST_MOST ? WEIGHT_COST_MOST : weight_cost;
     return positions * tiles * ((s->inputs + PRODUCT_COST) * outputs + transform) +
@@ -55,23 +56,27 @@ static bool is_depthwise(const program *p, const program_step *step) {
            p->tensors[step->operands[0]].place == KILN_PLACE_ARENA;
 }
 
-static bool takes_winograd(const program *p, const program_step *step) {
+/* The largest of Winograd's algorithms that the layer can have; KILN_CONV_DIRECT: none. */
+static uint32_t largest_winograd(const program *p, const program_step *step) {
     const kiln_conv_params *c = step->params;
     const program_tensor *w = &p->tensors[step->operands[1]];
-    return (step->flags & KILN_STEP_EXACT) == 0 && w->dims[1] == 3 && w->dims[2] == 3 &&
-           c->stride_height == 1 && c->stride_width == 1 && c->dilation_height == 1 &&
-           c->dilation_width == 1;
+    bool takes = (step->flags & KILN_STEP_EXACT) == 0 && w->dims[1] == 3 && w->dims[2] == 3 &&
+                 c->stride_height == c->stride_width && c->stride_height <= 2 &&
+                 c->dilation_height == 1 && c->dilation_width == 1;
+    uint32_t largest = c->stride_height == 1 ? KILN_CONV_WINOGRAD_6 : KILN_CONV_WINOGRAD_4;
+    return takes ? largest : KILN_CONV_DIRECT;
 }
 
-static uint32_t cheapest(const program *p, const program_step *step) {
+static uint32_t cheapest(const program *p, const program_step *step, uint32_t largest) {
+    const kiln_conv_params *c = step->params;
     const program_tensor *x = &p->tensors[step->operands[0]];
     const program_tensor *y = &p->tensors[step->operands[step->input_count]];
     bool line = y->rank == 3;
-    conv_size s = {x->dims[1], y->dims[1], line ? 1 : y->dims[2], y->dims[line ? 2 : 3],
-                   y->dims[0]};
+    conv_size s = {x->dims[1], y->dims[1],           line ? 1 : y->dims[2], y->dims[line ? 2 : 3],
+                   y->dims[0], c->stride_height == 2};
     uint32_t best = KILN_CONV_GEMM;
     double cost = product_cost(&s);
-    for (uint32_t a = KILN_CONV_WINOGRAD_2; a <= KILN_CONV_WINOGRAD_6; a++) {
+    for (uint32_t a = KILN_CONV_WINOGRAD_2; a <= largest; a++) {
         double of_this = winograd_cost(&s, 2.0 * a);
         if (of_this < cost) {
             best = a;
@@ -100,10 +105,12 @@ void lowering_choose_algorithms(lowering *l) {
         if (depthwise) {
             continue; /* nothing to choose from */
         }
-        if (takes_winograd(p, step) && preference == KILN_CONVOLUTION_AUTO) {
-            c->algorithm = cheapest(p, step);
-        } else if (takes_winograd(p, step) && preference != KILN_CONVOLUTION_EXACT) {
-            c->algorithm = KILN_CONV_WINOGRAD_2 + preference - KILN_CONVOLUTION_WINOGRAD_2;
+        uint32_t largest = largest_winograd(p, step);
+        if (preference == KILN_CONVOLUTION_AUTO) {
+            c->algorithm = cheapest(p, step, largest);
+        } else if (preference != KILN_CONVOLUTION_EXACT) {
+            uint32_t wanted = KILN_CONV_WINOGRAD_2 + preference - KILN_CONVOLUTION_WINOGRAD_2;
+            c->algorithm = wanted <= largest ? wanted : KILN_CONV_GEMM;
         }
     }
 }

@@ -27,16 +27,16 @@ KILN_API void kiln_value_free(kiln_value *value); /* NULL is allowed */
 KILN_API kiln_status kiln_value_save_npy(const kiln_value *value, const char *path,
                                          kiln_error *error);
 
-/* How convolutions are computed. Winograd's algorithm, for kernels of 3x3 with stride 1, multiplies
- * less and rounds more: outputs within 1e-3 of the exact ones, relative to the largest, against
- * 1e-4. */
+/* How convolutions are computed. Winograd's algorithm, for kernels of 3x3 with stride 1 or 2,
+ * multiplies less and rounds more: outputs within 1e-3 of the exact ones, relative to the largest,
+ * against 1e-4. */
 typedef enum kiln_convolution {
     KILN_CONVOLUTION_AUTO = 0,  /* by layer, what a model of the costs finds cheapest */
     KILN_CONVOLUTION_EXACT = 1, /* never Winograd's */
     KILN_CONVOLUTION_WINOGRAD_2 = 2,
     KILN_CONVOLUTION_WINOGRAD_4 = 3,
-    KILN_CONVOLUTION_WINOGRAD_6 = 4,
-    KILN_CONVOLUTION_DIRECT = 5, /* XNNPACK's, for all where it is built in: to compare with */
+    KILN_CONVOLUTION_WINOGRAD_6 = 4, /* stride 1 alone */
+    KILN_CONVOLUTION_DIRECT = 5,     /* XNNPACK's, for all where it is built in: to compare with */
     KILN_CONVOLUTION_COUNT = 6
 } kiln_convolution;
 

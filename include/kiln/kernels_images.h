@@ -29,8 +29,9 @@ extern "C" {
  * same with weight [O][KH][KW][C/groups], O = all output channels, group-major; padding is taken
  * from the output; adjustment adds rows/columns at bottom/right; adjustment < stride. Output height
  * = stride*(H-1) + adjustment + dilation*(KH-1) + 1 - top - bottom, and at least the stride. */
-/* Winograd's F(m x m, 3 x 3) is for kernels of 3x3 with stride and dilation 1 and one group; x is
- * not constant. The larger m, the fewer multiplications and the larger the rounding errors. */
+/* Winograd's F(m x m, 3 x 3) is for kernels of 3x3 with stride 1 or, up to m = 4, 2, with dilation
+ * 1 and one group; x is not constant. The larger m, the fewer multiplications and the larger the
+ * rounding errors. */
 typedef enum kiln_conv_algorithm {
     KILN_CONV_DIRECT = 0,
     KILN_CONV_WINOGRAD_2 = 1, /* m = 2 */

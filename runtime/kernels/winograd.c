@@ -1,8 +1,9 @@
-/* The output is cut into tiles of m x m pixels. Each tile's (m + 2)^2 input pixels are transformed,
- * every one of the (m + 2)^2 positions is multiplied by its own matrix of weights [inputs][outputs]
- * with all tiles as rows, and what comes out is transformed back. Tiles are worked in strips, and
- * the outputs of a strip in blocks of channels, so that what is transformed stays in cache. Threads
- * take strips of their own or, where there are too few, blocks of one strip. */
+/* The output is cut into tiles of m x m pixels. Each tile's n^2 input pixels are transformed, every
+ * one of the n^2 positions is multiplied by its matrix of weights [inputs][outputs] with all tiles
+ * as rows, and what comes out is transformed back. n is m + 2, and each position has a matrix of
+ * its own; or, of stride 2, 2m + 1, and some share theirs (ukernels.h). Tiles are worked in strips,
+ * and the outputs of a strip in blocks of channels, so that what is transformed stays in cache.
+ * Threads take strips of their own or, where there are too few, blocks of one strip. */
 #include "runtime/kernels/winograd.h"
 #include "runtime/kernels/finish.h"
 
@@ -12,7 +13,7 @@
 
 /* A strip's transformed data should take no more, most of an L2 cache. */
 #define STRIP_BYTES ((size_t)768 << 10)
-#define LEAST_STRIP ((size_t)36) /* tiles: all weights are read once for each strip */
+#define LEAST_STRIP ((size_t)49) /* tiles: all weights are read once for each strip */
 /* With fewer tiles for each, threads share strips block by block. */
 #define FEW_TILES ((size_t)12)
 #define FEW_TILES_LARGE ((size_t)24)    /* the same where weights are large */
@@ -30,6 +31,7 @@ typedef struct winograd {
     finish finish;
     winograd_weights weights;
     size_t tile, output_tile, positions; /* n, m, n^2 */
+    size_t stride;
     size_t inputs, outputs;
     size_t input_row, output_row; /* floats of a tile at a position, in whole vectors and panels */
     size_t panels;
@@ -82,10 +84,13 @@ static size_t row_floats(size_t channels) {
 const char *winograd_check(const kernel_call *call) {
     const kiln_conv_params *p = call->params;
     const operand *x = &call->inputs[0], *weights = &call->inputs[1];
-    if (weights->dims[1] != 3 || weights->dims[2] != 3 || p->stride_height != 1 ||
-        p->stride_width != 1 || p->dilation_height != 1 || p->dilation_width != 1 ||
+    bool strided = p->stride_height == 2 && p->algorithm <= KILN_CONV_WINOGRAD_4;
+    if (weights->dims[1] != 3 || weights->dims[2] != 3 || p->stride_height != p->stride_width ||
+        (p->stride_height != 1 && !strided) || p->dilation_height != 1 || p->dilation_width != 1 ||
         p->groups != 1 || x->constant) {
-        return "Winograd's algorithm takes kernels of 3x3 with stride and dilation 1";
+        return "Winograd's algorithm takes kernels of 3x3 with stride 1, or 2 for tiles of 2 and "
+               "4, and "
+               "dilation 1";
     }
     return NULL;
 }
@@ -136,22 +141,25 @@ static void divide(const kernel_call *call, winograd *w) {
     size_t row = w->block * w->ukernels->nr;
     w->input_floats = round_up(w->positions * (w->strip * w->input_row + SKEW), VECTOR_MAX);
     w->block_floats = round_up(w->positions * (w->strip * row + SKEW) + row, VECTOR_MAX);
-    w->product_floats = w->block_floats + (w->weights.late ? w->positions * w->weights.step : 0);
+    w->product_floats =
+        w->block_floats + (w->weights.late ? w->weights.positions * w->weights.step : 0);
 }
 
 static winograd describe(const kernel_call *call) {
     const kiln_conv_params *p = call->params;
     const ukernels *best = ukernels_best();
     size_t m = 2 * (size_t)p->algorithm; /* the sizes begin at WINOGRAD_2, which is 1 */
+    size_t stride = p->stride_height, n = stride == 2 ? 2 * m + 1 : m + 2;
     image_dims x, y;
     (void)operand_image(&call->inputs[0], &x);
     (void)operand_image(&call->outputs[0], &y);
     winograd w = {.ukernels = best,
                   .finish = finish_of(call, p->min, p->max),
                   .weights = winograd_weights_of(call),
-                  .tile = m + 2,
+                  .tile = n,
                   .output_tile = m,
-                  .positions = (m + 2) * (m + 2),
+                  .positions = n * n,
+                  .stride = stride,
                   .inputs = x.c,
                   .outputs = y.c,
                   .input_row = row_floats(x.c),
@@ -220,7 +228,7 @@ static void transform_input(void *context, size_t index) {
     image_dims dims;
     (void)operand_image(x, &dims);
     /* Above and left of the image these wrap around to large numbers. */
-    size_t top = at.y - p->padding_top, left = at.x - p->padding_left;
+    size_t top = at.y * w->stride - p->padding_top, left = at.x * w->stride - p->padding_left;
     for (size_t row = top, k = 0; row != top + w->tile; row++) {
         const float *from = row < dims.h ? operand_image_row(x, at.image, row) : NULL;
         for (size_t column = left; column != left + w->tile; column++) {
@@ -232,38 +240,57 @@ static void transform_input(void *context, size_t index) {
                                  s->input_step);
 }
 
-/* Multiplies all tiles of the strip by one panel of outputs, at one position. */
-static void multiply_early(const block *b, size_t position, size_t panel) {
+/* The positions of a side that meet the weights of one of theirs end here: the last weights of
+ * stride 2 are those of all odd pixels. */
+static size_t end_of(const winograd *w, size_t of_weights) {
+    return of_weights + 1 < w->weights.side ? of_weights + 1 : w->tile;
+}
+
+/* Multiplies some inputs of all tiles of the strip by one panel of outputs, at all positions that
+ * meet the weights of position `at`. more->add becomes where their sums are; NULL: nothing is
+ * added.
+ */
+static void multiply_inputs(const block *b, size_t at, size_t panel, const float *weights,
+                            size_t first, size_t inputs, gemm_epilogue *more) {
     const strip *s = b->s;
     const winograd *w = s->w;
-    size_t nr = w->ukernels->nr, row = b->count * nr;
+    size_t nr = w->ukernels->nr, row = at / w->weights.side, column = at % w->weights.side;
+    for (size_t y = row; y < end_of(w, row); y++) {
+        for (size_t x = column; x < end_of(w, column); x++) {
+            size_t position = y * w->tile + x;
+            const float *from = s->transformed + position * s->input_step + first;
+            float *to = b->products + position * b->step + panel * nr;
+            if (more != NULL) {
+                more->add = to;
+            }
+            w->ukernels->gemm(s->count, nr, inputs, from, w->input_row, weights, to, b->count * nr,
+                              more);
+        }
+    }
+}
+
+static void multiply_early(const block *b, size_t at, size_t panel) {
+    const winograd *w = b->s->w;
     const float *weights =
-        s->call->packed + (position * w->panels + b->first + panel) * w->inputs * nr;
-    const float *from = s->transformed + position * s->input_step;
-    float *to = b->products + position * b->step + panel * nr;
-    w->ukernels->gemm(s->count, nr, w->inputs, from, w->input_row, weights, to, row, NULL);
+        b->s->call->packed + (at * w->panels + b->first + panel) * w->inputs * w->ukernels->nr;
+    multiply_inputs(b, at, panel, weights, 0, w->inputs, NULL);
 }
 
 /* The same at all positions. The sums of one chunk of inputs are added to those of the chunks
  * before it. */
 static void multiply_late(const block *b, size_t panel, float *weights) {
-    const strip *s = b->s;
-    const winograd *w = s->w;
+    const winograd *w = b->s->w;
     const winograd_weights *form = &w->weights;
-    size_t nr = form->nr, row = b->count * nr;
     gemm_epilogue more = {.bias = w->bias + w->output_row, /* zeros */
-                          .add_stride = row,
+                          .add_stride = b->count * form->nr,
                           .min = -INFINITY,
                           .max = INFINITY};
     for (size_t c = 0; c < w->inputs; c += WINOGRAD_CHUNK) {
         size_t inputs = w->inputs - c < WINOGRAD_CHUNK ? w->inputs - c : WINOGRAD_CHUNK;
-        winograd_transform_chunk(form, s->call->packed, b->first + panel, c, inputs, weights);
-        for (size_t position = 0; position < w->positions; position++) {
-            const float *from = s->transformed + position * s->input_step + c;
-            float *to = b->products + position * b->step + panel * nr;
-            more.add = to;
-            w->ukernels->gemm(s->count, nr, inputs, from, w->input_row,
-                              weights + position * form->step, to, row, c > 0 ? &more : NULL);
+        winograd_transform_chunk(form, b->s->call->packed, b->first + panel, c, inputs, weights);
+        for (size_t at = 0; at < form->positions; at++) {
+            multiply_inputs(b, at, panel, weights + at * form->step, c, inputs,
+                            c > 0 ? &more : NULL);
         }
     }
 }
@@ -273,9 +300,9 @@ static void multiply(const block *b, float *weights) {
     for (size_t panel = 0; panel < b->count && w->weights.late; panel++) {
         multiply_late(b, panel, weights);
     }
-    for (size_t position = 0; position < w->positions && !w->weights.late; position++) {
+    for (size_t at = 0; at < w->weights.positions && !w->weights.late; at++) {
         for (size_t panel = 0; panel < b->count; panel++) {
-            multiply_early(b, position, panel);
+            multiply_early(b, at, panel);
         }
     }
 }

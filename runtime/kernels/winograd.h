@@ -1,4 +1,5 @@
-/* Convolution by Winograd's minimal filtering: 3x3, stride 1, dilation 1, one group. */
+/* Convolution by Winograd's minimal filtering: 3x3, stride 1 or, up to m = 4, 2, dilation 1, one
+ * group. */
 #ifndef KILN_KERNELS_WINOGRAD_H
 #define KILN_KERNELS_WINOGRAD_H
 
@@ -25,7 +26,7 @@ void winograd_release(kernel_call *call);
 typedef struct winograd_weights {
     const ukernels *ukernels;
     winograd_size size;
-    size_t positions, inputs, panels, nr;
+    size_t side, positions, inputs, panels, nr; /* m + 2, and its square */
     bool late;
     size_t step; /* floats from one position of the buffer to the next: [positions][step] */
 } winograd_weights;

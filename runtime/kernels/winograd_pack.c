@@ -4,11 +4,12 @@
 
 #include <string.h>
 
-/* Weights that have more bytes a tile, once they are transformed, are late. Fewer stay in the
- * caches from one strip of tiles to the next, each of which reads, or transforms, them all; and of
- * few tiles, from one run to the next. Measured with AVX-512 and AVX2. */
+/* Weights that have more bytes for each row of their products (a tile at a position), once they are
+ * transformed, are late. Fewer stay in the caches from one strip of tiles to the next, each of
+ * which reads, or transforms, them all; and of few rows, from one run to the next. Measured with
+ * AVX-512 and AVX2. */
 #define LATE_BYTES ((size_t)60 << 10)
-#define FEW_TILES ((size_t)64)
+#define FEW_ROWS ((size_t)64)
 #define TAPS ((size_t)9)
 #define AHEAD (8 * TAPS) /* rows of taps that are fetched before they are needed */
 /* Positions lie so much further apart than they are long, so that they do not all fall into the
@@ -20,18 +21,22 @@ winograd_weights winograd_weights_of(const kernel_call *call) {
     const operand *weights = &call->inputs[1];
     const ukernels *best = ukernels_best();
     size_t m = 2 * (size_t)p->algorithm, nr = best->nr; /* the sizes begin at WINOGRAD_2: 1 */
+    bool strided = p->stride_height == 2;
+    size_t first = strided ? WINOGRAD_2_BY_2 : WINOGRAD_2;
     winograd_weights form = {.ukernels = best,
-                             .size = (winograd_size)(p->algorithm - KILN_CONV_WINOGRAD_2),
+                             .size = (winograd_size)(first + p->algorithm - KILN_CONV_WINOGRAD_2),
+                             .side = m + 2,
                              .positions = (m + 2) * (m + 2),
                              .inputs = weights->dims[3],
                              .panels = (weights->dims[0] + nr - 1) / nr,
                              .nr = nr};
     image_dims y;
     (void)operand_image(&call->outputs[0], &y);
-    size_t tiles = (y.h + m - 1) / m * ((y.w + m - 1) / m);
-    tiles = tiles < FEW_TILES ? FEW_TILES : tiles;
+    size_t tiles = (y.h + m - 1) / m * ((y.w + m - 1) / m), n = strided ? 2 * m + 1 : m + 2;
+    size_t rows = tiles * n * n / form.positions;
+    rows = rows < FEW_ROWS ? FEW_ROWS : rows;
     /* F(2)'s are hardly more than the taps. */
-    form.late = form.size != WINOGRAD_2 && winograd_weight_bytes(&form) / tiles > LATE_BYTES;
+    form.late = m != 2 && winograd_weight_bytes(&form) / rows > LATE_BYTES;
     form.step = WINOGRAD_CHUNK * nr + SKEW;
     return form;
 }
@@ -146,7 +151,8 @@ static void pack(const kernel_call *call, float *to) {
 }
 
 bool winograd_packs(const kernel_call *call, packed_form *out_form) {
-    static const char *const names[WINOGRAD_SIZES] = {"winograd 2", "winograd 4", "winograd 6"};
+    static const char *const names[WINOGRAD_SIZES] = {"winograd 2", "winograd 4", "winograd 6",
+                                                      "winograd 2 by 2", "winograd 4 by 2"};
     winograd_weights form = winograd_weights_of(call);
     *out_form = (packed_form){form.late ? "winograd taps" : names[form.size],
                               winograd_weight_bytes(&form), pack, false};

@@ -12,17 +12,27 @@
 #define GEMM_MAX_NR 32          /* columns of a matrix product's tile, on any processor */
 #define DEPTHWISE_MAX_OUTPUTS 4 /* of each channel */
 
-/* Winograd's F(m x m, 3 x 3): tiles of m + 2 pixels give m. */
-typedef enum winograd_size { WINOGRAD_2 = 0, WINOGRAD_4 = 1, WINOGRAD_6 = 2 } winograd_size;
-#define WINOGRAD_SIZES 3
-#define WINOGRAD_MAX_TILE 8
+/* Winograd's F(m x m, 3 x 3), of stride 1 and 2. Of stride 1, tiles of m + 2 pixels a side give m,
+ * and meet as many weights. Of stride 2, tiles of 2m + 1 pixels a side do: their even ones, which
+ * meet the two outer taps, by F(m, 2), their odd ones, which meet the inner tap, as they are. So
+ * each side of a tile has m + 1 transformed elements of even pixels, then the m odd pixels, which
+ * meet one and the same weight: there are (m + 2)^2 weights in either case. */
+typedef enum winograd_size {
+    WINOGRAD_2 = 0,
+    WINOGRAD_4 = 1,
+    WINOGRAD_6 = 2,
+    WINOGRAD_2_BY_2 = 3,
+    WINOGRAD_4_BY_2 = 4
+} winograd_size;
+#define WINOGRAD_SIZES 5
+#define WINOGRAD_MAX_TILE 9
 
 /* Unless they say otherwise, micro-kernels read whole vectors: up to VECTOR_MAX - 1 floats past
  * the `channels` that count. */
 
 typedef struct winograd_ukernels {
-    /* Computes B^T d B of a tile: pixels[(m+2)^2] point to `channels` floats each; element p of the
-     * result goes to out + p * position_stride, in whole vectors. */
+    /* Computes B^T d B of a tile: pixels[n^2], n a side, point to `channels` floats each; element p
+     * of the result goes to out + p * position_stride, in whole vectors. */
     void (*input[WINOGRAD_SIZES])(const float *const *pixels, size_t channels, float *out,
                                   size_t position_stride);
     /* Computes A^T M A + bias + add[m^2], clamped, without add where that is NULL. Element p of M

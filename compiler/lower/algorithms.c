@@ -17,7 +17,7 @@
 #define WEIGHT_COST_BYTES (6.0 * 1024 * 1024) /* as many raise it by 1 */
 /* But at most so much where many are kept as they are and transformed by each run: F(4)'s, F(6)'s.
  */
-#define WEIGHT_COST_MOST 5.0
+#define WEIGHT_COST_MOST 8.0
 #define CALL_COST 20000.0 /* of the layer */
 
 typedef struct conv_size {

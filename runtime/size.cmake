@@ -13,7 +13,7 @@ set(KILN_LOOPS # of these folders
     people/vectors                                    # similarities to all portraits
     train/random)
 set(KILN_VECTORS
-    kernels/conv_nd kernels/pool_nd                   # no micro-kernels below
+    kernels/conv_nd kernels/gemm_scale kernels/pool_nd # no micro-kernels below
     kernels/conv_repair kernels/quantize              # what is no number is searched in all inputs; the range of all
     train/activation train/dense train/lda train/loss train/means train/network train/products
     train/optimizers/.*)

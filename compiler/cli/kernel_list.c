@@ -138,6 +138,10 @@ static void add_plan(kernel_list *list, const kiln_plan *plan) {
         if (s->kernel == KILN_KERNEL_UNARY) {
             list->functions[((const kiln_unary_params *)params)->op] = true;
         }
+        if (s->kernel == KILN_KERNEL_SQUEEZE_EXCITE) {
+            const kiln_squeeze_excite_params *p = params;
+            list->functions[p->hidden.op] = list->functions[p->gate.op] = true;
+        }
         if (function != KILN_UNARY_CLAMP) {
             list->functions[function] = true;
         }

@@ -46,66 +46,59 @@ static const struct {
     [KILN_UNARY_IS_NAN] = {"IsNaN", NULL, NULL},
 };
 
-static kiln_status export_is_inf(exporting *x, const char *input, const kiln_unary_params *p) {
+static const char *is_inf_value(exporting *x, const char *input, const kiln_unary_params *p) {
     Onnx__NodeProto *node;
     const char *y = model_node(&x->model, "IsInf", NULL, 1, &input, &node);
     model_int(&x->model, node, "detect_negative", p->alpha != 0);
     model_int(&x->model, node, "detect_positive", p->beta != 0);
-    return finish(x, y);
-}
-
-kiln_status export_unary(exporting *x) {
-    PARAMS(kiln_unary_params);
-    const char *input = value_of(x, step_operand(x, 0));
-    return input == NULL              ? KILN_ERROR_UNSUPPORTED
-           : p.op == KILN_UNARY_CLAMP ? finish_clamped(x, input, p.alpha, p.beta)
-                                      : export_function(x, input, &p);
+    return y;
 }
 
 /* x sigmoid(alpha x) */
-static kiln_status export_swish(exporting *x, const char *input, float alpha) {
+static const char *swish_value(exporting *x, const char *input, float alpha) {
     const char *scaled[2] = {input, model_floats(&x->model, NULL, 0, NULL, &alpha)};
     const char *at = alpha == 1 ? input : model_node(&x->model, "Mul", NULL, 2, scaled, NULL);
     const char *factors[2] = {input, model_node(&x->model, "Sigmoid", NULL, 1, &at, NULL)};
-    return finish(x, model_node(&x->model, "Mul", NULL, 2, factors, NULL));
+    return model_node(&x->model, "Mul", NULL, 2, factors, NULL);
 }
 
 /* alpha max(0, x)^2 + beta */
-static kiln_status export_star_relu(exporting *x, const char *input, float alpha, float beta) {
+static const char *star_relu_value(exporting *x, const char *input, float alpha, float beta) {
     const char *positive = model_node(&x->model, "Relu", NULL, 1, &input, NULL);
     const char *factors[2] = {positive, positive}, *terms[2];
     factors[0] = model_node(&x->model, "Mul", NULL, 2, factors, NULL);
     factors[1] = model_floats(&x->model, NULL, 0, NULL, &alpha);
     terms[0] = alpha == 1 ? factors[0] : model_node(&x->model, "Mul", NULL, 2, factors, NULL);
     terms[1] = model_floats(&x->model, NULL, 0, NULL, &beta);
-    return finish(x, beta == 0 ? terms[0] : model_node(&x->model, "Add", NULL, 2, terms, NULL));
+    return beta == 0 ? terms[0] : model_node(&x->model, "Add", NULL, 2, terms, NULL);
 }
 
-kiln_status export_function(exporting *x, const char *input, const kiln_unary_params *p) {
+const char *function_value(exporting *x, const char *input, const kiln_unary_params *p) {
     const char *twice[2] = {input, input};
     Onnx__NodeProto *node;
     switch (p->op) {
     case KILN_UNARY_SQUARE:
-        return finish(x, model_node(&x->model, "Mul", NULL, 2, twice, NULL));
+        return model_node(&x->model, "Mul", NULL, 2, twice, NULL);
     case KILN_UNARY_SWISH:
-        return export_swish(x, input, p->alpha);
+        return swish_value(x, input, p->alpha);
     case KILN_UNARY_STAR_RELU:
-        return export_star_relu(x, input, p->alpha, p->beta);
+        return star_relu_value(x, input, p->alpha, p->beta);
     case KILN_UNARY_RSQRT:
         twice[0] = model_node(&x->model, "Sqrt", NULL, 1, &input, NULL);
-        return finish(x, model_node(&x->model, "Reciprocal", NULL, 1, twice, NULL));
+        return model_node(&x->model, "Reciprocal", NULL, 1, twice, NULL);
     case KILN_UNARY_MISH: {
         const char *soft = model_node(&x->model, "Softplus", NULL, 1, &input, NULL);
         twice[1] = model_node(&x->model, "Tanh", NULL, 1, &soft, NULL);
-        return finish(x, model_node(&x->model, "Mul", NULL, 2, twice, NULL));
+        return model_node(&x->model, "Mul", NULL, 2, twice, NULL);
     }
     case KILN_UNARY_IS_INF:
-        return export_is_inf(x, input, p);
+        return is_inf_value(x, input, p);
     default:
         break;
     }
     if (p->op >= KILN_UNARY_COUNT || unary_forms[p->op].name == NULL) {
-        return export_fail(x, "function %u", p->op);
+        (void)export_fail(x, "function %u", p->op);
+        return NULL;
     }
     const char *y = model_node(&x->model, unary_forms[p->op].name, NULL, 1, &input, &node);
     if (unary_forms[p->op].alpha != NULL) {
@@ -114,7 +107,20 @@ kiln_status export_function(exporting *x, const char *input, const kiln_unary_pa
     if (unary_forms[p->op].beta != NULL) {
         model_float(&x->model, node, unary_forms[p->op].beta, p->beta);
     }
-    return finish(x, y);
+    return y;
+}
+
+kiln_status export_function(exporting *x, const char *value, const kiln_unary_params *p) {
+    const char *y = function_value(x, value, p);
+    return y != NULL ? finish(x, y) : KILN_ERROR_UNSUPPORTED;
+}
+
+kiln_status export_unary(exporting *x) {
+    PARAMS(kiln_unary_params);
+    const char *input = value_of(x, step_operand(x, 0));
+    return input == NULL              ? KILN_ERROR_UNSUPPORTED
+           : p.op == KILN_UNARY_CLAMP ? finish_clamped(x, input, p.alpha, p.beta)
+                                      : export_function(x, input, &p);
 }
 
 static const char *const binary_names[KILN_BINARY_COUNT] = {

@@ -68,6 +68,8 @@ const char *broadcast_value(exporting *x, uint32_t tensor, const kiln_plan_tenso
 
 /* The values of the step's first inputs. False: the error is set. */
 bool inputs_of(exporting *x, size_t count, const char **out);
+/* `value` clamped; name NULL: one made up. */
+const char *clamped_value(exporting *x, const char *value, const char *name, float min, float max);
 /* Makes `value`, or `value` clamped, the step's first output. */
 kiln_status finish(exporting *x, const char *value);
 /* Likewise with the bounds, or the function (KILN_STEP_FUNCTION), that the step ends with. */
@@ -91,10 +93,15 @@ kiln_status export_lrn(exporting *x);
 kiln_status export_instance_norm(exporting *x);
 kiln_status export_group_norm(exporting *x);
 kiln_status export_rms_norm(exporting *x);
+/* excite.c; a value for each channel of a map's samples, to multiply the map with. */
+const char *gates_value(exporting *x, uint32_t tensor, const kiln_plan_tensor_record *map);
+kiln_status export_squeeze_excite(exporting *x);
 /* elementwise.c */
 kiln_status export_cast(exporting *x);
 kiln_status export_unary(exporting *x);
-/* The function of `value` becomes the step's first output. */
+/* The function of `value`, and likewise as the step's first output. NULL: there is none that says
+ * it (the error is set). */
+const char *function_value(exporting *x, const char *value, const kiln_unary_params *p);
 kiln_status export_function(exporting *x, const char *value, const kiln_unary_params *p);
 kiln_status export_binary(exporting *x);
 kiln_status export_prelu(exporting *x);

@@ -44,7 +44,8 @@
     FORM(GROUP_NORM, export_group_norm)                                                            \
     NONE(ATTENTION, "no rule is written for attention")                                            \
     NONE(RESPONSE_NORM, "no rule is written for global response normalization")                    \
-    FORM(RMS_NORM, export_rms_norm)
+    FORM(RMS_NORM, export_rms_norm)                                                                \
+    FORM(SQUEEZE_EXCITE, export_squeeze_excite)
 
 typedef struct export_rule {
     kiln_status (*form)(exporting *x); /* NULL: there is none */

@@ -42,6 +42,13 @@ kiln_status export_conv(exporting *x) {
     if (inputs[0] == NULL) {
         return KILN_ERROR_UNSUPPORTED;
     }
+    if (x->step->input_count > 4 && step_operand(x, 4) != KILN_PLAN_NONE) {
+        const char *scaled[2] = {inputs[0], gates_value(x, step_operand(x, 4), step_tensor(x, 0))};
+        if (scaled[1] == NULL) {
+            return KILN_ERROR_UNSUPPORTED;
+        }
+        inputs[0] = model_node(&x->model, "Mul", NULL, 2, scaled, NULL);
+    }
     bool bias = x->step->input_count > 2 && step_operand(x, 2) != KILN_PLAN_NONE;
     if (bias && (inputs[2] = value_of(x, step_operand(x, 2))) == NULL) {
         return KILN_ERROR_UNSUPPORTED;

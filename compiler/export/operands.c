@@ -12,20 +12,26 @@ kiln_status finish(exporting *x, const char *value) {
     return KILN_OK;
 }
 
+const char *clamped_value(exporting *x, const char *value, const char *name, float min, float max) {
+    if (isinf(min) && isinf(max)) {
+        return value;
+    }
+    if (min == 0 && isinf(max)) {
+        return model_node(&x->model, "Relu", name, 1, &value, NULL);
+    }
+    const char *inputs[3] = {value, isinf(min) ? NULL : scalar(x, min),
+                             isinf(max) ? NULL : scalar(x, max)};
+    return model_node(&x->model, "Clip", name, isinf(max) ? 2 : 3, inputs, NULL);
+}
+
 kiln_status finish_clamped(exporting *x, const char *value, float min, float max) {
     uint32_t out = step_result(x), function = KILN_STEP_FUNCTION(x->step->flags);
     if (function != KILN_UNARY_CLAMP) {
         const kiln_unary_params p = {.op = function, .alpha = min, .beta = isnan(max) ? 0 : max};
         return export_function(x, value, &p);
     }
-    if (min == 0 && isinf(max)) {
-        value = model_node(&x->model, "Relu", value_name(x, out), 1, &value, NULL);
-    } else if (!isinf(min) || !isinf(max)) {
-        const char *inputs[3] = {value, isinf(min) ? NULL : scalar(x, min),
-                                 isinf(max) ? NULL : scalar(x, max)};
-        value = model_node(&x->model, "Clip", value_name(x, out), isinf(max) ? 2 : 3, inputs, NULL);
-    }
-    return finish(x, value);
+    bool free = isinf(min) && isinf(max);
+    return finish(x, free ? value : clamped_value(x, value, value_name(x, out), min, max));
 }
 
 bool inputs_of(exporting *x, size_t count, const char **out) {

@@ -15,6 +15,8 @@ static float *bounds_of(const program_step *step) {
         return &((kiln_fully_connected_params *)step->params)->min;
     case KILN_KERNEL_BINARY:
         return &((kiln_binary_params *)step->params)->min;
+    case KILN_KERNEL_SQUEEZE_EXCITE:
+        return &((kiln_squeeze_excite_params *)step->params)->min;
     default:
         return NULL;
     }

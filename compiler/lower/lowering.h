@@ -99,6 +99,8 @@ bool conv_adds(uint32_t algorithm);
 kiln_status lowering_fuse_residuals(lowering *l);
 /* Removes the steps that are left without an output. */
 void lowering_remove_steps(lowering *l);
+/* scales.c: convolutions and additions take over the scale of a map's channels. */
+kiln_status lowering_fold_scales(lowering *l);
 /* functions.c: convolutions, dense layers and additions take over functions of one element. */
 kiln_status lowering_fuse_functions(lowering *l);
 /* bands.c: chooses which steps run together in stripes, and what then has rolling rows. It tries

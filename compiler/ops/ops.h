@@ -87,6 +87,7 @@ const op *op_find(const char *name);
     GROUP(group_norm)    /* group_norm.c: GroupNormalization, GroupNorm (ours),                    \
                             MeanVarianceNormalization */                                           \
     GROUP(response_norm) /* response_norm.c: ResponseNorm (ours) */                                \
+    GROUP(excitation)    /* squeeze_excite.c: SqueezeExcite (ours) */                              \
     GROUP(unary)         /* unary.c: Relu .. Shrink, Not */                                        \
     GROUP(clip)          /* clip.c: Clip */                                                        \
     GROUP(identity)      /* identity.c: Identity, Dropout */                                       \

@@ -142,6 +142,27 @@ static kiln_status evaluate_unary(graph *g, node *n) {
     return KILN_OK;
 }
 
+bool unary_function_of(const node *n, kiln_unary_params *out) {
+    if (n->op->evaluate != evaluate_unary || n->inputs[0]->dtype != KILN_F32) {
+        return false;
+    }
+    const unary_spec *spec = spec_of(n);
+    *out = (kiln_unary_params){spec->kernel, parameter(n, spec->alpha, spec->alpha_default),
+                               parameter(n, spec->beta, spec->beta_default), 0};
+    return true;
+}
+
+double unary_value(const kiln_unary_params *f, double x) {
+    const unary_spec *spec = specs;
+    if (f->op == KILN_UNARY_CLAMP) {
+        return bounded(x, (double)f->alpha, (double)f->beta);
+    }
+    while (spec->kernel != f->op) {
+        spec++;
+    }
+    return spec->f(x, (double)f->alpha, (double)f->beta);
+}
+
 kiln_status emit_unary(lowering *l, node *n, kiln_unary_op op, float alpha, float beta) {
     kiln_unary_params params = {.op = op, .alpha = alpha, .beta = beta};
     uint32_t x = lower_input(l, n, 0), y = lower_output(l, n, 0);

@@ -54,6 +54,8 @@
     PASS(fuse_pad, false)                                                                          \
     /* Everything that could stand between a convolution and its activation is gone by now. */     \
     PASS(fuse_activation, false)                                                                   \
+    /* Its products have their bounds, and what is left of its functions are single operators. */  \
+    PASS(fuse_squeeze_excite, false)                                                               \
     /* Activations tell which convolutions are alike. */                                           \
     PASS(merge_convolutions, false)                                                                \
     /* Where activations have been fused, each group takes them along. */                          \

@@ -31,7 +31,8 @@ extern "C" {
     KERNEL(36, GROUP_NORM, group_norm)                                                             \
     KERNEL(37, ATTENTION, attention)                                                               \
     KERNEL(38, RESPONSE_NORM, response_norm)                                                       \
-    KERNEL(39, RMS_NORM, rms_norm)
+    KERNEL(39, RMS_NORM, rms_norm)                                                                 \
+    KERNEL(40, SQUEEZE_EXCITE, squeeze_excite)
 
 /* CAST: y = (dtype of y) x, element by element, same dims and layout. Any pair of dtypes. To bool:
  * x != 0. Floats to i64 and i32: truncation, saturating; NaN gives 0. Floats to narrower integers:
@@ -261,6 +262,20 @@ typedef struct kiln_response_norm_params {
     float epsilon;
     uint32_t reserved;
 } kiln_response_norm_params;
+
+/* SQUEEZE_EXCITE (Hu et al., "Squeeze-and-Excitation Networks", 2018): inputs squeezed, weight
+ * [C][H], bias [C], hidden_weight [H][S], hidden_bias [H], x, addend, of which all but the first
+ * may be absent; f32; weights and biases constant, the others not. m: the means of each sample's S
+ * channels of `squeezed` over its positions; it is channels-last, or dense with one position.
+ * Gates: s = gate(weight h + bias), h = hidden(hidden_weight m + hidden_bias); without
+ * hidden_weight h = m; without either weight s = gate(m). Functions are CLAMP and those of results
+ * (KILN_STEP_FUNCTION). y = clamp(x s + addend), x channels-last (mostly `squeezed` again), addend
+ * of its dims; or, where x is absent, y = s, dense, with C elements a sample, no addend and no
+ * bounds. y may take the place of `squeezed`, x or addend in memory. */
+typedef struct kiln_squeeze_excite_params {
+    kiln_unary_params hidden, gate;
+    float min, max;
+} kiln_squeeze_excite_params;
 
 /* LAYER_NORM: x dense row-major, normalised over its last `axes` dims; inputs x, scale (those dims'
  * elements; may be runtime), optional bias; outputs y, optional mean, optional 1/sqrt(var + eps),

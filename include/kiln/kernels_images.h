@@ -25,7 +25,9 @@ extern "C" {
 /* CONV_2D: x channels-last f32 of rank 3 (N,C,W: height 1) or 4; inputs x, weight
  * [O][KH][KW][C/groups] (constant, row-major, rank 4), optional bias [O] (constant), optional
  * addend of y's dims and layout: y = clamp(convolution + bias + addend). Zero padding. The addend
- * is for algorithms other than KILN_CONV_DIRECT; y may take its place in memory. DECONV_2D: the
+ * is for algorithms other than KILN_CONV_DIRECT; y may take its place in memory. Optional input 4,
+ * for KILN_CONV_GEMM with kernels of 1x1: a scale, dense, of C elements a sample, by which x's
+ * channels are multiplied before all else. DECONV_2D: the
  * same with weight [O][KH][KW][C/groups], O = all output channels, group-major; padding is taken
  * from the output; adjustment adds rows/columns at bottom/right; adjustment < stride. Output height
  * = stride*(H-1) + adjustment + dilation*(KH-1) + 1 - top - bottom, and at least the stride. */

@@ -46,6 +46,20 @@ static const char *check_operands(const kernel_call *call) {
     return NULL;
 }
 
+static const char *check_scale(const kernel_call *call) {
+    const operand *scale = conv_scale(call), *x = &call->inputs[0], *w = &call->inputs[1];
+    const kiln_conv_params *p = call->params;
+    if (scale == NULL) {
+        return NULL;
+    }
+    if (p->algorithm != KILN_CONV_GEMM || w->dims[1] != 1 || w->dims[2] != 1) {
+        return "a scale is for products of 1x1";
+    }
+    return operand_is_dense(scale) && scale->elements == x->dims[0] * x->inner
+               ? NULL
+               : "the scale does not fit the channels";
+}
+
 static uint64_t conv_output(uint64_t input, uint64_t before, uint64_t after, uint64_t kernel,
                             uint64_t dilation, uint64_t stride) {
     uint64_t padded = input + before + after, extent = (kernel - 1) * dilation + 1;
@@ -115,6 +129,7 @@ static const char *check_conv(const kernel_call *call) {
         return "the output's size does not follow from the input's";
     }
     const char *fault = check_operands(call);
+    fault = fault == NULL ? check_scale(call) : fault;
     return fault != NULL || planned(call) == NULL ? fault : planned(call)->check(call);
 }
 
@@ -210,8 +225,9 @@ static uint64_t macs_of_deconv(const kernel_call *call) {
 
 const kernel kernel_conv_2d = {
     KERNEL("conv_2d", kiln_conv_params, macs_of_conv,
-           KERNEL_INPUTS(2, 4, IS_F32 | IS_IMAGE, IS_F32 | IS_CONSTANT | HAS_RANK(4),
-                         IS_F32 | IS_CONSTANT | HAS_RANK(1), IS_F32 | IS_VARIABLE),
+           KERNEL_INPUTS(2, 5, IS_F32 | IS_IMAGE, IS_F32 | IS_CONSTANT | HAS_RANK(4),
+                         IS_F32 | IS_CONSTANT | HAS_RANK(1), IS_F32 | IS_VARIABLE,
+                         IS_F32 | IS_VARIABLE | IS_BATCHED_LIKE_X),
            KERNEL_OUTPUTS(1, 1, IS_F32 | IS_IMAGE | IS_BATCHED_LIKE_X), KERNEL_STRIDED(1 | 8, 1),
            KERNEL_IN_PLACE(8)),
     .check = check_conv,

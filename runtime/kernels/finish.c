@@ -83,8 +83,13 @@ bool finish_is_sound(const kernel_call *call, float min, float max) {
 }
 
 finish finish_of(const kernel_call *call, float min, float max) {
-    uint32_t op = KILN_STEP_FUNCTION(call->step->flags);
-    float beta = finish_takes_beta(op) ? max : 0;
-    return op == KILN_UNARY_CLAMP ? (finish){min, max, NULL, 0, 0}
-                                  : (finish){-INFINITY, INFINITY, finish_function(op), min, beta};
+    const kiln_unary_params function = {KILN_STEP_FUNCTION(call->step->flags), min, max, 0};
+    return finish_by(&function);
+}
+
+finish finish_by(const kiln_unary_params *f) {
+    float beta = finish_takes_beta(f->op) ? f->beta : 0;
+    return f->op == KILN_UNARY_CLAMP
+               ? (finish){f->alpha, f->beta, NULL, 0, 0}
+               : (finish){-INFINITY, INFINITY, finish_function(f->op), f->alpha, beta};
 }

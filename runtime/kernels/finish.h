@@ -24,6 +24,8 @@ bool finish_takes_beta(uint32_t op);
 /* min and max are the fields of that name of the call's parameters. */
 bool finish_is_sound(const kernel_call *call, float min, float max);
 finish finish_of(const kernel_call *call, float min, float max);
+/* That of a function in a kernel's own parameters: CLAMP, or one that finish_takes. */
+finish finish_by(const kiln_unary_params *function);
 
 /* Rows of `count` floats, `stride` floats apart. */
 static inline void finish_rows(const finish *f, float *y, size_t rows, size_t stride,

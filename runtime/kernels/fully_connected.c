@@ -2,7 +2,7 @@
  * so they are read where they lie in the plan, once, in order, as f32 or f16: nothing is packed and
  * nothing is held but the plan's pages. With more rows arithmetic counts: then a panel of weights
  * at a time is transposed for the matrix product, which is paid back by all rows that meet it. */
-#include "runtime/kernels/finish.h"
+#include "runtime/kernels/fully_connected.h"
 
 #include <math.h>
 #include <string.h>
@@ -107,25 +107,13 @@ static void run_panel(void *context, size_t strip, size_t index) {
 
 /* ---- Running ------------------------------------------------------------------------------- */
 
-static kiln_status run(kernel_call *call, kiln_error *error) {
-    const kiln_fully_connected_params *params = call->params;
-    const operand *x = &call->inputs[0], *w = &call->inputs[1], *y = &call->outputs[0];
-    finish finish = finish_of(call, params->min, params->max);
-    layer l = {.ukernels = ukernels_best(),
-               .finish = finish,
-               .stored = w->record->stored_dtype == KILN_F16 ? DENSE_F16 : DENSE_F32,
-               .whole = {.m = operand_outer(x, call->run.batch),
-                         .n = y->inner,
-                         .k = x->inner,
-                         .x = x->data,
-                         .x_stride = x->row_stride,
-                         .weights = w->data,
-                         .bias = optional_input(call, 2),
-                         .min = finish.min,
-                         .max = finish.max,
-                         .y = y->data,
-                         .y_stride = y->row_stride}};
-    (void)error;
+void dense_run(const kernel_call *call, const dense_piece *whole, const operand *weights,
+               const finish *finish) {
+    bool half = weights->record->stored_dtype == KILN_F16;
+    layer l = {ukernels_best(), half ? DENSE_F16 : DENSE_F32, *whole, *finish};
+    l.whole.weights = weights->data;
+    l.whole.min = finish->min;
+    l.whole.max = finish->max;
     if (l.whole.m < FEW_ROWS) {
         /* Neighbouring outputs go to one thread, so that each thread reads one stretch of the plan.
          */
@@ -137,6 +125,22 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
         thread_pool_grid(call->host->pool, run_panel, &l, (l.whole.m + PANEL_ROWS - 1) / PANEL_ROWS,
                          (l.whole.n + nr - 1) / nr);
     }
+}
+
+static kiln_status run(kernel_call *call, kiln_error *error) {
+    const kiln_fully_connected_params *params = call->params;
+    const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    finish finish = finish_of(call, params->min, params->max);
+    const dense_piece whole = {.m = operand_outer(x, call->run.batch),
+                               .n = y->inner,
+                               .k = x->inner,
+                               .x = x->data,
+                               .x_stride = x->row_stride,
+                               .bias = optional_input(call, 2),
+                               .y = y->data,
+                               .y_stride = y->row_stride};
+    (void)error;
+    dense_run(call, &whole, &call->inputs[1], &finish);
     return KILN_OK;
 }
 

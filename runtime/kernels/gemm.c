@@ -21,6 +21,7 @@
  *                     that it has marked busy */
 #include "runtime/kernels/gemm.h"
 #include "runtime/kernels/gemm_gather.h"
+#include "runtime/kernels/gemm_scale.h"
 #include "runtime/kernels/gemm_windows.h"
 
 #include <stdatomic.h>
@@ -231,7 +232,8 @@ void gemm_release(kernel_call *call) {
 size_t gemm_scratch(const kernel_call *call) {
     gemm g = describe(call);
     size_t rows = g.by_panels ? g.most : g.workers * g.most;
-    return g.gathers ? rows * g.row * sizeof(float) : 0;
+    size_t weights = conv_scale(call) != NULL ? gemm_scaled_bytes(g.weight_bytes) : 0;
+    return weights + (g.gathers ? rows * g.row * sizeof(float) : 0);
 }
 
 kiln_status gemm_bind(kernel_call *call, kiln_error *error) {
@@ -368,10 +370,9 @@ static void run_chunk(void *context, size_t first, size_t count) {
     }
 }
 
-kiln_status gemm_run(kernel_call *call, kiln_error *error) {
+static void run_all(kernel_call *call) {
     const gemm *g = call->state;
     size_t rows = count_rows(call);
-    (void)error;
     if (g->windows) {
         gemm_panels panels = {g->ukernels, &g->finish, g->bias, g->panels, g->outputs, g->far};
         gemm_windows_run(call, &panels);
@@ -379,6 +380,17 @@ kiln_status gemm_run(kernel_call *call, kiln_error *error) {
         run_by_panels(call, rows);
     } else {
         thread_pool_ranges(call->host->pool, run_chunk, call, rows, chunk_rows(g, rows));
+    }
+}
+
+kiln_status gemm_run(kernel_call *call, kiln_error *error) {
+    const gemm *g = call->state;
+    (void)error;
+    if (conv_scale(call) != NULL) {
+        gemm_run_scaled(call, (gemm_weights){g->panels, g->k, g->ukernels->nr, g->weight_bytes},
+                        run_all);
+    } else {
+        run_all(call);
     }
     return KILN_OK;
 }

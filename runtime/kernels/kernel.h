@@ -125,7 +125,7 @@ enum {
 };
 #define HAS_RANK(rank) ((rank) << 12)
 
-#define KERNEL_MAX_RULES 5
+#define KERNEL_MAX_RULES 7
 
 typedef struct kernel {
     kiln_kernel_traits traits;
@@ -234,6 +234,8 @@ bool operand_image(const operand *o, image_dims *out_dims);
 float *operand_image_row(const operand *o, size_t sample, size_t row);
 /* Convolutions: what is added to results before they are clamped; NULL: nothing. */
 const operand *conv_addend(const kernel_call *call);
+/* And by what x's channels are scaled before all else; NULL: by nothing. */
+const operand *conv_scale(const kernel_call *call);
 /* Multiply-accumulates of a convolution, in which each element of `of` (the output, or transposed
  * the input) meets one filter; and of a product of matrices. */
 uint64_t conv_macs(const kernel_call *call, const operand *of);

@@ -85,6 +85,10 @@ const operand *conv_addend(const kernel_call *call) {
     return has_input(call, 3) ? &call->inputs[3] : NULL;
 }
 
+const operand *conv_scale(const kernel_call *call) {
+    return has_input(call, 4) ? &call->inputs[4] : NULL;
+}
+
 uint64_t conv_macs(const kernel_call *call, const operand *of) {
     return of->elements * (call->inputs[1].elements / of->record->dims[1]);
 }

@@ -75,17 +75,29 @@ static bool separable(generator *r) {
     return y != NULL;
 }
 
+/* A map scaled by gates of its channels, of their means or not, and what may take the scale over.
+ */
 static bool squeeze_excitation(generator *r) {
+    static const char *const hidden[] = {"Relu", "HardSwish", "LeakyRelu"};
+    static const char *const gates[] = {"Sigmoid", "HardSigmoid", "Relu"};
     tensor *x = pick(r, 4, 4);
     size_t first = r->pool_count;
     if (x == NULL) {
         return false;
     }
-    tensor *y = APPLY(r, "GlobalAveragePool", x);
-    y = APPLY(r, "Relu", same_conv(r, y, between(r, 1, 4), 1, 1, 1));
-    y = APPLY(r, chance(r, 50) ? "Sigmoid" : "HardSigmoid", same_conv(r, y, x->dims[1], 1, 1, 1));
+    tensor *y = APPLY(r, chance(r, 85) ? "GlobalAveragePool" : "GlobalMaxPool", x);
+    if (chance(r, 75)) {
+        y = APPLY(r, CHOOSE(r, hidden), same_conv(r, y, between(r, 1, 4), 1, 1, 1));
+    }
+    y = APPLY(r, CHOOSE(r, gates), same_conv(r, y, x->dims[1], 1, 1, 1));
     bool swapped = chance(r, 50);
     y = y != NULL ? APPLY(r, "Mul", swapped ? x : y, swapped ? y : x) : NULL;
+    if (chance(r, 40)) {
+        y = same_conv(r, y, between(r, 1, 3), 1, between(r, 1, 2), 1);
+    } else if (chance(r, 40) && y != NULL) {
+        y = APPLY(r, "Add", y, x);
+    }
+    y = chance(r, 30) ? APPLY(r, "Relu", y) : y;
     hide_since(r, first, y);
     return y != NULL;
 }
@@ -185,7 +197,7 @@ static bool head(generator *r) {
 }
 
 const weighted_step pattern_steps[] = {
-    {residual, 4}, {separable, 3}, {squeeze_excitation, 2},
+    {residual, 4}, {separable, 3}, {squeeze_excitation, 3},
     {spelled, 4},  {shuffle, 2},   {scaled_conv, 4},
     {head, 3},     {NULL, 0},
 };

@@ -33,8 +33,8 @@ size_t fuzz_read(const char *path, uint8_t *out, size_t room);
 /* A folder of the process's own, removed at its end. */
 const char *fuzz_folder(void);
 /* Writes a small network: k = 0: convolutions and a dense layer; 1: with bands; 2: operators that
- * fold; 3: quantised. */
-#define FUZZ_NETWORKS 4
+ * fold; 3: quantised; 4: with squeeze-and-excitation. */
+#define FUZZ_NETWORKS 5
 bool fuzz_write_model(size_t k, const char *path);
 /* The same, compiled. */
 bool fuzz_write_plan(size_t k, const char *path);

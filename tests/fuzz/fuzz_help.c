@@ -157,13 +157,32 @@ static const char *convolve_twice(onnx_model *m, size_t k) {
     return apply(m, "Flatten", 1, &y);
 }
 
+static const char *excite(onnx_model *m, const char *x) {
+    const char *y = apply(m, "GlobalAveragePool", 1, &x);
+    y = convolve(m, y, 8, 4, 1, NULL);
+    y = apply(m, "HardSwish", 1, &y);
+    y = convolve(m, y, 4, 8, 1, NULL);
+    y = apply(m, "Sigmoid", 1, &y);
+    return apply(m, "Mul", 2, (const char *[]){x, y});
+}
+
+/* Squeeze-and-excitation, whose scale a convolution takes over, and then a sum. */
+static const char *excite_twice(onnx_model *m) {
+    const char *y = convolve(m, "x", 3, 8, 3, NULL);
+    y = apply(m, "Relu", 1, &y);
+    y = convolve(m, excite(m, y), 8, 8, 1, NULL);
+    y = apply(m, "Add", 2, (const char *[]){y, excite(m, y)});
+    y = apply(m, "GlobalAveragePool", 1, &y);
+    return apply(m, "Flatten", 1, &y);
+}
+
 bool fuzz_write_model(size_t k, const char *path) {
     onnx_model m;
     const uint32_t side = k == 1 ? 24 : 6, in[4] = {1, 3, side, side}, out[2] = {1, 5};
     const int64_t dense[2] = {8, 5};
     model_init(&m);
     model_end(&m, true, "x", KILN_F32, 4, in, true);
-    const char *y = k == 3 ? quantize(&m, "x") : convolve_twice(&m, k);
+    const char *y = k == 3 ? quantize(&m, "x") : k == 4 ? excite_twice(&m) : convolve_twice(&m, k);
     y = apply(&m, "Gemm", 2, (const char *[]){y, weights(&m, 2, dense)});
     (void)model_node(&m, "Softmax", "y", 1, &y, NULL);
     model_end(&m, false, "y", KILN_F32, 2, out, true);

@@ -116,13 +116,14 @@ static size_t round_up(size_t channels) {
 
 /* How many channels go down some rows at a time, so that a row is in the first level as long as
  * windows lie on it; 0: all of them, as they fit, or too few would. Channels of pixels that lie a
- * multiple of a power of two apart must fill that, or else they fall into a part of its sets. */
+ * multiple of a power of two apart must fill that, or else they fall into a part of its sets. With
+ * narrower vectors multiplying takes longer than loading from the second level. */
 static size_t near_channels(const task *t) {
     const sliding_shape *s = t->shape;
     size_t channels = t->in.c, stride = t->call->inputs[0].row_stride;
     size_t most = NEAR_BYTES / sizeof(float) / s->kernel_height / t->in.w;
     bool shared = s->kernel_height > 1 && s->stride_height == 1 && s->stride_width == 1;
-    if (!shared || most < LEAST_CHUNK || most >= channels) {
+    if (t->ukernels->width < VECTOR_MAX || !shared || most < LEAST_CHUNK || most >= channels) {
         return 0;
     }
     size_t chunks = (channels + most - 1) / most, even = round_up((channels + chunks - 1) / chunks);

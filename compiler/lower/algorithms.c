@@ -11,6 +11,7 @@
 /* An element that goes through a transform costs as much; small tiles stay in registers. */
 #define TRANSFORM_COST_2 8.0
 #define TRANSFORM_COST 16.0
+#define TRANSFORM_COST_BY_2 24.0 /* of stride 2: pixels are many, and come from farther */
 /* A transformed weight costs as much, since every run reads it; and more, the more of them there
  * are, for the memory that they take. */
 #define WEIGHT_COST 4.0
@@ -33,7 +34,8 @@ static double winograd_cost(const conv_size *s, double m) {
     double side = s->strided ? 2 * m + 1 : m + 2, positions = side * side;
     double tiles = s->batch * ceil(s->height / m) * ceil(s->width / m);
     double outputs = ceil(s->outputs / 32) * 32;
-    double transform = (m < 3 ? TRANSFORM_COST_2 : TRANSFORM_COST) * (s->inputs + outputs);
+    double element = s->strided ? TRANSFORM_COST_BY_2 : TRANSFORM_COST;
+    double transform = (m < 3 ? TRANSFORM_COST_2 : element) * (s->inputs + outputs);
     double weights = (m + 2) * (m + 2) * s->inputs * outputs;
     double weight_cost = WEIGHT_COST + weights * sizeof(float) / WEIGHT_COST_BYTES;
     weight_cost = m > 3 && weight_cost > WEIGHT_COST_MOST ? WEIGHT_COST_MOST : weight_cost;

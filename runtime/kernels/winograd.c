@@ -13,7 +13,9 @@
 
 /* A strip's transformed data should take no more, most of an L2 cache. */
 #define STRIP_BYTES ((size_t)768 << 10)
-#define LEAST_STRIP ((size_t)49) /* tiles: all weights are read once for each strip */
+#define LEAST_STRIP ((size_t)36) /* tiles: all weights are read once for each strip */
+/* The same where each strip transforms them, and of stride 2, whose tiles meet them more often. */
+#define LEAST_STRIP_LARGE ((size_t)49)
 /* With fewer tiles for each, threads share strips block by block. */
 #define FEW_TILES ((size_t)12)
 #define FEW_TILES_LARGE ((size_t)24)    /* the same where weights are large */
@@ -124,7 +126,8 @@ static size_t count_tiles(const kernel_call *call, const winograd *w) {
 static void divide(const kernel_call *call, winograd *w) {
     size_t tiles = count_tiles(call, w), threads = call->host->threads;
     size_t wanted = STRIP_BYTES / (w->positions * (w->input_row + w->output_row) * sizeof(float));
-    wanted = wanted < LEAST_STRIP ? LEAST_STRIP : wanted;
+    size_t least = w->weights.late || w->stride == 2 ? LEAST_STRIP_LARGE : LEAST_STRIP;
+    wanted = wanted < least ? least : wanted;
     size_t strips = (tiles + wanted - 1) / wanted;
     size_t few = w->weights.late                                      ? FEW_TILES_LATE
                  : winograd_weight_bytes(&w->weights) > LARGE_WEIGHTS ? FEW_TILES_LARGE

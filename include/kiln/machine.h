@@ -1,5 +1,7 @@
 /* What the processor at hand can do at most: the roof under which every layer's speed lies.
- * Experimental: may change with any version. */
+ * Experimental: may change with any version.
+ *
+ * A runtime built with KILN_BUILD_TUNING=OFF has kiln_machine_processor alone. */
 #ifndef KILN_MACHINE_H
 #define KILN_MACHINE_H
 

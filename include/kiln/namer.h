@@ -16,7 +16,7 @@
  * outlive them, but each has a gallery of its own. Memory: of the plan's allocator. Errors: as in
  * kiln.h.
  *
- * A runtime built with KILN_BUILD_FACES=OFF has none of this. */
+ * A runtime built with KILN_BUILD_FACES=OFF or KILN_BUILD_PEOPLE=OFF has none of this. */
 #ifndef KILN_NAMER_H
 #define KILN_NAMER_H
 

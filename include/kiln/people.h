@@ -47,7 +47,8 @@
  * unless one changes it. Errors: as in kiln.h; a gallery that a function failed to change is as it
  * was before. Memory: from the allocator of the plan that a gallery was opened from, or that it was
  * created with.
- */
+ *
+ * A runtime built with KILN_BUILD_PEOPLE=OFF has none of this. */
 #ifndef KILN_PEOPLE_H
 #define KILN_PEOPLE_H
 

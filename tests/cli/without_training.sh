@@ -1,6 +1,6 @@
 #!/bin/bash
 # Training can be left out: the runtime and the command build without it, and the rest works. So can
-# the codecs that need libraries of their own, of the command, and images, of a runtime without it.
+# the codecs that need libraries of their own, of the command, and the other parts, of a runtime without it.
 #   without_training.sh SOURCE BACKBONE BUILD
 # BUILD is kept, so that the next time only what has changed is compiled.
 set -euo pipefail
@@ -12,7 +12,7 @@ trap 'echo "FAILED in line $LINENO"' ERR
 launcher=()
 command -v ccache >/dev/null && launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache)
 cmake -S "$source" -B "$build" -DCMAKE_BUILD_TYPE=Debug -DKILN_BUILD_TRAINING=OFF \
-    -DKILN_BUILD_IMAGE=ON -DKILN_BUILD_FACES=ON -DKILN_BUILD_COMPILER=ON -DKILN_BUILD_TESTS=OFF \
+    -DKILN_BUILD_{IMAGE,FACES,PEOPLE,TUNING,COMPILER}=ON -DKILN_BUILD_TESTS=OFF \
     -DKILN_ISA=base -DKILN_WITH_HEIF=OFF -DKILN_WITH_WEBP=OFF -DKILN_WITH_TIFF=OFF -DKILN_WITH_GIF=OFF "${launcher[@]}" >/dev/null
 cmake --build "$build" --target kiln-cli kiln_shared -j "$(nproc)" >"$work/log" ||
     { tail -20 "$work/log"; false; }
@@ -40,7 +40,7 @@ if nm "$build/runtime/libkiln.so" 2>/dev/null | grep kiln_trainer_ >/dev/null; t
 mkdir "$work/app"
 printf '%s\n' 'cmake_minimum_required(VERSION 3.25)' 'project(app C)' 'find_package(kiln REQUIRED COMPONENTS ${PARTS})' \
     'add_executable(app app.c)' 'target_link_libraries(app kiln::kiln)' >"$work/app/CMakeLists.txt"
-printf '%s\n' '#include <kiln/tune.h>' 'int main(void) { return kiln_version()[0] == 0; }' >"$work/app/app.c"
+printf '%s\n' '#include <kiln/machine.h>' 'int main(void) { return kiln_machine_processor() == 0; }' >"$work/app/app.c"
 installs() { # PRESENT ABSENT: parts
     rm -rf "$work/installed"
     for part in runtime development; do
@@ -54,20 +54,30 @@ installs() { # PRESENT ABSENT: parts
     grep -q "built without $2" "$work/error"
     rm -r "$work/app/build"
 }
-installs 'compiler;image;faces' training
+installs 'compiler;image;faces;people;tuning' training
 test -e "$work/installed/include/kiln/compile.h"
 test ! -e "$work/installed/include/kiln/train.h"
 
 nm -D "$build/runtime/libkiln.so" | grep kiln_image_to_input >/dev/null
-if cmake -S "$source" -B "$build" -DKILN_BUILD_IMAGE=OFF >/dev/null 2>&1; then false; fi
-if cmake -S "$source" -B "$build" -DKILN_BUILD_IMAGE=ON -DKILN_BUILD_FACES=OFF >/dev/null 2>&1; then false; fi
-cmake -S "$source" -B "$build" -DKILN_BUILD_IMAGE=OFF -DKILN_BUILD_COMPILER=OFF >/dev/null
-cmake --build "$build" --target kiln kiln_shared -j "$(nproc)" >"$work/log" ||
-    { tail -20 "$work/log"; false; }
-installs '' image
-for name in image answer faces compile train; do
-    test ! -e "$work/installed/include/kiln/$name.h"
+for part in IMAGE FACES PEOPLE TUNING; do
+    if cmake -S "$source" -B "$build" -DKILN_BUILD_$part=OFF >/dev/null 2>"$work/error"; then false; fi
+    grep -q "needs KILN_BUILD_$part" "$work/error"
+    cmake -S "$source" -B "$build" -DKILN_BUILD_$part=ON >/dev/null
 done
+
+# Without `part` the others are whole, and its headers are absent.
+without() { # PARTS-THAT-STAY PART HEADER...
+    cmake -S "$source" -B "$build" -DKILN_BUILD_COMPILER=OFF "-DKILN_BUILD_${2^^}=OFF" >/dev/null
+    cmake --build "$build" --target kiln kiln_shared -j "$(nproc)" >"$work/log" || { tail -20 "$work/log"; false; }
+    if nm -u "$build/runtime/libkiln.so" | grep -vE '@| (w|U (xnn|pthreadpool)_)'; then false; fi
+    installs "$1" "$2"
+    for name in "${@:3}"; do
+        test ! -e "$work/installed/include/kiln/$name.h"
+    done
+}
+without 'image;faces;tuning' people people namer compile train
+without 'image;faces' tuning tune
+without '' image image answer faces
 
 # In somebody's own build the runtime comes without the command, its tests and our warnings.
 printf '%s\n' 'cmake_minimum_required(VERSION 3.25)' 'project(app C)' "add_subdirectory($source kiln)" \

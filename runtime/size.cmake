@@ -2,8 +2,9 @@
 # network shows with more than a few thousandths; -O2 where it loops over elements, and with vectors where those pay.
 # What -O3 does besides, copies of loops for each case, made the code up to five times as large and nothing faster.
 # (Micro-kernels, where nearly all time goes, have options of their own: ukernels/ukernels.cmake.)
+# In MinSizeRel all of it is -Oz, where the compiler has that.
 set(KILN_SMALL_FOLDERS base session kernels image)
-set(KILN_SMALLEST_FOLDERS plan faces people answer tune train) # what no run of a network comes to
+set(KILN_SMALLEST_FOLDERS plan faces people answer tune train xnnpack) # what no run of a network comes to
 set(KILN_LOOPS # of these folders
     base/checksum base/thread_pool                    # loading; the wait of a step's threads
     plan/stored session/constants                     # weights that are widened when a session is made
@@ -15,7 +16,7 @@ set(KILN_LOOPS # of these folders
 set(KILN_VECTORS
     kernels/conv_nd kernels/gemm_scale kernels/pool_nd # no micro-kernels below
     kernels/conv_repair kernels/quantize              # what is no number is searched in all inputs; the range of all
-    train/activation train/dense train/lda train/loss train/means train/network train/products
+    train/activation train/dense train/lda train/means train/products
     train/optimizers/.*)
 
 include(CheckCCompilerFlag)
@@ -30,20 +31,23 @@ function(compile_small)
     list(JOIN KILN_SMALLEST_FOLDERS "|" smallest)
     list(JOIN KILN_LOOPS "|" loops)
     list(JOIN KILN_VECTORS "|" vectors)
+    set(fast "-O2$<$<C_COMPILER_ID:GNU>:;-fno-align-functions;-fno-align-jumps;-fno-align-labels>") # loops stay aligned
+    set(least $<IF:$<BOOL:${KILN_HAS_OZ}>,-Oz,-Os>)
     foreach(source IN LISTS ARGN)
         get_filename_component(source ${source} ABSOLUTE)
         if(source MATCHES "/runtime/(${vectors})\\.c$")
-            set(level -O2 $<$<C_COMPILER_ID:GNU>:-fvect-cost-model>) # clang's -O2 has it
+            set(level "${fast}$<$<C_COMPILER_ID:GNU>:;-fvect-cost-model>") # clang's -O2 has it
         elseif(source MATCHES "/runtime/(${loops})\\.c$")
-            set(level -O2)
-        elseif(source MATCHES "/runtime/(${smallest})/" AND KILN_HAS_OZ)
-            set(level -Oz)
-        elseif(source MATCHES "/runtime/(${small}|${smallest})/")
+            set(level "${fast}")
+        elseif(source MATCHES "/runtime/(${smallest})/")
+            set(level ${least})
+        elseif(source MATCHES "/runtime/(${small})/")
             set(level -Os)
         else()
             continue()
         endif()
-        set_property(SOURCE ${source} APPEND PROPERTY COMPILE_OPTIONS "$<$<NOT:$<CONFIG:Debug>>:${level}>")
+        set_property(SOURCE ${source} APPEND PROPERTY COMPILE_OPTIONS
+            "$<$<NOT:$<CONFIG:Debug>>:$<IF:$<CONFIG:MinSizeRel>,${least},${level}>>")
     endforeach()
 endfunction()
 

@@ -3,8 +3,9 @@
 # should and whether 32 bits are enough, not how fast. ARM's programs run under emulation (qemu-user), i386's
 # by the machine itself. Libraries of that processor are unpacked into build/ARCHITECTURE, beside this
 # system's own. For Debian on x86-64; installs the cross compiler and the emulator.
-#   [targets=TARGET...] tests/cross.sh arm64|armhf|i386 [CTEST-OPTION...]
-# For example: tests/cross.sh armhf -R test_conv. What is built, all or those targets, stays in build/ARCHITECTURE/build.
+#   [type=MinSizeRel] [targets=TARGET...] tests/cross.sh arm64|armhf|i386 [CTEST-OPTION...]
+# For example: tests/cross.sh armhf -R test_conv. What is built, all or those targets, stays in build/ARCHITECTURE/build,
+# or that of another type in build/ARCHITECTURE/TYPE.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,6 +22,7 @@ i386) processor=i686 compiler=i686-linux-gnu ;;
     ;;
 esac
 folder=$PWD/build/$architecture
+build=$folder/${type:-build}
 root=$folder/root
 triplet=${compiler/i686/i386} # as Debian's folders are named
 case $architecture in
@@ -75,14 +77,14 @@ export PKG_CONFIG_SYSROOT_DIR=$root
 export PKG_CONFIG_LIBDIR=$root/usr/lib/$triplet/pkgconfig
 launcher=()
 command -v ccache >/dev/null && launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache)
-cmake -S . -B "$folder/build" -G Ninja -DCMAKE_TOOLCHAIN_FILE="$folder/toolchain.cmake" \
-    -DKILN_BUILD_TESTS=ON "${launcher[@]}" >/dev/null
+cmake -S . -B "$build" -G Ninja -DCMAKE_TOOLCHAIN_FILE="$folder/toolchain.cmake" \
+    -DCMAKE_BUILD_TYPE="${type:-Release}" -DKILN_BUILD_TESTS=ON "${launcher[@]}" >/dev/null
 # shellcheck disable=SC2086 # a list of names
-cmake --build "$folder/build" --target ${targets:-all}
+cmake --build "$build" --target ${targets:-all}
 
 # Emulated code takes ten times as long and more.
 export CK_TIMEOUT_MULTIPLIER=10
 # Suites that start the command, or a compiler, from scripts would need emulation to be set up in the system;
 # headers are not a matter of the processor that compiles them.
-ctest --test-dir "$folder/build" --output-on-failure -j "$(nproc)" -L "$labels" \
+ctest --test-dir "$build" --output-on-failure -j "$(nproc)" -L "$labels" \
     -E '^(cli_|installed|without_training|selected_kernels|isa_option|headers)' "$@"

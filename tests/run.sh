@@ -91,6 +91,7 @@ asan=$?
 [ $ubsan -eq 0 ] && run_tests ubsan -L 'unit|conformance' # the command's scripts ran with gcc's sanitizers
 [ $release -eq 0 ] && step "python wheel" tests/python/wheel.sh build/release
 targets=emulated step "arm64 under emulation" tests/cross.sh arm64 -L emulated
+type=MinSizeRel targets=sized step "arm64, smallest" tests/cross.sh arm64 -R '^sizes$'
 step formatting check_format
 [ $release -eq 0 ] && step clang-tidy check_tidy
 finish

@@ -20,7 +20,7 @@ function(ukernels suffix header)
     set(target kiln_ukernels_${suffix})
     add_library(${target} OBJECT ${KILN_UKERNEL_SOURCES})
     target_compile_definitions(${target} PRIVATE UKERNEL_ISA="runtime/ukernels/${header}")
-    target_compile_options(${target} PRIVATE -O2 -ffp-contract=fast -fno-math-errno ${ARGN}
+    target_compile_options(${target} PRIVATE $<IF:$<CONFIG:MinSizeRel>,-Os,-O2> -ffp-contract=fast -fno-math-errno ${ARGN}
         $<$<C_COMPILER_ID:Clang,AppleClang>:-Wno-pass-failed>) # of loops that stay as they are
     target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
     if(KILN_BUILD_FUZZERS) # clang takes minutes for each with sanitizers and coverage
@@ -34,6 +34,10 @@ function(ukernels suffix header)
 endfunction()
 # Plain loops, which the compiler is to make vectors of.
 set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/image.c PROPERTIES COMPILE_OPTIONS -O3)
+# Nearly all time of convolutional networks goes here, so it is not to save bytes in MinSizeRel either.
+foreach(family depthwise gemm winograd)
+    set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/${family}.c PROPERTIES COMPILE_OPTIONS -O2)
+endforeach()
 # What takes little of a network's time, or as long when it is compiled for size.
 foreach(family bilinear dense multiplier peak quantize reduce softmax)
     set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/${family}.c PROPERTIES COMPILE_OPTIONS -Os)

@@ -34,11 +34,10 @@ static kiln_status make_buffers(kiln_session *s, size_t input_bytes, kiln_error 
         (void)kiln_plan_output(s->plan, k, &info);
         bytes += rounded(info.bytes);
     }
-    s->answer = session_allocate(s, bytes);
+    s->answer = memory_aligned(&s->allocator, bytes);
     if (s->answer == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for %zu bytes of buffers", bytes);
     }
-    s->answer_bytes = bytes;
     uint8_t *at = (uint8_t *)s->answer + rounded(table) + rounded(input_bytes);
     for (size_t k = 0; k < outputs; k++) {
         (void)kiln_plan_output(s->plan, k, &info);

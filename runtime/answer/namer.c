@@ -85,9 +85,8 @@ static kiln_status open_network(kiln_namer *n, const kiln_namer_options *o, kiln
     n->faces = memory_zeros(allocator, n->most, sizeof *n->faces);
     n->scores = memory_zeros(allocator, n->most, n->numbers * sizeof *n->scores);
     n->features = memory_zeros(allocator, n->most, n->feature_count * sizeof *n->features);
-    return n->faces != NULL && n->scores != NULL && n->features != NULL
-               ? KILN_OK
-               : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    return n->faces != NULL && n->scores != NULL && n->features != NULL ? KILN_OK
+                                                                        : memory_fail(error);
 }
 
 kiln_status kiln_namer_open(const kiln_plan *plan, const kiln_namer_options *options,
@@ -104,7 +103,7 @@ kiln_status kiln_namer_open(const kiln_plan *plan, const kiln_namer_options *opt
     }
     kiln_namer *n = memory_zeros(&plan->allocator, 1, sizeof *n);
     if (n == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     *n =
         (kiln_namer){.plan = plan, .rate = used.rate, .most = used.faces == 0 ? FACES : used.faces};

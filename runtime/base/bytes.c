@@ -38,5 +38,5 @@ void buffer_free(byte_buffer *buffer) {
 kiln_status buffer_write(void *context, const void *data, size_t size, kiln_error *error) {
     byte_buffer *buffer = context;
     buffer_append(buffer, data, size);
-    return buffer->failed ? kiln_fail(error, KILN_ERROR_MEMORY, "out of memory") : KILN_OK;
+    return buffer->failed ? memory_fail(error) : KILN_OK;
 }

@@ -9,24 +9,34 @@ typedef union block_head {
     struct {
         void *context;
         void (*release)(void *context, void *pointer, size_t size);
-        size_t size; /* of all that was allocated */
+        size_t size, before; /* of all that was allocated, and where in that the block begins */
     } from;
     max_align_t aligned;
 } block_head;
 
-void *memory_take(const kiln_allocator *allocator, size_t size) {
+static void *take(const kiln_allocator *allocator, size_t before, size_t size) {
     const kiln_allocator *a = allocator != NULL ? allocator : default_allocator();
-    size_t all;
-    block_head *head = !__builtin_add_overflow(size, sizeof *head, &all)
-                           ? a->allocate(a->context, all, _Alignof(block_head))
-                           : NULL;
-    if (head == NULL) {
+    size_t all, alignment = before > sizeof(block_head) ? before : _Alignof(block_head);
+    uint8_t *bytes = !__builtin_add_overflow(size, before, &all)
+                         ? a->allocate(a->context, all, alignment)
+                         : NULL;
+    if (bytes == NULL) {
         return NULL;
     }
+    block_head *head = (block_head *)(void *)(bytes + before) - 1;
     head->from.context = a->context;
     head->from.release = a->release;
     head->from.size = all;
+    head->from.before = before;
     return head + 1;
+}
+
+void *memory_take(const kiln_allocator *allocator, size_t size) {
+    return take(allocator, sizeof(block_head), size);
+}
+
+void *memory_aligned(const kiln_allocator *allocator, size_t size) {
+    return take(allocator, MEMORY_ALIGNMENT, size);
 }
 
 void *memory_zeros(const kiln_allocator *allocator, size_t count, size_t size) {
@@ -54,7 +64,8 @@ char *memory_text(const kiln_allocator *allocator, const char *text) {
 void memory_free(void *block) {
     if (block != NULL) {
         block_head *head = (block_head *)block - 1;
-        head->from.release(head->from.context, head, head->from.size);
+        head->from.release(head->from.context, (uint8_t *)block - head->from.before,
+                           head->from.size);
     }
 }
 

@@ -9,6 +9,9 @@
 /* `allocator` is copied into the block, and NULL is the default one (malloc). Blocks are aligned as
  * malloc's are. NULL: there is no memory. */
 void *memory_take(const kiln_allocator *allocator, size_t size);
+/* The same, aligned for vectors of any processor. */
+#define MEMORY_ALIGNMENT 64u
+void *memory_aligned(const kiln_allocator *allocator, size_t size);
 /* count * size bytes, cleared; NULL where that is too large for a size, too. */
 void *memory_zeros(const kiln_allocator *allocator, size_t count, size_t size);
 /* A block (NULL: none yet) with its content in a larger or smaller one. NULL: there is no memory,
@@ -16,5 +19,7 @@ void *memory_zeros(const kiln_allocator *allocator, size_t count, size_t size);
 void *memory_grow(const kiln_allocator *allocator, void *block, size_t size);
 char *memory_text(const kiln_allocator *allocator, const char *text);
 void memory_free(void *block); /* NULL is allowed */
+/* Says that there is no memory: KILN_ERROR_MEMORY (status.c, since texts take memory). */
+kiln_status memory_fail(kiln_error *error);
 
 #endif

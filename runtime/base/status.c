@@ -1,4 +1,5 @@
 /* Statuses, and element types. */
+#include "runtime/base/memory.h"
 #include "runtime/base/text.h"
 #include <kiln/kiln.h>
 
@@ -25,6 +26,10 @@ kiln_status kiln_fail(kiln_error *error, kiln_status status, const char *format,
         va_end(arguments);
     }
     return status;
+}
+
+kiln_status memory_fail(kiln_error *error) {
+    return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
 }
 
 static const struct {

@@ -1,5 +1,6 @@
 #include "runtime/base/thread_pool.h"
 #include "runtime/base/denormals.h"
+#include "runtime/base/memory.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -313,7 +314,7 @@ kiln_status thread_pool_create(const kiln_allocator *allocator, uint32_t threads
     }
     thread_pool *p = make_pool(allocator, threads, false);
     if (p == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     p->process = getpid();
     p->patience = threads <= count_cores() ? LOOK_NANOSECONDS : 0;
@@ -334,7 +335,7 @@ kiln_status thread_pool_lend(const kiln_allocator *allocator, void *other, size_
     thread_pool *p = make_pool(allocator, threads, true);
     *out_pool = p;
     if (p == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     p->other = other;
     p->share = share;

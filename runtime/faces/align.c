@@ -237,7 +237,7 @@ static kiln_status face_crop(const kiln_allocator *allocator, const kiln_image *
     if (source_make(allocator, &view, &s, width, height, &from)) {
         warp(&from, &s, width, height, out_rgb);
     } else {
-        status = kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        status = memory_fail(error);
     }
     memory_free(from.owned);
     return status;
@@ -264,7 +264,7 @@ kiln_status face_to_input(const kiln_allocator *allocator, const kiln_image *ima
     size_t room = layout.height <= SIZE_MAX / row / each ? row * layout.height * each : 0;
     float *rgb = room > 0 ? memory_take(allocator, room) : NULL;
     if (rgb == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     size_t numbers = row * layout.height;
     uint8_t *crop = (uint8_t *)(rgb + numbers);

@@ -45,7 +45,7 @@ static kiln_status allocate(kiln_detector *d, kiln_error *error) {
         d->outputs[k] = (kiln_buffer){memory_zeros(allocator, 1, bytes), bytes};
         all = all && d->outputs[k].data != NULL;
     }
-    return all ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    return all ? KILN_OK : memory_fail(error);
 }
 
 static void point_field(const kiln_detector *d, detector_field *field) {
@@ -107,7 +107,7 @@ kiln_status kiln_detector_create(const kiln_plan *plan, const kiln_detector_opti
     }
     kiln_detector *d = memory_zeros(&plan->allocator, 1, sizeof *d);
     if (d == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     d->family = family;
     d->layout = layout;

@@ -38,7 +38,7 @@ static kiln_status begin(kiln_recogniser *r, const kiln_plan *network,
     }
     r->buffer = (kiln_buffer){memory_take(&network->allocator, r->input.bytes), r->input.bytes};
     return r->buffer.data != NULL ? kiln_session_create(network, &session, &r->session, error)
-                                  : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+                                  : memory_fail(error);
 }
 
 kiln_status kiln_recogniser_create(kiln_detector *detector, const kiln_plan *network,
@@ -57,7 +57,7 @@ kiln_status kiln_recogniser_create(kiln_detector *detector, const kiln_plan *net
     }
     kiln_recogniser *r = memory_zeros(&network->allocator, 1, sizeof *r);
     if (r == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     *r = (kiln_recogniser){
         .detector = detector, .allocator = &network->allocator, .input = input, .numbers = numbers};

@@ -42,7 +42,7 @@ static kiln_status walk(const kiln_allocator *allocator, const kiln_plan_view *v
                         bool *out_exponential, kiln_error *error) {
     uint8_t *tensors = memory_zeros(allocator, view->tensor_count + view->storage_count + 1, 1);
     if (tensors == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     uint8_t *storages = tensors + view->tensor_count;
     *out_sigmoid = *out_softmax = *out_exponential = false;

@@ -138,7 +138,7 @@ kiln_status image_to_input(const kiln_allocator *allocator, const kiln_image *im
                      ? memory_take(allocator, pixels * 3 * sizeof *rgb)
                      : NULL;
     if (rgb == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     kiln_image_scaling scaling = kiln_image_scaling_of(image, &layout, preprocess);
     status = image_scale(allocator, image, &scaling, rgb, error);

@@ -17,7 +17,7 @@ static void free_all(portrait *all, size_t count) {
 static kiln_status make_all(const kiln_people *people, const float *features, size_t count,
                             const char *const *names, portrait **out_all, kiln_error *error) {
     portrait *all = memory_zeros(&people->allocator, count, sizeof *all);
-    kiln_status status = all != NULL ? KILN_OK : people_memory(error);
+    kiln_status status = all != NULL ? KILN_OK : memory_fail(error);
     for (size_t k = 0; status == KILN_OK && k < count; k++) {
         status = portrait_make(people, features + k * people->features,
                                names != NULL ? names[k] : NULL, &all[k], error);
@@ -46,7 +46,7 @@ static kiln_status begin_learning(const kiln_people *people, size_t count, metri
                                   kiln_error *error) {
     bool learns = people->metric != NULL && count <= PEOPLE_LEARN_ANEW;
     *out_work = learns ? metric_begin(people) : NULL;
-    return learns && *out_work == NULL ? people_memory(error) : KILN_OK;
+    return learns && *out_work == NULL ? memory_fail(error) : KILN_OK;
 }
 
 /* Takes them over, for the person at a place, who gets that name there, or (NULL) has one. */
@@ -59,7 +59,7 @@ static kiln_status add_all(kiln_people *people, size_t at, const char *new_name,
             people_remove(people, at);
         }
         free_all(all, count);
-        return people_memory(error);
+        return memory_fail(error);
     }
     if (new_name == NULL && work == NULL) {
         scores_leave(people, p);
@@ -140,7 +140,7 @@ kiln_status kiln_people_rename(kiln_people *people, const char *name, const char
     }
     char *copy = memory_text(&people->allocator, new_name);
     if (copy == NULL) {
-        return people_memory(error);
+        return memory_fail(error);
     }
     person moved = people->items[at];
     memory_free(moved.name);
@@ -171,7 +171,7 @@ kiln_status kiln_people_correct(kiln_people *people, const char *name, const flo
     kiln_status status = portrait_make(people, features, picture_name, &p, error);
     if (status == KILN_OK && !portraits_append(people, &people->items[at].refused, &p)) {
         portrait_free(&p);
-        status = people_memory(error);
+        status = memory_fail(error);
     }
     return status;
 }
@@ -191,7 +191,7 @@ kiln_status kiln_people_add_stranger(kiln_people *people, const float *features,
     p.score = score_of_stranger(people, &p);
     if (!portraits_append(people, &people->strangers, &p)) {
         portrait_free(&p);
-        return people_memory(error);
+        return memory_fail(error);
     }
     return KILN_OK;
 }

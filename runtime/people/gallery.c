@@ -17,7 +17,7 @@ kiln_status kiln_people_create(size_t feature_count, const kiln_allocator *alloc
     allocator = allocator != NULL ? allocator : default_allocator();
     kiln_people *people = memory_zeros(allocator, 1, sizeof *people);
     if (people == NULL) {
-        return people_memory(error);
+        return memory_fail(error);
     }
     people->allocator = *allocator;
     people->features = feature_count;

@@ -86,7 +86,7 @@ kiln_status kiln_people_rank(const kiln_people *people, const float *features, c
                              size_t score_count, float threshold, kiln_people_verdict *out_verdicts,
                              size_t capacity, size_t *out_count, kiln_error *error) {
     kiln_people_verdict *all = memory_zeros(&people->allocator, people->count + 1, sizeof *all);
-    kiln_status status = all != NULL ? KILN_OK : people_memory(error);
+    kiln_status status = all != NULL ? KILN_OK : memory_fail(error);
     *out_count = 0;
     scores = scores_that_count(people, scores, score_count);
     for (size_t k = 0; k < people->count && status == KILN_OK; k++) {

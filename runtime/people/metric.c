@@ -160,5 +160,5 @@ kiln_status kiln_people_learn(kiln_people *people, kiln_error *error) {
         memory_free(metric);
     }
     memory_free(w);
-    return room ? KILN_OK : people_memory(error);
+    return room ? KILN_OK : memory_fail(error);
 }

@@ -55,10 +55,6 @@ static inline const float *compared(const kiln_people *people, const portrait *p
     return people->metric != NULL ? p->room : p->features;
 }
 
-static inline kiln_status people_memory(kiln_error *error) {
-    return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-}
-
 /* Counts are small, and converting a signed number is one instruction where an unsigned one takes
  * ten: on them it depends how much code all of this is. */
 static inline double as_double(size_t count) {

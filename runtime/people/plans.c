@@ -191,13 +191,13 @@ static kiln_status make_rows(const kiln_people *people, const kiln_plan_view *v,
     }
     if (__builtin_mul_overflow(inputs, h->group, &each) ||
         __builtin_mul_overflow(each, people->count + 1, &all) || all > UINT32_MAX) {
-        return people_memory(error);
+        return memory_fail(error);
     }
     r->of = memory_zeros(&people->allocator, people->count + 1, sizeof *r->of);
     r->weights = memory_take(&people->allocator, all * sizeof *r->weights);
     r->biases = memory_zeros(&people->allocator, (people->count + 1) * h->group, sizeof *r->biases);
     if (r->of == NULL || r->weights == NULL || r->biases == NULL) {
-        return people_memory(error);
+        return memory_fail(error);
     }
     kiln_plan_widen(v, w, 0, inputs, r->weights);
     double scale = length_of(r->weights, inputs);
@@ -317,8 +317,7 @@ static kiln_status write_section(const kiln_people *people, const kiln_plan *pla
                    sizeof name);
         }
     }
-    kiln_status status =
-        builder_failed(&b) ? kiln_fail(error, KILN_ERROR_MEMORY, "out of memory") : KILN_OK;
+    kiln_status status = builder_failed(&b) ? memory_fail(error) : KILN_OK;
     size_t weights = (size_t)plan->header.sections[KILN_SECTION_WEIGHTS].bytes;
     if (status == KILN_OK) {
         builder_lay_out(&b);

@@ -55,7 +55,7 @@ kiln_status portrait_make(const kiln_people *people, const float *features, cons
         portrait_adopt(people, rounded, copy, out_picture) != KILN_OK) {
         memory_free(rounded);
         memory_free(copy);
-        return people_memory(error);
+        return memory_fail(error);
     }
     return KILN_OK;
 }

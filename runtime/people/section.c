@@ -84,7 +84,7 @@ kiln_status kiln_people_section(const kiln_people *people, void **out_bytes, siz
     write_pictures(&out, &people->strangers, people->features);
     if (out.failed) {
         buffer_free(&out);
-        return people_memory(error);
+        return memory_fail(error);
     }
     *out_bytes = out.data;
     *out_size = out.size;
@@ -134,7 +134,7 @@ static kiln_status copy_name(reading *r, const uint8_t *from, size_t size, char 
     }
     *out_name = memory_take(&r->people->allocator, size + 1);
     if (*out_name == NULL) {
-        return people_memory(r->error);
+        return memory_fail(r->error);
     }
     memcpy(*out_name, from, size);
     (*out_name)[size] = '\0';
@@ -157,7 +157,7 @@ static kiln_status read_picture(reading *r, portrait *out_picture) {
         from != NULL ? memory_take(&r->people->allocator, features * sizeof *values) : NULL;
     char *name = NULL;
     if (values == NULL) {
-        return from == NULL ? damaged(r, "cut short") : people_memory(r->error);
+        return from == NULL ? damaged(r, "cut short") : memory_fail(r->error);
     }
     for (size_t k = 0; k < features; k++) {
         uint16_t half;
@@ -168,7 +168,7 @@ static kiln_status read_picture(reading *r, portrait *out_picture) {
     if (status == KILN_OK) {
         status = portrait_adopt(r->people, values, name, out_picture);
         status = status == KILN_ERROR_FORMAT ? damaged(r, "features that are not of length 1")
-                 : status != KILN_OK         ? people_memory(r->error)
+                 : status != KILN_OK         ? memory_fail(r->error)
                                              : KILN_OK;
     }
     if (status != KILN_OK) {
@@ -187,7 +187,7 @@ static kiln_status read_pictures(reading *r, size_t count, portraits *inout_all)
         kiln_status status = read_picture(r, &p);
         if (status == KILN_OK && !portraits_append(r->people, inout_all, &p)) {
             portrait_free(&p);
-            status = people_memory(r->error);
+            status = memory_fail(r->error);
         }
         if (status != KILN_OK) {
             return status;
@@ -233,7 +233,7 @@ static kiln_status read_person(reading *r) {
     person *p = sorted ? people_insert(people, at, name) : NULL;
     memory_free(name);
     if (p == NULL) {
-        return sorted ? people_memory(r->error) : damaged(r, "people are not in order");
+        return sorted ? memory_fail(r->error) : damaged(r, "people are not in order");
     }
     p->count = record.pictures;
     status = read_sum(r, p);
@@ -250,7 +250,7 @@ static kiln_status read_metric(reading *r) {
     }
     r->people->metric = memory_take(&r->people->allocator, count * sizeof *r->people->metric);
     if (r->people->metric == NULL) {
-        return people_memory(r->error);
+        return memory_fail(r->error);
     }
     kiln_status status = read_bytes(r, r->people->metric, count * sizeof *r->people->metric);
     if (status != KILN_OK) {

@@ -139,7 +139,7 @@ static kiln_status look(const kiln_people *people, const float *features,
         *out_compared = *out_room =
             memory_take(&people->allocator, people->features * sizeof **out_room);
         if (*out_room == NULL) {
-            return people_memory(error);
+            return memory_fail(error);
         }
         metric_apply(people, features, *out_room);
         *out_scale = similarity_scale(*out_room, people->features);

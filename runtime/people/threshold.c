@@ -106,7 +106,7 @@ kiln_status kiln_people_decide(const kiln_people *people, double rate,
     }
     score *scores = memory_take(&people->allocator, count * sizeof *scores);
     if (scores == NULL) {
-        return people_memory(error);
+        return memory_fail(error);
     }
     (void)count_scores(people, scores);
     double told = rate > 0 ? rate : fmin(fmax(DEFAULT_RATE, 3 / as_double(count)), 1);

@@ -2,6 +2,7 @@
 #include "runtime/plan/builder.h"
 #include "runtime/base/checksum.h"
 #include "runtime/base/files.h"
+#include "runtime/base/memory.h"
 #include "runtime/plan/plan.h"
 
 #include <string.h>
@@ -199,7 +200,7 @@ kiln_status builder_write(plan_builder *b, uint64_t weight_bytes, plan_sink writ
                           kiln_error *error) {
     writing w = {write, context, 0, error};
     if (builder_failed(b)) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     complete_header(b, weight_bytes);
     kiln_status status = write_at(&w, 0, &b->header, sizeof b->header);

@@ -169,7 +169,7 @@ static struct kiln_plan_choices *make(const kiln_plan *plan, const uint8_t *choi
 kiln_status choices_set(kiln_plan *plan, const uint8_t *choice, kiln_error *error) {
     struct kiln_plan_choices *before = plan->choices, *made = make(plan, choice);
     if (made == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     plan->choices = made;
     plan->view.choices = made;
@@ -191,7 +191,7 @@ kiln_status choices_of_section(kiln_plan *plan, kiln_error *error) {
     }
     uint8_t *choice = memory_zeros(&plan->allocator, plan->view.step_count + 1, 1);
     if (choice == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     kiln_status status = choices_find(plan, kiln_machine_processor(), choice)
                              ? choices_set(plan, choice, error)

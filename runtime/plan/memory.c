@@ -1,4 +1,5 @@
 /* How much memory sessions need besides weights. */
+#include "runtime/base/memory.h"
 #include "runtime/base/options.h"
 #include "runtime/plan/calls.h"
 
@@ -42,11 +43,9 @@ static uint64_t find_gap(const kiln_plan_view *v, const by_offset *sorted, uint3
 kiln_status place_scratch(const kiln_plan *plan, const kernel_call *calls, uint32_t batch,
                           uint64_t *out_offsets, uint64_t *out_room, kiln_error *error) {
     const kiln_plan_view *v = &plan->view;
-    const kiln_allocator *a = &plan->allocator;
-    size_t bytes = (v->storage_count + 1) * sizeof(by_offset);
-    by_offset *sorted = a->allocate(a->context, bytes, 16);
+    by_offset *sorted = memory_zeros(&plan->allocator, v->storage_count, sizeof *sorted);
     if (sorted == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     for (uint32_t k = 0; k < v->storage_count; k++) {
         sorted[k] = (by_offset){v->storages[k].offset, k};
@@ -62,7 +61,7 @@ kiln_status place_scratch(const kiln_plan *plan, const kernel_call *calls, uint3
         }
         *out_room = scratch > 0 && at + scratch > *out_room ? at + scratch : *out_room;
     }
-    a->release(a->context, sorted, bytes);
+    memory_free(sorted);
     return KILN_OK;
 }
 
@@ -89,23 +88,15 @@ kiln_status kiln_plan_memory(const kiln_plan *plan, const kiln_session_options *
     }
     uint32_t batch = used.max_batch == 0 ? 1 : used.max_batch;
     const kernel_host host = {.threads = used.threads == 0 ? 1 : used.threads, .allocator = a};
-    size_t call_bytes = (v->step_count + 1) * sizeof(kernel_call);
-    size_t operand_bytes = (v->operand_count + 1) * sizeof(operand);
-    kernel_call *calls = a->allocate(a->context, call_bytes, 64);
-    operand *operands = a->allocate(a->context, operand_bytes, 64);
-    status = calls != NULL && operands != NULL
-                 ? KILN_OK
-                 : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    kernel_call *calls = memory_zeros(a, v->step_count, sizeof *calls);
+    operand *operands = memory_zeros(a, v->operand_count, sizeof *operands);
+    status = calls != NULL && operands != NULL ? KILN_OK : memory_fail(error);
     *out_use = (kiln_memory_use){.arena_bytes = v->header->arena_bytes * batch};
     if (status == KILN_OK) {
         describe_calls(v, &host, batch, operands, calls, NULL);
         status = add_up(plan, calls, batch, out_use, error);
     }
-    if (calls != NULL) {
-        a->release(a->context, calls, call_bytes);
-    }
-    if (operands != NULL) {
-        a->release(a->context, operands, operand_bytes);
-    }
+    memory_free(calls);
+    memory_free(operands);
     return status;
 }

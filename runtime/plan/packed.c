@@ -1,19 +1,10 @@
 #include "runtime/plan/packed.h"
 #include "runtime/base/checksum.h"
+#include "runtime/base/memory.h"
 
 #include <string.h>
 
 /* ---- The store ----------------------------------------------------------------------------- */
-
-static void *allocate(const packed_store *store, size_t size) {
-    return store->allocator.allocate(store->allocator.context, size, 64);
-}
-
-static void release(const packed_store *store, void *pointer, size_t size) {
-    if (pointer != NULL) {
-        store->allocator.release(store->allocator.context, pointer, size);
-    }
-}
 
 static void tell(const packed_store *store, const kiln_error *what) {
     if (store->log.write != NULL) {
@@ -29,26 +20,24 @@ static void map_file(packed_store *store) {
 }
 
 static bool open_file(packed_store *store, const char *path) {
-    store->path = allocate(store, strlen(path) + 1);
-    if (store->path == NULL) {
-        return false;
+    store->path = memory_text(&store->allocator, path);
+    if (store->path != NULL) {
+        map_file(store);
     }
-    memcpy(store->path, path, strlen(path) + 1);
-    map_file(store);
-    return true;
+    return store->path != NULL;
 }
 
 static void close_file(packed_store *store) {
     prepacked_close(&store->file);
-    release(store, store->path, store->path != NULL ? strlen(store->path) + 1 : 0);
+    memory_free(store->path);
 }
 
 kiln_status packed_create(const kiln_plan *plan, const char *path, plan_log log,
                           packed_store **out_store, kiln_error *error) {
     const kiln_allocator *a = &plan->allocator;
-    packed_store *store = a->allocate(a->context, sizeof *store, 64);
+    packed_store *store = memory_take(a, sizeof *store);
     if (store == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     /* The header's checksum stands for the whole file: it covers those of the sections, and they
      * those of the weights. */
@@ -66,23 +55,23 @@ kiln_status packed_create(const kiln_plan *plan, const char *path, plan_log log,
             (void)pthread_mutex_destroy(&store->lock);
         }
         close_file(store);
-        release(store, store, sizeof *store);
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        memory_free(store);
+        return memory_fail(error);
     }
     *out_store = store;
     return KILN_OK;
 }
 
-static void free_entry(const packed_store *store, packed *entry) {
-    release(store, entry->owned, entry->bytes);
-    release(store, entry, sizeof *entry);
+static void free_entry(packed *entry) {
+    memory_free(entry->owned);
+    memory_free(entry);
 }
 
 static void free_entries(packed_store *store) {
     while (store->entries != NULL) {
         packed *entry = store->entries;
         store->entries = entry->next;
-        free_entry(store, entry);
+        free_entry(entry);
     }
 }
 
@@ -92,7 +81,7 @@ void packed_destroy(packed_store *store) {
         close_file(store);
         (void)pthread_cond_destroy(&store->settled);
         (void)pthread_mutex_destroy(&store->lock);
-        release(store, store, sizeof *store);
+        memory_free(store);
     }
 }
 
@@ -179,7 +168,7 @@ static packed *claim(packed_store *store, uint64_t key, size_t bytes, bool *out_
     }
     *out_mine = entry == NULL;
     if (entry == NULL) {
-        entry = allocate(store, sizeof *entry);
+        entry = memory_take(&store->allocator, sizeof *entry);
         if (entry != NULL) {
             *entry = (packed){.next = store->entries, .key = key, .bytes = bytes};
             store->entries = entry;
@@ -200,7 +189,7 @@ static void settle(packed_store *store, packed *entry, bool good) {
             link = &(*link)->next;
         }
         *link = entry->next;
-        free_entry(store, entry);
+        free_entry(entry);
     }
     (void)pthread_cond_broadcast(&store->settled);
     (void)pthread_mutex_unlock(&store->lock);
@@ -232,7 +221,7 @@ kiln_status packed_fill(const kiln_plan *plan, packed *entry, const kernel_call 
     packed_store *store = store_of(plan);
     kiln_status status = loaded;
     if (status == KILN_OK) {
-        entry->data = entry->owned = allocate(store, entry->bytes);
+        entry->data = entry->owned = memory_aligned(&store->allocator, entry->bytes);
         status = entry->owned != NULL
                      ? KILN_OK
                      : kiln_fail(error, KILN_ERROR_MEMORY,
@@ -255,7 +244,8 @@ static prepacked_part *list_parts(const packed_store *store, size_t *out_count) 
         count += entry->ready;
     }
     *out_count = count;
-    prepacked_part *parts = count > 0 ? allocate(store, count * sizeof *parts) : NULL;
+    prepacked_part *parts =
+        count > 0 ? memory_zeros(&store->allocator, count, sizeof *parts) : NULL;
     for (const packed *e = store->entries; parts != NULL && e != NULL; e = e->next) {
         if (e->ready) {
             parts[--count] = (prepacked_part){e->key, e->data, e->bytes};
@@ -289,6 +279,6 @@ void packed_save(const kiln_plan *plan, thread_pool *pool) {
         store->saved = store->saved || good;
         store->failed = !good;
         (void)pthread_mutex_unlock(&store->lock);
-        release(store, parts, count * sizeof *parts);
+        memory_free(parts);
     }
 }

@@ -19,8 +19,7 @@ struct kiln_plan {
     const uint8_t *records; /* what lies before the weights, aligned to 8: bytes, or a copy */
     void *mapping;          /* NULL where nothing is mapped */
     size_t mapping_size;
-    void *copy; /* a copy of the file or of its records, from the allocator; or NULL */
-    size_t copy_bytes;
+    void *copy; /* of the file or of its records, to memory_free; or NULL */
     /* The plan whose constants ours are; NULL where they are our own. */
     const struct kiln_plan *weights_of;
     void *owned;                       /* bytes to memory_free when closed */

@@ -17,15 +17,10 @@
 /* What sessions of the plan share and write to. */
 static kiln_status make_shared_state(kiln_plan *plan, const kiln_plan_options *options,
                                      kiln_error *error) {
-    const kiln_allocator *a = &plan->allocator;
     plan_log log = {options->log, options->log_context};
-    size_t count = plan->view.tensor_count;
-    plan->verified = a->allocate(a->context, count + 1, 64);
+    plan->verified = memory_zeros(&plan->allocator, plan->view.tensor_count + 1, 1);
     if (plan->verified == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    }
-    for (size_t t = 0; t < count; t++) {
-        atomic_init(&plan->verified[t], 0);
+        return memory_fail(error);
     }
     return plan->weights_of == NULL
                ? packed_create(plan, options->prepacked_path, log, &plan->packed, error)
@@ -36,32 +31,46 @@ static kiln_status make_shared_state(kiln_plan *plan, const kiln_plan_options *o
  * begins between two multiples of 8. (Constants of such numbers are copied by sessions, in
  * load_constant.) */
 static kiln_status align_records(kiln_plan *plan, kiln_error *error) {
-    const kiln_allocator *a = &plan->allocator;
     plan->records = plan->bytes;
     if ((uintptr_t)plan->bytes % 8 == 0) {
         return KILN_OK;
     }
     uint64_t end = plan->header.sections[KILN_SECTION_WEIGHTS].offset;
     size_t bytes = end < plan->size ? (size_t)end : plan->size;
-    plan->copy = a->allocate(a->context, bytes + 1, 64);
-    plan->copy_bytes = bytes + 1;
+    plan->records = plan->copy = memory_aligned(&plan->allocator, bytes);
     if (plan->copy == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     memcpy(plan->copy, plan->bytes, bytes);
-    plan->records = plan->copy;
     return KILN_OK;
 }
 
-/* Makes a plan of the given fields; on failure it owns nothing. */
-static kiln_status make_plan(kiln_plan fields, const kiln_plan_options *options,
-                             kiln_plan **out_plan, kiln_error *error) {
-    const kiln_allocator *allocator = &fields.allocator;
-    kiln_plan *plan = allocator->allocate(allocator->context, sizeof *plan, 16);
-    if (plan == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+/* A plan without bytes yet; NULL: there is no memory. */
+static kiln_plan *begin_plan(const kiln_plan_options *options) {
+    kiln_plan *plan = memory_zeros(options->allocator, 1, sizeof *plan);
+    if (plan != NULL) {
+        plan->allocator = options->allocator != NULL ? *options->allocator : *default_allocator();
+        plan->skip_weight_checksums = options->skip_weight_checksums;
     }
-    *plan = fields;
+    return plan;
+}
+
+/* Hands out a plan that was begun, or closes it where that failed. */
+static kiln_status end_plan(kiln_plan *plan, kiln_status status, kiln_plan **out_plan) {
+    if (status == KILN_OK) {
+        *out_plan = plan;
+    } else {
+        kiln_plan_close(plan);
+    }
+    return status;
+}
+
+/* Looks at the bytes of a plan that was begun, and ends it. */
+static kiln_status take_bytes(kiln_plan *plan, const void *bytes, size_t size,
+                              const kiln_plan_options *options, kiln_plan **out_plan,
+                              kiln_error *error) {
+    plan->bytes = bytes;
+    plan->size = size;
     kiln_status status = plan_read_header(plan, error);
     if (status == KILN_OK) {
         status = align_records(plan, error);
@@ -75,46 +84,31 @@ static kiln_status make_plan(kiln_plan fields, const kiln_plan_options *options,
     if (status == KILN_OK) {
         status = make_shared_state(plan, options, error);
     }
-    if (status != KILN_OK) {
-        plan->mapping = plan->owned = NULL;
-        plan->copy = fields.copy == NULL ? plan->copy : NULL;
-        kiln_plan_close(plan);
-        return status;
-    }
-    *out_plan = plan;
-    return KILN_OK;
-}
-
-static kiln_plan fields_of(const kiln_plan_options *options, const void *bytes, size_t size) {
-    const kiln_allocator *allocator =
-        options->allocator != NULL ? options->allocator : default_allocator();
-    return (kiln_plan){.bytes = bytes,
-                       .size = size,
-                       .skip_weight_checksums = options->skip_weight_checksums,
-                       .allocator = *allocator};
+    return end_plan(plan, status, out_plan);
 }
 
 kiln_status plan_open_owned(void *bytes, size_t size, const kiln_plan *weights_of,
                             kiln_plan **out_plan, kiln_error *error) {
     const kiln_plan_options options = {.allocator = &weights_of->allocator};
-    kiln_plan fields = fields_of(&options, bytes, size);
-    fields.weights_of = weights_of;
-    fields.owned = bytes;
-    kiln_status status = make_plan(fields, &options, out_plan, error);
-    if (status != KILN_OK) {
+    kiln_plan *plan = begin_plan(&options);
+    if (plan == NULL) {
         memory_free(bytes);
+        return memory_fail(error);
     }
-    return status;
+    plan->weights_of = weights_of;
+    plan->owned = bytes;
+    return take_bytes(plan, bytes, size, &options, out_plan, error);
 }
 
 kiln_status plan_open_chosen(const kiln_plan *of, const uint8_t *choice, kiln_plan **out_plan,
                              kiln_error *error) {
     const kiln_plan_options options = {.allocator = &of->allocator};
-    kiln_plan *plan = of->allocator.allocate(of->allocator.context, sizeof *plan, 16);
+    kiln_plan *plan = begin_plan(&options);
     if (plan == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
-    *plan = fields_of(&options, of->bytes, of->size);
+    plan->bytes = of->bytes;
+    plan->size = of->size;
     plan->view = of->view;
     plan->view.choices = NULL;
     plan->header = of->header;
@@ -124,12 +118,7 @@ kiln_status plan_open_chosen(const kiln_plan *of, const uint8_t *choice, kiln_pl
     if (status == KILN_OK) {
         status = make_shared_state(plan, &options, error);
     }
-    if (status != KILN_OK) {
-        kiln_plan_close(plan);
-        return status;
-    }
-    *out_plan = plan;
-    return KILN_OK;
+    return end_plan(plan, status, out_plan);
 }
 
 kiln_status kiln_plan_open_memory(kiln_span bytes, const kiln_plan_options *options,
@@ -144,9 +133,12 @@ kiln_status kiln_plan_open_memory(kiln_span bytes, const kiln_plan_options *opti
                          "a plan in memory needs data aligned to %u bytes", KILN_PLAN_ALIGNMENT);
     }
     kiln_status status = OPTIONS_TAKE(kiln_plan_options, options, &used, error);
-    return status == KILN_OK
-               ? make_plan(fields_of(&used, bytes.data, bytes.size), &used, out_plan, error)
-               : status;
+    if (status != KILN_OK) {
+        return status;
+    }
+    kiln_plan *plan = begin_plan(&used);
+    return plan != NULL ? take_bytes(plan, bytes.data, bytes.size, &used, out_plan, error)
+                        : memory_fail(error);
 }
 
 static kiln_status read_all(int descriptor, uint64_t offset, uint8_t *out, size_t size,
@@ -164,47 +156,27 @@ static kiln_status read_all(int descriptor, uint64_t offset, uint8_t *out, size_
     return KILN_OK;
 }
 
-static kiln_status read_plan(int descriptor, uint64_t offset, size_t length,
-                             const kiln_plan_options *options, kiln_plan **out_plan,
+static kiln_status read_plan(kiln_plan *plan, int descriptor, uint64_t offset, size_t length,
                              kiln_error *error) {
-    kiln_plan fields = fields_of(options, NULL, length);
-    const kiln_allocator *a = &fields.allocator;
-    uint8_t *bytes = a->allocate(a->context, length, 64);
-    if (bytes == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for a plan of %zu bytes", length);
-    }
-    fields.bytes = fields.copy = bytes;
-    fields.copy_bytes = length;
-    kiln_status status = read_all(descriptor, offset, bytes, length, error);
-    if (status == KILN_OK) {
-        status = make_plan(fields, options, out_plan, error);
-    }
-    if (status != KILN_OK) {
-        a->release(a->context, bytes, length);
-    }
-    return status;
+    plan->copy = memory_aligned(&plan->allocator, length);
+    return plan->copy != NULL
+               ? read_all(descriptor, offset, plan->copy, length, error)
+               : kiln_fail(error, KILN_ERROR_MEMORY, "no memory for a plan of %zu bytes", length);
 }
 
 /* Maps [offset, offset + length) of a file; the mapping begins at the page below. */
-static kiln_status map_plan(int descriptor, uint64_t offset, uint64_t length,
-                            const kiln_plan_options *options, kiln_plan **out_plan,
+static kiln_status map_plan(kiln_plan *plan, int descriptor, uint64_t offset, size_t length,
                             kiln_error *error) {
-    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), before = offset % page;
-    size_t mapping_size = (size_t)(length + before);
+    size_t before = (size_t)(offset % (uint64_t)sysconf(_SC_PAGESIZE));
     void *mapping =
-        mmap(NULL, mapping_size, PROT_READ, MAP_PRIVATE, descriptor, (off_t)(offset - before));
+        mmap(NULL, length + before, PROT_READ, MAP_PRIVATE, descriptor, (off_t)(offset - before));
     if (mapping == MAP_FAILED) {
-        return errno == ENOMEM ? kiln_fail(error, KILN_ERROR_MEMORY, "out of memory")
+        return errno == ENOMEM ? memory_fail(error)
                                : kiln_fail(error, KILN_ERROR_IO, "cannot map: %s", strerror(errno));
     }
-    kiln_plan fields = fields_of(options, (const uint8_t *)mapping + before, (size_t)length);
-    fields.mapping = mapping;
-    fields.mapping_size = mapping_size;
-    kiln_status status = make_plan(fields, options, out_plan, error);
-    if (status != KILN_OK) {
-        (void)munmap(mapping, mapping_size);
-    }
-    return status;
+    plan->mapping = mapping;
+    plan->mapping_size = length + before;
+    return KILN_OK;
 }
 
 static kiln_status take_plan(int descriptor, uint64_t offset, uint64_t length,
@@ -218,9 +190,19 @@ static kiln_status take_plan(int descriptor, uint64_t offset, uint64_t length,
     if (length == 0 || length > SIZE_MAX / 2 || offset > INT64_MAX - length) {
         return kiln_fail(error, KILN_ERROR_FORMAT, "not a plan: empty file");
     }
-    return used.read_into_memory
-               ? read_plan(descriptor, offset, (size_t)length, &used, out_plan, error)
-               : map_plan(descriptor, offset, length, &used, out_plan, error);
+    kiln_plan *plan = begin_plan(&used);
+    if (plan == NULL) {
+        return memory_fail(error);
+    }
+    size_t size = (size_t)length;
+    status = (used.read_into_memory ? read_plan : map_plan)(plan, descriptor, offset, size, error);
+    if (status != KILN_OK) {
+        return end_plan(plan, status, out_plan);
+    }
+    const uint8_t *bytes = plan->mapping != NULL
+                               ? (const uint8_t *)plan->mapping + plan->mapping_size - size
+                               : plan->copy;
+    return take_bytes(plan, bytes, size, &used, out_plan, error);
 }
 
 kiln_status kiln_plan_open_fd(int descriptor, uint64_t offset, uint64_t length,
@@ -268,22 +250,18 @@ kiln_status kiln_plan_open(const char *path, const kiln_plan_options *options, k
 }
 
 void kiln_plan_close(kiln_plan *plan) {
-    if (plan != NULL) {
-        kiln_allocator allocator = plan->allocator;
-        packed_destroy(plan->packed);
-        if (plan->verified != NULL) {
-            allocator.release(allocator.context, plan->verified, plan->view.tensor_count + 1);
-        }
-        if (plan->mapping != NULL) {
-            (void)munmap(plan->mapping, plan->mapping_size);
-        }
-        if (plan->copy != NULL) {
-            allocator.release(allocator.context, plan->copy, plan->copy_bytes);
-        }
-        memory_free(plan->owned);
-        memory_free(plan->choices);
-        allocator.release(allocator.context, plan, sizeof *plan);
+    if (plan == NULL) {
+        return;
     }
+    packed_destroy(plan->packed);
+    memory_free(plan->verified);
+    if (plan->mapping != NULL) {
+        (void)munmap(plan->mapping, plan->mapping_size);
+    }
+    memory_free(plan->copy);
+    memory_free(plan->owned);
+    memory_free(plan->choices);
+    memory_free(plan);
 }
 
 /* ---- Asking -------------------------------------------------------------------------------- */

@@ -1,4 +1,5 @@
 /* Cutting a plan: where, and the part before as a plan of its own on the other's weights. */
+#include "runtime/base/memory.h"
 #include "runtime/plan/layout.h"
 #include "runtime/plan/plan.h"
 #include "runtime/plan/sub_plan.h"
@@ -162,7 +163,7 @@ kiln_status plan_cut_at(const kiln_plan *plan, uint32_t tensor, kiln_plan **out_
     builder_begin(&p.builder, &plan->allocator);
     uint32_t taken = sub_plan_take(&p, plan, tensor);
     kiln_status status = sub_plan_failed(&p)
-                             ? kiln_fail(error, KILN_ERROR_MEMORY, "out of memory")
+                             ? memory_fail(error)
                              : sub_plan_features(&p, taken, &features, &count, error);
     if (status == KILN_OK) {
         uint32_t output = sub_plan_output_tensor(&p, "features", count);

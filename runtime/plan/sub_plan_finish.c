@@ -1,4 +1,5 @@
 /* Finishing a sub-plan: lifetimes and places of storages, offsets of constants, bytes. */
+#include "runtime/base/memory.h"
 #include "runtime/plan/sub_plan.h"
 
 typedef struct placing {
@@ -144,7 +145,7 @@ kiln_status sub_plan_finish(sub_plan *p, const kiln_plan *borrowed, plan_sink wr
                             kiln_error *error) {
     (void)builder_string(&p->builder, "");
     if (sub_plan_failed(p)) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     place_storages(&p->builder);
     if (borrowed == NULL) {

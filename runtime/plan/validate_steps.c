@@ -1,5 +1,6 @@
 /* Steps of an untrusted plan: operands, places, strides, overlaps, order, and each kernel's own
  * check. Tensors and storages have been checked before. */
+#include "runtime/base/memory.h"
 #include "runtime/kernels/kernel.h"
 #include "runtime/plan/plan.h"
 
@@ -180,17 +181,14 @@ static kiln_status check_step(const kiln_plan *plan, uint32_t step, uint8_t *wri
 }
 
 kiln_status plan_validate_steps(const kiln_plan *plan, kiln_error *error) {
-    const kiln_allocator *a = &plan->allocator;
-    size_t count = plan->view.storage_count + 1;
-    uint8_t *written = a->allocate(a->context, count, 16);
+    uint8_t *written = memory_zeros(&plan->allocator, plan->view.storage_count, 1);
     if (written == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
-    memset(written, 0, count);
     kiln_status status = KILN_OK;
     for (uint32_t s = 0; s < plan->view.step_count && status == KILN_OK; s++) {
         status = check_step(plan, s, written, error);
     }
-    a->release(a->context, written, count);
+    memory_free(written);
     return status;
 }

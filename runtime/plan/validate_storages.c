@@ -1,5 +1,6 @@
 /* Storages of an untrusted plan: inside the arena, and no two of them in the same place at the same
  * time. */
+#include "runtime/base/memory.h"
 #include "runtime/plan/plan.h"
 
 #include <stdlib.h>
@@ -72,11 +73,6 @@ static bool are_apart(const kiln_plan_view *v, by_offset *sorted, skyline *s) {
     return true;
 }
 
-static void *allocate_cleared(const kiln_allocator *a, size_t bytes) {
-    void *memory = a->allocate(a->context, bytes, 16);
-    return memory != NULL ? memset(memory, 0, bytes) : NULL;
-}
-
 static kiln_status check_overlap(const kiln_plan *plan, kiln_error *error) {
     const kiln_plan_view *v = &plan->view;
     const kiln_allocator *a = &plan->allocator;
@@ -84,26 +80,18 @@ static kiln_status check_overlap(const kiln_plan *plan, kiln_error *error) {
     while (s.leaves < v->step_count) {
         s.leaves *= 2;
     }
-    size_t tree_bytes = 2 * s.leaves * sizeof(uint64_t);
-    size_t sorted_bytes = (v->storage_count + 1) * sizeof(by_offset);
-    by_offset *sorted = a->allocate(a->context, sorted_bytes, 16);
-    s.highest = allocate_cleared(a, tree_bytes);
-    s.all = allocate_cleared(a, tree_bytes);
+    by_offset *sorted = memory_zeros(a, v->storage_count, sizeof *sorted);
+    s.highest = memory_zeros(a, 2 * s.leaves, sizeof *s.highest);
+    s.all = memory_zeros(a, 2 * s.leaves, sizeof *s.all);
     kiln_status status = KILN_OK;
     if (sorted == NULL || s.highest == NULL || s.all == NULL) {
-        status = kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        status = memory_fail(error);
     } else if (!are_apart(v, sorted, &s)) {
         status = fail(error, "storages overlap");
     }
-    if (sorted != NULL) {
-        a->release(a->context, sorted, sorted_bytes);
-    }
-    if (s.highest != NULL) {
-        a->release(a->context, s.highest, tree_bytes);
-    }
-    if (s.all != NULL) {
-        a->release(a->context, s.all, tree_bytes);
-    }
+    memory_free(sorted);
+    memory_free(s.highest);
+    memory_free(s.all);
     return status;
 }
 

@@ -1,21 +1,7 @@
-/* Memory of a session: from its allocator, and the arena. */
+/* The arena of a session, and what lies in it. */
 #include "runtime/session/session.h"
 
 #include <string.h>
-
-void *session_allocate(const kiln_session *s, size_t size) {
-    void *pointer = s->allocator.allocate(s->allocator.context, size == 0 ? 1 : size, 64);
-    if (pointer != NULL) {
-        memset(pointer, 0, size);
-    }
-    return pointer;
-}
-
-void session_free(const kiln_session *s, void *pointer, size_t size) {
-    if (pointer != NULL) {
-        s->allocator.release(s->allocator.context, pointer, size == 0 ? 1 : size);
-    }
-}
 
 /* Room for the arena with scratch in it, and the margin behind. */
 static kiln_status make_arena(kiln_session *s, uint64_t room, kiln_error *error) {
@@ -25,8 +11,7 @@ static kiln_status make_arena(kiln_session *s, uint64_t room, kiln_error *error)
                          (unsigned long long)room, s->max_batch,
                          (unsigned long long)s->memory_limit);
     }
-    s->arena_room = (size_t)room + KILN_ARENA_MARGIN;
-    s->arena = s->allocator.allocate(s->allocator.context, s->arena_room, KILN_ARENA_ALIGNMENT);
+    s->arena = memory_aligned(&s->allocator, (size_t)room + KILN_ARENA_MARGIN);
     if (s->arena == NULL) {
         return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for an arena of %llu bytes",
                          (unsigned long long)room);
@@ -42,10 +27,10 @@ kiln_status allocate_arena(kiln_session *s, kiln_error *error) {
                          s->max_batch);
     }
     s->arena_bytes = (size_t)arena * s->max_batch;
-    size_t steps = s->plan->view.step_count, bytes = steps * sizeof(uint64_t);
-    uint64_t *offsets = session_allocate(s, bytes);
+    size_t steps = s->plan->view.step_count;
+    uint64_t *offsets = memory_zeros(&s->allocator, steps, sizeof *offsets);
     if (offsets == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     kiln_status status = place_scratch(s->plan, s->calls, s->max_batch, offsets, &room, error);
     if (status == KILN_OK) {
@@ -54,7 +39,7 @@ kiln_status allocate_arena(kiln_session *s, kiln_error *error) {
     for (size_t step = 0; step < steps && status == KILN_OK; step++) {
         s->calls[step].run.scratch = s->arena + offsets[step];
     }
-    session_free(s, offsets, bytes);
+    memory_free(offsets);
     return status;
 }
 

@@ -60,7 +60,7 @@ static kiln_status run_stripe(kiln_session *s, const kiln_plan_band *band, uint3
             return status;
         }
         if (s->capture_count > 0) {
-            capture_rows(s, step, sample);
+            s->watch->capture_rows(s, step, sample);
         }
     }
     return KILN_OK;

@@ -46,10 +46,9 @@ static kiln_status widen(kiln_session *s, uint32_t tensor, kiln_error *error) {
     widened *w = &s->widened[tensor];
     size_t count = (size_t)kiln_plan_tensor_elements(t); /* each takes a byte of the plan or more */
     bool fits = count <= SIZE_MAX / 2 / sizeof(float);
-    w->bytes = fits ? count * sizeof(float) : 0;
-    w->data = fits ? session_allocate(s, w->bytes) : NULL;
+    w->data = fits ? memory_aligned(&s->allocator, count * sizeof(float)) : NULL;
     if (w->data == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     widening job = {v, t, w->data};
     thread_pool_ranges(s->host.pool, widen_range, &job, count, WIDEN_TASK);
@@ -62,10 +61,9 @@ static kiln_status align_constant(kiln_session *s, uint32_t tensor, kiln_error *
     const kiln_plan_tensor_record *t = &v->tensors[tensor];
     widened *w = &s->widened[tensor];
     size_t bytes = (size_t)kiln_plan_tensor_bytes(t);
-    w->bytes = bytes;
-    w->data = session_allocate(s, w->bytes);
+    w->data = memory_aligned(&s->allocator, bytes);
     if (w->data == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     memcpy(w->data, v->weights + t->offset, bytes);
     return KILN_OK;
@@ -129,7 +127,7 @@ void drop_constants(kiln_session *s, kernel_call *call) {
         }
         widened *w = &s->widened[o->record - v->tensors];
         if (!w->kept) {
-            session_free(s, w->data, w->bytes);
+            memory_free(w->data);
             *w = (widened){0};
         }
         o->data = NULL;

@@ -21,11 +21,6 @@ kiln_status kiln_session_profile(const kiln_session *s, size_t step,
     return KILN_OK;
 }
 
-void kiln_session_observe(kiln_session *s, kiln_observer observer, void *context) {
-    s->observer = observer;
-    s->observer_context = context;
-}
-
 size_t kiln_session_step_output_count(const kiln_session *s, size_t step) {
     return step < s->plan->view.step_count ? s->calls[step].output_count : 0;
 }
@@ -75,6 +70,61 @@ kiln_status kiln_session_step_read(const kiln_session *s, size_t step, size_t ou
     }
     read_operand(&s->calls[step].outputs[output], s->batch, buffer.data);
     return KILN_OK;
+}
+
+/* The rows of an image that a band's step has just computed, to ONNX order. */
+static void read_rows(const kernel_call *call, uint32_t sample, uint8_t *out) {
+    const operand *o = &call->outputs[0];
+    size_t size = kiln_dtype_size(o->dtype), height = o->dims[1], width = o->dims[2];
+    for (size_t row = call->run.begin_row; row < call->run.end_row; row++) {
+        const uint8_t *from =
+            (const uint8_t *)o->data + (row - o->first_row) * width * o->row_stride * size;
+        for (size_t x = 0; x < width; x++, from += o->row_stride * size) {
+            for (size_t c = 0; c < o->inner; c++) {
+                size_t at = ((sample * o->inner + c) * height + row) * width + x;
+                memcpy(out + at * size, from + c * size, size);
+            }
+        }
+    }
+}
+
+static void capture_rows(kiln_session *s, size_t step, uint32_t sample) {
+    const kernel_call *call = &s->calls[step];
+    const kiln_plan_tensor_record *y = call->outputs[0].record;
+    for (size_t c = 0; c < s->capture_count; c++) {
+        if (y->rolling_rows != 0 && &s->plan->view.tensors[s->captures[c].tensor] == y) {
+            read_rows(call, sample, s->captures[c].buffer.data);
+        }
+    }
+}
+
+static bool after_step(kiln_session *s, size_t step) {
+    const kernel_call *call = &s->calls[step];
+    s->observed_step = step;
+    for (size_t c = 0; c < s->capture_count; c++) {
+        for (uint32_t k = 0; k < call->output_count; k++) {
+            const operand *o = &call->outputs[k];
+            if (operand_present(o) &&
+                (uint32_t)(o->record - s->plan->view.tensors) == s->captures[c].tensor) {
+                kiln_buffer buffer = s->captures[c].buffer;
+                kiln_tensor_info info;
+                tensor_info(&s->plan->view, s->captures[c].tensor, &info);
+                buffer.size = info.bytes * (info.batched ? s->batch : 1);
+                (void)kiln_session_step_read(s, step, k, buffer, NULL);
+            }
+        }
+    }
+    bool go_on = s->observer == NULL || s->observer(s->observer_context, s, step);
+    s->observed_step = SIZE_MAX;
+    return go_on;
+}
+
+static const session_watch watch = {capture_rows, after_step};
+
+void kiln_session_observe(kiln_session *s, kiln_observer observer, void *context) {
+    s->watch = &watch;
+    s->observer = observer;
+    s->observer_context = context;
 }
 
 /* No step writes a tensor that is another view of what one has written. */
@@ -130,54 +180,8 @@ kiln_status kiln_session_capture(kiln_session *s, const char *name, kiln_buffer 
     if (at == MAX_CAPTURES) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "at most %d captures", MAX_CAPTURES);
     }
+    s->watch = &watch;
     s->captures[at] = (capture){tensor, buffer};
     s->capture_count += at == s->capture_count;
     return KILN_OK;
-}
-
-/* The rows of an image that a band's step has just computed, to ONNX order. */
-static void read_rows(const kernel_call *call, uint32_t sample, uint8_t *out) {
-    const operand *o = &call->outputs[0];
-    size_t size = kiln_dtype_size(o->dtype), height = o->dims[1], width = o->dims[2];
-    for (size_t row = call->run.begin_row; row < call->run.end_row; row++) {
-        const uint8_t *from =
-            (const uint8_t *)o->data + (row - o->first_row) * width * o->row_stride * size;
-        for (size_t x = 0; x < width; x++, from += o->row_stride * size) {
-            for (size_t c = 0; c < o->inner; c++) {
-                size_t at = ((sample * o->inner + c) * height + row) * width + x;
-                memcpy(out + at * size, from + c * size, size);
-            }
-        }
-    }
-}
-
-void capture_rows(kiln_session *s, size_t step, uint32_t sample) {
-    const kernel_call *call = &s->calls[step];
-    const kiln_plan_tensor_record *y = call->outputs[0].record;
-    for (size_t c = 0; c < s->capture_count; c++) {
-        if (y->rolling_rows != 0 && &s->plan->view.tensors[s->captures[c].tensor] == y) {
-            read_rows(call, sample, s->captures[c].buffer.data);
-        }
-    }
-}
-
-bool after_step(kiln_session *s, size_t step) {
-    const kernel_call *call = &s->calls[step];
-    s->observed_step = step;
-    for (size_t c = 0; c < s->capture_count; c++) {
-        for (uint32_t k = 0; k < call->output_count; k++) {
-            const operand *o = &call->outputs[k];
-            if (operand_present(o) &&
-                (uint32_t)(o->record - s->plan->view.tensors) == s->captures[c].tensor) {
-                kiln_buffer buffer = s->captures[c].buffer;
-                kiln_tensor_info info;
-                tensor_info(&s->plan->view, s->captures[c].tensor, &info);
-                buffer.size = info.bytes * (info.batched ? s->batch : 1);
-                (void)kiln_session_step_read(s, step, k, buffer, NULL);
-            }
-        }
-    }
-    bool go_on = s->observer == NULL || s->observer(s->observer_context, s, step);
-    s->observed_step = SIZE_MAX;
-    return go_on;
 }

@@ -8,15 +8,15 @@
 
 static kiln_status make_calls(kiln_session *s, kiln_error *error) {
     const kiln_plan_view *v = &s->plan->view;
-    s->calls = session_allocate(s, v->step_count * sizeof *s->calls);
-    s->operands = session_allocate(s, v->operand_count * sizeof *s->operands);
-    s->bands = session_allocate(s, v->band_count * sizeof *s->bands);
-    s->prepared = session_allocate(s, v->step_count);
-    s->widened = session_allocate(s, v->tensor_count * sizeof *s->widened);
-    s->nanoseconds = session_allocate(s, v->step_count * sizeof *s->nanoseconds);
+    s->calls = memory_zeros(&s->allocator, v->step_count, sizeof *s->calls);
+    s->operands = memory_zeros(&s->allocator, v->operand_count, sizeof *s->operands);
+    s->bands = memory_zeros(&s->allocator, v->band_count, sizeof *s->bands);
+    s->prepared = memory_zeros(&s->allocator, v->step_count, 1);
+    s->widened = memory_zeros(&s->allocator, v->tensor_count, sizeof *s->widened);
+    s->nanoseconds = memory_zeros(&s->allocator, v->step_count, sizeof *s->nanoseconds);
     if (s->calls == NULL || s->operands == NULL || s->bands == NULL || s->prepared == NULL ||
         s->widened == NULL || s->nanoseconds == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     describe_calls(v, &s->host, s->max_batch, s->operands, s->calls, s->bands);
     s->bound_batch = s->max_batch;
@@ -82,9 +82,9 @@ static kiln_status create(const kiln_plan *plan, const kiln_session_options *opt
                          options->threads, max_batch);
     }
     kiln_allocator allocator = options->allocator != NULL ? *options->allocator : plan->allocator;
-    kiln_session *s = allocator.allocate(allocator.context, sizeof *s, 16);
+    kiln_session *s = memory_take(&allocator, sizeof *s);
     if (s == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     *s = (kiln_session){.plan = plan,
                         .allocator = allocator,
@@ -137,23 +137,22 @@ void kiln_session_destroy(kiln_session *s) {
         release_step(s, step);
     }
     for (size_t t = 0; s->widened != NULL && t < v->tensor_count; t++) {
-        session_free(s, s->widened[t].data, s->widened[t].bytes);
+        memory_free(s->widened[t].data);
     }
-    session_free(s, s->answer, s->answer_bytes);
-    session_free(s, s->bands, v->band_count * sizeof *s->bands);
-    session_free(s, s->calls, v->step_count * sizeof *s->calls);
-    session_free(s, s->operands, v->operand_count * sizeof *s->operands);
-    session_free(s, s->prepared, v->step_count);
-    session_free(s, s->widened, v->tensor_count * sizeof *s->widened);
-    session_free(s, s->nanoseconds, v->step_count * sizeof *s->nanoseconds);
-    session_free(s, s->arena, s->arena_room);
+    memory_free(s->answer);
+    memory_free(s->bands);
+    memory_free(s->calls);
+    memory_free(s->operands);
+    memory_free(s->prepared);
+    memory_free(s->widened);
+    memory_free(s->nanoseconds);
+    memory_free(s->arena);
     thread_pool_destroy(s->host.pool);
     if (s->owns_pthreadpool) {
         pthreadpool_destroy(s->host.pthreadpool);
     }
     packed_leave(s->plan);
-    kiln_allocator allocator = s->allocator;
-    allocator.release(allocator.context, s, sizeof *s);
+    memory_free(s);
 }
 
 /* ---- Running ------------------------------------------------------------------------------- */
@@ -249,7 +248,7 @@ static kiln_status run_steps(kiln_session *s, kiln_error *error) {
             return status;
         }
         for (size_t seen = step; seen < next && watched; seen++) {
-            if (!after_step(s, seen)) {
+            if (!s->watch->after_step(s, seen)) {
                 return KILN_OK;
             }
         }

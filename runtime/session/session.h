@@ -28,6 +28,7 @@
 #ifndef KILN_RUNTIME_SESSION_H
 #define KILN_RUNTIME_SESSION_H
 
+#include "runtime/base/memory.h"
 #include "runtime/plan/calls.h"
 
 #include <stdatomic.h>
@@ -41,9 +42,16 @@ typedef struct capture {
 
 typedef struct widened {
     float *data;
-    size_t bytes;
     bool kept; /* some step reads it when it runs */
 } widened;
+
+/* What observe.c does in a run. A program that neither observes nor captures is linked without. */
+typedef struct session_watch {
+    /* Captures of a tensor with rolling rows: those that a band's step has just computed. */
+    void (*capture_rows)(kiln_session *s, size_t step, uint32_t sample);
+    /* Captures and the observer. False ends the run. */
+    bool (*after_step)(kiln_session *s, size_t step);
+} session_watch;
 
 struct kiln_session {
     const kiln_plan *plan;
@@ -58,25 +66,22 @@ struct kiln_session {
     uint64_t *nanoseconds;
     uint64_t runs;
     uint8_t *arena; /* activations, and scratch in the gaps between them and behind */
-    size_t arena_bytes, arena_room;
+    size_t arena_bytes;
     uint64_t memory_limit;
     uint32_t max_batch, bound_batch, batch;
     bool profile;
-    atomic_bool cancelled; /* by another thread, until a run has seen it */
+    atomic_bool cancelled;      /* by another thread, until a run has seen it */
+    const session_watch *watch; /* NULL until there is an observer or a capture */
     kiln_observer observer;
     void *observer_context;
     size_t observed_step; /* step whose outputs may be read; SIZE_MAX: none */
     capture captures[MAX_CAPTURES];
     size_t capture_count;
     kiln_buffer *answer; /* buffers of kiln_classify and kiln_embed, in one block; NULL at first */
-    size_t answer_bytes;
 };
 
-/* ---- Allocating (allocate.c) --------------------------------------------------------------- */
+/* ---- The arena (allocate.c) ---------------------------------------------------------------- */
 
-/* From the session's allocator, cleared, aligned to 64; NULL: none. */
-void *session_allocate(const kiln_session *s, size_t size);
-void session_free(const kiln_session *s, void *pointer, size_t size); /* NULL is allowed */
 /* The arena, and the calls' scratch in it. */
 kiln_status allocate_arena(kiln_session *s, kiln_error *error);
 /* Where the operand begins, for the first sample. */
@@ -106,12 +111,5 @@ kiln_status load_constant(kiln_session *s, operand *o, bool as_stored, kiln_erro
 kiln_status load_constants(kiln_session *s, kernel_call *call, bool packs, kiln_error *error);
 /* After packing: what the step has loaded is not needed again. */
 void drop_constants(kiln_session *s, kernel_call *call);
-
-/* ---- Observing (observe.c) ----------------------------------------------------------------- */
-
-/* Captures of a tensor with rolling rows: those that a band's step has just computed. */
-void capture_rows(kiln_session *s, size_t step, uint32_t sample);
-/* Captures and the observer. False ends the run. */
-bool after_step(kiln_session *s, size_t step);
 
 #endif

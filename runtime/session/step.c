@@ -13,7 +13,7 @@ static kiln_status pack_weights(kiln_session *s, kernel_call *call, const packed
     bool mine;
     packed *entry = packed_claim(s->plan, call, form, &mine);
     if (entry == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     if (mine) {
         kiln_status status = load_constant(s, &call->inputs[1], form->reads_f16, error);

@@ -65,7 +65,7 @@ static kiln_status try_threads(const kiln_allocator *allocator, uint32_t threads
     trial *trials = memory_zeros(allocator, workers, sizeof *trials);
     int reason = 0;
     if (trials == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     pthread_mutex_lock(&gate);
     for (; started < workers && reason == 0; started += reason == 0) {
@@ -111,7 +111,7 @@ static void *start_pool(void *context) {
     kiln_status status = try_threads(&s->allocator, s->threads, &error);
     if (status == KILN_OK) {
         pool = pthreadpool_create(s->threads);
-        status = pool != NULL ? KILN_OK : kiln_fail(&error, KILN_ERROR_MEMORY, "out of memory");
+        status = pool != NULL ? KILN_OK : memory_fail(&error);
     }
     pthread_mutex_lock(&s->lock);
     s->pool = pool;
@@ -149,7 +149,7 @@ kiln_status threads_create_pthreadpool(const kiln_allocator *allocator, uint32_t
     *out_pool = NULL;
     threads_start *s = memory_zeros(allocator, 1, sizeof *s);
     if (s == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     s->allocator = *allocator;
     s->threads = threads;

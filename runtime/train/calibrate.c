@@ -65,7 +65,7 @@ static kiln_status find_gain(const kiln_trainer *t, double *out_gain, kiln_error
     }
     uint32_t *samples = memory_take(&t->allocator, t->held_out * sizeof *samples);
     if (samples == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     for (size_t k = 0; k < t->held_out; k++) {
         samples[k] = t->held_samples[k] + (uint32_t)first;

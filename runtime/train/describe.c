@@ -6,7 +6,7 @@
 #include <string.h>
 
 static kiln_status out_of_memory(kiln_error *error) {
-    return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    return memory_fail(error);
 }
 
 kiln_status kiln_trainer_describe(kiln_trainer *t, const char *key, const char *value,

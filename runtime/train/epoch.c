@@ -119,7 +119,7 @@ kiln_status classes_spread(const kiln_trainer *t, const uint32_t *samples, size_
     size_t *pictures = memory_zeros(&t->allocator, t->options.class_count, sizeof *pictures);
     *out_spread = 0;
     if (pictures == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     for (size_t k = 0; k < t->train_count; k++) {
         uint32_t sample = t->train[k];

@@ -146,7 +146,7 @@ kiln_status folds_fit(kiln_trainer *t, const kiln_train_callbacks *callbacks, ki
     uint32_t *folds = deal_folds(t), epochs = t->options.epochs;
     fold_totals totals = {0, 0};
     if (folds == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     for (uint32_t f = 0; f < t->options.folds; f++) {
         take_fold(t, folds, f);

@@ -121,7 +121,7 @@ static kiln_status create_packed(product *p, kiln_error *error) {
     size_t nr = ukernels_best()->nr, panels = (p->n + nr - 1) / nr;
     p->packed = memory_take(p->allocator, panels * nr * p->k * sizeof(float));
     if (p->packed == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     thread_pool_each(p->pool, pack_panel, p, panels);
     return KILN_OK;

@@ -188,7 +188,7 @@ static kiln_status measure_features(kiln_trainer *t, kiln_error *error) {
     size_t features = t->feature_count;
     double *sums = memory_zeros(&t->allocator, features * 2, sizeof *sums), variance = 0;
     if (sums == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     for (size_t n = 0; n < t->train_count; n++) {
         const float *from = sample_features(t, t->train[n]);
@@ -222,7 +222,7 @@ static kiln_status weigh_classes(kiln_trainer *t, kiln_error *error) {
                            : memory_zeros(&t->allocator, classes, sizeof(real));
     if (counts == NULL || t->class_weights == NULL) {
         memory_free(counts);
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     for (size_t n = 0; n < t->train_count; n++) {
         counts[sample_label(t, t->train[n])]++;

@@ -31,7 +31,7 @@ static kiln_status make_weights(saving *s, size_t layer, kiln_error *error) {
         memory_take(&t->allocator, (d->inputs * d->units + 1) * sizeof *w);
     float *b = s->biases[layer] = memory_zeros(&t->allocator, d->units, sizeof *b);
     if (w == NULL || b == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     for (size_t u = 0; u < d->units; u++) {
         const float *from = d->weights + u * d->inputs;

@@ -64,7 +64,7 @@ static kiln_status start_from_samples(kiln_trainer *t, kiln_error *error) {
     size_t classes = t->options.class_count, features = t->feature_count, most = 1;
     size_t *counts = memory_zeros(&t->allocator, classes, sizeof *counts);
     if (counts == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     for (size_t n = 0; n < t->train_count; n++) {
         size_t count = ++counts[sample_label(t, t->train[n])];
@@ -96,8 +96,7 @@ static kiln_status start_from_samples(kiln_trainer *t, kiln_error *error) {
                       ? memory_grow(&t->allocator, t->best, weights_count(&t->net) * sizeof *best)
                       : NULL;
     t->best = best != NULL ? best : t->best;
-    return status != KILN_OK || best != NULL ? status
-                                             : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    return status != KILN_OK || best != NULL ? status : memory_fail(error);
 }
 
 /* ---- The start ----------------------------------------------------------------------------- */

@@ -15,7 +15,7 @@
 /* ---- Creating ------------------------------------------------------------------------------ */
 
 static kiln_status out_of_memory(kiln_error *error) {
-    return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    return memory_fail(error);
 }
 
 static kiln_status copy_options(kiln_trainer *t, const kiln_train_options *options,

@@ -34,13 +34,13 @@ kiln_status measure_begin(tuning *t, kiln_error *error) {
         size_t bytes = info.bytes <= SIZE_MAX / samples ? info.bytes * samples : SIZE_MAX;
         t->buffers[k] = (kiln_buffer){memory_zeros(&t->plan->allocator, bytes, 1), bytes};
         if (t->buffers[k].data == NULL) {
-            return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+            return memory_fail(error);
         }
         if (input) {
             fill(&info, &t->buffers[k], &state);
         }
     }
-    return t->buffers != NULL ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    return t->buffers != NULL ? KILN_OK : memory_fail(error);
 }
 
 void measure_end(tuning *t) {
@@ -150,7 +150,7 @@ static kiln_status measure_variant(tuning *t, const uint8_t *choice, uint64_t *c
 kiln_status measure_steps(tuning *t, size_t count, uint8_t *const *choices, kiln_error *error) {
     uint64_t *clocks = memory_zeros(&t->plan->allocator, t->steps + 1, 2 * sizeof *clocks);
     if (clocks == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     kiln_status status = KILN_OK;
     for (size_t k = 0; k < rounds(t) * count && status == KILN_OK && !t->stopped; k++) {
@@ -189,8 +189,7 @@ kiln_status measure_whole(tuning *t, kiln_plan *const plans[2], double out_secon
     size_t total = rounds(t) * runs_of_round(t);
     kiln_session *sessions[2] = {NULL, NULL};
     double *times = memory_zeros(&t->plan->allocator, 2 * total, sizeof *times);
-    kiln_status status =
-        times != NULL ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    kiln_status status = times != NULL ? KILN_OK : memory_fail(error);
     for (size_t k = 0; k < 2 && status == KILN_OK; k++) {
         status = create_session(t, plans[k], false, &sessions[k], error);
     }

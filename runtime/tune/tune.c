@@ -275,9 +275,8 @@ static kiln_status allocate(tuning *t, choices *c, kiln_error *error) {
     for (size_t k = 0; k < CHOICES && c->bytes != NULL; k++) {
         c->of[k] = c->bytes + k * t->steps;
     }
-    return t->candidates != NULL && t->seconds != NULL && c->bytes != NULL
-               ? KILN_OK
-               : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+    return t->candidates != NULL && t->seconds != NULL && c->bytes != NULL ? KILN_OK
+                                                                           : memory_fail(error);
 }
 
 static kiln_status take_options(tuning *t, const kiln_tune_options *options, kiln_error *error) {

@@ -33,7 +33,7 @@ kiln_status variant_adopt(const kiln_plan *plan, const uint8_t *wanted, uint8_t 
     const kiln_plan_view *v = &plan->view;
     uint8_t *before = memory_take(&plan->allocator, v->step_count + 1);
     if (before == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     size_t step = 0, next;
     kiln_status status = v->step_count > 0 ? adopt_steps(plan, wanted, 0, v->step_count - 1,
@@ -84,7 +84,7 @@ kiln_status variant_write(const kiln_plan *plan, const uint8_t *choice, const ch
     }
     builder_lay_out(&records);
     kiln_status status = content.failed || builder_failed(&records)
-                             ? kiln_fail(error, KILN_ERROR_MEMORY, "out of memory")
+                             ? memory_fail(error)
                              : write_to(plan, &records, path, error);
     builder_free(&records);
     buffer_free(&content);

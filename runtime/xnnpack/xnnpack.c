@@ -87,7 +87,7 @@ kiln_status xnnpack_conv_create(const kiln_allocator *allocator, const xnnpack_c
     xnnpack_conv *c = memory_zeros(allocator, 1, sizeof *c);
     *out_conv = c;
     if (c == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return memory_fail(error);
     }
     c->allocator = allocator;
     c->transposed = shape->transposed;

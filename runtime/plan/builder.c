@@ -177,6 +177,16 @@ kiln_status builder_to_file(void *context, const void *data, size_t size, kiln_e
     return file_write(context, data, size, error);
 }
 
+kiln_status builder_zeros(plan_sink write, void *context, uint64_t count, kiln_error *error) {
+    static const uint8_t zeros[256];
+    kiln_status status = KILN_OK;
+    for (uint64_t done = 0, next; done < count && status == KILN_OK; done += next) {
+        next = count - done < sizeof zeros ? count - done : sizeof zeros;
+        status = write(context, zeros, (size_t)next, error);
+    }
+    return status;
+}
+
 /* A file being written, whose gaps write_at fills with zeros. */
 typedef struct writing {
     plan_sink write;
@@ -186,9 +196,7 @@ typedef struct writing {
 } writing;
 
 static kiln_status write_at(writing *w, uint64_t offset, const void *data, size_t size) {
-    static const uint8_t zeros[KILN_PLAN_PAGE_ALIGNMENT];
-    size_t gap = (size_t)(offset - w->written); /* the gap is smaller than an alignment */
-    kiln_status status = gap > 0 ? w->write(w->context, zeros, gap, w->error) : KILN_OK;
+    kiln_status status = builder_zeros(w->write, w->context, offset - w->written, w->error);
     if (status == KILN_OK && size > 0) {
         status = w->write(w->context, data, size, w->error);
     }

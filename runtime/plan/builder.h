@@ -64,6 +64,7 @@ void builder_lay_out(plan_builder *builder);
 typedef kiln_status (*plan_sink)(void *context, const void *data, size_t size, kiln_error *error);
 /* A sink that appends to a file_writer, its context. */
 kiln_status builder_to_file(void *context, const void *data, size_t size, kiln_error *error);
+kiln_status builder_zeros(plan_sink write, void *context, uint64_t count, kiln_error *error);
 /* Completes the header for a plan with a weights section of so many bytes, and writes all that lies
  * before it. */
 kiln_status builder_write(plan_builder *builder, uint64_t weight_bytes, plan_sink write,

@@ -119,7 +119,6 @@ static void place_constants(sub_plan *p) {
 
 /* Writes constants one after the other, with zeros between them and behind the last. */
 static kiln_status write_constants(sub_plan *p, plan_sink write, void *context, kiln_error *error) {
-    static const uint8_t zeros[2 * KILN_PLAN_WEIGHT_ALIGNMENT];
     size_t count =
         builder_count(&p->builder, KILN_SECTION_TENSORS, sizeof(kiln_plan_tensor_record));
     uint64_t written = 0;
@@ -130,14 +129,14 @@ static kiln_status write_constants(sub_plan *p, plan_sink write, void *context, 
             continue;
         }
         size_t bytes = (size_t)kiln_plan_tensor_bytes(record);
-        status = write(context, zeros, (size_t)(record->offset - written), error);
+        status = builder_zeros(write, context, record->offset - written, error);
         if (status == KILN_OK) {
             status = write(context, p->constants[t], bytes, error);
         }
         written = record->offset + bytes;
     }
     return status == KILN_OK
-               ? write(context, zeros, (size_t)(builder_weight_bytes(&p->builder) - written), error)
+               ? builder_zeros(write, context, builder_weight_bytes(&p->builder) - written, error)
                : status;
 }
 
@@ -160,6 +159,5 @@ kiln_status sub_plan_finish(sub_plan *p, const kiln_plan *borrowed, plan_sink wr
     if (borrowed == NULL) {
         return write_constants(p, write, context, error);
     }
-    static const uint8_t margin[KILN_PLAN_WEIGHT_ALIGNMENT];
-    return write(context, margin, sizeof margin, error);
+    return builder_zeros(write, context, KILN_PLAN_WEIGHT_ALIGNMENT, error); /* the margin */
 }

@@ -31,6 +31,8 @@
     PASS(fuse_channel_shuffle, false)                                                              \
     /* What attention leaves of views; before channels are cut, which lie together then. */        \
     PASS(order_views, false)                                                                       \
+    /* It brings a transpose of the map, which cancels. */                                         \
+    PASS(weigh_positions, false)                                                                   \
     PASS(cut_before_transpose, false)                                                              \
     /* Before anything looks for what follows an addition, which reductions become here. */        \
     PASS(sum_branches, false)                                                                      \

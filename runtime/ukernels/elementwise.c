@@ -3,41 +3,12 @@
 
 #define WIDTH ((size_t)VECTOR_WIDTH)
 
-/* Long, so that it is compiled once. */
-APART vector power(vector a, vector b) {
-    return v_pow(a, b);
-}
+/* A function of vectors. */
+typedef vector of_two(vector a, vector b);
 
-APART vector remainder_of(vector a, vector b) {
-    return v_remainder(a, b);
-}
-
-INLINE vector apply_binary(elementwise_binary op, vector a, vector b) {
-    switch (op) {
-    case ELEMENTWISE_ADD:
-        return a + b;
-    case ELEMENTWISE_SUB:
-        return a - b;
-    case ELEMENTWISE_MUL:
-        return a * b;
-    case ELEMENTWISE_DIV:
-        return a / b;
-    case ELEMENTWISE_MIN:
-        return minimum(a, b);
-    case ELEMENTWISE_MAX:
-        return maximum(a, b);
-    case ELEMENTWISE_POW:
-        return power(a, b);
-    case ELEMENTWISE_REMAINDER:
-        return remainder_of(a, b);
-    default:
-        return choose(a < all(0), a * b, a);
-    }
-}
-
-/* A single element is made a vector in memory that is read again and again, so that there is one
- * loop for all rows. */
-INLINE void binary(elementwise_binary op, const elementwise_rows *rows) {
+/* Rows of results. A single element is made a vector in memory that is read again and again, so
+ * that there is one loop for all rows. */
+INLINE void binary(of_two *function, const elementwise_rows *rows) {
     const elementwise_rows r = *rows; /* a copy, which no store can change */
     const vector low = all(r.min), high = all(r.max);
     const size_t a_next = r.a_single ? 0 : WIDTH, b_next = r.b_single ? 0 : WIDTH;
@@ -55,35 +26,44 @@ INLINE void binary(elementwise_binary op, const elementwise_rows *rows) {
         }
         size_t k = 0;
         for (; k + WIDTH <= r.count; k += WIDTH) {
-            store(y + k, clamp(apply_binary(op, load(a), load(b)), low, high));
+            store(y + k, clamp(function(load(a), load(b)), low, high));
             a += a_next;
             b += b_next;
         }
         if (k < r.count) {
-            vector v = apply_binary(op, load_first(a, r.count - k), load_first(b, r.count - k));
+            vector v = function(load_first(a, r.count - k), load_first(b, r.count - k));
             store_first(y + k, clamp(v, low, high), r.count - k);
         }
     }
 }
 
-#define BINARY(name, op)                                                                           \
+/* Those that networks have often are made whole of one piece each; the others are called from one.
+ */
+APART void binary_of(of_two *function, const elementwise_rows *rows) {
+    binary(function, rows);
+}
+
+#define BINARY(name, by, result)                                                                   \
+    INLINE vector name##_of(vector a, vector b) {                                                  \
+        return result;                                                                             \
+    }                                                                                              \
     static void name(const elementwise_rows *rows) {                                               \
-        binary(op, rows);                                                                          \
+        by(name##_of, rows);                                                                       \
     }
-BINARY(add, ELEMENTWISE_ADD)
-BINARY(subtract, ELEMENTWISE_SUB)
-BINARY(multiply, ELEMENTWISE_MUL)
-BINARY(divide, ELEMENTWISE_DIV)
-BINARY(least, ELEMENTWISE_MIN)
-BINARY(most, ELEMENTWISE_MAX)
-BINARY(with_slope, ELEMENTWISE_PRELU)
-BINARY(to_power, ELEMENTWISE_POW)
-BINARY(rest, ELEMENTWISE_REMAINDER)
+BINARY(add, binary, a + b)
+BINARY(multiply, binary, a *b)
+BINARY(with_slope, binary, choose(a < all(0), a *b, a))
+BINARY(subtract, binary_of, a - b)
+BINARY(divide, binary_of, a / b)
+BINARY(least, binary_of, minimum(a, b))
+BINARY(most, binary_of, maximum(a, b))
+BINARY(power, binary_of, UKERNEL(power)(a, b))
+BINARY(rest, binary_of, UKERNEL(remainder)(a, b))
 
 void UKERNEL(prelu)(const elementwise_rows *rows) {
     with_slope(rows);
 }
 
 const elementwise_ukernels UKERNEL(elementwise) = {
-    .binary = {add, subtract, multiply, divide, least, most, with_slope, to_power, rest},
+    .binary = {add, subtract, multiply, divide, least, most, with_slope, power, rest},
 };

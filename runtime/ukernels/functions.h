@@ -3,7 +3,9 @@
  * than 2 units in the last place. Below 1e-35 they may be 0.
  *
  * Polynomials have the least largest relative error over their range (Remez), coefficients rounded
- * to f32. exp and log split their arguments as Cody and Waite do; erf far from 0 is 1 - e^p(x). */
+ * to f32. exp and log split their arguments as Cody and Waite do; erf far from 0 is 1 - e^p(x).
+ *
+ * What networks compute often is made whole of one piece; others call what they have in common. */
 #ifndef KILN_UKERNELS_FUNCTIONS_H
 #define KILN_UKERNELS_FUNCTIONS_H
 
@@ -91,15 +93,19 @@ INLINE vector v_exp(vector x) {
     return exp_of_reduced(reduce(clamp(x, all(-104), all(89))));
 }
 
+APART vector called_exp(vector x) {
+    return v_exp(x);
+}
+
 /* e^x - 1 of x <= 0. */
-INLINE vector negative_expm1(vector x) {
+APART vector negative_expm1(vector x) {
     reduced r = reduce(larger(all(-20), x));
     vector power = scale(all(1), r.n);
     return power * small_expm1(r.rest) + (power - all(1));
 }
 
 /* log(x) + low of a positive, finite and normal x; callers put right what it makes of others. */
-INLINE vector log_of(vector x, vector low) {
+APART vector log_of(vector x, vector low) {
     mask e = (mask)((bits)x - 0x3f3504f3u) >> 23; /* x = 2^e m, m from half of sqrt(2) on */
     vector f = (vector)((bits)x - ((bits)e << 23)) - all(1), s = f * f;
     vector n = __builtin_convertvector(e, vector);
@@ -133,6 +139,10 @@ INLINE vector times_sigmoid(vector x, vector at, vector low) {
     return x / (all(1) + (power + added_expm1(r.rest - low))) * power;
 }
 
+APART vector called_times_sigmoid(vector x, vector at, vector low) {
+    return times_sigmoid(x, at, low);
+}
+
 INLINE vector v_sigmoid(vector x) {
     return times_sigmoid(all(1), x, all(0));
 }
@@ -143,7 +153,7 @@ INLINE vector v_silu(vector x) {
 
 INLINE vector v_swish(vector x, vector alpha) {
     vector at = alpha * x, low = residual(-at, alpha, x);
-    return times_sigmoid(x, at, choose(absolute(at) < all(104), low, all(0)));
+    return called_times_sigmoid(x, at, choose(absolute(at) < all(104), low, all(0)));
 }
 
 INLINE vector v_tanh(vector x) {
@@ -151,12 +161,12 @@ INLINE vector v_tanh(vector x) {
     vector near = x + x * s *
                           POLYNOMIAL(s, -0x1.555532p-2f, 0x1.1106f6p-3f, -0x1.b835a4p-5f,
                                      0x1.51f8cep-6f, -0x1.750ce4p-8f);
-    vector far = all(1) - all(2) / (all(1) + v_exp(a + a));
+    vector far = all(1) - all(2) / (all(1) + called_exp(a + a));
     return choose(a < all(0.625f), near, with_sign(far, x));
 }
 
 INLINE vector v_softplus(vector x) {
-    return larger(all(0), x) + small_log1p(v_exp(-absolute(x)));
+    return larger(all(0), x) + small_log1p(called_exp(-absolute(x)));
 }
 
 /* x tanh(softplus(x)) = x over / (over + 2) with over = e^x (e^x + 2). That is x from 20 on. */
@@ -180,9 +190,9 @@ INLINE vector v_erf(vector x) {
     vector near = x + x * POLYNOMIAL(s, 0x1.06eba6p-3f, -0x1.8126eap-2f, 0x1.ce1b0ep-4f,
                                      -0x1.b69390p-6f, 0x1.476886p-8f, -0x1.3ac5bcp-11f);
     vector c = smaller(all(4), a);
-    vector far = all(1) - v_exp(POLYNOMIAL(c, -0x1.5d1570p-13f, -0x1.20b752p+0f, -0x1.4621b8p-1f,
-                                           -0x1.aa7342p-4f, 0x1.6d9d4ap-6f, -0x1.91ce82p-9f,
-                                           0x1.9fb7b6p-13f));
+    vector far = all(1) - called_exp(POLYNOMIAL(c, -0x1.5d1570p-13f, -0x1.20b752p+0f,
+                                                -0x1.4621b8p-1f, -0x1.aa7342p-4f, 0x1.6d9d4ap-6f,
+                                                -0x1.91ce82p-9f, 0x1.9fb7b6p-13f));
     return choose(a < all(0.92f), near, with_sign(far, x));
 }
 
@@ -218,6 +228,6 @@ INLINE vector v_gelu_tanh(vector x) {
     vector q_low =
         p - (q - a) + (residual(-p, b, s) + (b * residual(-s, c, c) + (b_low * s + a_low)));
     vector at = c * q;
-    return times_sigmoid(x, at, residual(-at, c, q) + c * q_low);
+    return called_times_sigmoid(x, at, residual(-at, c, q) + c * q_low);
 }
 #endif

@@ -1,6 +1,5 @@
 /* Functions of one element. Nothing is read past an operand's end: it may be that of a file. */
 #include "runtime/ukernels/functions.h"
-#include "runtime/ukernels/wide.h"
 
 #define WIDTH ((size_t)VECTOR_WIDTH)
 
@@ -17,7 +16,7 @@ INLINE vector selu(vector x, vector alpha, vector beta) {
 /* alpha may be negative, and x / alpha is positive then. */
 INLINE vector celu(vector x, vector alpha) {
     vector at = x / alpha;
-    vector low = alpha * choose(at > all(0), v_exp(at) - all(1), negative_expm1(at));
+    vector low = alpha * choose(at > all(0), called_exp(at) - all(1), negative_expm1(at));
     return choose(x > all(0), x, low);
 }
 
@@ -43,12 +42,12 @@ INLINE vector star_relu(vector x, vector alpha, vector beta) {
     return alpha * positive * positive + beta;
 }
 
-/* Rows of whole vectors: x, count, alpha, beta, y. */
-typedef void whole_row(const float *, size_t, float, float, float *);
+/* Rows of whole vectors. */
+typedef void whole_row(const float *x, size_t count, float alpha, float beta, float *y);
 
 /* The same for any row: its last part goes through a vector of its own. */
-static __attribute__((noinline)) void in_parts(whole_row *function, const float *x, size_t count,
-                                               float alpha, float beta, float *y) {
+static __attribute__((noinline)) void in_parts(const float *x, size_t count, float alpha,
+                                               float beta, float *y, whole_row *function) {
     size_t whole = count / WIDTH * WIDTH;
     function(x, whole, alpha, beta, y);
     if (whole < count) {
@@ -59,7 +58,7 @@ static __attribute__((noinline)) void in_parts(whole_row *function, const float 
 }
 
 /* The function is known when this is compiled. */
-#define FUNCTION(name, result)                                                                     \
+#define ROW(name, result)                                                                          \
     static void name##_row(const float *from, size_t count, float a, float b, float *to) {         \
         const vector alpha = all(a), beta = all(b);                                                \
         (void)alpha, (void)beta;                                                                   \
@@ -67,6 +66,11 @@ static __attribute__((noinline)) void in_parts(whole_row *function, const float 
             vector x = load(from + k);                                                             \
             store(to + k, result);                                                                 \
         }                                                                                          \
+    }
+#define FUNCTION(name, result)                                                                     \
+    ROW(name, result)                                                                              \
+    void UKERNEL(unary_##name)(const float *x, size_t count, float alpha, float beta, float *y) {  \
+        in_parts(x, count, alpha, beta, y, name##_row);                                            \
     }
 FUNCTION(clamp, clamp(x, alpha, beta))
 FUNCTION(leaky_relu, choose(x < all(0), x *alpha, x))
@@ -93,67 +97,15 @@ FUNCTION(floor, v_floor(x))
 FUNCTION(ceil, -v_floor(-x))
 FUNCTION(round, v_round(x))
 FUNCTION(sign, choose(x > all(0), all(1), choose(x < all(0), all(-1), x)))
-FUNCTION(silu, v_silu(x))
-FUNCTION(any_swish, v_swish(x, alpha))
 FUNCTION(square, x *x)
 FUNCTION(star_relu, star_relu(x, alpha, beta))
 FUNCTION(rsqrt, all(1) / v_sqrt(x))
 FUNCTION(thresholded_relu, thresholded(x, alpha))
 FUNCTION(shrink, shrink(x, alpha, beta))
 
-/* Those of wide.h, by halves of a vector. */
-#define WIDE(name)                                                                                 \
-    static void name##_row(const float *from, size_t count, float a, float b, float *to) {         \
-        (void)a, (void)b;                                                                          \
-        for (size_t k = 0; k < count; k += WIDE_LANES) {                                           \
-            narrow(wide_##name(widen(from + k)), to + k);                                          \
-        }                                                                                          \
-    }
-WIDE(asin)
-WIDE(acos)
-WIDE(atan)
-WIDE(sinh)
-WIDE(cosh)
-WIDE(asinh)
-WIDE(acosh)
-WIDE(atanh)
+ROW(silu, v_silu(x))
+ROW(any_swish, v_swish(x, alpha))
 
-/* Angles that no network has are left to the C library, one by one. */
-SELDOM void far_angles(float (*function)(float), const float *x, float *y) {
-    for (size_t l = 0; l < WIDE_LANES; l++) {
-        y[l] = __builtin_fabsf(x[l]) > WIDE_ANGLE ? function(x[l]) : y[l];
-    }
+void UKERNEL(unary_swish)(const float *x, size_t count, float alpha, float beta, float *y) {
+    in_parts(x, count, alpha, beta, y, alpha == 1 ? silu_row : any_swish_row);
 }
-
-INLINE bool has_far_angle(const float *x) {
-    float most = 0;
-    UNROLL for (size_t l = 0; l < WIDE_LANES; l++) {
-        most = __builtin_fabsf(x[l]) > most ? __builtin_fabsf(x[l]) : most;
-    }
-    return most > WIDE_ANGLE;
-}
-
-#define WIDE_OF_ANGLE(name)                                                                        \
-    static void name##_row(const float *from, size_t count, float a, float b, float *to) {         \
-        (void)a, (void)b;                                                                          \
-        for (size_t k = 0; k < count; k += WIDE_LANES) {                                           \
-            half_vector x = *(const half_vector *)(from + k);                                      \
-            narrow(wide_##name(widen(from + k)), to + k);                                          \
-            if (has_far_angle((const float *)&x)) {                                                \
-                far_angles(name##f, (const float *)&x, to + k);                                    \
-            }                                                                                      \
-        }                                                                                          \
-    }
-WIDE_OF_ANGLE(sin)
-WIDE_OF_ANGLE(cos)
-WIDE_OF_ANGLE(tan)
-
-static void swish_row(const float *from, size_t count, float a, float b, float *to) {
-    (a == 1 ? silu_row : any_swish_row)(from, count, a, b, to);
-}
-
-#define UKERNEL_UNARY(NAME, name)                                                                  \
-    void UKERNEL(unary_##name)(const float *x, size_t count, float alpha, float beta, float *y) {  \
-        in_parts(name##_row, x, count, alpha, beta, y);                                            \
-    }
-EACH_UNARY(UKERNEL_UNARY)

@@ -27,43 +27,34 @@ INLINE void take_pixel(sliding_op op, size_t vectors, const float *from, vector 
     }
 }
 
-/* Pools so many vectors of channels, from channel c on; a window of `size` rows and columns, or
- * where that is 0, of any. */
-INLINE void pool_vectors(sliding_op op, size_t vectors, size_t size, const taps *t, size_t c,
-                         vector *sums) {
+/* Pools so many vectors of channels, from channel c on, of which `channels` count. */
+INLINE void pool_vectors(sliding_op op, size_t vectors, const taps *t, size_t c, size_t channels,
+                         float *to) {
+    vector sums[4];
     UNROLL for (size_t v = 0; v < vectors; v++) {
         sums[v] = all(op == SLIDING_MAX_POOL ? -INFINITY : 0);
     }
-    UNROLL for (size_t y = 0; y < size; y++) {
-        UNROLL for (size_t x = 0; x < size; x++) {
-            take_pixel(op, vectors, t->from + y * t->row_step + x * t->column_step + c, sums);
-        }
-    }
-    for (size_t y = 0; size == 0 && y < t->rows; y++) {
+    for (size_t y = 0; y < t->rows; y++) {
         const float *from = t->from + y * t->row_step + c;
         for (size_t x = 0; x < t->columns; x++, from += t->column_step) {
             take_pixel(op, vectors, from, sums);
         }
     }
     UNROLL for (size_t v = 0; v < vectors; v++) {
-        sums[v] = clamp(sums[v] * (op == SLIDING_AVERAGE_POOL ? t->scale : 1.0f), all(t->min),
-                        all(t->max));
+        vector sum = sums[v] * (op == SLIDING_AVERAGE_POOL ? t->scale : 1.0f);
+        store_some(to + c + v * VECTOR_WIDTH, clamp(sum, all(t->min), all(t->max)),
+                   vectors > 1 ? VECTOR_WIDTH : channels - c);
     }
 }
 
-INLINE void pool_pixel(sliding_op op, size_t vectors, size_t size, const taps *t, size_t channels,
-                       float *to) {
-    size_t c = 0, step = vectors * VECTOR_WIDTH;
-    vector sums[4];
+INLINE void pool_pixel(sliding_op op, const taps *shared, size_t channels, float *to) {
+    const taps t = *shared; /* a copy, which no store can change */
+    size_t c = 0, step = 4 * VECTOR_WIDTH;
     for (; c + step <= channels; c += step) {
-        pool_vectors(op, vectors, size, t, c, sums);
-        UNROLL for (size_t v = 0; v < vectors; v++) {
-            store(to + c + v * VECTOR_WIDTH, sums[v]);
-        }
+        pool_vectors(op, 4, &t, c, channels, to);
     }
     for (; c < channels; c += VECTOR_WIDTH) {
-        pool_vectors(op, 1, size, t, c, sums);
-        store_some(to + c, sums[0], channels - c);
+        pool_vectors(op, 1, &t, c, channels, to);
     }
 }
 
@@ -91,13 +82,7 @@ INLINE void pool_row(sliding_op op, const sliding_row *r) {
         if (pixels > 0) {
             t.from += (left + first * r->dilation) * r->pixel_stride;
         }
-        if (t.rows == 3 && t.columns == 3) {
-            pool_pixel(op, 1, 3, &t, r->channels, to);
-        } else if (t.rows == 2 && t.columns == 2) {
-            pool_pixel(op, 1, 2, &t, r->channels, to);
-        } else {
-            pool_pixel(op, 4, 0, &t, r->channels, to);
-        }
+        pool_pixel(op, &t, r->channels, to);
     }
 }
 

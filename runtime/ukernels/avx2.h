@@ -10,6 +10,7 @@
 #define GEMM_TILES(TILE) TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
 #define GEMM_HALF_TILES(TILE) TILE(12)
 #define PEAK_ROWS 6
+#define FEW_SHAPES false
 
 #define OWN_SOME
 #include "runtime/ukernels/vector_fma.h"

@@ -149,11 +149,11 @@ INLINE void dot(bool half, const dense_piece *p) {
         dot_short(half, p);
         return;
     }
-    if (p->m == 1) {
+    if (p->m == 1 && !(half && FEW_SHAPES)) {
         for (; output + ROW_OUTPUTS <= p->n; output += ROW_OUTPUTS) {
             multiply(1, ROW_OUTPUTS, ROW_STEPS, half, p, 0, output);
         }
-    } else {
+    } else if (!(half && FEW_SHAPES)) {
         for (; output + OUTPUTS <= p->n; output += OUTPUTS) {
             outputs(half, p, output);
         }

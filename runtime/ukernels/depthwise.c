@@ -14,16 +14,11 @@
 #define MOST_COLUMNS 7 /* of windows of known size */
 #define SPARE 2        /* pixels of a block that is nearly whole may be no results */
 
-/* What is known of a block's pixels and columns. */
-typedef enum extent {
-    PART = 0,   /* nothing */
-    NEARLY = 1, /* all pixels but the last SPARE are results, and the columns under them lie in the
-                   image, but for those at the sides under which a window's center does not come */
-    WHOLE = 2   /* every pixel is a result, and every column under it lies in the image */
-} extent;
-
 typedef struct block {
-    extent extent;
+    /* All pixels, but for the last SPARE under windows of known size, are results, and the columns
+     * under them lie in the image, but for those at the sides under which such a window's center
+     * does not come. Of other blocks nothing is known. */
+    bool whole;
     size_t left;     /* column of the image under the first pixel's window; wraps below 0 */
     size_t count;    /* the number of pixels that are results */
     uint32_t inside; /* bit j: column left + j lies in the image, and under the window of a pixel
@@ -39,6 +34,7 @@ typedef struct known {
     size_t vectors, pixels; /* vectors of a pixel, pixels of a block; their product is SUMS */
     size_t rows;            /* of outputs: 1, or 2 of windows of 3x3 */
     size_t columns, stride; /* the size of a window that is not dilated; 0 for any window */
+    bool part;              /* of a block that is not whole */
 } known;
 
 /* What stands for a pixel beside the image. */
@@ -49,19 +45,12 @@ INLINE size_t columns_of(known k) {
     return (k.pixels - 1) * k.stride + k.columns;
 }
 
-/* Where column j of the block is read, which lies at `at` if it is in the image. Of blocks that
- * are nearly whole, those that may lie outside are read all the same, without a branch. */
+/* Where column j of the block is read, which lies at `at` if it is in the image. Those that may lie
+ * outside are read all the same, without a branch. */
 INLINE uintptr_t column_at(known k, const block *b, size_t j, uintptr_t at) {
     size_t side = k.columns / 2;
     bool certain = j >= side && j < columns_of(k) - side - SPARE * k.stride;
     return certain || (b->inside >> j & 1) != 0 ? at : (uintptr_t)zeros;
-}
-
-/* Compilers would keep the addresses of all pixels of a block in memory, and load each before what
- * it points to: this one is to be added to instead. */
-INLINE uintptr_t opaque(uintptr_t address) {
-    __asm__("" : "+r"(address));
-    return address;
 }
 
 /* Loads the weights of one tap. */
@@ -73,7 +62,7 @@ INLINE void load_weights(known k, const float *from, vector *out) {
 
 /* Adds one kernel row of a window of known size: each input is loaded once for all pixels under
  * whose windows it lies. */
-INLINE void known_row(known k, bool part, const sliding_row *r, const block *b, const float *from,
+INLINE void known_row(known k, const sliding_row *r, const block *b, const float *from,
                       const float *weights, vector *sums) {
     vector weight[MOST_COLUMNS * 2];
     UNROLL for (size_t x = 0; x < k.columns; x++) {
@@ -81,15 +70,12 @@ INLINE void known_row(known k, bool part, const sliding_row *r, const block *b, 
     }
     uintptr_t at = (uintptr_t)from + b->left * r->pixel_stride * sizeof(float);
     UNROLL_LONG for (size_t j = 0; j < columns_of(k); j++) {
-        if (!part || (b->inside >> j & 1) != 0) {
-            UNROLL for (size_t v = 0; v < k.vectors; v++) {
-                vector x =
-                    load((const float *)(part ? at : column_at(k, b, j, at)) + v * VECTOR_WIDTH);
-                UNROLL for (size_t p = 0; p < k.pixels; p++) {
-                    size_t column = j - p * k.stride, sum = p * k.vectors + v;
-                    if (column < k.columns) {
-                        sums[sum] = accumulate(sums[sum], x, weight[column * k.vectors + v]);
-                    }
+        UNROLL for (size_t v = 0; v < k.vectors; v++) {
+            vector x = load((const float *)column_at(k, b, j, at) + v * VECTOR_WIDTH);
+            UNROLL for (size_t p = 0; p < k.pixels; p++) {
+                size_t column = j - p * k.stride, sum = p * k.vectors + v;
+                if (column < k.columns) {
+                    sums[sum] = accumulate(sums[sum], x, weight[column * k.vectors + v]);
                 }
             }
         }
@@ -98,7 +84,7 @@ INLINE void known_row(known k, bool part, const sliding_row *r, const block *b, 
 }
 
 /* Adds one kernel row of a window of any size. */
-INLINE void any_row(known k, bool part, const sliding_row *r, const block *b, const float *from,
+INLINE void any_row(known k, const sliding_row *r, const block *b, const float *from,
                     const float *weights, vector *sums) {
     size_t step = r->stride * r->pixel_stride * sizeof(float);
     for (size_t x = 0; x < r->kernel_columns; x++) {
@@ -107,7 +93,7 @@ INLINE void any_row(known k, bool part, const sliding_row *r, const block *b, co
         size_t left = b->left + x * r->dilation;
         uintptr_t at = (uintptr_t)from + left * r->pixel_stride * sizeof(float);
         UNROLL for (size_t p = 0; p < k.pixels; p++) {
-            if (!part || (p < b->count && left + p * r->stride < r->width)) {
+            if (!k.part || (p < b->count && left + p * r->stride < r->width)) {
                 UNROLL for (size_t v = 0; v < k.vectors; v++) {
                     vector x = load((const float *)at + v * VECTOR_WIDTH);
                     sums[p * k.vectors + v] = accumulate(sums[p * k.vectors + v], x, weight[v]);
@@ -177,7 +163,7 @@ INLINE void give_whole(known k, const sliding_row *r, const block *b, float *to,
 /* Stores a row of outputs' channels from c on. `shared` is what r is a copy of. */
 INLINE void give(known k, const sliding_row *r, const sliding_row *shared, const block *b, size_t c,
                  float *to, vector *sums) {
-    if (b->extent != PART && r->channels - c >= k.vectors * VECTOR_WIDTH) {
+    if (!k.part && r->channels - c >= k.vectors * VECTOR_WIDTH) {
         give_whole(k, r, b, to + c, sums);
         return;
     }
@@ -229,15 +215,6 @@ INLINE void slide_pair(known k, const sliding_row *r, const block *b, size_t c,
     }
 }
 
-INLINE void add_row(known k, bool part, const sliding_row *r, const block *b, const float *from,
-                    const float *weights, vector *sums) {
-    if (k.columns != 0) {
-        known_row(k, part, r, b, from, weights, sums);
-    } else {
-        any_row(k, part, r, b, from, weights, sums);
-    }
-}
-
 /* Adds up a block's channels from c on, at most k.vectors vectors of them. */
 INLINE void slide(known k, const sliding_row *r, const block *b, size_t c, vector *sums) {
     UNROLL for (size_t i = 0; i < SUMS; i++) {
@@ -246,10 +223,10 @@ INLINE void slide(known k, const sliding_row *r, const block *b, size_t c, vecto
     for (size_t y = 0; y < r->kernel_rows; y++) {
         const float *from = r->from + y * r->row_stride + c;
         const float *weights = r->weights + y * r->kernel_columns * r->tap_stride + c;
-        if (b->extent == PART) {
-            add_row(k, true, r, b, from, weights, sums);
+        if (k.columns != 0) {
+            known_row(k, r, b, from, weights, sums);
         } else {
-            add_row(k, false, r, b, from, weights, sums);
+            any_row(k, r, b, from, weights, sums);
         }
     }
 }
@@ -274,6 +251,11 @@ INLINE void slide_channels(known k, const sliding_row *shared, const block *from
     }
 }
 
+/* A block at an image's side, with any window. Rarer, so that it is compiled once. */
+APART void slide_part(const sliding_row *r, const block *b) {
+    slide_channels((known){1, SUMS, 1, 0, 0, true}, r, b);
+}
+
 /* Finds the block's columns. */
 APART block place(known k, const sliding_row *r, size_t x) {
     block b = {.left = x * r->stride - r->padding,
@@ -282,7 +264,7 @@ APART block place(known k, const sliding_row *r, size_t x) {
     size_t last = (b.count - 1) * r->stride + (r->kernel_columns - 1) * r->dilation;
     if (b.count == k.pixels && b.left < r->width && last < r->width - b.left) {
         b.inside = UINT32_MAX;
-        b.extent = WHOLE;
+        b.whole = true;
         return b;
     }
     for (size_t j = 0; k.columns != 0 && j < (b.count - 1) * k.stride + k.columns; j++) {
@@ -290,8 +272,7 @@ APART block place(known k, const sliding_row *r, size_t x) {
     }
     size_t side = k.columns / 2, end = columns_of(k) - side - SPARE * k.stride;
     uint32_t center = (1u << end) - (1u << side);
-    bool nearly = k.columns != 0 && b.count + SPARE >= k.pixels && (b.inside & center) == center;
-    b.extent = nearly ? NEARLY : PART;
+    b.whole = k.columns != 0 && b.count + SPARE >= k.pixels && (b.inside & center) == center;
     return b;
 }
 
@@ -304,19 +285,23 @@ INLINE size_t next_block(known k, const sliding_row *r, size_t x) {
 }
 
 INLINE void slide_row(size_t vectors, size_t columns, size_t stride, const sliding_row *r) {
-    const known k = {vectors, SUMS / vectors, 1, columns, stride};
+    const known k = {vectors, SUMS / vectors, 1, columns, stride, false};
     for (size_t x = 0; x < r->to_width; x = next_block(k, r, x)) {
         block b = place(k, r, x);
-        slide_channels(k, r, &b);
+        if (b.whole) {
+            slide_channels(k, r, &b);
+        } else {
+            slide_part(r, &b);
+        }
     }
 }
 
-/* Two rows of outputs, but where blocks are not even nearly whole. */
+/* Two rows of outputs, but where blocks are not whole. */
 INLINE bool slide_rows(size_t stride, const sliding_row *r) {
-    const known k = {1, SUMS, 2, 3, stride};
+    const known k = {1, SUMS, 2, 3, stride, false};
     for (size_t x = 0; x < r->to_width; x = next_block(k, r, x)) {
         block b = place(k, r, x);
-        if (b.extent == PART) {
+        if (!b.whole) {
             return false;
         }
         slide_channels(k, r, &b);
@@ -393,11 +378,12 @@ void UKERNEL(depthwise)(const sliding_row *r) {
         slide_two(r);
         return;
     }
-    if (r->dilation == 1) {
+    if (DEPTHWISE_ROWS == 1 && r->dilation == 1) { /* else few rows of 3x3 come alone */
         KNOWN(3, 1)
         KNOWN(3, 2)
     }
-    if (r->dilation == 1 && (LINE_VECTORS == 1 || r->pixel_stride % SAME_SETS != 0)) {
+    if (!FEW_SHAPES && r->dilation == 1 &&
+        (LINE_VECTORS == 1 || r->pixel_stride % SAME_SETS != 0)) {
         KNOWN(5, 1)
         KNOWN_TO_WIDE(5, 2)
         KNOWN(7, 1)

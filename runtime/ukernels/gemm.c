@@ -46,12 +46,6 @@ INLINE void fetch_weights(size_t vectors, const float *b, size_t ahead) {
     }
 }
 
-/* Compilers would keep the addresses of all rows, more than there are registers. */
-INLINE uintptr_t opaque(uintptr_t address) {
-    __asm__("" : "+r"(address));
-    return address;
-}
-
 /* Adds the products of the input `ahead` bytes behind the rows' addresses. */
 INLINE void multiply_step(size_t vectors, size_t m, const float *b, size_t fetched,
                           const uintptr_t *a, size_t ahead, size_t stride,
@@ -154,10 +148,15 @@ APART void give_part(size_t vectors, size_t m, const tile *from, const vector *s
     }
 }
 
+/* Whether a tile that is not full is finished in registers, too. */
+INLINE bool is_plain(const tile *t) {
+    return FEW_SHAPES ? t->epilogue == NULL : t->add == NULL;
+}
+
 /* Most tiles are finished in registers. */
 INLINE void give(size_t vectors, size_t m, const tile *t, vector sums[MOST_ROWS][GEMM_NR_VECTORS]) {
-    if (t->n >= vectors * VECTOR_WIDTH && (is_full(vectors, m) || t->add == NULL)) {
-        if (t->epilogue != NULL) {
+    if (t->n >= vectors * VECTOR_WIDTH && (is_full(vectors, m) || is_plain(t))) {
+        if (t->epilogue != NULL && (is_full(vectors, m) || !FEW_SHAPES)) {
             finish(vectors, m, t, sums);
         }
         UNROLL_LONG for (size_t row = 0; row < m; row++) {

@@ -1,13 +1,30 @@
-/* Rows of images. Mostly plain loops, which compilers make vectors of. */
-#include "runtime/ukernels/vector.h"
+/* Rows of images. */
+#include "runtime/ukernels/mix.h"
 
 enum { LINE_BYTES = 64 };
 
-static void add_rows(const uint8_t *restrict upper, const uint8_t *restrict lower, float above,
-                     float below, size_t count, float *restrict sums) {
-    for (size_t k = 0; k < count; k++) {
+/* A function of `count` elements from `at` on is inlined twice: for blocks, whose length compilers
+ * know, so that they make vectors without a piece for what is left, and for what is left. */
+#define IN_BLOCKS(function, count, ...)                                                            \
+    do {                                                                                           \
+        size_t at = 0;                                                                             \
+        for (; at + LINE_BYTES <= (count); at += LINE_BYTES) {                                     \
+            function(at, LINE_BYTES, __VA_ARGS__);                                                 \
+        }                                                                                          \
+        function(at, (count)-at, __VA_ARGS__);                                                     \
+    } while (0)
+
+INLINE void add_rows_block(size_t at, size_t count, const uint8_t *restrict upper,
+                           const uint8_t *restrict lower, float above, float below,
+                           float *restrict sums) {
+    for (size_t k = at; k < at + count; k++) {
         sums[k] += above * (float)upper[k] + below * (float)lower[k];
     }
+}
+
+static void add_rows(const uint8_t *upper, const uint8_t *lower, float above, float below,
+                     size_t count, float *sums) {
+    IN_BLOCKS(add_rows_block, count, upper, lower, above, below, sums);
 }
 
 /* Four channels at a time make a vector; the fourth is the next pixel's, and not kept. Two sums, as
@@ -32,34 +49,25 @@ static void scale_row(const float *row, const size_t *first, const float *weight
     }
 }
 
-/* Once inlined with a known count, without a piece for what is left; and once for that. */
-INLINE void share(const uint8_t *restrict upper, const uint8_t *restrict lower,
-                  const float falling[2], const float rising[2], size_t count, float *restrict a,
+/* Images do not fit into near caches, and rows are too short for processors to see what comes. */
+INLINE void share(size_t at, size_t count, const uint8_t *restrict upper,
+                  const uint8_t *restrict lower, const uint8_t *const ahead[2],
+                  const float falling[2], const float rising[2], float *restrict a,
                   float *restrict b) {
-    for (size_t k = 0; k < count; k++) {
+    __builtin_prefetch(ahead[0] + at);
+    __builtin_prefetch(ahead[1] + at);
+    for (size_t k = at; k < at + count; k++) {
         float x = (float)upper[k], y = (float)lower[k];
         a[k] = a[k] + falling[0] * x + falling[1] * y;
         b[k] = b[k] + rising[0] * x + rising[1] * y;
     }
 }
 
-SELDOM void share_rest(const uint8_t *const lines[2], size_t k, const float falling[2],
-                       const float rising[2], size_t count, float *a, float *b) {
-    share(lines[0] + k, lines[1] + k, falling, rising, count - k, a + k, b + k);
-}
-
-/* Images do not fit into near caches, and rows are too short for processors to see what comes. */
 static void share_rows(const uint8_t *const lines[2], const uint8_t *const ahead[2],
                        const float falling[2], const float rising[2], size_t count, float *a,
                        float *b) {
     float down[2] = {falling[0], falling[1]}, up[2] = {rising[0], rising[1]};
-    size_t k = 0;
-    for (; k + LINE_BYTES <= count; k += LINE_BYTES) {
-        __builtin_prefetch(ahead[0] + k);
-        __builtin_prefetch(ahead[1] + k);
-        share(lines[0] + k, lines[1] + k, down, up, LINE_BYTES, a + k, b + k);
-    }
-    share_rest(lines, k, falling, rising, count, a, b);
+    IN_BLOCKS(share, count, lines[0], lines[1], ahead, down, up, a, b);
 }
 
 static void share_columns(const float *row, const float *rises, const image_run *runs, size_t count,
@@ -81,28 +89,27 @@ static void share_columns(const float *row, const float *rises, const image_run 
     }
 }
 
-SELDOM void add_bytes_rest(const uint8_t *restrict from, size_t count, uint16_t *restrict sums) {
-    for (size_t k = 0; k < count; k++) {
+INLINE void add_bytes_block(size_t at, size_t count, const uint8_t *restrict from,
+                            const uint8_t *ahead, uint16_t *restrict sums) {
+    __builtin_prefetch(ahead + at);
+    for (size_t k = at; k < at + count; k++) {
         sums[k] = (uint16_t)(sums[k] + from[k]);
     }
 }
 
-static void add_bytes(const uint8_t *restrict from, const uint8_t *ahead, size_t count,
-                      uint16_t *restrict sums) {
-    size_t k = 0;
-    for (; k + LINE_BYTES <= count; k += LINE_BYTES) {
-        __builtin_prefetch(ahead + k);
-        for (size_t j = 0; j < LINE_BYTES; j++) {
-            sums[k + j] = (uint16_t)(sums[k + j] + from[k + j]);
-        }
-    }
-    add_bytes_rest(from + k, count - k, sums + k);
+static void add_bytes(const uint8_t *from, const uint8_t *ahead, size_t count, uint16_t *sums) {
+    IN_BLOCKS(add_bytes_block, count, from, ahead, sums);
 }
 
-static void add_shorts(const uint16_t *restrict from, size_t count, float *restrict sums) {
-    for (size_t k = 0; k < count; k++) {
+INLINE void add_shorts_block(size_t at, size_t count, const uint16_t *restrict from,
+                             float *restrict sums) {
+    for (size_t k = at; k < at + count; k++) {
         sums[k] += (float)from[k];
     }
+}
+
+static void add_shorts(const uint16_t *from, size_t count, float *sums) {
+    IN_BLOCKS(add_shorts_block, count, from, sums);
 }
 
 static void add_groups(const float *from, size_t size, size_t count, float *sums) {
@@ -118,11 +125,15 @@ static void add_groups(const float *from, size_t size, size_t count, float *sums
     }
 }
 
-static void round_bytes(const float *restrict x, float factor, size_t count,
+INLINE void round_block(size_t at, size_t count, const float *restrict x, float factor,
                         uint8_t *restrict out) {
-    for (size_t k = 0; k < count; k++) {
+    for (size_t k = at; k < at + count; k++) {
         out[k] = (uint8_t)(int32_t)(x[k] * factor + 0.5f);
     }
+}
+
+static void round_bytes(const float *x, float factor, size_t count, uint8_t *out) {
+    IN_BLOCKS(round_block, count, x, factor, out);
 }
 
 /* Sums in f64, of which the products are exact: contracted or not, they are the same. */
@@ -136,19 +147,33 @@ static void store_planes(const float *restrict rgb, size_t count, const double s
     }
 }
 
-void UKERNEL(interleave)(const uint32_t *restrict first, const uint32_t *restrict second,
-                         const uint32_t *restrict third, size_t count, uint32_t *restrict to) {
-    if (third == NULL) {
-        for (size_t k = 0; k < count; k++) {
-            to[2 * k] = first[k];
-            to[2 * k + 1] = second[k];
+/* The last vectors begin earlier, so that they are whole, and overlap those before. */
+INLINE void interleave(size_t planes, const uint32_t *const *from, size_t count, uint32_t *to) {
+    for (size_t next = 0; count >= VECTOR_WIDTH && next < count; next += VECTOR_WIDTH) {
+        size_t k = next + VECTOR_WIDTH <= count ? next : count - VECTOR_WIDTH;
+        vector in[3], out[3];
+        UNROLL for (size_t p = 0; p < planes; p++) {
+            in[p] = load((const float *)(const void *)(from[p] + k));
         }
-        return;
+        mix(planes, in, out);
+        UNROLL for (size_t p = 0; p < planes; p++) {
+            store((float *)(void *)(to + planes * k) + p * VECTOR_WIDTH, out[p]);
+        }
     }
-    for (size_t k = 0; k < count; k++) {
-        to[3 * k] = first[k];
-        to[3 * k + 1] = second[k];
-        to[3 * k + 2] = third[k];
+    for (size_t k = 0; count < VECTOR_WIDTH && k < count; k++) {
+        for (size_t p = 0; p < planes; p++) {
+            to[planes * k + p] = from[p][k];
+        }
+    }
+}
+
+void UKERNEL(interleave)(const uint32_t *first, const uint32_t *second, const uint32_t *third,
+                         size_t count, uint32_t *to) {
+    const uint32_t *const from[3] = {first, second, third};
+    if (third == NULL) {
+        interleave(2, from, count, to);
+    } else {
+        interleave(3, from, count, to);
     }
 }
 

@@ -12,6 +12,7 @@
 #define GEMM_TILES(TILE) TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8)
 #define GEMM_HALF_TILES(TILE) TILE(16)
 #define PEAK_ROWS 12
+#define FEW_SHAPES false
 
 #include "runtime/ukernels/vector_type.h"
 

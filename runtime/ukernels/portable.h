@@ -10,6 +10,7 @@
 #define GEMM_TILES(TILE) TILE(1) TILE(2) TILE(3) TILE(4)
 #define GEMM_HALF_TILES(TILE) TILE(8)
 #define PEAK_ROWS 6
+#define FEW_SHAPES true
 
 #include "runtime/ukernels/vector_half.h"
 

@@ -8,13 +8,12 @@
  *   GEMM_TILES(TILE)          TILE(m) for each m from 1 to GEMM_MR
  *   GEMM_HALF_TILES(TILE)     TILE(m) for each m of a tile of half the columns, the most first
  *   PEAK_ROWS                 of two accumulators each, which keep the multipliers busy
- *   smaller, larger           minimum and maximum. Where one operand is NaN, the result is the
- *                             second (but NEON's, which is NaN then)
- *   accumulate                sum + a * b
- *   OWN_RESIDUAL              defined where the set has an instruction for residual
- *   OWN_SCALE                 defined where the set has an instruction for scale
- *   OWN_SOME                  defined where it has those for store_first and load_first_over, which
- *                             store and load the first of a vector's floats
+ *   FEW_SHAPES                whether few processors run it: size comes before speed where it is
+ * not that of most networks smaller, larger           minimum and maximum. Where one operand is
+ * NaN, the result is the second (but NEON's, which is NaN then) accumulate                sum + a *
+ * b OWN_RESIDUAL              defined where the set has an instruction for residual OWN_SCALE
+ * defined where the set has an instruction for scale OWN_SOME                  defined where it has
+ * those for store_first and load_first_over, which store and load the first of a vector's floats
  *   load_half, load_half_quad numbers of f16, as f32 */
 #ifndef KILN_UKERNELS_VECTOR_H
 #define KILN_UKERNELS_VECTOR_H

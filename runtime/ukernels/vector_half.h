@@ -8,8 +8,8 @@ typedef uint16_t halves __attribute__((vector_size(VECTOR_WIDTH * sizeof(uint16_
 
 /* Does what kiln_f32_from_f16 does. The smallest numbers, which have no leading 1, get one and lose
  * it again in a subtraction, so that no step has a denormal f32, which the processor may take for
- * 0. */
-INLINE vector load_half(const uint16_t *from) {
+ * 0. Long, so that it is compiled once. */
+APART vector load_half(const uint16_t *from) {
     const mask top = (mask){0} + (0x7c00 << 13), rebias = (mask){0} + (112 << 23);
     const mask smallest = (mask){0} + (113 << 23);
     halves stored;

@@ -34,6 +34,13 @@ typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
 #define APART static __attribute__((noinline, unused))
 #define SELDOM static __attribute__((noinline, cold, unused))
 
+/* Compilers would keep the addresses of all rows or pixels of a tile, more than there are
+ * registers, and load each before what it points to: this one is to be added to instead. */
+INLINE uintptr_t opaque(uintptr_t address) {
+    __asm__("" : "+r"(address));
+    return address;
+}
+
 INLINE vector load(const float *from) {
     return *(const vector *)from;
 }

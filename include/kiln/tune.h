@@ -12,8 +12,8 @@
  * kept for that processor. What is compiled into a plan does not change.
  *
  * Takes some dozens of runs of the network, and a few times a session's memory of packed weights.
- * Errors as in kiln.h. A runtime built with KILN_BUILD_TUNING=OFF has none of this; what others have
- * tuned it takes. */
+ * Errors as in kiln.h. A runtime built with KILN_BUILD_TUNING=OFF has none of this; what others
+ * have tuned it takes. */
 #ifndef KILN_TUNE_H
 #define KILN_TUNE_H
 

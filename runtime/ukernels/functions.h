@@ -200,22 +200,25 @@ INLINE vector v_erf(vector x) {
  * part below -u is e^(-u^2 / 2) R(u), and x is less by u R(u) e^(...) where x > 0. As u R(u) is
  * 0.3087 at 1.5 and never far from it, the sum of that constant and of what is small, of which
  * roundings matter less, begins with the least: (0.3087 + h)(1 + m) 2^n = (0.3087 + (h + (0.3087 +
- * h) m)) 2^n. h is a polynomial of (u - 1.5) / (u + 3), in which u - 1.5 is exact nearby. The
- * square's rounding is given back, and the last term makes no number of -infinity, as the formula
- * does. */
+ * h) m)) 2^n. h is a polynomial of (u - 1.5) / (u + 3), in which u - 1.5 is exact nearby. m is e^(r
+ * / 2) - 1 with r = -u^2 - 2 n ln 2, to which the square's rounding is given back; n is in the last
+ * bits of its sum with 1.5 * 2^23, and no result is so small that a sum with the exponent's bits
+ * would not do. The last difference makes no number of -infinity, as the formula does. */
 INLINE vector v_gelu(vector x) {
-    const vector middle = all(0x1.3c1440p-2f);
-    vector u = smaller(all(12.75f), absolute(x)), s = x * x;
+    const vector middle = all(0x1.3c1440p-2f), magic = all(0x1.8p23f);
+    vector u = smaller(all(12.75f), absolute(x)), s = u * u, negative = smaller(all(0), x);
     vector near = all(0.5f) * x + s * POLYNOMIAL(s, 0x1.98844ap-2f, -0x1.1053b4p-4f, 0x1.45ac4ap-7f,
                                                  -0x1.1b22b4p-10f);
     vector h = POLYNOMIAL((u - all(1.5f)) / (u + all(3)), 0x1.5ff1a8p-28f, 0x1.44483cp-2f,
                           -0x1.c52194p-2f, 0x1.2fa432p-2f, -0x1.000894p-4f, -0x1.2a0722p-5f,
                           0x1.b7d770p-7f, 0x1.52d7dep-7f, -0x1.5c52ecp-8f);
-    vector half = all(-0.5f) * u, square = half * u;
-    reduced r = reduce(square);
-    vector m = added_expm1(r.rest + residual(-square, half, u));
-    vector part = scale(middle + (h + (middle + h) * m), r.n);
-    vector far = larger(all(0), x) - part + smaller(all(0), x) * all(0);
+    vector sum = s * all(-0x1.715476p-1f) + magic, n = sum - magic;
+    vector r = (n * all(-0x1.62e4p0f) - s) + (n * all(-0x1.7f7d1cp-19f) - residual(-s, u, u));
+    vector m = r * POLYNOMIAL(r, 0.5f, 0x1.fffffep-4f, 0x1.5554b0p-6f, 0x1.555674p-9f,
+                              0x1.1227b0p-12f, 0x1.6bebf6p-16f);
+    vector part = middle + (h + (middle + h) * m);
+    part = (vector)((bits)part + ((bits)sum << 23));
+    vector far = (larger(all(0), x) + (negative - negative)) - part;
     return choose(u < all(0.65f), near, far);
 }
 

@@ -42,6 +42,9 @@ endforeach()
 foreach(family bilinear dense multiplier peak pool quantize reduce softmax wide)
     set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/${family}.c PROPERTIES COMPILE_OPTIONS -Os)
 endforeach()
+# Functions of several vectors at once, which the compiler is to interleave.
+set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/unary.c PROPERTIES COMPILE_OPTIONS
+    "$<$<C_COMPILER_ID:GNU>:-fschedule-insns;-fsched-pressure>")
 # Loops that are unrolled with a check of each pointer take compilers long, clang minutes.
 if(KILN_SANITIZE)
     set_source_files_properties(${KILN_UKERNEL_SOURCES} PROPERTIES COMPILE_OPTIONS

@@ -81,7 +81,6 @@ FUNCTION(sigmoid, v_sigmoid(x))
 FUNCTION(hard_sigmoid, clamp(alpha *x + beta, all(0), all(1)))
 FUNCTION(hard_swish, hard_swish(x))
 FUNCTION(mish, v_mish(x))
-FUNCTION(gelu_erf, v_gelu(x))
 FUNCTION(gelu_tanh, v_gelu_tanh(x))
 FUNCTION(tanh, v_tanh(x))
 FUNCTION(softplus, v_softplus(x))
@@ -108,4 +107,28 @@ ROW(any_swish, v_swish(x, alpha))
 
 void UKERNEL(unary_swish)(const float *x, size_t count, float alpha, float beta, float *y) {
     in_parts(x, count, alpha, beta, y, alpha == 1 ? silu_row : any_swish_row);
+}
+
+ROW(one_gelu_erf, v_gelu(x))
+
+/* A long chain of multiplications, of which a processor's window holds few: those of four vectors
+ * are interleaved where registers are many. */
+static void gelu_erf_row(const float *from, size_t count, float a, float b, float *to) {
+    size_t k = 0;
+#if GEMM_MR * GEMM_NR_VECTORS >= 24
+    for (; k + 4 * WIDTH <= count; k += 4 * WIDTH) {
+        vector y[4];
+        UNROLL for (size_t v = 0; v < 4; v++) {
+            y[v] = v_gelu(load(from + k + v * WIDTH));
+        }
+        UNROLL for (size_t v = 0; v < 4; v++) {
+            store(to + k + v * WIDTH, y[v]);
+        }
+    }
+#endif
+    one_gelu_erf_row(from + k, count - k, a, b, to + k);
+}
+
+void UKERNEL(unary_gelu_erf)(const float *x, size_t count, float alpha, float beta, float *y) {
+    in_parts(x, count, alpha, beta, y, gelu_erf_row);
 }

@@ -71,13 +71,20 @@ static bool find_chain(tensor *t, chain *out) {
            !tensor_is_constant(out->base) && view_on(t, out->base, &out->view);
 }
 
-/* Samples stay where they are, one after the other. */
+static int64_t samples_of(const chain *c) {
+    int64_t from = c->base->dims[0], to = c->end->dims[0];
+    return from < to ? from : to;
+}
+
+/* Samples stay where they are, one after the other. Where either end has more in front, as many
+ * patches of each sample, that is what the outermost loops of a sample run through. */
 static bool keeps_samples(const chain *c) {
-    view_factor samples;
-    int64_t count = c->base->dims[0];
-    return c->end->rank > 1 && c->base->rank > 1 && c->end->dims[0] == count &&
-           view_axis(&c->view, 0, &samples) && samples.size == count &&
-           (count == 1 || samples.stride == tensor_elements(c->base) / count);
+    int64_t from = c->base->dims[0], to = c->end->dims[0], count = samples_of(c);
+    const view_factor *outer = &c->view.factors[0];
+    return c->end->rank > 1 && c->base->rank > 1 && count > 0 && from % count == 0 &&
+           to % count == 0 &&
+           (count == 1 ||
+            (outer->size == count && outer->stride == tensor_elements(c->base) / count));
 }
 
 /* The axis of channels-first order that is number k in channels-last order, and back. */
@@ -94,16 +101,17 @@ typedef struct loops {
     uint32_t count;
     view_factor items[VIEW_FACTORS];
     int64_t places[KILN_MAX_RANK]; /* of a Transpose: 0 for the samples, then 1 + place */
-    int64_t sizes[KILN_MAX_RANK];  /* by place; 0, as Reshape copies it, for the samples */
+    int64_t sizes[KILN_MAX_RANK];  /* by place; -1, which Reshape finds out, for the samples */
     bool in_order;                 /* nothing has to be moved */
 } loops;
 
 static void gather_loops(const chain *c, loops *out) {
     const strided_view *v = &c->view;
+    uint32_t outer = samples_of(c) > 1; /* loops that are the samples' */
     out->count = 0;
-    for (uint32_t k = 1; k < v->rank; k++) {
+    for (uint32_t k = 0; k < v->rank; k++) {
         int64_t axis = c->to_last ? axis_at(v->rank, k, true) : (int64_t)k;
-        for (uint32_t f = v->first[axis]; f < v->first[axis + 1]; f++) {
+        for (uint32_t f = v->first[axis] + (k == 0 ? outer : 0); f < v->first[axis + 1]; f++) {
             view_factor *last = out->count > 0 ? &out->items[out->count - 1] : NULL;
             if (last != NULL && last->stride == v->factors[f].stride * v->factors[f].size) {
                 *last = (view_factor){last->size * v->factors[f].size, v->factors[f].stride};
@@ -133,7 +141,8 @@ static bool order_loops(loops *l) {
         l->places[1 + k] = 1 + place;
         l->sizes[1 + place] = l->items[k].size;
     }
-    l->places[0] = l->sizes[0] = 0;
+    l->places[0] = 0;
+    l->sizes[0] = -1;
     return l->items[l->count - 1].stride == 1;
 }
 
@@ -190,7 +199,7 @@ static tensor *move_channels(writing *w, tensor *x, bool to_last, tensor *y) {
 
 static kiln_status rewrite(graph *g, size_t position, const chain *c, const loops *l) {
     writing w = {g, position, c->end->producer, KILN_OK};
-    int64_t dims[KILN_MAX_RANK] = {0};
+    int64_t dims[KILN_MAX_RANK] = {-1};
     c->end->producer->dead = true;
     for (uint32_t k = 1; k < c->end->rank; k++) {
         dims[k] = c->end->dims[c->to_last ? axis_at(c->end->rank, k, true) : (int64_t)k];

@@ -26,6 +26,22 @@ bool broadcast_fits(const kernel_call *call, uint32_t input_count) {
     return true;
 }
 
+/* Whether the row goes on where the innermost loop begins anew, for all operands. Rows of one
+ * element take the loop's steps for theirs, where those are of one element, or none. */
+static bool goes_on(broadcast_task *task) {
+    uint32_t loop = task->rank - 1;
+    for (uint32_t k = 0; k < task->input_count; k++) {
+        size_t stride = task->strides[k][loop];
+        if (task->row == 1 ? stride > 1 : stride != task->steps[k] * task->row) {
+            return false;
+        }
+    }
+    for (uint32_t k = 0; k < task->input_count && task->row == 1; k++) {
+        task->steps[k] = task->strides[k][loop];
+    }
+    return true;
+}
+
 /* Takes the output's last dim for the row and the others for the loops around it; then merges into
  * the row each that goes on where the row ends. */
 static void describe(const kernel_call *call, broadcast_task *task) {
@@ -41,12 +57,7 @@ static void describe(const kernel_call *call, broadcast_task *task) {
         (void)operand_broadcast(&call->inputs[k], y, task->strides[k]);
         task->steps[k] = y->rank == 0 ? 0 : task->strides[k][task->rank];
     }
-    while (dense && task->rank > 0) {
-        for (uint32_t k = 0; k < task->input_count; k++) {
-            if (task->strides[k][task->rank - 1] != task->steps[k] * task->row) {
-                return;
-            }
-        }
+    while (dense && task->rank > 0 && goes_on(task)) {
         task->row *= task->dims[--task->rank];
         task->y_stride = task->row;
     }

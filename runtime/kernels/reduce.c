@@ -159,18 +159,21 @@ static size_t outer_offset(const reduce_task *task, size_t k) {
                                             task->gone_rank - 1, k, false);
 }
 
-/* Computes one result, whose elements lie in runs. */
-static float reduce_runs(const reduce_task *task, size_t in_ukernel, const float *x) {
+/* Computes results whose elements lie in runs, `apart` from those of the next. */
+static void reduce_runs(const reduce_task *task, size_t in_ukernel, const float *x, size_t apart,
+                        float *y, size_t count) {
     const kiln_reduce_params *p = task->call->params;
-    size_t length = task->gone_dims[0];
-    double sum = start_of(p->op);
-    for (size_t k = 0; k < task->gone_count / length; k++) {
-        double part = ukernels_reduce(ukernels_best())
-                          ->along[in_ukernel](x + outer_offset(task, k), length, 0);
-        bool extreme = in_ukernel == REDUCE_MAX || in_ukernel == REDUCE_MIN;
-        sum = extreme ? join(p->op, sum, part) : sum + part;
+    size_t length = task->gone_dims[0], runs = task->gone_count / length;
+    bool extreme = in_ukernel == REDUCE_MAX || in_ukernel == REDUCE_MIN;
+    const reduce_ukernels *ukernels = ukernels_reduce(ukernels_best());
+    for (size_t c = 0; c < count; c++, x += apart) {
+        double sum = ukernels->along[in_ukernel](x, length, 0);
+        for (size_t k = 1; k < runs; k++) {
+            double part = ukernels->along[in_ukernel](x + outer_offset(task, k), length, 0);
+            sum = extreme ? join(p->op, sum, part) : sum + part;
+        }
+        y[c] = finish(task, sum);
     }
-    return finish(task, sum);
 }
 
 /* Computes results that lie side by side, as do the elements that they are made of. */
@@ -236,10 +239,11 @@ static void reduce_in_ukernels(void *context, size_t begin, size_t end) {
     for (size_t k = begin; k < end; k += count) {
         const float *from = (const float *)x->data + start_of_result(task, k);
         float *to = (float *)task->call->outputs[0].data + k;
-        count = runs ? 1 : inner - k % inner;
+        count = inner - k % inner;
         count = count < end - k ? count : end - k;
         if (runs) {
-            *to = reduce_runs(task, in_ukernel, from);
+            size_t apart = task->kept_rank > 0 ? task->kept_strides[0] : 0;
+            reduce_runs(task, in_ukernel, from, apart, to, count);
         } else {
             reduce_columns(task, in_ukernel, from, to, count);
         }

@@ -72,6 +72,23 @@ static tensor *heads_of_pixels(network *n, tensor *x) {
     return heads_of(n, x, (int64_t[]){0, 2, 1, 3}, 49);
 }
 
+/* Patches of 2x2 pixels, the like pixels of all as samples of their own: [8,9,12] of [2,12,6,6];
+ * and back. */
+static tensor *patches_of_map(network *n, tensor *x) {
+    static const network_conv smaller = {12, 2, 2, {1, 1}, {1, 1}, {0}, 1, false};
+    static const network_conv last = {12, 1, 1, {1, 1}, {1, 1}, {0}, 1, false};
+    static const int64_t rows[] = {72, 2, 3, 2}, columns[] = {72, 3, 2, 2}, apart[] = {2, 12, 9, 4},
+                         samples[] = {8, 9, 1, 12}, back[] = {2, 4, 9, 12}, map[] = {2, 12, 6, 6};
+    static const int64_t swapped[] = {0, 2, 1, 3}, turned[] = {0, 3, 2, 1};
+    const int64_t dims[] = {12, 12};
+    tensor *y = viewed(n, network_convolve(n, x, &smaller), rows);
+    y = viewed(n, moved(n, viewed(n, moved(n, y, swapped), apart), turned), samples);
+    y = APPLY(n, "MatMul", y, constant(n, 2, dims));
+    ck_assert_int_eq(graph_infer_node(n->g, last_node(n)), KILN_OK);
+    y = moved(n, viewed(n, moved(n, viewed(n, y, back), turned), columns), swapped);
+    return network_convolve(n, viewed(n, y, map), &last);
+}
+
 /* Of padding that keeps the map's size. */
 static tensor *branch(network *n, tensor *x, int64_t size, int64_t groups) {
     const int64_t pad = size / 2;
@@ -124,6 +141,7 @@ static tensor *read_branch(network *n, tensor *x) {
 }
 
 PASS_TEST(orders_heads, heads_of_channels, pass_order_views, 2, 11)
+PASS_TEST(orders_patches, patches_of_map, pass_order_views, 2, 11)
 PASS_TEST(keeps_heads_of_pixels, heads_of_pixels, pass_order_views, 0, 7)
 PASS_TEST(passes_by_expand, divided_by_expanded, pass_remove_no_ops, 1, 2)
 PASS_TEST(keeps_expand_that_is_read, read_expanded, pass_remove_no_ops, 1, 4)
@@ -142,6 +160,7 @@ int main(void) {
     const suite_test tests[] = {
         TEST("heads", orders_heads),
         TEST("heads", keeps_heads_of_pixels),
+        TEST("heads", orders_patches),
         TEST("groups", splits_wide_groups),
         TEST("groups", keeps_narrow_groups),
         TEST("groups", keeps_strided_groups),

@@ -154,10 +154,19 @@ static void thin_slices(network *n, const request *r) {
     for (int k = 0; k < 3; k++) {
         network_output(n, unary(n, k == 1 ? "Sin" : "Sigmoid", parts[k]));
     }
+    /* Of one channel each: a slice, a number, a map that is dense. */
+    tensor *halved[2] = {parts[0], network_constant(n, 0, NULL, 1)}, *both[2];
+    both[0] = network_apply(n, "Mul", 2, halved, NULL);
+    both[1] = unary(n, "Tanh", both[0]);
+    both[0] = network_apply(n, "Sub", 2, both, NULL);
+    both[1] = parts[0];
+    network_output(n, network_apply(n, "Mul", 2, both, NULL));
 }
 
 START_TEST(functions_of_thin_slices) {
-    static const request r = {4, {11, 13, 41}, 1, true, "Sigmoid", 0};
+    request r = {4, {11, 13, 41}, 1, true, "Sigmoid", 0};
+    check(thin_slices, &r);
+    r.spatial = false;
     check(thin_slices, &r);
 }
 END_TEST

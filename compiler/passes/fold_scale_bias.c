@@ -6,29 +6,6 @@
 
 #include <stdlib.h>
 
-/* y = scale * x + bias, from the node and its constant operand; false when it has no such form. */
-static bool linear_form(const node *n, const tensor *constant, const float *values,
-                        int64_t channels, float *scale, float *bias) {
-    bool constant_right = n->inputs[1] == constant;
-    for (int64_t c = 0; c < channels; c++) {
-        scale[c] = 1.0f;
-        bias[c] = 0.0f;
-        if (node_is(n, "Add")) {
-            bias[c] = values[c];
-        } else if (node_is(n, "Sub")) {
-            scale[c] = constant_right ? 1.0f : -1.0f;
-            bias[c] = constant_right ? -values[c] : values[c];
-        } else if (node_is(n, "Mul")) {
-            scale[c] = values[c];
-        } else if (node_is(n, "Div") && constant_right && values[c] != 0.0f) {
-            scale[c] = 1.0f / values[c];
-        } else {
-            return false;
-        }
-    }
-    return true;
-}
-
 static kiln_status fold(graph *g, node *n, size_t *inout_rewrites) {
     tensor *constant = NULL, *x = NULL;
     if (n->dead ||

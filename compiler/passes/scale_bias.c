@@ -15,12 +15,12 @@ static bool is_plain_gemm(const node *n) {
            node_int(n, "transA", 0) == 0 && bias;
 }
 
-node *scalable_producer(const tensor *t) {
+node *scalable_bounded_producer(const tensor *t) {
     node *n = NULL;
     for (size_t k = 0; k < sizeof scalable / sizeof *scalable && n == NULL; k++) {
         n = sole_producer(t, scalable[k]);
     }
-    if (n == NULL || n->outputs[0] != t || t->dtype != KILN_F32 || !is_unclamped(n)) {
+    if (n == NULL || n->outputs[0] != t || t->dtype != KILN_F32) {
         return NULL;
     }
     for (size_t k = 1; k < n->input_count; k++) {
@@ -35,6 +35,33 @@ node *scalable_producer(const tensor *t) {
         return NULL;
     }
     return n;
+}
+
+node *scalable_producer(const tensor *t) {
+    node *n = scalable_bounded_producer(t);
+    return n != NULL && is_unclamped(n) ? n : NULL;
+}
+
+bool linear_form(const node *n, const tensor *constant, const float *values, int64_t channels,
+                 float *scale, float *bias) {
+    bool constant_right = n->inputs[1] == constant;
+    for (int64_t c = 0; c < channels; c++) {
+        scale[c] = 1.0f;
+        bias[c] = 0.0f;
+        if (node_is(n, "Add")) {
+            bias[c] = values[c];
+        } else if (node_is(n, "Sub")) {
+            scale[c] = constant_right ? 1.0f : -1.0f;
+            bias[c] = constant_right ? -values[c] : values[c];
+        } else if (node_is(n, "Mul")) {
+            scale[c] = values[c];
+        } else if (node_is(n, "Div") && constant_right && values[c] != 0.0f) {
+            scale[c] = 1.0f / values[c];
+        } else {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* The output channel to which weight element (a, b, rest) belongs: a in Conv and norms, b in the

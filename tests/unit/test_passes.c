@@ -38,6 +38,25 @@ static tensor *conv_clip_relu(network *n, tensor *x) {
     return APPLY(n, "Relu", y);
 }
 
+/* What a learnable affine block makes of an activation; a negative scale turns bounds round. */
+static tensor *scaled_behind(network *n, tensor *y, float scale) {
+    y = APPLY(n, "Mul", scalar(n, scale), APPLY(n, "Relu", y));
+    return APPLY(n, "Add", y, scalar(n, 0.25f));
+}
+
+static tensor *scaled_activation(network *n, tensor *x) {
+    return scaled_behind(n, conv(n, x), 0.75f);
+}
+
+static tensor *turned_activation(network *n, tensor *x) {
+    tensor *y = scaled_behind(n, conv(n, x), -0.75f);
+    return APPLY(n, "Clip", y, scalar(n, -0.5f), scalar(n, 0.125f));
+}
+
+static tensor *scaled_sum(network *n, tensor *x) {
+    return scaled_behind(n, APPLY(n, "Add", APPLY(n, "Tanh", x), x), 0.75f);
+}
+
 static tensor *residual(network *n, tensor *x) {
     return APPLY(n, "Relu", APPLY(n, "Add", APPLY(n, "Tanh", x), x));
 }
@@ -255,6 +274,9 @@ PASS_TEST(keeps_shared_batch_norm, shared_batch_norm, pass_fold_batch_norm, 0, 3
 PASS_TEST(folds_scale_and_bias, conv_scale_bias, pass_fold_scale_bias, 3, 1)
 PASS_TEST(keeps_scale_by_width, conv_scale_by_width, pass_fold_scale_bias, 0, 2)
 PASS_TEST(fuses_activation, conv_clip_relu, pass_fuse_activation, 2, 1)
+PASS_TEST(folds_scale_behind_activation, scaled_activation, pass_fuse_activation, 3, 1)
+PASS_TEST(folds_negative_scale, turned_activation, pass_fuse_activation, 4, 1)
+PASS_TEST(keeps_scale_behind_sum, scaled_sum, pass_fuse_activation, 1, 4)
 PASS_TEST(fuses_residual, residual, pass_fuse_activation, 1, 2)
 PASS_TEST(fuses_pad, pad_conv, pass_fuse_pad, 1, 1)
 PASS_TEST(keeps_pad_with_value, pad_with_one, pass_fuse_pad, 0, 2)
@@ -290,6 +312,9 @@ int main(void) {
         TEST("batch_norm", folds_scale_and_bias),
         TEST("batch_norm", keeps_scale_by_width),
         TEST("activations", fuses_activation),
+        TEST("activations", folds_scale_behind_activation),
+        TEST("activations", folds_negative_scale),
+        TEST("activations", keeps_scale_behind_sum),
         TEST("activations", fuses_swish),
         TEST("activations", fuses_hard_swish),
         TEST("activations", fuses_hard_swish_of_sigmoid),

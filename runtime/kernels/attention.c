@@ -6,7 +6,6 @@
 
 #include <math.h>
 #include <stdatomic.h>
-#include <string.h>
 
 #define LEADS KILN_ATTENTION_LEADS
 #define SCORES ((size_t)16384)  /* floats of scores at a time, about */
@@ -187,26 +186,14 @@ static float *matrix_of(const kernel_call *call, size_t k, size_t sample, size_t
     return (float *)o->data + at;
 }
 
-/* to[depth][nr] = the element at i * step + column * column_step for each i and up to nr columns;
- * zeros after them. */
+/* A panel of a head's matrix: `columns` of them, `depth` steps each. */
 static void pack_panel(const float *from, size_t depth, size_t step, size_t columns,
                        size_t column_step, float *to) {
     const ukernels *best = ukernels_best();
-    size_t nr = best->nr;
     if (step == 1 && column_step != 1) {
         ukernels_pack(best)->weights[DENSE_F32](columns, depth, from, column_step, to);
-        return;
-    }
-    for (size_t i = 0; i < depth; i++) {
-        float *row = to + i * nr;
-        if (column_step == 1) {
-            memcpy(row, from + i * step, columns * sizeof *row);
-        } else {
-            for (size_t c = 0; c < columns; c++) {
-                row[c] = from[i * step + c * column_step];
-            }
-        }
-        memset(row + columns, 0, (nr - columns) * sizeof *row);
+    } else {
+        kernel_pack_panel(from, depth, step, columns, column_step, best->nr, to);
     }
 }
 

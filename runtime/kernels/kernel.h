@@ -264,6 +264,10 @@ bool axis_is_sound(const operand *o, uint32_t axis);
  * 0 where broadcast. False when it does not broadcast (a dim differs and is not 1, or batch flags
  * disagree: a batched operand needs a batched out and full rank). */
 bool operand_broadcast(const operand *o, const operand *out, size_t strides[KILN_MAX_RANK]);
+/* Packs `depth` rows of up to nr columns, which is a multiple of 4, of a matrix product's second
+ * operand: to[depth][nr] = the element at i * step + column * column_step, zeros behind. */
+void kernel_pack_panel(const float *from, size_t depth, size_t step, size_t columns,
+                       size_t column_step, size_t nr, float *to);
 /* Splits [0, count) over the pool in ranges; body(context, begin, end). */
 void kernel_parallel(const kernel_call *call, size_t count, size_t grain, void *context,
                      void (*body)(void *context, size_t begin, size_t end));

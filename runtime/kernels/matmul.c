@@ -54,14 +54,6 @@ static const char *check(const kernel_call *call) {
     return sound ? NULL : "the matrices do not fit";
 }
 
-/* Packs some depth of up to nr columns of b. */
-static void pack(const float *b, size_t depth, size_t n, size_t columns, size_t nr, float *to) {
-    for (size_t k = 0; k < depth; k++) {
-        memcpy(to + k * nr, b + k * n, columns * sizeof *to);
-        memset(to + k * nr + columns, 0, (nr - columns) * sizeof *to);
-    }
-}
-
 /* Computes y[rows][columns] = clamp(a b), where a, b and y point to their first elements. */
 static void multiply(const matmul_task *task, const float *a, const float *b, float *y, size_t rows,
                      size_t columns) {
@@ -70,7 +62,7 @@ static void multiply(const matmul_task *task, const float *a, const float *b, fl
     const ukernels *best = ukernels_best();
     float panel[DEPTH * GEMM_MAX_NR];
     gemm_epilogue epilogue = {.bias = no_bias, .min = p->min, .max = p->max};
-    pack(b, task->k, task->n, columns, best->nr, panel);
+    kernel_pack_panel(b, task->k, task->n, columns, 1, best->nr, panel);
     best->gemm(rows, columns, task->k, a, task->k, panel, y, task->n, &epilogue);
 }
 
@@ -91,7 +83,7 @@ static void multiply_deep(const matmul_task *task, const float *a, const float *
                                   .add_stride = nr,
                                   .min = last ? p->min : -INFINITY,
                                   .max = last ? p->max : INFINITY};
-        pack(b + at * task->n, depth, task->n, columns, nr, panel);
+        kernel_pack_panel(b + at * task->n, depth, task->n, columns, 1, nr, panel);
         best->gemm(rows, nr, depth, a + at, task->k, panel, sums, nr, &epilogue);
     }
     for (size_t row = 0; row < rows; row++) {

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 kiln_status kernel_fail(const kernel_call *call, kiln_error *error, const char *format, ...) {
     char detail[400];
@@ -133,6 +134,22 @@ bool operand_broadcast(const operand *o, const operand *out, size_t strides[KILN
 void kernel_read_constant(const kernel_call *call, const operand *o, size_t begin, size_t count,
                           float *out) {
     kiln_plan_widen(call->host->plan, o->record, begin, count, out);
+}
+
+/* By four floats, as calls of memcpy for a few take longer. */
+void kernel_pack_panel(const float *from, size_t depth, size_t step, size_t columns,
+                       size_t column_step, size_t nr, float *to) {
+    for (size_t i = 0; i < depth; i++, from += step) {
+        for (size_t c = 0; c < nr; c += 4, to += 4) {
+            if (column_step == 1 && c + 4 <= columns) {
+                memcpy(to, from + c, 4 * sizeof *to);
+                continue;
+            }
+            for (size_t k = c; k < c + 4; k++) {
+                to[k - c] = k < columns ? from[k * column_step] : 0;
+            }
+        }
+    }
 }
 
 typedef struct range_task {

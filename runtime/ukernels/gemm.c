@@ -122,26 +122,22 @@ INLINE void finish(size_t vectors, size_t m, const tile *t,
     }
 }
 
-/* Finishes and stores a vector of columns of any tile. */
-INLINE void give_columns(size_t vectors, size_t m, const tile *t, size_t c, const vector *sums) {
+/* Finishes and stores a vector of columns of any tile. What is added may lie where results go: all
+ * of it is loaded first, as a load waits for a store that it overlaps, of lanes left out too. */
+INLINE void give_columns(size_t vectors, size_t m, const tile *t, size_t c, vector *sums) {
     const gemm_epilogue *last = t->epilogue;
-    const float *add = t->add != NULL ? t->add + c : NULL;
-    const size_t add_stride = add != NULL ? last->add_stride : 0, left = t->n - c;
     const vector low = all(last != NULL ? last->min : -INFINITY);
     const vector high = all(last != NULL ? last->max : INFINITY);
-    float *to = t->c + c;
-    for (size_t row = 0; row < m; row++, sums += vectors, to += t->c_stride) {
-        vector v = *sums;
-        if (add != NULL) {
-            v += load(add);
-            add += add_stride;
-        }
-        store_some(to, clamp(v, low, high), left);
+    for (size_t row = 0; row < m && t->add != NULL; row++) {
+        sums[row * vectors] += load(t->add + row * last->add_stride + c);
+    }
+    for (size_t row = 0; row < m; row++) {
+        store_some(t->c + row * t->c_stride + c, clamp(sums[row * vectors], low, high), t->n - c);
     }
 }
 
 /* Finishes and stores any tile. Rarer, so that it is compiled once. */
-APART void give_part(size_t vectors, size_t m, const tile *from, const vector *sums) {
+APART void give_part(size_t vectors, size_t m, const tile *from, vector *sums) {
     const tile t = *from; /* a copy, which no store can change */
     for (size_t c = 0; c < t.n; c += VECTOR_WIDTH) {
         give_columns(vectors, m, &t, c, sums + c / VECTOR_WIDTH);

@@ -51,4 +51,5 @@ void UKERNEL(bilinear)(const bilinear_row *row) {
             store_some(to + c, interpolate(corners, c, left, across, down), left);
         }
     }
+    leave();
 }

@@ -167,10 +167,12 @@ INLINE void dot(bool half, const dense_piece *p) {
 
 static void dot_f32(const dense_piece *piece) {
     dot(false, piece);
+    leave();
 }
 
 static void dot_f16(const dense_piece *piece) {
     dot(true, piece);
+    leave();
 }
 
 /* ---- Panels -------------------------------------------------------------------------------- */
@@ -225,10 +227,12 @@ INLINE void pack(bool half, size_t n, size_t k, const void *weights, size_t stri
 
 static void pack_f32(size_t n, size_t k, const void *weights, size_t stride, float *to) {
     pack(false, n, k, weights, stride, to);
+    leave();
 }
 
 static void pack_f16(size_t n, size_t k, const void *weights, size_t stride, float *to) {
     pack(true, n, k, weights, stride, to);
+    leave();
 }
 
 const dense_ukernels UKERNEL(dense) = {.dot = {dot_f32, dot_f16}};

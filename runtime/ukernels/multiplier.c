@@ -112,4 +112,5 @@ void UKERNEL(depthwise_multiplier)(const sliding_row *r) {
         slide_row(4, r);
         break;
     }
+    leave();
 }

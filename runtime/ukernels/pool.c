@@ -88,10 +88,12 @@ INLINE void pool_row(sliding_op op, const sliding_row *r) {
 
 void UKERNEL(max_pool)(const sliding_row *r) {
     pool_row(SLIDING_MAX_POOL, r);
+    leave();
 }
 
 void UKERNEL(average_pool)(const sliding_row *r) {
     pool_row(SLIDING_AVERAGE_POOL, r);
+    leave();
 }
 
 /* ---- Global pooling ------------------------------------------------------------------------- */
@@ -129,4 +131,5 @@ void UKERNEL(global_average_pool)(const float *from, size_t pixels, size_t pixel
             store_some(to + first + c, clamp(v, low, high), count - c);
         }
     }
+    leave();
 }

@@ -43,4 +43,5 @@ void UKERNEL(quantize)(const quantize_row *row) {
         }
         store_some(r.y + k, v, left);
     }
+    leave();
 }

@@ -125,11 +125,14 @@ KIND(comparing, LARGEST)
 
 #define REDUCTION(name, by, signs)                                                                 \
     static double name##_along(const float *x, size_t count, float shift) {                        \
-        return by##_along(signs, x, count, shift);                                                 \
+        double result = by##_along(signs, x, count, shift);                                        \
+        leave();                                                                                   \
+        return result;                                                                             \
     }                                                                                              \
     static void name##_across(const float *x, size_t rows, size_t stride, size_t count,            \
                               const float *shift, float *y) {                                      \
         by##_across(signs, x, rows, stride, count, shift, y);                                      \
+        leave();                                                                                   \
     }
 REDUCTION(sum, adding, own)
 REDUCTION(sum_abs, adding, none)
@@ -160,6 +163,7 @@ void UKERNEL(layer_norm)(const layer_norm_rows *r) {
             r->inverse[row] = inverse;
         }
     }
+    leave();
 }
 
 void UKERNEL(scale_shift)(const float *x, size_t rows, size_t count, const float *mean,
@@ -172,6 +176,7 @@ void UKERNEL(scale_shift)(const float *x, size_t rows, size_t count, const float
             store_some(y + at, v, left);
         }
     }
+    leave();
 }
 
 const reduce_ukernels UKERNEL(reduce) = {

@@ -51,6 +51,7 @@ static void softmax_row(const float *x, size_t count, float *y) {
     for (size_t k = 0; k < count; k += WIDTH) {
         store_some(y + k, load_some(y + k, count - k) * factor, count - k);
     }
+    leave();
 }
 
 static void log_softmax_row(const float *x, size_t count, float *y) {
@@ -59,6 +60,7 @@ static void log_softmax_row(const float *x, size_t count, float *y) {
     for (size_t k = 0; k < count; k += WIDTH) {
         store_some(y + k, load_some(x + k, count - k) - largest - lost, count - k);
     }
+    leave();
 }
 
 /* Computes a vector of columns. */
@@ -118,6 +120,7 @@ static void softmax_narrow(const float *x, size_t size, size_t width, float *y) 
     for (size_t k = 0; k < count; k += WIDTH) {
         store_some(y + k, load_some(y + k, count - k) * factor, count - k);
     }
+    leave();
 }
 
 static void softmax_columns(const float *x, size_t size, size_t stride, size_t columns, float *y) {
@@ -128,6 +131,7 @@ static void softmax_columns(const float *x, size_t size, size_t stride, size_t c
     for (size_t c = 0; c < columns; c += WIDTH) {
         softmax_some(false, x + c, size, stride, columns - c, y + c);
     }
+    leave();
 }
 
 static void log_softmax_columns(const float *x, size_t size, size_t stride, size_t columns,
@@ -135,6 +139,7 @@ static void log_softmax_columns(const float *x, size_t size, size_t stride, size
     for (size_t c = 0; c < columns; c += WIDTH) {
         softmax_some(true, x + c, size, stride, columns - c, y + c);
     }
+    leave();
 }
 
 const softmax_ukernels UKERNEL(softmax) = {.row = {softmax_row, log_softmax_row},

@@ -9,11 +9,15 @@
  *   GEMM_HALF_TILES(TILE)     TILE(m) for each m of a tile of half the columns, the most first
  *   PEAK_ROWS                 of two accumulators each, which keep the multipliers busy
  *   FEW_SHAPES                whether few processors run it: size comes before speed where it is
- * not that of most networks smaller, larger           minimum and maximum. Where one operand is
- * NaN, the result is the second (but NEON's, which is NaN then) accumulate                sum + a *
- * b OWN_RESIDUAL              defined where the set has an instruction for residual OWN_SCALE
- * defined where the set has an instruction for scale OWN_SOME                  defined where it has
- * those for store_first and load_first_over, which store and load the first of a vector's floats
+ *                             not that of most networks
+ *   smaller, larger           minimum and maximum. Where one operand is NaN, the result is the
+ *                             second (but NEON's, which is NaN then)
+ *   accumulate                sum + a * b
+ *   OWN_LEAVE                 defined where leave has something to do
+ *   OWN_RESIDUAL              defined where the set has an instruction for residual
+ *   OWN_SCALE                 defined where the set has an instruction for scale
+ *   OWN_SOME                  defined where it has those for store_first and load_first_over, which
+ *                             store and load the first of a vector's floats
  *   load_half, load_half_quad numbers of f16, as f32 */
 #ifndef KILN_UKERNELS_VECTOR_H
 #define KILN_UKERNELS_VECTOR_H
@@ -25,6 +29,14 @@
 #define DEPTHWISE_ROWS ((size_t)(GEMM_MR * GEMM_NR_VECTORS >= 16 ? 2 : 1))
 
 #define LINE 16 /* floats of a cache line */
+
+/* Ends micro-kernels that are compiled for size. Until the registers' upper halves are zero again,
+ * instructions of x86's baseline, as all other code has, wait for those; compilers see to that
+ * themselves only where they do not optimise for size. */
+#ifndef OWN_LEAVE
+INLINE void leave(void) {
+}
+#endif
 
 #ifndef OWN_SOME
 /* Parts of vectors go through functions of their own, as they are rare, and the code for them long.

@@ -13,6 +13,11 @@ INLINE vector accumulate(vector sum, vector a, vector b) {
     return sum;
 }
 
+#define OWN_LEAVE
+INLINE void leave(void) {
+    _mm256_zeroupper();
+}
+
 #define OWN_RESIDUAL
 INLINE vector residual(vector sum, vector a, vector b) {
     return accumulate(sum, a, b);

@@ -34,6 +34,7 @@ static const struct {
     float costs[CONV_CLASSES];
 } table[] = {
     {"NEON", "", {0.91f, 1.5f, 0.5f, 0.91f, 1.2f}},
+    {"ARMv7 NEON", "", {0.87f, 1.5f, 0.5f, 0.87f, 1.2f}},
     {"AVX-512", "XNNPACK 2022-02", {1.3f, 2.1f, 0.55f, 1.4f, 1.2f}},
     {"AVX-512", "XNNPACK 2024-11", {1.08f, 2.2f, 0.66f, 1.36f, 2.5f}},
     {"AVX-512", "XNNPACK 2026-08", {1.04f, 2.1f, 0.53f, 1.35f, 2.7f}},

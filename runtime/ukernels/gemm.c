@@ -8,8 +8,10 @@
  * many of them, so that other loads and the begin and end of a tile must weigh less. */
 #define MOST_ROWS ((size_t)2 * GEMM_MR)
 #define ROWS_TOGETHER ((size_t)3) /* rows that one address leads to */
-#define STEPS ((size_t)4)         /* inputs of a round of the inner loop */
-#define AHEAD ((size_t)512)       /* a panel is fetched so many floats ahead */
+/* Inputs of a round of the inner loop. Of more than two clang loads too much ahead for few
+ * registers. */
+#define STEPS ((size_t)(GEMM_MR >= 6 ? 4 : 2))
+#define AHEAD ((size_t)512) /* a panel is fetched so many floats ahead */
 
 /* A tile of results: some rows by all columns of b, or by the first half of them. */
 typedef struct tile {

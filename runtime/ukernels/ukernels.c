@@ -9,6 +9,12 @@
 #define BUILT_IN_DEPTHWISE_SEVERAL 1
 #endif
 
+#if defined __arm__ && defined __linux__
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#define HAS_neon ((~getauxval(AT_HWCAP) & (HWCAP_NEON | HWCAP_VFPv4)) == 0)
+#endif
+
 #define DECLARE_SET(set, _) extern const ukernels ukernel_table_##set;
 EACH_ISA(DECLARE_SET, )
 
@@ -31,17 +37,16 @@ const ukernels *ukernels_best(void) {
 }
 
 #define OF_SET(set, family) [SET_##set] = &ukernel_##family##_##set,
-#define DECLARE_avx512(family, type) extern type ukernel_##family##_avx512;
-#define DECLARE_avx2(family, type) extern type ukernel_##family##_avx2;
-#define DECLARE_base(family, type) extern type ukernel_##family##_base;
+/* Those of sets that are not built in are declared for nothing. */
+#define DECLARE_SETS(family, type)                                                                 \
+    extern type ukernel_##family##_avx512, ukernel_##family##_avx2;                                \
+    extern type ukernel_##family##_neon, ukernel_##family##_base;
 #define FAMILY(family, type)                                                                       \
-    DECLARE_avx512(family, type) DECLARE_avx2(family, type) DECLARE_base(family, type)             \
-        type *const ukernels_of_##family[UKERNEL_SETS] = {EACH_ISA(OF_SET, family)};
+    DECLARE_SETS(family, type)                                                                     \
+    type *const ukernels_of_##family[UKERNEL_SETS] = {EACH_ISA(OF_SET, family)};
 EACH_UKERNEL_FAMILY(FAMILY)
 
-#define FUNCTION(NAME, name)                                                                       \
-    DECLARE_avx512(unary_##name, unary_ukernel) DECLARE_avx2(unary_##name, unary_ukernel)          \
-        DECLARE_base(unary_##name, unary_ukernel)
+#define FUNCTION(NAME, name) DECLARE_SETS(unary_##name, unary_ukernel)
 EACH_UNARY(FUNCTION)
 
 #define OF_FUNCTION(NAME, name) [UNARY_##NAME] = {EACH_ISA(OF_SET, unary_##name)},

@@ -8,6 +8,22 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|i.86")
         "base sse.h -msse2 -Os") # for processors of before 2013
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
     set(KILN_ISA_ROWS "base neon.h")
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^arm")
+    # In 32 bits NEON takes denormals for zeros, which gcc asks leave for; order and division stay as they are written.
+    if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+        string(CONCAT options " -mfp16-format=ieee -funsafe-math-optimizations -fno-associative-math"
+            " -fno-reciprocal-math -fsigned-zeros -ftrapping-math")
+    endif()
+    include(CheckCSourceCompiles)
+    check_c_source_compiles("#if !defined __ARM_NEON || !defined __ARM_FEATURE_FMA
+        #error
+        #endif
+        int main(void) { return 0; }" KILN_COMPILES_FOR_NEON)
+    if(KILN_COMPILES_FOR_NEON) # as with -mfpu=neon-vfpv4: there is none without
+        set(KILN_ISA_ROWS "base neon.h -DUKERNEL_SUFFIX=base${options}")
+    else()
+        set(KILN_ISA_ROWS "neon neon.h -mfpu=neon-vfpv4${options}" "base portable.h")
+    endif()
 else()
     set(KILN_ISA_ROWS "base portable.h")
 endif()

@@ -375,7 +375,7 @@ typedef struct gemm_windows {
 typedef void gemm_windows_ukernel(size_t m, size_t n, const gemm_windows *windows, float *c,
                                   size_t c_stride, const gemm_epilogue *epilogue);
 
-/* Sets of vector instructions, the least first. */
+#define SET_neon SET_avx2 /* of these sets, the least first, no processor has both */
 typedef enum ukernel_set { SET_base = 0, SET_avx2, SET_avx512, UKERNEL_SETS } ukernel_set;
 
 typedef struct ukernels {

@@ -14,8 +14,9 @@ cd "$sources"
 # Functions of many constants (unary.c, elementwise.c) have no sums to keep.
 kernels="attention bilinear dense depthwise gemm multiplier peak pool reduce softmax winograd"
 # What may spill: Winograd's weights, which are made once; and clang, in tiles of at most 4 outputs by 16 rows, for
-# which it begins more loads than there are registers for.
-may_spill='^(.*:winograd_weights_[0-9] |clang.*aarch64.*:ukernel_gemm_windows_base computing=64 )'
+# which it begins more loads than there are registers for; and depthwise windows with the 16 registers of ARMv7.
+may_spill='^(.*:winograd_weights_[0-9] |clang.*aarch64.*:ukernel_gemm_windows_base computing=64 '
+may_spill+='|.*:ukernel_depthwise_neon )'
 
 # Headers for a machine whose C library is not here.
 printf '%s\n' '#include <stddef.h>' 'void *memcpy(void *, const void *, size_t);' \
@@ -28,7 +29,7 @@ printf '%s\n' 'float sinf(float), cosf(float), tanf(float), fmodf(float, float);
 blocks() {
     local kernel
     for kernel in $kernels; do
-        "${@:2}" -w -std=c11 -O3 -ffp-contract=fast -fno-math-errno -fPIC -DNDEBUG -D_GNU_SOURCE -S \
+        "${@:2}" -w -std=c11 -O2 -ffp-contract=fast -fno-math-errno -fPIC -DNDEBUG -D_GNU_SOURCE -S \
             "-DUKERNEL_ISA=\"runtime/ukernels/$1\"" -I. -Iinclude "runtime/ukernels/$kernel.c" -o "$work/code.s"
         awk -v prefix="${*:2}:" -f "$here/spills.awk" "$work/code.s"
     done
@@ -37,6 +38,11 @@ blocks() {
 {
     if command -v clang >/dev/null; then
         blocks neon.h clang --target=aarch64-linux-android24 -ffreestanding -fbuiltin -isystem "$work"
+        blocks neon.h clang --target=armv7a-linux-androideabi24 -mfpu=neon-vfpv4 -ffreestanding -fbuiltin -isystem "$work"
+    fi
+    if command -v arm-linux-gnueabihf-gcc >/dev/null; then
+        blocks neon.h arm-linux-gnueabihf-gcc -mfpu=neon-vfpv4 -mfp16-format=ieee -funsafe-math-optimizations \
+            -fno-associative-math -ffreestanding -fbuiltin -isystem "$work"
     fi
     if command -v aarch64-linux-gnu-gcc >/dev/null; then
         blocks neon.h aarch64-linux-gnu-gcc

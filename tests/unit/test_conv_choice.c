@@ -12,6 +12,8 @@ START_TEST(products_are_ours_on_x86_and_xnnpacks_on_arm) {
     ck_assert(conv_cost_by_xnnpack("AVX2", NEWEST, CONV_PRODUCT) >= 1);
     ck_assert(conv_cost_by_xnnpack("NEON", "XNNPACK 2022-02", CONV_PRODUCT) < 1);
     ck_assert(conv_cost_by_xnnpack("NEON", NEWEST, CONV_PRODUCT) < 1);
+    ck_assert(conv_cost_by_xnnpack("ARMv7 NEON", NEWEST, CONV_PRODUCT) < 1);
+    ck_assert(conv_cost_by_xnnpack("ARMv7 NEON", NEWEST, CONV_DEPTHWISE) > 1);
 }
 END_TEST
 

@@ -130,6 +130,9 @@ kiln_status kiln_trainer_fit(kiln_trainer *t, const kiln_train_callbacks *callba
         t->held_spread = 0;
         status = fit_settle(t, error);
     }
+    if (status == KILN_OK && t->options.epochs == 0) { /* of the samples that there are now */
+        t->progress = (progress){.rate_factor = 1};
+    }
     if (status == KILN_OK) {
         status = folds ? folds_fit(t, &used, error) : fit_split(t, &used, &stop, error);
     }

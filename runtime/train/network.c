@@ -9,7 +9,18 @@
 #define ROW_SCRATCH ((size_t)1 << 17) /* so many numbers take half of an L2 cache */
 enum { STREAM_WEIGHTS = 1000 };
 
+/* Whether as many numbers as weights, or as a batch has inputs, can be counted: sizes may have 32
+ * bits. */
+static bool is_countable(const network *net, const dense *d) {
+    size_t most = SIZE_MAX / sizeof(real) / d->inputs;
+    return d->units <= most && net->batch <= most &&
+           net->batch <= SIZE_MAX / sizeof(real) / d->units;
+}
+
 static bool allocate_layer(const network *net, dense *d, size_t moments, bool biased) {
+    if (!is_countable(net, d)) {
+        return false;
+    }
     const kiln_allocator *from = net->allocator;
     size_t weights = d->inputs * d->units, batch = net->batch;
     bool cosine = d->activation == KILN_ACTIVATION_COSINE, good = true;
@@ -130,8 +141,7 @@ kiln_status network_widen(network *net, size_t group, kiln_error *error) {
                   .units = network_classes(net) * group,
                   .activation = d->activation,
                   .scale = d->scale};
-    if (wide.units > SIZE_MAX / sizeof(real) / wide.inputs ||
-        !allocate_layer(net, &wide, 0, false)) {
+    if (!allocate_layer(net, &wide, 0, false)) {
         free_layer(&wide);
         return kiln_fail(error, KILN_ERROR_MEMORY, "no memory for %zu kept samples of %zu features",
                          wide.units, wide.inputs);

@@ -27,6 +27,33 @@ void kiln_train_defaults(kiln_train_options *inout_options) {
     options_give(&defaults, sizeof defaults, inout_options);
 }
 
+static kiln_status check_loss(const kiln_train_options *o, kiln_activation last,
+                              kiln_error *error) {
+    const loss_function *loss = loss_of(o->loss);
+    return loss->fits(last) ? KILN_OK : kiln_fail(error, KILN_ERROR_ARGUMENT, "%s", loss->needs);
+}
+
+/* A rule that is computed at once makes directions, and no loss is asked. */
+static kiln_status check_rule(const kiln_train_options *o, kiln_error *error) {
+    const kiln_head *head = &o->head;
+    const char *rule = kiln_rule_name(head->rule);
+    bool directions = head->count == 1 && head->layers[0].activation == KILN_ACTIVATION_COSINE;
+    if (rule == NULL) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "the head has rule %u, which there is not",
+                         (unsigned)head->rule);
+    }
+    if (head->rule != KILN_RULE_DESCENT && !directions) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "the head %s has one layer, a cosine one",
+                         rule);
+    }
+    if (head->rule != KILN_RULE_DESCENT && o->loss != KILN_LOSS_CROSS_ENTROPY) {
+        return kiln_fail(
+            error, KILN_ERROR_ARGUMENT,
+            "the head %s is computed at once and has no loss; cosine heads are trained", rule);
+    }
+    return KILN_OK;
+}
+
 static kiln_status check_head(const kiln_train_options *o, kiln_error *error) {
     const kiln_head *head = &o->head;
     if (head->count < 1 || head->count > KILN_MAX_HEAD_LAYERS) {
@@ -47,16 +74,9 @@ static kiln_status check_head(const kiln_train_options *o, kiln_error *error) {
                                    : "activation, dropout, l2 or max_norm out of range");
         }
     }
-    if (head->rule != KILN_RULE_DESCENT && o->loss != KILN_LOSS_CROSS_ENTROPY) {
-        return kiln_fail(
-            error, KILN_ERROR_ARGUMENT,
-            "the head %s is computed at once and has no loss; cosine heads are trained",
-            kiln_rule_name(head->rule));
-    }
-    const loss_function *loss = loss_of(o->loss);
-    return loss->fits(head->layers[head->count - 1].activation)
-               ? KILN_OK
-               : kiln_fail(error, KILN_ERROR_ARGUMENT, "%s", loss->needs);
+    kiln_status status = check_rule(o, error);
+    return status == KILN_OK ? check_loss(o, head->layers[head->count - 1].activation, error)
+                             : status;
 }
 
 static kiln_status check_ranges(const kiln_train_options *o, const range *ranges,
@@ -102,10 +122,12 @@ kiln_status options_check(const kiln_train_options *o, kiln_error *error) {
     }
     if (o->batch_size < 1 || o->batch_size > 1u << 16 || o->epochs > 1u << 20 || o->threads > 256 ||
         schedule_of(o->schedule) == NULL || o->schedule_epochs < 1 || loss_of(o->loss) == NULL ||
-        optimizer_named(o->optimizer) == NULL || (o->epochs > 0 && o->warmup_epochs > o->epochs)) {
+        kiln_start_name(o->start) == NULL || optimizer_named(o->optimizer) == NULL ||
+        (o->epochs > 0 && o->warmup_epochs > o->epochs)) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT,
-                         "epochs, batch size, threads, warm-up, schedule, loss or optimizer out of "
-                         "range");
+                         "epochs, batch size, threads, warm-up, schedule, loss, start or optimizer "
+                         "out of range");
     }
-    return o->fine_tune > 0 ? KILN_OK : check_head(o, error);
+    return o->fine_tune > 0 ? check_loss(o, KILN_ACTIVATION_SOFTMAX, error) /* fine_tune_head's */
+                            : check_head(o, error);
 }

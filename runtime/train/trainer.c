@@ -43,6 +43,9 @@ static kiln_status copy_options(kiln_trainer *t, const kiln_train_options *optio
 static kiln_status check_input(const kiln_trainer *t, kiln_error *error) {
     const kiln_train_options *o = &t->options;
     uint64_t count = 1;
+    if (o->fine_tune > 0) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT, "there is no backbone to fine-tune");
+    }
     bool sound = o->input_rank >= 1 && o->input_rank < KILN_MAX_RANK;
     for (uint32_t k = 0; sound && k < o->input_rank; k++) {
         sound = o->input_dims[k] > 0 && count * o->input_dims[k] < 1u << 28;

@@ -434,6 +434,31 @@ START_TEST(knn_finds_the_nearest_of_the_others) {
 }
 END_TEST
 
+/* An app that gets pictures as it goes fits anew: as a trainer that has had all of them. */
+START_TEST(what_came_since_is_taken_up) {
+    static float before[SAMPLES * CLASSES], after[SAMPLES * CLASSES], all[SAMPLES * CLASSES];
+    static const char *const heads[] = {"mean", "lda", "knn"};
+    kiln_train_options o = options_of(heads[_i]);
+    kiln_trainer *t = NULL, *whole = make_trainer(NULL, &o, SAMPLES);
+    GOOD(kiln_trainer_create(NULL, &o, &t, &error));
+    for (size_t n = 0; n < SAMPLES; n++) {
+        if (n == SAMPLES / 4) {
+            GOOD(kiln_trainer_fit(t, NULL, &error));
+            GOOD(kiln_trainer_predict(t, samples[0], SAMPLES, before, &error));
+        }
+        GOOD(kiln_trainer_add_features(t, KILN_TRAINING, samples[n], labels[n], &error));
+    }
+    GOOD(kiln_trainer_fit(t, NULL, &error));
+    GOOD(kiln_trainer_fit(whole, NULL, &error));
+    GOOD(kiln_trainer_predict(t, samples[0], SAMPLES, after, &error));
+    GOOD(kiln_trainer_predict(whole, samples[0], SAMPLES, all, &error));
+    ck_assert_mem_ne(before, after, sizeof before);
+    ck_assert_mem_eq(after, all, sizeof all);
+    kiln_trainer_destroy(t);
+    kiln_trainer_destroy(whole);
+}
+END_TEST
+
 int main(void) {
     make_samples();
     const suite_test tests[] = {
@@ -445,6 +470,7 @@ int main(void) {
         TEST("at_once", lda_learns_from_variants),
         TEST("at_once", lda_of_one_sample_a_class),
         LOOP("at_once", alike_and_empty_samples_are_borne, 0, 5),
+        LOOP("at_once", what_came_since_is_taken_up, 0, 3),
         TEST("at_once", knn_finds_the_nearest_of_the_others),
     };
     return SUITE("heads", tests);

@@ -63,6 +63,60 @@ START_TEST(refuses_bad_options_and_samples) {
 }
 END_TEST
 
+static void ck_refused(const kiln_train_options *o, kiln_status expected, const char *said) {
+    kiln_trainer *t = NULL;
+    ck_assert_int_eq(kiln_trainer_create(NULL, o, &t, &error), expected);
+    ck_assert_msg(strstr(error.message, said) != NULL, "%s", error.message);
+    ck_assert_ptr_null(t);
+}
+
+/* What an app sets member by member, where kiln_head_parse would have made it fit. */
+START_TEST(refuses_members_that_do_not_fit) {
+    for (kiln_rule rule = KILN_RULE_MEAN; rule < KILN_RULE_COUNT; rule++) {
+        kiln_train_options o = raw_options("softmax");
+        o.head.rule = rule;
+        ck_refused(&o, KILN_ERROR_ARGUMENT, "one layer, a cosine one");
+        o = raw_options("8:relu,cosine");
+        o.head.rule = rule;
+        ck_refused(&o, KILN_ERROR_ARGUMENT, "one layer, a cosine one");
+    }
+    kiln_train_options o = raw_options("cosine");
+    o.head.rule = KILN_RULE_COUNT;
+    ck_refused(&o, KILN_ERROR_ARGUMENT, "rule 4");
+    o = raw_options("softmax");
+    o.start = KILN_START_COUNT;
+    ck_refused(&o, KILN_ERROR_ARGUMENT, "start");
+    o = raw_options("softmax");
+    o.fine_tune = 1;
+    ck_refused(&o, KILN_ERROR_ARGUMENT, "no backbone to fine-tune");
+    o.loss = KILN_LOSS_ARCFACE;
+    ck_refused(&o, KILN_ERROR_ARGUMENT, "cosine");
+}
+END_TEST
+
+static void *give_little(void *context, size_t size, size_t alignment) {
+    (void)context;
+    (void)alignment;
+    return size < (size_t)1 << 24 ? malloc(size) : NULL;
+}
+
+static void take_back(void *context, void *block, size_t size) {
+    (void)context;
+    (void)size;
+    free(block);
+}
+
+/* 65536 samples of 16384 numbers have 2^32 bytes, which a size of 32 bits takes for none. */
+START_TEST(what_cannot_be_counted_is_out_of_memory) {
+    const kiln_allocator allocator = {NULL, give_little, take_back};
+    kiln_train_options o = raw_options("softmax");
+    o.allocator = &allocator;
+    o.input_dims[0] = 1 << 14;
+    o.batch_size = 1 << 16;
+    ck_refused(&o, KILN_ERROR_MEMORY, "memory");
+}
+END_TEST
+
 static unsigned count_optimizers(void) {
     unsigned count = 0;
     while (kiln_optimizer_name(count) != NULL) {
@@ -173,6 +227,8 @@ int main(void) {
         TEST("choices", priors_weigh_less_with_more_samples),
         TEST("refused", refuses_bad_heads),
         TEST("refused", refuses_bad_options_and_samples),
+        TEST("refused", refuses_members_that_do_not_fit),
+        TEST("refused", what_cannot_be_counted_is_out_of_memory),
         TEST("refused", says_when_the_loss_diverges),
         TEST("refused", says_that_threads_cannot_start),
     };

@@ -120,6 +120,11 @@ kiln_status compile_to(file_writer *out, const char *onnx_path, const kiln_compi
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "weights are stored as f32 or f16, not %s",
                          kiln_dtype_name(used.weights));
     }
+    if (used.convolution >= KILN_CONVOLUTION_COUNT || used.memory >= KILN_MEMORY_COUNT) {
+        return kiln_fail(error, KILN_ERROR_ARGUMENT,
+                         "no such kind of convolution or memory: %u, %u",
+                         (unsigned)used.convolution, (unsigned)used.memory);
+    }
     kiln_status status = compile_any_batch(onnx_path, out, &used, &report, &detail);
     if (status == KILN_ERROR_MEMORY && used.memory_limit != 0 && used.memory != KILN_MEMORY_MIN) {
         used.memory = KILN_MEMORY_MIN;

@@ -210,6 +210,21 @@ START_TEST(members_that_are_there_count) {
 }
 END_TEST
 
+START_TEST(unknown_choices_of_compiling_are_refused) {
+    kiln_compile_options options;
+    kiln_compile_options_init(&options);
+    options.convolution = KILN_CONVOLUTION_COUNT;
+    ck_assert_int_eq(kiln_compile("no.onnx", "/tmp/kiln-none.plan", &options, NULL, &error),
+                     KILN_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "no such kind"));
+    options.convolution = KILN_CONVOLUTION_AUTO;
+    options.memory = KILN_MEMORY_COUNT;
+    ck_assert_int_eq(kiln_compile("no.onnx", "/tmp/kiln-none.plan", &options, NULL, &error),
+                     KILN_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "no such kind"));
+}
+END_TEST
+
 START_TEST(defaults_of_training_stay_within_the_size) {
     size_t size = offsetof(kiln_train_options, optimizer);
     kiln_train_options o, whole;
@@ -251,6 +266,7 @@ int main(void) {
         EACH("sizes", a_later_versions_options_are_longer, takers),
         EACH("sizes", a_size_that_nobody_has_set_is_refused, takers),
         TEST("members", members_that_are_there_count),
+        TEST("members", unknown_choices_of_compiling_are_refused),
         TEST("members", defaults_of_training_stay_within_the_size),
         TEST("members", callbacks_have_a_size_too),
     };

@@ -10,8 +10,9 @@
 // Exceptions are off unless KILN_EXCEPTIONS is defined: then value() of a result that has none, and
 // status::check(), throw kiln::exception. Otherwise these end the program (std::abort).
 //
-// Threads and ownership are as in kiln.h. Objects move and do not copy. A session keeps its plan
-// open. What C has beyond this is reached by get().
+// Threads and ownership are as in kiln.h. Objects move, and sessions do not copy (copies of a plan share
+// it). A session keeps its plan open. What is empty, made by default or moved from, is for being
+// assigned to and destroyed alone. What C has beyond this is reached by get().
 #ifndef KILN_KILN_HPP
 #define KILN_KILN_HPP
 
@@ -120,7 +121,7 @@ template <typename T> class span {
 
 struct tensor_info : kiln_tensor_info {
     // For a batch of one.
-    std::size_t elements() const { return bytes / kiln_dtype_size(dtype); }
+    std::size_t elements() const { return bytes > 0 ? bytes / kiln_dtype_size(dtype) : 0; }
     span<const std::uint32_t> shape() const { return span<const std::uint32_t>(dims, rank); }
 };
 

@@ -46,7 +46,8 @@ int main(int argc, char **argv) {
     NEED(plan && plan->inputs() == 1 && plan->outputs() == 1);
     const kiln::tensor_info in = plan->input(0), out = plan->output(0);
     NEED(in.shape().size() == 4 && in.shape()[1] == 3);
-    NEED(plan->input(7).rank == 0 && plan->labels().size() == kiln_plan_label_count(plan->get()));
+    NEED(plan->input(7).rank == 0 && plan->input(7).elements() == 0);
+    NEED(plan->labels().size() == kiln_plan_label_count(plan->get()));
     const std::vector<float> x(in.elements());
     std::vector<float> y(out.elements()), again(out.elements());
     kiln::session session = session_that_outlives_its_plan(argv[1]);

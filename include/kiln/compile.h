@@ -1,5 +1,8 @@
 /* Kiln compiler: an ONNX file in, a plan file out. Library kilnc; needs protobuf-c.
- * Thread-safe: no state is kept between calls. Errors as in kiln.h. */
+ * Thread-safe: no state is kept between calls. Memory is malloc's. Errors as in kiln.h: of any
+ * function that reads files KILN_ERROR_IO (they cannot be read or written), KILN_ERROR_FORMAT (they
+ * are damaged, or something else), KILN_ERROR_UNSUPPORTED (sound, but outside of what Kiln does;
+ * the message names the node, what was found and what is supported) and KILN_ERROR_MEMORY. */
 #ifndef KILN_COMPILE_H
 #define KILN_COMPILE_H
 
@@ -18,12 +21,14 @@ typedef struct kiln_value {
     const void *data; /* NULL: only the shape is given */
 } kiln_value;
 
-/* Reads a value from FILE.npy (NumPy: f2 f4 f8, i1 to i8, u1 to u8, b1, little-endian, C order; V2
- * is bf16) or FILE.pb (a serialised ONNX TensorProto). name is the TensorProto's, or "". One block:
- * release with kiln_value_free. */
+/* Reads a value from a file that by its content is .npy (NumPy: f2 f4 f8, i1 to i8, u1 to u8, b1,
+ * little-endian, C order; V2 is bf16) or a serialised ONNX TensorProto, whose name it then has,
+ * else
+ * "". One block: release with kiln_value_free. */
 KILN_API kiln_status kiln_value_load(const char *path, kiln_value **out_value, kiln_error *error);
 KILN_API void kiln_value_free(kiln_value *value); /* NULL is allowed */
-/* Writes FILE.npy (temporary file, then renamed); bf16, which NumPy does not know, as f4. */
+/* Writes FILE.npy (temporary file, then renamed); bf16, which NumPy does not know, as f4.
+ * KILN_ERROR_ARGUMENT: the value has no data, or no sound type or rank. */
 KILN_API kiln_status kiln_value_save_npy(const kiln_value *value, const char *path,
                                          kiln_error *error);
 
@@ -123,9 +128,10 @@ typedef struct kiln_compile_report {
 
 /* Compiles onnx_path to plan_path. The model and its external data are mapped and must stay as they
  * are meanwhile: one that is cut short where it lies ends the process with SIGBUS (kiln_plan_open
- * says more). plan_path must be none of them, and no device, pipe or directory. The plan is written
- * beside its final name and renamed, so plan_path is either untouched or complete. out_report may
- * be NULL. */
+ * says more). plan_path must be none of them (KILN_ERROR_ARGUMENT), and no device, pipe or
+ * directory (KILN_ERROR_IO). The plan is written beside its final name and renamed, so plan_path is
+ * either untouched or complete. options may be NULL for the defaults, and out_report, which is
+ * written only on success, NULL. KILN_ERROR_MEMORY also: it needs more than memory_limit. */
 KILN_API kiln_status kiln_compile(const char *onnx_path, const char *plan_path,
                                   const kiln_compile_options *options,
                                   kiln_compile_report *out_report, kiln_error *error);
@@ -182,9 +188,9 @@ typedef struct kiln_verify_report {
 
 /* Runs the compiled plan beside the naive reference evaluator, which computes each layer from the
  * plan's own values of those before it: a layer is judged by what it adds to their errors. The
- * reference uses all processors. Returns KILN_OK when everything is
- * within tolerance, KILN_ERROR_MISMATCH with the first layer named when not, another status when
- * it could not be run. */
+ * reference uses all processors. Returns KILN_OK when everything is within tolerance,
+ * KILN_ERROR_MISMATCH with the first layer named when not, another status when it could not be run.
+ * options may be NULL, and so may out_report, which holds what was compared in any case. */
 KILN_API kiln_status kiln_verify(const char *onnx_path, const kiln_verify_options *options,
                                  kiln_verify_report *out_report, kiln_error *error);
 

@@ -337,7 +337,10 @@ typedef struct kiln_buffer {
  * inputs and outputs, and aligned as their elements are; inputs are only read, and outputs overlap
  * neither them nor each other. KILN_ERROR_ARGUMENT: another batch, or not the buffers that it takes
  * (the error names the first that is not); nothing is written then. After any other error outputs
- * are not complete, and the session can be run again. */
+ * are not complete, and the session can be run again.
+ *
+ * Numbers too small to be normal (below 1.2e-38) count as zeros during a run, on x86 and ARM; the
+ * calling thread computes with them again afterwards, if it did before. */
 KILN_API kiln_status kiln_session_run(kiln_session *session, uint32_t batch,
                                       const kiln_buffer *inputs, size_t input_count,
                                       const kiln_buffer *outputs, size_t output_count,

@@ -13,7 +13,10 @@
  * features) is kept, and the head is trained on features. The saved plan is the frozen part and the
  * trained head: an ordinary plan.
  *
- * Threads: a trainer belongs to one thread at a time; it computes on options.threads of them.
+ * Threads: a trainer belongs to one thread at a time; it computes on options.threads of them. Any
+ * number of trainers may share a backbone.
+ * Memory: of the options' allocator, else of the backbone's; KILN_ERROR_MEMORY from any function
+ * that may fail.
  * Errors: as in kiln.h. A trainer whose function failed may still be used or destroyed.
  * Reproducible: the same samples in the same order, options and machine give the same bits, on any
  * number of threads.
@@ -41,9 +44,9 @@ typedef enum kiln_activation {
     KILN_ACTIVATION_COUNT = 6
 } kiln_activation;
 
-/* One dense layer: y = activation(W dropout(x) + b). */
+/* One dense layer: y = activation(W dropout(x) + b). The last one's units are the classes. */
 typedef struct kiln_head_layer {
-    uint32_t units; /* 0 in the last layer: the number of classes */
+    uint32_t units; /* 0 in the last layer, or class_count */
     kiln_activation activation;
     float dropout;  /* rate of inputs dropped while training, 0 <= rate < 1 */
     float l2;       /* adds l2 * sum of squared weights to the loss (as Keras does); 0: none */
@@ -86,7 +89,8 @@ typedef struct kiln_head {
  *   dropout:0.5   before the next dense layer
  *   l2:1e-4  maxnorm:3    of the dense layer that stands before; l2:prior (KILN_L2_PRIOR)
  *   softmax       the last layer, a unit a class; also cosine, sigmoid, linear, tanh, relu
- * e.g. "256:relu,dropout:0.5,softmax"; or mean, lda, knn alone (kiln_rule). */
+ * e.g. "256:relu,dropout:0.5,softmax"; or mean, lda, knn alone (kiln_rule). KILN_ERROR_ARGUMENT:
+ * the text is another, and the message says where; *out_head is then undefined. */
 KILN_API kiln_status kiln_head_parse(const char *text, kiln_head *out_head, kiln_error *error);
 
 /* ---- Options ------------------------------------------------------------------------------- */
@@ -139,8 +143,8 @@ KILN_API const char *kiln_optimizer_formula(const char *name);
 
 typedef struct kiln_train_options {
     size_t size;                    /* sizeof(kiln_train_options) */
-    uint32_t class_count;           /* at least 2 */
-    const char *const *class_names; /* the labels of the trained plan; NULL: none */
+    uint32_t class_count;           /* 2 to 2^20 */
+    const char *const *class_names; /* class_count labels of the trained plan; NULL: none */
 
     kiln_head head;     /* default: one softmax layer */
     const char *cut;    /* name of the tensor that feeds the head; NULL: what feeds the network's
@@ -176,8 +180,8 @@ typedef struct kiln_train_options {
 
     /* 0: 100, or what makes 2000 steps (batches) of few samples, so that 25 pictures are trained as
      * thoroughly as 2500. */
-    uint32_t epochs;
-    uint32_t batch_size;
+    uint32_t epochs;     /* up to 2^20 */
+    uint32_t batch_size; /* 1 to 65536 */
     bool shuffle;
     uint32_t patience; /* stop after so many epochs without a lower validation loss; 0: never */
     bool restore_best; /* end with the weights of the lowest validation loss */
@@ -197,7 +201,7 @@ typedef struct kiln_train_options {
      * turned) tell it by how much features differ that should not. 0 = 1. */
     uint32_t views;
     uint64_t seed;    /* of initial weights, order and dropout */
-    uint32_t threads; /* 0 = 1 */
+    uint32_t threads; /* 0 = 1; up to 256 */
 
     /* Without a backbone: what a sample is (dims without the batch), and how a picture becomes one;
      * both are stored in the plan. */
@@ -234,7 +238,10 @@ KILN_API bool kiln_optimizer_defaults(const char *name, kiln_train_options *inou
 typedef struct kiln_trainer kiln_trainer;
 
 /* backbone: the pretrained network, or NULL to train the head alone on raw inputs. It must outlive
- * the trainer. Options are copied, class names included. */
+ * the trainer. Options are copied, class names included.
+ * KILN_ERROR_ARGUMENT: an option is out of its range, or they do not fit each other or the backbone
+ * (a cut that it does not have); KILN_ERROR_UNSUPPORTED: the backbone has several inputs, fewer
+ * dense layers than are to be tuned, or what is cut is no row of features. */
 KILN_API kiln_status kiln_trainer_create(const kiln_plan *backbone,
                                          const kiln_train_options *options,
                                          kiln_trainer **out_trainer, kiln_error *error);
@@ -247,12 +254,13 @@ KILN_API size_t kiln_trainer_feature_count(const kiln_trainer *trainer);
 KILN_API const char *kiln_trainer_cut(const kiln_trainer *trainer);
 
 /* Runs the frozen part on `count` samples. `input`: count * the input's kiln_tensor_info.bytes, in
- * the input's own type; out_features: count * feature_count numbers. */
+ * the input's own type (without a backbone, the samples' own numbers, f32); out_features: count *
+ * feature_count numbers. The first call makes a session. KILN_ERROR_ARGUMENT: another size. */
 KILN_API kiln_status kiln_trainer_extract(kiln_trainer *trainer, size_t count, kiln_span input,
                                           float *out_features, kiln_error *error);
 /* A session of the frozen part, whose one output is the features: for many samples, give each
  * thread a session of one thread; they share the weights. `options` may be NULL. The caller
- * destroys it, before the trainer. An error without a backbone. */
+ * destroys it, before the trainer. KILN_ERROR_ARGUMENT: there is no backbone. */
 KILN_API kiln_status kiln_trainer_open_session(const kiln_trainer *trainer,
                                                const kiln_session_options *options,
                                                kiln_session **out_session, kiln_error *error);
@@ -261,8 +269,9 @@ KILN_API bool kiln_trainer_is_batchable(const kiln_trainer *trainer);
 
 typedef enum kiln_split { KILN_TRAINING = 0, KILN_VALIDATION = 1 } kiln_split;
 
-/* Adds one sample by its features, or (kiln_trainer_add_sample) by its input, which is run here.
- * Copies what it needs. */
+/* Adds one sample by its feature_count features, or (kiln_trainer_add_sample) by its input as of
+ * kiln_trainer_extract, which is run here. Copies what it needs. KILN_ERROR_ARGUMENT: the label is
+ * not below class_count, or a feature is not finite; nothing is added then. */
 KILN_API kiln_status kiln_trainer_add_features(kiln_trainer *trainer, kiln_split split,
                                                const float *features, uint32_t label,
                                                kiln_error *error);
@@ -311,8 +320,10 @@ KILN_OPTIONS_INIT(kiln_train_callbacks)
 
 /* Trains up to options.epochs (continues after kiln_trainer_resume), takes the epoch with the
  * lowest validation loss, which may be epoch 0, and refits. With folds, epochs are told when all
- * folds are trained, and patience looks at their means. `callbacks` may be NULL. A loss that is not
- * finite ends it with KILN_ERROR_ARGUMENT; the weights are then the best so far. */
+ * folds are trained, and patience looks at their means. `callbacks` may be NULL; stopped by one,
+ * it returns KILN_OK, without refitting unless there are folds. A loss that is not finite ends it
+ * with KILN_ERROR_ARGUMENT; the weights are then the best so far. KILN_ERROR_ARGUMENT, too: there
+ * are no training samples. */
 KILN_API kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_train_callbacks *callbacks,
                                       kiln_error *error);
 
@@ -339,8 +350,8 @@ KILN_API size_t kiln_trainer_refitted(const kiln_trainer *trainer);
 KILN_API size_t kiln_trainer_held_out(const kiln_trainer *trainer, kiln_split *out_split,
                                       const uint32_t **out_samples, const float **out_scores);
 
-/* Class scores (probabilities for softmax and cosine heads) of samples, by their features:
- * count * class_count numbers. */
+/* Class scores (probabilities for softmax and cosine heads) of `count` samples, by their features,
+ * [count][feature_count], into out_scores, [count][class_count]. */
 KILN_API kiln_status kiln_trainer_predict(kiln_trainer *trainer, const float *features,
                                           size_t count, float *out_scores, kiln_error *error);
 
@@ -372,14 +383,16 @@ typedef struct kiln_dense_info {
 } kiln_dense_info;
 
 KILN_API size_t kiln_trainer_layer_count(const kiln_trainer *trainer);
+/* KILN_ERROR_ARGUMENT, and *out_info stays as it was: `layer` is not below the count. */
 KILN_API kiln_status kiln_trainer_layer(const kiln_trainer *trainer, size_t layer,
                                         kiln_dense_info *out_info);
 
 /* ---- Files --------------------------------------------------------------------------------- */
 
-/* Writes the frozen part and the head as a plan, to a temporary file that is then renamed. */
+/* Writes the frozen part and the head as a plan, to a temporary file that is then renamed: the file
+ * of that name is either untouched or complete. It may be the backbone's own. */
 KILN_API kiln_status kiln_trainer_save(kiln_trainer *trainer, const char *path, kiln_error *error);
-/* The same to memory: *out_bytes is released with kiln_free. */
+/* The same to memory: *out_bytes is released with kiln_free. NULL and 0 after an error. */
 KILN_API kiln_status kiln_trainer_save_memory(kiln_trainer *trainer, void **out_bytes,
                                               size_t *out_size, kiln_error *error);
 /* Metadata for the plan (kiln_plan_metadata). A key set again is replaced. Copied. */
@@ -387,14 +400,16 @@ KILN_API kiln_status kiln_trainer_describe(kiln_trainer *trainer, const char *ke
                                            const char *value, kiln_error *error);
 
 /* An optional section of the plan (schemas/plan.md), in place of the one that the backbone may have
- * of that tag, a text of 1 to 8 characters; no bytes: the plan has none of it. Copied. */
+ * of that tag, a text of 1 to 8 characters (KILN_ERROR_ARGUMENT: another); no bytes: the plan has
+ * none of it. Copied. */
 KILN_API kiln_status kiln_trainer_attach(kiln_trainer *trainer, const char *tag, kiln_span content,
                                          kiln_error *error);
 
 /* The state of training (weights, optimizer, history), so that it goes on bit-identically in a
- * trainer that has been created with the same options and given the same samples; anything else is
- * refused. Heads that are computed at once, and folds, have none: KILN_ERROR_ARGUMENT. Written to a
- * temporary file that is then renamed. */
+ * trainer that has been created with the same options and given the same samples; another is
+ * refused with KILN_ERROR_ARGUMENT, what is no checkpoint or damaged with KILN_ERROR_FORMAT. Heads
+ * that are computed at once, and folds, have none: KILN_ERROR_ARGUMENT. Written to a temporary file
+ * that is then renamed. */
 KILN_API kiln_status kiln_trainer_checkpoint(const kiln_trainer *trainer, const char *path,
                                              kiln_error *error);
 KILN_API kiln_status kiln_trainer_resume(kiln_trainer *trainer, const char *path,

@@ -7,18 +7,18 @@
 
 #define TILE 16
 
-/* Elements of four bytes, tile by tile. */
-static void copy_tiles(const uint32_t *x, uint32_t *y, size_t rows, copy_loop outer,
-                       copy_loop inner) {
+/* Elements of four bytes, tile by tile. Inlined, its loop would lack registers. */
+__attribute__((noinline)) static void copy_tiles(const uint32_t *x, uint32_t *y, size_t rows,
+                                                 copy_loop outer, copy_loop inner) {
     for (size_t r0 = 0; r0 < rows; r0 += TILE) {
         size_t r1 = r0 + TILE < rows ? r0 + TILE : rows;
         for (size_t c0 = 0; c0 < inner.count; c0 += TILE) {
             size_t c1 = c0 + TILE < inner.count ? c0 + TILE : inner.count;
             for (size_t r = r0; r < r1; r++) {
-                const uint32_t *from = x + (ptrdiff_t)r * outer.in;
-                uint32_t *to = y + (ptrdiff_t)r * outer.out;
-                for (size_t c = c0; c < c1; c++) {
-                    to[(ptrdiff_t)c * inner.out] = from[(ptrdiff_t)c * inner.in];
+                const uint32_t *from = x + (ptrdiff_t)r * outer.in + (ptrdiff_t)c0 * inner.in;
+                uint32_t *to = y + (ptrdiff_t)r * outer.out + (ptrdiff_t)c0 * inner.out;
+                for (size_t c = c0; c < c1; c++, from += inner.in, to += inner.out) {
+                    *to = *from;
                 }
             }
         }

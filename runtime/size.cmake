@@ -14,7 +14,7 @@ set(KILN_LOOPS # of these folders
     people/vectors                                    # similarities to all portraits
     train/random)
 set(KILN_VECTORS
-    kernels/conv_nd kernels/gemm_scale kernels/pool_nd # no micro-kernels below
+    kernels/gemm_scale kernels/pool_nd                # no micro-kernels below
     kernels/conv_repair kernels/quantize              # what is no number is searched in all inputs; the range of all
     train/activation train/dense train/lda train/means train/products
     train/optimizers/.*)

@@ -11,6 +11,7 @@
  * one tap, whose inputs lie side by side already. */
 #include "runtime/kernels/conv_direct.h"
 #include "runtime/kernels/finish.h"
+#include "runtime/kernels/window.h"
 
 #include <string.h>
 
@@ -27,16 +28,17 @@ typedef struct axis {
 
 /* All outputs that meet the same taps. */
 typedef struct plane {
-    size_t phase[2];
-    size_t first_tap[2], taps[2];
-    size_t first[2], count[2]; /* the first output, and how many there are, `phases` apart */
+    size_t phase[3];
+    size_t first_tap[3], taps[3];
+    size_t first[3], count[3]; /* the first output, and how many there are, `phases` apart */
     size_t k;                  /* taps times inputs of a group */
     size_t before;             /* k of the planes before it */
 } plane;
 
 typedef struct direct {
     const ukernels *ukernels;
-    axis axes[2];                  /* rows, columns */
+    finish finish;
+    axis axes[3];                  /* slices, rows, columns */
     size_t groups, depth, outputs; /* inputs and outputs of a group */
     size_t panels;
     size_t most;         /* pixels of a chunk */
@@ -62,16 +64,15 @@ static size_t common_divisor(size_t a, size_t b) {
     return a;
 }
 
-static axis axis_of(bool transposed, size_t in, size_t out, size_t kernel, size_t stride,
-                    size_t dilation, size_t padding) {
-    return (axis){.in = in,
-                  .out = out,
-                  .kernel = kernel,
-                  .stride = stride,
-                  .dilation = dilation,
-                  .padding = padding,
-                  .phases = transposed ? stride : 1,
-                  .step = transposed ? stride / common_divisor(stride, dilation) : 1,
+static axis axis_of(const window_axis *a, bool transposed) {
+    return (axis){.in = a->in,
+                  .out = a->out,
+                  .kernel = a->kernel,
+                  .stride = a->stride,
+                  .dilation = a->dilation,
+                  .padding = a->pad_begin,
+                  .phases = transposed ? a->stride : 1,
+                  .step = transposed ? a->stride / common_divisor(a->stride, a->dilation) : 1,
                   .transposed = transposed};
 }
 
@@ -98,19 +99,20 @@ static void find_taps(const axis *a, plane *p, size_t which) {
 
 /* Goes through the planes: from a plane of zeros, with `begun` false, to the last. */
 static bool next_plane(const direct *d, plane *p, bool *begun) {
-    size_t before = *begun ? p->before + p->k : 0;
-    if (*begun && ++p->phase[1] == d->axes[1].phases) {
-        p->phase[1] = 0;
-        p->phase[0]++;
+    size_t before = *begun ? p->before + p->k : 0, which = 3;
+    while (*begun && which-- > 0 && ++p->phase[which] == d->axes[which].phases && which > 0) {
+        p->phase[which] = 0;
     }
     *begun = true;
     if (p->phase[0] == d->axes[0].phases) {
         return false;
     }
-    find_taps(&d->axes[0], p, 0);
-    find_taps(&d->axes[1], p, 1);
-    p->k = p->taps[0] * p->taps[1] * d->depth;
+    p->k = d->depth;
     p->before = before;
+    for (which = 0; which < 3; which++) {
+        find_taps(&d->axes[which], p, which);
+        p->k *= p->taps[which];
+    }
     return true;
 }
 
@@ -118,25 +120,28 @@ static bool next_plane(const direct *d, plane *p, bool *begun) {
 
 static direct describe(const kernel_call *call) {
     const kiln_conv_params *p = call->params;
+    const kiln_conv_nd_params *nd = call->params;
     const operand *w = &call->inputs[1];
-    bool transposed = call->step->kernel == KILN_KERNEL_DECONV_2D;
+    bool of_nd = call->step->kernel == KILN_KERNEL_CONV_ND;
+    bool transposed = of_nd ? nd->transposed != 0 : call->step->kernel == KILN_KERNEL_DECONV_2D;
     const ukernels *best = ukernels_best();
-    image_dims x, y;
-    (void)operand_image(&call->inputs[0], &x);
-    (void)operand_image(&call->outputs[0], &y);
+    window_axis axes[3];
+    window_axes_of(call, axes);
     direct d = {.ukernels = best,
-                .groups = p->groups,
-                .depth = w->dims[3],
-                .outputs = w->dims[0] / p->groups,
+                .finish = finish_of(call, of_nd ? nd->min : p->min, of_nd ? nd->max : p->max),
+                .groups = of_nd ? nd->groups : p->groups,
+                .depth = w->inner,
                 .tasks = TASKS * call->host->threads};
-    d.axes[0] = axis_of(transposed, x.h, y.h, w->dims[1], p->stride_height, p->dilation_height,
-                        p->padding_top);
-    d.axes[1] = axis_of(transposed, x.w, y.w, w->dims[2], p->stride_width, p->dilation_width,
-                        p->padding_left);
+    size_t taps = 1;
+    d.outputs = w->dims[0] / d.groups;
     d.panels = (d.outputs + best->nr - 1) / best->nr;
-    d.weight_floats = d.groups * d.panels * best->nr * w->dims[1] * w->dims[2] * d.depth;
+    d.weight_floats = d.groups * d.panels * best->nr * d.depth;
     d.bias_floats = d.groups * d.panels * best->nr + d.depth;
-    size_t taps = ((w->dims[1] - 1) / d.axes[0].step + 1) * ((w->dims[2] - 1) / d.axes[1].step + 1);
+    for (size_t k = 0; k < 3; k++) {
+        d.axes[k] = axis_of(&axes[k], transposed);
+        d.weight_floats *= axes[k].kernel;
+        taps *= (axes[k].kernel - 1) / d.axes[k].step + 1;
+    }
     size_t row = taps * d.depth, room = CHUNK_BYTES / (row * sizeof(float));
     d.most = least(room < best->mr ? best->mr : room, CHUNK);
     d.chunk_floats = d.most * row;
@@ -180,17 +185,18 @@ static void pack_groups(void *context, size_t begin, size_t end) {
     const packing *job = context;
     const direct *d = job->call->state;
     const plane *p = job->plane;
-    const float *weights = job->call->inputs[1].data; /* [outputs][rows][columns][depth] */
-    size_t output_step = d->axes[0].kernel * d->axes[1].kernel * d->depth;
+    const axis *a = d->axes;
+    const float *weights = job->call->inputs[1].data; /* [outputs][slices][rows][columns][depth] */
+    size_t output_step = a[0].kernel * a[1].kernel * a[2].kernel * d->depth;
     for (size_t g = begin; g < end; g++) {
         float *to = job->to + g * p->k * panels_floats(d);
-        for (size_t tap = 0; tap < p->taps[0] * p->taps[1]; tap++) {
-            size_t row = p->first_tap[0] + tap / p->taps[1] * d->axes[0].step;
-            size_t column = p->first_tap[1] + tap % p->taps[1] * d->axes[1].step;
-            pack_tap(d,
-                     weights + g * d->outputs * output_step +
-                         (row * d->axes[1].kernel + column) * d->depth,
-                     output_step, p->k, to + tap * d->depth * d->ukernels->nr);
+        for (size_t tap = 0; tap < p->k / d->depth; tap++) {
+            size_t slice = p->first_tap[0] + tap / p->taps[2] / p->taps[1] * a[0].step;
+            size_t row = p->first_tap[1] + tap / p->taps[2] % p->taps[1] * a[1].step;
+            size_t column = p->first_tap[2] + tap % p->taps[2] * a[2].step;
+            size_t from = (slice * a[1].kernel + row) * a[2].kernel + column;
+            pack_tap(d, weights + g * d->outputs * output_step + from * d->depth, output_step, p->k,
+                     to + tap * d->depth * d->ukernels->nr);
         }
     }
 }
@@ -253,16 +259,18 @@ typedef struct job {
 
 /* Some pixels of a line, of one group. */
 typedef struct piece {
-    size_t sample, row, column; /* of the plane: its first pixel */
+    size_t sample, slice, row, column; /* of the plane: its first pixel */
     size_t pixels, group;
 } piece;
 
 static piece piece_of(const job *j, size_t unit) {
     const direct *d = j->call->state;
     size_t chunk = unit / d->groups % j->chunks, line = unit / d->groups / j->chunks;
-    size_t first = chunk * d->most, columns = j->plane.count[1];
+    size_t first = chunk * d->most, columns = j->plane.count[2];
+    size_t row = line % j->lines + first / columns;
     return (piece){.sample = line / j->lines,
-                   .row = line % j->lines + first / columns,
+                   .slice = row / j->plane.count[1],
+                   .row = row % j->plane.count[1],
                    .column = first % columns,
                    .pixels = least(j->line_pixels - first, d->most),
                    .group = unit % d->groups};
@@ -282,21 +290,41 @@ static void copy_floats(float *to, const float *from, size_t count) {
     }
 }
 
+/* The piece's group of a row of the input; NULL: it lies outside. */
+static const float *input_row(const job *j, const piece *at, size_t slice, size_t row) {
+    const direct *d = j->call->state;
+    const axis *a = d->axes;
+    const operand *x = &j->call->inputs[0];
+    if (slice >= a[0].in || row >= a[1].in) {
+        return NULL;
+    }
+    size_t first = ((at->sample * a[0].in + slice) * a[1].in + row) * a[2].in;
+    return (const float *)x->data + first * x->row_stride + at->group * d->depth;
+}
+
+/* The input under the n-th tap of the plane's k-th output, along one axis. */
+static size_t met(const job *j, size_t which, size_t k, size_t n) {
+    const direct *d = j->call->state;
+    const plane *p = &j->plane;
+    const axis *a = &d->axes[which];
+    return position(a, output_of(d, p, which, k), p->first_tap[which] + n * a->step);
+}
+
 /* Gathers what one output meets. */
-static void gather_pixel(const job *j, const piece *at, size_t row, size_t column, float *to) {
+static void gather_pixel(const job *j, const piece *at, float *to) {
     const direct *d = j->call->state;
     const plane *p = &j->plane;
     const operand *x = &j->call->inputs[0];
     const float *zeros = d->bias + d->bias_floats - d->depth;
-    size_t out_y = output_of(d, p, 0, row), out_x = output_of(d, p, 1, column);
-    for (size_t i = 0; i < p->taps[0]; i++) {
-        size_t y = position(&d->axes[0], out_y, p->first_tap[0] + i * d->axes[0].step);
-        const float *line =
-            y < d->axes[0].in ? operand_image_row(x, at->sample, y) + at->group * d->depth : NULL;
-        for (size_t k = 0; k < p->taps[1]; k++, to += d->depth) {
-            size_t c = position(&d->axes[1], out_x, p->first_tap[1] + k * d->axes[1].step);
-            bool inside = line != NULL && c < d->axes[1].in;
-            copy_floats(to, inside ? line + c * x->row_stride : zeros, d->depth);
+    for (size_t h = 0; h < p->taps[0]; h++) {
+        size_t slice = met(j, 0, at->slice, h);
+        for (size_t i = 0; i < p->taps[1]; i++) {
+            const float *line = input_row(j, at, slice, met(j, 1, at->row, i));
+            for (size_t k = 0; k < p->taps[2]; k++, to += d->depth) {
+                size_t c = met(j, 2, at->column, k);
+                bool inside = line != NULL && c < d->axes[2].in;
+                copy_floats(to, inside ? line + c * x->row_stride : zeros, d->depth);
+            }
         }
     }
 }
@@ -307,58 +335,67 @@ static const float *in_place(const job *j, const piece *at, size_t *out_stride) 
     const direct *d = j->call->state;
     const plane *p = &j->plane;
     const operand *x = &j->call->inputs[0];
-    const axis *rows = &d->axes[0], *columns = &d->axes[1];
+    const axis *columns = &d->axes[2];
     size_t last = at->column + at->pixels - 1;
-    bool same = !columns->transposed && columns->stride == 1 && columns->out == columns->in &&
-                columns->padding == 0 && rows->stride == 1 && rows->padding == 0;
-    if (p->taps[0] * p->taps[1] != 1 || (last >= p->count[1] && !same)) {
+    bool same = columns->out == columns->in; /* pixel by pixel */
+    for (size_t k = 0; k < 3; k++) {
+        same = same && !d->axes[k].transposed && d->axes[k].stride == 1 && d->axes[k].padding == 0;
+    }
+    if (p->k != d->depth || (last >= p->count[2] && !same)) {
         return NULL;
     }
-    size_t y = position(rows, output_of(d, p, 0, at->row), p->first_tap[0]);
-    size_t from = position(columns, output_of(d, p, 1, at->column), p->first_tap[1]);
-    size_t to = position(columns, output_of(d, p, 1, last), p->first_tap[1]);
-    if (y >= rows->in || from >= columns->in || (to >= columns->in && !same)) {
+    const float *line = input_row(j, at, met(j, 0, at->slice, 0), met(j, 1, at->row, 0));
+    size_t from = met(j, 2, at->column, 0), to = met(j, 2, last, 0);
+    if (line == NULL || from >= columns->in || (to >= columns->in && !same)) {
         return NULL;
     }
     *out_stride = (columns->transposed ? 1 : columns->stride) * x->row_stride;
-    return operand_image_row(x, at->sample, y) + from * x->row_stride + at->group * d->depth;
+    return line + from * x->row_stride;
 }
 
 static const float *gather(const job *j, const piece *at, float *to, size_t *out_stride) {
-    size_t columns = j->plane.count[1];
     const float *from = in_place(j, at, out_stride);
     if (from != NULL) {
         return from;
     }
+    piece pixel = *at;
     for (size_t k = 0; k < at->pixels; k++) {
-        size_t pixel = at->column + k;
-        gather_pixel(j, at, at->row + pixel / columns, pixel % columns, to + k * j->plane.k);
+        gather_pixel(j, &pixel, to + k * j->plane.k);
+        if (++pixel.column == j->plane.count[2]) {
+            pixel.column = 0;
+            pixel.row++;
+        }
+        if (pixel.row == j->plane.count[1]) {
+            pixel.row = 0;
+            pixel.slice++;
+        }
     }
     *out_stride = j->plane.k;
     return to;
 }
 
 static void compute(const job *j, const piece *at, float *room) {
-    const kernel_call *call = j->call;
-    const direct *d = call->state;
+    const direct *d = j->call->state;
     const plane *p = &j->plane;
-    const kiln_conv_params *params = call->params;
-    const finish finish = finish_of(call, params->min, params->max);
-    const operand *y = &call->outputs[0];
-    size_t stride, nr = d->ukernels->nr, to_stride = d->axes[1].phases * y->row_stride;
+    const axis *a = d->axes;
+    const operand *y = &j->call->outputs[0];
+    size_t stride, nr = d->ukernels->nr, to_stride = a[2].phases * y->row_stride;
     const float *from = gather(j, at, room, &stride);
     const float *weights =
         d->weights + (p->before * d->groups + at->group * p->k) * panels_floats(d);
-    float *to = operand_image_row(y, at->sample, output_of(d, p, 0, at->row)) +
-                output_of(d, p, 1, at->column) * y->row_stride + at->group * d->outputs;
+    size_t row = (at->sample * a[0].out + output_of(d, p, 0, at->slice)) * a[1].out +
+                 output_of(d, p, 1, at->row);
+    float *to = (float *)y->data +
+                (row * a[2].out + output_of(d, p, 2, at->column)) * y->row_stride +
+                at->group * d->outputs;
     for (size_t panel = 0; panel < d->panels; panel++) {
         gemm_epilogue last = {.bias = d->bias + (at->group * d->panels + panel) * nr,
-                              .min = finish.min,
-                              .max = finish.max};
+                              .min = d->finish.min,
+                              .max = d->finish.max};
         d->ukernels->gemm(at->pixels, least(d->outputs - panel * nr, nr), p->k, from, stride,
                           weights + panel * p->k * nr, to + panel * nr, to_stride, &last);
     }
-    finish_rows(&finish, to, at->pixels, to_stride, d->outputs);
+    finish_rows(&d->finish, to, at->pixels, to_stride, d->outputs);
 }
 
 static void run_task(void *context, size_t index) {
@@ -374,12 +411,13 @@ static void run_task(void *context, size_t index) {
 
 kiln_status conv_direct_run(kernel_call *call, kiln_error *error) {
     const direct *d = call->state;
-    bool whole = d->axes[0].phases == 1 && d->axes[1].phases == 1;
+    bool whole = d->axes[0].phases * d->axes[1].phases * d->axes[2].phases == 1;
     job j = {.call = call, .samples = operand_dim(&call->outputs[0], 0, call->run.batch)};
     (void)error;
     for (bool begun = false; next_plane(d, &j.plane, &begun);) {
-        j.lines = whole ? 1 : j.plane.count[0];
-        j.line_pixels = (whole ? j.plane.count[0] : 1) * j.plane.count[1];
+        size_t rows = j.plane.count[0] * j.plane.count[1];
+        j.lines = whole ? 1 : rows;
+        j.line_pixels = (whole ? rows : 1) * j.plane.count[2];
         j.chunks = (j.line_pixels + d->most - 1) / d->most;
         thread_pool_each(call->host->pool, run_task, &j, d->tasks);
     }

@@ -70,7 +70,7 @@ typedef struct repair_task {
     const kiln_conv_params *params;
     bool transposed, all;
     image_dims x, y;
-    window_axis axes[2];
+    window_axis axes[3];
     size_t depth, group_outputs;
 } repair_task;
 
@@ -91,8 +91,8 @@ static tap_walk start_walk(const repair_task *t, size_t pixel, size_t group) {
     w.sample = (const float *)x->data + sample * t->x.h * t->x.w * x->row_stride + group * t->depth;
     for (size_t k = 0; k < 2; k++) {
         size_t o = k == 0 ? w.row : w.column;
-        w.taps[k] = t->transposed ? window_taps_transposed(&t->axes[k], o)
-                                  : window_taps_inside(&t->axes[k], o);
+        w.taps[k] = t->transposed ? window_taps_transposed(&t->axes[1 + k], o)
+                                  : window_taps_inside(&t->axes[1 + k], o);
         w.at[k] = w.taps[k].begin;
     }
     return w;
@@ -101,7 +101,7 @@ static tap_walk start_walk(const repair_task *t, size_t pixel, size_t group) {
 /* Returns the `depth` inputs under the next tap; NULL after the last one. */
 static const float *next_tap(tap_walk *w, size_t *out_tap) {
     const repair_task *t = w->task;
-    const window_axis *a = t->axes;
+    const window_axis *a = t->axes + 1;
     while (w->at[0] < w->taps[0].end) {
         size_t i = w->at[0], j = w->at[1]++;
         if (j >= w->taps[1].end) {
@@ -140,7 +140,7 @@ static reach reach_of(const repair_task *t, size_t pixel, size_t group) {
 
 static double product_of_tap(const repair_task *t, const float *x, size_t channel, size_t tap) {
     const operand *weights = &t->call->inputs[1];
-    size_t taps = t->axes[0].kernel * t->axes[1].kernel;
+    size_t taps = t->axes[1].kernel * t->axes[2].kernel;
     float w[CHUNK];
     double sum = 0;
     for (size_t k = 0; k < t->depth; k += CHUNK) {
@@ -200,15 +200,6 @@ void conv_repair(const kernel_call *call, bool all) {
                      .group_outputs = w->dims[0] / p->groups};
     (void)operand_image(&call->inputs[0], &t.x);
     (void)operand_image(y, &t.y);
-    t.axes[0] = (window_axis){t.x.h,
-                              t.y.h,
-                              w->dims[1],
-                              p->stride_height,
-                              p->dilation_height,
-                              p->padding_top,
-                              p->padding_bottom};
-    t.axes[1] = (window_axis){
-        t.x.w,           t.y.w,           w->dims[2], p->stride_width, p->dilation_width,
-        p->padding_left, p->padding_right};
+    window_axes_of(call, t.axes);
     kernel_parallel(call, operand_outer(y, call->run.batch), 8, &t, repair_pixels);
 }

@@ -10,7 +10,7 @@ typedef struct task {
     const kernel_call *call;
     const gemm_panels *panels;
     image_dims in, out;
-    window_axis axes[2];
+    window_axis axes[3];
     size_t rows;                   /* of each sample */
     size_t whole_begin, whole_end; /* of the pixels in a row: columns of theirs all lie inside */
 } task;
@@ -27,12 +27,7 @@ static task describe(const kernel_call *call) {
     task t = {.call = call, .rows = call->run.end_row - call->run.begin_row};
     (void)operand_image(&call->inputs[0], &t.in);
     (void)operand_image(&call->outputs[0], &t.out);
-    t.axes[0] = (window_axis){
-        t.in.h,         t.out.h,          kernel[1], p->stride_height, p->dilation_height,
-        p->padding_top, p->padding_bottom};
-    t.axes[1] = (window_axis){t.in.w,          t.out.w,           kernel[2],
-                              p->stride_width, p->dilation_width, p->padding_left,
-                              p->padding_right};
+    window_axes_of(call, t.axes);
     size_t extent = (kernel[2] - 1) * p->dilation_width + 1, reach = t.in.w + p->padding_left;
     t.whole_begin = ((size_t)p->padding_left + p->stride_width - 1) / p->stride_width;
     t.whole_end = reach < extent ? 0 : (reach - extent) / p->stride_width + 1;
@@ -61,8 +56,8 @@ static void multiply(const task *t, const span *s) {
                       .a_step = p->dilation_height * t->in.w * x->row_stride,
                       .b_step = kernel[2] * kernel[3] * nr};
     if (s->rows.begin < s->rows.end && s->columns.begin < s->columns.end) {
-        size_t row = window_position(&t->axes[0], s->y, s->rows.begin);
-        size_t column = window_position(&t->axes[1], s->x, s->columns.begin);
+        size_t row = window_position(&t->axes[1], s->y, s->rows.begin);
+        size_t column = window_position(&t->axes[2], s->x, s->columns.begin);
         w.a = operand_image_row(x, s->sample, row) + column * x->row_stride;
         w.pieces = s->rows.end - s->rows.begin;
         w.kc = (s->columns.end - s->columns.begin) * kernel[3];
@@ -87,12 +82,12 @@ static void multiply(const task *t, const span *s) {
 static void run_pixels(void *context, size_t row, size_t begin, size_t count) {
     const task *t = context;
     span s = {.sample = row / t->rows, .y = t->call->run.begin_row + row % t->rows};
-    s.rows = window_taps_inside(&t->axes[0], s.y);
+    s.rows = window_taps_inside(&t->axes[1], s.y);
     for (s.x = begin; s.x < begin + count; s.x += s.count) {
         bool whole = s.x >= t->whole_begin && s.x < t->whole_end;
         size_t end = begin + count < t->whole_end ? begin + count : t->whole_end;
         s.count = whole ? end - s.x : 1;
-        s.columns = window_taps_inside(&t->axes[1], s.x);
+        s.columns = window_taps_inside(&t->axes[2], s.x);
         multiply(t, &s);
     }
 }

@@ -8,17 +8,10 @@ typedef struct pool_task {
     window_axis axes[3];
 } pool_task;
 
-static bool make_task(const kernel_call *call, pool_task *task) {
-    const kiln_pool_nd_params *p = call->params;
-    task->call = call;
-    return window_axes(&call->inputs[0], &call->outputs[0], p->kernel, p->stride, p->dilation,
-                       p->padding_begin, p->padding_end, task->axes);
-}
-
 static const char *check(const kernel_call *call) {
     const kiln_pool_nd_params *p = call->params;
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
-    pool_task task;
+    window_axis axes[3];
     bool sound = x->rank >= 3 && x->rank <= 5 && x->rank == y->rank && x->inner == y->inner;
     if (sound && has_output(call, 1)) {
         const operand *i = &call->outputs[1];
@@ -29,8 +22,9 @@ static const char *check(const kernel_call *call) {
     if (!sound) {
         return "the operands do not fit";
     }
+    window_axes_of(call, axes);
     return p->kind <= KILN_POOL_AVERAGE && p->count_include_pad <= 1 && p->storage_order <= 1 &&
-                   p->min < p->max && make_task(call, &task)
+                   p->min < p->max && window_is_sound(axes)
                ? NULL
                : "parameters out of range";
 }
@@ -137,8 +131,8 @@ static void pool_range(void *context, size_t begin, size_t end) {
 
 static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
-    pool_task task;
-    (void)make_task(call, &task);
+    pool_task task = {.call = call};
+    window_axes_of(call, task.axes);
     kernel_parallel(call, operand_outer(&call->outputs[0], call->run.batch), 8, &task, pool_range);
     return KILN_OK;
 }

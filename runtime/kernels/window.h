@@ -1,39 +1,24 @@
-/* Windows over 1 to 3 spatial dims of channels-last tensors: POOL_ND, CONV_ND. Fewer dims are seen
- * as 3 with leading ones of size 1. */
+/* Windows over 1 to 3 spatial dims of channels-last tensors. Fewer dims are seen as 3 with leading
+ * ones of size 1. */
 #ifndef KILN_RUNTIME_WINDOW_H
 #define KILN_RUNTIME_WINDOW_H
 
 #include "runtime/kernels/kernel.h"
-
-#define WINDOW_MAX_EXTENT 65536u
 
 typedef struct window_axis {
     size_t in, out;
     size_t kernel, stride, dilation, pad_begin, pad_end;
 } window_axis;
 
-/* Parameter arrays are indexed by spatial dim; axes[] gets them aligned at the end. False when a
- * parameter is out of range. */
-static inline bool window_axes(const operand *x, const operand *y, const uint32_t *kernel,
-                               const uint32_t *stride, const uint32_t *dilation,
-                               const uint32_t *pad_begin, const uint32_t *pad_end,
-                               window_axis axes[3]) {
-    uint32_t spatial = x->rank - 2;
-    for (uint32_t k = 0; k < 3; k++) {
-        axes[k] = (window_axis){1, 1, 1, 1, 1, 0, 0};
-    }
-    for (uint32_t s = 0; s < spatial; s++) {
-        bool sound = kernel[s] - 1 < WINDOW_MAX_EXTENT && stride[s] - 1 < WINDOW_MAX_EXTENT &&
-                     dilation[s] - 1 < WINDOW_MAX_EXTENT && pad_begin[s] < WINDOW_MAX_EXTENT &&
-                     pad_end[s] < WINDOW_MAX_EXTENT;
-        if (!sound) {
-            return false;
-        }
-        axes[3 - spatial + s] = (window_axis){x->dims[s + 1], y->dims[s + 1], kernel[s], stride[s],
-                                              dilation[s],    pad_begin[s],   pad_end[s]};
-    }
-    return true;
-}
+/* The axes of a step that is a convolution, transposed or not, or a pool, of any number of dims. */
+void window_axes_of(const kernel_call *call, window_axis axes[3]);
+/* Whether all is in a range in which nothing overflows: from 1, or padding from 0, to 65536. */
+bool window_is_sound(const window_axis axes[3]);
+/* Whether sizes of outputs are those that follow from the others. Transposed, they may be larger by
+ * an adjustment. */
+bool window_sizes_follow(const window_axis axes[3], bool transposed);
+/* By how much an output of a transposed convolution is larger than it needs to be. */
+uint64_t window_adjustment(const window_axis *a);
 
 /* The position in the input of tap k of window o; SIZE_MAX when it lies in the padding. */
 static inline size_t window_position(const window_axis *a, size_t o, size_t k) {

@@ -131,6 +131,7 @@ static void run(scene *s, thread_pool *pool, size_t threads) {
                          {.data = s->weights,
                           .rank = 4,
                           .dims = {s->y[2], s->kernel[0], s->kernel[1], s->x[2] / s->params.groups},
+                          .inner = s->x[2] / s->params.groups,
                           .constant = true,
                           .record = &record},
                          {.data = s->bias, .record = &record}};

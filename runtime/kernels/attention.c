@@ -1,7 +1,7 @@
 /* ATTENTION: both products of each head on the micro-kernel of matrix products, softmax between
  * them. A worker packs a head's keys and values into panels, then takes some rows at a time, as
  * many as leave the scores in its core's cache. Heads are read and written where they lie. */
-#include "runtime/kernels/kernel.h"
+#include "runtime/kernels/strided.h"
 #include "runtime/ukernels/ukernels.h"
 
 #include <math.h>
@@ -48,53 +48,18 @@ static void matrix_sizes(const kiln_attention_params *p, size_t k, size_t *out_r
     *out_columns = k == Q || k == K ? p->depth : k == V || k == Y ? p->width : p->keys;
 }
 
-/* Does the view stay inside of an operand of so many elements? */
-static bool stays_inside(const kiln_attention_params *p, size_t k, size_t elements) {
+/* The loops over a matrix of each head. */
+static strided loops_of(const kiln_attention_params *p, size_t k) {
     const kiln_attention_view *v = &p->views[k];
-    size_t sizes[LEADS + 2], strides[LEADS + 2], last = v->start;
-    matrix_sizes(p, k, &sizes[LEADS], &sizes[LEADS + 1]);
-    strides[LEADS] = v->row;
-    strides[LEADS + 1] = v->column;
+    strided s = {.rank = LEADS + 2, .start = v->start};
+    matrix_sizes(p, k, &s.sizes[LEADS], &s.sizes[LEADS + 1]);
+    s.strides[LEADS] = v->row;
+    s.strides[LEADS + 1] = v->column;
     for (size_t d = 0; d < LEADS; d++) {
-        sizes[d] = p->lead[d];
-        strides[d] = v->lead[d];
+        s.sizes[d] = p->lead[d];
+        s.strides[d] = v->lead[d];
     }
-    for (size_t d = 0; d < LEADS + 2 && last < elements; d++) {
-        if (strides[d] > 0 && (sizes[d] - 1) > (elements - 1 - last) / strides[d]) {
-            return false;
-        }
-        last += (sizes[d] - 1) * strides[d];
-    }
-    return last < elements;
-}
-
-/* Does the view take each of the elements once? From the smallest stride on, each is then the
- * product of all sizes before. */
-static bool takes_each(const kiln_attention_params *p, size_t elements) {
-    const kiln_attention_view *v = &p->views[Y];
-    size_t sizes[LEADS + 2], strides[LEADS + 2], product = 1;
-    matrix_sizes(p, Y, &sizes[LEADS], &sizes[LEADS + 1]);
-    strides[LEADS] = v->row;
-    strides[LEADS + 1] = v->column;
-    for (size_t d = 0; d < LEADS; d++) {
-        sizes[d] = p->lead[d];
-        strides[d] = v->lead[d];
-    }
-    for (size_t found = 0; found < LEADS + 2; found++) {
-        size_t at = 0;
-        while (at < LEADS + 2 && (sizes[at] == 1 || strides[at] != product)) {
-            at++;
-        }
-        if (at == LEADS + 2) {
-            break;
-        }
-        product *= sizes[at];
-        sizes[at] = 1;
-    }
-    for (size_t d = 0; d < LEADS + 2; d++) {
-        product = sizes[d] == 1 ? product : 0;
-    }
-    return v->start == 0 && product == elements;
+    return s;
 }
 
 static bool sizes_are_sound(const kiln_attention_params *p) {
@@ -125,17 +90,20 @@ static const char *check(const kernel_call *call) {
     }
     for (size_t k = 0; k <= Y; k++) {
         const operand *o = operand_of(call, k);
+        const strided loops = loops_of(p, k);
         bool sums = k == BIAS || k == MASK;
         bool fits = o == NULL
                         ? sums
-                        : stays_inside(p, k, o->elements) &&
+                        : strided_stays_inside(&loops, 0, o->elements) &&
                               (sums ? p->views[k].column == 1 : is_no_larger(p, k, o->elements));
         if (!fits) {
             return "an operand does not fit its view";
         }
         batched = batched || (k < Y && o != NULL && o->batched);
     }
-    if (call->outputs[0].batched != batched || !takes_each(p, call->outputs[0].elements) ||
+    const strided results = loops_of(p, Y);
+    if (call->outputs[0].batched != batched ||
+        !strided_takes_each(&results, call->outputs[0].elements) ||
         (operand_of(call, MASK) != NULL && operand_of(call, BIAS) == NULL)) {
         return "the operands do not fit";
     }

@@ -19,7 +19,7 @@ typedef struct broadcast_task {
 bool broadcast_fits(const kernel_call *call, uint32_t input_count) {
     size_t strides[KILN_MAX_RANK];
     for (uint32_t k = 0; k < input_count; k++) {
-        if (!operand_broadcast(&call->inputs[k], &call->outputs[0], strides)) {
+        if (!operand_broadcast(&call->inputs[k], &call->outputs[0], 0, strides)) {
             return false;
         }
     }
@@ -54,7 +54,7 @@ static void describe(const kernel_call *call, broadcast_task *task) {
         task->dims[d] = operand_dim(y, d, call->run.batch);
     }
     for (uint32_t k = 0; k < task->input_count; k++) {
-        (void)operand_broadcast(&call->inputs[k], y, task->strides[k]);
+        (void)operand_broadcast(&call->inputs[k], y, 0, task->strides[k]);
         task->steps[k] = y->rank == 0 ? 0 : task->strides[k][task->rank];
     }
     while (dense && task->rank > 0 && goes_on(task)) {

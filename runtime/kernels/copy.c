@@ -1,80 +1,35 @@
 /* COPY: n-dimensional strided copies. Loops are sorted so that writes go forward, merged where they
  * run on, and run by copy_loops.c. */
 #include "runtime/kernels/copy.h"
+#include "runtime/kernels/strided.h"
 
 #include <string.h>
 
 /* ---- Check --------------------------------------------------------------------------------- */
 
-/* Each element of y is written exactly once: the loops, by output stride, are a dense numbering. */
-static bool covers_output(const kiln_copy_params *p, const operand *y) {
-    bool used[KILN_MAX_RANK] = {false};
-    uint64_t expected = 1;
-    for (uint32_t round = 0; round < p->rank; round++) {
-        uint32_t found = p->rank;
-        for (uint32_t k = 0; k < p->rank && found == p->rank; k++) {
-            if (!used[k] && (p->dims[k] == 1 || p->output_strides[k] == (int64_t)expected)) {
-                found = k;
-            }
-        }
-        if (found == p->rank) {
-            return false;
-        }
-        used[found] = true;
-        expected *= p->dims[found];
-        if (expected > y->elements) {
-            return false;
-        }
-    }
-    return expected == y->elements && p->output_start == 0;
-}
-
 /* Whether all positions that are read lie in x, and, where loop 0 runs over the batch, in one
  * sample for the loops after it. */
-static bool stays_inside(const kiln_copy_params *p, const operand *x) {
-    int64_t elements = (int64_t)x->elements, room = elements;
-    uint32_t first = 0;
-    if (p->batched) {
-        int64_t stride = p->input_strides[0];
-        if (!x->batched ? stride != 0
-                        : stride <= 0 || elements % stride != 0 ||
-                              elements / stride != (int64_t)p->dims[0]) {
-            return false;
-        }
-        room = x->batched ? stride : elements;
-        first = 1;
+/* Whether all positions that are read lie in x, and, where loop 0 runs over the batch, in one
+ * sample for the loops after it. */
+static bool stays_inside(const kiln_copy_params *p, const strided *loops, const operand *x) {
+    int64_t stride = loops->strides[0], elements = (int64_t)x->elements;
+    if (!p->batched || !x->batched) {
+        return !(p->batched && stride != 0) && strided_stays_inside(loops, 0, x->elements);
     }
-    int64_t low = p->input_start, high = p->input_start;
-    if (low < 0 || low >= room) {
-        return false;
-    }
-    for (uint32_t k = first; k < p->rank; k++) {
-        int64_t stride = p->input_strides[k], steps = (int64_t)p->dims[k] - 1;
-        if (steps == 0) {
-            continue;
-        }
-        if (stride > room / steps || stride < -(room / steps)) {
-            return false;
-        }
-        low += stride < 0 ? stride * steps : 0;
-        high += stride > 0 ? stride * steps : 0;
-        if (low < 0 || high >= room) {
-            return false;
-        }
-    }
-    return true;
+    return stride > 0 && elements % stride == 0 && elements / stride == (int64_t)p->dims[0] &&
+           strided_stays_inside(loops, 1, (uint64_t)stride);
 }
 
 /* Whether each loop stays in a row or steps by whole rows, as it must where rows are strided. */
-static bool follows_rows(const operand *o, uint32_t rank, const uint32_t *dims,
-                         const int64_t *strides, int64_t start) {
-    int64_t row = (int64_t)o->inner, reach = start % row;
-    for (uint32_t k = 0; k < rank && !operand_is_dense(o); k++) {
-        if (dims[k] > 1 && strides[k] % row != 0) {
-            if (strides[k] < 0 || strides[k] > row / ((int64_t)dims[k] - 1)) {
+static bool follows_rows(const operand *o, const strided *s) {
+    int64_t row = (int64_t)o->inner, reach = s->start % row;
+    for (uint32_t k = 0; k < s->rank && !operand_is_dense(o); k++) {
+        int64_t stride = s->strides[k], steps = (int64_t)s->sizes[k] - 1;
+        if (steps > 0 && stride % row != 0) {
+            if (stride < 0 || stride > row / steps) {
                 return false;
             }
-            reach += strides[k] * ((int64_t)dims[k] - 1);
+            reach += stride * steps;
         }
     }
     return reach < row;
@@ -83,22 +38,27 @@ static bool follows_rows(const operand *o, uint32_t rank, const uint32_t *dims,
 static const char *check(const kernel_call *call) {
     const kiln_copy_params *p = call->params;
     const operand *x = &call->inputs[0], *y = &call->outputs[0];
+    strided reads = {.rank = p->rank, .start = p->input_start};
     bool sound = p->rank >= 1 && p->rank <= KILN_MAX_RANK && p->batched <= 1 &&
                  y->batched == (p->batched != 0) && (!x->batched || p->batched);
-    for (uint32_t k = 0; k < p->rank && sound; k++) {
+    for (uint32_t k = 0; sound && k < p->rank; k++) {
+        reads.sizes[k] = p->dims[k];
+        reads.strides[k] = p->input_strides[k];
         sound = p->dims[k] > 0;
     }
-    if (!sound || !covers_output(p, y) || !stays_inside(p, x)) {
+    strided writes = reads;
+    writes.start = p->output_start;
+    for (uint32_t k = 0; sound && k < p->rank; k++) {
+        writes.strides[k] = p->output_strides[k];
+    }
+    if (!sound || !strided_takes_each(&writes, y->elements) || !stays_inside(p, &reads, x)) {
         return "the loops do not fit the tensors";
     }
     if (p->batched && (int64_t)p->dims[0] * p->output_strides[0] != (int64_t)y->elements) {
         return "loop 0 does not step by samples";
     }
-    if (!follows_rows(x, p->rank, p->dims, p->input_strides, p->input_start) ||
-        !follows_rows(y, p->rank, p->dims, p->output_strides, 0)) {
-        return "a loop crosses strided rows";
-    }
-    return NULL;
+    return follows_rows(x, &reads) && follows_rows(y, &writes) ? NULL
+                                                               : "a loop crosses strided rows";
 }
 
 /* ---- Plan ---------------------------------------------------------------------------------- */

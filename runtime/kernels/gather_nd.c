@@ -40,19 +40,6 @@ const kernel kernel_gather_elements = {
 
 /* ---- GATHER_ND ----------------------------------------------------------------------------- */
 
-/* y's dims are the indices' but the last, then x's after those that are addressed. */
-static bool nd_dims_fit(const kernel_call *call, uint32_t batch_dims, uint32_t addressed) {
-    const operand *x = &call->inputs[0], *i = &call->inputs[1], *y = &call->outputs[0];
-    bool fits = y->rank == i->rank - 1 + x->rank - addressed;
-    for (uint32_t k = 0; fits && k < batch_dims; k++) {
-        fits = x->dims[k] == i->dims[k];
-    }
-    for (uint32_t k = 0; fits && k < y->rank; k++) {
-        fits = y->dims[k] == (k + 1 < i->rank ? i->dims[k] : x->dims[k + 1 + addressed - i->rank]);
-    }
-    return fits;
-}
-
 static const char *check_nd(const kernel_call *call) {
     const kiln_gather_nd_params *p = call->params;
     const operand *x = &call->inputs[0], *i = &call->inputs[1], *y = &call->outputs[0];
@@ -62,8 +49,7 @@ static const char *check_nd(const kernel_call *call) {
     }
     bool batches = x->batched == (i->batched && p->batch_dims > 0) && y->batched == i->batched &&
                    !(i->batched && i->rank == 1);
-    uint32_t addressed = p->batch_dims + (uint32_t)i->dims[i->rank - 1];
-    return batches && nd_dims_fit(call, p->batch_dims, addressed)
+    return batches && index_tuples_fit(i, x, y, p->batch_dims)
                ? NULL
                : "the output does not fit the indices";
 }

@@ -22,33 +22,14 @@ static inline bool index_inside(int64_t index, size_t size, size_t *out) {
 
 /* Where element k of `indices` lies in a tensor of the same rank, but for the axis: the position
  * with index 0 along it, and the step from one to the next. */
-static inline size_t index_base(const operand *indices, const operand *x, uint32_t axis, size_t k,
-                                size_t *out_step) {
-    size_t base = 0, stride = 1;
-    for (uint32_t d = x->rank; d-- > 0;) {
-        size_t dim = d == 0 ? SIZE_MAX : indices->dims[d], at = k % dim;
-        if (d == axis) {
-            *out_step = stride;
-        } else {
-            base += at * stride;
-        }
-        k /= dim;
-        stride *= x->dims[d];
-    }
-    return base;
-}
-
+size_t index_base(const operand *indices, const operand *x, uint32_t axis, size_t k,
+                  size_t *out_step);
 /* May indices address a tensor along the axis? Other dims are not larger than its own; the batch is
  * the same. */
-static inline bool index_fits(const operand *indices, const operand *x, uint32_t axis) {
-    bool fits = indices->rank == x->rank && axis < x->rank && indices->batched == x->batched &&
-                !(axis == 0 && x->batched);
-    for (uint32_t d = 0; fits && d < x->rank; d++) {
-        bool same = d == 0 && x->batched;
-        fits =
-            d == axis || (same ? indices->dims[d] == x->dims[d] : indices->dims[d] <= x->dims[d]);
-    }
-    return fits;
-}
+bool index_fits(const operand *indices, const operand *x, uint32_t axis);
+/* Are the dims of `slices` those of tuples of indices but the last, then x's after those that are
+ * addressed? The first dims, `batch_dims`, belong to both. */
+bool index_tuples_fit(const operand *indices, const operand *x, const operand *slices,
+                      size_t batch_dims);
 
 #endif

@@ -220,6 +220,8 @@ void *optional_input(const kernel_call *call, uint32_t k);
 void *optional_output(const kernel_call *call, uint32_t k);
 /* Whether two have the same rank, physical dims and batched flag. */
 bool operand_same_dims(const operand *a, const operand *b);
+/* The same but for one dim. */
+bool operand_same_dims_but(const operand *a, const operand *b, uint32_t axis);
 /* outer * batch when batched, else outer. */
 size_t operand_outer(const operand *o, uint32_t batch);
 /* dims[0] * batch when batched and rank > 0, else dims[0]; other dims as they are. */
@@ -260,10 +262,13 @@ void kernel_read_constant(const kernel_call *call, const operand *o, size_t begi
                           float *out);
 /* Whether the dim exists and is not the batch, so that it may be treated alone. */
 bool axis_is_sound(const operand *o, uint32_t axis);
-/* Strides (elements, row_stride applied) of o broadcast to out's physical dims, aligned at the end;
- * 0 where broadcast. False when it does not broadcast (a dim differs and is not 1, or batch flags
- * disagree: a batched operand needs a batched out and full rank). */
-bool operand_broadcast(const operand *o, const operand *out, size_t strides[KILN_MAX_RANK]);
+/* Strides (elements, row_stride applied) of o broadcast to out's physical dims but the `last`,
+ * aligned at the end; 0 where broadcast. False when it does not broadcast (a dim differs and is not
+ * 1, or batch flags disagree: a batched operand needs a batched out and full rank). */
+bool operand_broadcast(const operand *o, const operand *out, uint32_t last,
+                       size_t strides[KILN_MAX_RANK]);
+/* Where the index-th element of nested loops lies, the innermost loop first. */
+size_t strided_offset(uint32_t rank, const size_t *dims, const size_t *strides, size_t index);
 /* Packs `depth` rows of up to nr columns, which is a multiple of 4, of a matrix product's second
  * operand: to[depth][nr] = the element at i * step + column * column_step, zeros behind. */
 void kernel_pack_panel(const float *from, size_t depth, size_t step, size_t columns,

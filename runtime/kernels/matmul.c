@@ -19,25 +19,6 @@ typedef struct matmul_task {
     size_t a_strides[KILN_MAX_RANK], b_strides[KILN_MAX_RANK]; /* counted in elements */
 } matmul_task;
 
-/* Strides of an operand's leading dims through y's; false when they do not broadcast. */
-static bool lead_strides(const operand *o, const operand *y, size_t strides[KILN_MAX_RANK]) {
-    if (o->rank < 2 || o->rank > y->rank || (o->batched && (!y->batched || o->rank != y->rank))) {
-        return false;
-    }
-    size_t stride = o->dims[o->rank - 2] * o->dims[o->rank - 1];
-    uint32_t missing = y->rank - o->rank;
-    for (uint32_t k = y->rank - 2; k-- > 0;) {
-        size_t dim = k < missing ? 1 : o->dims[k - missing];
-        bool spread = dim == 1 && !(k == 0 && o->batched);
-        if (!spread && (dim != y->dims[k] || (k == 0 && y->batched && !o->batched))) {
-            return false;
-        }
-        strides[k] = spread ? 0 : stride;
-        stride *= dim;
-    }
-    return true;
-}
-
 static const char *check(const kernel_call *call) {
     const kiln_matmul_params *p = call->params;
     const operand *a = &call->inputs[0], *b = &call->inputs[1], *y = &call->outputs[0];
@@ -45,8 +26,9 @@ static const char *check(const kernel_call *call) {
     if (!(p->min < p->max)) {
         return "parameters out of range";
     }
-    bool sound = y->rank >= 2 && lead_strides(a, y, strides) && lead_strides(b, y, strides) &&
-                 !(b->batched && b->rank == 2) && a->dims[a->rank - 1] == b->dims[b->rank - 2] &&
+    bool sound = y->rank >= 2 && operand_broadcast(a, y, 2, strides) &&
+                 operand_broadcast(b, y, 2, strides) && !(b->batched && b->rank == 2) &&
+                 a->dims[a->rank - 1] == b->dims[b->rank - 2] &&
                  a->dims[a->rank - 2] == y->dims[y->rank - 2] &&
                  b->dims[b->rank - 1] == y->dims[y->rank - 1] &&
                  (y->batched == (a->batched || b->batched)) &&
@@ -54,39 +36,30 @@ static const char *check(const kernel_call *call) {
     return sound ? NULL : "the matrices do not fit";
 }
 
-/* Computes y[rows][columns] = clamp(a b), where a, b and y point to their first elements. */
+/* Computes y[rows][columns] = clamp(a b), where a, b and y point to their first elements. Where k
+ * is more than a panel's depth, the sums are kept aside until they are complete, so that y, where
+ * other tasks write, is never read. */
 static void multiply(const matmul_task *task, const float *a, const float *b, float *y, size_t rows,
                      size_t columns) {
     static const float no_bias[GEMM_MAX_NR];
     const kiln_matmul_params *p = task->call->params;
     const ukernels *best = ukernels_best();
-    float panel[DEPTH * GEMM_MAX_NR];
-    gemm_epilogue epilogue = {.bias = no_bias, .min = p->min, .max = p->max};
-    kernel_pack_panel(b, task->k, task->n, columns, 1, best->nr, panel);
-    best->gemm(rows, columns, task->k, a, task->k, panel, y, task->n, &epilogue);
-}
-
-/* The same where k is more than a panel's depth: the sums are kept aside until they are complete,
- * so that y, where other tasks write, is never read. */
-static void multiply_deep(const matmul_task *task, const float *a, const float *b, float *y,
-                          size_t rows, size_t columns) {
-    static const float no_bias[GEMM_MAX_NR];
-    const kiln_matmul_params *p = task->call->params;
-    const ukernels *best = ukernels_best();
-    float panel[DEPTH * GEMM_MAX_NR], sums[DEEP_ROWS * GEMM_MAX_NR] = {0};
-    size_t nr = best->nr;
+    float panel[DEPTH * GEMM_MAX_NR], sums[DEEP_ROWS * GEMM_MAX_NR];
+    bool deep = task->k > DEPTH;
+    size_t nr = best->nr, stride = deep ? nr : task->n;
+    float *to = deep ? sums : y;
     for (size_t at = 0; at < task->k; at += DEPTH) {
         size_t depth = task->k - at < DEPTH ? task->k - at : DEPTH;
         bool last = at + depth == task->k;
         gemm_epilogue epilogue = {.bias = no_bias,
-                                  .add = sums,
+                                  .add = at > 0 ? sums : NULL,
                                   .add_stride = nr,
                                   .min = last ? p->min : -INFINITY,
                                   .max = last ? p->max : INFINITY};
         kernel_pack_panel(b + at * task->n, depth, task->n, columns, 1, nr, panel);
-        best->gemm(rows, nr, depth, a + at, task->k, panel, sums, nr, &epilogue);
+        best->gemm(rows, deep ? nr : columns, depth, a + at, task->k, panel, to, stride, &epilogue);
     }
-    for (size_t row = 0; row < rows; row++) {
+    for (size_t row = 0; row < rows && deep; row++) {
         memcpy(y + row * task->n, sums + row * nr, columns * sizeof *y);
     }
 }
@@ -118,7 +91,7 @@ static void matmul_units(void *context, size_t begin, size_t end) {
         const float *b = (const float *)call->inputs[1].data + b_at + column;
         float *to = (float *)call->outputs[0].data + (matrix * task->m + row) * task->n + column;
         size_t columns = task->n - column < nr ? task->n - column : nr;
-        (task->k > DEPTH ? multiply_deep : multiply)(task, a, b, to, rows, columns);
+        multiply(task, a, b, to, rows, columns);
     }
 }
 
@@ -142,8 +115,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     const operand *a = &call->inputs[0], *b = &call->inputs[1], *y = &call->outputs[0];
     matmul_task task = {.call = call, .k = a->dims[a->rank - 1], .n = y->inner};
-    (void)lead_strides(a, y, task.a_strides);
-    (void)lead_strides(b, y, task.b_strides);
+    (void)operand_broadcast(a, y, 2, task.a_strides);
+    (void)operand_broadcast(b, y, 2, task.b_strides);
     task.m = y->rank == 2 ? operand_dim(y, 0, call->run.batch) : y->dims[y->rank - 2];
     size_t matrices = operand_outer(y, call->run.batch) / task.m;
     split(&task, matrices);

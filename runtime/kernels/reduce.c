@@ -93,24 +93,13 @@ static int64_t step_integer(uint32_t op, int64_t sum, int64_t v) {
     }
 }
 
-static size_t offset_of(const size_t *dims, const size_t *strides, uint32_t rank, size_t index,
-                        bool open_ended) {
-    size_t offset = 0;
-    for (uint32_t k = 0; k < rank; k++) {
-        size_t dim = open_ended && k + 1 == rank ? SIZE_MAX : dims[k];
-        offset += index % dim * strides[k];
-        index /= dim;
-    }
-    return offset;
-}
-
 /* The logarithm of the sum of exps, with the largest element taken out unless it is infinite, when
  * it is the result. */
 static double log_sum_exp(const reduce_task *task, const float *x, double largest) {
     double sum = 0.0;
     largest = isinf(largest) ? 0.0 : largest;
     for (size_t k = 0; k < task->gone_count; k++) {
-        size_t at = offset_of(task->gone_dims, task->gone_strides, task->gone_rank, k, false);
+        size_t at = strided_offset(task->gone_rank, task->gone_dims, task->gone_strides, k);
         sum += exp((double)x[at] - largest);
     }
     return largest + log(sum);
@@ -135,7 +124,7 @@ static float reduce_plainly(const reduce_task *task, const float *x) {
     for (size_t k = 0; k < task->gone_count; k++) {
         sum = join(
             p->op, sum,
-            (double)x[offset_of(task->gone_dims, task->gone_strides, task->gone_rank, k, false)]);
+            (double)x[strided_offset(task->gone_rank, task->gone_dims, task->gone_strides, k)]);
     }
     return finish(task, p->op == KILN_REDUCE_LOG_SUM_EXP ? log_sum_exp(task, x, sum) : sum);
 }
@@ -155,8 +144,8 @@ static const uint8_t in_ukernels[KILN_REDUCE_COUNT] = {
 /* Where the k-th of the runs, or stacks of rows, begins that a result is made of. */
 static size_t outer_offset(const reduce_task *task, size_t k) {
     return task->gone_rank == 0 ? 0
-                                : offset_of(task->gone_dims + 1, task->gone_strides + 1,
-                                            task->gone_rank - 1, k, false);
+                                : strided_offset(task->gone_rank - 1, task->gone_dims + 1,
+                                                 task->gone_strides + 1, k);
 }
 
 /* Computes results whose elements lie in runs, `apart` from those of the next. */
@@ -201,8 +190,7 @@ static int64_t reduce_integers(const reduce_task *task, const int64_t *x) {
                                              : p->op == KILN_REDUCE_PROD;
     for (size_t k = 0; k < task->gone_count; k++) {
         sum = step_integer(
-            p->op, sum,
-            x[offset_of(task->gone_dims, task->gone_strides, task->gone_rank, k, false)]);
+            p->op, sum, x[strided_offset(task->gone_rank, task->gone_dims, task->gone_strides, k)]);
     }
     if (p->op == KILN_REDUCE_MEAN) {
         return sum / (int64_t)task->gone_count;
@@ -211,8 +199,7 @@ static int64_t reduce_integers(const reduce_task *task, const int64_t *x) {
 }
 
 static size_t start_of_result(const reduce_task *task, size_t k) {
-    return offset_of(task->kept_dims, task->kept_strides, task->kept_rank, k,
-                     task->call->inputs[0].batched);
+    return strided_offset(task->kept_rank, task->kept_dims, task->kept_strides, k);
 }
 
 static void reduce_range(void *context, size_t begin, size_t end) {
@@ -234,8 +221,7 @@ static void reduce_in_ukernels(void *context, size_t begin, size_t end) {
     const operand *x = &task->call->inputs[0];
     size_t in_ukernel = (size_t)in_ukernels[p->op] - 1, count;
     bool runs = task->gone_rank > 0 && task->gone_strides[0] == 1;
-    bool open_ended = x->batched && task->kept_rank == 1;
-    size_t inner = open_ended ? SIZE_MAX : task->kept_rank > 0 ? task->kept_dims[0] : 1;
+    size_t inner = task->kept_rank > 0 ? task->kept_dims[0] : 1;
     for (size_t k = begin; k < end; k += count) {
         const float *from = (const float *)x->data + start_of_result(task, k);
         float *to = (float *)task->call->outputs[0].data + k;
@@ -255,6 +241,9 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     reduce_task task;
     size_t kept = split_dims(call, &task) * (call->inputs[0].batched ? call->run.batch : 1);
     const kiln_reduce_params *p = call->params;
+    if (call->inputs[0].batched) { /* samples follow each other, however many there are */
+        task.kept_dims[task.kept_rank - 1] = SIZE_MAX;
+    }
     bool vectors = call->inputs[0].dtype == KILN_F32 && in_ukernels[p->op] != 0;
     size_t grain = 1 + 4096 / task.gone_count;
     kernel_parallel(call, kept, vectors && grain < 64 ? 64 : grain, &task,

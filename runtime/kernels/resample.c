@@ -15,12 +15,10 @@ static const char *check(const kernel_call *call) {
     if (!axis_is_sound(x, p->axis) || p->taps == 0 || p->taps > 65536 || isnan(p->extrapolation)) {
         return "parameters out of range";
     }
-    bool sound = x->rank == y->rank && x->batched == y->batched;
-    for (uint32_t k = 0; k < x->rank && sound; k++) {
-        sound = k == p->axis || x->dims[k] == y->dims[k];
-    }
-    sound = sound && taps == y->dims[p->axis] * p->taps && taps == call->inputs[2].elements;
-    return sound ? NULL : "the operands do not fit";
+    return operand_same_dims_but(x, y, p->axis) && taps == y->dims[p->axis] * p->taps &&
+                   taps == call->inputs[2].elements
+               ? NULL
+               : "the operands do not fit";
 }
 
 static kiln_status prepare(kernel_call *call, kiln_error *error) {

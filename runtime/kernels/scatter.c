@@ -104,20 +104,11 @@ const kernel kernel_scatter_elements = {
 
 /* ---- SCATTER_ND ---------------------------------------------------------------------------- */
 
-/* The updates' dims are the indices' but the last, then the data's after those addressed. */
-static bool nd_dims_fit(const operand *x, const operand *i, const operand *u) {
-    size_t addressed = i->dims[i->rank - 1];
-    bool fits = addressed <= x->rank && u->rank == i->rank - 1 + x->rank - addressed;
-    for (uint32_t k = 0; fits && k < u->rank; k++) {
-        fits = u->dims[k] == (k + 1 < i->rank ? i->dims[k] : x->dims[k + 1 + addressed - i->rank]);
-    }
-    return fits;
-}
-
 static const char *check_nd(const kernel_call *call) {
     const kiln_scatter_params *p = call->params;
     const operand *i = &call->inputs[1];
-    return p->axis == 0 && i->rank >= 1 && nd_dims_fit(&call->inputs[0], i, &call->inputs[2]) &&
+    return p->axis == 0 && i->rank >= 1 &&
+                   index_tuples_fit(i, &call->inputs[0], &call->inputs[2], 0) &&
                    reduces(call, p->reduction)
                ? NULL
                : "the operands do not fit";

@@ -36,15 +36,15 @@ void *optional_output(const kernel_call *call, uint32_t k) {
 }
 
 bool operand_same_dims(const operand *a, const operand *b) {
-    if (a->rank != b->rank || a->batched != b->batched) {
-        return false;
+    return operand_same_dims_but(a, b, UINT32_MAX);
+}
+
+bool operand_same_dims_but(const operand *a, const operand *b, uint32_t axis) {
+    bool same = a->rank == b->rank && a->batched == b->batched;
+    for (uint32_t k = 0; k < a->rank && same; k++) {
+        same = k == axis || a->dims[k] == b->dims[k];
     }
-    for (uint32_t k = 0; k < a->rank; k++) {
-        if (a->dims[k] != b->dims[k]) {
-            return false;
-        }
-    }
-    return true;
+    return same;
 }
 
 size_t operand_outer(const operand *o, uint32_t batch) {
@@ -111,13 +111,18 @@ void kernel_free(const kernel_call *call, void *pointer, size_t size) {
     }
 }
 
-bool operand_broadcast(const operand *o, const operand *out, size_t strides[KILN_MAX_RANK]) {
-    if (o->rank > out->rank || (o->batched && (!out->batched || o->rank != out->rank))) {
+bool operand_broadcast(const operand *o, const operand *out, uint32_t last,
+                       size_t strides[KILN_MAX_RANK]) {
+    if (o->rank < last || o->rank > out->rank ||
+        (o->batched && (!out->batched || o->rank != out->rank))) {
         return false;
     }
     uint32_t missing = out->rank - o->rank;
     size_t stride = 1;
-    for (uint32_t k = out->rank; k-- > 0;) {
+    for (uint32_t k = o->rank - last; k < o->rank; k++) {
+        stride *= o->dims[k];
+    }
+    for (uint32_t k = out->rank - last; k-- > 0;) {
         size_t dim = k < missing ? 1 : o->dims[k - missing];
         /* An unbatched operand must not have a dim of its own where the output has its batch. */
         bool spread = dim == 1 && !(k == 0 && o->batched);
@@ -129,6 +134,15 @@ bool operand_broadcast(const operand *o, const operand *out, size_t strides[KILN
         stride = k + 1 == out->rank ? o->row_stride : stride * dim;
     }
     return true;
+}
+
+size_t strided_offset(uint32_t rank, const size_t *dims, const size_t *strides, size_t index) {
+    size_t offset = 0;
+    for (uint32_t k = 0; k < rank; k++) {
+        offset += index % dims[k] * strides[k];
+        index /= dims[k];
+    }
+    return offset;
 }
 
 void kernel_read_constant(const kernel_call *call, const operand *o, size_t begin, size_t count,

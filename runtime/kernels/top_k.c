@@ -17,11 +17,8 @@ static const char *check(const kernel_call *call) {
     if (!axis_is_sound(x, p->axis) || p->largest > 1 || p->k == 0 || p->k > x->dims[p->axis]) {
         return "parameters out of range";
     }
-    bool sound = y->rank == x->rank && y->batched == x->batched &&
+    bool sound = operand_same_dims_but(x, y, p->axis) && y->dims[p->axis] == p->k &&
                  (!has_output(call, 1) || operand_same_dims(y, &call->outputs[1]));
-    for (uint32_t k = 0; k < x->rank && sound; k++) {
-        sound = y->dims[k] == (k == p->axis ? p->k : x->dims[k]);
-    }
     return sound ? NULL : "the outputs do not fit the input";
 }
 

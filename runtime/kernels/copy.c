@@ -9,8 +9,6 @@
 
 /* Whether all positions that are read lie in x, and, where loop 0 runs over the batch, in one
  * sample for the loops after it. */
-/* Whether all positions that are read lie in x, and, where loop 0 runs over the batch, in one
- * sample for the loops after it. */
 static bool stays_inside(const kiln_copy_params *p, const strided *loops, const operand *x) {
     int64_t stride = loops->strides[0], elements = (int64_t)x->elements;
     if (!p->batched || !x->batched) {

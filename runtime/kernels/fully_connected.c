@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define FEW_ROWS ((size_t)20) /* with fewer rows, transposing a panel does not pay */
-/* A task reads so many weights, which takes longer than to wake a thread   \. */
+/* A task reads so many weights, which takes longer than to wake a thread. */
 #define TASK_BYTES ((size_t)64 << 10)
 #define PANEL_DEPTH ((size_t)128) /* a panel of so many k stays in the L1 cache */
 #define PANEL_ROWS ((size_t)128)  /* and so do the sums of so many rows */

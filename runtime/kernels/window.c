@@ -35,14 +35,13 @@ static void all_axes(const kernel_call *call, const size_t kernel[3], const uint
 
 void window_axes_of(const kernel_call *call, window_axis axes[3]) {
     const uint32_t *words = call->params;
-    const size_t *weights = call->inputs[1].dims + 1; /* of convolutions */
     size_t pooled[3] = {words[0], words[1], 1};
     for (uint32_t k = 0; k < 3; k++) {
         axes[k] = (window_axis){1, 1, 1, 1, 1, 0, 0};
     }
     switch (call->step->kernel) {
     case KILN_KERNEL_CONV_ND:
-        all_axes(call, weights, words, axes);
+        all_axes(call, call->inputs[1].dims + 1, words, axes);
         break;
     case KILN_KERNEL_POOL_ND:
         words += offsetof(kiln_pool_nd_params, kernel) / sizeof *words;
@@ -56,7 +55,7 @@ void window_axes_of(const kernel_call *call, window_axis axes[3]) {
         two_axes(call, pooled, words + 2, axes + 1);
         break;
     default:
-        two_axes(call, weights, words, axes + 1);
+        two_axes(call, call->inputs[1].dims + 1, words, axes + 1);
     }
 }
 

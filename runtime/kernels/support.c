@@ -159,6 +159,10 @@ void kernel_pack_panel(const float *from, size_t depth, size_t step, size_t colu
                 memcpy(to, from + c, 4 * sizeof *to);
                 continue;
             }
+            if (c >= columns) {
+                memset(to, 0, 4 * sizeof *to);
+                continue;
+            }
             for (size_t k = c; k < c + 4; k++) {
                 to[k - c] = k < columns ? from[k * column_step] : 0;
             }

@@ -48,10 +48,10 @@ function(ukernels suffix header)
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
     set(KILN_UKERNELS ${KILN_UKERNELS} $<TARGET_OBJECTS:${target}> PARENT_SCOPE)
 endfunction()
-# Nearly all time of convolutional networks goes here, so it is not to save bytes in MinSizeRel either.
+# Nearly all time of convolutional networks goes here, so it is not to save bytes in MinSizeRel, or in a set that is
+# compiled for size, either.
 foreach(family depthwise gemm winograd)
-    set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/${family}.c PROPERTIES COMPILE_OPTIONS
-        $<$<CONFIG:MinSizeRel>:-O2>)
+    set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/${family}.c PROPERTIES COMPILE_OPTIONS -O2)
 endforeach()
 # What takes little of a network's time, or as long when it is compiled for size. (Of all others, -Os costs networks
 # 1 to 5 % with AVX-512.)

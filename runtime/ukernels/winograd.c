@@ -253,7 +253,7 @@ INLINE void output(size_t m, size_t n, transform *apply, const float *in, size_t
         }                                                                                          \
     }
 WEIGHTS(2, 4, ROLLED)
-#if GEMM_MR * GEMM_NR_VECTORS >= 16
+#if VECTOR_WIDTH > 4 || GEMM_MR * GEMM_NR_VECTORS >= 16
 WEIGHTS(4, 6, UNROLL)
 #else
 WEIGHTS(4, 6, ROLLED)

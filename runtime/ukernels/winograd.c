@@ -231,8 +231,8 @@ INLINE void output(size_t m, size_t n, transform *apply, const float *in, size_t
     }
 }
 
-/* Weights so large that they are not kept are transformed in each run, mostly by F(4). Its columns
- * stay in registers, where there are enough, as each store counts. */
+/* Weights so large that they are not kept are transformed in each run, by F(4) or F(6), whose
+ * columns stay in registers, where there are enough, as each store counts. */
 #define WEIGHTS(NAME, W, LOOP)                                                                     \
     static void winograd_weights_##NAME(const float *const *taps, size_t channels, float *out,     \
                                         size_t position_stride) {                                  \
@@ -252,13 +252,14 @@ INLINE void output(size_t m, size_t n, transform *apply, const float *in, size_t
             }                                                                                      \
         }                                                                                          \
     }
-WEIGHTS(2, 4, ROLLED)
 #if VECTOR_WIDTH > 4 || GEMM_MR * GEMM_NR_VECTORS >= 16
-WEIGHTS(4, 6, UNROLL)
+#define WHERE_REGISTERS_ARE_MANY UNROLL
 #else
-WEIGHTS(4, 6, ROLLED)
+#define WHERE_REGISTERS_ARE_MANY ROLLED
 #endif
-WEIGHTS(6, 8, ROLLED)
+WEIGHTS(2, 4, ROLLED)
+WEIGHTS(4, 6, WHERE_REGISTERS_ARE_MANY)
+WEIGHTS(6, 8, WHERE_REGISTERS_ARE_MANY)
 WEIGHTS(2_by_2, 4, ROLLED)
 WEIGHTS(4_by_2, 6, ROLLED)
 

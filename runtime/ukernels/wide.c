@@ -263,7 +263,10 @@ vector UKERNEL(remainder)(vector a, vector b) {
 INLINE void wide_part(const float *x, float *y, wide (*function)(wide), float (*far)(float)) {
     half_vector in = *(const half_vector *)x;
     narrow(function(widen(x)), y);
-    ROLLED for (size_t l = 0; far != NULL && l < WIDE_LANES; l++) {
+    if (far == NULL) {
+        return;
+    }
+    ROLLED for (size_t l = 0; l < WIDE_LANES; l++) {
         if (__builtin_fabsf(in[l]) > WIDE_ANGLE) {
             y[l] = far(in[l]);
         }

@@ -71,8 +71,7 @@ check_format() {
 # Every file that the release build compiles, generated ones apart; each file once.
 check_tidy() {
     sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' build/release/compile_commands.json | sort -u |
-        grep -v '\.pb-c\.c$' | xargs -P "$(nproc)" -n 4 \
-        clang-tidy -quiet -p build/release --warnings-as-errors='*' 2>/dev/null
+        grep -v '\.pb-c\.c$' | tr '\n' '\0' | tests/tidy.sh
 }
 
 step packages ./examples/packages.sh check libonnx-testdata clang clang-format clang-tidy chromium \

@@ -203,7 +203,7 @@ INLINE vector v_erf(vector x) {
  * h) m)) 2^n. h is a polynomial of (u - 1.5) / (u + 3), in which u - 1.5 is exact nearby. m is e^(r
  * / 2) - 1 with r = -u^2 - 2 n ln 2, to which the square's rounding is given back; n is in the last
  * bits of its sum with 1.5 * 2^23, and no result is so small that a sum with the exponent's bits
- * would not do. The last difference makes no number of -infinity, as the formula does. */
+ * would not do. The last product makes no number of -infinity, as the formula does. */
 INLINE vector v_gelu(vector x) {
     const vector middle = all(0x1.3c1440p-2f), magic = all(0x1.8p23f);
     vector u = smaller(all(12.75f), absolute(x)), s = u * u, negative = smaller(all(0), x);
@@ -218,7 +218,7 @@ INLINE vector v_gelu(vector x) {
                               0x1.1227b0p-12f, 0x1.6bebf6p-16f);
     vector part = middle + (h + (middle + h) * m);
     part = (vector)((bits)part + ((bits)sum << 23));
-    vector far = (larger(all(0), x) + (negative - negative)) - part;
+    vector far = (larger(all(0), x) + all(0) * negative) - part;
     return choose(u < all(0.65f), near, far);
 }
 

@@ -49,7 +49,7 @@ INLINE void pool_vectors(sliding_op op, size_t vectors, const taps *t, size_t c,
 
 INLINE void pool_pixel(sliding_op op, const taps *shared, size_t channels, float *to) {
     const taps t = *shared; /* a copy, which no store can change */
-    size_t c = 0, step = 4 * VECTOR_WIDTH;
+    size_t c = 0, step = (size_t)4 * VECTOR_WIDTH;
     for (; c + step <= channels; c += step) {
         pool_vectors(op, 4, &t, c, channels, to);
     }

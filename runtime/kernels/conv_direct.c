@@ -49,10 +49,6 @@ typedef struct direct {
     float *bias; /* [groups][panels * nr], then zeros, which stand for pixels outside the image */
 } direct;
 
-static size_t least(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
 /* ---- Planes -------------------------------------------------------------------------------- */
 
 static size_t common_divisor(size_t a, size_t b) {
@@ -143,7 +139,7 @@ static direct describe(const kernel_call *call) {
         taps *= (axes[k].kernel - 1) / d.axes[k].step + 1;
     }
     size_t row = taps * d.depth, room = CHUNK_BYTES / (row * sizeof(float));
-    d.most = least(room < best->mr ? best->mr : room, CHUNK);
+    d.most = size_min(room < best->mr ? best->mr : room, CHUNK);
     d.chunk_floats = d.most * row;
     return d;
 }
@@ -272,7 +268,7 @@ static piece piece_of(const job *j, size_t unit) {
                    .slice = row / j->plane.count[1],
                    .row = row % j->plane.count[1],
                    .column = first % columns,
-                   .pixels = least(j->line_pixels - first, d->most),
+                   .pixels = size_min(j->line_pixels - first, d->most),
                    .group = unit % d->groups};
 }
 
@@ -392,7 +388,7 @@ static void compute(const job *j, const piece *at, float *room) {
         gemm_epilogue last = {.bias = d->bias + (at->group * d->panels + panel) * nr,
                               .min = d->finish.min,
                               .max = d->finish.max};
-        d->ukernels->gemm(at->pixels, least(d->outputs - panel * nr, nr), p->k, from, stride,
+        d->ukernels->gemm(at->pixels, size_min(d->outputs - panel * nr, nr), p->k, from, stride,
                           weights + panel * p->k * nr, to + panel * nr, to_stride, &last);
     }
     finish_rows(&d->finish, to, at->pixels, to_stride, d->outputs);

@@ -54,7 +54,7 @@ kiln_status depthwise_prepare(kernel_call *call, kiln_error *error) {
     size_t taps = w->dims[1] * w->dims[2];
     size_t channels = ((const kiln_conv_params *)call->params)->groups;
     size_t outputs = w->dims[0] / channels;
-    size_t row = (channels + VECTOR_MAX - 1) / VECTOR_MAX * VECTOR_MAX;
+    size_t row = whole_vectors(channels);
     *d = (depthwise){.ukernels = ukernels_best(),
                      .taps = taps,
                      .channels = channels,

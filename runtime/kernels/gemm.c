@@ -124,10 +124,6 @@ static size_t count_rows(const kernel_call *call) {
            (call->run.end_row - call->run.begin_row) * y.w;
 }
 
-static size_t least(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
 /* The largest number of rows in a chunk. */
 static size_t chunk_limit(const gemm *g) {
     if (!g->gathers) {
@@ -135,7 +131,7 @@ static size_t chunk_limit(const gemm *g) {
         return near < CHUNK ? CHUNK : near;
     }
     size_t room = CHUNK_BYTES / (g->row * sizeof(float));
-    return least(room < g->ukernels->mr ? g->ukernels->mr : room, GATHERED);
+    return size_min(room < g->ukernels->mr ? g->ukernels->mr : room, GATHERED);
 }
 
 /* Each worker gets as many chunks, and they are of about equal size. */
@@ -147,7 +143,7 @@ static size_t chunk_rows(const gemm *g, size_t rows) {
 
 static size_t most_gathered(const gemm *g, size_t rows) {
     size_t room = STRIP_BYTES / (g->row * sizeof(float)), strip = room < GATHERED ? GATHERED : room;
-    return least(rows, g->by_panels ? strip : chunk_limit(g));
+    return size_min(rows, g->by_panels ? strip : chunk_limit(g));
 }
 
 static gemm describe(const kernel_call *call) {
@@ -188,7 +184,7 @@ static gemm describe(const kernel_call *call) {
     g.most = most_gathered(&g, count_rows(call));
     size_t room = GROUP_BYTES / (k * best->nr * sizeof(float));
     g.groups = room < 2 ? panels : (panels + room - 1) / room;
-    g.groups = g.groups < g.workers ? least(panels, g.workers) : g.groups;
+    g.groups = g.groups < g.workers ? size_min(panels, g.workers) : g.groups;
     return g;
 }
 
@@ -271,7 +267,7 @@ static void multiply_panel(const strip *s, size_t panel, size_t begin, size_t en
         last.add = s->add + begin * add->row_stride + first;
         last.add_stride = add->row_stride;
     }
-    g->ukernels->gemm(end - begin, least(nr, g->outputs - first), g->k,
+    g->ukernels->gemm(end - begin, size_min(nr, g->outputs - first), g->k,
                       s->from + begin * s->from_stride, s->from_stride,
                       s->call->packed + panel * g->k * nr, s->to + begin * y->row_stride + first,
                       y->row_stride, &last);
@@ -286,7 +282,7 @@ static void multiply(const strip *s, size_t panel, size_t next, size_t begin, si
         multiply_panel(s, k, begin, end);
     }
     finish_rows(&g->finish, s->to + begin * stride + first, end - begin, stride,
-                least(next * g->ukernels->nr, g->outputs) - first);
+                size_min(next * g->ukernels->nr, g->outputs) - first);
 }
 
 /* ---- Running ------------------------------------------------------------------------------- */
@@ -330,7 +326,7 @@ static void run_by_panels(kernel_call *call, size_t rows) {
     const gemm *g = call->state;
     size_t most = g->gathers ? g->most : rows;
     for (size_t first = 0; first < rows; first += most) {
-        size_t count = least(rows - first, most);
+        size_t count = size_min(rows - first, most);
         strip s = strip_of(call, first, count);
         s.pieces = count_pieces(g, count);
         if (g->gathers) {

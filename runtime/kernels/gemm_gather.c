@@ -3,10 +3,6 @@
 
 #include <string.h>
 
-static size_t least(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
 typedef struct pixels {
     const kernel_call *call;
     image_dims in, out;
@@ -46,7 +42,7 @@ static size_t whole_pixels(const pixels *at, size_t left, size_t count) {
     if (left >= at->in.w || extent > at->in.w - left) {
         return 0;
     }
-    return least(count, (at->in.w - left - extent) / p->stride_width + 1);
+    return size_min(count, (at->in.w - left - extent) / p->stride_width + 1);
 }
 
 /* Gathers the inputs of one kernel row under so many whole pixels, piece by piece: a loop over
@@ -117,7 +113,7 @@ void gemm_gather(const kernel_call *call, size_t row, const float *zeros, size_t
         at.sample = k / at.out.w / rows;
         at.y = call->run.begin_row + k / at.out.w % rows;
         at.x = k % at.out.w;
-        pieces = least(at.out.w - at.x, first + count - k);
+        pieces = size_min(at.out.w - at.x, first + count - k);
         gather_row(&at, pieces, to);
     }
 }

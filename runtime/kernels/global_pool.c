@@ -34,7 +34,7 @@ void global_means(const kernel_call *call, const operand *x, float min, float ma
     size_t threads = thread_pool_threads(call->host->pool);
     size_t channels = samples < threads ? (x->inner + threads - 1) / threads : x->inner;
     /* A task takes whole cache lines. */
-    channels = (channels + VECTOR_MAX - 1) / VECTOR_MAX * VECTOR_MAX;
+    channels = whole_vectors(channels);
     thread_pool_grid_ranges(call->host->pool, mean_channels, &m, samples, x->inner, channels);
 }
 

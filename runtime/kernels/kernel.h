@@ -254,6 +254,9 @@ static inline void element_copy(void *to, const void *from, size_t size) {
         *(uint64_t *)to = *(const uint64_t *)from;
     }
 }
+static inline size_t size_min(size_t a, size_t b) {
+    return a < b ? a : b;
+}
 void *kernel_allocate(const kernel_call *call, size_t size); /* aligned to 64; NULL: none */
 void kernel_free(const kernel_call *call, void *pointer, size_t size);
 /* Elements [begin, begin + count) of a constant f32 operand, at any time: after packing, too, when

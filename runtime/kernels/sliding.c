@@ -106,14 +106,6 @@ static bool takes_pairs(const ukernels *ukernels, const sliding_shape *s) {
            s->dilation_height == 1 && s->dilation_width == 1;
 }
 
-static size_t least(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
-static size_t round_up(size_t channels) {
-    return (channels + VECTOR_MAX - 1) / VECTOR_MAX * VECTOR_MAX;
-}
-
 /* How many channels go down some rows at a time, so that a row is in the first level as long as
  * windows lie on it; 0: all of them, as they fit, or too few would. Channels of pixels that lie a
  * multiple of a power of two apart must fill that, or else they fall into a part of its sets. With
@@ -126,7 +118,8 @@ static size_t near_channels(const task *t) {
     if (t->ukernels->width < VECTOR_MAX || !shared || most < LEAST_CHUNK || most >= channels) {
         return 0;
     }
-    size_t chunks = (channels + most - 1) / most, even = round_up((channels + chunks - 1) / chunks);
+    size_t chunks = (channels + most - 1) / most,
+           even = whole_vectors((channels + chunks - 1) / chunks);
     return even >= (stride & -stride) ? even : 0;
 }
 
@@ -153,14 +146,14 @@ void sliding_run(const kernel_call *call, const ukernels *ukernels, const slidin
     bool few = rows < FEW_ROWS * threads && rows % threads != 0;
     t.chunk = few ? 0 : near_channels(&t);
     if (t.chunk > 0) { /* threads share rows, since each has some of them near already */
-        size_t share = least((rows + threads - 1) / threads, NEAR_ROWS);
+        size_t share = size_min((rows + threads - 1) / threads, NEAR_ROWS);
         thread_pool_ranges(call->host->pool, run_near, &t, rows, share + share % 2);
         return;
     }
     size_t chunk = CACHE_BYTES / sizeof(float) / shape->kernel_height / t.in.w;
     t.chunk = chunk < VECTOR_MAX ? VECTOR_MAX : chunk / VECTOR_MAX * VECTOR_MAX;
     if (few) {
-        t.chunk = least(t.chunk, round_up((t.in.c + threads - 1) / threads));
+        t.chunk = size_min(t.chunk, whole_vectors((t.in.c + threads - 1) / threads));
     }
     size_t chunks = (t.in.c + t.chunk - 1) / t.chunk;
     size_t tile = few ? rows : rows / (32 * threads) + 1;

@@ -103,14 +103,6 @@ typedef struct excitation {
     float *means, *inner, *scales; /* [samples][each of those] */
 } excitation;
 
-static size_t least(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
-static size_t padded(size_t floats) {
-    return (floats + VECTOR_MAX - 1) / VECTOR_MAX * VECTOR_MAX;
-}
-
 /* All but what lies in scratch. */
 static excitation describe(const kernel_call *call) {
     const kiln_squeeze_excite_params *p = call->params;
@@ -128,8 +120,8 @@ static excitation describe(const kernel_call *call) {
 
 static size_t scratch(const kernel_call *call) {
     excitation e = describe(call);
-    return (padded(e.samples * e.squeezed) + padded(e.samples * e.hidden) +
-            padded(e.samples * e.channels)) *
+    return (whole_vectors(e.samples * e.squeezed) + whole_vectors(e.samples * e.hidden) +
+            whole_vectors(e.samples * e.channels)) *
            sizeof(float);
 }
 
@@ -147,7 +139,7 @@ static void pack(const kernel_call *call, float *to) {
     size_t row = k * (half ? sizeof(uint16_t) : sizeof(float));
     for (size_t first = 0; first < outputs; first += nr) {
         ukernels_pack(ukernels_best())
-            ->weights[half ? DENSE_F16 : DENSE_F32](least(nr, outputs - first), k,
+            ->weights[half ? DENSE_F16 : DENSE_F32](size_min(nr, outputs - first), k,
                                                     (const char *)weight->data + first * row, k,
                                                     to + first * k);
     }
@@ -191,10 +183,10 @@ static void multiply_panels(void *context, size_t begin, size_t count) {
     const excitation *e = g->of;
     const operand *bias = input(e->call, BIAS);
     size_t nr = e->ukernels->nr, first = begin * nr;
-    size_t end = least(e->channels, (begin + count) * nr);
+    size_t end = size_min(e->channels, (begin + count) * nr);
     for (size_t at = first; at < end; at += nr) {
         float padded_bias[GEMM_MAX_NR] = {0};
-        size_t outputs = least(nr, end - at);
+        size_t outputs = size_min(nr, end - at);
         if (bias != NULL) {
             memcpy(padded_bias, (const float *)bias->data + at, outputs * sizeof(float));
         }
@@ -279,12 +271,12 @@ static void scale_piece(const excitation *e, size_t sample, size_t row, size_t r
 static void scale_rows(void *context, size_t sample, size_t first, size_t count) {
     const excitation *e = context;
     const operand *x = input(e->call, X);
-    size_t columns = least(e->channels, PIECE), most = PIECE / columns, end = first + count;
+    size_t columns = size_min(e->channels, PIECE), most = PIECE / columns, end = first + count;
     size_t before = sample * (x->outer / x->dims[0]);
     for (size_t row = first; row < end; row += most) {
         for (size_t channel = 0; channel < e->channels; channel += columns) {
-            scale_piece(e, sample, before + row, least(most, end - row), channel,
-                        least(columns, e->channels - channel));
+            scale_piece(e, sample, before + row, size_min(most, end - row), channel,
+                        size_min(columns, e->channels - channel));
         }
     }
 }
@@ -294,8 +286,8 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
     const operand *x = input(call, X);
     (void)error;
     e.means = call->run.scratch;
-    e.inner = e.means + padded(e.samples * e.squeezed);
-    e.scales = x != NULL ? e.inner + padded(e.samples * e.hidden) : call->outputs[0].data;
+    e.inner = e.means + whole_vectors(e.samples * e.squeezed);
+    e.scales = x != NULL ? e.inner + whole_vectors(e.samples * e.hidden) : call->outputs[0].data;
     find_scales(&e);
     if (x != NULL) {
         size_t rows = TASK / e.channels;

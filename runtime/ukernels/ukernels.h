@@ -27,6 +27,11 @@ typedef enum winograd_size {
 #define WINOGRAD_SIZES 5
 #define WINOGRAD_MAX_TILE 9
 
+/* So many floats, and those of the last vector behind them. */
+static inline size_t whole_vectors(size_t floats) {
+    return (floats + VECTOR_MAX - 1) / VECTOR_MAX * VECTOR_MAX;
+}
+
 /* Unless they say otherwise, micro-kernels read whole vectors: up to VECTOR_MAX - 1 floats past
  * the `channels` that count. */
 

@@ -55,6 +55,16 @@ static inline void form_run(const form *f, const kiln_plan *plan, kiln_session *
 }
 
 /* Batches and threads from 1 to 3. */
+static inline void form_run_all(const form *f, const kiln_plan *plan) {
+    for (uint32_t threads = 1; threads <= 3; threads++) {
+        kiln_session *session = network_session(plan, threads, 3);
+        for (uint32_t batch = 1; batch <= 3; batch++) {
+            form_run(f, plan, session, batch);
+        }
+        kiln_session_destroy(session);
+    }
+}
+
 static inline void form_check(const form *f, kiln_kernel kernel) {
     char path[128];
     network n;
@@ -65,13 +75,7 @@ static inline void form_check(const form *f, kiln_kernel kernel) {
     ck_assert_msg(kiln_plan_open(path, NULL, &plan, &network_error) == KILN_OK, "%s",
                   network_error.message);
     ck_assert_uint_eq(form_count(plan, kernel), f->steps);
-    for (uint32_t threads = 1; threads <= 3; threads++) {
-        kiln_session *session = network_session(plan, threads, 3);
-        for (uint32_t batch = 1; batch <= 3; batch++) {
-            form_run(f, plan, session, batch);
-        }
-        kiln_session_destroy(session);
-    }
+    form_run_all(f, plan);
     kiln_plan_close(plan);
 }
 

@@ -183,13 +183,7 @@ static void check_scales(const form *f, kiln_memory memory, bool banded) {
     ck_assert_int_eq(kiln_plan_open(path, NULL, &plan, &network_error), KILN_OK);
     kiln_plan_inspect(plan, &view);
     ck_assert_uint_eq(scaled_convolutions(&view, banded), f->steps);
-    for (uint32_t threads = 1; threads <= 3; threads++) {
-        kiln_session *session = network_session(plan, threads, 3);
-        for (uint32_t batch = 1; batch <= 3; batch++) {
-            form_run(f, plan, session, batch);
-        }
-        kiln_session_destroy(session);
-    }
+    form_run_all(f, plan);
     kiln_plan_close(plan);
 }
 

@@ -17,6 +17,7 @@
 #define OWN_SCALE
 #define OWN_SOME
 #define OWN_HALVES
+#define OWN_PICK
 #include "runtime/ukernels/vector_fma.h"
 
 INLINE vector smaller(vector a, vector b) {
@@ -29,6 +30,15 @@ INLINE vector larger(vector a, vector b) {
 
 INLINE vector scale(vector v, vector n) {
     return (vector)_mm512_scalef_ps((__m512)v, (__m512)n);
+}
+
+/* Of 16 floats those of a number's last four bits. */
+INLINE vector pick(const float *from, bits numbers) {
+    return (vector)_mm512_permutexvar_ps((__m512i)numbers, _mm512_loadu_ps(from));
+}
+
+INLINE bool any_below(vector a, vector b) {
+    return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LT_OQ) != 0;
 }
 
 INLINE __mmask16 first_lanes(size_t count) {

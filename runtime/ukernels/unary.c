@@ -109,26 +109,17 @@ void UKERNEL(unary_swish)(const float *x, size_t count, float alpha, float beta,
     in_parts(x, count, alpha, beta, y, alpha == 1 ? silu_row : any_swish_row);
 }
 
-ROW(one_gelu_erf, v_gelu(x))
+#ifdef OWN_PICK
+APART vector far_gelu(vector x, vector near) {
+    return choose(x < all(-GELU_PICKED), v_gelu(x), near);
+}
 
-/* A long chain of multiplications, of which a processor's window holds few: those of four vectors
- * are interleaved where registers are many. */
-static void gelu_erf_row(const float *from, size_t count, float a, float b, float *to) {
-    size_t k = 0;
-#if GEMM_MR * GEMM_NR_VECTORS >= 24
-    for (; k + 4 * WIDTH <= count; k += 4 * WIDTH) {
-        vector y[4];
-        UNROLL for (size_t v = 0; v < 4; v++) {
-            y[v] = v_gelu(load(from + k + v * WIDTH));
-        }
-        UNROLL for (size_t v = 0; v < 4; v++) {
-            store(to + k + v * WIDTH, y[v]);
-        }
-    }
+/* Networks have next to no floats that far below 0. */
+INLINE vector gelu(vector x) {
+    vector near = picked_gelu(x);
+    return any_below(x, all(-GELU_PICKED)) ? far_gelu(x, near) : near;
+}
+#else
+#define gelu v_gelu
 #endif
-    one_gelu_erf_row(from + k, count - k, a, b, to + k);
-}
-
-void UKERNEL(unary_gelu_erf)(const float *x, size_t count, float alpha, float beta, float *y) {
-    in_parts(x, count, alpha, beta, y, gelu_erf_row);
-}
+FUNCTION(gelu_erf, gelu(x))

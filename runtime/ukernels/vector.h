@@ -18,6 +18,8 @@
  *   OWN_SCALE                 defined where the set has an instruction for scale
  *   OWN_SOME                  defined where it has those for store_first and load_first_over, which
  *                             store and load the first of a vector's floats
+ *   OWN_PICK                  defined where it has one for pick, which looks floats up in a table;
+ *                             any_below is whether any float of a vector is less than another's
  *   load_half, load_half_quad numbers of f16, as f32 */
 #ifndef KILN_UKERNELS_VECTOR_H
 #define KILN_UKERNELS_VECTOR_H

@@ -3,6 +3,7 @@
 #ifndef KILN_UKERNELS_VECTOR_TYPE_H
 #define KILN_UKERNELS_VECTOR_TYPE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 

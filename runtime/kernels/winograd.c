@@ -21,6 +21,8 @@
 #define FEW_TILES_LARGE ((size_t)24)    /* the same where weights are large */
 #define FEW_TILES_LATE ((size_t)64)     /* and where each strip transforms them */
 #define LARGE_WEIGHTS ((size_t)6 << 20) /* a part of an L3 cache */
+/* To read, or to transform, a panel's weights takes about as long as to multiply so many tiles. */
+#define WEIGHT_TILES ((size_t)4)
 /* Products are made for a block of outputs at a time, for which the transformed input is read once.
  */
 #define BLOCK_BYTES ((size_t)512 << 10)
@@ -122,6 +124,17 @@ static size_t count_tiles(const kernel_call *call, const winograd *w) {
     return images * tiles_high(call, w) * w->tiles_wide;
 }
 
+/* Blocks share the reading of weights, strips do not; but there are no more blocks than panels. */
+static bool is_better_by_blocks(const winograd *w, size_t tiles, size_t threads) {
+    size_t few = w->weights.late                                      ? FEW_TILES_LATE
+                 : winograd_weight_bytes(&w->weights) > LARGE_WEIGHTS ? FEW_TILES_LARGE
+                                                                      : FEW_TILES;
+    size_t panels_each = (w->panels + threads - 1) / threads;
+    size_t tiles_each = (tiles + threads - 1) / threads;
+    return threads > 1 && tiles < few * threads &&
+           panels_each * (WEIGHT_TILES + tiles) <= w->panels * (WEIGHT_TILES + tiles_each);
+}
+
 /* Decides how the largest run is shared by threads, and what scratch it needs. */
 static void divide(const kernel_call *call, winograd *w) {
     size_t tiles = count_tiles(call, w), threads = call->host->threads;
@@ -129,10 +142,7 @@ static void divide(const kernel_call *call, winograd *w) {
     size_t least = w->weights.late || w->stride == 2 ? LEAST_STRIP_LARGE : LEAST_STRIP;
     wanted = wanted < least ? least : wanted;
     size_t strips = (tiles + wanted - 1) / wanted;
-    size_t few = w->weights.late                                      ? FEW_TILES_LATE
-                 : winograd_weight_bytes(&w->weights) > LARGE_WEIGHTS ? FEW_TILES_LARGE
-                                                                      : FEW_TILES;
-    w->by_blocks = threads > 1 && tiles < few * threads;
+    w->by_blocks = is_better_by_blocks(w, tiles, threads);
     strips = w->by_blocks ? strips : round_up(strips, threads);
     w->strip = (tiles + strips - 1) / strips;
     w->workers = threads;
@@ -410,20 +420,20 @@ kiln_status winograd_run(kernel_call *call, kiln_error *error) {
     w->strips = (count_tiles(call, w) + w->strip - 1) / w->strip;
     /* A band's stripe may be much smaller than its largest, and then has no strip for each thread.
      */
-    bool by_blocks = w->by_blocks || w->strips < w->workers;
+    bool by_blocks = w->by_blocks || (w->strips < w->workers && w->strips < w->panels);
     size_t share = (w->panels + w->workers - 1) / w->workers;
     w->run_block = by_blocks && share < w->block ? share : w->block;
     w->blocks = (w->panels + w->run_block - 1) / w->run_block;
     atomic_store(&w->next, 0);
     if (!by_blocks) {
-        thread_pool_each(pool, run_strips, call, w->workers);
+        thread_pool_each(pool, run_strips, call, size_min(w->workers, w->strips));
         return KILN_OK;
     }
     for (size_t index = 0; index < w->strips; index++) {
         strip s = take_strip(call, index, 0, 0);
         atomic_store(&w->next, 0);
         thread_pool_each(pool, transform_input, &s, s.count);
-        thread_pool_each(pool, run_blocks, &s, w->workers);
+        thread_pool_each(pool, run_blocks, &s, size_min(w->workers, w->blocks));
     }
     return KILN_OK;
 }

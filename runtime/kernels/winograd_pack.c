@@ -5,10 +5,10 @@
 #include <string.h>
 
 /* Weights that have more bytes for each row of their products (a tile at a position), once they are
- * transformed, are late. Fewer stay in the caches from one strip of tiles to the next, each of
- * which reads, or transforms, them all; and of few rows, from one run to the next. Measured with
- * AVX-512 and AVX2. */
-#define LATE_BYTES ((size_t)60 << 10)
+ * transformed, are late. Fewer stay in the L2 cache from one strip of tiles to the next, each of
+ * which reads, or transforms, them all. With half as many, networks take as long (AVX-512, AVX2);
+ * with twice as many they take more memory. */
+#define LATE_BYTES ((size_t)8000)
 #define FEW_ROWS ((size_t)64)
 #define TAPS ((size_t)9)
 #define AHEAD (8 * TAPS) /* rows of taps that are fetched before they are needed */

@@ -64,6 +64,15 @@ static kiln_status train_head(const kiln_plan *plan, const char *head, uint32_t 
             kiln_trainer_add_sample(trainer, split, (kiln_span){sample, in.bytes}, k % 2, error);
     }
     TRY(kiln_trainer_fit(trainer, NULL, error))
+    float temperature;
+    TRY(kiln_trainer_calibrate(trainer, &temperature, error))
+    TRY(kiln_trainer_describe(trainer, "origin", "faults", error))
+    TRY(kiln_trainer_attach(trainer, "NOTE", (kiln_span){"sound", 5}, error))
+    if (folds == 0 && options.head.rule == KILN_RULE_DESCENT) { /* the others have no checkpoints */
+        TRY(kiln_trainer_checkpoint(trainer, "tmp/api.checkpoint", error))
+        TRY(kiln_trainer_resume(trainer, "tmp/api.checkpoint", error))
+        (void)remove("tmp/api.checkpoint");
+    }
     void *bytes = NULL;
     size_t size;
     TRY(path != NULL ? kiln_trainer_save(trainer, path, error)

@@ -4,7 +4,7 @@
  * or leak, and where it fails, what stood at its outputs' paths must be there unchanged and nothing
  * else.
  *
- *   faults KILN API INJECT.so GENERATOR FACES [COUNT [CASE]]
+ *   faults INJECT.so KILN API API_APP GENERATOR FACES FRAMES MODELS [COUNT [CASE]]
  *
  * COUNT: so many faults of each kind and case, evenly spread from a random start; 0: all. */
 #include "tests/scratch.h"
@@ -27,7 +27,7 @@
 #define OLD "what was there"
 
 typedef struct fault_case {
-    const char *name, *command; /* words between spaces; $K: kiln, $A: the program of the C API */
+    const char *name, *command; /* words between spaces; $K: kiln, $A, $P: programs of the C API */
     const char *outputs;        /* files in out/, words */
     bool varies;                /* outputs are not the same each time */
 } fault_case;
@@ -52,6 +52,7 @@ static const fault_case cases[] = {
     {"compare", "$K compare faces.plan a.jpg people/ada/00.png", "", false},
     {"view", "$K view base.plan people/ada/00.png --layer /MaxPool_2 -o out/a.png", "a.png", false},
     {"api", "$A model.onnx out/a.plan", "a.plan", false},
+    {"app", "$P bundle.plan frame.nv21 320 240 out/a.plan", "a.plan", false},
 };
 
 typedef struct outcome {
@@ -63,7 +64,7 @@ typedef struct outcome {
     size_t errors;        /* bytes of standard error */
 } outcome;
 
-static const char *kiln, *api, *inject;
+static const char *kiln, *api, *app, *inject;
 static char folder[] = "/tmp/kiln-faults-XXXXXX";
 static size_t tried, bad;
 
@@ -185,6 +186,7 @@ static void execute(const char *command, long fault, bool lasting) {
     (void)alarm(SECONDS);
     const char *program = strcmp(words[0], "$K") == 0   ? kiln
                           : strcmp(words[0], "$A") == 0 ? api
+                          : strcmp(words[0], "$P") == 0 ? app
                                                         : words[0];
     if (freopen("stdout", "wb", stdout) != NULL && freopen("stderr", "wb", stderr) != NULL) {
         (void)execv(program, words);
@@ -242,7 +244,7 @@ static const char *judge(const fault_case *c, const outcome *good, uint64_t good
         return o->errors == 0                              ? "fails without a message"
                : strstr(o->text, "internal error") != NULL ? "calls it an internal error"
                : !sound                                    ? "fails and changes the output"
-               : strncmp(c->command, "$A", 2) == 0 && o->reason == ENOMEM &&
+               : strncmp(c->command, "$K", 2) != 0 && o->reason == ENOMEM &&
                        strncmp(o->text, memory, strlen(memory)) != 0 &&
                        /* What came first was survived, a file that could not be opened was not. */
                        strstr(o->text, strerror(EMFILE)) == NULL
@@ -322,14 +324,29 @@ static bool write_jpeg(const char *path) {
     return fclose(file) == 0;
 }
 
-static bool prepare(const char *generator, const char *faces) {
+static bool prepare(const char *generator, const char *faces, const char *frames,
+                    const char *models) {
     static outcome o;
-    char make[2][600];
+    char make[6][600];
     snprintf(make[0], sizeof make[0],
              "%s squeezenet -o model.onnx --width 0.03 --size 40 --classes 4", generator);
     snprintf(make[1], sizeof make[1], "%s -o people --people 2 --pictures 3 --size 32", faces);
+    snprintf(make[2], sizeof make[2],
+             "%s -o party --people 2 --together 2 --groups 1 --size 320 --seed 77", faces);
+    snprintf(make[3], sizeof make[3], "%s nv21 frame.nv21 party/group-00.png", frames);
+    snprintf(make[4], sizeof make[4],
+             "$K compile -q %s/backbone.onnx -o backbone.plan --mean 127.5 --std 128", models);
+    snprintf(make[5], sizeof make[5],
+             "$K train backbone.plan people -o bundle.plan -q --no-checkpoint --bundle --detector "
+             "%s/detector.onnx",
+             models);
     const char *commands[] = {
-        make[0], make[1],
+        make[0],
+        make[1],
+        make[2],
+        make[3],
+        make[4],
+        make[5],
         "$K compile -q model.onnx -o base.plan --memory speed --preprocess imagenet",
         "$K train base.plan people -o faces.plan -q --epochs 1"};
     for (size_t k = 0; k < sizeof commands / sizeof *commands; k++) {
@@ -343,22 +360,24 @@ static bool prepare(const char *generator, const char *faces) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 6 || mkdtemp(folder) == NULL || chdir(folder) != 0) {
-        fprintf(stderr, "usage: faults KILN API INJECT.so GENERATOR FACES [COUNT [CASE]]\n");
+    if (argc < 9 || mkdtemp(folder) == NULL || chdir(folder) != 0) {
+        fprintf(stderr, "usage: faults INJECT.so KILN API API_APP GENERATOR FACES FRAMES MODELS "
+                        "[COUNT [CASE]]\n");
         return 2;
     }
-    kiln = argv[1];
-    api = argv[2];
-    inject = argv[3];
-    long count = argc > 6 ? strtol(argv[6], NULL, 10) : 0;
+    inject = argv[1];
+    kiln = argv[2];
+    api = argv[3];
+    app = argv[4];
+    long count = argc > 9 ? strtol(argv[9], NULL, 10) : 0;
     char cache[sizeof folder + sizeof "/cache"]; /* one that is not absolute does not count */
     (void)snprintf(cache, sizeof cache, "%s/cache", folder);
     (void)setenv("XDG_CACHE_HOME", cache, 1);
     (void)setenv("TMPDIR", "tmp", 1);
     clear("");
-    if (prepare(argv[4], argv[5])) {
+    if (prepare(argv[5], argv[6], argv[7], argv[8])) {
         for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
-            if (argc < 8 || strcmp(argv[7], cases[k].name) == 0) {
+            if (argc < 11 || strcmp(argv[10], cases[k].name) == 0) {
                 try_faults(&cases[k], count);
             }
         }

@@ -1,8 +1,8 @@
 /* What an app most often wants, each in a few lines:
  *
- *   short labels NET.plan WIDTH HEIGHT FRAME.nv21        what is on a camera's frame
- *   short names FACES.plan WIDTH HEIGHT FRAME.nv21       who is (kiln train --detector FILE
- * --bundle) short alike NET.plan WIDTH HEIGHT FRAME.nv21 FRAME.nv21
+ *   short labels NET.plan WIDTH HEIGHT FRAME.nv21             what is on a camera's frame
+ *   short names FACES.plan WIDTH HEIGHT FRAME.nv21            who is (kiln train --bundle)
+ *   short alike NET.plan WIDTH HEIGHT FRAME.nv21 FRAME.nv21   how alike two frames are
  */
 #include <kiln/answer.h>
 #include <kiln/namer.h>

@@ -281,7 +281,9 @@ kiln_status kiln_session_run(kiln_session *s, uint32_t batch, const kiln_buffer 
     }
     s->batch = batch;
     s->runs++;
-    return run_steps(s, error);
+    status = run_steps(s, error);
+    /* During the last layer it is still this run that was meant, not the next. */
+    return status == KILN_OK ? heed_cancel(s, error) : status;
 }
 
 void kiln_session_cancel(kiln_session *s) {

@@ -94,7 +94,9 @@ kiln_status prepare_step(kiln_session *s, size_t step, kiln_error *error);
 /* Pointers and sizes for max_batch, after all steps are prepared and the threads are there. */
 kiln_status bind_step(kiln_session *s, size_t step, kiln_error *error);
 void release_step(kiln_session *s, size_t step); /* prepared, or not */
-/* KILN_ERROR_CANCELLED, and nothing done, where that was asked for. */
+/* KILN_ERROR_CANCELLED where that was asked for since the last call. */
+kiln_status heed_cancel(kiln_session *s, kiln_error *error);
+/* Heeds that first. */
 kiln_status run_step(kiln_session *s, size_t step, kiln_error *error);
 
 /* ---- Bands (bands.c) ----------------------------------------------------------------------- */

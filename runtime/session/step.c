@@ -68,14 +68,22 @@ static uint64_t now(void) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
+kiln_status heed_cancel(kiln_session *s, kiln_error *error) {
+    if (!atomic_load_explicit(&s->cancelled, memory_order_relaxed)) {
+        return KILN_OK;
+    }
+    atomic_store_explicit(&s->cancelled, false, memory_order_relaxed);
+    return kiln_fail(error, KILN_ERROR_CANCELLED, "the run was cancelled");
+}
+
 kiln_status run_step(kiln_session *s, size_t step, kiln_error *error) {
     kernel_call *call = &s->calls[step];
-    if (atomic_load_explicit(&s->cancelled, memory_order_relaxed)) {
-        atomic_store_explicit(&s->cancelled, false, memory_order_relaxed);
-        return kiln_fail(error, KILN_ERROR_CANCELLED, "cancelled before layer '%.80s'", call->name);
+    kiln_status status = heed_cancel(s, error);
+    if (status != KILN_OK) {
+        return status;
     }
     uint64_t begin = s->profile ? now() : 0;
-    kiln_status status = call->kernel->run(call, error);
+    status = call->kernel->run(call, error);
     if (s->profile) {
         s->nanoseconds[step] += now() - begin;
     }

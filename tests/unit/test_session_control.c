@@ -73,10 +73,14 @@ START_TEST(cancelled_before_a_run_ends_that_run_alone) {
 }
 END_TEST
 
-static bool cancel_at_second(void *context, kiln_session *session, size_t step) {
-    size_t *last = context;
-    *last = step;
-    if (step == 1) {
+typedef struct watched {
+    size_t cancel_at, last; /* steps */
+} watched;
+
+static bool cancel_at_step(void *context, kiln_session *session, size_t step) {
+    watched *w = context;
+    w->last = step;
+    if (step == w->cancel_at) {
         kiln_session_cancel(session);
     }
     return true;
@@ -84,10 +88,22 @@ static bool cancel_at_second(void *context, kiln_session *session, size_t step) 
 
 START_TEST(no_layer_follows_the_one_in_progress) {
     kiln_session *session = open_session(NULL);
-    size_t last = 0;
-    kiln_session_observe(session, cancel_at_second, &last);
+    watched w = {.cancel_at = 1};
+    kiln_session_observe(session, cancel_at_step, &w);
     ck_assert_int_eq(run(session), KILN_ERROR_CANCELLED);
-    ck_assert_uint_eq(last, 1);
+    ck_assert_uint_eq(w.last, 1);
+    kiln_session_observe(session, NULL, NULL);
+    ck_assert_int_eq(run(session), KILN_OK);
+    ck_assert_mem_eq(output, wanted, sizeof wanted);
+    kiln_session_destroy(session);
+}
+END_TEST
+
+START_TEST(cancelled_in_the_last_layer_ends_that_run_not_the_next) {
+    kiln_session *session = open_session(NULL);
+    watched w = {.cancel_at = kiln_session_step_count(session) - 1};
+    kiln_session_observe(session, cancel_at_step, &w);
+    ck_assert_int_eq(run(session), KILN_ERROR_CANCELLED);
     kiln_session_observe(session, NULL, NULL);
     ck_assert_int_eq(run(session), KILN_OK);
     ck_assert_mem_eq(output, wanted, sizeof wanted);
@@ -175,6 +191,7 @@ int main(void) {
     const suite_test tests[] = {
         TEST("cancel", cancelled_before_a_run_ends_that_run_alone),
         TEST("cancel", no_layer_follows_the_one_in_progress),
+        TEST("cancel", cancelled_in_the_last_layer_ends_that_run_not_the_next),
         TEST("cancel", another_thread_may_cancel),
         TEST("threads", a_pool_may_be_shared_and_stays),
         LOOP("threads", each_thread_is_greeted_once, 1, 6),

@@ -6,6 +6,7 @@
 #include <kiln/answer.h>
 #include <kiln/namer.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,11 @@ static void heed_nothing(void *context, const char *message) {
     (void)message;
 }
 
+static kiln_status fail_by_errno(const char *path, kiln_error *error) {
+    kiln_status status = errno == ENOMEM ? KILN_ERROR_MEMORY : KILN_ERROR_IO;
+    return kiln_fail(error, status, "%s: %s", path, strerror(errno));
+}
+
 static kiln_status open_asset(const char *path, const char *prepacked, kiln_plan **out_plan,
                               kiln_error *error) {
     struct stat about;
@@ -34,7 +40,7 @@ static kiln_status open_asset(const char *path, const char *prepacked, kiln_plan
     kiln_status status =
         file >= 0 && fstat(file, &about) == 0
             ? kiln_plan_open_fd(file, 0, (uint64_t)about.st_size, &options, out_plan, error)
-            : kiln_fail(error, KILN_ERROR_IO, "%s: cannot be opened", path);
+            : fail_by_errno(path, error);
     if (file >= 0) {
         (void)close(file);
     }
@@ -154,12 +160,9 @@ int main(int argc, char **argv) {
     size_t bytes = (size_t)width * height * 3 / 2;
     FILE *file = fopen(argv[2], "rb");
     uint8_t *pixels = file != NULL ? malloc(bytes) : NULL;
-    kiln_status status =
-        file == NULL     ? kiln_fail(&error, KILN_ERROR_IO, "%s: cannot be opened", argv[2])
-        : pixels == NULL ? kiln_fail(&error, KILN_ERROR_MEMORY, "no memory for a frame")
-        : fread(pixels, 1, bytes, file) != bytes
-            ? kiln_fail(&error, KILN_ERROR_IO, "%s: cannot be read", argv[2])
-            : KILN_OK;
+    kiln_status status = pixels == NULL || fread(pixels, 1, bytes, file) != bytes
+                             ? fail_by_errno(argv[2], &error)
+                             : KILN_OK;
     const kiln_image frame = {KILN_IMAGE_NV21, width, height, pixels, .stride = width};
     for (int k = 0; k < 2; k++) { /* packs, then takes what was packed */
         TRY(open_asset(argv[1], prepacked, &plan, &error))

@@ -246,8 +246,10 @@ static const char *judge(const fault_case *c, const outcome *good, uint64_t good
                : !sound                                    ? "fails and changes the output"
                : strncmp(c->command, "$K", 2) != 0 && o->reason == ENOMEM &&
                        strncmp(o->text, memory, strlen(memory)) != 0 &&
-                       /* What came first was survived, a file that could not be opened was not. */
-                       strstr(o->text, strerror(EMFILE)) == NULL
+                       /* What came first was survived, a file that could not be opened, or written,
+                        * was not. */
+                       strstr(o->text, strerror(EMFILE)) == NULL &&
+                       strstr(o->text, strerror(ENOSPC)) == NULL
                    ? "does not tell that memory is out"
                    : NULL;
     }

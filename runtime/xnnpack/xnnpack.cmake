@@ -26,6 +26,8 @@ set(system_names ON TRUE YES 1)
 set(place "")
 if(TARGET "${KILN_XNNPACK}")
     set(XNNPACK_LIBRARY ${KILN_XNNPACK})
+elseif(IS_DIRECTORY "${KILN_XNNPACK}" AND NOT IS_ABSOLUTE "${KILN_XNNPACK}")
+    message(FATAL_ERROR "KILN_XNNPACK: give the absolute path of ${KILN_XNNPACK}") # CMake looks in several folders
 elseif(EXISTS "${KILN_XNNPACK}/CMakeLists.txt")
     include(xnnpack/source_tree.cmake)
     add_xnnpack(${KILN_XNNPACK})

@@ -1,6 +1,6 @@
 #!/bin/bash
 # What is built in, as one says it on a command line: KILN_ISA takes the names of sets of vector instructions, and says
-# what there are where it does not know one; KILN_KERNELS a list in the folder that one is in.
+# what there are where it does not know one; KILN_KERNELS a list in the folder that one is in; KILN_XNNPACK an absolute path.
 #   isa.sh SOURCES GENERATOR C-COMPILER
 set -euo pipefail
 sources=$1 generator=$2 cc=$3
@@ -24,4 +24,7 @@ grep -q '^#define EACH_BUILT_IN_KERNEL(KERNEL) KERNEL(COPY, copy) KERNEL(SOFTMAX
     app/runtime/kiln_built_in/built_in.h
 if configure none -DKILN_KERNELS=none.kernels; then false; fi
 grep -q "none.kernels" log
+mkdir sources
+if configure relative -DKILN_XNNPACK=sources; then false; fi
+grep -q 'give the absolute path of sources' log
 echo '1 passed, 0 failed'

@@ -6,6 +6,7 @@
 #include "compiler/ops/squeeze_excite.h"
 #include "compiler/ops/unary.h"
 #include "compiler/passes/passes.h"
+#include "compiler/passes/scale_bias.h"
 #include "compiler/passes/terms.h"
 
 #include <math.h>
@@ -79,11 +80,9 @@ static tensor *behind_function(tensor *t, kiln_unary_params *out) {
     return t;
 }
 
-static bool read_weights(const node *n, dense *out) {
-    bool conv = node_is(n, "Conv") && node_int(n, "group", 1) == 1;
-    bool gemm = node_is(n, "Gemm") && node_int(n, "transA", 0) == 0 &&
-                node_float(n, "alpha", 1) == 1 && node_float(n, "beta", 1) == 1 &&
-                n->flattened_channels == 0;
+static bool read_weights(graph *g, node *n, dense *out) {
+    bool conv = node_is(n, "Conv") && node_int(n, "group", 1) == 1 && is_unpadded(g, n);
+    bool gemm = node_is(n, "Gemm") && is_plain_gemm(n) && n->flattened_channels == 0;
     out->weights = n->inputs[1];
     out->bias = n->input_count > 2 ? n->inputs[2] : NULL;
     out->transposed = !conv && node_int(n, "transB", 0) == 0;
@@ -96,10 +95,10 @@ static bool read_weights(const node *n, dense *out) {
 }
 
 /* Takes off the dense layer that ends in t. NULL: there is none. */
-static tensor *behind_layer(tensor *t, const tensor *x, dense *out) {
+static tensor *behind_layer(graph *g, tensor *t, const tensor *x, dense *out) {
     tensor *result = behind_function(behind_views(t, x), &out->function);
     node *n = maker_of(behind_views(result, x));
-    if (n == NULL || n->input_count < 2 || !read_weights(n, out) ||
+    if (n == NULL || n->input_count < 2 || !read_weights(g, n, out) ||
         !is_of_samples(n->outputs[0], x) || !is_of_samples(n->inputs[0], x)) {
         return NULL;
     }
@@ -143,7 +142,7 @@ static bool is_gate(const tensor *t, const tensor *x) {
 }
 
 /* Reads what the operand on one side of a product is gated by. */
-static bool read_gates(const node *mul, size_t side, excitation *out) {
+static bool read_gates(graph *g, const node *mul, size_t side, excitation *out) {
     tensor *x = mul->inputs[1 - side], *t = mul->inputs[side];
     node *expand = sole_producer(t, "Expand");
     t = expand != NULL ? expand->inputs[0] : t;
@@ -154,7 +153,7 @@ static bool read_gates(const node *mul, size_t side, excitation *out) {
     }
     while (out->count < 2) {
         dense *layer = &out->layers[out->count];
-        if ((t = behind_layer(t, x, layer)) == NULL) {
+        if ((t = behind_layer(g, t, x, layer)) == NULL) {
             return false;
         }
         out->count++;
@@ -212,7 +211,7 @@ kiln_status pass_fuse_squeeze_excite(graph *g, size_t *inout_rewrites) {
         node *mul = g->nodes[k];
         excitation e;
         if (!node_is(mul, "Mul") || mul->input_count != 2 ||
-            !(read_gates(mul, 0, &e) || read_gates(mul, 1, &e))) {
+            !(read_gates(g, mul, 0, &e) || read_gates(g, mul, 1, &e))) {
             continue;
         }
         kiln_status status = rewrite(g, mul, &e);

@@ -8,7 +8,7 @@ static const char *const scalable[] = {
     "Conv", "ConvTranspose", "Gemm", "BatchNormalization", "InstanceNormalization", "GroupNorm"};
 
 /* Gemm's alpha, beta and a C that differs from row to row are left to the operator. */
-static bool is_plain_gemm(const node *n) {
+bool is_plain_gemm(const node *n) {
     const tensor *c = n->input_count > 2 ? n->inputs[2] : NULL;
     bool bias = c == NULL || c->rank < 2 || c->dims[0] == 1;
     return node_float(n, "alpha", 1.0f) == 1.0f && node_float(n, "beta", 1.0f) == 1.0f &&
@@ -133,20 +133,23 @@ kiln_status scale_weights(graph *g, node *n, const float *scale, const float *bi
     return KILN_OK;
 }
 
+bool is_unpadded(graph *g, node *conv) {
+    window w;
+    bool padded = window_of_node(g, conv, conv->inputs[1]->dims + 2, false, &w) != KILN_OK;
+    for (uint32_t k = 0; !padded && k < w.spatial; k++) {
+        padded = w.pad_begin[k] != 0 || w.pad_end[k] != 0;
+    }
+    return !padded;
+}
+
 node *scalable_reader(graph *g, const tensor *t) {
     node *n = tensor_single_consumer(t);
-    window w;
     if (!node_is(n, "Conv") || n->inputs[0] != t || t->dtype != KILN_F32 ||
         !tensor_is_constant(n->inputs[1]) || n->inputs[1]->dtype != KILN_F32 ||
         n->inputs[1]->quantized != NULL || node_int(n, "exact", 0) != 0 ||
         (n->input_count > 2 && n->inputs[2] != NULL && !tensor_is_constant(n->inputs[2])) ||
-        window_of_node(g, n, n->inputs[1]->dims + 2, false, &w) != KILN_OK) {
+        !is_unpadded(g, n)) {
         return NULL;
-    }
-    for (uint32_t k = 0; k < w.spatial; k++) {
-        if (w.pad_begin[k] != 0 || w.pad_end[k] != 0) {
-            return NULL;
-        }
     }
     return n;
 }

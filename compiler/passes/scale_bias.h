@@ -15,6 +15,10 @@ bool linear_form(const node *n, const tensor *constant, const float *values, int
                  float *scale, float *bias);
 /* Scales its weights and bias by output channel; values are per channel (dims[1] of its output). */
 kiln_status scale_weights(graph *g, node *n, const float *scale, const float *bias);
+/* Has a Gemm no factors, and one bias for all rows? */
+bool is_plain_gemm(const node *n);
+/* Does a convolution read no padding? */
+bool is_unpadded(graph *g, node *conv);
 /* The convolution that alone reads t, and no padding with it, and whose weights may be scaled. */
 node *scalable_reader(graph *g, const tensor *t);
 /* Scales its weights by input channel, and adds to its bias what the inputs' makes of them. */

@@ -104,12 +104,54 @@ static tensor *of_another(network *n) {
     return APPLY(n, "Mul", x, s);
 }
 
-static const form forms[] = {
-    {by_convolutions, 1},  {by_swish, 1},  {by_products, 1}, {by_matrices, 1}, {by_one, 1},
-    {by_many_channels, 1}, {by_maxima, 1}, {of_rows, 0},     {seen, 0},        {of_another, 0}};
+/* The one position that a layer computes lies in its padding. */
+static tensor *of_padding(network *n) {
+    const network_conv c = {6, 1, 1, {3, 3}, {1, 1}, {1, 0, 0, 0}, 1, true};
+    tensor *x = network_input(n, 8, 3, 3), *s = APPLY(n, "GlobalAveragePool", x);
+    s = APPLY(n, "Relu", network_convolve(n, s, &c));
+    return APPLY(n, "Mul", x, APPLY(n, "Sigmoid", form_pointwise(n, s, 8)));
+}
+
+static const form forms[] = {{by_convolutions, 1}, {by_swish, 1},  {by_products, 1},
+                             {by_matrices, 1},     {by_one, 1},    {by_many_channels, 1},
+                             {by_maxima, 1},       {of_rows, 0},   {seen, 0},
+                             {of_another, 0},      {of_padding, 0}};
 
 START_TEST(computes_forms) {
     form_check(&forms[_i], KILN_KERNEL_SQUEEZE_EXCITE);
+}
+END_TEST
+
+/* A product's bias of the samples, as many as there are gates. */
+static tensor *by_biased_samples(network *n) {
+    tensor *x = network_input(n, 3, 4, 4), *row = mean(n, x, 0);
+    tensor *inputs[] = {row, network_constant(n, 2, (int64_t[]){3, 3}, 1),
+                        network_constant(n, 2, (int64_t[]){3, 1}, 1)};
+    tensor *s = network_apply(n, "Gemm", 3, inputs, NULL);
+    return APPLY(n, "Mul", x, SHAPED(n, APPLY(n, "Sigmoid", s), 3, 3, 1, 1));
+}
+
+START_TEST(tells_biases_of_samples) {
+    static const form f = {by_biased_samples, 0};
+    char path[128];
+    network n;
+    kiln_plan *plan = NULL;
+    snprintf(path, sizeof path, "%s/samples", form_folder);
+    form_begin(&n, &f, 3);
+    network_save(&n, NULL, path);
+    ck_assert_int_eq(kiln_plan_open(path, NULL, &plan, &network_error), KILN_OK);
+    ck_assert_uint_eq(form_count(plan, KILN_KERNEL_SQUEEZE_EXCITE), 0);
+    kiln_session *session = network_session(plan, 1, 1);
+    network_values in = network_noise(plan, 1, 11), found = network_run(plan, session, 1, &in);
+    form_begin(&n, &f, 3);
+    network_values expected = network_evaluate(&n, &in);
+    ck_assert_double_lt(network_difference(found.data[0], expected.data[0], expected.count[0]),
+                        3e-6);
+    network_free_values(&in);
+    network_free_values(&found);
+    network_free_values(&expected);
+    kiln_session_destroy(session);
+    kiln_plan_close(plan);
 }
 END_TEST
 
@@ -206,8 +248,8 @@ START_TEST(folds_scales_in_bands) {
 END_TEST
 
 int main(void) {
-    const suite_test tests[] = {EACH("forms", computes_forms, forms),
-                                EACH("scales", folds_scales, scales),
-                                TEST("scales", folds_scales_in_bands)};
+    const suite_test tests[] = {
+        EACH("forms", computes_forms, forms), TEST("forms", tells_biases_of_samples),
+        EACH("scales", folds_scales, scales), TEST("scales", folds_scales_in_bands)};
     return SUITE("squeeze_excite", tests, .begin = form_make_folder, .end = form_remove_folder);
 }

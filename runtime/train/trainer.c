@@ -222,8 +222,10 @@ static kiln_status open_own_session(kiln_trainer *t, kiln_error *error) {
 
 kiln_status kiln_trainer_extract(kiln_trainer *t, size_t count, kiln_span input,
                                  float *out_features, kiln_error *error) {
+    size_t wanted;
     if (t->backbone == NULL) {
-        if (input.size != count * t->feature_count * sizeof(float)) {
+        if (__builtin_mul_overflow(count, t->feature_count * sizeof(float), &wanted) ||
+            input.size != wanted) {
             return kiln_fail(error, KILN_ERROR_ARGUMENT, "a sample is %zu numbers of f32",
                              t->feature_count);
         }
@@ -232,7 +234,7 @@ kiln_status kiln_trainer_extract(kiln_trainer *t, size_t count, kiln_span input,
     }
     kiln_tensor_info info;
     (void)kiln_plan_input(t->frozen, 0, &info);
-    if (input.size != count * info.bytes) {
+    if (__builtin_mul_overflow(count, info.bytes, &wanted) || input.size != wanted) {
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "%zu bytes for %zu samples of %zu", input.size,
                          count, info.bytes);
     }

@@ -82,6 +82,19 @@ static void check_plan(kiln_trainer *t, const kiln_plan *plan) {
     kiln_session_destroy(session);
 }
 
+/* Two samples' bytes are not those of one, nor are as many as overflow to them. */
+static void check_extracted_size(kiln_trainer *t) {
+    const size_t bytes = sizeof samples[0], power = bytes & (~bytes + 1);
+    const size_t counts[] = {2, SIZE_MAX / power + 2};
+    float features[64];
+    kiln_span input = {samples[0], bytes};
+    ck_assert_uint_eq(counts[1] * bytes, bytes);
+    for (size_t k = 0; k < 2; k++) {
+        ck_assert_int_eq(kiln_trainer_extract(t, counts[k], input, features, &error),
+                         KILN_ERROR_ARGUMENT);
+    }
+}
+
 /* A session of the frozen part gives the features that the trainer gives, a batch at a time. */
 static void check_session(kiln_trainer *t) {
     float all[SAMPLES * 64], one[64];
@@ -148,6 +161,7 @@ START_TEST(plans_say_what_the_trainer_says) {
     GOOD(kiln_trainer_describe(t, "note", "second", &error));
     kiln_plan *plan = saved_plan(t);
     check_plan(t, plan);
+    check_extracted_size(t);
     ck_assert_str_eq(kiln_plan_metadata(plan, "note"), "second");
     /* Another head would be put where this one was. */
     kiln_plan *cut = NULL;
@@ -190,6 +204,7 @@ START_TEST(a_plan_is_a_backbone) {
     kiln_plan *plan = saved_plan(second);
     check_plan(second, plan);
     check_session(second);
+    check_extracted_size(second);
     kiln_session *none;
     ck_assert_int_eq(kiln_trainer_open_session(first, NULL, &none, &error), KILN_ERROR_ARGUMENT);
     kiln_plan_close(plan);

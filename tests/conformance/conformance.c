@@ -8,6 +8,7 @@
  * listed in REFUSED.txt, one a line: case, tab, reason. A failure, a refusal that is not listed or
  * a listed one that passes makes the exit status 1; --update writes the list anew instead. */
 #include "compiler/compile.h"
+#include "tests/watchdog.h"
 
 #include <dirent.h>
 #include <stdbool.h>
@@ -112,7 +113,7 @@ static result run_guarded(const char *folder) {
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
-        alarm(CASE_SECONDS);
+        watchdog_set(CASE_SECONDS);
         r = run_case(folder);
         _exit(write(ends[1], &r, sizeof r) == (ssize_t)sizeof r ? 0 : 1);
     }

@@ -8,6 +8,7 @@
  *
  * COUNT: so many faults of each kind and case, evenly spread from a random start; 0: all. */
 #include "tests/scratch.h"
+#include "tests/watchdog.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -183,7 +184,7 @@ static void execute(const char *command, long fault, bool lasting) {
     if (lasting) {
         (void)setenv("KILN_FAULT_LASTING", "1", 1);
     }
-    (void)alarm(SECONDS);
+    watchdog_set(SECONDS);
     const char *program = strcmp(words[0], "$K") == 0   ? kiln
                           : strcmp(words[0], "$A") == 0 ? api
                           : strcmp(words[0], "$P") == 0 ? app
@@ -204,7 +205,8 @@ static void run(const char *command, long fault, bool lasting, outcome *out) {
         execute(command, fault, lasting);
     }
     (void)waitpid(child, &out->status, 0);
-    out->hangs = WIFSIGNALED(out->status) && WTERMSIG(out->status) == SIGALRM;
+    out->hangs = WIFSIGNALED(out->status) &&
+                 (WTERMSIG(out->status) == SIGALRM || WTERMSIG(out->status) == SIGPROF);
     if (read_text("report", report, sizeof report) > 0) {
         out->calls = strtol(report, &end, 10);
         out->reason = (int)strtol(end, &end, 10);

@@ -3,6 +3,7 @@
  *
  *   TARGET COUNT [FIRST-SEED] */
 #include "tests/fuzz/fuzz.h"
+#include "tests/watchdog.h"
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -10,15 +11,16 @@
 #include <unistd.h>
 
 #define ROOM ((size_t)1 << 18)
-#define CASE_SECONDS 20
+#define CASE_SECONDS 20              /* of processor time */
 #define CASE_KILOBYTES (1536L << 10) /* of the process, sanitizers' shadows included */
 
 static char current[64];
 
 static void on_signal(int number) {
     (void)!write(STDERR_FILENO, current, strlen(current));
-    (void)signal(number == SIGALRM ? SIGABRT : number, SIG_DFL);
-    (void)raise(number == SIGALRM ? SIGABRT : number);
+    number = number == SIGALRM || number == SIGPROF ? SIGABRT : number;
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
 }
 
 static size_t change_bytes(uint64_t *state, uint8_t *bytes, size_t size) {
@@ -64,14 +66,15 @@ int main(int argc, char **argv) {
     (void)signal(SIGABRT, on_signal);
     (void)signal(SIGSEGV, on_signal);
     (void)signal(SIGALRM, on_signal);
+    (void)signal(SIGPROF, on_signal);
     for (unsigned long seed = first; seed < first + count && seeds > 0; seed++) {
         uint64_t state = seed * 7919 + 1;
         size_t size = fuzz_seed((size_t)(fuzz_random(&state) % seeds), bytes, ROOM);
         size = seed == first ? size : mutate(&state, bytes, size);
         snprintf(current, sizeof current, "seed %lu\n", seed);
-        (void)alarm(CASE_SECONDS);
+        watchdog_set(CASE_SECONDS);
         (void)LLVMFuzzerTestOneInput(bytes, size);
-        (void)alarm(0);
+        watchdog_set(0);
         (void)getrusage(RUSAGE_SELF, &use);
         if (use.ru_maxrss > CASE_KILOBYTES) {
             fprintf(stderr, "seed %lu: %ld KiB of memory\n", seed, use.ru_maxrss);

@@ -7,6 +7,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/plan_mutator.h"
 #include "tests/scratch.h"
+#include "tests/watchdog.h"
 
 #include <kiln/compile.h>
 
@@ -16,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CASE_SECONDS 20
+#define CASE_SECONDS 20 /* of processor time */
 #define MAX_SUBJECTS 8
 
 static const char *const networks[] = {"squeezenet", "mobilenetv2", "googlenet", "resnet18"};
@@ -222,6 +223,7 @@ int main(int argc, char **argv) {
     }
     (void)signal(SIGABRT, on_abort);
     (void)signal(SIGALRM, on_alarm);
+    (void)signal(SIGPROF, on_alarm);
     for (unsigned long seed = first; seed < first + count && made > 0; seed++) {
         const subject *s = &subjects[seed % made];
         uint64_t state = seed * 7919 + 1;
@@ -230,7 +232,7 @@ int main(int argc, char **argv) {
             (size_t)snprintf(current_case, sizeof current_case, "seed %lu\n", seed);
         memcpy(copy, s->bytes, s->size);
         size_t size = mutate(&state, copy, s->size, plans);
-        (void)alarm(CASE_SECONDS);
+        watchdog_set(CASE_SECONDS);
         if (plans) {
             /* Exactly as many bytes as there are, so that an overread shows. */
             uint8_t *exact = malloc(size + 1);
@@ -240,7 +242,7 @@ int main(int argc, char **argv) {
         } else {
             ran += try_model(copy, size);
         }
-        (void)alarm(0);
+        watchdog_set(0);
         free(copy);
     }
     for (size_t k = 0; k < made; k++) {

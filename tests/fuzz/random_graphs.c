@@ -8,6 +8,7 @@
  */
 #include "tests/fuzz/random_graphs.h"
 #include "tests/scratch.h"
+#include "tests/watchdog.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -68,7 +69,7 @@ static void try_network(const arguments *a, uint64_t seed, const char *folder, r
     generator r;
     kiln_error error = {0};
     (void)snprintf(current, sizeof current, "seed %llu", (unsigned long long)seed);
-    (void)alarm(NETWORK_SECONDS);
+    watchdog_set(NETWORK_SECONDS);
     if (make_network(seed, &error, &r)) {
         bool good = check_network(&r, seed, folder, a->all, counts);
         if (a->print && (!good || a->count == 1)) {
@@ -85,7 +86,7 @@ static void try_network(const arguments *a, uint64_t seed, const char *folder, r
 }
 
 int main(int argc, char **argv) {
-    static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGALRM};
+    static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGALRM, SIGPROF};
     arguments a;
     run_counts counts = {0};
     const char *base = getenv("TMPDIR");

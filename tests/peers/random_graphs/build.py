@@ -3,11 +3,12 @@ import numpy as np
 from onnx import TensorProto, helper
 
 from batch import BATCH
+from fusions import FUSIONS
 from layers import LAYERS
 from network import Network, Skip
 from windows import WINDOWS
 
-MAKERS = [maker for maker, weight in WINDOWS + LAYERS + BATCH for _ in range(weight)]
+MAKERS = [maker for maker, weight in WINDOWS + LAYERS + BATCH + FUSIONS for _ in range(weight)]
 IR_VERSIONS = {7: 3, 8: 3, 9: 4, 10: 5, 11: 6}  # by opset; later ones: 8
 
 
@@ -20,7 +21,7 @@ def add_inputs(net):
     feeds, draw = {}, net.draw
     for k in range(draw.choice([1, 1, 1, 2])):
         rank, name = draw.choice([4, 4, 4, 4, 4, 3, 2, 5]), f"in{k}"
-        dims = [net.batch, draw.choice([1, 2, 3, 4, 6, 8, 16, 17])]
+        dims = [net.batch, draw.choice([1, 2, 3, 4, 5, 6, 7, 8, 16, 17, 24, 33])]
         dims += [draw.randint(4, 17) for _ in range(rank - 2)]
         if rank == 5:
             dims = dims[:2] + [draw.randint(2, 7) for _ in range(3)]

@@ -5,7 +5,7 @@ import numpy as np
 from onnx import helper, numpy_helper
 
 MOST_ELEMENTS = 60000  # of a tensor
-OPSETS = [7, 9, 10, 11, 11, 12, 13, 13, 13, 14, 15, 16, 17, 18, 18, 19, 20, 21]
+OPSETS = [7, 9, 10, 11, 11, 12, 13, 13, 13, 14, 15, 16, 17, 18, 18, 19, 20, 21, 22, 23]
 
 
 class Skip(Exception):

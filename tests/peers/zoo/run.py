@@ -61,7 +61,7 @@ def main():
     parser.add_argument("networks", nargs="*")
     parser.add_argument("--outputs-only", action="store_true")
     parser.add_argument("--keep", metavar="FOLDER")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     kiln = os.path.join(arguments.build, "compiler", "cli", "kiln")
     counts = collections.Counter()
     with tempfile.TemporaryDirectory(prefix="kiln-zoo-") as scratch:

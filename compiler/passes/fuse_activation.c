@@ -7,27 +7,6 @@
 
 #include <math.h>
 
-/* The bounds of a clamping activation; false when n is none or they are not known. */
-static bool clamp_bounds(const node *n, float *out_min, float *out_max) {
-    *out_min = 0.0f;
-    *out_max = INFINITY;
-    if (node_is(n, "Relu")) {
-        return true;
-    }
-    if (!node_is(n, "Clip")) {
-        return false;
-    }
-    *out_min = node_float(n, "min", -INFINITY);
-    *out_max = node_float(n, "max", INFINITY);
-    for (size_t k = 1; k < n->input_count && k < 3; k++) {
-        float *bound = k == 1 ? out_min : out_max;
-        if (n->inputs[k] != NULL && !scalar_value(n->inputs[k], bound)) {
-            return false;
-        }
-    }
-    return *out_min < *out_max;
-}
-
 /* s clamp(x, min, max) + b is s x + b between s min + b and s max + b, which change places where s
  * is negative. */
 static kiln_status fold_behind_bounds(graph *g, node *n, size_t *inout_rewrites) {

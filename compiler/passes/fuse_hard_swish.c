@@ -7,24 +7,11 @@
 
 #include <math.h>
 
-static bool is_clip_0_6(node *n) {
-    float low = node_float(n, "min", -INFINITY), high = node_float(n, "max", INFINITY);
-    if (!node_is(n, "Clip")) {
-        return false;
-    }
-    if (n->input_count > 1 && n->inputs[1] != NULL && !scalar_value(n->inputs[1], &low)) {
-        return false;
-    }
-    if (n->input_count > 2 && n->inputs[2] != NULL && !scalar_value(n->inputs[2], &high)) {
-        return false;
-    }
-    return low == 0.0f && high == 6.0f;
-}
-
 /* x when t = Clip(x + 3, 0, 6) and nobody else reads the steps between; else NULL. */
 static tensor *clipped_source(tensor *t) {
     node *clip = sole_producer(t, "Clip");
-    if (clip == NULL || !is_clip_0_6(clip)) {
+    float low, high;
+    if (!clamp_bounds(clip, &low, &high) || low != 0 || high != 6) {
         return NULL;
     }
     node *add = sole_producer(clip->inputs[0], "Add");

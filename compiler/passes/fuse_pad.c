@@ -4,7 +4,6 @@
 #include "compiler/passes/passes.h"
 
 #include <float.h>
-#include <math.h>
 #include <string.h>
 
 typedef struct padding {
@@ -77,14 +76,10 @@ static bool all_zero(const int64_t *values, size_t count) {
 
 /* Is no element of t below 0? */
 static bool is_not_negative(const tensor *t) {
-    const node *n = t->producer;
-    float least;
-    if (node_is(n, "Clip")) {
-        return (n->input_count > 1 && n->inputs[1] != NULL && scalar_value(n->inputs[1], &least) &&
-                least >= 0) ||
-               node_float(n, "min", -1.0f) >= 0;
-    }
-    return node_is(n, "Relu") || node_is(n, "Sigmoid") || node_is(n, "HardSigmoid");
+    float least, most;
+    return clamp_bounds(t->producer, &least, &most)
+               ? least >= 0
+               : node_is(t->producer, "Sigmoid") || node_is(t->producer, "HardSigmoid");
 }
 
 /* Has each window an element that is no padding? */

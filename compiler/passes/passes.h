@@ -91,6 +91,9 @@ void absorb(graph *g, node *into, node *n);
 bool channel_values(tensor *t, const tensor *like, float *out_values);
 /* Reads the only element of a constant f32 tensor; false when there is no such. */
 bool scalar_value(tensor *t, float *out_value);
+/* The bounds of a Relu or Clip; false: it is neither, they are not known, or the lower one is not
+ * below the other. */
+bool clamp_bounds(const node *n, float *out_min, float *out_max);
 /* Tells a binary node's constant operand (either side) from the other; false when there is none. */
 bool split_constant(const node *n, tensor **out_constant, tensor **out_other);
 

@@ -54,6 +54,26 @@ bool scalar_value(tensor *t, float *out_value) {
     return true;
 }
 
+bool clamp_bounds(const node *n, float *out_min, float *out_max) {
+    if (node_is(n, "Relu")) {
+        *out_min = 0;
+        *out_max = INFINITY;
+        return true;
+    }
+    if (!node_is(n, "Clip")) {
+        return false;
+    }
+    *out_min = node_float(n, "min", -INFINITY);
+    *out_max = node_float(n, "max", INFINITY);
+    for (size_t k = 1; k < n->input_count && k < 3; k++) {
+        float *bound = k == 1 ? out_min : out_max;
+        if (n->inputs[k] != NULL && !scalar_value(n->inputs[k], bound)) {
+            return false;
+        }
+    }
+    return *out_min < *out_max;
+}
+
 bool split_constant(const node *n, tensor **out_constant, tensor **out_other) {
     if (n->input_count != 2 || n->inputs[0] == NULL || n->inputs[1] == NULL) {
         return false;

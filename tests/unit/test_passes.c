@@ -101,6 +101,13 @@ static tensor *pad_maximum_alone(network *n, tensor *x) {
     return pool(n, "MaxPool", APPLY(n, "Pad", APPLY(n, "Relu", x), pads), (int64_t[]){1, 2});
 }
 
+/* Bounds in the wrong order: all elements are the upper one. */
+static tensor *pad_maximum_of_ones(network *n, tensor *x) {
+    tensor *pads = integers(n, 8, (int64_t[]){0, 0, 1, 1, 0, 0, 0, 2});
+    tensor *y = APPLY(n, "Clip", x, scalar(n, 1), scalar(n, -1));
+    return pool(n, "MaxPool", APPLY(n, "Pad", y, pads), (int64_t[]){3, 3});
+}
+
 static tensor *pools_of_one(network *n, tensor *x) {
     tensor *y = pool(n, "AveragePool", APPLY(n, "Tanh", x), (int64_t[]){1, 1});
     return APPLY(n, "Relu", pool(n, "MaxPool", y, (int64_t[]){1, 1}));
@@ -284,6 +291,7 @@ PASS_TEST(fuses_pad_into_average, pad_average, pass_fuse_pad, 1, 1)
 PASS_TEST(fuses_pad_into_maximum, pad_maximum, pass_fuse_pad, 1, 2)
 PASS_TEST(keeps_pad_above_elements, pad_maximum_of_any, pass_fuse_pad, 0, 2)
 PASS_TEST(keeps_pad_of_whole_windows, pad_maximum_alone, pass_fuse_pad, 0, 3)
+PASS_TEST(keeps_pad_above_crossed_bounds, pad_maximum_of_ones, pass_fuse_pad, 0, 3)
 PASS_TEST(removes_pools_of_one, pools_of_one, pass_remove_no_ops, 2, 2)
 PASS_TEST(fuses_shuffle, shuffle, pass_fuse_channel_shuffle, 1, 1)
 PASS_TEST(merges_transposes, transposes, pass_merge_transposes, 1, 2)
@@ -325,6 +333,7 @@ int main(void) {
         TEST("pad", fuses_pad_into_maximum),
         TEST("pad", keeps_pad_above_elements),
         TEST("pad", keeps_pad_of_whole_windows),
+        TEST("pad", keeps_pad_above_crossed_bounds),
         TEST("movement", fuses_shuffle),
         TEST("movement", merges_transposes),
         TEST("products", fuses_matmul_bias),

@@ -1,6 +1,6 @@
 /* Bands from end to end: random small networks compiled to use as little memory as can be, and
  * without bands, must give the same. And each way in which a plan's bands can be damaged. */
-#include "tests/unit/network.h"
+#include "tests/unit/forms.h"
 #include "tests/unit/suite.h"
 
 #define XXH_INLINE_ALL
@@ -219,6 +219,30 @@ START_TEST(small_stripes_are_shared) {
 }
 END_TEST
 
+/* Linear layers on a map, channels last, with a function in between, and the sum with what goes by
+ * them: what the second one reads is a view of what the first one writes. */
+static kiln_plan *linear_plan(kiln_memory memory, const char *path) {
+    network n;
+    network_begin(&n, TOWER_SEED);
+    tensor *x = form_pointwise(&n, network_input(&n, 4, 48, 20), 16);
+    tensor *y = form_linear(&n, MOVED(&n, x, 0, 2, 3, 1), 64);
+    y = form_linear(&n, APPLY(&n, "Tanh", y), 16);
+    y = APPLY(&n, "Add", x, MOVED(&n, y, 0, 3, 1, 2));
+    network_output(&n, APPLY(&n, "GlobalAveragePool", y));
+    return compile_network(&n, TOWER_SEED, memory, KILN_CONVOLUTION_AUTO, path);
+}
+
+START_TEST(views_do_not_hide_who_writes) {
+    kiln_plan *plans[2] = {linear_plan(KILN_MEMORY_MIN, paths[0]),
+                           linear_plan(KILN_MEMORY_SPEED, paths[1])};
+    ck_assert_uint_gt(count_bands(plans[0]), 0);
+    compare(plans, TOWER_SEED, 1, 3, 1);
+    compare(plans, TOWER_SEED, 2, 3, 1);
+    kiln_plan_close(plans[0]);
+    kiln_plan_close(plans[1]);
+}
+END_TEST
+
 /* ---- Damage ---------------------------------------------------------------------------------- */
 
 #define LAYERS 40
@@ -383,6 +407,7 @@ int main(void) {
     const suite_test tests[] = {
         LOOP("results", bands_change_nothing, 0, 5),
         EACH("results", small_stripes_are_shared, wide_ways),
+        TEST("results", views_do_not_hide_who_writes),
         EACH("damage", damaged_bands_are_refused, damages),
     };
     int failed = SUITE("bands", tests);

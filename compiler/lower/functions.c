@@ -38,47 +38,6 @@ static bool takes(const program *p, uint32_t s, uint32_t id, const kiln_unary_pa
            applies(step);
 }
 
-static bool is_dense(const lowering *l, uint32_t id) {
-    return l->memories[id].offset == 0 &&
-           l->memories[id].row_stride == program_inner(&l->p->tensors[id]);
-}
-
-/* The step that makes the memory of which the tensor is a view, where only the function reads that;
- * else NONE. */
-static uint32_t find_maker_of_viewed(const lowering *l, const use_table *table, uint32_t id) {
-    const program *p = l->p;
-    uint32_t maker = KILN_PLAN_NONE, reads = 0;
-    for (uint32_t t = table->tenant[l->memories[id].root]; t != KILN_PLAN_NONE;
-         t = table->next_tenant[t]) {
-        for (size_t u = table->first[t]; u < table->first[t + 1]; u++) {
-            const tensor_use *use = &table->uses[u];
-            bool whole = is_dense(l, t) &&
-                         program_elements(&p->tensors[t]) == program_elements(&p->tensors[id]);
-            if (!whole || (use->is_output ? maker != KILN_PLAN_NONE : t != id)) {
-                return KILN_PLAN_NONE;
-            }
-            maker = use->is_output ? use->step : maker;
-            reads += !use->is_output;
-        }
-    }
-    return reads == 1 && is_dense(l, id) ? maker : KILN_PLAN_NONE;
-}
-
-/* Puts the function's result, and all that lies in its memory, where its operand lies, which is
- * what it says no more. */
-static void share_viewed(lowering *l, use_table *table, uint32_t x, uint32_t y) {
-    uint32_t root = l->memories[x].root, next;
-    for (uint32_t t = table->tenant[root]; t != KILN_PLAN_NONE; t = table->next_tenant[t]) {
-        l->p->tensors[t].name = NULL;
-    }
-    for (uint32_t t = table->tenant[y]; t != KILN_PLAN_NONE; t = next) {
-        next = table->next_tenant[t];
-        l->memories[t].same_outer = l->memories[t].same_outer && l->memories[x].same_outer;
-        use_table_add_tenant(l, table, t, root);
-    }
-    table->tenant[y] = KILN_PLAN_NONE;
-}
-
 static kiln_status take_over(lowering *l, program_step *step, program_step *function) {
     const kiln_unary_params *params = function->params;
     float *bounds = bounds_of(step);
@@ -112,11 +71,9 @@ kiln_status lowering_fuse_functions(lowering *l) {
             status = take_over(l, &p->steps[maker], step);
             continue;
         }
-        bool viewed = p->tensors[x].place == KILN_PLACE_ARENA && l->memories[x].root != x &&
-                      p->tensors[y].place == KILN_PLACE_ARENA && l->memories[y].root == y;
-        maker = viewed ? find_maker_of_viewed(l, &table, x) : KILN_PLAN_NONE;
+        maker = use_table_maker_of_viewed(l, &table, x, y);
         if (takes(p, maker, x, step->params)) {
-            share_viewed(l, &table, x, y);
+            use_table_share_viewed(l, &table, x, y);
             status = take_over(l, &p->steps[maker], step);
         }
     }

@@ -72,6 +72,14 @@ bool use_table_is_alone(const use_table *table, uint32_t tensor_id);
 /* The step that makes a tensor of the arena, where one other use alone reads it and its memory is
  * its own; else NONE. */
 uint32_t use_table_maker_for_one(const lowering *l, const use_table *table, uint32_t tensor_id);
+/* Where a step alone reads x, a view of the whole of a memory, and makes y of it in one of its own:
+ * the step that makes what is viewed; else NONE. */
+uint32_t use_table_maker_of_viewed(const lowering *l, const use_table *table, uint32_t x,
+                                   uint32_t y);
+/* Puts y, and all that lies in its memory, where x lies, which is what it says no more. */
+void use_table_share_viewed(lowering *l, use_table *table, uint32_t x, uint32_t y);
+/* Does it begin where its memory does, and have no gaps between rows? */
+bool lowering_is_dense(const lowering *l, uint32_t tensor_id);
 /* May every use of the tensor live with strided rows? */
 bool uses_allow_strides(const lowering *l, const use_table *table, uint32_t tensor_id);
 /* Is it a step of the pseudo-kernels above? */

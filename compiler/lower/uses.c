@@ -74,6 +74,53 @@ uint32_t use_table_maker_for_one(const lowering *l, const use_table *table, uint
     return fits ? table->uses[begin].step : KILN_PLAN_NONE;
 }
 
+bool lowering_is_dense(const lowering *l, uint32_t id) {
+    return l->memories[id].offset == 0 &&
+           l->memories[id].row_stride == program_inner(&l->p->tensors[id]);
+}
+
+/* Does the step that reads the tensor alone read the memory of which it is a view? Then the step
+ * that makes that; else NONE. */
+static uint32_t find_maker_of_viewed(const lowering *l, const use_table *table, uint32_t id) {
+    const program *p = l->p;
+    uint32_t maker = KILN_PLAN_NONE, reads = 0;
+    for (uint32_t t = table->tenant[l->memories[id].root]; t != KILN_PLAN_NONE;
+         t = table->next_tenant[t]) {
+        for (size_t u = table->first[t]; u < table->first[t + 1]; u++) {
+            const tensor_use *use = &table->uses[u];
+            bool whole = lowering_is_dense(l, t) &&
+                         program_elements(&p->tensors[t]) == program_elements(&p->tensors[id]);
+            if (!whole || (use->is_output ? maker != KILN_PLAN_NONE : t != id)) {
+                return KILN_PLAN_NONE;
+            }
+            maker = use->is_output ? use->step : maker;
+            reads += !use->is_output;
+        }
+    }
+    return reads == 1 && lowering_is_dense(l, id) ? maker : KILN_PLAN_NONE;
+}
+
+uint32_t use_table_maker_of_viewed(const lowering *l, const use_table *table, uint32_t x,
+                                   uint32_t y) {
+    const program_tensor *tensors = l->p->tensors;
+    bool viewed = tensors[x].place == KILN_PLACE_ARENA && l->memories[x].root != x &&
+                  tensors[y].place == KILN_PLACE_ARENA && l->memories[y].root == y;
+    return viewed ? find_maker_of_viewed(l, table, x) : KILN_PLAN_NONE;
+}
+
+void use_table_share_viewed(lowering *l, use_table *table, uint32_t x, uint32_t y) {
+    uint32_t root = l->memories[x].root, next;
+    for (uint32_t t = table->tenant[root]; t != KILN_PLAN_NONE; t = table->next_tenant[t]) {
+        l->p->tensors[t].name = NULL;
+    }
+    for (uint32_t t = table->tenant[y]; t != KILN_PLAN_NONE; t = next) {
+        next = table->next_tenant[t];
+        l->memories[t].same_outer = l->memories[t].same_outer && l->memories[x].same_outer;
+        use_table_add_tenant(l, table, t, root);
+    }
+    table->tenant[y] = KILN_PLAN_NONE;
+}
+
 static bool copy_allows_strides(const program *p, const program_step *step, bool is_output) {
     const kiln_copy_params *params = step->params;
     const int64_t *strides = is_output ? params->output_strides : params->input_strides;

@@ -86,9 +86,6 @@ node *sole_producer(const tensor *t, const char *op_name);
 bool is_unclamped(const node *n);
 /* Drops `n`; `into` takes over its single output (as output 0), and origin strings are joined. */
 void absorb(graph *g, node *into, node *n);
-/* Reads a per-channel constant for a [N,C,...] tensor: one value, or C values that vary along axis
- * 1 alone. Writes C floats; false when t is no such constant. */
-bool channel_values(tensor *t, const tensor *like, float *out_values);
 /* Reads the only element of a constant f32 tensor; false when there is no such. */
 bool scalar_value(tensor *t, float *out_value);
 /* The bounds of a Relu or Clip; false: it is neither, they are not known, or the lower one is not

@@ -26,26 +26,6 @@ void absorb(graph *g, node *into, node *n) {
     n->dead = true;
 }
 
-bool channel_values(tensor *t, const tensor *like, float *out_values) {
-    if (!tensor_is_constant(t) || t->dtype != KILN_F32 || like->rank < 2 || t->rank > like->rank) {
-        return false;
-    }
-    int64_t channels = like->dims[1], count = tensor_elements(t);
-    uint32_t missing = like->rank - t->rank;
-    for (uint32_t k = 0; k < t->rank; k++) {
-        if (t->dims[k] != 1 && k + missing != 1) {
-            return false;
-        }
-    }
-    if (count != 1 && count != channels) {
-        return false;
-    }
-    for (int64_t c = 0; c < channels; c++) {
-        out_values[c] = tensor_f32_at(t, count == 1 ? 0 : c);
-    }
-    return true;
-}
-
 bool scalar_value(tensor *t, float *out_value) {
     if (!tensor_is_constant(t) || t->dtype != KILN_F32 || tensor_elements(t) != 1) {
         return false;

@@ -1,7 +1,8 @@
 /* Convolutions of the same map that are only added up, as networks are trained with them (Ding et
  * al., "RepVGG: Making VGG-style ConvNets Great Again", 2021), become one: the smaller kernel is
  * added to the larger where it lies in it. The map itself, added to its depthwise convolution, is a
- * kernel with a one. */
+ * kernel with a one. So do dense layers, of which distilled networks average two (Touvron et al.,
+ * "Training data-efficient image transformers & distillation through attention", 2021). */
 #include "compiler/ops/ops.h"
 #include "compiler/passes/passes.h"
 
@@ -12,9 +13,10 @@ static bool is_plain(const tensor *t) {
            !tensor_depends_on_batch(t);
 }
 
-/* The convolution of constant weights that makes t alone; NULL: there is none. */
-static node *branch_of(const tensor *t) {
-    node *n = sole_producer(t, "Conv");
+/* The convolution, or the dense layer, of constant weights that makes t alone; NULL: there is none.
+ */
+static node *branch_of(const tensor *t, const char *op_name) {
+    node *n = sole_producer(t, op_name);
     bool fits = n != NULL && is_unclamped(n) && is_plain(n->inputs[1]) &&
                 (n->input_count < 3 || n->inputs[2] == NULL || is_plain(n->inputs[2])) &&
                 node_int(n, "exact", 0) == 0;
@@ -98,7 +100,8 @@ static kiln_status merge(graph *g, node *n, node *other, node *add, const int64_
 /* Two convolutions of the same map. */
 static kiln_status merge_pair(graph *g, node *add, bool *out_merged) {
     for (size_t k = 0; k < 2; k++) {
-        node *n = branch_of(add->inputs[k]), *other = branch_of(add->inputs[1 - k]);
+        node *n = branch_of(add->inputs[k], "Conv");
+        node *other = branch_of(add->inputs[1 - k], "Conv");
         window large, small;
         int64_t place[KILN_MAX_RANK];
         if (n == NULL || other == NULL || n == other || n->inputs[0] != other->inputs[0] ||
@@ -117,7 +120,7 @@ static kiln_status merge_pair(graph *g, node *add, bool *out_merged) {
 /* A map and its depthwise convolution. */
 static kiln_status merge_identity(graph *g, node *add, bool *out_merged) {
     for (size_t k = 0; k < 2; k++) {
-        node *n = branch_of(add->inputs[k]);
+        node *n = branch_of(add->inputs[k], "Conv");
         window w;
         window self = {0};
         int64_t place[KILN_MAX_RANK];
@@ -138,6 +141,25 @@ static kiln_status merge_identity(graph *g, node *add, bool *out_merged) {
     return KILN_OK;
 }
 
+/* Is it a product with rows of weights, and a bias or none? */
+static bool is_dense(const node *n) {
+    const tensor *bias = n->input_count > 2 ? n->inputs[2] : NULL;
+    return (bias == NULL || (bias->rank == 1 && bias->dims[0] == n->inputs[1]->dims[0])) &&
+           node_float(n, "alpha", 1) == 1 && node_float(n, "beta", 1) == 1 &&
+           node_int(n, "transA", 0) == 0 && node_int(n, "transB", 0) == 1;
+}
+
+/* Two dense layers of the same rows. */
+static kiln_status merge_dense(graph *g, node *add, bool *out_merged) {
+    node *n = branch_of(add->inputs[0], "Gemm"), *other = branch_of(add->inputs[1], "Gemm");
+    if (n == NULL || other == NULL || n->inputs[0] != other->inputs[0] || !is_dense(n) ||
+        !is_dense(other) || !tensor_same_shape(n->inputs[1], other->inputs[1])) {
+        return KILN_OK;
+    }
+    *out_merged = true;
+    return merge(g, n, other, add, NULL);
+}
+
 kiln_status pass_merge_branches(graph *g, size_t *inout_rewrites) {
     size_t before = *inout_rewrites, norms = 0;
     kiln_status status = KILN_OK;
@@ -151,6 +173,9 @@ kiln_status pass_merge_branches(graph *g, size_t *inout_rewrites) {
         status = merge_pair(g, add, &merged);
         if (status == KILN_OK && !merged) {
             status = merge_identity(g, add, &merged);
+        }
+        if (status == KILN_OK && !merged) {
+            status = merge_dense(g, add, &merged);
         }
         *inout_rewrites += merged;
     }

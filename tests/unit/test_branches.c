@@ -140,6 +140,24 @@ static tensor *read_branch(network *n, tensor *x) {
     return APPLY(n, "Mul", y, APPLY(n, "Add", y, branch(n, x, 3, 1)));
 }
 
+/* A dense layer of six inputs and as many outputs. */
+static tensor *layer(network *n, tensor *x, int64_t transposed) {
+    const int64_t dims[] = {6, 6};
+    tensor *y = APPLY(n, "Gemm", x, constant(n, 2, dims), constant(n, 1, dims));
+    ck_assert_int_eq(node_set_int(n->g, last_node(n), "transB", transposed), KILN_OK);
+    return y;
+}
+
+static tensor *added_layers(network *n, tensor *x) {
+    x = APPLY(n, "Flatten", APPLY(n, "GlobalAveragePool", x));
+    return APPLY(n, "Add", layer(n, x, 1), layer(n, x, 1));
+}
+
+static tensor *unlike_layers(network *n, tensor *x) {
+    x = APPLY(n, "Flatten", APPLY(n, "GlobalAveragePool", x));
+    return APPLY(n, "Add", layer(n, x, 1), layer(n, x, 0));
+}
+
 PASS_TEST(orders_heads, heads_of_channels, pass_order_views, 2, 11)
 PASS_TEST(orders_patches, patches_of_map, pass_order_views, 2, 11)
 PASS_TEST(keeps_heads_of_pixels, heads_of_pixels, pass_order_views, 0, 7)
@@ -154,6 +172,8 @@ PASS_TEST(folds_norm_forward, norm_before_conv, pass_fold_batch_norm, 1, 1)
 PASS_TEST(keeps_norm_before_padding, norm_before_padding, pass_fold_batch_norm, 0, 2)
 PASS_TEST(keeps_unlike_branches, unlike_branches, pass_merge_branches, 0, 3)
 PASS_TEST(keeps_added_map, added_map, pass_merge_branches, 0, 2)
+PASS_TEST(merges_layers, added_layers, pass_merge_branches, 1, 3)
+PASS_TEST(keeps_unlike_layers, unlike_layers, pass_merge_branches, 0, 5)
 PASS_TEST(keeps_branch_that_is_read, read_branch, pass_merge_branches, 0, 4)
 
 int main(void) {
@@ -167,6 +187,8 @@ int main(void) {
         TEST("branches", merges_branches),
         TEST("branches", merges_depthwise_branches),
         TEST("branches", keeps_unlike_branches),
+        TEST("branches", merges_layers),
+        TEST("branches", keeps_unlike_layers),
         TEST("branches", keeps_added_map),
         TEST("branches", keeps_branch_that_is_read),
         TEST("norms", folds_norm_forward),

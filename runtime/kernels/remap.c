@@ -9,7 +9,7 @@ typedef struct remap_task {
     const int64_t *tables[KILN_MAX_RANK]; /* NULL where each index is its own (the batch) */
     size_t strides[KILN_MAX_RANK];        /* x's stride in elements */
     uint64_t fill;                        /* the bits of one element */
-    bool last_is_identity;
+    size_t before, first, part; /* of a row: what lies together in x, too, from `first` on */
 } remap_task;
 
 /* Finds the tables, which lie one after the other, of all dims but a batched dim 0. */
@@ -67,19 +67,25 @@ static uint64_t fill_bits(kiln_dtype dtype, double fill) {
     return bits;
 }
 
+static void remap_elements(const remap_task *task, const uint8_t *from, uint8_t *to, size_t begin,
+                           size_t end, size_t size) {
+    const int64_t *table = task->tables[task->call->outputs[0].rank - 1];
+    for (size_t c = begin; c < end; c++) {
+        bool inside = from != NULL && table[c] >= 0;
+        element_copy(to + c * size,
+                     inside ? from + (size_t)table[c] * size : (const void *)&task->fill, size);
+    }
+}
+
 /* A row, whose first element in x would be that at `from`; NULL: the row is all fill. */
 static void remap_row(const remap_task *task, const uint8_t *from, uint8_t *to, size_t size) {
-    const operand *y = &task->call->outputs[0];
-    const int64_t *table = task->tables[y->rank - 1];
-    /* Without a table, a batched x of rank 1 has samples for rows. */
-    if (table == NULL || (task->last_is_identity && from != NULL)) {
-        memcpy(to, from, y->inner * size);
-        return;
+    size_t done = 0;
+    if (from != NULL) {
+        remap_elements(task, from, to, 0, task->before, size);
+        memcpy(to + task->before * size, from + task->first * size, task->part * size);
+        done = task->before + task->part;
     }
-    for (size_t c = 0; c < y->inner; c++, to += size) {
-        bool inside = from != NULL && table[c] >= 0;
-        element_copy(to, inside ? from + (size_t)table[c] * size : (const void *)&task->fill, size);
-    }
+    remap_elements(task, from, to, done, task->call->outputs[0].inner, size);
 }
 
 static void remap_rows(void *context, size_t begin, size_t end) {
@@ -101,6 +107,21 @@ static void remap_rows(void *context, size_t begin, size_t end) {
     }
 }
 
+/* Without a table, a batched x of rank 1 has samples for rows. */
+static void find_part(remap_task *task) {
+    const operand *y = &task->call->outputs[0];
+    const int64_t *table = task->tables[y->rank - 1];
+    while (table != NULL && task->before < y->inner && table[task->before] < 0) {
+        task->before++;
+    }
+    size_t left = y->inner - task->before;
+    task->first = table != NULL && left > 0 ? (size_t)table[task->before] : 0;
+    while (task->part < left && (table == NULL || table[task->before + task->part] ==
+                                                      (int64_t)(task->first + task->part))) {
+        task->part++;
+    }
+}
+
 static kiln_status run(kernel_call *call, kiln_error *error) {
     (void)error;
     const kiln_remap_params *p = call->params;
@@ -116,11 +137,7 @@ static kiln_status run(kernel_call *call, kiln_error *error) {
         task.strides[k] = stride;
         stride *= x->dims[k];
     }
-    const int64_t *last = task.tables[y->rank - 1];
-    task.last_is_identity = last != NULL && y->inner == x->inner;
-    for (size_t c = 0; c < y->inner && task.last_is_identity; c++) {
-        task.last_is_identity = last[c] == (int64_t)c;
-    }
+    find_part(&task);
     kernel_parallel(call, operand_outer(y, call->run.batch), 1 + 4096 / y->inner, &task,
                     remap_rows);
     return KILN_OK;

@@ -2,6 +2,7 @@
 #include "compiler/export/exporting.h"
 #include "compiler/graph/element_type.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* Functions that are one ONNX operator, and the attributes that alpha and beta are there. */
@@ -73,6 +74,31 @@ static const char *star_relu_value(exporting *x, const char *input, float alpha,
     return beta == 0 ? terms[0] : model_node(&x->model, "Add", NULL, 2, terms, NULL);
 }
 
+static const char *of_two(exporting *x, const char *op, const char *a, const char *b) {
+    const char *inputs[2] = {a, b};
+    return model_node(&x->model, op, NULL, 2, inputs, NULL);
+}
+
+static const char *times(exporting *x, const char *value, double factor) {
+    const float number = (float)factor;
+    return of_two(x, "Mul", value, model_floats(&x->model, NULL, 0, NULL, &number));
+}
+
+/* x (1 + erf(x / sqrt 2)) / 2, or with tanh(sqrt(2 / pi) (x + 0.044715 x^3)) for erf: ONNX has GELU
+ * from opset 20 on. */
+static const char *gelu_value(exporting *x, const char *input, bool tanh) {
+    const float one = 1;
+    const char *inner = input;
+    if (tanh) {
+        inner = of_two(x, "Mul", input, of_two(x, "Mul", input, input));
+        inner = of_two(x, "Add", input, times(x, inner, 0.044715));
+    }
+    inner = times(x, inner, tanh ? sqrt(2 / M_PI) : sqrt(0.5));
+    inner = model_node(&x->model, tanh ? "Tanh" : "Erf", NULL, 1, &inner, NULL);
+    inner = of_two(x, "Add", inner, model_floats(&x->model, NULL, 0, NULL, &one));
+    return times(x, of_two(x, "Mul", input, inner), 0.5);
+}
+
 const char *function_value(exporting *x, const char *input, const kiln_unary_params *p) {
     const char *twice[2] = {input, input};
     Onnx__NodeProto *node;
@@ -91,6 +117,9 @@ const char *function_value(exporting *x, const char *input, const kiln_unary_par
         twice[1] = model_node(&x->model, "Tanh", NULL, 1, &soft, NULL);
         return model_node(&x->model, "Mul", NULL, 2, twice, NULL);
     }
+    case KILN_UNARY_GELU_ERF:
+    case KILN_UNARY_GELU_TANH:
+        return gelu_value(x, input, p->op == KILN_UNARY_GELU_TANH);
     case KILN_UNARY_IS_INF:
         return is_inf_value(x, input, p);
     default:

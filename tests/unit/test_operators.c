@@ -17,6 +17,8 @@ static const operator_case elementwise[] = {
     {"Atanh", "", {"f N 3 4 5 from -1 to 1"}},
     {"ThresholdedRelu", "alpha=0.7", {"f N 3 4 5 from -2 to 2"}},
     {"Shrink", "lambd=0.6 bias=0.2", {"f N 3 4 5 from -2 to 2"}},
+    {"Gelu", "@opset=20", {"f N 3 4 5 from -6 to 6"}},
+    {"Gelu", "@opset=20 approximate=tanh", {"f N 3 4 5 from -6 to 6"}},
     {"IsNaN", "", {"f N 3 from -2 to 2"}},
     {"IsInf", "detect_negative=0", {"f N 3 from -2 to 2"}},
     {"LessOrEqual", "", {"i N 3 4 5 from -2 to 2", "i 3 1 1 from -2 to 2"}},

@@ -7,6 +7,7 @@
 #include "runtime/base/files.h"
 #include "runtime/train/trainer.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -137,6 +138,10 @@ kiln_status kiln_trainer_checkpoint(const kiln_trainer *trainer, const char *pat
     return file_end(&out, x.status, error);
 }
 
+static kiln_status cannot_read(const char *path, kiln_error *error) {
+    return kiln_fail(error, KILN_ERROR_IO, "%s: cannot read: %s", path, strerror(errno));
+}
+
 static kiln_status check_file(const char *path, FILE *file, size_t size, kiln_trainer *t,
                               progress *out_progress, kiln_error *error) {
     char magic[8];
@@ -146,6 +151,9 @@ static kiln_status check_file(const char *path, FILE *file, size_t size, kiln_tr
     take(&x, magic, sizeof magic);
     take(&x, &print, sizeof print);
     take(&x, &p, sizeof p);
+    if (ferror(file) != 0) {
+        return cannot_read(path, error);
+    }
     if (x.status != KILN_OK || memcmp(magic, MAGIC, sizeof magic) != 0) {
         return kiln_fail(error, KILN_ERROR_FORMAT, "%s: not a checkpoint", path);
     }
@@ -171,13 +179,13 @@ static kiln_status check_file(const char *path, FILE *file, size_t size, kiln_tr
 }
 
 /* Checks the whole file's checksum, before anything of the trainer is overwritten. */
-static bool checksum_matches(FILE *file) {
+static kiln_status check_sum(const char *path, FILE *file, kiln_error *error) {
     uint8_t chunk[8192 + 8];
     checksum_stream hash;
     size_t held = 0;
     uint64_t stored;
     if (fseek(file, 0, SEEK_SET) != 0) {
-        return false;
+        return cannot_read(path, error);
     }
     checksum_begin(&hash);
     for (size_t got = 1; got > 0;) {
@@ -188,8 +196,13 @@ static bool checksum_matches(FILE *file) {
         memmove(chunk, chunk + sure, held - sure);
         held -= sure;
     }
+    if (ferror(file) != 0) {
+        return cannot_read(path, error);
+    }
     memcpy(&stored, chunk, sizeof stored);
-    return held == 8 && checksum_end(&hash) == stored;
+    return held == 8 && checksum_end(&hash) == stored
+               ? KILN_OK
+               : kiln_fail(error, KILN_ERROR_FORMAT, "%s: a damaged checkpoint", path);
 }
 
 kiln_status kiln_trainer_resume(kiln_trainer *t, const char *path, kiln_error *error) {
@@ -209,8 +222,8 @@ kiln_status kiln_trainer_resume(kiln_trainer *t, const char *path, kiln_error *e
     if (status == KILN_OK) {
         status = check_file(path, file, size, t, &p, error);
     }
-    if (status == KILN_OK && !checksum_matches(file)) {
-        status = kiln_fail(error, KILN_ERROR_FORMAT, "%s: a damaged checkpoint", path);
+    if (status == KILN_OK) {
+        status = check_sum(path, file, error);
     }
     if (status == KILN_OK) {
         long start = (long)(sizeof(uint64_t) * 2 + sizeof p);
@@ -218,8 +231,11 @@ kiln_status kiln_trainer_resume(kiln_trainer *t, const char *path, kiln_error *e
         t->progress = p;
         x.status = fseek(file, start, SEEK_SET) == 0 ? KILN_OK : KILN_ERROR_IO;
         take_state(&x, t);
-        status =
-            x.status == KILN_OK ? KILN_OK : kiln_fail(error, x.status, "%s: cannot read", path);
+        if (x.status != KILN_OK) { /* as it was created, instead of some weights of both */
+            network_reset(&t->net);
+            t->progress = (progress){.rate_factor = 1};
+            status = cannot_read(path, error);
+        }
     }
     (void)fclose(file);
     return status;

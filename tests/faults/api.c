@@ -5,6 +5,7 @@
 #include <kiln/compile.h>
 #include <kiln/train.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,7 +101,8 @@ static kiln_status open_in_memory(const char *path, kiln_error *error) {
     void *bytes = read_all(path, &size);
     kiln_status status = size > 0
                              ? kiln_plan_open_memory((kiln_span){bytes, size}, NULL, &plan, error)
-                             : kiln_fail(error, KILN_ERROR_IO, "%s: cannot be read", path);
+                             : kiln_fail(error, errno == ENOMEM ? KILN_ERROR_MEMORY : KILN_ERROR_IO,
+                                         "%s: %s", path, strerror(errno));
     TRY(run_plan(plan, error))
     kiln_plan_close(plan);
     free(bytes);

@@ -218,10 +218,23 @@ static void run(const char *command, long fault, bool lasting, outcome *out) {
 
 /* ---- Judging ------------------------------------------------------------------------------- */
 
+/* A failure whose status, of the C interface, is not that of the fault; NULL: it is. */
+static const char *judge_status(const outcome *o) {
+    static const char memory[] = "out of memory: ", format[] = "bad format: ";
+    /* Where want of memory came first and was survived, a file that failed later was not. */
+    static const int later[] = {EMFILE, ENOSPC, EIO};
+    bool told = strncmp(o->text, memory, strlen(memory)) == 0;
+    for (size_t k = 0; k < sizeof later / sizeof *later; k++) {
+        told = told || strstr(o->text, strerror(later[k])) != NULL;
+    }
+    return strncmp(o->text, format, strlen(format)) == 0 ? "takes a sound file for a damaged one"
+           : o->reason == ENOMEM && !told                ? "does not tell that memory is out"
+                                                         : NULL;
+}
+
 /* What is wrong; NULL: nothing. */
 static const char *judge(const fault_case *c, const outcome *good, uint64_t good_hash,
                          const outcome *o) {
-    static const char memory[] = "out of memory: "; /* the status of the interface */
     bool old = false;
     uint64_t hash = hash_outputs(c->outputs, &old);
     if (o->hangs) {
@@ -246,14 +259,8 @@ static const char *judge(const fault_case *c, const outcome *good, uint64_t good
         return o->errors == 0                              ? "fails without a message"
                : strstr(o->text, "internal error") != NULL ? "calls it an internal error"
                : !sound                                    ? "fails and changes the output"
-               : strncmp(c->command, "$K", 2) != 0 && o->reason == ENOMEM &&
-                       strncmp(o->text, memory, strlen(memory)) != 0 &&
-                       /* What came first was survived, a file that could not be opened, or written,
-                        * was not. */
-                       strstr(o->text, strerror(EMFILE)) == NULL &&
-                       strstr(o->text, strerror(ENOSPC)) == NULL
-                   ? "does not tell that memory is out"
-                   : NULL;
+               : strncmp(c->command, "$K", 2) == 0         ? NULL
+                                                           : judge_status(o);
     }
     if (strstr(o->text, "skipped") != NULL && strstr(o->text, "out of memory") != NULL) {
         return "skips a picture for want of memory";

@@ -4,12 +4,13 @@
 
 #include <string.h>
 
-/* Weights that have more bytes for each row of their products (a tile at a position), once they are
- * transformed, are late. Fewer stay in the L2 cache from one strip of tiles to the next, each of
- * which reads, or transforms, them all. With half as many, networks take as long (AVX-512, AVX2);
- * with twice as many they take more memory. */
-#define LATE_BYTES ((size_t)8000)
-#define FEW_ROWS ((size_t)64)
+/* Weights are late that have more bytes, transformed, than this. Each strip of tiles reads, or
+ * transforms, them all. Where a layer has few rows of products (tiles at a position) and so few
+ * strips, it is to read what is not in the L2 cache that takes as long as to transform it; where
+ * it has many, weights of so many bytes a row. Measured with AVX-512 and AVX2. */
+#define FEW_ROWS ((size_t)128)
+#define LATE_OF_FEW ((size_t)512 << 10)
+#define LATE_A_ROW ((size_t)60 << 10)
 #define TAPS ((size_t)9)
 #define AHEAD (8 * TAPS) /* rows of taps that are fetched before they are needed */
 /* Positions lie so much further apart than they are long, so that they do not all fall into the
@@ -34,9 +35,9 @@ winograd_weights winograd_weights_of(const kernel_call *call) {
     (void)operand_image(&call->outputs[0], &y);
     size_t tiles = (y.h + m - 1) / m * ((y.w + m - 1) / m), n = strided ? 2 * m + 1 : m + 2;
     size_t rows = tiles * n * n / form.positions;
-    rows = rows < FEW_ROWS ? FEW_ROWS : rows;
     /* F(2)'s are hardly more than the taps. */
-    form.late = m != 2 && winograd_weight_bytes(&form) / rows > LATE_BYTES;
+    form.late = m != 2 &&
+                winograd_weight_bytes(&form) > (rows <= FEW_ROWS ? LATE_OF_FEW : rows * LATE_A_ROW);
     form.step = WINOGRAD_CHUNK * nr + SKEW;
     return form;
 }

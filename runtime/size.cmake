@@ -51,10 +51,14 @@ function(compile_small)
     endforeach()
 endfunction()
 
-# What nothing reaches is left out by linkers. Nobody unwinds through ours but debuggers and crash
+# What nothing reaches is left out by linkers. With CMAKE_INTERPROCEDURAL_OPTIMIZATION CMake asks clang for ThinLTO, which
+# saves 1 % of the code where an optimisation of all at once saves 4. Nobody unwinds through ours but debuggers and crash
 # reporters, which RelWithDebInfo serves: it is C, and callbacks do not throw. Nobody asks errno about a root.
 function(compile_sections target)
     target_compile_options(${target} PRIVATE -fno-math-errno)
+    if(CMAKE_INTERPROCEDURAL_OPTIMIZATION AND CMAKE_C_COMPILER_ID MATCHES "Clang")
+        target_compile_options(${target} PRIVATE -flto=full)
+    endif()
     if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT KILN_SANITIZE)
         target_compile_options(${target} PRIVATE -ffunction-sections -fdata-sections
             $<$<NOT:$<CONFIG:RelWithDebInfo>>:-fno-asynchronous-unwind-tables>

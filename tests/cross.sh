@@ -3,9 +3,9 @@
 # should and whether 32 bits are enough, not how fast. ARM's programs run under emulation (qemu-user), i386's
 # by the machine itself. Libraries of that processor are unpacked into build/ARCHITECTURE, beside this
 # system's own. For Debian on x86-64; installs the cross compiler and the emulator.
-#   [type=MinSizeRel] [targets=TARGET...] tests/cross.sh arm64|armhf|i386 [CTEST-OPTION...]
+#   [type=MinSizeRel] [lto=1] [clang=1] [targets=TARGET...] tests/cross.sh arm64|armhf|i386 [CTEST-OPTION...]
 # For example: tests/cross.sh armhf -R test_conv. What is built, all or those targets, stays in build/ARCHITECTURE/build,
-# or that of another type in build/ARCHITECTURE/TYPE.
+# or that of another type, optimised at the link or by clang with LLVM's ld in build/ARCHITECTURE/TYPE[-lto][-clang].
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,7 +22,7 @@ i386) processor=i686 compiler=i686-linux-gnu ;;
     ;;
 esac
 folder=$PWD/build/$architecture
-build=$folder/${type:-build}
+build=$folder/${type:-build}${lto:+-lto}${clang:+-clang}
 root=$folder/root
 triplet=${compiler/i686/i386} # as Debian's folders are named
 case $architecture in
@@ -32,7 +32,8 @@ i386) emulator="$root/lib/ld-linux.so.2;--library-path;$root/lib/$triplet:$root/
 esac
 libraries="$(grep -oE '[a-z0-9-]+-dev' examples/packages.sh) check"
 
-./examples/packages.sh "gcc-$compiler" qemu-user libonnx-testdata
+# shellcheck disable=SC2086 # names
+./examples/packages.sh "gcc-$compiler" qemu-user libonnx-testdata ${clang:+clang lld llvm}
 
 # apt as it would be on such a machine that has nothing: it finds what the libraries need, too.
 apt_there() {
@@ -62,7 +63,7 @@ if [ "$(cat "$root/complete" 2>/dev/null)" != "$libraries" ]; then
     echo "$libraries" >"$root/complete"
 fi
 
-cat >"$folder/toolchain.cmake" <<END
+cat >"$build.cmake" <<END
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR $processor)
 set(CMAKE_C_COMPILER $compiler-gcc)
@@ -73,12 +74,23 @@ set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(CMAKE_CROSSCOMPILING_EMULATOR "$emulator")
 END
+if [ -n "${clang:-}" ]; then # with gcc's libraries
+    cat >>"$build.cmake" <<END
+set(CMAKE_C_COMPILER clang)
+set(CMAKE_C_COMPILER_TARGET $compiler)
+set(CMAKE_C_FLAGS_INIT --gcc-toolchain=/usr)
+foreach(kind EXE SHARED MODULE)
+    set(CMAKE_\${kind}_LINKER_FLAGS_INIT "-fuse-ld=lld -L/usr/$compiler/lib")
+endforeach()
+END
+fi
 export PKG_CONFIG_SYSROOT_DIR=$root
 export PKG_CONFIG_LIBDIR=$root/usr/lib/$triplet/pkgconfig
 launcher=()
 command -v ccache >/dev/null && launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache)
-cmake -S . -B "$build" -G Ninja -DCMAKE_TOOLCHAIN_FILE="$folder/toolchain.cmake" \
-    -DCMAKE_BUILD_TYPE="${type:-Release}" -DKILN_BUILD_TESTS=ON "${launcher[@]}" >/dev/null
+cmake -S . -B "$build" -G Ninja -DCMAKE_TOOLCHAIN_FILE="$build.cmake" \
+    -DCMAKE_BUILD_TYPE="${type:-Release}" -DCMAKE_INTERPROCEDURAL_OPTIMIZATION="${lto:+ON}" -DKILN_BUILD_TESTS=ON \
+    "${launcher[@]}" >/dev/null
 # shellcheck disable=SC2086 # a list of names
 cmake --build "$build" --target ${targets:-all}
 

@@ -91,6 +91,8 @@ asan=$?
 [ $release -eq 0 ] && step "python wheel" tests/python/wheel.sh build/release
 targets=emulated step "arm64 under emulation" tests/cross.sh arm64 -L emulated
 type=MinSizeRel targets=sized step "arm64, smallest" tests/cross.sh arm64 -R '^sizes$'
+clang=1 lto=1 type=MinSizeRel targets="sized test_conv_direct" \
+    step "arm64 by clang, with LTO" tests/cross.sh arm64 -R '^(sizes|test_conv_direct)$'
 step formatting check_format
 [ $release -eq 0 ] && step clang-tidy check_tidy
 finish

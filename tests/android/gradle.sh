@@ -37,6 +37,7 @@ for name in kiln app; do
     told "$name.compileSdk 35"
 done
 told "kiln.defaultConfig.externalNativeBuild.cmake.arguments -DKILN_SOURCES=$work/sources"
+told 'kiln.buildTypes.release.externalNativeBuild.cmake.arguments -DCMAKE_BUILD_TYPE=MinSizeRel'
 told "kiln.externalNativeBuild.cmake.path $example/kiln/src/main/cpp/CMakeLists.txt"
 exists "$module/src/main/cpp/CMakeLists.txt"
 for abi in arm64-v8a x86_64; do told "kiln.defaultConfig.ndk.abiFilters $abi"; done

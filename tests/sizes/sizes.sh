@@ -2,7 +2,7 @@
 # Code (the section .text) of libraries and programs beside README's table of sizes: within 5 % of it. Other sections,
 # the largest functions, and the folders and files that the code comes from (before linkers leave any out):
 # sizes.sh --table SIZE NM FILE [OBJECTS-FOLDER], for example build/release/runtime/libkiln.so build/release/runtime
-#   sizes.sh SIZE README BUILD-TYPE NAME FILE [NAME FILE]...
+#   sizes.sh SIZE README COLUMN NAME FILE [NAME FILE]...
 set -euo pipefail
 
 if [ "$1" = --table ]; then
@@ -22,12 +22,12 @@ if [ "$1" = --table ]; then
     exit
 fi
 
-size=$1 readme=$2 type=$3 failed=0
+size=$1 readme=$2 column=$3 failed=0
 shift 3
 while [ $# -gt 0 ]; do
     bytes=$("$size" -A "$2" | awk '$1 == ".text" { print $2 }')
-    told=$(awk -F ' *[|] *' -v name="$1" -v type="$type" '
-        NF && $2 == "Code" { for (k = 3; k <= NF; k++) if ($k == type) column = k }
+    told=$(awk -F ' *[|] *' -v name="$1" -v title="$column" '
+        NF && $2 == "Code" { for (k = 3; k <= NF; k++) if ($k == title) column = k }
         column && $2 == name { print $column + 0 }' "$readme")
     if [ -z "$told" ] || [ $((bytes * 100)) -gt $((told * 105000)) ] || [ $((bytes * 100)) -lt $((told * 95000)) ]; then
         echo "FAILED: $1: $bytes bytes of code; README tells ${told:-nothing of it} KB"

@@ -7,11 +7,16 @@
 #define WIDTH ((size_t)VECTOR_WIDTH)
 
 /* scale x + bias + mask, where there are those. */
-INLINE vector score(bool biased, bool masked, const attention_rows *r, size_t row, size_t k) {
+INLINE vector score(const attention_rows *r, size_t row, size_t k) {
     size_t left = r->count - k;
     vector x = load(r->scores + row * r->stride + k) * all(r->scale);
-    x += biased ? load_some(r->bias + row * r->bias_step + k, left) : all(0);
-    return x + (masked ? load_some(r->mask + row * r->mask_step + k, left) : all(0));
+    if (r->bias != NULL) {
+        x += load_some(r->bias + row * r->bias_step + k, left);
+    }
+    if (r->mask != NULL) {
+        x += load_some(r->mask + row * r->mask_step + k, left);
+    }
+    return x;
 }
 
 /* What a row lacks of a whole vector counts neither for the maximum nor for the sum. */
@@ -36,11 +41,12 @@ APART vector largest_of(vector v) {
 }
 
 /* Computes the scores of a row, and returns the largest. */
-INLINE vector score_row(bool biased, bool masked, const attention_rows *r, size_t row) {
+INLINE vector score_row(const attention_rows *shared, size_t row) {
+    const attention_rows copy = *shared, *r = &copy; /* which no store can change */
     float *x = r->scores + row * r->stride;
     vector most = all(-INFINITY);
     for (size_t k = 0; k < r->count; k += WIDTH) {
-        vector v = without_rest(score(biased, masked, r, row, k), r->count - k);
+        vector v = without_rest(score(r, row, k), r->count - k);
         store(x + k, v);
         most = larger(most, v);
     }
@@ -52,14 +58,7 @@ INLINE vector score_row(bool biased, bool masked, const attention_rows *r, size_
 static void weights(const attention_rows *r) {
     for (size_t row = 0; row < r->rows; row++) {
         float *x = r->scores + row * r->stride;
-        vector sum = all(0), most;
-        if (r->mask != NULL) {
-            most = score_row(true, true, r, row);
-        } else if (r->bias != NULL) {
-            most = score_row(true, false, r, row);
-        } else {
-            most = score_row(false, false, r, row);
-        }
+        vector sum = all(0), most = score_row(r, row);
         for (size_t k = 0; k < r->count; k += WIDTH) {
             vector e = v_exp(load(x + k) - most);
             store(x + k, e);

@@ -17,9 +17,17 @@ INLINE vector load_weights(bool half, const void *from, size_t at) {
     return half ? load_half((const uint16_t *)from + at) : load((const float *)from + at);
 }
 
-INLINE quad load_quad(bool half, const void *from, size_t at) {
-    return half ? load_half_quad((const uint16_t *)from + at)
-                : *(const quad *)((const float *)from + at);
+/* Loads four floats of each of four rows. */
+INLINE void load_quads(bool half, const void *from, size_t stride, quad out[4]) {
+    if (half) {
+        UNROLL for (size_t k = 0; k < 4; k++) {
+            out[k] = load_half_quad((const uint16_t *)from + k * stride);
+        }
+    } else {
+        UNROLL for (size_t k = 0; k < 4; k++) {
+            out[k] = *(const quad *)((const float *)from + k * stride);
+        }
+    }
 }
 
 INLINE float load_weight(bool half, const void *from, size_t at) {
@@ -64,11 +72,7 @@ INLINE void add_rest(bool half, const dense_piece *p, tile *t) {
 
 /* Adds up the lanes of the sums, and stores the results. It is called once a tile, so loops do. */
 APART void finish(bool half, const dense_piece *p, tile *t) {
-    if (half) {
-        add_rest(true, p, t);
-    } else {
-        add_rest(false, p, t);
-    }
+    add_rest(half, p, t);
     for (size_t r = 0; r < t->m; r++) {
         for (size_t o = 0; o < t->n; o++) {
             float sum = sum_of(t->sums[r * t->n + o]);
@@ -185,9 +189,10 @@ static void dot_f16(const dense_piece *piece) {
 
 /* Transposes four rows of four. */
 INLINE void transpose(bool half, const void *weights, size_t stride, float *to, size_t to_stride) {
+    quad rows[4];
+    load_quads(half, weights, stride, rows);
 #ifdef HAS_SHUFFLE
-    quad a = load_quad(half, weights, 0), b = load_quad(half, weights, stride);
-    quad c = load_quad(half, weights, 2 * stride), d = load_quad(half, weights, 3 * stride);
+    quad a = rows[0], b = rows[1], c = rows[2], d = rows[3];
     quad ac_low = __builtin_shufflevector(a, c, 0, 4, 1, 5);
     quad ac_high = __builtin_shufflevector(a, c, 2, 6, 3, 7);
     quad bd_low = __builtin_shufflevector(b, d, 0, 4, 1, 5);
@@ -198,15 +203,14 @@ INLINE void transpose(bool half, const void *weights, size_t stride, float *to, 
     *(quad *)(to + 3 * to_stride) = __builtin_shufflevector(ac_high, bd_high, 2, 6, 3, 7);
 #else
     for (size_t row = 0; row < 4; row++) {
-        quad v = load_quad(half, weights, row * stride);
         for (size_t l = 0; l < 4; l++) {
-            to[l * to_stride + row] = v[l];
+            to[l * to_stride + row] = rows[row][l];
         }
     }
 #endif
 }
 
-INLINE void pack(bool half, size_t n, size_t k, const void *weights, size_t stride, float *to) {
+APART void pack(bool half, size_t n, size_t k, const void *weights, size_t stride, float *to) {
     const size_t nr = WIDTH * GEMM_NR_VECTORS;
     size_t whole_rows = n / 4 * 4, whole = k / 4 * 4;
     for (size_t row = 0; row < whole_rows; row += 4) {

@@ -9,52 +9,51 @@ typedef struct taps {
     const float *from;
     size_t rows, columns;
     size_t row_step, column_step; /* floats */
-    float scale;                  /* for AVERAGE */
+    bool largest;                 /* else the sum */
+    float scale;
     float min, max;
 } taps;
 
-INLINE vector take(sliding_op op, vector sum, vector x) {
-    if (op == SLIDING_MAX_POOL) {
-        return larger(sum, x);
-    }
-    return sum + x;
-}
-
 /* Takes the vectors of one pixel. */
-INLINE void take_pixel(sliding_op op, size_t vectors, const float *from, vector *sums) {
-    UNROLL for (size_t v = 0; v < vectors; v++) {
-        sums[v] = take(op, sums[v], load(from + v * VECTOR_WIDTH));
+INLINE void take_pixel(bool largest, size_t vectors, const float *from, vector *sums) {
+    if (largest) {
+        UNROLL for (size_t v = 0; v < vectors; v++) {
+            sums[v] = larger(sums[v], load(from + v * VECTOR_WIDTH));
+        }
+    } else {
+        UNROLL for (size_t v = 0; v < vectors; v++) {
+            sums[v] += load(from + v * VECTOR_WIDTH);
+        }
     }
 }
 
 /* Pools so many vectors of channels, from channel c on, of which `channels` count. */
-INLINE void pool_vectors(sliding_op op, size_t vectors, const taps *t, size_t c, size_t channels,
-                         float *to) {
+INLINE void pool_vectors(size_t vectors, const taps *t, size_t c, size_t channels, float *to) {
     vector sums[4];
     UNROLL for (size_t v = 0; v < vectors; v++) {
-        sums[v] = all(op == SLIDING_MAX_POOL ? -INFINITY : 0);
+        sums[v] = all(t->largest ? -INFINITY : 0);
     }
     for (size_t y = 0; y < t->rows; y++) {
         const float *from = t->from + y * t->row_step + c;
         for (size_t x = 0; x < t->columns; x++, from += t->column_step) {
-            take_pixel(op, vectors, from, sums);
+            take_pixel(t->largest, vectors, from, sums);
         }
     }
     UNROLL for (size_t v = 0; v < vectors; v++) {
-        vector sum = sums[v] * (op == SLIDING_AVERAGE_POOL ? t->scale : 1.0f);
+        vector sum = sums[v] * t->scale;
         store_some(to + c + v * VECTOR_WIDTH, clamp(sum, all(t->min), all(t->max)),
                    vectors > 1 ? VECTOR_WIDTH : channels - c);
     }
 }
 
-INLINE void pool_pixel(sliding_op op, const taps *shared, size_t channels, float *to) {
+INLINE void pool_pixel(const taps *shared, size_t channels, float *to) {
     const taps t = *shared; /* a copy, which no store can change */
     size_t c = 0, step = (size_t)4 * VECTOR_WIDTH;
     for (; c + step <= channels; c += step) {
-        pool_vectors(op, 4, &t, c, channels, to);
+        pool_vectors(4, &t, c, channels, to);
     }
     for (; c < channels; c += VECTOR_WIDTH) {
-        pool_vectors(op, 1, &t, c, channels, to);
+        pool_vectors(1, &t, c, channels, to);
     }
 }
 
@@ -65,7 +64,7 @@ static size_t columns_before(const sliding_row *r, size_t left, size_t end) {
     return columns < r->kernel_columns ? columns : r->kernel_columns;
 }
 
-INLINE void pool_row(sliding_op op, const sliding_row *r) {
+static void pool_row(bool largest, const sliding_row *r) {
     for (size_t x = 0; x < r->to_width; x++) {
         size_t left = x * r->stride - r->padding;
         size_t first = columns_before(r, left, 0), end = columns_before(r, left, r->width);
@@ -75,24 +74,27 @@ INLINE void pool_row(sliding_op op, const sliding_row *r) {
                   .columns = end - first,
                   .row_step = r->row_stride,
                   .column_step = r->dilation * r->pixel_stride,
-                  .scale = pixels == 0 ? 0 : 1.0f / (float)pixels,
+                  .largest = largest,
+                  .scale = largest       ? 1
+                           : pixels == 0 ? 0
+                                         : 1.0f / (float)pixels,
                   .min = r->min,
                   .max = r->max};
         float *to = r->to + x * r->to_stride;
         if (pixels > 0) {
             t.from += (left + first * r->dilation) * r->pixel_stride;
         }
-        pool_pixel(op, &t, r->channels, to);
+        pool_pixel(&t, r->channels, to);
     }
 }
 
 void UKERNEL(max_pool)(const sliding_row *r) {
-    pool_row(SLIDING_MAX_POOL, r);
+    pool_row(true, r);
     leave();
 }
 
 void UKERNEL(average_pool)(const sliding_row *r) {
-    pool_row(SLIDING_AVERAGE_POOL, r);
+    pool_row(false, r);
     leave();
 }
 

@@ -146,8 +146,8 @@ void UKERNEL(layer_norm)(const layer_norm_rows *r) {
     for (size_t row = 0; row < r->rows; row++) {
         const float *x = r->x + row * r->count;
         float *y = r->y + row * r->count;
-        float mean = r->about_zero ? 0 : (float)(along(SUM, own, x, r->count, 0) * share);
-        double squares = along(SQUARES, own, x, r->count, mean);
+        float mean = r->about_zero ? 0 : (float)(adding_along(own, x, r->count, 0) * share);
+        double squares = squaring_along(own, x, r->count, mean);
         float inverse = (float)(1 / sqrt(squares * share + (double)r->epsilon));
         const vector m = all(mean), f = all(inverse);
         for (size_t k = 0; k < r->count; k += WIDTH) {

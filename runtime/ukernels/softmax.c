@@ -33,8 +33,9 @@ APART vector largest_of(const float *x, size_t count) {
     return all(lanes[0]);
 }
 
-/* Returns the sum of e^(x - largest), and stores each of these to y unless that is NULL. */
-APART float exponentials(const float *x, size_t count, vector largest, float *y) {
+/* Returns sums of e^(x - largest), a lane for each of a vector's columns, and stores each of these
+ * to y unless that is NULL. */
+APART vector exponentials(const float *x, size_t count, vector largest, float *y) {
     vector sum = all(0);
     for (size_t k = 0; k < count; k += WIDTH) {
         vector e = v_exp(part_of(x + k, count - k) - largest);
@@ -43,11 +44,11 @@ APART float exponentials(const float *x, size_t count, vector largest, float *y)
             store_some(y + k, e, count - k);
         }
     }
-    return sum_of(sum);
+    return sum;
 }
 
 static void softmax_row(const float *x, size_t count, float *y) {
-    vector factor = all(1 / exponentials(x, count, largest_of(x, count), y));
+    vector factor = all(1 / sum_of(exponentials(x, count, largest_of(x, count), y)));
     for (size_t k = 0; k < count; k += WIDTH) {
         store_some(y + k, load_some(y + k, count - k) * factor, count - k);
     }
@@ -56,7 +57,7 @@ static void softmax_row(const float *x, size_t count, float *y) {
 
 static void log_softmax_row(const float *x, size_t count, float *y) {
     vector largest = largest_of(x, count);
-    vector lost = v_log(all(exponentials(x, count, largest, NULL)));
+    vector lost = v_log(all(sum_of(exponentials(x, count, largest, NULL))));
     for (size_t k = 0; k < count; k += WIDTH) {
         store_some(y + k, load_some(x + k, count - k) - largest - lost, count - k);
     }
@@ -105,18 +106,13 @@ INLINE vector gathered(bool sum, vector v, size_t width) {
 
 /* Computes all columns of a matrix so narrow that a vector holds some of its rows. */
 static void softmax_narrow(const float *x, size_t size, size_t width, float *y) {
-    vector largest = all(-INFINITY), sum = all(0);
+    vector largest = all(-INFINITY);
     size_t count = size * width;
     for (size_t k = 0; k < count; k += WIDTH) {
         largest = larger(largest, part_of(x + k, count - k));
     }
     largest = gathered(false, largest, width);
-    for (size_t k = 0; k < count; k += WIDTH) {
-        vector e = v_exp(part_of(x + k, count - k) - largest);
-        sum += e;
-        store_some(y + k, e, count - k);
-    }
-    vector factor = all(1) / gathered(true, sum, width);
+    vector factor = all(1) / gathered(true, exponentials(x, count, largest, y), width);
     for (size_t k = 0; k < count; k += WIDTH) {
         store_some(y + k, load_some(y + k, count - k) * factor, count - k);
     }

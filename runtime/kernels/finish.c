@@ -93,3 +93,16 @@ finish finish_by(const kiln_unary_params *f) {
                ? (finish){f->alpha, f->beta, NULL, 0, 0}
                : (finish){-INFINITY, INFINITY, finish_function(f->op), f->alpha, beta};
 }
+
+void finish_rows(const finish *f, float *y, size_t rows, size_t stride, size_t count) {
+    if (f->function == NULL) {
+        return;
+    }
+    if (stride == count) {
+        count *= rows;
+        rows = 1;
+    }
+    for (size_t row = 0; row < rows; row++) {
+        f->function(y + row * stride, count, f->alpha, f->beta, y + row * stride);
+    }
+}

@@ -28,18 +28,6 @@ finish finish_of(const kernel_call *call, float min, float max);
 finish finish_by(const kiln_unary_params *function);
 
 /* Rows of `count` floats, `stride` floats apart. */
-static inline void finish_rows(const finish *f, float *y, size_t rows, size_t stride,
-                               size_t count) {
-    if (f->function == NULL) {
-        return;
-    }
-    if (stride == count) {
-        count *= rows;
-        rows = 1;
-    }
-    for (size_t row = 0; row < rows; row++) {
-        f->function(y + row * stride, count, f->alpha, f->beta, y + row * stride);
-    }
-}
+void finish_rows(const finish *f, float *y, size_t rows, size_t stride, size_t count);
 
 #endif

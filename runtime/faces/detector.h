@@ -89,17 +89,23 @@ const detector_family *detector_recognise(const kiln_plan *plan, detector_layout
 /* Begins a level: its cells follow from the input's size. */
 void layout_level(const detector_layout *layout, uint32_t stride, uint32_t anchors,
                   detector_level *out_level);
-/* Finds the output, not yet in `*inout_taken` (a bit each), that holds `count` numbers for each
- * anchor of the level: as [cells * anchors, count], perhaps behind dims of 1, as maps
- * [1, anchors * count, rows, columns], or as maps with the channels last. */
-bool layout_find(const detector_layout *layout, const detector_level *level, uint32_t count,
-                 uint32_t *inout_taken, detector_field *out_field);
+/* Finds an output a level, of strides from 8 on, for each kind of numbers: 1 of scores, and of
+ * objects, 4 of boxes and perhaps 10 of points. An output holds an anchor's numbers as
+ * [cells * anchors, count], perhaps behind dims of 1, as maps [1, anchors * count, rows, columns],
+ * or as maps with the channels last. */
+bool layout_find(detector_layout *layout, uint32_t levels, uint32_t anchors, bool objects,
+                 bool points);
 /* The one output [1, anchors, count] of all levels one after the other; for level k of them. */
 bool layout_find_joined(const detector_layout *layout, uint32_t count, uint32_t *out_output);
 void layout_join(const detector_layout *layout, uint32_t output, uint32_t level, uint32_t count,
                  detector_field *out_field);
 
 float field_value(const detector_field *field, const detector_anchor *at, uint32_t k);
+/* A box by its middle. */
+void face_box(float x, float y, float width, float height, kiln_face *out);
+/* The level's points, where it has some: from (x, y), in so many pixels, times `variance`. */
+void face_points(const detector_anchor *at, float x, float y, float width, float height,
+                 float variance, kiln_face *out);
 /* A score, by the sigmoid where the network has none. */
 float score_of_one(const detector_anchor *at, const detector_field *field);
 /* The second of background and face, by softmax where the network has none. */

@@ -47,7 +47,8 @@ static bool as_field(const kiln_tensor_info *t, const detector_level *level, uin
            (is_map && map[0] == level->rows && map[1] == level->columns && map[2] == width);
 }
 
-bool layout_find(const detector_layout *layout, const detector_level *level, uint32_t count,
+/* The first output that is not yet in `*inout_taken`, a bit each. */
+static bool find(const detector_layout *layout, const detector_level *level, uint32_t count,
                  uint32_t *inout_taken, detector_field *out_field) {
     for (uint32_t k = 0; k < layout->output_count; k++) {
         out_field->output = k;
@@ -58,6 +59,24 @@ bool layout_find(const detector_layout *layout, const detector_level *level, uin
         }
     }
     return false;
+}
+
+bool layout_find(detector_layout *layout, uint32_t levels, uint32_t anchors, bool objects,
+                 bool points) {
+    uint32_t taken = 0;
+    layout->level_count = levels;
+    layout->has_points = points;
+    for (uint32_t k = 0; k < levels; k++) {
+        detector_level *level = &layout->levels[k];
+        layout_level(layout, 8u << k, anchors, level);
+        if (!find(layout, level, 1, &taken, &level->scores) ||
+            (objects && !find(layout, level, 1, &taken, &level->objects)) ||
+            !find(layout, level, 4, &taken, &level->boxes) ||
+            (points && !find(layout, level, 10, &taken, &level->points))) {
+            return false;
+        }
+    }
+    return layout->output_count == (2u + objects + points) * levels;
 }
 
 bool layout_find_joined(const detector_layout *layout, uint32_t count, uint32_t *out_output) {
@@ -92,6 +111,20 @@ float field_value(const detector_field *field, const detector_anchor *at, uint32
     size_t cell = (size_t)at->row * at->level->columns + at->column;
     return field->data[cell * field->cell_stride + at->anchor * field->anchor_stride +
                        k * field->value_stride];
+}
+
+void face_box(float x, float y, float width, float height, kiln_face *out) {
+    out->left = x - width / 2, out->right = x + width / 2;
+    out->top = y - height / 2, out->bottom = y + height / 2;
+}
+
+void face_points(const detector_anchor *at, float x, float y, float width, float height,
+                 float variance, kiln_face *out) {
+    const detector_field *points = &at->level->points;
+    for (uint32_t k = 0; at->layout->has_points && k < KILN_FACE_POINTS; k++) {
+        out->points[k][0] = x + field_value(points, at, 2 * k) * variance * width;
+        out->points[k][1] = y + field_value(points, at, 2 * k + 1) * variance * height;
+    }
 }
 
 static float sigmoid(float x) {

@@ -8,7 +8,7 @@
 #define VARIANCE_SIZE 0.2F
 
 bool priors_recognise(detector_layout *layout, const prior_level *levels, uint32_t level_count,
-                      uint32_t point_numbers) {
+                      uint32_t score_numbers, uint32_t box_numbers, uint32_t point_numbers) {
     uint32_t scores, boxes, points = 0;
     layout->level_count = level_count;
     layout->has_points = point_numbers > 0;
@@ -16,13 +16,14 @@ bool priors_recognise(detector_layout *layout, const prior_level *levels, uint32
         layout_level(layout, levels[k].stride, levels[k].count, &layout->levels[k]);
     }
     if (layout->output_count != (point_numbers > 0 ? 3 : 2) ||
-        !layout_find_joined(layout, 2, &scores) || !layout_find_joined(layout, 4, &boxes) ||
+        !layout_find_joined(layout, score_numbers, &scores) ||
+        !layout_find_joined(layout, box_numbers, &boxes) ||
         (point_numbers > 0 && !layout_find_joined(layout, point_numbers, &points))) {
         return false;
     }
     for (uint32_t k = 0; k < level_count; k++) {
-        layout_join(layout, scores, k, 2, &layout->levels[k].scores);
-        layout_join(layout, boxes, k, 4, &layout->levels[k].boxes);
+        layout_join(layout, scores, k, score_numbers, &layout->levels[k].scores);
+        layout_join(layout, boxes, k, box_numbers, &layout->levels[k].boxes);
         layout_join(layout, points, k, point_numbers, &layout->levels[k].points);
     }
     return true;
@@ -36,10 +37,7 @@ static void place_corners(const detector_anchor *at, kiln_face *out) {
     out->top = field_value(&level->boxes, at, 1) * height;
     out->right = field_value(&level->boxes, at, 2) * width;
     out->bottom = field_value(&level->boxes, at, 3) * height;
-    for (uint32_t k = 0; at->layout->has_points && k < KILN_FACE_POINTS; k++) {
-        out->points[k][0] = field_value(&level->points, at, 2 * k) * width;
-        out->points[k][1] = field_value(&level->points, at, 2 * k + 1) * height;
-    }
+    face_points(at, 0, 0, width, height, 1, out);
 }
 
 void priors_decode(const detector_anchor *at, const prior_level *levels, kiln_face *out) {
@@ -51,15 +49,9 @@ void priors_decode(const detector_anchor *at, const prior_level *levels, kiln_fa
     float prior = levels[level - at->layout->levels].sizes[at->anchor];
     float x = ((float)at->column + 0.5F) * (float)level->stride;
     float y = ((float)at->row + 0.5F) * (float)level->stride;
-    float middle_x = x + field_value(&level->boxes, at, 0) * VARIANCE_MIDDLE * prior;
-    float middle_y = y + field_value(&level->boxes, at, 1) * VARIANCE_MIDDLE * prior;
-    float width = prior * expf(field_value(&level->boxes, at, 2) * VARIANCE_SIZE);
-    float height = prior * expf(field_value(&level->boxes, at, 3) * VARIANCE_SIZE);
-    out->left = middle_x - width / 2, out->right = middle_x + width / 2;
-    out->top = middle_y - height / 2, out->bottom = middle_y + height / 2;
-    for (uint32_t k = 0; at->layout->has_points && k < KILN_FACE_POINTS; k++) {
-        out->points[k][0] = x + field_value(&level->points, at, 2 * k) * VARIANCE_MIDDLE * prior;
-        out->points[k][1] =
-            y + field_value(&level->points, at, 2 * k + 1) * VARIANCE_MIDDLE * prior;
-    }
+    face_box(x + field_value(&level->boxes, at, 0) * VARIANCE_MIDDLE * prior,
+             y + field_value(&level->boxes, at, 1) * VARIANCE_MIDDLE * prior,
+             prior * expf(field_value(&level->boxes, at, 2) * VARIANCE_SIZE),
+             prior * expf(field_value(&level->boxes, at, 3) * VARIANCE_SIZE), out);
+    face_points(at, x, y, prior, prior, VARIANCE_MIDDLE, out);
 }

@@ -5,7 +5,7 @@
 static const prior_level levels[] = {{8, 2, {16, 32}}, {16, 2, {64, 128}}, {32, 2, {256, 512}}};
 
 static bool recognise(detector_layout *layout) {
-    return priors_recognise(layout, levels, 3, 10);
+    return priors_recognise(layout, levels, 3, 2, 4, 10);
 }
 
 static void decode(const detector_anchor *at, kiln_face *out) {

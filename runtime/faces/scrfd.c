@@ -8,25 +8,9 @@
  * aligned by the points, which are right. */
 #include "runtime/faces/detector.h"
 
-static bool take_levels(detector_layout *layout, uint32_t levels, uint32_t anchors, bool points) {
-    uint32_t taken = 0;
-    layout->level_count = levels;
-    layout->has_points = points;
-    for (uint32_t k = 0; k < levels; k++) {
-        detector_level *level = &layout->levels[k];
-        layout_level(layout, 8u << k, anchors, level);
-        if (!layout_find(layout, level, 1, &taken, &level->scores) ||
-            !layout_find(layout, level, 4, &taken, &level->boxes) ||
-            (points && !layout_find(layout, level, 10, &taken, &level->points))) {
-            return false;
-        }
-    }
-    return layout->output_count == (points ? 3 : 2) * levels;
-}
-
 static bool recognise(detector_layout *layout) {
-    return take_levels(layout, 3, 2, true) || take_levels(layout, 3, 2, false) ||
-           take_levels(layout, 5, 1, true) || take_levels(layout, 5, 1, false);
+    return layout_find(layout, 3, 2, false, true) || layout_find(layout, 3, 2, false, false) ||
+           layout_find(layout, 5, 1, false, true) || layout_find(layout, 5, 1, false, false);
 }
 
 static float score_of(const detector_anchor *at) {
@@ -41,10 +25,7 @@ static void decode(const detector_anchor *at, kiln_face *out) {
     out->top = (row - field_value(&level->boxes, at, 1)) * stride;
     out->right = (column + field_value(&level->boxes, at, 2)) * stride;
     out->bottom = (row + field_value(&level->boxes, at, 3)) * stride;
-    for (uint32_t k = 0; at->layout->has_points && k < KILN_FACE_POINTS; k++) {
-        out->points[k][0] = (column + field_value(&level->points, at, 2 * k)) * stride;
-        out->points[k][1] = (row + field_value(&level->points, at, 2 * k + 1)) * stride;
-    }
+    face_points(at, column * stride, row * stride, stride, stride, 1, out);
 }
 
 const detector_family detector_scrfd = {.name = "SCRFD",

@@ -6,7 +6,7 @@ static const prior_level levels[] = {
     {8, 3, {10, 16, 24}}, {16, 2, {32, 48}}, {32, 2, {64, 96}}, {64, 3, {128, 192, 256}}};
 
 static bool recognise(detector_layout *layout) {
-    return priors_recognise(layout, levels, 4, 0);
+    return priors_recognise(layout, levels, 4, 2, 4, 0);
 }
 
 static void decode(const detector_anchor *at, kiln_face *out) {

@@ -44,6 +44,7 @@ static kiln_detector make_detector(bool scores_first) {
         ck_assert_uint_eq(level->scores.output, scores);
         level->scores.data = logits + level->scores.offset;
         level->boxes.data = numbers + level->boxes.offset;
+        level->points.data = numbers + level->points.offset;
     }
     return d;
 }

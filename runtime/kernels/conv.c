@@ -138,7 +138,10 @@ static kiln_status run_conv(kernel_call *call, kiln_error *error) {
 }
 
 static void release_conv(kernel_call *call) {
-    algorithm_of(call)->release(call);
+    const conv_algorithm *a = algorithm_of(call);
+    if (a->release != NULL) {
+        a->release(call);
+    }
 }
 
 static uint32_t conv_rows(const kernel_call *call, uint32_t input, row_rule *out_rule) {

@@ -200,7 +200,6 @@ static void pack_groups(void *context, size_t begin, size_t end) {
 static void pack(const kernel_call *call, float *to) {
     const direct *d = call->state;
     plane p = {0};
-    memset(to, 0, d->weight_floats * sizeof(float));
     for (bool begun = false; next_plane(d, &p, &begun);) {
         packing job = {call, &p, to + p.before * d->groups * panels_floats(d)};
         kernel_parallel(call, d->groups, 1, &job, pack_groups);
@@ -210,36 +209,23 @@ static void pack(const kernel_call *call, float *to) {
 /* ---- Preparing ----------------------------------------------------------------------------- */
 
 kiln_status conv_direct_prepare(kernel_call *call, kiln_error *error) {
-    direct *d = kernel_allocate(call, sizeof *d);
+    direct *d = call->state = kernel_allocate(call, sizeof *d, error);
     if (d == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return KILN_ERROR_MEMORY;
     }
     *d = describe(call);
-    call->state = d;
-    d->weights = kernel_allocate(call, d->weight_floats * sizeof(float));
-    d->bias = kernel_allocate(call, d->bias_floats * sizeof(float));
+    d->weights = kernel_allocate(call, d->weight_floats * sizeof(float), error);
+    d->bias = kernel_allocate(call, d->bias_floats * sizeof(float), error);
     if (d->weights == NULL || d->bias == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "layer '%.80s': no memory for its weights",
-                         call->name);
+        return KILN_ERROR_MEMORY;
     }
     pack(call, d->weights);
-    memset(d->bias, 0, d->bias_floats * sizeof(float));
     const float *bias = optional_input(call, 2);
     for (size_t g = 0; bias != NULL && g < d->groups; g++) {
         memcpy(d->bias + g * d->panels * d->ukernels->nr, bias + g * d->outputs,
                d->outputs * sizeof(float));
     }
     return KILN_OK;
-}
-
-void conv_direct_release(kernel_call *call) {
-    direct *d = call->state;
-    if (d != NULL) {
-        kernel_free(call, d->weights, d->weight_floats * sizeof(float));
-        kernel_free(call, d->bias, d->bias_floats * sizeof(float));
-        kernel_free(call, d, sizeof *d);
-        call->state = NULL;
-    }
 }
 
 /* ---- Running ------------------------------------------------------------------------------- */

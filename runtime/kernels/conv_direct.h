@@ -10,6 +10,5 @@ const char *conv_direct_check(const kernel_call *call);
 size_t conv_direct_scratch(const kernel_call *call);
 kiln_status conv_direct_prepare(kernel_call *call, kiln_error *error);
 kiln_status conv_direct_run(kernel_call *call, kiln_error *error);
-void conv_direct_release(kernel_call *call);
 
 #endif

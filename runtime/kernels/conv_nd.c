@@ -34,7 +34,6 @@ const kernel kernel_conv_nd = {
     .check = check,
     .prepare = conv_direct_prepare,
     .run = conv_direct_run,
-    .release = conv_direct_release,
     .scratch = conv_direct_scratch,
     .packs_constants = true,
 };

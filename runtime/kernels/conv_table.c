@@ -27,28 +27,24 @@ const conv_algorithm conv_algorithm_direct = {.check = conv_direct_check,
                                               .prepare = conv_direct_prepare,
                                               .bind = bind_nothing,
                                               .run = conv_direct_run,
-                                              .release = conv_direct_release,
                                               .scratch = conv_direct_scratch};
 const conv_algorithm conv_algorithm_winograd = {.check = winograd_check,
                                                 .prepare = winograd_prepare,
                                                 .bind = winograd_bind,
                                                 .run = winograd_run,
-                                                .release = winograd_release,
                                                 .scratch = winograd_scratch,
                                                 .packs = winograd_packs};
 const conv_algorithm conv_algorithm_gemm = {.check = gemm_check,
                                             .prepare = gemm_prepare,
                                             .bind = gemm_bind,
                                             .run = gemm_run,
-                                            .release = gemm_release,
                                             .scratch = gemm_scratch,
                                             .packs = gemm_packs};
 const conv_algorithm conv_algorithm_depthwise = {.check = depthwise_check,
                                                  .lacks = depthwise_lacks,
                                                  .prepare = depthwise_prepare,
                                                  .bind = bind_nothing,
-                                                 .run = depthwise_run,
-                                                 .release = depthwise_release};
+                                                 .run = depthwise_run};
 
 #define ALGORITHM(NAME, name) [KILN_CONV_##NAME] = &conv_algorithm_##name,
 static const conv_algorithm *const algorithms[KILN_CONV_ALGORITHM_COUNT] = {

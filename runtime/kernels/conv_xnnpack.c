@@ -44,12 +44,11 @@ static kiln_status create(const kernel_call *call, xnnpack_conv **out_conv, kiln
 }
 
 kiln_status conv_xnnpack_prepare(kernel_call *call, kiln_error *error) {
-    conv *c = kernel_allocate(call, sizeof *c);
+    conv *c = call->state = kernel_allocate(call, sizeof *c, error);
     if (c == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return KILN_ERROR_MEMORY;
     }
-    *c = (conv){.wild = loses_nan && conv_has_wild_constants(call)};
-    call->state = c;
+    c->wild = loses_nan && conv_has_wild_constants(call);
     return create(call, &c->xnnpack, error);
 }
 
@@ -72,10 +71,6 @@ kiln_status conv_xnnpack_run(kernel_call *call, kiln_error *error) {
 }
 
 void conv_xnnpack_release(kernel_call *call) {
-    conv *c = call->state;
-    if (c != NULL) {
-        xnnpack_conv_destroy(c->xnnpack);
-        kernel_free(call, c, sizeof *c);
-        call->state = NULL;
-    }
+    const conv *c = call->state;
+    xnnpack_conv_destroy(c->xnnpack);
 }

@@ -3,14 +3,11 @@
 #include "runtime/kernels/depthwise.h"
 #include "runtime/kernels/sliding.h"
 
-#include <string.h>
-
 typedef struct depthwise {
     const ukernels *ukernels;
     size_t taps, channels, outputs; /* outputs of each channel */
     size_t row;     /* floats of one tap: the channels, rounded up to whole vectors */
     float *weights; /* [taps][outputs][row], then the bias [outputs][row] */
-    size_t bytes;
 } depthwise;
 
 const char *depthwise_check(const kernel_call *call) {
@@ -35,7 +32,6 @@ const char *depthwise_lacks(const kernel_call *call) {
 static void pack(const kernel_call *call, depthwise *d) {
     const float *from = call->inputs[1].data;    /* [channels][outputs][taps] */
     const float *bias = optional_input(call, 2); /* [channels][outputs] */
-    memset(d->weights, 0, d->bytes);
     for (size_t k = 0; k < d->channels * d->outputs; k++) {
         float *to = d->weights + k % d->outputs * d->row + k / d->outputs;
         for (size_t tap = 0; tap < d->taps; tap++, to += d->outputs * d->row) {
@@ -47,9 +43,9 @@ static void pack(const kernel_call *call, depthwise *d) {
 
 kiln_status depthwise_prepare(kernel_call *call, kiln_error *error) {
     const operand *w = &call->inputs[1];
-    depthwise *d = kernel_allocate(call, sizeof *d);
+    depthwise *d = call->state = kernel_allocate(call, sizeof *d, error);
     if (d == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return KILN_ERROR_MEMORY;
     }
     size_t taps = w->dims[1] * w->dims[2];
     size_t channels = ((const kiln_conv_params *)call->params)->groups;
@@ -60,24 +56,13 @@ kiln_status depthwise_prepare(kernel_call *call, kiln_error *error) {
                      .channels = channels,
                      .outputs = outputs,
                      .row = row,
-                     .bytes = (taps + 1) * outputs * row * sizeof(float)};
-    call->state = d;
-    d->weights = kernel_allocate(call, d->bytes);
+                     .weights =
+                         kernel_allocate(call, (taps + 1) * outputs * row * sizeof(float), error)};
     if (d->weights == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "layer '%.80s': no memory for its weights",
-                         call->name);
+        return KILN_ERROR_MEMORY;
     }
     pack(call, d);
     return KILN_OK;
-}
-
-void depthwise_release(kernel_call *call) {
-    depthwise *d = call->state;
-    if (d != NULL) {
-        kernel_free(call, d->weights, d->bytes);
-        kernel_free(call, d, sizeof *d);
-        call->state = NULL;
-    }
 }
 
 kiln_status depthwise_run(kernel_call *call, kiln_error *error) {

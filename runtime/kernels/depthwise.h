@@ -8,6 +8,5 @@ const char *depthwise_check(const kernel_call *call);
 const char *depthwise_lacks(const kernel_call *call);
 kiln_status depthwise_prepare(kernel_call *call, kiln_error *error);
 kiln_status depthwise_run(kernel_call *call, kiln_error *error);
-void depthwise_release(kernel_call *call);
 
 #endif

@@ -43,7 +43,7 @@ typedef struct gemm {
     size_t k, outputs, panels;
     size_t kernel_height, kernel_width, inputs;
     float *bias; /* [panels * nr], then zeros, which stand for pixels outside the image */
-    size_t bias_bytes, weight_bytes;
+    size_t weight_bytes;
     size_t groups;     /* by panel: panels are shared out in so many groups */
     size_t row;        /* a gathered row takes so many floats in scratch */
     size_t most;       /* scratch holds so many gathered rows: a strip's, or a worker's chunk */
@@ -171,7 +171,6 @@ static gemm describe(const kernel_call *call) {
               .inputs = x.c,
               .workers = call->host->threads,
               .weight_bytes = weight_bytes,
-              .bias_bytes = (panels * best->nr + x.c) * sizeof(float),
               .far = y.h * y.w * y.c * sizeof(float) > FAR_BYTES,
               .by_panels = weight_bytes > LARGE_WEIGHTS && rows < FEW_ROWS * call->host->threads,
               /* Rows that lie 4 KB apart fall into one set of the L1 cache, which holds fewer of
@@ -189,23 +188,18 @@ static gemm describe(const kernel_call *call) {
 }
 
 kiln_status gemm_prepare(kernel_call *call, kiln_error *error) {
-    gemm *g = kernel_allocate(call, sizeof *g);
+    gemm *g = call->state = kernel_allocate(call, sizeof *g, error);
     if (g == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return KILN_ERROR_MEMORY;
     }
     *g = describe(call);
-    call->state = g;
-    g->bias = kernel_allocate(call, g->bias_bytes);
-    g->busy = kernel_allocate(call, g->workers * sizeof *g->busy);
+    g->bias = conv_bias(call, g->panels * g->ukernels->nr + g->inputs, error);
+    g->busy = kernel_allocate(call, g->workers * sizeof *g->busy, error);
     if (g->bias == NULL || g->busy == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return KILN_ERROR_MEMORY;
     }
     for (size_t k = 0; k < g->workers; k++) {
         atomic_flag_clear(&g->busy[k]);
-    }
-    memset(g->bias, 0, g->bias_bytes);
-    if (has_input(call, 2)) {
-        memcpy(g->bias, call->inputs[2].data, g->outputs * sizeof(float));
     }
     return KILN_OK;
 }
@@ -213,16 +207,6 @@ kiln_status gemm_prepare(kernel_call *call, kiln_error *error) {
 bool gemm_packs(const kernel_call *call, packed_form *out_form) {
     *out_form = (packed_form){"panels", describe(call).weight_bytes, pack, true};
     return true;
-}
-
-void gemm_release(kernel_call *call) {
-    gemm *g = call->state;
-    if (g != NULL) {
-        kernel_free(call, g->bias, g->bias_bytes);
-        kernel_free(call, g->busy, g->workers * sizeof *g->busy);
-        kernel_free(call, g, sizeof *g);
-        call->state = NULL;
-    }
 }
 
 size_t gemm_scratch(const kernel_call *call) {

@@ -11,6 +11,5 @@ bool gemm_packs(const kernel_call *call, packed_form *out_form);
 size_t gemm_scratch(const kernel_call *call);
 kiln_status gemm_bind(kernel_call *call, kiln_error *error);
 kiln_status gemm_run(kernel_call *call, kiln_error *error);
-void gemm_release(kernel_call *call);
 
 #endif

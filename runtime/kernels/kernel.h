@@ -26,7 +26,8 @@
  *
  *   run      Computes. It allocates nothing.
  *
- *   release  Frees the state, also where prepare has failed. NULL: there is none. */
+ *   release  Gives back what the state holds besides memory of kernel_allocate's, also where
+ * prepare has failed after it had made one. NULL: there is nothing of that kind. */
 #ifndef KILN_RUNTIME_KERNEL_H
 #define KILN_RUNTIME_KERNEL_H
 
@@ -91,8 +92,9 @@ typedef struct kernel_call {
                                 kiln_conv_algorithm of ours or KILN_CONV_BY_XNNPACK; 0: nothing was */
     /* What is made of the step: `state` by prepare, `packed` by the session in the form that packs
      * has named. */
-    void *state;         /* the kernel's own */
-    const float *packed; /* input 1 in the packed form; from bind on */
+    void *state;                 /* the kernel's own */
+    struct kernel_block *blocks; /* what prepare has allocated */
+    const float *packed;         /* input 1 in the packed form; from bind on */
     kernel_run run;
 } kernel_call;
 
@@ -257,8 +259,12 @@ static inline void element_copy(void *to, const void *from, size_t size) {
 static inline size_t size_min(size_t a, size_t b) {
     return a < b ? a : b;
 }
-void *kernel_allocate(const kernel_call *call, size_t size); /* aligned to 64; NULL: none */
-void kernel_free(const kernel_call *call, void *pointer, size_t size);
+/* Zeros, aligned to 64, which are the call's until it is released. NULL, and the error: there is no
+ * memory. */
+void *kernel_allocate(kernel_call *call, size_t size, kiln_error *error);
+void kernel_free_all(kernel_call *call);
+/* A convolution's biases, zeros where it has none, and zeros behind them: so many floats. */
+float *conv_bias(kernel_call *call, size_t floats, kiln_error *error);
 /* Elements [begin, begin + count) of a constant f32 operand, at any time: after packing, too, when
  * its data may have been given back. */
 void kernel_read_constant(const kernel_call *call, const operand *o, size_t begin, size_t count,

@@ -8,7 +8,6 @@
 typedef struct resize {
     const ukernels *ukernels;
     image_dims in, out;
-    size_t bytes;
     bilinear_column columns[]; /* of the output */
 } resize;
 
@@ -45,26 +44,18 @@ static kiln_status prepare(kernel_call *call, kiln_error *error) {
     (void)operand_image(&call->outputs[0], &out);
     size_t bytes = sizeof(resize) + out.w * sizeof(bilinear_column);
     size_t stride = call->inputs[0].row_stride;
-    resize *r = kernel_allocate(call, bytes);
+    resize *r = call->state = kernel_allocate(call, bytes, error);
     if (r == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return KILN_ERROR_MEMORY;
     }
-    *r = (resize){.ukernels = ukernels_best(), .out = out, .bytes = bytes};
+    r->ukernels = ukernels_best();
+    r->out = out;
     (void)operand_image(&call->inputs[0], &r->in);
     for (size_t k = 0; k < out.w; k++) {
         neighbours n = neighbours_of(p->mode, r->in.w, out.w, k);
         r->columns[k] = (bilinear_column){n.before * stride, n.after * stride, n.part};
     }
-    call->state = r;
     return KILN_OK;
-}
-
-static void release(kernel_call *call) {
-    resize *r = call->state;
-    if (r != NULL) {
-        kernel_free(call, r, r->bytes);
-        call->state = NULL;
-    }
 }
 
 static void resize_rows(void *context, size_t begin, size_t end) {
@@ -103,5 +94,4 @@ const kernel kernel_resize_bilinear = {
     .check = check,
     .prepare = prepare,
     .run = run,
-    .release = release,
 };

@@ -99,16 +99,42 @@ uint64_t product_macs(const kernel_call *call) {
     return call->outputs[0].elements * x->dims[x->rank - 1];
 }
 
-void *kernel_allocate(const kernel_call *call, size_t size) {
-    return call->host->allocator->allocate(call->host->allocator->context, size == 0 ? 1 : size,
-                                           64);
+/* Before each of a call's blocks. */
+typedef struct kernel_block {
+    struct kernel_block *next;
+    size_t size;
+} kernel_block;
+
+#define BLOCK_HEAD ((size_t)64)
+
+void *kernel_allocate(kernel_call *call, size_t size, kiln_error *error) {
+    const kiln_allocator *allocator = call->host->allocator;
+    kernel_block *block = allocator->allocate(allocator->context, BLOCK_HEAD + size, BLOCK_HEAD);
+    if (block == NULL) {
+        (void)kiln_fail(error, KILN_ERROR_MEMORY, "layer '%.80s': out of memory", call->name);
+        return NULL;
+    }
+    *block = (kernel_block){call->blocks, BLOCK_HEAD + size};
+    call->blocks = block;
+    return memset((char *)block + BLOCK_HEAD, 0, size);
 }
 
-void kernel_free(const kernel_call *call, void *pointer, size_t size) {
-    if (pointer != NULL) {
-        call->host->allocator->release(call->host->allocator->context, pointer,
-                                       size == 0 ? 1 : size);
+void kernel_free_all(kernel_call *call) {
+    while (call->blocks != NULL) {
+        const kiln_allocator *allocator = call->host->allocator;
+        kernel_block *block = call->blocks;
+        call->blocks = block->next;
+        allocator->release(allocator->context, block, block->size);
     }
+    call->state = NULL;
+}
+
+float *conv_bias(kernel_call *call, size_t floats, kiln_error *error) {
+    float *bias = kernel_allocate(call, floats * sizeof *bias, error);
+    if (bias != NULL && has_input(call, 2)) {
+        memcpy(bias, call->inputs[2].data, call->inputs[2].elements * sizeof *bias);
+    }
+    return bias;
 }
 
 bool operand_broadcast(const operand *o, const operand *out, uint32_t last,

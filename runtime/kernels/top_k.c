@@ -24,14 +24,8 @@ static const char *check(const kernel_call *call) {
 
 static kiln_status prepare(kernel_call *call, kiln_error *error) {
     const kiln_top_k_params *p = call->params;
-    call->state = kernel_allocate(call, p->k * sizeof(candidate));
-    return call->state != NULL ? KILN_OK : kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-}
-
-static void release(kernel_call *call) {
-    const kiln_top_k_params *p = call->params;
-    kernel_free(call, call->state, p->k * sizeof(candidate));
-    call->state = NULL;
+    call->state = kernel_allocate(call, p->k * sizeof(candidate), error);
+    return call->state != NULL ? KILN_OK : KILN_ERROR_MEMORY;
 }
 
 /* Does a come before b in the result? NaN comes last. */
@@ -126,5 +120,4 @@ const kernel kernel_top_k = {
     .check = check,
     .prepare = prepare,
     .run = run,
-    .release = release,
 };

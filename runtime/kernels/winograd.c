@@ -40,8 +40,7 @@ typedef struct winograd {
     size_t input_row, output_row; /* floats of a tile at a position, in whole vectors and panels */
     size_t panels;
     size_t tiles_wide;
-    float *bias; /* [output_row], then zeros, which stand for pixels outside the image */
-    size_t bias_bytes;
+    float *bias;    /* [output_row], then zeros, which stand for pixels outside the image */
     size_t strip;   /* most tiles of a strip */
     size_t block;   /* most panels of a block */
     bool by_blocks; /* threads share the blocks of a strip, not strips */
@@ -97,20 +96,6 @@ const char *winograd_check(const kernel_call *call) {
                "dilation 1";
     }
     return NULL;
-}
-
-static kiln_status prepare_constants(kernel_call *call, winograd *w, kiln_error *error) {
-    size_t zeros = w->input_row > w->output_row ? w->input_row : w->output_row;
-    w->bias_bytes = (w->output_row + zeros) * sizeof(float);
-    w->bias = kernel_allocate(call, w->bias_bytes);
-    if (w->bias == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
-    }
-    memset(w->bias, 0, w->bias_bytes);
-    if (has_input(call, 2)) {
-        memcpy(w->bias, call->inputs[2].data, w->outputs * sizeof(float));
-    }
-    return KILN_OK;
 }
 
 /* The number of rows of tiles that a run computes in each image. The run's first row is a multiple
@@ -198,22 +183,14 @@ size_t winograd_scratch(const kernel_call *call) {
 }
 
 kiln_status winograd_prepare(kernel_call *call, kiln_error *error) {
-    winograd *w = kernel_allocate(call, sizeof *w);
+    winograd *w = call->state = kernel_allocate(call, sizeof *w, error);
     if (w == NULL) {
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory");
+        return KILN_ERROR_MEMORY;
     }
     *w = describe(call);
-    call->state = w;
-    return prepare_constants(call, w, error);
-}
-
-void winograd_release(kernel_call *call) {
-    winograd *w = call->state;
-    if (w != NULL) {
-        kernel_free(call, w->bias, w->bias_bytes);
-        kernel_free(call, w, sizeof *w);
-        call->state = NULL;
-    }
+    w->bias = conv_bias(
+        call, w->output_row + (w->input_row > w->output_row ? w->input_row : w->output_row), error);
+    return w->bias != NULL ? KILN_OK : KILN_ERROR_MEMORY;
 }
 
 /* ---- The three phases ---------------------------------------------------------------------- */

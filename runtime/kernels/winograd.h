@@ -13,7 +13,6 @@ kiln_status winograd_prepare(kernel_call *call, kiln_error *error);
 size_t winograd_scratch(const kernel_call *call);
 kiln_status winograd_bind(kernel_call *call, kiln_error *error);
 kiln_status winograd_run(kernel_call *call, kiln_error *error);
-void winograd_release(kernel_call *call);
 
 /* Inputs whose late weights are transformed together: F(4)'s then take 300 KB of an L2 cache. */
 #define WINOGRAD_CHUNK ((size_t)64)

@@ -11,11 +11,10 @@ static kiln_status make_calls(kiln_session *s, kiln_error *error) {
     s->calls = memory_zeros(&s->allocator, v->step_count, sizeof *s->calls);
     s->operands = memory_zeros(&s->allocator, v->operand_count, sizeof *s->operands);
     s->bands = memory_zeros(&s->allocator, v->band_count, sizeof *s->bands);
-    s->prepared = memory_zeros(&s->allocator, v->step_count, 1);
     s->widened = memory_zeros(&s->allocator, v->tensor_count, sizeof *s->widened);
     s->nanoseconds = memory_zeros(&s->allocator, v->step_count, sizeof *s->nanoseconds);
-    if (s->calls == NULL || s->operands == NULL || s->bands == NULL || s->prepared == NULL ||
-        s->widened == NULL || s->nanoseconds == NULL) {
+    if (s->calls == NULL || s->operands == NULL || s->bands == NULL || s->widened == NULL ||
+        s->nanoseconds == NULL) {
         return memory_fail(error);
     }
     describe_calls(v, &s->host, s->max_batch, s->operands, s->calls, s->bands);
@@ -133,7 +132,7 @@ void kiln_session_destroy(kiln_session *s) {
         return;
     }
     const kiln_plan_view *v = &s->plan->view;
-    for (size_t step = 0; s->calls != NULL && s->prepared != NULL && step < v->step_count; step++) {
+    for (size_t step = 0; s->calls != NULL && step < v->step_count; step++) {
         release_step(s, step);
     }
     for (size_t t = 0; s->widened != NULL && t < v->tensor_count; t++) {
@@ -143,7 +142,6 @@ void kiln_session_destroy(kiln_session *s) {
     memory_free(s->bands);
     memory_free(s->calls);
     memory_free(s->operands);
-    memory_free(s->prepared);
     memory_free(s->widened);
     memory_free(s->nanoseconds);
     memory_free(s->arena);

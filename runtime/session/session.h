@@ -14,8 +14,7 @@
  *     starting   start_threads: a pool's threads have been started, unless the caller gave one.
  *     placed     allocate_arena: the arena is there, scratch lies in its gaps and behind it.
  *     prepared   prepare_step, step by step: constants are loaded, kernels have their state,
- *                weights are packed. prepared[step] is set before the kernel is called, so that
- *                release_step frees what a kernel that failed has left.
+ *                weights are packed. release_step frees what a kernel that failed has left.
  *     bound      bind_step, step by step, for max_batch.
  *     ready      packed_save has kept what was packed; bound_batch is max_batch.
  *   kiln_session_run
@@ -61,7 +60,6 @@ struct kiln_session {
     kernel_call *calls;
     operand *operands; /* of all calls, one after the other */
     band_steps *bands; /* by band of the plan */
-    uint8_t *prepared; /* by step: prepare was called, so release must be */
     widened *widened;  /* by tensor: f32 copies of f16 constants read at run time */
     uint64_t *nanoseconds;
     uint64_t runs;

@@ -36,7 +36,6 @@ kiln_status prepare_step(kiln_session *s, size_t step, kiln_error *error) {
     bool packs = kernel->packs != NULL && kernel->packs(call, &form);
     kiln_status status = load_constants(s, call, packs, error);
     if (status == KILN_OK) {
-        s->prepared[step] = 1;
         status = kernel->prepare != NULL ? kernel->prepare(call, error) : KILN_OK;
     }
     if (status == KILN_OK && packs) {
@@ -55,9 +54,10 @@ kiln_status bind_step(kiln_session *s, size_t step, kiln_error *error) {
 
 void release_step(kiln_session *s, size_t step) {
     kernel_call *call = &s->calls[step];
-    if (s->prepared[step] && call->kernel->release != NULL) {
+    if (call->state != NULL && call->kernel->release != NULL) {
         call->kernel->release(call);
     }
+    kernel_free_all(call);
 }
 
 /* ---- Running ------------------------------------------------------------------------------- */

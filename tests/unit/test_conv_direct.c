@@ -152,7 +152,7 @@ static void run(scene *s, thread_pool *pool, size_t threads) {
     ck_assert_ptr_nonnull(call.run.scratch);
     ck_assert_int_eq(conv_direct_run(&call, &error), KILN_OK);
     free(call.run.scratch);
-    conv_direct_release(&call);
+    kernel_free_all(&call);
     ck_assert_ptr_null(call.state);
 }
 

@@ -423,7 +423,7 @@ START_TEST(depthwise_packs_and_runs) {
     ck_assert_int_eq(depthwise_run(&call, &error), KILN_OK);
     compare(&s, 2, 4);
     ck_assert(isnan(pixel(&s.out, 0, 1, 5)[4]) && isnan(pixel(&s.out, 0, 4, 0)[0]));
-    depthwise_release(&call);
+    kernel_free_all(&call);
     ck_assert_ptr_null(call.state);
     free((void *)(uintptr_t)s.shape.weights);
     free(s.weights);

@@ -41,14 +41,14 @@ INLINE void add_tap(known k, const sliding_row *r, const block *b, size_t column
 }
 
 /* Clamps and stores the outputs of `pixels` pixels' channels, of which `channels` count: those of a
- * channel lie side by side. */
-INLINE void give(size_t outputs, size_t pixels, const sliding_row *r, size_t channels, float *to,
-                 vector (*sums)[MOST_OUTPUTS]) {
+ * channel lie side by side. Compiled once, as it runs once a block. */
+APART void give(size_t outputs, size_t pixels, const sliding_row *r, size_t channels, float *to,
+                vector (*sums)[MOST_OUTPUTS]) {
     const vector low = all(r->min), high = all(r->max);
     for (size_t p = 0; p < pixels; p++, to += r->to_stride) {
         vector mixed[MOST_OUTPUTS];
         mix(outputs, sums[p], mixed);
-        UNROLL for (size_t v = 0; v < outputs; v++) {
+        for (size_t v = 0; v < outputs; v++) {
             if (v * VECTOR_WIDTH < channels * outputs) {
                 store_some(to + v * VECTOR_WIDTH, clamp(mixed[v], low, high),
                            channels * outputs - v * VECTOR_WIDTH);

@@ -30,37 +30,41 @@ static bool check_shape_of_step(const kiln_plan *plan, const kiln_plan_step *s) 
     return s->input_count >= 1 && s->output_count >= 1;
 }
 
-/* Checks that the inputs and outputs that a kernel needs are there, in places where it may read and
- * write. */
-static kiln_status check_places(const kernel_call *call, const kernel *kernel, kiln_error *error) {
-    bool boundary =
-        call->step->kernel == KILN_KERNEL_COPY || call->step->kernel == KILN_KERNEL_CAST;
-    for (uint32_t k = 0; k < call->input_count; k++) {
-        const operand *o = &call->inputs[k];
-        bool strided = k < 8 && (kernel->traits.strided_inputs >> k & 1) != 0;
+/* Those of one kind, of which the plan's own lie at `boundary`. */
+static kiln_status check_places_of(const kernel_call *call, const char *kind,
+                                   const operand *operands, uint32_t count, uint32_t least,
+                                   uint32_t strided, kiln_plan_place boundary, kiln_error *error) {
+    bool moves = call->step->kernel == KILN_KERNEL_COPY || call->step->kernel == KILN_KERNEL_CAST;
+    bool writes = boundary == KILN_PLACE_OUTPUT;
+    for (uint32_t k = 0; k < count; k++) {
+        const operand *o = &operands[k];
         if (!operand_present(o)) {
-            if (k < kernel->min_inputs) {
-                return kernel_fail(call, error, "input %u is absent", k);
+            if (k < least) {
+                return kernel_fail(call, error, "%s %u is absent", kind, k);
             }
-        } else if (o->place == KILN_PLACE_OUTPUT || (o->place == KILN_PLACE_INPUT && !boundary) ||
-                   (!strided && !operand_is_dense(o))) {
-            return kernel_fail(call, error, "input %u lies where the kernel cannot read", k);
+            continue;
         }
-    }
-    for (uint32_t k = 0; k < call->output_count; k++) {
-        const operand *o = &call->outputs[k];
-        bool strided = k < 8 && (kernel->traits.strided_outputs >> k & 1) != 0;
-        if (!operand_present(o)) {
-            if (k == 0 || k < kernel->min_outputs) {
-                return kernel_fail(call, error, "output %u is absent", k);
-            }
-        } else if (o->constant || o->place == KILN_PLACE_INPUT ||
-                   (o->place == KILN_PLACE_OUTPUT && !boundary) ||
-                   (!strided && !operand_is_dense(o))) {
-            return kernel_fail(call, error, "output %u lies where the kernel cannot write", k);
+        bool inside = o->place == KILN_PLACE_ARENA || (o->constant && !writes) ||
+                      (o->place == boundary && moves);
+        if (!inside || (!operand_is_dense(o) && (k >= 8 || (strided >> k & 1) == 0))) {
+            return kernel_fail(call, error, "%s %u lies where the kernel cannot %s", kind, k,
+                               writes ? "write" : "read");
         }
     }
     return KILN_OK;
+}
+
+/* Checks that the inputs and outputs that a kernel needs are there, in places where it may read and
+ * write. */
+static kiln_status check_places(const kernel_call *call, const kernel *kernel, kiln_error *error) {
+    kiln_status status =
+        check_places_of(call, "input", call->inputs, call->input_count, kernel->min_inputs,
+                        kernel->traits.strided_inputs, KILN_PLACE_INPUT, error);
+    return status != KILN_OK
+               ? status
+               : check_places_of(call, "output", call->outputs, call->output_count,
+                                 kernel->min_outputs == 0 ? 1 : kernel->min_outputs,
+                                 kernel->traits.strided_outputs, KILN_PLACE_OUTPUT, error);
 }
 
 /* Do two operands share bytes of a storage? Of operands with one stride, columns are compared. */

@@ -76,19 +76,6 @@ static const char *fresh_name(saving *s, const char *base, char out[NAME_SIZE]) 
     return out;
 }
 
-static uint32_t add_unary(saving *s, uint32_t x, uint32_t size, kiln_unary_op op,
-                          const char *base) {
-    static const kiln_plan_step step = {
-        .kernel = KILN_KERNEL_UNARY, .input_count = 1, .output_count = 1};
-    kiln_unary_params params = {.op = op};
-    char text[NAME_SIZE];
-    const char *name = fresh_name(s, base, text);
-    uint32_t y = sub_plan_arena_tensor(&s->plan, name, size), operands[2] = {x, y};
-    sub_plan_step(&s->plan, &step, name, op == KILN_UNARY_TANH ? "Tanh" : "Sigmoid", &params,
-                  sizeof params, operands);
-    return y;
-}
-
 static uint32_t add_row_step(saving *s, kiln_kernel kernel, uint32_t x, uint32_t size,
                              const void *params, size_t params_bytes, const char *base,
                              const char *origin) {
@@ -99,6 +86,12 @@ static uint32_t add_row_step(saving *s, kiln_kernel kernel, uint32_t x, uint32_t
     uint32_t y = sub_plan_arena_tensor(&s->plan, name, size), operands[2] = {x, y};
     sub_plan_step(&s->plan, &step, name, origin, params, params_bytes, operands);
     return y;
+}
+
+static uint32_t add_unary(saving *s, uint32_t x, uint32_t size, kiln_unary_op op, const char *base,
+                          const char *origin) {
+    kiln_unary_params params = {.op = op};
+    return add_row_step(s, KILN_KERNEL_UNARY, x, size, &params, sizeof params, base, origin);
 }
 
 static uint32_t add_dense(saving *s, size_t layer, uint32_t x, const char *name) {
@@ -149,9 +142,9 @@ static uint32_t add_layer(saving *s, size_t layer, uint32_t x) {
     }
     switch (d->activation) {
     case KILN_ACTIVATION_TANH:
-        return add_unary(s, y, units, KILN_UNARY_TANH, "head.tanh");
+        return add_unary(s, y, units, KILN_UNARY_TANH, "head.tanh", "Tanh");
     case KILN_ACTIVATION_SIGMOID:
-        return add_unary(s, y, units, KILN_UNARY_SIGMOID, "head.sigmoid");
+        return add_unary(s, y, units, KILN_UNARY_SIGMOID, "head.sigmoid", "Sigmoid");
     case KILN_ACTIVATION_SOFTMAX:
     case KILN_ACTIVATION_COSINE: {
         kiln_softmax_params softmax = {.axis = 1};

@@ -14,10 +14,6 @@
 
 /* ---- Creating ------------------------------------------------------------------------------ */
 
-static kiln_status out_of_memory(kiln_error *error) {
-    return memory_fail(error);
-}
-
 static kiln_status copy_options(kiln_trainer *t, const kiln_train_options *options,
                                 kiln_error *error) {
     t->options = *options;
@@ -33,11 +29,11 @@ static kiln_status copy_options(kiln_trainer *t, const kiln_train_options *optio
         for (uint32_t k = 0; t->class_names != NULL && k < options->class_count; k++) {
             t->class_names[k] = memory_text(&t->allocator, options->class_names[k]);
             if (t->class_names[k] == NULL) {
-                return out_of_memory(error);
+                return memory_fail(error);
             }
         }
     }
-    return options->class_names == NULL || t->class_names != NULL ? KILN_OK : out_of_memory(error);
+    return options->class_names == NULL || t->class_names != NULL ? KILN_OK : memory_fail(error);
 }
 
 static kiln_status check_input(const kiln_trainer *t, kiln_error *error) {
@@ -76,7 +72,7 @@ static kiln_status cut_backbone(kiln_trainer *t, const char *cut, kiln_error *er
     t->feature_count = features.dims[1];
     const kiln_plan_view *v = &t->backbone->view;
     t->cut = memory_text(&t->allocator, v->strings + v->tensors[t->cut_tensor].name);
-    return t->cut != NULL ? KILN_OK : out_of_memory(error);
+    return t->cut != NULL ? KILN_OK : memory_fail(error);
 }
 
 static kiln_status find_features(kiln_trainer *t, const kiln_train_options *options,
@@ -97,7 +93,7 @@ static kiln_status find_features(kiln_trainer *t, const kiln_train_options *opti
         t->feature_count *= t->options.input_dims[k];
     }
     t->cut = memory_text(&t->allocator, "");
-    return status == KILN_OK && t->cut == NULL ? out_of_memory(error) : status;
+    return status == KILN_OK && t->cut == NULL ? memory_fail(error) : status;
 }
 
 static kiln_status allocate_buffers(kiln_trainer *t, kiln_error *error) {
@@ -118,7 +114,7 @@ static kiln_status allocate_buffers(kiln_trainer *t, kiln_error *error) {
     }
     bool good = t->batch != NULL && t->batch_labels != NULL && t->best != NULL &&
                 t->class_counts != NULL && (!standardize || (t->shift != NULL && t->scale != NULL));
-    return good ? KILN_OK : out_of_memory(error);
+    return good ? KILN_OK : memory_fail(error);
 }
 
 kiln_status kiln_trainer_create(const kiln_plan *backbone, const kiln_train_options *options,
@@ -135,7 +131,7 @@ kiln_status kiln_trainer_create(const kiln_plan *backbone, const kiln_train_opti
                                                                  : default_allocator();
     kiln_trainer *t = status == KILN_OK ? memory_zeros(allocator, 1, sizeof *t) : NULL;
     if (t == NULL) {
-        return status == KILN_OK ? out_of_memory(error) : status;
+        return status == KILN_OK ? memory_fail(error) : status;
     }
     t->allocator = *allocator;
     t->backbone = backbone;
@@ -254,7 +250,7 @@ kiln_status kiln_trainer_add_sample(kiln_trainer *t, kiln_split split, kiln_span
                                     uint32_t label, kiln_error *error) {
     float *features = memory_take(&t->allocator, t->feature_count * sizeof *features);
     if (features == NULL) {
-        return out_of_memory(error);
+        return memory_fail(error);
     }
     kiln_status status = kiln_trainer_extract(t, 1, input, features, error);
     if (status == KILN_OK) {

@@ -63,6 +63,12 @@ kiln_status export_conv(exporting *x) {
     model_ints(&x->model, node, "strides", spatial, strides + skip);
     model_ints(&x->model, node, "dilations", spatial, dilations + skip);
     model_int(&x->model, node, "group", p.groups);
+    if ((x->step->flags & KILN_STEP_POOLED) != 0) { /* bounds may as well come after it */
+        static const int64_t two[2] = {2, 2};
+        y = model_node(&x->model, "MaxPool", NULL, 1, &y, &node);
+        model_ints(&x->model, node, "kernel_shape", 2, two);
+        model_ints(&x->model, node, "strides", 2, two);
+    }
     return add_and_finish(x, y, &p);
 }
 

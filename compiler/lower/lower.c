@@ -110,8 +110,8 @@ kiln_status lower_graph_to_program(graph *g, const kiln_compile_options *options
     lowering_choose_algorithms(&l);
     kiln_status status = KILN_OK;
     kiln_status (*const fusions[])(lowering *) = {lowering_fuse_residuals, lowering_fold_scales,
-                                                  lowering_fuse_functions, lowering_read_roots,
-                                                  lowering_choose_bands};
+                                                  lowering_fuse_functions, lowering_fuse_pools,
+                                                  lowering_read_roots,     lowering_choose_bands};
     for (size_t k = 0; k < sizeof fusions / sizeof *fusions && !options->no_fusion; k++) {
         status = status == KILN_OK ? fusions[k](&l) : status;
     }

@@ -111,6 +111,8 @@ void lowering_remove_steps(lowering *l);
 kiln_status lowering_fold_scales(lowering *l);
 /* functions.c: convolutions, dense layers and additions take over functions of one element. */
 kiln_status lowering_fuse_functions(lowering *l);
+/* pools.c: depthwise convolutions take over the pool of 2x2 that follows. */
+kiln_status lowering_fuse_pools(lowering *l);
 /* views.c: steps read tensors instead of views that are like them. */
 kiln_status lowering_read_roots(lowering *l);
 /* bands.c: chooses which steps run together in stripes, and what then has rolling rows. It tries

@@ -27,7 +27,7 @@ extern "C" {
  * addend of y's dims and layout: y = clamp(convolution + bias + addend). Zero padding. The addend
  * is for algorithms other than KILN_CONV_DIRECT; y may take its place in memory. Optional input 4,
  * for KILN_CONV_GEMM with kernels of 1x1: a scale, dense, of C elements a sample, by which x's
- * channels are multiplied before all else. DECONV_2D: the
+ * channels are multiplied before all else. Results may be pooled (KILN_STEP_POOLED). DECONV_2D: the
  * same with weight [O][KH][KW][C/groups], O = all output channels, group-major; padding is taken
  * from the output; adjustment adds rows/columns at bottom/right; adjustment < stride. Output height
  * = stride*(H-1) + adjustment + dilation*(KH-1) + 1 - top - bottom, and at least the stride. */

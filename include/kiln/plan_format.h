@@ -189,13 +189,18 @@ typedef struct kiln_plan_band {
         */
 /* A quantised network's rounding is to be that of a plain sum, so never Winograd's algorithm. */
 #define KILN_STEP_EXACT 2u
+/* CONV_2D: y is the maximum of each 2x2 of the results, as MAX_POOL_2D of stride 2 has it. For
+ * KILN_CONV_DEPTHWISE of one output a channel and kernels of 3x3, with stride and dilation 1 and
+ * padding 1 on all sides, of an even height and an even width of 8 at least; without a function. */
+#define KILN_STEP_POOLED 4u
 /* Bits 8 to 15: a kiln_unary_op that the results of CONV_2D, DECONV_2D, FULLY_CONNECTED, and BINARY
  * on f32 go through last, KILN_UNARY_CLAMP for none. Its alpha then stands in the place of the
  * parameters' min, and its beta, which is 0 but for SELU, HARD_SIGMOID and STAR_RELU, in that of
  * max; for the others max is no number, so that no reader takes them for bounds. */
 #define KILN_STEP_FUNCTION(flags) ((flags) >> 8 & 255u)
 #define KILN_STEP_WITH_FUNCTION(op) ((uint32_t)(op) << 8)
-#define KILN_STEP_FLAGS (KILN_STEP_FINAL_DENSE | KILN_STEP_EXACT | KILN_STEP_WITH_FUNCTION(255))
+#define KILN_STEP_FLAGS                                                                            \
+    (KILN_STEP_FINAL_DENSE | KILN_STEP_EXACT | KILN_STEP_POOLED | KILN_STEP_WITH_FUNCTION(255))
 /* Whether a step of that kernel may have that function, and whether that has a beta. */
 KILN_API bool kiln_step_takes_function(uint32_t kernel, uint32_t op);
 KILN_API bool kiln_function_takes_beta(uint32_t op);

@@ -95,6 +95,9 @@ static const char *check_conv(const kernel_call *call) {
     if (add != NULL && (add->layout != y->layout || !operand_same_dims(add, y))) {
         return "what is added does not fit the output";
     }
+    if (conv_pool(call) > 1 && p->algorithm != KILN_CONV_DEPTHWISE) {
+        return "pooled results are for depthwise convolutions";
+    }
     fault = check_scale(call);
     return fault != NULL || planned(call) == NULL ? fault : planned(call)->check(call);
 }
@@ -152,7 +155,9 @@ static uint32_t conv_rows(const kernel_call *call, uint32_t input, row_rule *out
         return 0;
     }
     if (input == 0) {
-        *out_rule = (row_rule){p->stride_height, p->padding_top, (uint32_t)extent};
+        uint32_t pool = (uint32_t)conv_pool(call);
+        *out_rule = (row_rule){pool * p->stride_height, p->padding_top,
+                               (uint32_t)extent + (pool - 1) * p->stride_height};
     } else if (input == 3) {
         *out_rule = (row_rule){1, 0, 1};
     }
@@ -185,7 +190,7 @@ static const char *library_of_conv(const kernel_call *call) {
 }
 
 static uint64_t macs_of_conv(const kernel_call *call) {
-    return conv_macs(call, &call->outputs[0]);
+    return conv_macs(call, &call->outputs[0]) * conv_pool(call) * conv_pool(call);
 }
 
 static uint64_t macs_of_deconv(const kernel_call *call) {

@@ -77,8 +77,8 @@ const char *conv_library(void) {
 
 bool conv_can_be_by_xnnpack(const kernel_call *call) {
     return !call->inputs[0].constant && !call->in_band && conv_addend(call) == NULL &&
-           conv_scale(call) == NULL && KILN_STEP_FUNCTION(call->step->flags) == KILN_UNARY_CLAMP &&
-           xnnpack_starts();
+           conv_scale(call) == NULL && conv_pool(call) == 1 &&
+           KILN_STEP_FUNCTION(call->step->flags) == KILN_UNARY_CLAMP && xnnpack_starts();
 }
 #else
 static bool wants_xnnpack(const kernel_call *call) {

@@ -2,6 +2,9 @@
  * convolution of one channel a group), and memory for a pointer to each input of each output. */
 #include "runtime/kernels/depthwise.h"
 #include "runtime/kernels/sliding.h"
+#include "runtime/kernels/window.h"
+
+#define POOLED_WIDTH 8 /* at least: the micro-kernels' blocks */
 
 typedef struct depthwise {
     const ukernels *ukernels;
@@ -9,6 +12,20 @@ typedef struct depthwise {
     size_t row;     /* floats of one tap: the channels, rounded up to whole vectors */
     float *weights; /* [taps][outputs][row], then the bias [outputs][row] */
 } depthwise;
+
+/* Whether the convolution is one whose results may be pooled. */
+static bool pools(const kernel_call *call) {
+    window_axis axes[3];
+    window_axes_of(call, axes);
+    bool fit = call->outputs[0].inner == call->inputs[0].inner && axes[2].out >= POOLED_WIDTH &&
+               KILN_STEP_FUNCTION(call->step->flags) == KILN_UNARY_CLAMP;
+    for (uint32_t k = 1; k < 3; k++) {
+        const window_axis *a = &axes[k];
+        fit = fit && a->kernel == 3 && a->stride == 1 && a->dilation == 1 && a->pad_begin == 1 &&
+              a->pad_end == 1;
+    }
+    return fit;
+}
 
 const char *depthwise_check(const kernel_call *call) {
     const kiln_conv_params *p = call->params;
@@ -19,7 +36,9 @@ const char *depthwise_check(const kernel_call *call) {
         return "a depthwise convolution has a channel a group, with 1 to 4 outputs, and adds "
                "nothing to them";
     }
-    return NULL;
+    return conv_pool(call) == 1 || pools(call)
+               ? NULL
+               : "results of another depthwise convolution are not pooled";
 }
 
 const char *depthwise_lacks(const kernel_call *call) {
@@ -84,6 +103,7 @@ kiln_status depthwise_run(kernel_call *call, kiln_error *error) {
                            .weights = d->weights,
                            .bias = d->weights + d->taps * d->outputs * d->row,
                            .tap_stride = d->row,
+                           .pool = conv_pool(call),
                            .finish = finish_of(call, p->min, p->max)};
     sliding_run(call, d->ukernels, &shape);
     return KILN_OK;

@@ -240,6 +240,9 @@ float *operand_image_row(const operand *o, size_t sample, size_t row);
 const operand *conv_addend(const kernel_call *call);
 /* And by what x's channels are scaled before all else; NULL: by nothing. */
 const operand *conv_scale(const kernel_call *call);
+/* How many results' maximum an output is, along rows and along columns: 1, or 2 (KILN_STEP_POOLED).
+ */
+size_t conv_pool(const kernel_call *call);
 /* Multiply-accumulates of a convolution, in which each element of `of` (the output, or transposed
  * the input) meets one filter; and of a product of matrices. */
 uint64_t conv_macs(const kernel_call *call, const operand *of);

@@ -35,6 +35,7 @@ static kiln_status run(const kernel_call *call, sliding_op op, sliding_ukernel *
                            .dilation_width = p->dilation_width,
                            .padding_top = p->padding_top,
                            .padding_left = p->padding_left,
+                           .pool = 1,
                            .finish = {.min = p->min, .max = p->max}};
     sliding_run(call, ukernels_best(), &shape);
     return KILN_OK;

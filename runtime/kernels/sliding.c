@@ -41,12 +41,13 @@ static bool is_pair(const task *t, size_t y) {
     return t->pairs && top + 1 >= s->padding_top && top + rows <= t->in.h + s->padding_top + 1;
 }
 
-/* Computes `rows` rows of outputs from y on, 1 or a pair. */
+/* Computes `rows` rows of results, 1 or a pair, or the pair under one row of pooled outputs. They
+ * begin with those of row y of the output. */
 static void run_row(const task *t, size_t sample, size_t y, size_t rows, size_t channel,
                     size_t channels) {
     const sliding_shape *s = t->shape;
     const operand *in = &t->call->inputs[0], *out = &t->call->outputs[0];
-    int64_t top = (int64_t)(y * s->stride_height) - (int64_t)s->padding_top;
+    int64_t top = (int64_t)(y * s->pool * s->stride_height) - (int64_t)s->padding_top;
     size_t window = s->kernel_height + (rows - 1) * s->stride_height;
     size_t begin = kernel_row_at(top, 0, s->dilation_height, window);
     size_t end = kernel_row_at(top, (int64_t)t->in.h, s->dilation_height, window);
@@ -65,8 +66,9 @@ static void run_row(const task *t, size_t sample, size_t y, size_t rows, size_t 
         .max = s->finish.max,
         .to = operand_image_row(out, sample, y) + channel * t->outputs,
         .to_stride = out->row_stride,
-        .to_width = t->out.w,
+        .to_width = t->out.w * s->pool,
         .rows = rows,
+        .pooled = s->pool > 1,
         .to_row_stride = t->out.w * out->row_stride,
         .rows_above = rows == 2 ? begin : 0,
         .channels = channels,
@@ -85,7 +87,7 @@ static void run_row(const task *t, size_t sample, size_t y, size_t rows, size_t 
         row.bias = s->bias + channel;
     }
     s->ukernel(&row);
-    finish_rows(&s->finish, row.to, rows * row.to_width, row.to_stride, channels * t->outputs);
+    finish_rows(&s->finish, row.to, rows * t->out.w, row.to_stride, channels * t->outputs);
 }
 
 static void run_rows(void *context, size_t chunk, size_t begin, size_t count) {
@@ -96,14 +98,15 @@ static void run_rows(void *context, size_t chunk, size_t begin, size_t count) {
         size_t y = t->call->run.begin_row + k % t->rows;
         bool two = k + 1 < begin + count && k % t->rows + 1 < t->rows && is_pair(t, y);
         rows = two ? 2 : 1;
-        run_row(t, k / t->rows, y, rows, channel, left < t->chunk ? left : t->chunk);
+        run_row(t, k / t->rows, y, rows * t->shape->pool, channel,
+                left < t->chunk ? left : t->chunk);
     }
 }
 
 static bool takes_pairs(const ukernels *ukernels, const sliding_shape *s) {
-    return s->op == SLIDING_DEPTHWISE && ukernels->depthwise_rows == 2 && s->kernel_height == 3 &&
-           s->kernel_width == 3 && s->stride_height == s->stride_width && s->stride_width <= 2 &&
-           s->dilation_height == 1 && s->dilation_width == 1;
+    return s->op == SLIDING_DEPTHWISE && s->pool == 1 && ukernels->depthwise_rows == 2 &&
+           s->kernel_height == 3 && s->kernel_width == 3 && s->stride_height == s->stride_width &&
+           s->stride_width <= 2 && s->dilation_height == 1 && s->dilation_width == 1;
 }
 
 /* How many channels go down some rows at a time, so that a row is in the first level as long as

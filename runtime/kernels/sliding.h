@@ -14,6 +14,7 @@ typedef struct sliding_shape {
      * tap_stride apart, and [outputs][channels] likewise, in whole vectors. NULL for pooling. */
     const float *weights, *bias;
     size_t tap_stride;
+    size_t pool; /* DEPTHWISE: 2 where results are pooled (KILN_STEP_POOLED), else 1 */
     finish finish;
 } sliding_shape;
 

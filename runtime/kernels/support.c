@@ -90,6 +90,10 @@ const operand *conv_scale(const kernel_call *call) {
     return has_input(call, 4) ? &call->inputs[4] : NULL;
 }
 
+size_t conv_pool(const kernel_call *call) {
+    return (call->step->flags & KILN_STEP_POOLED) != 0 ? 2 : 1;
+}
+
 uint64_t conv_macs(const kernel_call *call, const operand *of) {
     return of->elements * (call->inputs[1].elements / of->record->dims[1]);
 }

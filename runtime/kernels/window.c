@@ -14,12 +14,14 @@ _Static_assert(offsetof(kiln_conv_params, padding_left) == LEFT * sizeof(uint32_
 static void two_axes(const kernel_call *call, const size_t kernel[2], const uint32_t *words,
                      window_axis axes[2]) {
     image_dims x, y;
+    size_t pool = conv_pool(call);
     (void)operand_image(&call->inputs[0], &x);
     (void)operand_image(&call->outputs[0], &y);
-    axes[0] = (window_axis){x.h,        y.h,          kernel[0], words[STRIDE], words[DILATION],
+    axes[0] = (window_axis){x.h,        pool * y.h,   kernel[0], words[STRIDE], words[DILATION],
                             words[TOP], words[BOTTOM]};
-    axes[1] = (window_axis){
-        x.w, y.w, kernel[1], words[STRIDE + 1], words[DILATION + 1], words[LEFT], words[RIGHT]};
+    axes[1] =
+        (window_axis){x.w,         pool * y.w,  kernel[1], words[STRIDE + 1], words[DILATION + 1],
+                      words[LEFT], words[RIGHT]};
 }
 
 /* words: strides, dilations, padding before and after, three of each. */

@@ -87,7 +87,9 @@ uint32_t step_rows(const step_operands *s, uint32_t input, row_rule *out_rule) {
     for (uint32_t k = 0; k < count; k++) {
         operand_describe(s->records[k], &described[k]);
     }
-    kernel_call call = {.params = s->params,
+    const kiln_plan_step step = {.kernel = s->kernel, .flags = s->flags};
+    kernel_call call = {.step = &step,
+                        .params = s->params,
                         .input_count = s->input_count,
                         .output_count = s->output_count,
                         .inputs = described,
@@ -147,8 +149,9 @@ bool band_describe(const kiln_plan_view *v, const kiln_plan_band *band, band_ste
         for (uint32_t k = 0; k < (uint32_t)s->input_count + s->output_count; k++) {
             records[k] = ids[k] == KILN_PLAN_NONE ? NULL : &v->tensors[ids[k]];
         }
-        step_operands operands = {
-            s->kernel, step_params(v, step), s->input_count, s->output_count, ids, records};
+        step_operands operands = {s->kernel,      s->flags,        step_params(v, step),
+                                  s->input_count, s->output_count, ids,
+                                  records};
         if (!band_add_step(out_steps, &operands)) {
             return false;
         }

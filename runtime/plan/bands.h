@@ -14,7 +14,8 @@ typedef struct row_rule {
 
 /* A step's kernel and operands: of a plan, or of a program that is to become one. */
 typedef struct step_operands {
-    uint32_t kernel;
+    uint16_t kernel;
+    uint32_t flags; /* KILN_STEP_* */
     const void *params;
     uint32_t input_count, output_count;
     const uint32_t *ids; /* the tensors' numbers, inputs first; KILN_PLAN_NONE: absent */

@@ -165,7 +165,9 @@ static kiln_status check_step(const kiln_plan *plan, uint32_t step, uint8_t *wri
         return kiln_fail(error, KILN_ERROR_FORMAT, "damaged plan: step %u", step);
     }
     uint32_t function = KILN_STEP_FUNCTION(v->steps[step].flags);
+    bool pools = (v->steps[step].flags & KILN_STEP_POOLED) != 0;
     if ((v->steps[step].flags & ~KILN_STEP_FLAGS) != 0 ||
+        (pools && v->steps[step].kernel != KILN_KERNEL_CONV_2D) ||
         (function != KILN_UNARY_CLAMP &&
          !kiln_step_takes_function(v->steps[step].kernel, function))) {
         return kiln_fail(error, KILN_ERROR_FORMAT,

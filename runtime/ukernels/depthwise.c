@@ -1,57 +1,13 @@
 /* Depthwise convolution along a row of an image: a block of outputs at a time, in registers. */
-#include "runtime/ukernels/vector.h"
+#include "runtime/ukernels/depthwise_blocks.h"
 
 #include <math.h>
 
-/* A block of outputs is so many vectors: one of each of so many pixels, or two of each of half as
- * many. */
-#define SUMS 8
 #define AHEAD 512 /* what is fetched ahead is used so many floats later */
 /* Processors with AVX-512 fetch by themselves what blocks read: on those measured, being told takes
  * depthwise layers 10 to 60 % longer. */
 #define FETCHES (VECTOR_WIDTH < 16)
-#define SAME_SETS 256  /* pixels so many floats apart fall into a few sets of the L1 cache */
-#define MOST_COLUMNS 7 /* of windows of known size */
-#define SPARE 2        /* pixels of a block that is nearly whole may be no results */
-
-typedef struct block {
-    /* All pixels, but for the last SPARE under windows of known size, are results, and the columns
-     * under them lie in the image, but for those at the sides under which such a window's center
-     * does not come. Of other blocks nothing is known. */
-    bool whole;
-    size_t left;     /* column of the image under the first pixel's window; wraps below 0 */
-    size_t count;    /* the number of pixels that are results */
-    uint32_t inside; /* bit j: column left + j lies in the image, and under the window of a pixel
-                        that is a result */
-    float *to;
-} block;
-
-/* What is known of a window when the code for it is compiled. With two vectors of 8 floats, a block
- * takes whole cache lines of its pixels. That matters where the channels are a power of two: all
- * pixels then fall into a few sets of the L1 cache, and the other halves of the lines would not be
- * found there again. */
-typedef struct known {
-    size_t vectors, pixels; /* vectors of a pixel, pixels of a block; their product is SUMS */
-    size_t rows;            /* of outputs: 1, or 2 of windows of 3x3 */
-    size_t columns, stride; /* the size of a window that is not dilated; 0 for any window */
-    bool part;              /* of a block that is not whole */
-} known;
-
-/* What stands for a pixel beside the image. */
-static const float zeros[VECTOR_WIDTH] = {0};
-
-/* The columns under a block. */
-INLINE size_t columns_of(known k) {
-    return (k.pixels - 1) * k.stride + k.columns;
-}
-
-/* Where column j of the block is read, which lies at `at` if it is in the image. Those that may lie
- * outside are read all the same, without a branch. */
-INLINE uintptr_t column_at(known k, const block *b, size_t j, uintptr_t at) {
-    size_t side = k.columns / 2;
-    bool certain = j >= side && j < columns_of(k) - side - SPARE * k.stride;
-    return certain || (b->inside >> j & 1) != 0 ? at : (uintptr_t)zeros;
-}
+#define SAME_SETS 256 /* pixels so many floats apart fall into a few sets of the L1 cache */
 
 /* Loads the weights of one tap. */
 INLINE void load_weights(known k, const float *from, vector *out) {
@@ -231,6 +187,39 @@ INLINE void slide(known k, const sliding_row *r, const block *b, size_t c, vecto
     }
 }
 
+/* Stores at most `channels` floats of each of a block's pooled pixels. Rarer, so that it is
+ * compiled once. */
+APART void give_pooled_part(const sliding_row *r, float *to, size_t channels, vector *largest) {
+    for (size_t p = 0; p < SUMS / 2; p++, to += r->to_stride) {
+        vector v = r->joins ? larger(largest[p], load_first(to, channels)) : largest[p];
+        store_some(to, clamp(v, all(r->min), all(r->max)), channels);
+    }
+}
+
+/* Clamps and stores the largest of each 2x2: of two rows, or of a row and what has been stored of
+ * the one above it. All pixels are results. */
+INLINE void give_pooled(known k, const sliding_row *r, const sliding_row *shared, const block *b,
+                        size_t c, vector (*sums)[SUMS]) {
+    const vector low = all(r->min), high = all(r->max);
+    float *to = b->to + c;
+    vector largest[SUMS / 2];
+    UNROLL for (size_t p = 0; p < SUMS / 2; p++) {
+        largest[p] = larger(sums[0][2 * p], sums[0][2 * p + 1]);
+        if (k.rows == 2) {
+            largest[p] = larger(largest[p], larger(sums[1][2 * p], sums[1][2 * p + 1]));
+        }
+    }
+    if (r->channels - c < VECTOR_WIDTH) {
+        give_pooled_part(shared, to, r->channels - c, largest);
+        return;
+    }
+    UNROLL for (size_t p = 0; p < SUMS / 2; p++) {
+        vector v =
+            k.rows == 1 && r->joins ? larger(largest[p], load(to + p * r->to_stride)) : largest[p];
+        store(to + p * r->to_stride, clamp(v, low, high));
+    }
+}
+
 /* It works on copies of its parameters, which stores cannot change as far as a compiler knows. No
  * function gets the address of a copy, so that these are registers. */
 INLINE void slide_channels(known k, const sliding_row *shared, const block *from_block) {
@@ -243,9 +232,15 @@ INLINE void slide_channels(known k, const sliding_row *shared, const block *from
         }
         if (k.rows == 2) {
             slide_pair(k, &r, &b, c, sums);
-            give(k, &r, shared, &b, c, b.to + r.to_row_stride, sums[1]);
         } else {
             slide(k, &r, &b, c, sums[0]);
+        }
+        if (k.columns == 3 && k.stride == 1 && r.pooled) {
+            give_pooled(k, &r, shared, &b, c, sums);
+            continue;
+        }
+        if (k.rows == 2) {
+            give(k, &r, shared, &b, c, b.to + r.to_row_stride, sums[1]);
         }
         give(k, &r, shared, &b, c, b.to, sums[0]);
     }
@@ -254,34 +249,6 @@ INLINE void slide_channels(known k, const sliding_row *shared, const block *from
 /* A block at an image's side, with any window. Rarer, so that it is compiled once. */
 APART void slide_part(const sliding_row *r, const block *b) {
     slide_channels((known){1, SUMS, 1, 0, 0, true}, r, b);
-}
-
-/* Finds the block's columns. */
-APART block place(known k, const sliding_row *r, size_t x) {
-    block b = {.left = x * r->stride - r->padding,
-               .count = r->to_width - x < k.pixels ? r->to_width - x : k.pixels,
-               .to = r->to + x * r->to_stride};
-    size_t last = (b.count - 1) * r->stride + (r->kernel_columns - 1) * r->dilation;
-    if (b.count == k.pixels && b.left < r->width && last < r->width - b.left) {
-        b.inside = UINT32_MAX;
-        b.whole = true;
-        return b;
-    }
-    for (size_t j = 0; k.columns != 0 && j < (b.count - 1) * k.stride + k.columns; j++) {
-        b.inside |= (uint32_t)(b.left + j < r->width) << j;
-    }
-    size_t side = k.columns / 2, end = columns_of(k) - side - SPARE * k.stride;
-    uint32_t center = (1u << end) - (1u << side);
-    b.whole = k.columns != 0 && b.count + SPARE >= k.pixels && (b.inside & center) == center;
-    return b;
-}
-
-/* Where the block after the one at x begins. The last one is moved to the left, where it computes
- * some pixels anew, if it is then whole. */
-INLINE size_t next_block(known k, const sliding_row *r, size_t x) {
-    x += k.pixels;
-    bool moves = k.columns != 0 && x < r->to_width && r->to_width - x < k.pixels;
-    return moves ? r->to_width - k.pixels : x;
 }
 
 INLINE void slide_row(size_t vectors, size_t columns, size_t stride, const sliding_row *r) {
@@ -352,14 +319,15 @@ static sliding_row row_of_two(const sliding_row *both, size_t index) {
     r.kernel_rows = (end < inside ? end : inside) - begin;
     r.from += (begin - r.rows_above) * r.row_stride;
     r.weights += (begin - top) * 3 * r.tap_stride;
-    r.to += index * r.to_row_stride;
+    r.to += r.pooled ? 0 : index * r.to_row_stride;
     r.rows = 1;
+    r.joins = index == 1;
     r.fresh_rows = 0;
     return r;
 }
 
 static void slide_two(const sliding_row *r) {
-    if (r->stride == 1 ? slide_rows(1, r) : slide_rows(2, r)) {
+    if (DEPTHWISE_ROWS == 2 && (r->stride == 1 ? slide_rows(1, r) : slide_rows(2, r))) {
         return;
     }
     for (size_t row = 0; row < 2; row++) {
@@ -374,7 +342,7 @@ void UKERNEL(depthwise)(const sliding_row *r) {
         scale_row(r);
         return;
     }
-    if (DEPTHWISE_ROWS == 2 && r->rows == 2) {
+    if (r->rows == 2) {
         slide_two(r);
         return;
     }

@@ -85,6 +85,10 @@ typedef struct sliding_row {
      * dilated. kernel_rows are then those of both, and rows_above so many before them lie above the
      * image; weights are those of the window's first row all the same. */
     size_t rows, to_row_stride, rows_above;
+    /* DEPTHWISE, of windows of 3x3 with stride 1 and padding 1, for even widths of 8 at least: of
+     * each 2x2 of the outputs of two rows, which any set then takes, the largest is stored,
+     * to_stride floats apart. `joins` is the micro-kernel's own: the row above has been stored. */
+    bool pooled, joins;
     size_t channels;
     size_t fresh_rows; /* so many of the lowest kernel rows may be fetched ahead, as no near cache
                           has them */

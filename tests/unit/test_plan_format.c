@@ -121,7 +121,9 @@ START_TEST(unknown_flags_are_refused) {
     static const struct {
         size_t step; /* 0: a copy, 1: a convolution */
         uint32_t flags;
-    } wrong[] = {{1, 4},
+    } wrong[] = {{1, 8},
+                 {0, KILN_STEP_POOLED},
+                 {1, KILN_STEP_POOLED},
                  {1, 1u << 16},
                  {1, KILN_STEP_WITH_FUNCTION(KILN_UNARY_COUNT)},
                  {1, KILN_STEP_WITH_FUNCTION(KILN_UNARY_IS_NAN)},

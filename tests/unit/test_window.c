@@ -77,7 +77,7 @@ static size_t source(size_t y, size_t k, size_t stride, size_t dilation, size_t 
     return at < padding || at - padding >= size ? SIZE_MAX : at - padding;
 }
 
-static double expected(const scene *s, size_t sample, size_t y, size_t x, size_t c) {
+static double result(const scene *s, size_t sample, size_t y, size_t x, size_t c) {
     const sliding_shape *w = &s->shape;
     double sum = w->op == SLIDING_MAX_POOL ? -INFINITY
                  : w->weights != NULL
@@ -99,6 +99,16 @@ static double expected(const scene *s, size_t sample, size_t y, size_t x, size_t
     }
     sum = w->op == SLIDING_AVERAGE_POOL ? sum / (double)count : sum;
     return fmin(fmax(sum, (double)w->finish.min), (double)w->finish.max);
+}
+
+/* Likewise of an output, which may be the largest of 2x2 results. */
+static double expected(const scene *s, size_t sample, size_t y, size_t x, size_t c) {
+    size_t pool = s->shape.pool;
+    double largest = -INFINITY;
+    for (size_t k = 0; k < pool * pool; k++) {
+        largest = fmax(largest, result(s, sample, pool * y + k / pool, pool * x + k % pool, c));
+    }
+    return largest;
 }
 
 static void compare(const scene *s, size_t begin, size_t end) {
@@ -156,8 +166,9 @@ static void try_rows(scene *s, const ukernels *ukernels, thread_pool *pool, size
                      size_t end) {
     const sliding_shape *w = &s->shape;
     bool band = end - begin < s->out.height;
-    size_t last = (end - 1) * w->stride_height + (w->kernel_height - 1) * w->dilation_height + 1;
-    size_t first = begin * w->stride_height, height = s->in.height;
+    size_t last =
+        (end * w->pool - 1) * w->stride_height + (w->kernel_height - 1) * w->dilation_height + 1;
+    size_t first = begin * w->pool * w->stride_height, height = s->in.height;
     first = first < w->padding_top ? 0 : first - w->padding_top;
     last = last < w->padding_top ? 0 : last - w->padding_top;
     last = last < height ? last : height;
@@ -199,6 +210,8 @@ static void try_scene(scene *s, const ukernels *ukernels, thread_pool *pool) {
                                        w->kernel_width, w->dilation_width, w->stride_width),
                   .channels = s->in.channels * s->outputs,
                   .gap = s->in.gap == 0 ? 0 : 3};
+    s->out.height /= w->pool;
+    s->out.width /= w->pool;
     s->in.samples = 2;
     if (s->out.height == 0 || s->out.width == 0) {
         return;
@@ -239,6 +252,7 @@ static scene make_scene(sliding_op op, const size_t *window, const size_t *size,
                   .dilation_width = dilation,
                   .padding_top = window[4],
                   .padding_left = window[7],
+                  .pool = 1,
                   .finish = {.min = strided ? -0.5f : -INFINITY,
                              .max = strided ? 0.25f : INFINITY}},
         .outputs = op == SLIDING_MULTIPLIER ? 2 + channels % 3 : 1,
@@ -272,6 +286,22 @@ START_TEST(windows_match_sums_in_double_precision) {
     const ukernels *ukernels = NULL;
     for (size_t k = 0; (ukernels = ukernels_at(k)) != NULL; k++) {
         try_windows((sliding_op)_i, ukernels, NULL);
+    }
+}
+END_TEST
+
+/* From the narrowest on, at whose sides all blocks lie, and of two rows, which are top and bottom.
+ */
+START_TEST(results_are_pooled) {
+    static const size_t pooled[][2] = {{2, 8}, {4, 10}, {6, 16}, {10, 38}};
+    const ukernels *ukernels = NULL;
+    for (size_t k = 0; (ukernels = ukernels_at(k)) != NULL; k++) {
+        for (size_t i = 0; i < 4 * sizeof channel_counts / sizeof *channel_counts; i++) {
+            scene s = make_scene(SLIDING_DEPTHWISE, windows[0], pooled[i % 4],
+                                 channel_counts[i / 4], i % 3 == 1);
+            s.shape.pool = 2;
+            try_scene(&s, ukernels, NULL);
+        }
     }
 }
 END_TEST
@@ -433,10 +463,12 @@ START_TEST(depthwise_packs_and_runs) {
 END_TEST
 
 START_TEST(other_groups_are_refused) {
+    static const kiln_plan_step step = {.kernel = KILN_KERNEL_CONV_2D};
     kiln_conv_params params = {.groups = 5};
     operand x = {.inner = 5}, y = {.inner = 20};
     kernel_call call = {.name = "dw",
                         .kernel = kernel_find(KILN_KERNEL_CONV_2D),
+                        .step = &step,
                         .params = &params,
                         .inputs = &x,
                         .outputs = &y};
@@ -453,6 +485,7 @@ END_TEST
 int main(void) {
     const suite_test tests[] = {
         LOOP("sums", windows_match_sums_in_double_precision, 0, SLIDING_OPS),
+        TEST("sums", results_are_pooled),
         TEST("threads", threads_share_rows_and_channels),
         TEST("edges", infinities_win_or_lose),
         TEST("edges", means_of_all_pixels),

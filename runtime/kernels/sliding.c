@@ -12,6 +12,10 @@
 #define NEAR_ROWS ((size_t)16)   /* at a time */
 
 #define FEW_ROWS ((size_t)8) /* with fewer for each thread, channels are shared, too */
+/* Where threads can share rows somewhat evenly, fewer channels are not shared: they come from
+ * products that share rows, so that half of them would lie in another core's cache. More come from
+ * products that share panels, since their weights are many. */
+#define MANY_CHANNELS ((size_t)768)
 
 typedef struct task {
     const kernel_call *call;
@@ -145,8 +149,10 @@ void sliding_run(const kernel_call *call, const ukernels *ukernels, const slidin
     size_t rows = operand_dim(&call->outputs[0], 0, call->run.batch) * t.rows;
     /* What a band reads has just been written, so it is near. */
     t.far = t.rows == t.out.h && t.in.h * t.in.w * in->row_stride * sizeof(float) > FAR_BYTES;
-    /* A few rows that threads cannot share evenly are cut into chunks of channels. */
-    bool few = rows < FEW_ROWS * threads && rows % threads != 0;
+    /* A few rows that threads cannot share evenly may be cut into chunks of channels. */
+    size_t taken = t.pairs ? (rows + 1) / 2 : rows; /* together */
+    bool few = rows < FEW_ROWS * threads && rows % threads != 0 &&
+               (t.in.c >= MANY_CHANNELS || taken < 2 * threads);
     t.chunk = few ? 0 : near_channels(&t);
     if (t.chunk > 0) { /* threads share rows, since each has some of them near already */
         size_t share = size_min((rows + threads - 1) / threads, NEAR_ROWS);

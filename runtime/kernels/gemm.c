@@ -28,7 +28,8 @@
 #include <string.h>
 
 #define CHUNK ((size_t)96)                /* rows that meet a panel, about */
-#define NEAR_BYTES ((size_t)24 << 10)     /* or as many as take so much, a part of an L1 cache */
+#define LONG_CHUNK ((size_t)384)          /* or so many of few inputs, whose tiles are soon done, */
+#define NEAR_BYTES ((size_t)24 << 10)     /* as long as they take no more: a part of an L1 cache */
 #define GATHERED ((size_t)48)             /* of a chunk, where they are gathered */
 #define CHUNK_BYTES ((size_t)256 << 10)   /* gathered rows of a chunk: part of an L2 cache */
 #define LARGE_WEIGHTS ((size_t)512 << 10) /* weights that an L2 cache does not hold */
@@ -127,7 +128,8 @@ static size_t count_rows(const kernel_call *call) {
 /* The largest number of rows in a chunk. */
 static size_t chunk_limit(const gemm *g) {
     if (!g->gathers) {
-        size_t near = NEAR_BYTES / (g->k * sizeof(float));
+        size_t most = g->finish.function == NULL ? LONG_CHUNK : CHUNK; /* which it reads again */
+        size_t near = size_min(NEAR_BYTES / (g->k * sizeof(float)), most);
         return near < CHUNK ? CHUNK : near;
     }
     size_t room = CHUNK_BYTES / (g->row * sizeof(float));

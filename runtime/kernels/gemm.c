@@ -22,6 +22,7 @@
 #include "runtime/kernels/gemm.h"
 #include "runtime/kernels/gemm_gather.h"
 #include "runtime/kernels/gemm_scale.h"
+#include "runtime/kernels/gemm_sharing.h"
 #include "runtime/kernels/gemm_windows.h"
 
 #include <stdatomic.h>
@@ -148,41 +149,6 @@ static size_t most_gathered(const gemm *g, size_t rows) {
     return size_min(rows, g->by_panels ? strip : chunk_limit(g));
 }
 
-/* How long the threads take for a strip whose panels are in so many groups and whose rows in so
- * many pieces: turns of the largest group, in panels by a piece. */
-static size_t turns_of(const gemm *g, size_t groups, size_t pieces) {
-    size_t turns = (groups * pieces + g->workers - 1) / g->workers;
-    return turns * ((g->panels + groups - 1) / groups);
-}
-
-/* In how many pieces rows are cut, each of a tile at least: so that threads which cannot share the
- * groups evenly are done as early as they can be, and no more, since each piece reads the group's
- * weights again. */
-static size_t count_pieces(const gemm *g, size_t groups, size_t rows) {
-    size_t best = 1;
-    for (size_t pieces = 2; pieces <= g->workers && pieces * g->ukernels->mr <= rows; pieces++) {
-        if (turns_of(g, groups, pieces) * best < turns_of(g, groups, best) * pieces) {
-            best = pieces;
-        }
-    }
-    return best;
-}
-
-/* By panel: as few groups as fit their part of a cache, and more where threads share those more
- * evenly. */
-static size_t count_groups(const gemm *g, size_t rows) {
-    size_t room = GROUP_BYTES / (g->k * g->ukernels->nr * sizeof(float));
-    size_t best = room < 2 ? g->panels : (g->panels + room - 1) / room;
-    best = best < g->workers ? size_min(g->panels, g->workers) : best;
-    for (size_t groups = best + 1; g->workers > 1 && groups <= g->panels; groups++) {
-        size_t pieces = count_pieces(g, groups, rows), others = count_pieces(g, best, rows);
-        if (turns_of(g, groups, pieces) * others < turns_of(g, best, others) * pieces) {
-            best = groups;
-        }
-    }
-    return best;
-}
-
 static gemm describe(const kernel_call *call) {
     const kiln_conv_params *p = call->params;
     const operand *w = &call->inputs[1];
@@ -218,7 +184,9 @@ static gemm describe(const kernel_call *call) {
     g.windows = g.gathers && !g.by_panels && gemm_windows_pay(call);
     g.gathers = g.gathers && !g.windows;
     g.most = most_gathered(&g, count_rows(call));
-    g.groups = count_groups(&g, rows);
+    size_t room = GROUP_BYTES / (k * best->nr * sizeof(float));
+    g.groups = room < 2 ? panels : (panels + room - 1) / room;
+    g.groups = gemm_groups((gemm_sharing){panels, rows, best->mr, g.workers}, g.groups);
     return g;
 }
 
@@ -332,7 +300,8 @@ static void run_by_panels(kernel_call *call, size_t rows) {
     for (size_t first = 0; first < rows; first += most) {
         size_t count = size_min(rows - first, most);
         strip s = strip_of(call, first, count);
-        s.pieces = count_pieces(g, g->groups, count);
+        gemm_sharing sharing = {g->panels, count, g->ukernels->mr, g->workers};
+        s.pieces = gemm_pieces(sharing, g->groups);
         if (g->gathers) {
             s.from = call->run.scratch;
             s.from_stride = g->row;

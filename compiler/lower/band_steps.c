@@ -25,8 +25,8 @@ static bool describe_step(const program *p, uint32_t step, described_step *out) 
             out->records[k] = program_record(&p->tensors[s->operands[k]]);
         }
     }
-    out->operands = (step_operands){s->kernel,       s->flags,    s->params,    s->input_count,
-                                    s->output_count, s->operands, out->pointers};
+    out->operands = (step_operands){(uint16_t)s->kernel, s->flags,    s->params,    s->input_count,
+                                    s->output_count,     s->operands, out->pointers};
     return true;
 }
 

@@ -235,7 +235,7 @@ INLINE void slide_channels(known k, const sliding_row *shared, const block *from
         } else {
             slide(k, &r, &b, c, sums[0]);
         }
-        if (k.columns == 3 && k.stride == 1 && r.pooled) {
+        if (k.pools && (k.rows == 2 || r.pooled)) {
             give_pooled(k, &r, shared, &b, c, sums);
             continue;
         }
@@ -248,11 +248,12 @@ INLINE void slide_channels(known k, const sliding_row *shared, const block *from
 
 /* A block at an image's side, with any window. Rarer, so that it is compiled once. */
 APART void slide_part(const sliding_row *r, const block *b) {
-    slide_channels((known){1, SUMS, 1, 0, 0, true}, r, b);
+    slide_channels((known){1, SUMS, 1, 0, 0, true, false}, r, b);
 }
 
 INLINE void slide_row(size_t vectors, size_t columns, size_t stride, const sliding_row *r) {
-    const known k = {vectors, SUMS / vectors, 1, columns, stride, false};
+    const known k = {
+        vectors, SUMS / vectors, 1, columns, stride, false, .pools = columns == 3 && stride == 1};
     for (size_t x = 0; x < r->to_width; x = next_block(k, r, x)) {
         block b = place(k, r, x);
         if (b.whole) {
@@ -264,8 +265,8 @@ INLINE void slide_row(size_t vectors, size_t columns, size_t stride, const slidi
 }
 
 /* Two rows of outputs, but where blocks are not whole. */
-INLINE bool slide_rows(size_t stride, const sliding_row *r) {
-    const known k = {1, SUMS, 2, 3, stride, false};
+INLINE bool slide_rows(size_t stride, bool pools, const sliding_row *r) {
+    const known k = {1, SUMS, 2, 3, stride, false, pools};
     for (size_t x = 0; x < r->to_width; x = next_block(k, r, x)) {
         block b = place(k, r, x);
         if (!b.whole) {
@@ -327,7 +328,9 @@ static sliding_row row_of_two(const sliding_row *both, size_t index) {
 }
 
 static void slide_two(const sliding_row *r) {
-    if (DEPTHWISE_ROWS == 2 && (r->stride == 1 ? slide_rows(1, r) : slide_rows(2, r))) {
+    if (DEPTHWISE_ROWS == 2 && (r->stride == 2 ? slide_rows(2, false, r)
+                                : r->pooled    ? slide_rows(1, true, r)
+                                               : slide_rows(1, false, r))) {
         return;
     }
     for (size_t row = 0; row < 2; row++) {

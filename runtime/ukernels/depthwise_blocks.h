@@ -31,6 +31,7 @@ typedef struct known {
     size_t rows;            /* of outputs: 1, or 2 of windows of 3x3 */
     size_t columns, stride; /* the size of a window that is not dilated; 0 for any window */
     bool part;              /* of a block that is not whole */
+    bool pools;             /* may store the largest of each 2x2 */
 } known;
 
 /* What stands for a pixel beside the image. */

@@ -42,7 +42,7 @@ static void begin(void) {
     tensor *x = convolve(&n, network_input(&n, 48, 28, 28), 96, 3, 1, false);
     x = convolve(&n, x, 96, 3, 2, true);
     x = convolve(&n, x, 128, 1, 1, false);
-    x = convolve(&n, x, 32, 3, 1, false);
+    x = convolve(&n, x, 48, 3, 1, false);
     x = convolve(&n, x, 384, 1, 1, false);
     x = convolve(&n, x, 384, 5, 2, true);
     x = convolve(&n, x, 960, 1, 1, false);

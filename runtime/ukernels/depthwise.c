@@ -8,6 +8,9 @@
  * depthwise layers 10 to 60 % longer. */
 #define FETCHES (VECTOR_WIDTH < 16)
 #define SAME_SETS 256 /* pixels so many floats apart fall into a few sets of the L1 cache */
+/* Pairs of rows that are pooled have a loop of their own, so that the others' is faster. Narrow
+ * vectors gain less by it than its code takes. */
+#define POOLS_APART (VECTOR_WIDTH > 4)
 
 /* Loads the weights of one tap. */
 INLINE void load_weights(known k, const float *from, vector *out) {
@@ -235,7 +238,7 @@ INLINE void slide_channels(known k, const sliding_row *shared, const block *from
         } else {
             slide(k, &r, &b, c, sums[0]);
         }
-        if (k.pools && (k.rows == 2 || r.pooled)) {
+        if (k.pools && ((POOLS_APART && k.rows == 2) || r.pooled)) {
             give_pooled(k, &r, shared, &b, c, sums);
             continue;
         }
@@ -328,9 +331,9 @@ static sliding_row row_of_two(const sliding_row *both, size_t index) {
 }
 
 static void slide_two(const sliding_row *r) {
-    if (DEPTHWISE_ROWS == 2 && (r->stride == 2 ? slide_rows(2, false, r)
-                                : r->pooled    ? slide_rows(1, true, r)
-                                               : slide_rows(1, false, r))) {
+    if (DEPTHWISE_ROWS == 2 && (r->stride == 2              ? slide_rows(2, false, r)
+                                : POOLS_APART && !r->pooled ? slide_rows(1, false, r)
+                                                            : slide_rows(1, true, r))) {
         return;
     }
     for (size_t row = 0; row < 2; row++) {

@@ -4,8 +4,6 @@
 
 #include <math.h>
 
-#define LEAST_WIDTH 8 /* KILN_STEP_POOLED */
-
 static bool halves(const program *p, const program_step *step) {
     const kiln_pool_params *pool = step->params;
     const program_tensor *x = &p->tensors[step->operands[0]];
@@ -14,7 +12,7 @@ static bool halves(const program *p, const program_step *step) {
     return pool->kernel_height == 2 && pool->kernel_width == 2 && pool->stride_height == 2 &&
            pool->stride_width == 2 && pool->dilation_height == 1 && pool->dilation_width == 1 &&
            padding == 0 && x->rank == 4 && x->dims[2] % 2 == 0 && x->dims[3] % 2 == 0 &&
-           x->dims[3] >= LEAST_WIDTH;
+           x->dims[3] >= KILN_STEP_POOLED_WIDTH;
 }
 
 static bool pools(const program *p, const program_step *step) {

@@ -191,8 +191,10 @@ typedef struct kiln_plan_band {
 #define KILN_STEP_EXACT 2u
 /* CONV_2D: y is the maximum of each 2x2 of the results, as MAX_POOL_2D of stride 2 has it. For
  * KILN_CONV_DEPTHWISE of one output a channel and kernels of 3x3, with stride and dilation 1 and
- * padding 1 on all sides, of an even height and an even width of 8 at least; without a function. */
+ * padding 1 on all sides, of an even height and an even width of KILN_STEP_POOLED_WIDTH at least;
+ * without a function. */
 #define KILN_STEP_POOLED 4u
+#define KILN_STEP_POOLED_WIDTH 8u
 /* Bits 8 to 15: a kiln_unary_op that the results of CONV_2D, DECONV_2D, FULLY_CONNECTED, and BINARY
  * on f32 go through last, KILN_UNARY_CLAMP for none. Its alpha then stands in the place of the
  * parameters' min, and its beta, which is 0 but for SELU, HARD_SIGMOID and STAR_RELU, in that of

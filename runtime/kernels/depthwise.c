@@ -4,8 +4,6 @@
 #include "runtime/kernels/sliding.h"
 #include "runtime/kernels/window.h"
 
-#define POOLED_WIDTH 8 /* at least: the micro-kernels' blocks */
-
 typedef struct depthwise {
     const ukernels *ukernels;
     size_t taps, channels, outputs; /* outputs of each channel */
@@ -17,7 +15,8 @@ typedef struct depthwise {
 static bool pools(const kernel_call *call) {
     window_axis axes[3];
     window_axes_of(call, axes);
-    bool fit = call->outputs[0].inner == call->inputs[0].inner && axes[2].out >= POOLED_WIDTH &&
+    bool fit = call->outputs[0].inner == call->inputs[0].inner &&
+               axes[2].out >= KILN_STEP_POOLED_WIDTH &&
                KILN_STEP_FUNCTION(call->step->flags) == KILN_UNARY_CLAMP;
     for (uint32_t k = 1; k < 3; k++) {
         const window_axis *a = &axes[k];

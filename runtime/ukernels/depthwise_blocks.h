@@ -6,7 +6,7 @@
 
 /* A block of outputs is so many vectors: one of each of so many pixels, or two of each of half as
  * many. */
-#define SUMS 8
+#define SUMS 8         /* KILN_STEP_POOLED_WIDTH: pooled rows have whole blocks alone */
 #define MOST_COLUMNS 7 /* of windows of known size */
 #define SPARE 2        /* pixels of a block that is nearly whole may be no results */
 
